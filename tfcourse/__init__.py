@@ -1,0 +1,58 @@
+"""Training recipes in TensorFlow and Keras, grown out of a deep-learning course.
+
+The parts are submodules that load when first used, so `import tfcourse` costs nothing and a
+recipe can check its flags before TensorFlow is imported:
+
+    import tfcourse
+    tfcourse.optimizers.Momentum(learning_rate=0.1, beta=0.9)  # TensorFlow is imported here.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tfcourse import (
+        averages,
+        batching,
+        command_line,
+        datasets,
+        from_scratch,
+        gradient_tape,
+        hyperparameters,
+        layers,
+        models,
+        optimizers,
+        reports,
+        schedules,
+        training,
+        tuning,
+    )
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "averages",
+    "batching",
+    "command_line",
+    "datasets",
+    "from_scratch",
+    "gradient_tape",
+    "hyperparameters",
+    "layers",
+    "models",
+    "optimizers",
+    "reports",
+    "schedules",
+    "training",
+    "tuning",
+]
+
+
+def __getattr__(name):
+    if name in __all__:
+        return importlib.import_module(f"tfcourse.{name}")
+    raise AttributeError(f"module 'tfcourse' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])
