@@ -1,0 +1,98 @@
+"""Exponentially weighted averages, which momentum, RMSProp, Adam and batch norm are made of."""
+
+import numbers
+
+import numpy as np
+
+
+def average_step(average, value, beta):
+    """Returns the average after one more value: `beta * average + (1 - beta) * value`.
+
+    Works on anything that can be scaled and added: floats, NumPy arrays, tensors.
+    """
+    return beta * average + (1.0 - beta) * value
+
+
+def effective_window(beta):
+    """Returns about how many values the average covers: `1 / (1 - beta)`.
+
+    Older values weigh less than `1/e` of the newest one: 0.9 averages over the last 10 values,
+    0.98 over the last 50.
+
+    Args:
+        beta: float in [0, 1), the decay rate.
+
+    Raises:
+        ValueError: if `beta` lies outside [0, 1).
+    """
+    return 1.0 / (1.0 - _checked_beta(beta))
+
+
+def exponentially_weighted_average(values, beta, bias_correction=False):
+    """Averages `values` with weights that decay exponentially into the past.
+
+    For the values theta_1, theta_2, ... along the first axis:
+
+        v_0 = 0
+        v_t = beta * v_{t-1} + (1 - beta) * theta_t
+
+    Since it starts from 0, the average is too small until about `effective_window(beta)` values
+    have been seen. With `bias_correction` the result is `v_t / (1 - beta**t)`, whose weights sum
+    to 1 from the first value on.
+
+    Args:
+        values: array of finite numbers [steps, ...]; each series along axis 0 is averaged alone.
+        beta: float in [0, 1), the decay rate; 0 returns the values themselves.
+        bias_correction: bool, whether to divide by `1 - beta**t`. Defaults to False.
+
+    Returns:
+        float64 array of the shape of `values`: the average after each step.
+
+    Raises:
+        ValueError: if `beta` lies outside [0, 1) or `values` has no axis to average along.
+    """
+    values = np.asarray(values, np.float64)
+    if values.ndim == 0:
+        raise ValueError(f"`values` must have at least one axis. Received: values={values}")
+    average = ExponentiallyWeightedAverage(beta, bias_correction)
+    result = np.empty_like(values)  # float64 [steps, ...]
+    for step, value in enumerate(values):
+        result[step] = average.update(value)
+    return result
+
+
+class ExponentiallyWeightedAverage:
+    """The same average of a stream, one value at a time and in constant memory.
+
+        average = ExponentiallyWeightedAverage(beta=0.9)
+        for loss in losses:
+            smooth_loss = average.update(loss)
+
+    Args:
+        beta: float in [0, 1), the decay rate.
+        bias_correction: bool, whether `update` returns `v_t / (1 - beta**t)`. Defaults to False.
+
+    Raises:
+        ValueError: if `beta` lies outside [0, 1).
+    """
+
+    def __init__(self, beta, bias_correction=False):
+        self.beta = _checked_beta(beta)
+        self.bias_correction = bias_correction
+        self._average = 0.0
+        self._steps = 0
+
+    def update(self, value):
+        """Takes in one number or array and returns the average so far, as float64."""
+        value = np.asarray(value, np.float64)
+        self._average = average_step(self._average, value, self.beta)
+        self._steps += 1
+        if self.bias_correction:
+            return self._average / (1.0 - self.beta**self._steps)
+        return self._average
+
+
+def _checked_beta(beta):
+    if not isinstance(beta, numbers.Real) or not 0.0 <= beta < 1.0:
+        raise ValueError(f"`beta` must be a float in [0, 1). Received: beta={beta!r}")
+    return float(beta)

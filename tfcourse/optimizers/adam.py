@@ -1,0 +1,147 @@
+"""Adam: momentum and RMSProp together, with their slow start corrected."""
+
+import math
+
+import keras
+from keras import ops
+
+from tfcourse import averages
+from tfcourse.optimizers import arguments
+
+
+def adam_update(gradient, m, s, *, learning_rate, beta_1, beta_2, epsilon, epsilon_inside_sqrt):
+    """Returns `(delta, m, s)`: what to subtract from the parameter, and the new averages."""
+    m = averages.average_step(m, gradient, beta_1)
+    s = averages.average_step(s, ops.square(gradient), beta_2)
+    root = ops.sqrt(s + epsilon) if epsilon_inside_sqrt else ops.sqrt(s) + epsilon
+    return learning_rate * m / root, m, s
+
+
+def bias_corrected(step, *, learning_rate, beta_1, beta_2, epsilon, epsilon_inside_sqrt):
+    """Returns the learning rate and epsilon that correct the bias of both averages at once."""
+    correction_1 = average_weight(step, beta_1)
+    correction_2 = average_weight(step, beta_2)
+    epsilon_factor = correction_2 if epsilon_inside_sqrt else ops.sqrt(correction_2)
+    return learning_rate * ops.sqrt(correction_2) / correction_1, epsilon * epsilon_factor
+
+
+def average_weight(step, beta):
+    """Returns `1 - beta**step`, the sum of an average's weights after `step` values.
+
+    Written as it stands, it would lose five of float32's seven digits at beta 0.999 and step 1.
+    """
+    log_beta = math.log(beta) if beta > 0.0 else -math.inf
+    return -ops.expm1(step * log_beta)
+
+
+@keras.saving.register_keras_serializable(package="tfcourse")
+class Adam(keras.optimizers.Optimizer):
+    """Steps along the average gradient, divided by the root of the average squared gradient.
+
+    For gradient `g` of parameter `w`, at step t = 1, 2, ...:
+
+        m <- beta_1 * m + (1 - beta_1) * g
+        s <- beta_2 * s + (1 - beta_2) * g**2
+        w <- w - learning_rate * mh / (sqrt(sh) + epsilon)
+
+    where `mh = m / (1 - beta_1**t)` and `sh = s / (1 - beta_2**t)`: both averages start at 0, and
+    the division makes their weights sum to 1. This is Algorithm 1 of the paper, and the defaults
+    are the paper's. The corrections are numbers, so they are taken out of the arrays:
+
+        rate_t    = learning_rate * sqrt(1 - beta_2**t) / (1 - beta_1**t)
+        epsilon_t = epsilon * sqrt(1 - beta_2**t)
+        w <- w - rate_t * m / (sqrt(s) + epsilon_t)
+
+    Keras leaves epsilon as it is there (the paper's "epsilon hat"), so that early on it acts as one
+    up to 32 times larger; PyTorch and Optax correct it, as here. With epsilon far below `sqrt(s)`
+    all of them agree. `keras.optimizers.Adam` has epsilon 1e-7 by default.
+
+    Two variants, to see what the parts are good for. Without `bias_correction`, `mh` is `m` and
+    `sh` is `s`; then `beta_1 = 0` is exactly `RMSProp(learning_rate, beta_2, epsilon)`. With
+    `epsilon_inside_sqrt` the divisor is `sqrt(sh + epsilon)`: for the same smallest divisor take
+    `epsilon**2`.
+
+    Sparse gradients are made dense, since `m` and `s` decay in every row. A variable in half
+    precision is updated in float32; `m`, `s` and the step are then rounded to the variable's dtype.
+    In bfloat16 that loses changes below 1/256 of the stored value, so that `s` follows only large
+    gradients at beta_2 0.999: use the policy "mixed_bfloat16", whose variables are float32.
+
+    Reference: Kingma and Ba, 2015, https://arxiv.org/abs/1412.6980
+
+    Args:
+        learning_rate: float > 0, `LearningRateSchedule` (called with the step) or callable.
+            Defaults to 0.001.
+        beta_1: float in [0, 1), the decay rate of the average gradient. Defaults to 0.9.
+        beta_2: float in [0, 1), the decay rate of the average squared gradient. Defaults to 0.999.
+        epsilon: float > 0, keeps the step finite where gradients vanish. Defaults to 1e-8.
+        bias_correction: bool. Defaults to True.
+        epsilon_inside_sqrt: bool. Defaults to False.
+        name: str. Defaults to "adam".
+        **kwargs: passed on to `keras.optimizers.Optimizer`: `weight_decay`, `clipnorm`,
+            `use_ema`, `gradient_accumulation_steps` and so on.
+
+    Raises:
+        ValueError: if an argument lies outside its range.
+    """
+
+    def __init__(
+        self,
+        learning_rate=0.001,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        bias_correction=True,
+        epsilon_inside_sqrt=False,
+        name="adam",
+        **kwargs,
+    ):
+        learning_rate = arguments.checked_learning_rate(learning_rate)
+        super().__init__(learning_rate, name=name, **kwargs)
+        self.beta_1 = arguments.checked_decay_rate("beta_1", beta_1)
+        self.beta_2 = arguments.checked_decay_rate("beta_2", beta_2)
+        self.epsilon = arguments.checked_epsilon(epsilon)
+        self.bias_correction = arguments.checked_flag("bias_correction", bias_correction)
+        self.epsilon_inside_sqrt = arguments.checked_flag(
+            "epsilon_inside_sqrt", epsilon_inside_sqrt
+        )
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self._averages, self._average_squares = self.add_optimizer_variables(
+            variables, ["average", "average_square"]
+        )
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        average, average_square = self._averages[index], self._average_squares[index]
+        gradient, m, s, learning_rate, step = arguments.same_precision(
+            variable, gradient, average, average_square, learning_rate, self.iterations + 1
+        )
+        rule = {
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon_inside_sqrt": self.epsilon_inside_sqrt,
+        }
+        epsilon = self.epsilon
+        if self.bias_correction:
+            learning_rate, epsilon = bias_corrected(
+                step, learning_rate=learning_rate, epsilon=epsilon, **rule
+            )
+        delta, m, s = adam_update(
+            gradient, m, s, learning_rate=learning_rate, epsilon=epsilon, **rule
+        )
+        self.assign(average, m)
+        self.assign(average_square, s)
+        self.assign_sub(variable, delta)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "bias_correction": self.bias_correction,
+            "epsilon_inside_sqrt": self.epsilon_inside_sqrt,
+        }

@@ -1,0 +1,61 @@
+"""What the four optimizers do with their arguments: check numbers, bring tensors to one dtype."""
+
+import math
+import numbers
+
+import keras
+from keras import ops
+
+
+def checked_learning_rate(learning_rate):
+    """Returns a number as the float that Keras wants; a schedule or a callable as it is."""
+    if callable(learning_rate):
+        return learning_rate
+    if not _is_real(learning_rate) or not 0.0 < learning_rate < math.inf:
+        raise ValueError(
+            "`learning_rate` must be a finite float > 0, a `LearningRateSchedule` or a callable. "
+            f"Received: learning_rate={learning_rate!r}"
+        )
+    return float(learning_rate)
+
+
+def checked_decay_rate(name, value):
+    """Returns the decay rate of an average as a float in [0, 1)."""
+    if not _is_real(value) or not 0.0 <= value < 1.0:
+        raise ValueError(f"`{name}` must be a float in [0, 1). Received: {name}={value!r}")
+    return float(value)
+
+
+def checked_epsilon(epsilon):
+    """Returns `epsilon` as a float > 0; without it, a gradient of zero would give 0 / 0."""
+    if not _is_real(epsilon) or not 0.0 < epsilon < math.inf:
+        raise ValueError(f"`epsilon` must be a finite float > 0. Received: epsilon={epsilon!r}")
+    return float(epsilon)
+
+
+def checked_flag(name, value):
+    """Returns `value` if it is True or False; "false", read from a file, would count as True."""
+    if not isinstance(value, bool):
+        raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
+    return value
+
+
+def same_precision(variable, *tensors):
+    """Returns the tensors dense and in float32, or in float64 if `variable` has that.
+
+    A variable in half precision is thus updated in float32 and rounded once, when stored: 0.999
+    is 1 in bfloat16, and an average that decays by 1 would never forget.
+    """
+    dtype = keras.backend.result_type(variable.dtype, "float32")
+    return [ops.cast(_dense(tensor, variable.shape), dtype) for tensor in tensors]
+
+
+def _dense(tensor, shape):
+    # The gradient of an embedding is a `tf.IndexedSlices`: the rows looked up, some of them twice.
+    if hasattr(tensor, "dense_shape"):
+        return ops.scatter(ops.expand_dims(tensor.indices, -1), tensor.values, shape)
+    return tensor
+
+
+def _is_real(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)

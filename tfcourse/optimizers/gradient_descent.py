@@ -1,0 +1,46 @@
+"""Gradient descent: the step goes straight down the gradient."""
+
+import keras
+
+from tfcourse.optimizers import arguments
+
+
+def gradient_descent_update(gradient, *, learning_rate):
+    """Returns what to subtract from the parameter."""
+    return learning_rate * gradient
+
+
+@keras.saving.register_keras_serializable(package="tfcourse")
+class GradientDescent(keras.optimizers.Optimizer):
+    """Steps down the gradient of the mini-batch.
+
+    For gradient `g` of parameter `w`, at every step:
+
+        w <- w - learning_rate * g
+
+    Whether this is batch, mini-batch or stochastic gradient descent depends only on how many
+    examples `g` is the mean over. It equals `keras.optimizers.SGD(learning_rate)`.
+
+    Sparse gradients are made dense. A variable in half precision is updated in float32; the step
+    is then rounded to the variable's dtype.
+
+    Reference: Robbins and Monro, 1951, https://doi.org/10.1214/aoms/1177729586
+
+    Args:
+        learning_rate: float > 0, `LearningRateSchedule` (called with the step) or callable.
+            Defaults to 0.01.
+        name: str. Defaults to "gradient_descent".
+        **kwargs: passed on to `keras.optimizers.Optimizer`: `weight_decay`, `clipnorm`,
+            `use_ema`, `gradient_accumulation_steps` and so on.
+
+    Raises:
+        ValueError: if an argument lies outside its range.
+    """
+
+    def __init__(self, learning_rate=0.01, name="gradient_descent", **kwargs):
+        learning_rate = arguments.checked_learning_rate(learning_rate)
+        super().__init__(learning_rate, name=name, **kwargs)
+
+    def update_step(self, gradient, variable, learning_rate):
+        gradient, learning_rate = arguments.same_precision(variable, gradient, learning_rate)
+        self.assign_sub(variable, gradient_descent_update(gradient, learning_rate=learning_rate))

@@ -1,0 +1,73 @@
+"""Gradient descent with momentum, as an exponentially weighted average of the gradients."""
+
+import keras
+
+from tfcourse.optimizers import arguments
+
+
+def momentum_update(gradient, accumulated, *, learning_rate, beta):
+    """Returns `(delta, accumulated)`: what to subtract from the parameter, and the new `u`."""
+    u = beta * accumulated + gradient
+    return learning_rate * (1.0 - beta) * u, u
+
+
+@keras.saving.register_keras_serializable(package="tfcourse")
+class Momentum(keras.optimizers.Optimizer):
+    """Steps along an exponentially weighted average of the gradients.
+
+    For gradient `g` of parameter `w`, at every step:
+
+        v <- beta * v + (1 - beta) * g
+        w <- w - learning_rate * v
+
+    `v` starts at 0 and is not bias-corrected, so early steps are short. Stored is
+    `u = v / (1 - beta)`; written with it, the same two lines are one pass over the array cheaper:
+
+        u <- beta * u + g
+        w <- w - learning_rate * (1 - beta) * u
+
+    Keras takes the learning rate into the average and leaves `(1 - beta)` out. At a constant rate
+    this equals `keras.optimizers.SGD(learning_rate * (1 - beta), momentum=beta)`; with a schedule
+    it differs, because here a new rate acts on all of `v` at once.
+
+    Sparse gradients are made dense, since `v` decays in every row. A variable in half precision is
+    updated in float32; `u` and the step are then rounded to the variable's dtype.
+
+    Reference: Polyak, 1964, https://doi.org/10.1016/0041-5553(64)90137-5; the averaged form as in
+    Sutskever et al., 2013, http://proceedings.mlr.press/v28/sutskever13.html, without Nesterov.
+
+    Args:
+        learning_rate: float > 0, `LearningRateSchedule` (called with the step) or callable.
+            Defaults to 0.1, which moves as far as Keras's SGD with 0.01 and momentum 0.9.
+        beta: float in [0, 1), the decay rate of the average. 0 is plain gradient descent. Defaults
+            to 0.9, which averages over about the last 10 gradients.
+        name: str. Defaults to "momentum".
+        **kwargs: passed on to `keras.optimizers.Optimizer`: `weight_decay`, `clipnorm`,
+            `use_ema`, `gradient_accumulation_steps` and so on.
+
+    Raises:
+        ValueError: if an argument lies outside its range.
+    """
+
+    def __init__(self, learning_rate=0.1, beta=0.9, name="momentum", **kwargs):
+        learning_rate = arguments.checked_learning_rate(learning_rate)
+        super().__init__(learning_rate, name=name, **kwargs)
+        self.beta = arguments.checked_decay_rate("beta", beta)
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self._accumulated = self.add_optimizer_variables(variables, "accumulated")
+
+    def update_step(self, gradient, variable, learning_rate):
+        accumulated = self._accumulated[self._get_variable_index(variable)]
+        gradient, u, learning_rate = arguments.same_precision(
+            variable, gradient, accumulated, learning_rate
+        )
+        delta, u = momentum_update(gradient, u, learning_rate=learning_rate, beta=self.beta)
+        self.assign(accumulated, u)
+        self.assign_sub(variable, delta)
+
+    def get_config(self):
+        return {**super().get_config(), "beta": self.beta}

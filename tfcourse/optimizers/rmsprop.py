@@ -1,0 +1,73 @@
+"""RMSProp: the step is divided by the root of an average of squared gradients."""
+
+import keras
+from keras import ops
+
+from tfcourse import averages
+from tfcourse.optimizers import arguments
+
+
+def rmsprop_update(gradient, average_square, *, learning_rate, beta, epsilon):
+    """Returns `(delta, average_square)`: what to subtract from the parameter, and the new `s`."""
+    s = averages.average_step(average_square, ops.square(gradient), beta)
+    return learning_rate * gradient / (ops.sqrt(s) + epsilon), s
+
+
+@keras.saving.register_keras_serializable(package="tfcourse")
+class RMSProp(keras.optimizers.Optimizer):
+    """Divides the step by the root mean square of recent gradients.
+
+    For gradient `g` of parameter `w`, at every step:
+
+        s <- beta * s + (1 - beta) * g**2
+        w <- w - learning_rate * g / (sqrt(s) + epsilon)
+
+    `s` starts at 0 and is not bias-corrected, so early steps are long: the first one has length
+    `learning_rate / sqrt(1 - beta)`. Epsilon stands outside the root, as in PyTorch. Keras has it
+    inside: `keras.optimizers.RMSprop(learning_rate, rho=beta, epsilon=epsilon**2)` bounds the step
+    in the same way where `s` is 0 and comes close elsewhere. Other than both, `beta` is 0.9.
+
+    Sparse gradients are made dense, since `s` decays in every row. A variable in half precision is
+    updated in float32; `s` and the step are then rounded to the variable's dtype.
+
+    Reference: Tieleman and Hinton, 2012, lecture 6.5,
+    https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf, which has no epsilon.
+
+    Args:
+        learning_rate: float > 0, `LearningRateSchedule` (called with the step) or callable.
+            Defaults to 0.001.
+        beta: float in [0, 1), the decay rate of the average. Defaults to 0.9.
+        epsilon: float > 0, keeps the step finite where gradients vanish. Defaults to 1e-7.
+        name: str. Defaults to "rmsprop".
+        **kwargs: passed on to `keras.optimizers.Optimizer`: `weight_decay`, `clipnorm`,
+            `use_ema`, `gradient_accumulation_steps` and so on.
+
+    Raises:
+        ValueError: if an argument lies outside its range.
+    """
+
+    def __init__(self, learning_rate=0.001, beta=0.9, epsilon=1e-7, name="rmsprop", **kwargs):
+        learning_rate = arguments.checked_learning_rate(learning_rate)
+        super().__init__(learning_rate, name=name, **kwargs)
+        self.beta = arguments.checked_decay_rate("beta", beta)
+        self.epsilon = arguments.checked_epsilon(epsilon)
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self._average_squares = self.add_optimizer_variables(variables, "average_square")
+
+    def update_step(self, gradient, variable, learning_rate):
+        average_square = self._average_squares[self._get_variable_index(variable)]
+        gradient, s, learning_rate = arguments.same_precision(
+            variable, gradient, average_square, learning_rate
+        )
+        delta, s = rmsprop_update(
+            gradient, s, learning_rate=learning_rate, beta=self.beta, epsilon=self.epsilon
+        )
+        self.assign(average_square, s)
+        self.assign_sub(variable, delta)
+
+    def get_config(self):
+        return {**super().get_config(), "beta": self.beta, "epsilon": self.epsilon}

@@ -1,0 +1,343 @@
+"""Learning-rate schedules: the course's three decays, warm-up and one cycle.
+
+A schedule maps the step, counted from 0, to a learning rate; epochs are converted to steps when it
+is built. All of them are elementwise, so that an array of steps gives the curve (see `values`).
+"""
+
+import math
+import numbers
+
+import keras
+import numpy as np
+from keras import ops
+
+
+class _EpochDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """What the three decays share: the initial rate, and the epochs that have passed."""
+
+    def __init__(self, initial_learning_rate, steps_per_epoch, continuous=False):
+        self.initial_learning_rate = _checked_rate("initial_learning_rate", initial_learning_rate)
+        self.steps_per_epoch = _checked_count("steps_per_epoch", steps_per_epoch)
+        self.continuous = _checked_flag("continuous", continuous)
+
+    def epochs(self, step):
+        """Returns the epochs before `step`: whole ones, or with a fraction if `continuous`."""
+        if self.continuous:
+            return ops.cast(step, "float32") / self.steps_per_epoch
+        # Divided as integers: float32 rounds steps beyond 2**24, and quotients before that.
+        return ops.cast(step // self.steps_per_epoch, "float32")
+
+    def get_config(self):
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "steps_per_epoch": self.steps_per_epoch,
+            "continuous": self.continuous,
+        }
+
+
+@keras.saving.register_keras_serializable(package="tfcourse")
+class ExponentialDecay(_EpochDecay):
+    """Multiplies the rate by `decay_rate` after every epoch.
+
+        learning_rate(step) = initial_learning_rate * decay_rate ** epoch
+        epoch = step // steps_per_epoch
+
+    The base is always the initial rate. With `continuous`, `epoch` is `step / steps_per_epoch`.
+    It equals `keras.optimizers.schedules.ExponentialDecay(initial_learning_rate, steps_per_epoch,
+    decay_rate, staircase=not continuous)`, which divides in float32.
+
+    Args:
+        initial_learning_rate: float > 0, the rate in the first epoch.
+        steps_per_epoch: int >= 1.
+        decay_rate: float in (0, 1]. Defaults to 0.95.
+        continuous: bool, whether the rate changes every step, not every epoch. Defaults to False.
+
+    Raises:
+        ValueError: if an argument lies outside its range.
+    """
+
+    def __init__(self, initial_learning_rate, steps_per_epoch, decay_rate=0.95, continuous=False):
+        super().__init__(initial_learning_rate, steps_per_epoch, continuous)
+        self.decay_rate = _checked_rate("decay_rate", decay_rate, maximum=1.0)
+
+    def __call__(self, step):
+        return self.initial_learning_rate * self.decay_rate ** self.epochs(step)
+
+    def get_config(self):
+        return {**super().get_config(), "decay_rate": self.decay_rate}
+
+
+@keras.saving.register_keras_serializable(package="tfcourse")
+class RootDecay(_EpochDecay):
+    """Divides the rate by the root of the epoch, epochs counted from 1.
+
+        learning_rate(step) = initial_learning_rate / sqrt(epoch)
+        epoch = 1 + step // steps_per_epoch
+
+    Counted from 0, the first epoch would divide by zero. With `continuous`, `epoch` is
+    `1 + step / steps_per_epoch`. It has no decay rate: the rate halves by epoch 4, whatever else.
+
+    Args:
+        initial_learning_rate: float > 0, the rate in the first epoch.
+        steps_per_epoch: int >= 1.
+        continuous: bool, whether the rate changes every step, not every epoch. Defaults to False.
+
+    Raises:
+        ValueError: if an argument lies outside its range.
+    """
+
+    def __call__(self, step):
+        return self.initial_learning_rate / ops.sqrt(1.0 + self.epochs(step))
+
+
+@keras.saving.register_keras_serializable(package="tfcourse")
+class InverseTimeDecay(_EpochDecay):
+    """Divides the rate by a number that grows by `decay_rate` every epoch.
+
+        learning_rate(step) = initial_learning_rate / (1 + decay_rate * epoch)
+        epoch = step // steps_per_epoch
+
+    With `continuous`, `epoch` is `step / steps_per_epoch`. It equals
+    `keras.optimizers.schedules.InverseTimeDecay(initial_learning_rate, steps_per_epoch, decay_rate,
+    staircase=not continuous)`, which divides in float32.
+
+    Args:
+        initial_learning_rate: float > 0, the rate in the first epoch.
+        steps_per_epoch: int >= 1.
+        decay_rate: float >= 0; 1 halves the rate after the first epoch. Defaults to 1.
+        continuous: bool, whether the rate changes every step, not every epoch. Defaults to False.
+
+    Raises:
+        ValueError: if an argument lies outside its range.
+    """
+
+    def __init__(self, initial_learning_rate, steps_per_epoch, decay_rate=1.0, continuous=False):
+        super().__init__(initial_learning_rate, steps_per_epoch, continuous)
+        self.decay_rate = _checked_rate("decay_rate", decay_rate, zero_allowed=True)
+
+    def __call__(self, step):
+        return self.initial_learning_rate / (1.0 + self.decay_rate * self.epochs(step))
+
+    def get_config(self):
+        return {**super().get_config(), "decay_rate": self.decay_rate}
+
+
+@keras.saving.register_keras_serializable(package="tfcourse")
+class Constant(keras.optimizers.schedules.LearningRateSchedule):
+    """Keeps the rate.
+
+    An optimizer that is given a plain float does the same and lets callbacks set it; this is for
+    a warm-up in front.
+
+    Args:
+        learning_rate: float > 0.
+
+    Raises:
+        ValueError: if `learning_rate` is not a finite number > 0.
+    """
+
+    def __init__(self, learning_rate):
+        self.learning_rate = _checked_rate("learning_rate", learning_rate)
+
+    def __call__(self, step):
+        return self.learning_rate * ops.ones_like(step, dtype="float32")
+
+    def get_config(self):
+        return {"learning_rate": self.learning_rate}
+
+
+@keras.saving.register_keras_serializable(package="tfcourse")
+class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+    """Raises the rate linearly to where a schedule starts, then follows the schedule.
+
+        learning_rate(step) = schedule(0) * (step + 1) / warmup_steps    if step < warmup_steps
+                              schedule(step - warmup_steps)              otherwise
+
+    The schedule thus starts late by `warmup_steps` and loses nothing of its course. The last step
+    of the warm-up already has the full rate.
+
+    Reference: Goyal et al., 2017, https://arxiv.org/abs/1706.02677
+
+    Args:
+        schedule: `LearningRateSchedule`, of this module or of Keras.
+        warmup_steps: int >= 1.
+
+    Raises:
+        ValueError: if `schedule` is none, or `warmup_steps` lies outside its range.
+    """
+
+    def __init__(self, schedule, warmup_steps):
+        if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+            raise ValueError(
+                f"`schedule` must be a `LearningRateSchedule`. Received: schedule={schedule!r}"
+            )
+        self.schedule = schedule
+        self.warmup_steps = _checked_count("warmup_steps", warmup_steps)
+
+    def __call__(self, step):
+        warmed_up = ops.cast(step + 1, "float32") / self.warmup_steps
+        return ops.where(
+            step < self.warmup_steps,
+            self.schedule(0) * warmed_up,
+            self.schedule(ops.maximum(step - self.warmup_steps, 0)),
+        )
+
+    def get_config(self):
+        schedule = keras.optimizers.schedules.serialize(self.schedule)
+        return {"schedule": schedule, "warmup_steps": self.warmup_steps}
+
+    @classmethod
+    def from_config(cls, config):
+        schedule = keras.optimizers.schedules.deserialize(config["schedule"])
+        return cls(schedule, config["warmup_steps"])
+
+
+@keras.saving.register_keras_serializable(package="tfcourse")
+class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+    """Raises the rate to its peak and lowers it far below the start, each along half a cosine.
+
+        first = peak_learning_rate / 25
+        last  = first / 10_000
+        learning_rate(step) = between(first, peak, step / rise_steps)      if step < rise_steps
+                              between(peak, last, (step - rise_steps) / fall_steps)  otherwise
+        between(a, b, x) = a * (1 + cos(pi * x)) / 2 + b * (1 - cos(pi * x)) / 2
+        fall_steps = total_steps - 1 - rise_steps
+
+    The last step, `total_steps - 1`, has the last rate; so have steps beyond it. PyTorch's
+    `OneCycleLR(max_lr=peak_learning_rate, pct_start=(rise_steps + 1) / total_steps)` gives the same
+    rates. The momentum is left alone.
+
+    Reference: Smith and Topin, 2018, https://arxiv.org/abs/1708.07120; the cosine is fast.ai's.
+
+    Args:
+        peak_learning_rate: float > 0, the highest rate.
+        total_steps: int >= 1, the steps of the whole training.
+        rise_steps: int in [0, total_steps), the step at the peak. Defaults to 3/10 of them.
+
+    Raises:
+        ValueError: if an argument lies outside its range.
+    """
+
+    def __init__(self, peak_learning_rate, total_steps, rise_steps=None):
+        self.peak_learning_rate = _checked_rate("peak_learning_rate", peak_learning_rate)
+        self.total_steps = _checked_count("total_steps", total_steps)
+        if rise_steps is None:
+            rise_steps = 3 * self.total_steps // 10
+        self.rise_steps = _checked_count("rise_steps", rise_steps, minimum=0)
+        if self.rise_steps >= self.total_steps:
+            raise ValueError(
+                "`rise_steps` must be less than `total_steps`. "
+                f"Received: rise_steps={rise_steps}, total_steps={total_steps}"
+            )
+
+    def __call__(self, step):
+        peak = self.peak_learning_rate
+        first = peak / 25.0
+        # A part without steps is never looked at; 1 keeps its division defined.
+        risen = ops.cast(step, "float32") / max(self.rise_steps, 1)
+        fall_steps = max(self.total_steps - 1 - self.rise_steps, 1)
+        fallen = ops.cast(step - self.rise_steps, "float32") / fall_steps
+        return ops.where(
+            step < self.rise_steps,
+            _between(first, peak, risen),
+            _between(peak, first / 1e4, ops.minimum(fallen, 1.0)),
+        )
+
+    def get_config(self):
+        return {
+            "peak_learning_rate": self.peak_learning_rate,
+            "total_steps": self.total_steps,
+            "rise_steps": self.rise_steps,
+        }
+
+
+def build(
+    name,
+    initial_learning_rate,
+    *,
+    steps_per_epoch,
+    epochs,
+    decay_rate=None,
+    warmup_epochs=0,
+    continuous=False,
+):
+    """Returns the schedule called `name` for a training of `epochs` epochs.
+
+    Args:
+        name: str, a key of `SCHEDULES`.
+        initial_learning_rate: float > 0, the rate at the end of the warm-up; one cycle's peak.
+        steps_per_epoch: int >= 1.
+        epochs: int >= 1, only used by one cycle.
+        decay_rate: float for "exponential" and "inverse_time", or None for their default.
+        warmup_epochs: int >= 0. One cycle rises over that time, or over 3/10 of all steps for 0;
+            other schedules start after a `WarmUp`.
+        continuous: bool, whether the three decays change every step. Defaults to False.
+
+    Raises:
+        ValueError: if `name` is unknown, an argument lies outside its range, or a `decay_rate` is
+            given to a schedule that has none.
+    """
+    if name not in SCHEDULES:
+        raise ValueError(f"`name` must be one of {', '.join(SCHEDULES)}. Received: name={name!r}")
+    if decay_rate is not None and name not in ("exponential", "inverse_time"):
+        raise ValueError(
+            f"The schedule {name!r} has no decay rate. Received: decay_rate={decay_rate!r}"
+        )
+    steps_per_epoch = _checked_count("steps_per_epoch", steps_per_epoch)
+    warmup_steps = _checked_count("warmup_epochs", warmup_epochs, minimum=0) * steps_per_epoch
+    if name == "one_cycle":
+        total_steps = _checked_count("epochs", epochs) * steps_per_epoch
+        return OneCycle(initial_learning_rate, total_steps, rise_steps=warmup_steps or None)
+    if name == "constant":
+        schedule = Constant(initial_learning_rate)
+    else:
+        decay = {} if decay_rate is None else {"decay_rate": decay_rate}
+        schedule = SCHEDULES[name](
+            initial_learning_rate, steps_per_epoch, continuous=continuous, **decay
+        )
+    return WarmUp(schedule, warmup_steps) if warmup_steps else schedule
+
+
+def values(schedule, num_steps):
+    """Returns the rates of steps 0 to `num_steps - 1` as a float32 array, to plot or print them."""
+    return ops.convert_to_numpy(schedule(np.arange(num_steps)))
+
+
+def _between(start, end, fraction):
+    weight = (1.0 + ops.cos(math.pi * fraction)) / 2.0  # Exactly 1 at fraction 0, and 0 at 1.
+    return weight * start + (1.0 - weight) * end
+
+
+def _checked_rate(name, value, maximum=math.inf, zero_allowed=False):
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_real or not 0.0 <= value <= maximum or math.isinf(value):
+        in_range = False
+    else:
+        in_range = zero_allowed or value > 0.0
+    if not in_range:
+        bound = ">= 0" if zero_allowed else "> 0"
+        bound += "" if math.isinf(maximum) else f" and <= {maximum}"
+        raise ValueError(f"`{name}` must be a finite float {bound}. Received: {name}={value!r}")
+    return float(value)
+
+
+def _checked_count(name, value, minimum=1):
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_integer or value < minimum:
+        raise ValueError(f"`{name}` must be an integer >= {minimum}. Received: {name}={value!r}")
+    return int(value)
+
+
+def _checked_flag(name, value):
+    if not isinstance(value, bool):
+        raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
+    return value
+
+
+SCHEDULES = {
+    "constant": Constant,
+    "exponential": ExponentialDecay,
+    "root": RootDecay,
+    "inverse_time": InverseTimeDecay,
+    "one_cycle": OneCycle,
+}
