@@ -1,0 +1,278 @@
+"""Gradient descent with `tf.GradientTape`: a quadratic, and linear regression.
+
+The quadratic is the first program of the course's TensorFlow chapter. What its parts became:
+
+    TensorFlow 1                                    TensorFlow 2
+    ------------------------------------------      ------------------------------------------
+    graph                                           traced function
+      built line by line, run later                   @tf.function
+                                                      def quadratic_step(w, coefficients, ...):
+    placeholder                                     tensor argument
+      x = tf.placeholder(tf.float32, [3, 1])          `coefficients`, float [3]
+      feed_dict={x: coefficients}                     quadratic_step(w, coefficients, ...)
+    variable                                        variable, with its value from the start
+      w = tf.Variable(0, dtype=tf.float32)            w = tf.Variable(0.0)
+      session.run(tf.global_variables_initializer())
+    session                                         eager: a call computes
+      session.run(train)                              quadratic_step(w, coefficients, ...)
+      session.run(w)                                  w.numpy()
+    optimizer that rewrites the graph               tape that records the forward pass
+      GradientDescentOptimizer(0.01).minimize(cost)   tape.gradient(cost, w)
+
+As with the placeholder, other coefficients are other input to the same traced function; it is
+not traced again.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+# x and y of the linear regression in the course's PyTorch example.
+FIFTEEN_POINTS = np.array(
+    [
+        *[(3.3, 1.7), (4.4, 2.76), (5.5, 2.09), (6.71, 3.19), (6.93, 1.694)],
+        *[(4.168, 1.573), (9.779, 3.366), (6.182, 2.596), (7.59, 2.53), (2.167, 1.221)],
+        *[(7.042, 2.827), (10.791, 3.465), (5.313, 1.65), (7.997, 2.904), (3.1, 1.3)],
+    ]
+)
+
+
+def quadratic(w, coefficients):
+    """Returns the cost c0 w^2 + c1 w + c2; [1, -10, 25] is (w - 5)^2."""
+    c0, c1, c2 = tf.unstack(coefficients)
+    return c0 * w**2 + c1 * w + c2
+
+
+@tf.function(jit_compile=True)
+def quadratic_step(w, coefficients, learning_rate):
+    """Moves the variable `w` one step down the quadratic and returns the cost before it.
+
+    w <- w - learning_rate * d cost / d w
+    """
+    with tf.GradientTape() as tape:
+        cost = quadratic(w, coefficients)
+    w.assign_sub(learning_rate * tape.gradient(cost, w))
+    return cost
+
+
+def minimize_quadratic(
+    coefficients, *, learning_rate=0.01, steps=1000, initial_w=0.0, dtype="float64"
+):
+    """Minimizes c0 w^2 + c1 w + c2 by gradient descent.
+
+    Args:
+        coefficients: three numbers `(c0, c1, c2)`, `c0 > 0`: else there is no minimum.
+        learning_rate: number > 0. From 1 / c0 on, w no longer comes closer to the minimum.
+        steps: int >= 0.
+        initial_w: number, w before the first step.
+        dtype: "float64" or "float32". In float32, w stalls once a step is too short to change its
+            last digit: for (w - 5)^2 near 4.99999.
+
+    Returns:
+        w before the first and after each step, array of `dtype` and shape `[steps + 1]`.
+
+    Raises:
+        ValueError: if an argument is outside its range.
+    """
+    _check_quadratic(coefficients, learning_rate)
+    if steps < 0:
+        raise ValueError(f"`steps` must be >= 0. Received: steps={steps}")
+    w = tf.Variable(initial_w, dtype=dtype)
+    coefficients = tf.constant(coefficients, dtype)
+    learning_rate = tf.constant(learning_rate, dtype)
+    path = [w.numpy()]
+    for _ in range(steps):
+        quadratic_step(w, coefficients, learning_rate)
+        path.append(w.numpy())
+    return np.array(path)
+
+
+def quadratic_closed_form(coefficients, step, *, learning_rate=0.01, initial_w=0.0):
+    """Returns where gradient descent must be after `step` steps.
+
+    The gradient 2 c0 w + c1 is 0 at w* = -c1 / (2 c0), and every step multiplies the distance to
+    w* by the same factor:
+
+        w_n = w* + (w_0 - w*) (1 - 2 learning_rate c0)^n
+
+    For (w - 5)^2 from 0 with the rate 0.01 this is 5 (1 - 0.98^n).
+
+    Args:
+        coefficients: three numbers `(c0, c1, c2)`, `c0 > 0`.
+        step: int or integer array, n.
+        learning_rate: number > 0.
+        initial_w: number, w_0.
+
+    Returns:
+        float64, or an array of the shape of `step`.
+
+    Raises:
+        ValueError: if an argument is outside its range.
+    """
+    _check_quadratic(coefficients, learning_rate)
+    c0, c1, _ = coefficients
+    minimum = -c1 / (2 * c0)
+    return minimum + (initial_w - minimum) * (1 - 2 * learning_rate * c0) ** np.asarray(step)
+
+
+def _check_quadratic(coefficients, learning_rate):
+    if len(coefficients) != 3 or not np.isfinite(coefficients).all() or coefficients[0] <= 0:
+        raise ValueError(
+            "`coefficients` must be three finite numbers, the first > 0. "
+            f"Received: coefficients={coefficients}"
+        )
+    _check_learning_rate(learning_rate)
+
+
+def _check_learning_rate(learning_rate):
+    if not 0 < learning_rate < float("inf"):
+        raise ValueError(
+            f"`learning_rate` must be finite and > 0. Received: learning_rate={learning_rate}"
+        )
+
+
+def predict(theta, features):
+    """Returns h(x) = theta_0 + theta_1 x_1 + ... for each row x of `features`."""
+    return theta[0] + tf.linalg.matvec(features, theta[1:])
+
+
+def mean_squared_error(theta, features, targets):
+    """Returns the mean of (h(x) - y)^2 over the examples."""
+    return tf.reduce_mean(tf.square(predict(theta, features) - targets))
+
+
+@tf.function(jit_compile=True)
+def mean_squared_error_step(theta, features, targets, learning_rate):
+    """Moves the variable `theta` one step down the mean squared error, which it returns.
+
+    theta <- theta - learning_rate * d MSE / d theta
+
+    The square brings a factor 2 into the gradient that `theta_update` does not have.
+    """
+    with tf.GradientTape() as tape:
+        cost = mean_squared_error(theta, features, targets)
+    theta.assign_sub(learning_rate * tape.gradient(cost, theta))
+    return cost
+
+
+@tf.function(jit_compile=True)
+def theta_update(theta, features, targets, alpha):
+    """Returns theta after one step on a batch of b examples, as the slide writes it.
+
+        theta_j := theta_j - alpha * (1/b) * sum_k (h(x_k) - y_k) * x_kj
+
+    All j at once, from the old theta; j = 0 is the bias, with x_k0 = 1. This is gradient descent
+    on half the mean squared error.
+
+    Args:
+        theta: float tensor `[1 + features]`.
+        features: float tensor `[b, features]`.
+        targets: float tensor `[b]`.
+        alpha: float tensor `[]`, the learning rate.
+    """
+    errors = predict(theta, features) - targets
+    x = tf.concat([tf.ones_like(targets)[:, tf.newaxis], features], axis=1)
+    return theta - alpha * tf.reduce_mean(errors[:, tf.newaxis] * x, axis=0)
+
+
+def linear_regression(
+    features, targets, *, learning_rate, batch_size, epochs=1, seed=None, dtype="float64"
+):
+    """Fits h(x) = theta_0 + theta_1 x_1 + ... by `theta_update`, from theta = 0.
+
+    With m examples, `batch_size` = m is batch gradient descent (one step an epoch), 1 is
+    stochastic gradient descent (m steps), and what lies between is mini-batch gradient descent
+    (ceil(m / b) steps; the last batch may be smaller, and its mean is over its true size).
+
+    Args:
+        features: float array of shape `[m, features]`.
+        targets: float array of shape `[m]`.
+        learning_rate: number > 0, the slide's alpha. Half the mean squared error is minimized, so
+            0.002 here takes the steps that 0.001 takes on the mean squared error.
+        batch_size: int in [1, m], b.
+        epochs: int >= 0, passes over the examples.
+        seed: None goes through the examples in order, as on the slide: the batches start at
+            i = 1, 11, ..., 991. An int shuffles every epoch, a pure function of (seed, epoch).
+        dtype: "float64" or "float32".
+
+    Returns:
+        theta before the first and after each step, array of shape `[steps + 1, 1 + features]`.
+
+    Raises:
+        ValueError: if an argument is outside its range.
+    """
+    features, targets = _examples(features, targets, dtype)
+    m = len(targets)
+    _check_learning_rate(learning_rate)
+    if not 1 <= batch_size <= m:
+        raise ValueError(f"`batch_size` must lie in [1, {m}]. Received: batch_size={batch_size}")
+    if epochs < 0:
+        raise ValueError(f"`epochs` must be >= 0. Received: epochs={epochs}")
+    alpha = tf.constant(learning_rate, dtype)
+    theta = tf.zeros(1 + features.shape[1], dtype)
+    path = [theta.numpy()]
+    for epoch in range(epochs):
+        x, y = features, targets
+        if seed is not None:
+            order = tf.random.experimental.stateless_shuffle(tf.range(m), seed=[seed, epoch])
+            x, y = tf.gather(x, order), tf.gather(y, order)
+        for start in range(0, m, batch_size):  # The slide counts from 1.
+            end = start + batch_size
+            theta = theta_update(theta, x[start:end], y[start:end], alpha)
+            path.append(theta.numpy())
+    return np.array(path)
+
+
+def linear_regression_with_tape(
+    features, targets, *, learning_rate=0.001, steps=60, dtype="float64"
+):
+    """Fits the same line by full-batch steps down the mean squared error, from theta = 0.
+
+    The tape takes the derivative; `linear_regression` has it written out. With the defaults, the
+    fifteen points come to theta = [0.0621534222, 0.3568857177].
+
+    Args:
+        features: float array of shape `[m, features]`.
+        targets: float array of shape `[m]`.
+        learning_rate: number > 0.
+        steps: int >= 0.
+        dtype: "float64" or "float32".
+
+    Returns:
+        theta before the first and after each step, array of shape `[steps + 1, 1 + features]`.
+
+    Raises:
+        ValueError: if an argument is outside its range.
+    """
+    features, targets = _examples(features, targets, dtype)
+    _check_learning_rate(learning_rate)
+    if steps < 0:
+        raise ValueError(f"`steps` must be >= 0. Received: steps={steps}")
+    theta = tf.Variable(tf.zeros(1 + features.shape[1], dtype))
+    learning_rate = tf.constant(learning_rate, dtype)
+    path = [theta.numpy()]
+    for _ in range(steps):
+        mean_squared_error_step(theta, features, targets, learning_rate)
+        path.append(theta.numpy())
+    return np.array(path)
+
+
+def least_squares(features, targets):
+    """Returns the theta of smallest mean squared error, where gradient descent should end.
+
+    theta = (X^T X)^-1 X^T y, with a first column of ones in X
+
+    It is solved without forming X^T X, whose condition number is that of X squared.
+    """
+    features, targets = _examples(features, targets, "float64")
+    x = np.column_stack([np.ones(len(targets)), features])
+    return np.linalg.lstsq(x, targets.numpy())[0]
+
+
+def _examples(features, targets, dtype):
+    features, targets = tf.constant(features, dtype), tf.constant(targets, dtype)
+    if features.shape.rank != 2 or targets.shape != features.shape[:1]:
+        raise ValueError(
+            "`features` must have the shape [m, features] and `targets` [m]. "
+            f"Received: features.shape={features.shape}, targets.shape={targets.shape}"
+        )
+    return features, targets
