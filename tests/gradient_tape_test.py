@@ -60,6 +60,24 @@ def test_every_step_matches_reference_and_closed_form(coefficients, learning_rat
     np.testing.assert_allclose(closed, expected, **FLOAT64)
 
 
+@pytest.mark.parametrize("coefficients", [CORRECT, PRINTED])
+def test_port_takes_the_steps_of_the_tensorflow_1_program(coefficients):
+    v1 = tf.compat.v1
+    with tf.Graph().as_default():
+        w = v1.Variable(0, dtype=tf.float32)
+        x = v1.placeholder(tf.float32, [3, 1])
+        cost = x[0][0] * w**2 + x[1][0] * w + x[2][0]
+        train = v1.train.GradientDescentOptimizer(0.01).minimize(cost)
+        with v1.Session() as session:
+            session.run(v1.global_variables_initializer())
+            expected = [session.run(w)]
+            for _ in range(100):
+                session.run(train, feed_dict={x: np.reshape(coefficients, (3, 1))})
+                expected.append(session.run(w))
+    path = gradient_tape.minimize_quadratic(coefficients, steps=100, dtype="float32")
+    np.testing.assert_allclose(path, expected, rtol=2e-6)
+
+
 def test_step_returns_the_cost_before_it():
     w = tf.Variable(2.0, dtype="float64")
     cost = gradient_tape.quadratic_step(w, tf.constant(CORRECT, "float64"), 0.01)

@@ -20,7 +20,7 @@ The quadratic is the first program of the course's TensorFlow chapter. What its 
       GradientDescentOptimizer(0.01).minimize(cost)   tape.gradient(cost, w)
 
 As with the placeholder, other coefficients are other input to the same traced function; it is
-not traced again.
+not traced again. The left column still runs, under `tf.compat.v1`, and a test compares the two.
 """
 
 import numpy as np

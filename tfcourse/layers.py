@@ -9,6 +9,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from tfcourse import averages
+
 
 def softmax(logits):
     """Turns the logits of C classes into C probabilities that sum to 1.
@@ -163,14 +165,6 @@ def batch_normalize(inputs, mean, variance, *, gamma, beta, epsilon):
     return gamma * normalized + beta
 
 
-def moving_average(average, value, *, momentum):
-    """Returns the exponentially weighted average after one more value.
-
-    v <- momentum * v + (1 - momentum) * value
-    """
-    return momentum * average + (1.0 - momentum) * value
-
-
 @keras.saving.register_keras_serializable(package="tfcourse")
 class BatchNormalization(keras.layers.Layer):
     """Normalizes each feature over the mini-batch, as a layer between other layers.
@@ -229,10 +223,11 @@ class BatchNormalization(keras.layers.Layer):
         )
         if training and self.trainable:
             mean, variance = batch_moments(x)
-            self.moving_mean.assign(moving_average(moving_mean, mean, momentum=self.momentum))
-            self.moving_variance.assign(
-                moving_average(moving_variance, variance, momentum=self.momentum)
-            )
+            for weight, average, value in (
+                (self.moving_mean, moving_mean, mean),
+                (self.moving_variance, moving_variance, variance),
+            ):
+                weight.assign(averages.average_step(average, value, self.momentum))
         else:
             mean, variance = moving_mean, moving_variance
         outputs = batch_normalize(x, mean, variance, gamma=gamma, beta=beta, epsilon=self.epsilon)
