@@ -1,0 +1,198 @@
+"""Arrays to mini-batches, in an order that is a pure function of (seed, epoch).
+
+An epoch is one pass over the training set in `ceil(m / b)` steps of `b` examples; the last step
+has what is left. `b = m` is batch gradient descent, `b = 1` stochastic gradient descent.
+"""
+
+import os
+
+import tensorflow as tf
+
+FULL_BATCH_BELOW = 1000
+SMALLEST_BATCH, LARGEST_BATCH = 16, 512
+MIN_STEPS_PER_EPOCH = 100
+# The rest is for the framework, the weights and the optimizer's slots.
+MEMORY_SHARE_FOR_BATCH = 0.5
+
+
+def epoch_permutation(num_examples, seed, epoch):
+    """Returns the order of examples in an epoch, int32 [num_examples].
+
+    The same (seed, epoch) gives the same order, eagerly and in a graph; another epoch another
+    one. 0 is a seed like any other. XLA has no such operation on the CPU: call this outside of
+    what is compiled with `jit_compile=True`.
+
+    Args:
+        num_examples: int >= 1.
+        seed: int or integer tensor.
+        epoch: int or integer tensor, counted from 0.
+    """
+    pair = tf.stack([tf.cast(seed, tf.int64), tf.cast(epoch, tf.int64)])
+    # "philox" by name: what is chosen automatically depends on the device.
+    return tf.random.experimental.stateless_shuffle(tf.range(num_examples), seed=pair, alg="philox")
+
+
+def resolve_batch_size(batch_size, num_examples):
+    """Returns the batch size in examples.
+
+    Args:
+        batch_size: int >= 1, or "full" for all examples. More than there are means all: the
+            caller can compare and warn.
+        num_examples: int >= 1.
+
+    Raises:
+        ValueError: if `batch_size` is neither.
+    """
+    if num_examples < 1:
+        raise ValueError(f"`num_examples` must be >= 1. Received: num_examples={num_examples}")
+    if batch_size == "full":
+        return num_examples
+    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
+        raise ValueError(
+            f'`batch_size` must be a whole number >= 1 or "full". Received: batch_size={batch_size}'
+        )
+    return min(batch_size, num_examples)
+
+
+def steps_per_epoch(num_examples, batch_size, drop_remainder=False):
+    """Returns `ceil(num_examples / batch_size)`, or the floor with `drop_remainder`."""
+    size = resolve_batch_size(batch_size, num_examples)
+    return num_examples // size if drop_remainder else -(-num_examples // size)
+
+
+def guideline_batch_size(num_examples, bytes_per_example, memory_bytes=None):
+    """Returns the batch size that the course's guideline gives.
+
+    Fewer than 1,000 examples: all of them, batch gradient descent. Else a power of two from 16
+    to 512. The guideline leaves open which; this takes the largest that still makes 100 steps
+    per epoch, since fewer steps learn less per epoch and smaller batches use the device badly.
+    The batch must fit into half of the memory.
+
+    Args:
+        num_examples: int >= 1.
+        bytes_per_example: number > 0, what one example occupies in a training step: its
+            features, and about twice the activations of all layers.
+        memory_bytes: number > 0, memory of the device. By default that of this machine; give it
+            for a GPU.
+
+    Raises:
+        ValueError: if an argument is out of range, or not even 16 examples fit.
+    """
+    memory_bytes = _machine_memory_bytes() if memory_bytes is None else memory_bytes
+    for name, value in {
+        "num_examples": num_examples,
+        "bytes_per_example": bytes_per_example,
+        "memory_bytes": memory_bytes,
+    }.items():
+        if not value > 0:
+            raise ValueError(f"`{name}` must be > 0. Received: {name}={value}")
+    fitting = int(MEMORY_SHARE_FOR_BATCH * memory_bytes // bytes_per_example)
+    if num_examples < FULL_BATCH_BELOW and num_examples <= fitting:
+        return num_examples
+    if fitting < SMALLEST_BATCH:
+        raise ValueError(
+            f"Not even {SMALLEST_BATCH} examples fit into half of the memory. Received: "
+            f"bytes_per_example={bytes_per_example}, memory_bytes={memory_bytes}"
+        )
+    wanted = min(num_examples // MIN_STEPS_PER_EPOCH, fitting, LARGEST_BATCH)
+    return max(SMALLEST_BATCH, 1 << (max(wanted, 1).bit_length() - 1))
+
+
+def _machine_memory_bytes():
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def training_batches(split, batch_size, seed, epoch, first_step=0, drop_remainder=False):
+    """Returns one epoch's mini-batches as a `tf.data.Dataset`, in the order of (seed, epoch).
+
+    Args:
+        split: has `features` [examples, ...] and `labels` [examples].
+        batch_size: int >= 1 or "full".
+        seed: int.
+        epoch: int >= 0.
+        first_step: int in [0, steps per epoch], where to start: a resumed run skips the steps
+            that it has done without reading them.
+        drop_remainder: bool, leave out a smaller last batch.
+
+    Raises:
+        ValueError: if `batch_size` or `first_step` is out of range.
+    """
+    steps = steps_per_epoch(len(split.labels), batch_size, drop_remainder)
+    if not 0 <= first_step <= steps:
+        raise ValueError(
+            f"`first_step` must lie in [0, {steps}]. Received: first_step={first_step}"
+        )
+    order = epoch_permutation(len(split.labels), seed, epoch)
+    return _tuned(_batches(_resident(split), order, batch_size, range(first_step, steps)))
+
+
+def training_epochs(split, batch_size, seed, num_epochs, first_epoch=0, drop_remainder=False):
+    """Returns the mini-batches of several epochs after one another, for `Model.fit`:
+
+        steps = batching.steps_per_epoch(len(split.labels), batch_size)
+        batches = batching.training_epochs(split, batch_size, seed, num_epochs=5)
+        model.fit(batches, epochs=5, steps_per_epoch=steps, shuffle=False)
+
+    Each epoch has the order that `training_batches` gives it. Without `steps_per_epoch` Keras
+    would take all of them for one epoch.
+
+    Args:
+        split, batch_size, seed, drop_remainder: as in `training_batches`.
+        num_epochs: int >= 1.
+        first_epoch: int >= 0.
+
+    Raises:
+        ValueError: if `batch_size` or `num_epochs` is out of range.
+    """
+    if num_epochs < 1:
+        raise ValueError(f"`num_epochs` must be >= 1. Received: num_epochs={num_epochs}")
+    steps = steps_per_epoch(len(split.labels), batch_size, drop_remainder)
+    resident = _resident(split)
+
+    def one_epoch(epoch):
+        order = epoch_permutation(len(split.labels), seed, epoch)
+        return _batches(resident, order, batch_size, range(steps))
+
+    epochs = tf.data.Dataset.range(first_epoch, first_epoch + num_epochs).flat_map(one_epoch)
+    # flat_map forgets the length, and `fit` on an unknown length counts one step too many.
+    return _tuned(epochs.apply(tf.data.experimental.assert_cardinality(num_epochs * steps)))
+
+
+def evaluation_batches(split, batch_size):
+    """Returns all examples in their own order, a smaller last batch included.
+
+    Args:
+        split: has `features` [examples, ...] and `labels` [examples].
+        batch_size: int >= 1 or "full".
+
+    Raises:
+        ValueError: if `batch_size` is out of range.
+    """
+    steps = steps_per_epoch(len(split.labels), batch_size)
+    order = tf.range(len(split.labels))
+    return _tuned(_batches(_resident(split), order, batch_size, range(steps)))
+
+
+def _resident(split):
+    # tf.data runs on the host: arrays that went to a GPU would come back for every batch.
+    with tf.device("CPU:0"):
+        return tf.convert_to_tensor(split.features), tf.convert_to_tensor(split.labels)
+
+
+def _batches(resident, order, batch_size, steps):
+    """Gathers whole batches by index, so that tf.data does work per batch and not per example."""
+    features, labels = resident
+    size = resolve_batch_size(batch_size, len(labels))
+
+    def batch(step):
+        rows = order[step * size : (step + 1) * size]
+        return tf.gather(features, rows), tf.gather(labels, rows)
+
+    return tf.data.Dataset.range(steps.start, steps.stop).map(batch)
+
+
+def _tuned(batches):
+    options = tf.data.Options()
+    options.autotune.enabled = False  # It costs more than it gives on so short a pipeline.
+    options.deterministic = True
+    return batches.prefetch(2).with_options(options)

@@ -1,0 +1,25 @@
+"""Named sources of data, as arrays that were checked on the way in.
+
+    from tfcourse import datasets
+
+    dataset = datasets.load("digits")
+    dataset.train.features  # float32 [1257, 8, 8, 1] in [0, 1]
+
+Importing this imports neither TensorFlow nor TensorFlow Datasets.
+"""
+
+from tfcourse.datasets.arrays import from_arrays
+from tfcourse.datasets.dataset import Dataset, Split
+from tfcourse.datasets.errors import DataError, DataUnavailableError
+from tfcourse.datasets.loading import check_data_dir, check_name, load
+
+__all__ = [
+    "DataError",
+    "DataUnavailableError",
+    "Dataset",
+    "Split",
+    "check_data_dir",
+    "check_name",
+    "from_arrays",
+    "load",
+]

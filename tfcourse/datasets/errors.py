@@ -1,0 +1,19 @@
+"""What goes wrong with data, in one line each."""
+
+
+class DataError(Exception):
+    """Data is damaged, does not fit, or cannot be had.
+
+    The message is one line that names the file or dataset, what was expected, what was received
+    and how to mend it. A program that ends because of it exits with `exit_code`.
+    """
+
+    exit_code = 3
+
+
+class DataUnavailableError(DataError):
+    """A dataset is neither on this machine nor within reach of it.
+
+    Of all errors with data this is the only one that lets `load("mnist,digits")` go on to the
+    next name: a damaged file must never be passed over in silence.
+    """

@@ -1,0 +1,203 @@
+"""Sets of TensorFlow Datasets: found where they were prepared, or prepared once."""
+
+import contextlib
+import importlib.metadata
+import io
+import os
+import pathlib
+import re
+import shutil
+import sys
+import tempfile
+
+from absl import logging
+
+from tfcourse.datasets import images, locks, network
+from tfcourse.datasets.errors import DataError, DataUnavailableError
+
+
+def default_directory():
+    """Returns where TensorFlow Datasets keeps what it prepares."""
+    return pathlib.Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def base_name(name):
+    """Returns the name without config and version: "emnist" of "emnist/letters:3.1.0"."""
+    return re.split("[/:]", name)[0]
+
+
+def version(name, data_dir):
+    """Returns a str that changes when another version, or another `data_dir`, may give other data.
+
+    Of a set that lies prepared in `data_dir` every file's size and time counts, so that a cache
+    made from it ends with the first change to it.
+    """
+    package = f"tensorflow-datasets {importlib.metadata.version('tensorflow-datasets')}"
+    root = data_dir and data_dir / base_name(name)
+    if not root or not root.is_dir():
+        return package
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return f"{package} {stats}"
+
+
+@contextlib.contextmanager
+def opened(name, data_dir):
+    """Gives the builder of a prepared set, and prepares it first where it has to.
+
+    `data_dir` is only read. What is prepared goes to TensorFlow Datasets' own directory or, where
+    nothing can be written there, to a temporary one that lasts as long as this context.
+
+    Args:
+        name: str, as TensorFlow Datasets takes it: "mnist", "emnist/letters", "mnist:3.0.1".
+        data_dir: `pathlib.Path` or None, holds a set's original files or prepared sets.
+
+    Raises:
+        DataUnavailableError: if the files are not there and cannot be downloaded.
+        DataError: if the set does not exist, or what is there is damaged.
+    """
+    for directory in filter(None, [data_dir, default_directory()]):
+        if builder := _find(name, directory):
+            yield builder
+            return
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(_writable_directory())
+        lock = directory / f".{_slug(name)}.lock"
+        stack.enter_context(locks.exclusive(lock, f"preparing {name}"))
+        if not _find(name, directory):  # Another process may have prepared it in the meantime.
+            _prepare(name, directory, data_dir)
+        yield _find(name, directory)
+
+
+def _find(name, directory):
+    """Returns the builder if the set lies prepared in `directory`, else None."""
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.builder(name, data_dir=directory)
+    except tfds.core.DatasetNotFoundError:
+        return None
+    except Exception as error:
+        # Files that are cut or changed by hand fail in many ways, each with its own exception.
+        raise DataError(
+            f"{directory}: expected {name} as TensorFlow Datasets prepares it; received "
+            f"{_first_line(error)}. Delete its directory there and start again."
+        ) from error
+    return builder if builder.data_path.exists() else None
+
+
+@contextlib.contextmanager
+def _writable_directory():
+    directory = default_directory()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=directory).close()
+    except OSError as error:
+        logging.warning(
+            "Cannot write to %s (%s); preparing in a temporary directory. Set TFDS_DATA_DIR to a "
+            "writable one.",
+            directory,
+            error.strerror,
+        )
+        with tempfile.TemporaryDirectory(prefix="tfcourse-") as temporary:
+            yield pathlib.Path(temporary)
+    else:
+        yield directory
+
+
+def _prepare(name, directory, data_dir):
+    """Prepares a set beside its place and moves it there whole.
+
+    A killed preparation leaves its directory, which the next one empties but for complete
+    downloads. No other program writes into it, so nothing of another's is deleted.
+    """
+    import tensorflow_datasets as tfds
+
+    staging = directory / f".tfcourse-{_slug(name)}"
+    for leftover in [staging / "data", staging / "extracted"]:
+        shutil.rmtree(leftover, ignore_errors=True)
+    try:
+        builder = tfds.builder(name, data_dir=staging / "data")
+    except tfds.core.DatasetNotFoundError as error:
+        raise DataError(f"Dataset {name!r} is not known. {_suggestion(name)}") from error
+    images.check_kind(builder.info)
+    _check_files_can_be_had(name, builder, data_dir)
+
+    logging.info("Preparing %s in %s, once.", name, directory)
+    with _quiet(tfds):
+        _download_and_prepare(
+            name,
+            builder,
+            download_dir=staging / "downloads",
+            # Its own directory for what is unpacked: under the common one, files of Fashion-MNIST
+            # would be taken for MNIST's, which have the same names.
+            download_config=tfds.download.DownloadConfig(
+                manual_dir=data_dir, extract_dir=staging / "extracted"
+            ),
+        )
+    place = directory / pathlib.Path(builder.data_path).relative_to(staging / "data")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    os.rename(builder.data_path, place)
+    shutil.rmtree(staging)
+
+
+def _check_files_can_be_had(name, builder, data_dir):
+    urls = [
+        url
+        for url, info in builder.url_infos.items()
+        if not (data_dir and info.filename and (data_dir / info.filename).exists())
+    ]
+    try:
+        network.check_reachable(urls)
+    except DataUnavailableError as error:
+        where = f"in {data_dir} or {default_directory()}" if data_dir else default_directory()
+        raise DataUnavailableError(
+            f"Dataset {name!r} is not {where}, and {error}. Give --data_dir, or connect."
+        ) from error
+
+
+def _download_and_prepare(name, builder, **arguments):
+    import requests
+    import tensorflow_datasets as tfds
+
+    try:
+        builder.download_and_prepare(**arguments)
+    except (requests.exceptions.RequestException, tfds.download.DownloadError) as error:
+        raise DataUnavailableError(f"Dataset {name!r}: {_first_line(error)}.") from error
+    except tfds.download.NonMatchingChecksumError as error:
+        raise DataError(f"Dataset {name!r}: {' '.join(str(error).split())}") from error
+    except AssertionError as error:
+        # How TensorFlow Datasets asks for files that only a person can download.
+        raise DataUnavailableError(f"Dataset {name!r}: {_first_line(error)}") from error
+
+
+@contextlib.contextmanager
+def _quiet(tfds):
+    """Keeps standard output for the program's own, and logs free of progress bars."""
+    shows_bars = sys.stderr.isatty() or "ipykernel" in sys.modules
+    if not shows_bars:
+        tfds.disable_progress_bar()
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        if not shows_bars:
+            tfds.enable_progress_bar()
+
+
+def _suggestion(name):
+    import difflib
+
+    import tensorflow_datasets as tfds
+
+    close = difflib.get_close_matches(name, [*tfds.list_builders(), "digits"], n=1)
+    return f"Did you mean {close[0]!r}?" if close else "See tfds.list_builders()."
+
+
+def _slug(name):
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", name)
+
+
+def _first_line(error):
+    kind, lines = type(error).__name__, str(error).strip().splitlines()
+    return f"{kind}: {lines[0]}" if lines else kind

@@ -1,0 +1,49 @@
+"""Splits that are the same on every machine and in every run, whatever its seed."""
+
+import numpy as np
+
+# One constant for all sets. A run's --seed must not reach this: runs with different seeds are
+# compared on the same validation and test examples.
+SPLIT_SEED = 0
+
+
+def stratified_split(labels, num_held_out):
+    """Divides rows at random, with the same share of every class on both sides.
+
+    Each class gives `num_held_out * count / total` rows, rounded so that the sum is exact.
+
+    Args:
+        labels: int [examples].
+        num_held_out: int in (0, examples).
+
+    Returns:
+        `(kept, held_out)`: two sorted int64 arrays of rows that together are all rows.
+    """
+    total = len(labels)
+    if not 0 < num_held_out < total:
+        raise ValueError(
+            f"`num_held_out` must lie in (0, {total}). Received: num_held_out={num_held_out}"
+        )
+    _, counts = np.unique(labels, return_counts=True)
+    shares = num_held_out * counts / total
+    quotas = np.floor(shares).astype(int)
+    largest_remainders = np.argsort(quotas - shares, kind="stable")
+    quotas[largest_remainders[: num_held_out - quotas.sum()]] += 1
+
+    # NumPy promises never to change RandomState's numbers; its newer generators may change.
+    shuffled = np.random.RandomState(SPLIT_SEED).permutation(total)
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    starts = np.cumsum(counts) - counts
+    held_out = np.concatenate(
+        [by_class[start : start + quota] for start, quota in zip(starts, quotas, strict=True)]
+    )
+    kept = np.setdiff1d(np.arange(total), held_out)
+    return kept, np.sort(held_out)
+
+
+def three_way_split(features, labels, num_validation, num_test):
+    """Returns train, validation and test pairs `(features, labels)` by split name."""
+    rest, test = stratified_split(labels, num_test)
+    kept, held_out = stratified_split(labels[rest], num_validation)
+    rows = {"train": rest[kept], "validation": rest[held_out], "test": test}
+    return {split: (features[index], labels[index]) for split, index in rows.items()}
