@@ -58,6 +58,9 @@ def test_gradient_of_softmax_is_the_formula(logits):
 
 def test_integer_logits_are_cast():
     assert layers.softmax([5, 2]).dtype == "float32"
+    assert layers.hardmax([5, 2]).dtype == "float32"
+    # As uint8, 5 - 7 would be 254.
+    np.testing.assert_array_equal(layers.softmax(np.uint8([5, 7])), layers.softmax([5.0, 7.0]))
     np.testing.assert_array_equal(layers.hardmax(np.array([[5, 7], [7, 5]])), [[0, 1], [1, 0]])
     assert layers.logistic(3).dtype == "float32"
 
