@@ -93,6 +93,7 @@ class ExponentiallyWeightedAverage:
 
 
 def _checked_beta(beta):
-    if not isinstance(beta, numbers.Real) or not 0.0 <= beta < 1.0:
+    is_real = isinstance(beta, numbers.Real) and not isinstance(beta, bool)
+    if not is_real or not 0.0 <= beta < 1.0:
         raise ValueError(f"`beta` must be a float in [0, 1). Received: beta={beta!r}")
     return float(beta)

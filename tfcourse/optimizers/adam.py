@@ -9,12 +9,12 @@ from tfcourse import averages
 from tfcourse.optimizers import arguments
 
 
-def adam_update(gradient, m, s, *, learning_rate, beta_1, beta_2, epsilon, epsilon_inside_sqrt):
-    """Returns `(delta, m, s)`: what to subtract from the parameter, and the new averages."""
-    m = averages.average_step(m, gradient, beta_1)
+def adam_update(gradient, u, s, *, learning_rate, beta_1, beta_2, epsilon, epsilon_inside_sqrt):
+    """Returns `(delta, u, s)`: what to subtract from the parameter, and the new averages."""
+    u = beta_1 * u + gradient
     s = averages.average_step(s, ops.square(gradient), beta_2)
     root = ops.sqrt(s + epsilon) if epsilon_inside_sqrt else ops.sqrt(s) + epsilon
-    return learning_rate * m / root, m, s
+    return learning_rate * (1.0 - beta_1) * u / root, u, s
 
 
 def bias_corrected(step, *, learning_rate, beta_1, beta_2, epsilon, epsilon_inside_sqrt):
@@ -46,11 +46,16 @@ class Adam(keras.optimizers.Optimizer):
 
     where `mh = m / (1 - beta_1**t)` and `sh = s / (1 - beta_2**t)`: both averages start at 0, and
     the division makes their weights sum to 1. This is Algorithm 1 of the paper, and the defaults
-    are the paper's. The corrections are numbers, so they are taken out of the arrays:
+    are the paper's. The corrections are single numbers, so they are taken out of the arrays:
 
         rate_t    = learning_rate * sqrt(1 - beta_2**t) / (1 - beta_1**t)
         epsilon_t = epsilon * sqrt(1 - beta_2**t)
         w <- w - rate_t * m / (sqrt(s) + epsilon_t)
+
+    and so is `(1 - beta_1)`, as in `Momentum`: stored is `u = m / (1 - beta_1)`.
+
+        u <- beta_1 * u + g
+        w <- w - rate_t * (1 - beta_1) * u / (sqrt(s) + epsilon_t)
 
     Keras leaves epsilon as it is there (the paper's "epsilon hat"), so that early on it acts as one
     up to 32 times larger; PyTorch and Optax correct it, as here. With epsilon far below `sqrt(s)`
@@ -61,8 +66,8 @@ class Adam(keras.optimizers.Optimizer):
     `epsilon_inside_sqrt` the divisor is `sqrt(sh + epsilon)`: for the same smallest divisor take
     `epsilon**2`.
 
-    Sparse gradients are made dense, since `m` and `s` decay in every row. A variable in half
-    precision is updated in float32; `m`, `s` and the step are then rounded to the variable's dtype.
+    Sparse gradients are made dense, since `u` and `s` decay in every row. A variable in half
+    precision is updated in float32; `u`, `s` and the step are then rounded to the variable's dtype.
     In bfloat16 that loses changes below 1/256 of the stored value, so that `s` follows only large
     gradients at beta_2 0.999: use the policy "mixed_bfloat16", whose variables are float32.
 
@@ -109,15 +114,15 @@ class Adam(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
-        self._averages, self._average_squares = self.add_optimizer_variables(
-            variables, ["average", "average_square"]
+        self._weighted_sums, self._average_squares = self.add_optimizer_variables(
+            variables, ["weighted_sum", "average_square"]
         )
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
-        average, average_square = self._averages[index], self._average_squares[index]
-        gradient, m, s, learning_rate, step = arguments.same_precision(
-            variable, gradient, average, average_square, learning_rate, self.iterations + 1
+        weighted_sum, average_square = self._weighted_sums[index], self._average_squares[index]
+        gradient, u, s, learning_rate, step = arguments.same_precision(
+            variable, gradient, weighted_sum, average_square, learning_rate, self.iterations + 1
         )
         rule = {
             "beta_1": self.beta_1,
@@ -129,12 +134,12 @@ class Adam(keras.optimizers.Optimizer):
             learning_rate, epsilon = bias_corrected(
                 step, learning_rate=learning_rate, epsilon=epsilon, **rule
             )
-        delta, m, s = adam_update(
-            gradient, m, s, learning_rate=learning_rate, epsilon=epsilon, **rule
+        delta, u, s = adam_update(
+            gradient, u, s, learning_rate=learning_rate, epsilon=epsilon, **rule
         )
-        self.assign(average, m)
+        self.assign(weighted_sum, u)
         self.assign(average_square, s)
-        self.assign_sub(variable, delta)
+        self.assign_sub(variable, ops.cast(delta, variable.dtype))
 
     def get_config(self):
         return {

@@ -46,7 +46,8 @@ def same_precision(variable, *tensors):
     A variable in half precision is thus updated in float32 and rounded once, when stored: 0.999
     is 1 in bfloat16, and an average that decays by 1 would never forget.
     """
-    dtype = keras.backend.result_type(variable.dtype, "float32")
+    is_double = keras.backend.standardize_dtype(variable.dtype) == "float64"
+    dtype = "float64" if is_double else "float32"
     return [ops.cast(_dense(tensor, variable.shape), dtype) for tensor in tensors]
 
 

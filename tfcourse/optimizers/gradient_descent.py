@@ -1,6 +1,7 @@
 """Gradient descent: the step goes straight down the gradient."""
 
 import keras
+from keras import ops
 
 from tfcourse.optimizers import arguments
 
@@ -43,4 +44,5 @@ class GradientDescent(keras.optimizers.Optimizer):
 
     def update_step(self, gradient, variable, learning_rate):
         gradient, learning_rate = arguments.same_precision(variable, gradient, learning_rate)
-        self.assign_sub(variable, gradient_descent_update(gradient, learning_rate=learning_rate))
+        delta = gradient_descent_update(gradient, learning_rate=learning_rate)
+        self.assign_sub(variable, ops.cast(delta, variable.dtype))

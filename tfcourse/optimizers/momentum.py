@@ -1,13 +1,14 @@
 """Gradient descent with momentum, as an exponentially weighted average of the gradients."""
 
 import keras
+from keras import ops
 
 from tfcourse.optimizers import arguments
 
 
-def momentum_update(gradient, accumulated, *, learning_rate, beta):
-    """Returns `(delta, accumulated)`: what to subtract from the parameter, and the new `u`."""
-    u = beta * accumulated + gradient
+def momentum_update(gradient, u, *, learning_rate, beta):
+    """Returns `(delta, u)`: what to subtract from the parameter, and the new weighted sum."""
+    u = beta * u + gradient
     return learning_rate * (1.0 - beta) * u, u
 
 
@@ -20,8 +21,8 @@ class Momentum(keras.optimizers.Optimizer):
         v <- beta * v + (1 - beta) * g
         w <- w - learning_rate * v
 
-    `v` starts at 0 and is not bias-corrected, so early steps are short. Stored is
-    `u = v / (1 - beta)`; written with it, the same two lines are one pass over the array cheaper:
+    `v` starts at 0 and is not bias-corrected, so early steps are short. Stored is the weighted sum
+    `u = v / (1 - beta)`, with which the same two lines pass over the array one time less:
 
         u <- beta * u + g
         w <- w - learning_rate * (1 - beta) * u
@@ -58,16 +59,16 @@ class Momentum(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
-        self._accumulated = self.add_optimizer_variables(variables, "accumulated")
+        self._weighted_sums = self.add_optimizer_variables(variables, "weighted_sum")
 
     def update_step(self, gradient, variable, learning_rate):
-        accumulated = self._accumulated[self._get_variable_index(variable)]
+        weighted_sum = self._weighted_sums[self._get_variable_index(variable)]
         gradient, u, learning_rate = arguments.same_precision(
-            variable, gradient, accumulated, learning_rate
+            variable, gradient, weighted_sum, learning_rate
         )
         delta, u = momentum_update(gradient, u, learning_rate=learning_rate, beta=self.beta)
-        self.assign(accumulated, u)
-        self.assign_sub(variable, delta)
+        self.assign(weighted_sum, u)
+        self.assign_sub(variable, ops.cast(delta, variable.dtype))
 
     def get_config(self):
         return {**super().get_config(), "beta": self.beta}

@@ -7,9 +7,9 @@ from tfcourse import averages
 from tfcourse.optimizers import arguments
 
 
-def rmsprop_update(gradient, average_square, *, learning_rate, beta, epsilon):
-    """Returns `(delta, average_square)`: what to subtract from the parameter, and the new `s`."""
-    s = averages.average_step(average_square, ops.square(gradient), beta)
+def rmsprop_update(gradient, s, *, learning_rate, beta, epsilon):
+    """Returns `(delta, s)`: what to subtract from the parameter, and the new average square."""
+    s = averages.average_step(s, ops.square(gradient), beta)
     return learning_rate * gradient / (ops.sqrt(s) + epsilon), s
 
 
@@ -67,7 +67,7 @@ class RMSProp(keras.optimizers.Optimizer):
             gradient, s, learning_rate=learning_rate, beta=self.beta, epsilon=self.epsilon
         )
         self.assign(average_square, s)
-        self.assign_sub(variable, delta)
+        self.assign_sub(variable, ops.cast(delta, variable.dtype))
 
     def get_config(self):
         return {**super().get_config(), "beta": self.beta, "epsilon": self.epsilon}

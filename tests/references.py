@@ -1,0 +1,130 @@
+"""What the course's formulas say, in NumPy float64 and written another way than in the library.
+
+Averages are explicit weighted sums, not recursions; optimizers return what every step subtracts.
+"""
+
+import numpy as np
+
+
+def exponentially_weighted_average(values, beta, bias_correction=False):
+    values = np.asarray(values, np.float64)  # [steps, ...]
+    steps = np.arange(len(values))
+    age = steps[:, None] - steps[None, :]
+    weights = np.where(age >= 0, (1.0 - beta) * np.power(beta, np.maximum(age, 0.0)), 0.0)
+    if bias_correction:
+        weights /= weights.sum(axis=1, keepdims=True)
+    return np.tensordot(weights, values, axes=1)
+
+
+def gradient_descent(gradients, learning_rate):
+    return _rates(learning_rate, gradients) * gradients
+
+
+def momentum(gradients, learning_rate, beta=0.9):
+    average = exponentially_weighted_average(gradients, beta)
+    return _rates(learning_rate, gradients) * average
+
+
+def rmsprop(gradients, learning_rate, beta=0.9, epsilon=1e-7):
+    mean_square = exponentially_weighted_average(gradients**2, beta)
+    return _rates(learning_rate, gradients) * gradients / (np.sqrt(mean_square) + epsilon)
+
+
+def adam(
+    gradients,
+    learning_rate,
+    beta_1=0.9,
+    beta_2=0.999,
+    epsilon=1e-8,
+    bias_correction=True,
+    epsilon_inside_sqrt=False,
+):
+    mean = exponentially_weighted_average(gradients, beta_1, bias_correction)
+    mean_square = exponentially_weighted_average(gradients**2, beta_2, bias_correction)
+    inside, outside = (epsilon, 0.0) if epsilon_inside_sqrt else (0.0, epsilon)
+    root = np.sqrt(mean_square + inside) + outside
+    return _rates(learning_rate, gradients) * mean / root
+
+
+def keras_rmsprop(gradients, learning_rate, beta=0.9, epsilon=1e-7):
+    mean_square = exponentially_weighted_average(gradients**2, beta)
+    return _rates(learning_rate, gradients) * gradients / np.sqrt(mean_square + epsilon)
+
+
+def keras_adam(gradients, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
+    step = np.arange(1, len(gradients) + 1).reshape([-1] + [1] * (gradients.ndim - 1))
+    mean = exponentially_weighted_average(gradients, beta_1)
+    mean_square = exponentially_weighted_average(gradients**2, beta_2)
+    rate = _rates(learning_rate, gradients) * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+    return rate * mean / (np.sqrt(mean_square) + epsilon)
+
+
+def parameters(deltas, start=0.0, shrink=0.0):
+    """Parameters after each step; weight decay shrinks them by that factor before it."""
+    result = np.empty_like(deltas)  # [steps, ...]
+    w = np.full(deltas.shape[1:], start) if np.ndim(start) == 0 else start
+    for step, delta in enumerate(deltas):
+        w = w * (1.0 - shrink) - delta
+        result[step] = w
+    return result
+
+
+def constant(step, learning_rate):
+    return learning_rate
+
+
+def exponential(step, initial_learning_rate, steps_per_epoch, decay_rate=0.95, continuous=False):
+    return initial_learning_rate * decay_rate ** _epochs(step, steps_per_epoch, continuous)
+
+
+def root(step, initial_learning_rate, steps_per_epoch, continuous=False):
+    return initial_learning_rate / (1 + _epochs(step, steps_per_epoch, continuous)) ** 0.5
+
+
+def inverse_time(step, initial_learning_rate, steps_per_epoch, decay_rate=1.0, continuous=False):
+    return initial_learning_rate / (1 + decay_rate * _epochs(step, steps_per_epoch, continuous))
+
+
+def one_cycle(step, peak_learning_rate, total_steps, rise_steps=None):
+    first, last = peak_learning_rate / 25, peak_learning_rate / 250_000
+    top = int(0.3 * total_steps) if rise_steps is None else rise_steps
+    if step < top:
+        return _half_cosine(first, peak_learning_rate, step / top)
+    if step >= total_steps - 1:
+        return last if total_steps - 1 > top else peak_learning_rate
+    return _half_cosine(peak_learning_rate, last, (step - top) / (total_steps - 1 - top))
+
+
+def warm_up(step, schedule, warmup_steps):
+    if step < warmup_steps:
+        return schedule(0) * (step + 1) / warmup_steps
+    return schedule(step - warmup_steps)
+
+
+def _half_cosine(start, end, fraction):
+    return (start + end) / 2 + (start - end) / 2 * np.cos(np.pi * fraction)
+
+
+def _epochs(step, steps_per_epoch, continuous):
+    return step / steps_per_epoch if continuous else step // steps_per_epoch
+
+
+def _rates(learning_rate, gradients):
+    """The learning rate, or one per step, in a shape that multiplies the gradients."""
+    return np.reshape(learning_rate, [-1] + [1] * (np.ndim(gradients) - 1))
+
+
+OPTIMIZERS = {
+    "gradient_descent": gradient_descent,
+    "momentum": momentum,
+    "rmsprop": rmsprop,
+    "adam": adam,
+}
+
+SCHEDULES = {
+    "constant": constant,
+    "exponential": exponential,
+    "root": root,
+    "inverse_time": inverse_time,
+    "one_cycle": one_cycle,
+}
