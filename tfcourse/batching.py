@@ -4,6 +4,7 @@ An epoch is one pass over the training set in `ceil(m / b)` steps of `b` example
 has what is left. `b = m` is batch gradient descent, `b = 1` stochastic gradient descent.
 """
 
+import numbers
 import os
 
 import tensorflow as tf
@@ -47,11 +48,15 @@ def resolve_batch_size(batch_size, num_examples):
         raise ValueError(f"`num_examples` must be >= 1. Received: num_examples={num_examples}")
     if batch_size == "full":
         return num_examples
-    if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
+    if (
+        not isinstance(batch_size, numbers.Integral)
+        or isinstance(batch_size, bool)
+        or batch_size < 1
+    ):
         raise ValueError(
             f'`batch_size` must be a whole number >= 1 or "full". Received: batch_size={batch_size}'
         )
-    return min(batch_size, num_examples)
+    return min(int(batch_size), num_examples)
 
 
 def steps_per_epoch(num_examples, batch_size, drop_remainder=False):

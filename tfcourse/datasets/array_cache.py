@@ -1,7 +1,7 @@
 """A cache of arrays that is checked before it is trusted.
 
-One file holds one dataset: a line of JSON with the sha256 of all that follows, then the arrays in
-NumPy's own format. Reading 70,000 images takes a tenth of a second; the 70,000 PNGs that
+One file holds one dataset: a line with the sha256 of all that follows, a line of JSON, then the
+arrays in NumPy's own format. Reading 70,000 images takes a tenth of a second; the 70,000 PNGs that
 TensorFlow Datasets keeps take six seconds, after TensorFlow has been imported.
 """
 
@@ -76,50 +76,51 @@ def _read(path):
     """Returns the `UnscaledDataset` in a file, or None if there is none or it is damaged."""
     try:
         with path.open("rb") as file:
-            header = json.loads(file.readline(1 << 20))
+            sha256 = file.readline(100).decode().strip()
             start = file.tell()
-            if hashlib.file_digest(file, "sha256").hexdigest() != header["sha256"]:
+            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
                 raise ValueError("its checksum does not match")
             file.seek(start)
+            description = json.loads(file.readline())
             arrays = [np.load(file, allow_pickle=False) for _ in range(2 * len(SPLITS))]
     except FileNotFoundError:
         return None
     except OSError as error:
         logging.warning("Cannot read the cache %s (%s).", path, error.strerror)
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         logging.warning("The cache %s is damaged (%s); reading the data anew.", path, error)
         path.unlink(missing_ok=True)
         return None
-    return UnscaledDataset(
-        name=header["name"],
-        splits=dict(zip(SPLITS, zip(arrays[::2], arrays[1::2], strict=True), strict=True)),
-        maximum=header["maximum"],
-        class_names=tuple(header["class_names"]),
-        origin=header["origin"],
-    )
+    pairs = zip(arrays[::2], arrays[1::2], strict=True)
+    class_names = tuple(description.pop("class_names"))
+    splits = dict(zip(SPLITS, pairs, strict=True))
+    return UnscaledDataset(splits=splits, class_names=class_names, **description)
 
 
 def _write(path, dataset):
     """Writes an `UnscaledDataset`, whole or not at all. Without a place to write: a warning."""
-    body = io.BytesIO()
-    for split in SPLITS:
-        for array in dataset.splits[split]:
-            np.save(body, array, allow_pickle=False)
-    header = {
-        "sha256": hashlib.sha256(body.getbuffer()).hexdigest(),
+    description = {
         "name": dataset.name,
         "maximum": dataset.maximum,
         "class_names": dataset.class_names,
         "origin": dataset.origin,
     }
+    body = io.BytesIO()
+    body.write(json.dumps(description).encode() + b"\n")
+    for split in SPLITS:
+        for array in dataset.splits[split]:
+            np.save(body, array, allow_pickle=False)
+    sha256 = hashlib.sha256(body.getbuffer()).hexdigest()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, json.dumps(header).encode() + b"\n", body.getbuffer())
+        for leftover in path.parent.glob(f".{path.name}.*"):  # Of a writer that was killed.
+            leftover.unlink()
+        _replace(path, sha256.encode() + b"\n", body.getbuffer())
     except OSError as error:
         logging.warning(
-            "Cannot cache %s in %s (%s); the next start reads it anew. Set XDG_CACHE_HOME to a "
-            "writable directory.",
+            "Cannot cache %s in %s (%s), so the next start will read it anew. Set XDG_CACHE_HOME "
+            "to a writable directory.",
             dataset.name,
             path.parent,
             error.strerror,

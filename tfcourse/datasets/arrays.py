@@ -6,8 +6,6 @@ from tfcourse.datasets import checks, splits
 from tfcourse.datasets.dataset import Dataset, Split
 from tfcourse.datasets.errors import DataError
 
-HELD_OUT_SHARE = 0.1
-
 
 def from_arrays(train, validation=None, test=None, *, class_names=None, name="arrays"):
     """Returns arrays as a `Dataset`, checked and copied.
@@ -40,18 +38,21 @@ def from_arrays(train, validation=None, test=None, *, class_names=None, name="ar
         largest = max(int(labels.max(initial=0)) for _, labels in pairs.values())
         class_names = [str(label) for label in range(largest + 1)]
     checks.check_pairs(name, pairs, len(class_names))
-    for missing in (split for split in ("test", "validation") if split not in pairs):
-        pairs["train"], pairs[missing] = _cut_off(name, *pairs["train"])
     return Dataset(
         name=name,
         class_names=tuple(str(class_name) for class_name in class_names),
         origin="arrays",
-        **{split: Split(*pair) for split, pair in pairs.items()},
+        **{split: Split(*pair) for split, pair in splits.complete(name, pairs).items()},
     )
 
 
 def _as_arrays(where, features, labels):
-    features = np.array(features)
+    try:
+        features = np.array(features)
+    except ValueError as error:
+        raise DataError(
+            f"{where}: expected images of one shape; received {error}. Resize or cut them."
+        ) from error
     if not np.issubdtype(features.dtype, np.number) or np.iscomplexobj(features):
         raise DataError(
             f"{where}: expected numbers as features; received type {features.dtype}. Convert them."
@@ -61,14 +62,3 @@ def _as_arrays(where, features, labels):
     # float64 beyond float32's range becomes infinite here, and is then refused as such.
     with np.errstate(over="ignore"):
         return features.astype(np.float32), checks.whole_labels(where, labels)
-
-
-def _cut_off(name, features, labels):
-    num_held_out = max(1, round(HELD_OUT_SHARE * len(labels)))
-    if num_held_out >= len(labels):
-        raise DataError(
-            f"{name}: expected enough examples to cut a validation and a test split off; received "
-            f"{len(labels)}. Give all three splits."
-        )
-    kept, held_out = splits.stratified_split(labels, num_held_out)
-    return (features[kept], labels[kept]), (features[held_out], labels[held_out])

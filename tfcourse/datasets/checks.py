@@ -59,6 +59,8 @@ def check_shapes(where, features, labels):
 def whole_labels(where, labels):
     """Returns labels as int32. Whole numbers of a floating type pass, 3.7 does not."""
     labels = np.asarray(labels)
+    if labels.dtype == bool:
+        return labels.astype(np.int32)
     if not np.issubdtype(labels.dtype, np.number) or np.iscomplexobj(labels):
         raise DataError(
             f"{where}: expected whole numbers as labels; received type {labels.dtype}. Number the "

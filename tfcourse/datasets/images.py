@@ -9,15 +9,14 @@ from tfcourse.datasets import checks, splits
 from tfcourse.datasets.dataset import UnscaledDataset
 from tfcourse.datasets.errors import DataError
 
-HELD_OUT_SHARE = 0.1  # Of the training set, for each split that the set does not have.
 BYTES_PER_VALUE = 1 + 4  # As it is read, and scaled to float32.
 
 
 def read(builder):
     """Returns an image classification set as an `UnscaledDataset`.
 
-    A set that has no validation or no test split of its own gets one, cut off its training split:
-    a tenth, stratified. MNIST's 60,000 become 54,000 and 6,000.
+    A validation or test split that the set does not have is cut off its training split: MNIST's
+    60,000 become 54,000 and 6,000.
 
     Raises:
         DataError: if the set is not for image classification, damaged, or too large.
@@ -36,16 +35,11 @@ def read(builder):
         for split in ("train", "validation", "test")
         if split in held
     }
-    for missing in (split for split in ("test", "validation") if split not in held):
-        features, labels = pairs["train"]
-        kept, held_out = splits.stratified_split(labels, round(HELD_OUT_SHARE * len(labels)))
-        pairs["train"] = features[kept], labels[kept]
-        pairs[missing] = features[held_out], labels[held_out]
     class_names = tuple(builder.info.features[label_key].names)
     checks.check_pairs(builder.name, pairs, len(class_names))
     return UnscaledDataset(
         name=builder.name,
-        splits=pairs,
+        splits=splits.complete(builder.name, pairs),
         maximum=255,
         class_names=class_names,
         origin=f"TensorFlow Datasets {builder.info.full_name}",

@@ -2,6 +2,8 @@
 
 import dataclasses
 import difflib
+import errno
+import os
 import pathlib
 import re
 
@@ -35,8 +37,8 @@ def load(names, data_dir=None):
         DataError: if none can be had, or something is damaged.
         ValueError: if a name is misspelt.
     """
-    wanted = check_name(names)
     data_dir = check_data_dir(data_dir)
+    wanted = check_name(names, data_dir)
     for position, name in enumerate(wanted):
         try:
             dataset = _read(name, data_dir).scaled()
@@ -49,8 +51,12 @@ def load(names, data_dir=None):
     raise AssertionError("unreachable")
 
 
-def check_name(names):
+def check_name(names, data_dir=None):
     """Checks how names are written, without importing TensorFlow or looking for data.
+
+    Args:
+        names: str, as in `load`.
+        data_dir: path or None. A directory in it is a set of that name.
 
     Returns:
         Tuple of the single names.
@@ -65,11 +71,12 @@ def check_name(names):
                 'A dataset is called like "mnist", "emnist/letters" or "mnist:3.0.1", several '
                 f'with commas between. Received: dataset="{names}"'
             )
-        close = difflib.get_close_matches(name, COMMON, n=1, cutoff=0.75)
-        if close and name not in COMMON and not originals.is_published(prepared.base_name(name)):
-            raise ValueError(
-                f'Unknown dataset. Did you mean "{close[0]}"? Received: dataset="{names}"'
-            )
+        base_name = prepared.base_name(name)
+        close = difflib.get_close_matches(base_name, COMMON, n=1, cutoff=0.75)
+        is_known = base_name in COMMON or originals.is_in_catalogue(base_name)
+        is_own = data_dir is not None and (pathlib.Path(data_dir) / base_name).is_dir()
+        if close and not (is_known or is_own):
+            raise ValueError(f'Did you mean "{close[0]}"? Received: dataset="{names}"')
     if len(set(wanted)) < len(wanted):
         raise ValueError(f'Every dataset can be named once. Received: dataset="{names}"')
     return wanted
@@ -85,6 +92,8 @@ def check_data_dir(data_dir):
         return None
     path = pathlib.Path(data_dir).expanduser().absolute()
     try:
+        if not os.fspath(data_dir):
+            raise FileNotFoundError(errno.ENOENT, "an empty name")
         next(path.iterdir(), None)
     except OSError as error:
         raise DataError(

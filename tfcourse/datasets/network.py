@@ -49,6 +49,6 @@ def _ask(url, answers):
     try:
         with requests.get(url, stream=True, timeout=TIMEOUT_SECONDS) as response:
             fault = None if response.status_code == 200 else f"status {response.status_code}"
-    except requests.exceptions.RequestException as error:
+    except Exception as error:  # Whatever it is, the one who waits has to hear of it.
         fault = type(error).__name__
     answers.put(fault)

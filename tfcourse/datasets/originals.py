@@ -45,21 +45,24 @@ def check(name, data_dir):
     return True
 
 
-def is_published(name):
-    """Returns whether TensorFlow Datasets carries a table of files under this name."""
-    return bool(_published_files(name))
+def is_in_catalogue(name):
+    """Returns whether TensorFlow Datasets' package has files under this name."""
+    if _published_files(name):
+        return True
+    return any(_package().glob(f"*/{name}")) or any(_package().glob(f"*/{name}.py"))
 
 
 @functools.cache
 def _published_files(name):
-    """Returns {file name: (bytes, sha256)} from the table that TensorFlow Datasets carries.
-
-    Its files are read without importing it, which would take longer than all the rest.
-    """
-    package = pathlib.Path(importlib.util.find_spec("tensorflow_datasets").origin).parent
-    table = package / "url_checksums" / f"{name}.txt"
+    """Returns {file name: (bytes, sha256)} from the table that TensorFlow Datasets carries."""
+    table = _package() / "url_checksums" / f"{name}.txt"
     if not table.is_file():
         return {}
-    rows = [line.split("\t") for line in table.read_text().splitlines()]
     # Address, bytes, sha256, file name.
+    rows = [line.split("\t") for line in table.read_text().splitlines()]
     return {row[3]: (int(row[1]), row[2]) for row in rows if len(row) == 4}
+
+
+def _package():
+    # Found without importing it, which would take longer than all the rest.
+    return pathlib.Path(importlib.util.find_spec("tensorflow_datasets").origin).parent

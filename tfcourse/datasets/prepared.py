@@ -36,7 +36,8 @@ def version(name, data_dir):
     root = data_dir and data_dir / base_name(name)
     if not root or not root.is_dir():
         return package
-    files = sorted(path for path in root.rglob("*") if path.is_file())
+    infos = [*root.glob("*/dataset_info.json"), *root.glob("*/*/dataset_info.json")]
+    files = sorted(path for info in infos for path in info.parent.iterdir())
     stats = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     return f"{package} {stats}"
 
@@ -71,19 +72,19 @@ def opened(name, data_dir):
 
 def _find(name, directory):
     """Returns the builder if the set lies prepared in `directory`, else None."""
+    if not (directory / name.replace(":", "/")).is_dir():
+        return None
     import tensorflow_datasets as tfds
 
     try:
         builder = tfds.builder(name, data_dir=directory)
-    except tfds.core.DatasetNotFoundError:
-        return None
+        return builder if builder.data_path.exists() else None
     except Exception as error:
         # Files that are cut or changed by hand fail in many ways, each with its own exception.
         raise DataError(
             f"{directory}: expected {name} as TensorFlow Datasets prepares it; received "
             f"{_first_line(error)}. Delete its directory there and start again."
         ) from error
-    return builder if builder.data_path.exists() else None
 
 
 @contextlib.contextmanager
@@ -116,10 +117,7 @@ def _prepare(name, directory, data_dir):
     staging = directory / f".tfcourse-{_slug(name)}"
     for leftover in [staging / "data", staging / "extracted"]:
         shutil.rmtree(leftover, ignore_errors=True)
-    try:
-        builder = tfds.builder(name, data_dir=staging / "data")
-    except tfds.core.DatasetNotFoundError as error:
-        raise DataError(f"Dataset {name!r} is not known. {_suggestion(name)}") from error
+    builder = _builder_from_code(name, staging / "data")
     images.check_kind(builder.info)
     _check_files_can_be_had(name, builder, data_dir)
 
@@ -137,22 +135,38 @@ def _prepare(name, directory, data_dir):
         )
     place = directory / pathlib.Path(builder.data_path).relative_to(staging / "data")
     place.parent.mkdir(parents=True, exist_ok=True)
-    os.rename(builder.data_path, place)
+    try:
+        os.rename(builder.data_path, place)
+    except OSError:
+        if not place.exists():  # Else a program that does not know our lock was faster.
+            raise
     shutil.rmtree(staging)
+
+
+def _builder_from_code(name, directory):
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.builder(name, data_dir=directory)
+    except tfds.core.DatasetNotFoundError as error:
+        raise DataError(f"Dataset {name!r} is not known. {_suggestion(name)}") from error
+    except (AssertionError, ValueError) as error:  # No such version or config.
+        fault = str(error).rpartition('}": ')[2].partition(". ")[0].rstrip(".")
+        raise DataError(f"Dataset {name!r}: {fault}. Correct the name.") from error
 
 
 def _check_files_can_be_had(name, builder, data_dir):
     urls = [
         url
-        for url, info in builder.url_infos.items()
+        for url, info in (builder.url_infos or {}).items()
         if not (data_dir and info.filename and (data_dir / info.filename).exists())
     ]
     try:
         network.check_reachable(urls)
     except DataUnavailableError as error:
-        where = f"in {data_dir} or {default_directory()}" if data_dir else default_directory()
+        places = " or ".join(str(path) for path in (data_dir, default_directory()) if path)
         raise DataUnavailableError(
-            f"Dataset {name!r} is not {where}, and {error}. Give --data_dir, or connect."
+            f"Dataset {name!r} is not in {places}, and {error}. Give --data_dir, or connect."
         ) from error
 
 
@@ -190,7 +204,9 @@ def _suggestion(name):
 
     import tensorflow_datasets as tfds
 
-    close = difflib.get_close_matches(name, [*tfds.list_builders(), "digits"], n=1)
+    close = difflib.get_close_matches(
+        name, [*tfds.list_builders(with_community_datasets=False), "digits"], n=1
+    )
     return f"Did you mean {close[0]!r}?" if close else "See tfds.list_builders()."
 
 

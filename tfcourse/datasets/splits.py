@@ -2,9 +2,12 @@
 
 import numpy as np
 
+from tfcourse.datasets.errors import DataError
+
 # One constant for all sets. A run's --seed must not reach this: runs with different seeds are
 # compared on the same validation and test examples.
 SPLIT_SEED = 0
+HELD_OUT_SHARE = 0.1
 
 
 def stratified_split(labels, num_held_out):
@@ -39,6 +42,34 @@ def stratified_split(labels, num_held_out):
     )
     kept = np.setdiff1d(np.arange(total), held_out)
     return kept, np.sort(held_out)
+
+
+def complete(name, pairs):
+    """Cuts the splits that a set does not have off its training split, a tenth for each.
+
+    Args:
+        name: str, the dataset's name for messages.
+        pairs: dict of split name to `(features, labels)`, "train" among them.
+
+    Returns:
+        Such a dict of "train", "validation" and "test".
+
+    Raises:
+        DataError: if there are too few examples.
+    """
+    pairs = dict(pairs)
+    for missing in (split for split in ("test", "validation") if split not in pairs):
+        features, labels = pairs["train"]
+        num_held_out = max(1, round(HELD_OUT_SHARE * len(labels)))
+        if num_held_out >= len(labels):
+            raise DataError(
+                f"{name}: expected enough examples to cut a {missing} split off; received "
+                f"{len(labels)}. Add examples, or give that split."
+            )
+        kept, held_out = stratified_split(labels, num_held_out)
+        pairs["train"] = features[kept], labels[kept]
+        pairs[missing] = features[held_out], labels[held_out]
+    return pairs
 
 
 def three_way_split(features, labels, num_validation, num_test):

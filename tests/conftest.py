@@ -1,0 +1,61 @@
+import os
+import pathlib
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _isolated_machine(tmp_path_factory):
+    # Nothing of the person who runs the tests is read or written, and no test reaches the
+    # network: the proxy is a port that nobody listens on.
+    home = tmp_path_factory.mktemp("home")
+    closed = "http://127.0.0.1:9"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+        patch.setenv("TFDS_DATA_DIR", str(home / "tensorflow_datasets"))
+        for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+            patch.setenv(variable, closed)
+        for variable in ("no_proxy", "NO_PROXY"):
+            patch.setenv(variable, "localhost,127.0.0.1")
+        yield
+
+
+@pytest.fixture
+def fresh_home(tmp_path, monkeypatch):
+    """A home without cache and prepared sets. Its `cache` and `tensorflow_datasets` come later."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(home / "tensorflow_datasets"))
+    return home
+
+
+@pytest.fixture(scope="session")
+def mnist_dir():
+    """The directory with MNIST's four original files."""
+    directory = os.environ.get("TFCOURSE_MNIST_DIR")
+    if not directory:
+        pytest.skip("TFCOURSE_MNIST_DIR does not name a directory with MNIST's original files.")
+    return pathlib.Path(directory)
+
+
+@pytest.fixture(scope="session")
+def _mnist_home(mnist_dir, tmp_path_factory):
+    from tfcourse import datasets
+
+    home = tmp_path_factory.mktemp("mnist_home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+        patch.setenv("TFDS_DATA_DIR", str(home / "tensorflow_datasets"))
+        datasets.load("mnist", data_dir=mnist_dir)
+    return home
+
+
+@pytest.fixture
+def prepared_mnist(_mnist_home, monkeypatch):
+    """A home where MNIST was prepared from the original files, once for all tests."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(_mnist_home / "cache"))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(_mnist_home / "tensorflow_datasets"))
+    return _mnist_home

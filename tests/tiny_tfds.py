@@ -1,0 +1,84 @@
+"""Small sets in the form of TensorFlow Datasets, generated without files or network."""
+
+import os
+import pathlib
+import time
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+NUM_EXAMPLES = 60
+CLASS_NAMES = ["left", "middle", "right"]
+
+
+def example(index):
+    image = np.full((4, 4, 1), index, np.uint8)
+    return {"image": image, "label": CLASS_NAMES[index % 3]}
+
+
+class TinyShapes(tfds.core.GeneratorBasedBuilder):
+    VERSION = tfds.core.Version("1.2.3")
+
+    def _info(self):
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(shape=(4, 4, 1)),
+                    "label": tfds.features.ClassLabel(names=CLASS_NAMES),
+                }
+            ),
+            supervised_keys=("image", "label"),
+        )
+
+    def _split_generators(self, dl_manager):
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self):
+        # What tests in other processes watch: one line per preparation that began.
+        if log := os.environ.get("TINY_TFDS_LOG"):
+            with pathlib.Path(log).open("a") as file:
+                file.write("began\n")
+        for index in range(NUM_EXAMPLES):
+            time.sleep(float(os.environ.get("TINY_TFDS_SLEEP", "0")))
+            yield index, example(index)
+
+
+class TinyFaraway(TinyShapes):
+    """Has a file to download, from an address that exists nowhere."""
+
+    URL = "https://example.invalid/tiny.zip"
+    url_infos = {  # noqa: RUF012
+        URL: tfds.download.checksums.UrlInfo(size=1, checksum="0" * 64, filename="tiny.zip")
+    }
+
+    def _split_generators(self, dl_manager):
+        dl_manager.download(self.URL)
+        return {"train": self._generate_examples()}
+
+
+class TinyRagged(TinyShapes):
+    """Images of any size."""
+
+    def _info(self):
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(shape=(None, None, 1)),
+                    "label": tfds.features.ClassLabel(names=CLASS_NAMES),
+                }
+            ),
+            supervised_keys=("image", "label"),
+        )
+
+
+class TinyComplete(TinyShapes):
+    """Has splits of its own."""
+
+    def _split_generators(self, dl_manager):
+        return {
+            "train": ((index, example(index)) for index in range(30)),
+            "validation": ((index, example(index)) for index in range(30, 36)),
+            "test": ((index, example(index)) for index in range(36, 45)),
+        }
