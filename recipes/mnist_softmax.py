@@ -1,0 +1,142 @@
+r"""Classifies handwritten digits with batch normalization and softmax.
+
+    python -m recipes.mnist_softmax --flagfile=configs/mnist_softmax.flags
+
+The numbers it reaches stand in the headers of configs/mnist_softmax*.flags.
+"""
+
+import dataclasses
+
+import tfcourse
+from tfcourse import command_line
+from tfcourse.hyperparameters import (
+    MODELS,
+    OPTIMIZERS,
+    SCHEDULES,
+    Hyperparameters,
+    batch_size,
+    choice,
+    integer,
+    integers,
+    number,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class MnistSoftmax(Hyperparameters):
+    model: str = choice("batch_norm_mlp", MODELS, "Network.")
+    hidden_units: tuple[int, ...] = integers(
+        (512, 256),
+        "Widths of the hidden layers.",
+        search=((128,), (256, 128), (512, 256)),
+        active_when=("model", ("batch_norm_mlp",)),
+    )
+    dropout: float = number(
+        0.0,
+        "Share of activations zeroed in training.",
+        interval="[0, 1)",
+        search=(0.0, 0.5),
+        active_when=("model", ("batch_norm_mlp", "small_cnn")),
+    )
+    epochs: int = integer(20, "Passes over the training set.", interval="[1, inf)", search=(2, 20))
+    batch_size: int | str = batch_size(128, "Examples a step.", search=(32, 512))
+    optimizer: str = choice("adam", OPTIMIZERS, "Update rule.", search=("momentum", "adam"))
+    learning_rate: float = number(
+        1e-3,
+        "Step size, before any decay.",
+        interval="(0, inf)",
+        search=(1e-4, 1.0),
+        scale="log",
+    )
+    beta: float = number(
+        0.9,
+        "Decay rate of the average of gradients (momentum) or of their squares (rmsprop).",
+        interval="[0, 1)",
+        search=(0.9, 0.999),
+        scale="one_minus_log",
+        active_when=("optimizer", ("momentum", "rmsprop")),
+    )
+    beta_1: float = number(
+        0.9,
+        "Decay rate of Adam's average of gradients.",
+        interval="[0, 1)",
+        active_when=("optimizer", ("adam",)),
+    )
+    beta_2: float = number(
+        0.999,
+        "Decay rate of Adam's average of squared gradients.",
+        interval="[0, 1)",
+        active_when=("optimizer", ("adam",)),
+    )
+    weight_decay: float = number(
+        0.0, "Share of each weight that a step at rate 1 takes away.", interval="[0, inf)"
+    )
+    schedule: str = choice("one_cycle", SCHEDULES, "How the learning rate changes.")
+    decay_rate: float = number(
+        0.95,
+        "Decay of the rate, an epoch.",
+        interval="(0, 1]",
+        active_when=("schedule", ("exponential", "inverse_time")),
+    )
+    warmup_epochs: int = integer(0, "Epochs in which the rate rises.", interval="[0, inf)")
+    early_stopping: int = integer(
+        0, "Epochs without a better validation accuracy that end it; 0 never.", interval="[0, inf)"
+    )
+
+
+def build(hyperparameters, data, seed):
+    """Returns the compiled model for `data`."""
+    hp = hyperparameters
+    tfcourse.training.set_seed(seed)
+    model = tfcourse.models.MODELS[hp.model](
+        data.input_shape, data.num_classes, **hp.arguments_of("model")
+    )
+    schedule = tfcourse.schedules.build(
+        hp.schedule,
+        hp.learning_rate,
+        steps_per_epoch=tfcourse.batching.steps_per_epoch(len(data.train.labels), hp.batch_size),
+        epochs=hp.epochs,
+        warmup_epochs=hp.warmup_epochs,
+        **hp.arguments_of("schedule"),
+    )
+    optimizer = tfcourse.optimizers.OPTIMIZERS[hp.optimizer](
+        schedule, weight_decay=hp.weight_decay or None, **hp.arguments_of("optimizer")
+    )
+    tfcourse.training.compile_classifier(model, optimizer)
+    return model
+
+
+def train(hyperparameters, data, seed, run=None, **fit_arguments):
+    """Returns the trained model, with the weights of its best epoch, and its `History`."""
+    model = build(hyperparameters, data, seed)
+    history = tfcourse.training.fit(
+        model,
+        data,
+        epochs=hyperparameters.epochs,
+        batch_size=hyperparameters.batch_size,
+        early_stopping=hyperparameters.early_stopping,
+        seed=seed,
+        run=run,
+        **fit_arguments,
+    )
+    return model, history
+
+
+def main(hyperparameters, options, run):
+    data = tfcourse.datasets.load(options.dataset, options.data_dir)
+    print(f"{data.name}: {len(data.train):,} training images from {data.origin}")
+    model, history = train(hyperparameters, data, options.seed, run)
+    metrics = tfcourse.training.final_metrics(model, history, data)
+    print(f"test accuracy {metrics['test_accuracy']:.4f}, test loss {metrics['test_loss']:.4f}")
+    tfcourse.training.save_model(model, run)
+    tfcourse.reports.draw_curves(run.path)
+    return metrics
+
+
+if __name__ == "__main__":
+    command_line.run(
+        main,
+        MnistSoftmax,
+        dataset="mnist,digits",
+        smoke={"dataset": "digits", "epochs": 2, "warmup_epochs": 0},
+    )

@@ -1,0 +1,106 @@
+r"""Minimizes c0 w^2 + c1 w + c2 by gradient descent, the course's first TensorFlow program.
+
+    python -m recipes.quadratic --flagfile=configs/quadratic.flags
+
+It prints w by step, in float32, in float64 and in closed form, and draws the way down. Nothing
+here is random: --seed has no effect. What it reaches stands in configs/quadratic*.flags.
+"""
+
+import dataclasses
+
+import numpy as np
+
+import tfcourse
+from tfcourse import command_line
+from tfcourse.hyperparameters import Hyperparameters, integer, number
+
+SHOWN_STEPS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+
+
+@dataclasses.dataclass(frozen=True)
+class Quadratic(Hyperparameters):
+    c0: float = number(1.0, "Coefficient of w^2.", interval="(0, inf)")
+    c1: float = number(-10.0, "Coefficient of w.", interval="(-inf, inf)")
+    c2: float = number(25.0, "Constant.", interval="(-inf, inf)")
+    initial_w: float = number(0.0, "w before the first step.", interval="(-inf, inf)")
+    learning_rate: float = number(0.01, "Step size; too long from 1 / c0.", interval="(0, inf)")
+    steps: int = integer(1000, "Steps of gradient descent.", interval="[1, inf)")
+
+    def cost(self, w):
+        return self.c0 * w**2 + self.c1 * w + self.c2
+
+    @property
+    def minimum(self):
+        return -self.c1 / (2 * self.c0)
+
+
+def descend(hyperparameters):
+    """Returns `{name: w by step}`, float64 [steps + 1] each."""
+    hp = hyperparameters
+    coefficients = (hp.c0, hp.c1, hp.c2)
+    given = {"learning_rate": hp.learning_rate, "initial_w": hp.initial_w}
+    paths = {}
+    for dtype in ("float32", "float64"):
+        path = tfcourse.gradient_tape.minimize_quadratic(
+            coefficients, steps=hp.steps, dtype=dtype, **given
+        )
+        if not np.isfinite(path).all():
+            raise tfcourse.training.NotFiniteError(
+                f"w in {dtype} is not finite after step {np.argmin(np.isfinite(path))}; "
+                f"--learning_rate must be below 1 / c0 = {1 / hp.c0:g}"
+            )
+        paths[dtype] = path.astype("float64")
+    paths["closed form"] = tfcourse.gradient_tape.quadratic_closed_form(
+        coefficients, np.arange(hp.steps + 1), **given
+    )
+    return paths
+
+
+def print_table(hyperparameters, paths):
+    print(f"{'step':>8}" + "".join(f"{name:>18}" for name in ["w " + n for n in paths] + ["cost"]))
+    last = hyperparameters.steps
+    for step in [*(step for step in SHOWN_STEPS if step < last), last]:
+        numbers = [path[step] for path in paths.values()]
+        numbers.append(hyperparameters.cost(paths["float64"][step]))
+        print(f"{step:8}" + "".join(f"{value:18.10f}" for value in numbers))
+
+
+def draw(hyperparameters, paths, file):
+    """Writes a PNG: the steps on the parabola, and how far from its minimum each step is."""
+    style = tfcourse.reports.style
+    hp, w = hyperparameters, paths["float64"]
+    picture, axes = style.figure(columns=2)
+    valley, distance = axes[0]
+    reach = 1.3 * max(np.abs(w - hp.minimum).max(), 1e-3)
+    grid = np.linspace(hp.minimum - reach, hp.minimum + reach, 200)
+    valley.plot(grid, hp.cost(grid), color="0.6")
+    valley.plot(w, hp.cost(w), ".-", linewidth=0.8)
+    c1, c2 = (f"{'-' if c < 0 else '+'} {abs(c):g}" for c in (hp.c1, hp.c2))
+    valley.set(title=f"{hp.c0:g}w² {c1}w {c2}", xlabel="w", ylabel="cost")
+    looks = {"float32": {}, "float64": {"linewidth": 4}, "closed form": {"ls": ":", "color": "k"}}
+    for name, path in paths.items():
+        # A distance of 0 has no place on a logarithmic axis.
+        away = np.maximum(np.abs(path - hp.minimum), 1e-17)
+        distance.semilogy(away, label=name, **looks[name])
+    distance.set(title=f"distance to the minimum at w = {hp.minimum:g}", xlabel="step")
+    distance.legend()
+    style.save(picture, file)
+
+
+def main(hyperparameters, options, run):
+    paths = descend(hyperparameters)
+    print_table(hyperparameters, paths)
+    draw(hyperparameters, paths, run.path / "curves.png")
+    return {
+        "w": paths["float64"][-1],
+        "w_float32": paths["float32"][-1],
+        "w_closed_form": paths["closed form"][-1],
+        "cost": hyperparameters.cost(paths["float64"][-1]),
+        "minimum": hyperparameters.minimum,
+        "minimum_cost": hyperparameters.cost(hyperparameters.minimum),
+        "environment": tfcourse.training.environment(),
+    }
+
+
+if __name__ == "__main__":
+    command_line.run(main, Quadratic, smoke={"steps": 20})

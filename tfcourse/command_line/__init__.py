@@ -1,0 +1,224 @@
+"""A recipe as a program: flags checked before TensorFlow loads, exit codes, short errors.
+
+Exit codes: 0 done, 1 an --expect missed or a bug, 2 bad flags, 3 bad data, 4 bad checkpoint or
+model file, 5 environment (disk, permission, lock), 6 not finite, 130 and 143 interrupted. An
+exception says its code in an attribute `exit_code`.
+"""
+
+import dataclasses
+import os
+import pathlib
+import sys
+import tempfile
+import time
+import traceback
+
+from absl import flags
+
+from tfcourse import datasets, run_directory
+from tfcourse import hyperparameters as hp
+from tfcourse.command_line import flag_definitions, flagfiles
+from tfcourse.command_line.flag_definitions import Expectation
+
+__all__ = ["Expectation", "Options", "UsageError", "run"]
+
+
+class UsageError(Exception):
+    """Flags that do not make a run; the message names the flag."""
+
+    exit_code = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What the command line says besides the hyperparameters.
+
+    Attributes:
+        recipe: name of the recipe's module, without its package.
+        flags: `{name: [text, ...]}`, every flag that can change a result.
+        run_dir: folder for the results.
+        seed: int in [0, 2**32 - 1].
+        dataset: name or comma-separated names; `None` for a recipe without data.
+        data_dir: folder that holds the data's files, or `None`.
+        smoke: whether this is a run of seconds that shows only that all works.
+        expect: ranges in which metrics must lie.
+        timing: whether to print the seconds of each stage.
+        debug: whether to show tracebacks.
+    """
+
+    recipe: str
+    flags: dict[str, list[str]]
+    run_dir: pathlib.Path
+    seed: int
+    dataset: str | None
+    data_dir: str | None
+    smoke: bool
+    expect: tuple[Expectation, ...]
+    timing: bool
+    debug: bool
+
+
+def run(main, hyperparameters, *, dataset=None, smoke=None):
+    """Runs a recipe as a program and ends the process with its exit code.
+
+    Args:
+        main: function of (hyperparameters, `Options`, `RunDirectory`) that does the work and
+            returns its results, a JSON-able dict. They become metrics.json.
+        hyperparameters: the recipe's `Hyperparameters` class; its flags are defined here.
+        dataset: str, default of --dataset; `None` where the recipe uses no data set.
+        smoke: `{flag: value}` that --smoke sets, whatever else was given.
+    """
+    sys.exit(_exit_code(main, hyperparameters, dataset, smoke or {}))
+
+
+def _exit_code(main, hyperparameters, dataset, smoke):
+    # TensorFlow reports its instruction sets and missing GPUs on stderr; errors still show.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    debug = any(argument in ("--debug", "--debug=true") for argument in sys.argv[1:])
+    try:
+        flag_definitions.define(hyperparameters, dataset=dataset)
+        _parse(sys.argv, smoke)
+        if flags.FLAGS.help:
+            header = sys.modules[main.__module__].__doc__ or ""
+            print(flag_definitions.help_text(hyperparameters, header))
+            return 0
+        options, chosen = _options(main, hyperparameters), _hyperparameters(hyperparameters)
+        metrics = _start(main, chosen, options)
+        return _check_expectations(options, metrics)
+    except run_directory.RunFinished as finished:
+        print(finished)
+        return 0
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        print(_message(error), file=sys.stderr)
+        return _code(error)
+
+
+def _parse(argv, smoke):
+    arguments = flagfiles.expand(argv[1:])
+    try:
+        rest = flags.FLAGS([argv[0], *(argument.text for argument in arguments)])
+        for name, value in smoke.items() if flags.FLAGS.smoke else ():
+            flags.FLAGS[name].value = value
+    except flags.Error as error:
+        raise UsageError(f"{_origin(error, arguments)}{error}") from None
+    if len(rest) > 1:
+        raise UsageError(f"{rest[1]!r} is no flag; values are written --flag=value")
+
+
+def _origin(error, arguments):
+    """Returns "file:line: " where the flag that `error` names was read from a flagfile."""
+    for argument in reversed(arguments):
+        name = argument.text.lstrip("-").partition("=")[0]
+        if argument.origin and f"{name}" in str(error).replace("'", " ").replace("=", " ").split():
+            return f"{argument.origin}: "
+    return ""
+
+
+def _options(main, hyperparameters):
+    recipe = _recipe_name(main)
+    values = flags.FLAGS.flag_values_dict()
+    run_dir = values["run_dir"] or f"runs/{recipe}/{time.strftime('%Y%m%d-%H%M%S')}"
+    return Options(
+        recipe=recipe,
+        flags=flag_definitions.effective(hyperparameters),
+        run_dir=pathlib.Path(run_dir).expanduser(),
+        seed=values["seed"],
+        dataset=values.get("dataset"),
+        data_dir=values.get("data_dir"),
+        smoke=values["smoke"],
+        expect=tuple({e.metric: e for e in values["expect"]}.values()),
+        timing=values["timing"],
+        debug=values["debug"],
+    )
+
+
+def _recipe_name(main):
+    module = sys.modules[main.__module__]
+    spec = getattr(module, "__spec__", None)
+    return spec.name.rpartition(".")[2] if spec else pathlib.Path(sys.argv[0]).stem
+
+
+def _hyperparameters(hyperparameters):
+    values = {name: flags.FLAGS[name].value for name in hp.declarations(hyperparameters)}
+    try:
+        return hyperparameters(**values)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _start(main, hyperparameters, options):
+    """Runs `main` in its run directory; all that can be checked before TensorFlow loads, is."""
+    if options.dataset is not None:
+        try:
+            datasets.check_name(options.dataset)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        if options.data_dir is not None:
+            datasets.check_data_dir(options.data_dir)
+    started = time.perf_counter()
+    with run_directory.open_run(options.run_dir, options.flags, recipe=options.recipe) as run:
+        _import_tensorflow()
+        metrics = main(hyperparameters, options, run)
+        metrics["seconds"] = time.perf_counter() - started
+        run.write_metrics(metrics)
+        print(f"The results are in {run.path}")
+    return metrics
+
+
+def _import_tensorflow():
+    """Imports TensorFlow without its start-up remarks, which no setting of its own silences.
+
+    They go to the file descriptor of stderr and say, on every machine without a GPU, that there
+    is none. If the import fails, they are shown.
+    """
+    with tempfile.TemporaryFile() as remarks:
+        stderr = os.dup(2)
+        os.dup2(remarks.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_logical_devices()
+        except BaseException:
+            remarks.seek(0)
+            os.write(stderr, remarks.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def _check_expectations(options, metrics):
+    stand_in = metrics["dataset"] if metrics.get("fallback_from") else ""
+    if options.expect and (options.smoke or stand_in):
+        reason = f"a run on {stand_in}" if stand_in else "a smoke run"
+        print(f"--expect is left unchecked: this was {reason}")
+        return 0
+    code = 0
+    for metric, low, high in options.expect:
+        if metric not in metrics:
+            raise UsageError(f"--expect={metric}: no such result; there are {', '.join(metrics)}")
+        if not low <= metrics[metric] <= high:
+            print(
+                f"error: --expect: {metric} is {metrics[metric]:.6g}, not in [{low}, {high}]",
+                file=sys.stderr,
+            )
+            code = 1
+    return code
+
+
+def _code(error):
+    return getattr(error, "exit_code", 5 if isinstance(error, OSError) else 1)
+
+
+def _message(error):
+    if hasattr(error, "exit_code") or isinstance(error, OSError):
+        text = f"error: {error}"
+    else:
+        text = f"error: {type(error).__name__}: {error}\nThis is a bug; --debug shows where."
+    # At most three lines, whatever a library had to say.
+    return "\n".join(line[:500] for line in text.splitlines()[:3])

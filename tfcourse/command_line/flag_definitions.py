@@ -1,0 +1,133 @@
+"""A recipe's absl flags, made from its hyperparameter declarations, and read back as values."""
+
+import dataclasses
+import math
+from typing import NamedTuple
+
+from absl import flags
+
+from tfcourse import hyperparameters as hp
+
+# They say where and how loudly a run goes, never what comes out: flags.txt leaves them out.
+WITHOUT_EFFECT = ("run_dir", "debug", "timing", "help")
+
+SEED = hp.integer(1, "Seeds weights, order of examples and dropout.", interval="[0, 4294967295]")
+
+
+class Expectation(NamedTuple):
+    """The closed range in which a metric must lie; written `test_accuracy:0.983:0.999`."""
+
+    metric: str
+    low: float
+    high: float
+
+    def __str__(self):
+        return f"{self.metric}:{self.low!r}:{self.high!r}"
+
+
+class _ExpectationParser(flags.ArgumentParser):
+    syntactic_help = "METRIC:LOW:HIGH"
+
+    def parse(self, argument):
+        name, *bounds = argument.split(":")
+        try:
+            low, high = (float(bound) for bound in bounds)
+        except ValueError:
+            low, high = math.nan, math.nan
+        if not (name and low <= high):
+            raise ValueError(f"must be METRIC:LOW:HIGH with LOW <= HIGH. Received: {argument!r}")
+        return Expectation(name, low, high)
+
+
+class _DeclaredParser(flags.ArgumentParser):
+    """Parses a flag's text as its declaration says."""
+
+    def __init__(self, declaration):
+        super().__init__()
+        self.syntactic_help = declaration.allowed
+        self._declaration = declaration
+
+    def parse(self, argument):
+        if isinstance(argument, str):
+            return self._declaration.parse(argument)
+        return self._declaration.check(argument)
+
+
+class _DeclaredSerializer(flags.ArgumentSerializer):
+    def __init__(self, declaration):
+        self._declaration = declaration
+
+    def serialize(self, value):
+        return self._declaration.format(value)
+
+
+def define(hyperparameters, *, dataset):
+    """Defines one recipe's flags in `absl.flags.FLAGS`.
+
+    Args:
+        hyperparameters: the recipe's `Hyperparameters` class.
+        dataset: str, the default of --dataset; `None` where the recipe uses no data set.
+    """
+    fields = {field.name: field for field in dataclasses.fields(hyperparameters)}
+    for name, field in {**fields, "seed": SEED}.items():
+        declaration = field.metadata["declaration"]
+        flags.DEFINE(
+            _DeclaredParser(declaration),
+            name,
+            field.default,
+            declaration.help,
+            serializer=_DeclaredSerializer(declaration),
+        )
+    if dataset is not None:
+        flags.DEFINE_string("dataset", dataset, "Data set, or several: the first to be had.")
+        flags.DEFINE_string("data_dir", None, "Folder of the original or the prepared files.")
+    flags.DEFINE_multi(
+        _ExpectationParser(),
+        flags.ArgumentSerializer(),
+        "expect",
+        [],
+        "Range in which a result must lie, else exit 1.",
+    )
+    flags.DEFINE_bool("smoke", False, "Runs in seconds, tiny and offline.")
+    flags.DEFINE_string("run_dir", None, "Where the results go; by default runs/RECIPE/TIME.")
+    flags.DEFINE_bool("timing", False, "Prints the seconds that each stage takes.")
+    flags.DEFINE_bool("debug", False, "Shows the traceback of an error.")
+    flags.DEFINE_bool("help", False, "Shows this text.", short_name="h")
+
+
+def names(hyperparameters):
+    """Returns the names of the flags that `define` made, in its order."""
+    first = [*hp.declarations(hyperparameters), "seed"]
+    rest = ["dataset", "data_dir", "expect", "smoke", *WITHOUT_EFFECT]
+    return [*first, *(name for name in rest if name in flags.FLAGS)]
+
+
+def effective(hyperparameters):
+    """Returns `{name: [text, ...]}` of the set flags that can change a result."""
+    recorded = {}
+    for name in names(hyperparameters):
+        value = flags.FLAGS[name].value
+        if name in WITHOUT_EFFECT or value is None or value == []:
+            continue
+        if name == "expect":
+            # A later range for the same metric replaces an earlier one.
+            recorded[name] = [str(e) for e in {e.metric: e for e in value}.values()]
+        else:
+            serializer = flags.FLAGS[name].serializer
+            recorded[name] = [serializer.serialize(value) if serializer else str(value)]
+    return recorded
+
+
+def help_text(hyperparameters, header):
+    """Returns the text of --help: the recipe's header and a line for each flag."""
+    lines = [header.strip(), "", "Flags (--name=value; the last one counts):"]
+    for name in names(hyperparameters):
+        flag = flags.FLAGS[name]
+        default = "" if flag.default in (None, []) else f" [{flag.default_unparsed}]"
+        if flag.serializer and flag.default not in (None, []) and name != "expect":
+            default = f" [{flag.serializer.serialize(flag.default)}]"
+        allowed = flag.parser.syntactic_help
+        allowed = f" ({allowed})" if allowed and not flag.boolean else ""
+        lines.append(f"  --{name}{default}\n      {flag.help}{allowed}")
+    lines.append("  --flagfile=PATH\n      Reads flags from a file, one a line.")
+    return "\n".join(lines)

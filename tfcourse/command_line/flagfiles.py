@@ -1,0 +1,110 @@
+"""Flagfiles, read strictly: whatever absl would skip, drop or hang on is refused.
+
+A flagfile holds one `--name=value` a line; empty lines and lines that start with `#` or `//`
+are skipped, and `--flagfile=other` includes another file at that place. Paths count from the
+working directory; `configs/...` is also found where the package is installed.
+"""
+
+import importlib.util
+import pathlib
+import re
+import stat
+from typing import NamedTuple
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 8
+MAX_FILES = 64
+
+_FLAG_LINE = re.compile(r"--?[A-Za-z_]\w*(=.*)?")
+_INCLUDE = re.compile(r"--?flagfile=(.*)")
+
+
+class FlagfileError(Exception):
+    """A flagfile that can't be taken as it is; the message names file and line."""
+
+    exit_code = 2
+
+
+class Argument(NamedTuple):
+    """One flag and where it was written: "configs/a.flags:3", or "" for the command line."""
+
+    text: str
+    origin: str
+
+
+def expand(arguments):
+    """Returns `arguments` with each `--flagfile=PATH` replaced by that file's flags.
+
+    Args:
+        arguments: list of str, the command line without the program's name.
+
+    Returns:
+        List of `Argument`, in the order in which they count: the last value wins.
+
+    Raises:
+        FlagfileError: a file is missing, no regular file, too large, not UTF-8, includes
+            itself, nests too deep, or has a line that is not a flag.
+    """
+    opened = []
+    result = []
+    arguments = iter(arguments)
+    for text in arguments:
+        if text in ("--flagfile", "-flagfile"):
+            text = f"--flagfile={next(arguments, '')}"
+        include = _INCLUDE.fullmatch(text)
+        if include:
+            result += _read(include[1], "--flagfile", (), opened)
+        else:
+            result.append(Argument(text, ""))
+    return result
+
+
+def _read(name, origin, including, opened):
+    path = _find(name, origin)
+    if path in including:
+        chain = " -> ".join(str(file) for file in (*including, path))
+        raise FlagfileError(f"{origin}: the flagfile includes itself: {chain}")
+    opened.append(path)
+    if len(including) >= MAX_DEPTH or len(opened) > MAX_FILES:
+        raise FlagfileError(
+            f"{origin}: flagfiles may nest {MAX_DEPTH} deep and include {MAX_FILES} files"
+        )
+    flags = []
+    for number, line in enumerate(_lines(path, name), start=1):
+        line = line.strip()
+        place = f"{name}:{number}"
+        include = _INCLUDE.fullmatch(line)
+        if include:
+            flags += _read(include[1], place, (*including, path), opened)
+        elif line and not line.startswith(("#", "//")):
+            if not _FLAG_LINE.fullmatch(line):
+                raise FlagfileError(f"{place}: expected --name=value. Received: {line[:80]!r}")
+            flags.append(Argument(line, place))
+    return flags
+
+
+def _find(name, origin):
+    path = pathlib.Path(name).expanduser()
+    if not path.exists() and path.parts[:1] == ("configs",):
+        installed = importlib.util.find_spec("configs")
+        for folder in installed.submodule_search_locations if installed else ():
+            candidate = pathlib.Path(folder, *path.parts[1:])
+            path = candidate if candidate.exists() else path
+    if not path.exists():
+        raise FlagfileError(f"{origin}: there is no flagfile {name!r}")
+    return path.resolve()
+
+
+def _lines(path, name):
+    # A FIFO or /dev/zero would never end, so the kind and the size are looked at first.
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise FlagfileError(f"{name}: a flagfile must be a regular file")
+    if status.st_size > MAX_BYTES:
+        raise FlagfileError(f"{name}: a flagfile may have {MAX_BYTES} bytes, not {status.st_size}")
+    try:
+        return path.read_bytes().decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise FlagfileError(f"{name}: not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise FlagfileError(f"{name}: {error.strerror}") from None

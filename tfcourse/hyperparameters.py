@@ -1,0 +1,260 @@
+"""Hyperparameters, each declared once: the flag, its checks, the record and the search range.
+
+A recipe declares a frozen dataclass; every field says its default, what it is, the interval in
+which it makes sense, and the range and scale on which a search draws it:
+
+    @dataclasses.dataclass(frozen=True)
+    class Regression(Hyperparameters):
+        optimizer: str = choice("momentum", OPTIMIZERS, "Update rule.")
+        learning_rate: float = number(
+            0.1, "Step size.", interval="(0, inf)", search=(1e-4, 1.0), scale="log")
+        beta: float = number(
+            0.9, "Decay rate of the average.", interval="[0, 1)", search=(0.9, 0.999),
+            scale="one_minus_log", active_when=("optimizer", ("momentum", "rmsprop")))
+
+Nothing here imports TensorFlow, so that flags are checked before it loads.
+"""
+
+import dataclasses
+import math
+import re
+
+# The names a flag may take. tests hold them equal to the keys of the dicts they look up:
+# tfcourse.models.MODELS, tfcourse.optimizers.OPTIMIZERS, tfcourse.schedules.SCHEDULES.
+MODELS = ("softmax_regression", "batch_norm_mlp", "small_cnn")
+OPTIMIZERS = ("gradient_descent", "momentum", "rmsprop", "adam")
+SCHEDULES = ("constant", "exponential", "root", "inverse_time", "one_cycle")
+
+SCALES = ("linear", "log", "one_minus_log", "power_of_two", "choice")
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """A real interval in mathematical notation, such as "[0, 1)" or "(0, inf)"."""
+
+    notation: str
+
+    def __contains__(self, value):
+        low, high = (float(bound) for bound in self.notation[1:-1].split(","))
+        above = value >= low if self.notation[0] == "[" else value > low
+        below = value <= high if self.notation[-1] == "]" else value < high
+        return above and below and math.isfinite(value)
+
+    def __str__(self):
+        return self.notation
+
+
+@dataclasses.dataclass(frozen=True)
+class Declaration:
+    """What is declared of one hyperparameter.
+
+    Attributes:
+        help: one sentence; the flag's help text.
+        interval: `Interval` that holds every allowed number, or `None`.
+        choices: tuple of allowed values, or empty.
+        search: `(low, high)` with both ends reachable, or the values of a choice; `None`
+            where a search leaves the hyperparameter at its set value.
+        scale: one of `SCALES`, how a search measures distance in `search`.
+        active_when: `(name, values)`: matters only where the hyperparameter `name` has one
+            of `values`. It is then an argument of whatever `name` chooses.
+    """
+
+    help: str
+    interval: Interval | None = None
+    choices: tuple = ()
+    search: tuple | None = None
+    scale: str = "linear"
+    active_when: tuple[str, tuple[str, ...]] | None = None
+
+    def parse(self, text):
+        """Returns the value that `text` spells. Raises `ValueError` where it spells none."""
+        return self.check(self._read(text.strip()))
+
+    def format(self, value):
+        """Returns the text that `parse` reads back as the same value."""
+        return str(value)
+
+    def check(self, value):
+        """Returns `value`. Raises `ValueError` where it is not `allowed`."""
+        if not self._allows(value):
+            raise ValueError(f"must be {self.allowed}. Received: {value!r}")
+        return value
+
+
+class Integer(Declaration):
+    """A whole number."""
+
+    @property
+    def allowed(self):
+        return f"a whole number in {self.interval}"
+
+    def _allows(self, value):
+        return isinstance(value, int) and not isinstance(value, bool) and value in self.interval
+
+    def _read(self, text):
+        return int(text) if _INTEGER.fullmatch(text) else text
+
+
+class Number(Declaration):
+    """A real number."""
+
+    @property
+    def allowed(self):
+        return f"a number in {self.interval}"
+
+    def _allows(self, value):
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return is_number and value in self.interval
+
+    def _read(self, text):
+        return float(text) if _DECIMAL.fullmatch(text) else text
+
+    def format(self, value):
+        return repr(float(value))
+
+
+class Choice(Declaration):
+    """One of a few names."""
+
+    @property
+    def allowed(self):
+        return "one of " + ", ".join(self.choices)
+
+    def _allows(self, value):
+        return value in self.choices
+
+    def _read(self, text):
+        return text
+
+
+class Integers(Declaration):
+    """Whole numbers, written with commas: `512,256`."""
+
+    @property
+    def allowed(self):
+        return f"whole numbers in {self.interval}, separated by commas"
+
+    def _allows(self, value):
+        return (
+            isinstance(value, tuple)
+            and len(value) > 0
+            and all(type(item) is int and item in self.interval for item in value)
+        )
+
+    def _read(self, text):
+        items = [item.strip() for item in text.split(",")]
+        return tuple(int(i) for i in items) if all(map(_INTEGER.fullmatch, items)) else text
+
+    def format(self, value):
+        return ",".join(str(item) for item in value)
+
+
+class BatchSize(Integer):
+    """A number of examples, or "full": the whole training set in every step."""
+
+    @property
+    def allowed(self):
+        return f"a whole number in {self.interval}, or full"
+
+    def _allows(self, value):
+        return value == "full" or super()._allows(value)
+
+
+def _field(kind, default, help, *, interval=None, scale="linear", search=None, **declared):
+    if scale not in SCALES:
+        raise ValueError(f"`scale` must be one of {', '.join(SCALES)}. Received: scale={scale!r}")
+    declaration = kind(
+        help,
+        interval=Interval(interval) if interval else None,
+        scale=scale,
+        search=tuple(search) if search else None,
+        **declared,
+    )
+    for value in (default, *(search or ())):
+        declaration.check(value)
+    return dataclasses.field(default=default, metadata={"declaration": declaration})
+
+
+def integer(default, help, *, interval, **declared):
+    """Declares a whole number; see `Declaration` for the arguments."""
+    return _field(Integer, default, help, interval=interval, **declared)
+
+
+def number(default, help, *, interval, **declared):
+    """Declares a real number; see `Declaration` for the arguments."""
+    return _field(Number, default, help, interval=interval, **declared)
+
+
+def choice(default, choices, help, *, search=None, active_when=None):
+    """Declares one of `choices`; a search draws from `search`, a part of them."""
+    return _field(
+        Choice,
+        default,
+        help,
+        choices=tuple(choices),
+        search=search,
+        scale="choice",
+        active_when=active_when,
+    )
+
+
+def integers(default, help, *, interval="[1, inf)", search=None, active_when=None):
+    """Declares a tuple of whole numbers; a search draws from `search`, a tuple of tuples."""
+    return _field(
+        Integers,
+        default,
+        help,
+        interval=interval,
+        search=search,
+        scale="choice",
+        active_when=active_when,
+    )
+
+
+def batch_size(default, help, *, search=None):
+    """Declares a mini-batch size; a search draws powers of two between the ends of `search`."""
+    return _field(
+        BatchSize, default, help, interval="[1, inf)", search=search, scale="power_of_two"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Hyperparameters:
+    """Base of a recipe's hyperparameters: checked when made, never changed afterwards.
+
+    Raises:
+        ValueError: a value is not allowed; the message names it.
+    """
+
+    def __post_init__(self):
+        for name, declaration in declarations(self).items():
+            try:
+                declaration.check(getattr(self, name))
+            except ValueError as error:
+                raise ValueError(f"`{name}` {error}") from None
+
+    def is_active(self, name):
+        """Returns whether the hyperparameter `name` matters beside the values of the others."""
+        condition = declarations(self)[name].active_when
+        return condition is None or getattr(self, condition[0]) in condition[1]
+
+    def arguments_of(self, chooser):
+        """Returns the active hyperparameters that belong to the choice `chooser`.
+
+        With `optimizer="momentum"`, `arguments_of("optimizer")` is `{"beta": 0.9}`.
+        """
+        return {
+            name: getattr(self, name)
+            for name, declaration in declarations(self).items()
+            if (declaration.active_when or (None,))[0] == chooser and self.is_active(name)
+        }
+
+
+def declarations(hyperparameters):
+    """Returns `{name: Declaration}` of a `Hyperparameters` class or instance, in order."""
+    return {
+        field.name: field.metadata["declaration"] for field in dataclasses.fields(hyperparameters)
+    }

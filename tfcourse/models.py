@@ -1,0 +1,87 @@
+"""Image classifiers: softmax regression, a batch-normalized MLP, and a small CNN.
+
+Every model takes images `[batch, height, width, channels]` with values in [0, 1] and returns
+logits `[batch, num_classes]`; the softmax is part of the loss, where it is stable.
+"""
+
+import keras
+from keras import layers
+
+
+def softmax_regression(input_shape, num_classes):
+    """Returns the linear classifier `logits = W x + b`.
+
+    Args:
+        input_shape: tuple of ints, the shape of one example.
+        num_classes: int >= 2.
+    """
+    return keras.Sequential(
+        [keras.Input(input_shape), layers.Flatten(), layers.Dense(num_classes, name="logits")],
+        name="softmax_regression",
+    )
+
+
+def batch_norm_mlp(input_shape, num_classes, hidden_units=(512, 256), dropout=0.0):
+    """Returns a multi-layer perceptron with batch normalization before every activation.
+
+    A hidden layer is Dense -> BatchNormalization -> ReLU -> Dropout. The dense layers have no
+    bias: batch normalization would subtract it, and its own `beta` takes the place.
+
+    Args:
+        input_shape: tuple of ints, the shape of one example.
+        num_classes: int >= 2.
+        hidden_units: sequence of ints >= 1, the width of each hidden layer.
+        dropout: float in [0, 1), the share of activations zeroed in training.
+
+    Reference: Ioffe & Szegedy, 2015, https://arxiv.org/abs/1502.03167, section 3.2.
+    """
+    model = keras.Sequential([keras.Input(input_shape), layers.Flatten()], name="batch_norm_mlp")
+    for number, units in enumerate(hidden_units, start=1):
+        model.add(layers.Dense(units, use_bias=False, name=f"hidden_{number}"))
+        model.add(layers.BatchNormalization(name=f"batch_norm_{number}"))
+        model.add(layers.ReLU(name=f"relu_{number}"))
+        if dropout:
+            model.add(layers.Dropout(dropout, name=f"dropout_{number}"))
+    model.add(layers.Dense(num_classes, name="logits"))
+    return model
+
+
+def small_cnn(input_shape, num_classes, filters=(32, 64), dropout=0.0):
+    """Returns a convolutional network: a stage halves the image, the last layer is linear.
+
+    A stage is 3x3 convolution without bias -> BatchNormalization -> ReLU -> 2x2 max-pooling.
+
+    Args:
+        input_shape: tuple `(height, width, channels)`; both sides at least 2 ** len(filters).
+        num_classes: int >= 2.
+        filters: sequence of ints >= 1, the channels of each stage.
+        dropout: float in [0, 1), the share of features zeroed before the last layer.
+
+    Raises:
+        ValueError: `input_shape` is no image or too small to be halved that often.
+    """
+    if len(input_shape) != 3 or min(input_shape[:2]) < 2 ** len(filters):
+        raise ValueError(
+            f"`input_shape` must be (height, width, channels) with sides of at least "
+            f"{2 ** len(filters)}. Received: input_shape={input_shape}"
+        )
+    model = keras.Sequential([keras.Input(input_shape)], name="small_cnn")
+    for number, channels in enumerate(filters, start=1):
+        model.add(
+            layers.Conv2D(channels, 3, padding="same", use_bias=False, name=f"conv_{number}")
+        )
+        model.add(layers.BatchNormalization(name=f"batch_norm_{number}"))
+        model.add(layers.ReLU(name=f"relu_{number}"))
+        model.add(layers.MaxPooling2D(name=f"pool_{number}"))
+    model.add(layers.Flatten())
+    if dropout:
+        model.add(layers.Dropout(dropout, name="dropout"))
+    model.add(layers.Dense(num_classes, name="logits"))
+    return model
+
+
+MODELS = {
+    "softmax_regression": softmax_regression,
+    "batch_norm_mlp": batch_norm_mlp,
+    "small_cnn": small_cnn,
+}

@@ -1,0 +1,84 @@
+"""Training one model: the fast epoch, the loop around it, checkpoints, evaluation, the record."""
+
+import keras
+import tensorflow as tf
+
+from tfcourse.training.checkpoint import CheckpointError
+from tfcourse.training.evaluation import evaluate
+from tfcourse.training.interruption import Interrupted
+from tfcourse.training.loop import NotFiniteError, fit
+from tfcourse.training.record import environment
+
+__all__ = [
+    "CheckpointError",
+    "Interrupted",
+    "NotFiniteError",
+    "compile_classifier",
+    "environment",
+    "evaluate",
+    "final_metrics",
+    "fit",
+    "save_model",
+    "set_seed",
+]
+
+
+def set_seed(seed):
+    """Makes all that follows repeatable: initial weights, dropout, and the order of additions.
+
+    Args:
+        seed: int in [0, 2**32 - 1]. 0 is a seed like any other.
+    """
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+
+
+def compile_classifier(model, optimizer):
+    """Compiles a model that returns logits, for integer labels, with accuracy as its metric."""
+    model.compile(
+        optimizer=optimizer,
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+
+
+def final_metrics(model, history, data):
+    """Returns the numbers of metrics.json for the trained `model`; the test set's only use.
+
+    Args:
+        model: `keras.Model` with the weights of its best epoch.
+        history: the `History` that `fit` returned.
+        data: the `Dataset` it was trained on.
+    """
+    accuracies = history.history["val_accuracy"]
+    validation, test = evaluate(model, data.validation), evaluate(model, data.test)
+    return {
+        "test_accuracy": test["accuracy"],
+        "test_loss": test["loss"],
+        "val_accuracy": validation["accuracy"],
+        "val_loss": validation["loss"],
+        "best_epoch": accuracies.index(max(accuracies)) + 1,
+        "epochs": len(accuracies),
+        "train_examples": len(data.train.labels),
+        "validation_examples": len(data.validation.labels),
+        "test_examples": len(data.test.labels),
+        "dataset": data.name,
+        "fallback_from": list(data.fallback_from),
+        "origin": data.origin,
+        "parameters": model.count_params(),
+        "environment": environment(),
+    }
+
+
+def save_model(model, run):
+    """Writes model.keras into the `RunDirectory` `run`: the architecture and the weights.
+
+    The optimizer's slots are left out, since they belong to the last epoch and the weights to
+    the best one; training goes on from a checkpoint.
+    """
+    temporary = run.path / ".saving.keras"
+    try:
+        model.save(temporary, include_optimizer=False)
+        run.write("model.keras", temporary.read_bytes())
+    finally:
+        temporary.unlink(missing_ok=True)

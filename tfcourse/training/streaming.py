@@ -1,0 +1,45 @@
+"""Epochs through tf.data, one compiled step at a time: for what the fast epoch can't take."""
+
+import tensorflow as tf
+
+from tfcourse import batching
+
+
+class StreamingSteps:
+    """Runs training steps on batches that tf.data prepares while the last one trains.
+
+    It sees the same batches as `InMemorySteps`.
+
+    Args:
+        model: compiled and built `keras.Model`.
+        split: training features and labels.
+        batch_size: int in [1, number of examples].
+        seed: int, orders the examples.
+        jit_compile: whether XLA compiles the step.
+    """
+
+    def __init__(self, model, split, batch_size, seed, *, jit_compile):
+        self._split = split
+        self._batch_size = batch_size
+        self._seed = seed
+        self._step = tf.function(model.train_step, jit_compile=jit_compile, reduce_retracing=True)
+        self._epoch = 0
+        self._batches = None
+        self._position = 0
+
+    def start_epoch(self, epoch):
+        """Draws the order of the examples in `epoch`, counted from 0."""
+        self._epoch = epoch
+        self._batches = None
+
+    def train(self, first, last):
+        """Takes the steps `first` to `last - 1` of the epoch."""
+        if self._batches is None or first != self._position:
+            self._batches = iter(
+                batching.training_batches(
+                    self._split, self._batch_size, self._seed, self._epoch, first_step=first
+                )
+            )
+        for _ in range(first, last):
+            self._step(next(self._batches))
+        self._position = last
