@@ -213,7 +213,9 @@ def linear_regression(
     for epoch in range(epochs):
         x, y = features, targets
         if seed is not None:
-            order = tf.random.experimental.stateless_shuffle(tf.range(m), seed=[seed, epoch])
+            order = tf.random.experimental.stateless_shuffle(
+                tf.range(m), seed=[seed, epoch], alg="philox"
+            )
             x, y = tf.gather(x, order), tf.gather(y, order)
         for start in range(0, m, batch_size):  # The slide counts from 1.
             end = start + batch_size
