@@ -90,8 +90,10 @@ def one_cycle(step, peak_learning_rate, total_steps, rise_steps=None):
     top = int(0.3 * total_steps) if rise_steps is None else rise_steps
     if step < top:
         return _half_cosine(first, peak_learning_rate, step / top)
+    if step == top:
+        return peak_learning_rate
     if step >= total_steps - 1:
-        return last if total_steps - 1 > top else peak_learning_rate
+        return last
     return _half_cosine(peak_learning_rate, last, (step - top) / (total_steps - 1 - top))
 
 

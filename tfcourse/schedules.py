@@ -61,7 +61,8 @@ class ExponentialDecay(_EpochDecay):
         self.decay_rate = _checked_rate("decay_rate", decay_rate, maximum=1.0)
 
     def __call__(self, step):
-        return self.initial_learning_rate * self.decay_rate ** self.epochs(step)
+        # As a power in float32, the rounding of `decay_rate` would grow with every epoch.
+        return self.initial_learning_rate * ops.exp(math.log(self.decay_rate) * self.epochs(step))
 
     def get_config(self):
         return {**super().get_config(), "decay_rate": self.decay_rate}
@@ -304,7 +305,8 @@ def values(schedule, num_steps):
 
 
 def _between(start, end, fraction):
-    weight = (1.0 + ops.cos(math.pi * fraction)) / 2.0  # Exactly 1 at fraction 0, and 0 at 1.
+    # This is (1 + cos(pi * fraction)) / 2, which would lose its digits towards fraction 1.
+    weight = ops.square(ops.cos(math.pi / 2.0 * fraction))
     return weight * start + (1.0 - weight) * end
 
 
