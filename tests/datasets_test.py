@@ -254,6 +254,28 @@ def test_damaged_cache_is_rebuilt(fresh_home, damage):
     assert path.read_bytes() == content
 
 
+SLOW_READ = """
+import pathlib, sys, time
+from tfcourse.datasets import array_cache, digits
+def read():
+    with pathlib.Path(sys.argv[1]).open("a") as log:
+        log.write("read\\n")
+    time.sleep(2)
+    return digits.read()
+array_cache.cached("slow", "1", read)
+"""
+
+
+def test_processes_that_miss_the_cache_at_once_read_once(fresh_home):
+    log = fresh_home / "log"
+    command = [sys.executable, "-c", SLOW_READ, str(log)]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    messages = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], messages
+    assert log.read_text() == "read\n"
+    assert sum("Waiting for another process" in message for message in messages) == 2
+
+
 def test_cache_writer_that_was_killed_leaves_nothing_for_long(fresh_home):
     datasets.load("digits")
     path = cache_file(fresh_home)

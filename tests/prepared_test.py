@@ -1,3 +1,7 @@
+import contextlib
+import gzip
+import hashlib
+import http.server
 import json
 import os
 import pathlib
@@ -6,10 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 import tiny_tfds
 
 from tfcourse import datasets
@@ -112,14 +118,15 @@ def test_cut_metadata_is_refused(fresh_home, name, file_name):
     assert "\n" not in str(caught.value)
 
 
-def test_shard_with_examples_missing_is_refused(fresh_home):
+@pytest.mark.parametrize("promised", [59, 61])
+def test_shard_with_another_number_of_examples_is_refused(fresh_home, promised):
     datasets.load("tiny_shapes")
     given = fresh_home / "tensorflow_datasets"
     info_path = given / "tiny_shapes" / "1.2.3" / "dataset_info.json"
     info = json.loads(info_path.read_text())
-    info["splits"][0]["shardLengths"] = ["61"]
+    info["splits"][0]["shardLengths"] = [str(promised)]
     info_path.write_text(json.dumps(info))
-    with pytest.raises(datasets.DataError, match="expected 61 examples in split train"):
+    with pytest.raises(datasets.DataError, match=f"expected {promised} examples in split train"):
         datasets.load("tiny_shapes", data_dir=given)
 
 
@@ -152,6 +159,96 @@ def test_unknown_name_is_an_error_and_no_reason_to_fall_back(fresh_home, name, m
     assert "\n" not in str(caught.value)
 
 
+def test_leftovers_of_equal_file_names_are_not_taken_for_the_originals(
+    fresh_home, tmp_path, monkeypatch
+):
+    original = tmp_path / "values.gz"
+    original.write_bytes(gzip.compress(bytes(range(tiny_tfds.NUM_EXAMPLES))))
+    info = tfds.download.checksums.UrlInfo(
+        size=original.stat().st_size,
+        checksum=hashlib.sha256(original.read_bytes()).hexdigest(),
+        filename=original.name,
+    )
+    monkeypatch.setattr(tiny_tfds.TinyOriginals, "url_infos", {tiny_tfds.TinyOriginals.URL: info})
+    # TensorFlow Datasets finds what it unpacked by the name of the file alone.
+    for directory in ("downloads/extracted", ".tfcourse-tiny_originals/extracted"):
+        leftover = fresh_home / "tensorflow_datasets" / directory / f"GZIP.{original.name}"
+        leftover.parent.mkdir(parents=True)
+        leftover.write_bytes(bytes(tiny_tfds.NUM_EXAMPLES))
+    dataset = datasets.load("tiny_originals", data_dir=tmp_path)
+    assert len(set(original_index(dataset.train))) == len(dataset.train)
+
+
+def test_file_in_data_dir_with_another_checksum_is_refused(fresh_home, tmp_path, monkeypatch):
+    (tmp_path / "values.gz").write_bytes(gzip.compress(bytes(tiny_tfds.NUM_EXAMPLES)))
+    info = tfds.download.checksums.UrlInfo(size=1, checksum="0" * 64, filename="values.gz")
+    monkeypatch.setattr(tiny_tfds.TinyOriginals, "url_infos", {tiny_tfds.TinyOriginals.URL: info})
+    with pytest.raises(datasets.DataError, match=r"values\.gz, has wrong checksum") as caught:
+        datasets.load("tiny_originals,digits", data_dir=tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """An HTTP server for TinyOriginals' file; `answers` are (status, content), the last repeats."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            answers = self.server.answers
+            status, content = answers.pop(0) if len(answers) > 1 else answers[0]
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            with contextlib.suppress(ConnectionError):
+                self.wfile.write(content)
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        url = f"http://127.0.0.1:{server.server_port}/values.gz"
+        content = gzip.compress(bytes(range(tiny_tfds.NUM_EXAMPLES)))
+        server.answers = [(200, content)]
+        digest = hashlib.sha256(content).hexdigest()
+        info = tfds.download.checksums.UrlInfo(len(content), digest, "values.gz")
+        monkeypatch.setattr(tiny_tfds.TinyOriginals, "URL", url)
+        monkeypatch.setattr(tiny_tfds.TinyOriginals, "url_infos", {url: info})
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_download_ends_in_the_prepared_set_alone(fresh_home, server):
+    dataset = datasets.load("tiny_originals")
+    assert len(dataset.train) == 49
+    left = files_below(fresh_home / "tensorflow_datasets")
+    assert [name for name in left if not name.startswith("tiny_originals/1.2.3/")] == [
+        ".tiny_originals.lock"
+    ]
+
+
+@pytest.mark.parametrize("status", [403, 404, 503])
+def test_server_that_refuses_is_told_at_once(fresh_home, server, status):
+    server.answers = [(status, b"")]
+    start_time = time.monotonic()
+    with pytest.raises(datasets.DataUnavailableError, match=f"status {status}"):
+        datasets.load("tiny_originals")
+    assert time.monotonic() - start_time < 2
+
+
+def test_download_that_fails_after_it_could_begin_is_unavailable(fresh_home, server):
+    server.answers = [*server.answers, (404, b"")]
+    with pytest.raises(datasets.DataUnavailableError, match="DownloadError"):
+        datasets.load("tiny_originals")
+
+
+def test_changed_download_is_refused(fresh_home, server):
+    server.answers = [(200, gzip.compress(b"changed"))]
+    with pytest.raises(datasets.DataError, match="has wrong checksum") as caught:
+        datasets.load("tiny_originals,digits")
+    assert not isinstance(caught.value, datasets.DataUnavailableError)
+
+
 def test_unreachable_network_is_told_within_seconds(fresh_home):
     start_time = time.monotonic()
     with pytest.raises(datasets.DataUnavailableError, match=r"tiny_faraway.*ProxyError"):
@@ -174,8 +271,10 @@ def test_silent_proxy_is_told_within_seconds(fresh_home, monkeypatch):
 def test_hanging_name_resolution_is_told_within_seconds(fresh_home, monkeypatch):
     monkeypatch.setattr(network, "_ask", lambda url, answers: time.sleep(5))
     monkeypatch.setattr(network, "TIMEOUT_SECONDS", 0.2)
+    start_time = time.monotonic()
     with pytest.raises(datasets.DataUnavailableError, match=r"no answer within 0\.2 s"):
         datasets.load("tiny_faraway")
+    assert time.monotonic() - start_time < 2
 
 
 def test_first_set_that_can_be_had_is_taken(fresh_home):

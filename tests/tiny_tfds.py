@@ -57,6 +57,16 @@ class TinyFaraway(TinyShapes):
         return {"train": self._generate_examples()}
 
 
+class TinyOriginals(TinyShapes):
+    """Is made from a file that the person has: one byte for each example's pixels."""
+
+    URL = "https://example.invalid/values.gz"
+
+    def _split_generators(self, dl_manager):
+        values = pathlib.Path(dl_manager.download_and_extract(self.URL)).read_bytes()
+        return {"train": ((index, example(value)) for index, value in enumerate(values))}
+
+
 class TinyRagged(TinyShapes):
     """Images of any size."""
 

@@ -48,7 +48,7 @@ def from_arrays(train, validation=None, test=None, *, class_names=None, name="ar
 
 def _as_arrays(where, features, labels):
     try:
-        features = np.array(features)
+        features = np.asarray(features)
     except ValueError as error:
         raise DataError(
             f"{where}: expected images of one shape; received {error}. Resize or cut them."

@@ -57,7 +57,7 @@ def _fault(path):
             shape = _read_shape(stream)
             expected = math.prod(shape)
             if expected > MAX_BYTES:
-                return f"whose header promises {expected:,} bytes"
+                return f"whose header promises {expected:,} bytes, too many to look at"
             received = _count_bytes(stream, expected + 1)
     except gzip.BadGzipFile as error:
         return f"damaged ({error})"

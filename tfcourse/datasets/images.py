@@ -86,16 +86,13 @@ def _arrays(builder, split, image_key, label_key):
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    expected = builder.info.splits[split].num_examples
     try:
+        # Reads to the end, so that every record's checksum is compared, and counts.
         examples = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
     except (tf.errors.OpError, OSError, ValueError) as error:
-        received = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
-    else:
-        if len(examples[label_key]) == expected:
-            return examples[image_key], examples[label_key].astype(np.int32)
-        received = f"{len(examples[label_key]):,}"
-    raise DataError(
-        f"{builder.data_path}: expected {expected:,} examples in split {split}; received "
-        f"{received}. Delete this directory and start again."
-    )
+        raise DataError(
+            f"{builder.data_path}: expected {builder.info.splits[split].num_examples:,} examples "
+            f"in split {split}; received {type(error).__name__}: "
+            f"{str(error).strip().splitlines()[0]}. Delete this directory and start again."
+        ) from error
+    return examples[image_key], examples[label_key].astype(np.int32)

@@ -173,12 +173,13 @@ def _check_files_can_be_had(name, builder, data_dir):
 def _download_and_prepare(name, builder, **arguments):
     import requests
     import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
     try:
         builder.download_and_prepare(**arguments)
     except (requests.exceptions.RequestException, tfds.download.DownloadError) as error:
         raise DataUnavailableError(f"Dataset {name!r}: {_first_line(error)}.") from error
-    except tfds.download.NonMatchingChecksumError as error:
+    except NonMatchingChecksumError as error:
         raise DataError(f"Dataset {name!r}: {' '.join(str(error).split())}") from error
     except AssertionError as error:
         # How TensorFlow Datasets asks for files that only a person can download.
