@@ -31,7 +31,7 @@ class Quadratic(Hyperparameters):
 
     @property
     def minimum(self):
-        return -self.c1 / (2 * self.c0)
+        return -self.c1 / (2 * self.c0) + 0.0  # 0, not -0, where c1 is 0.
 
 
 def descend(hyperparameters):
