@@ -199,7 +199,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
 
         first = peak_learning_rate / 25
         last  = first / 10_000
-        learning_rate(step) = between(first, peak, step / rise_steps)      if step < rise_steps
+        learning_rate(step) = between(first, peak, step / rise_steps)     if step <= rise_steps
                               between(peak, last, (step - rise_steps) / fall_steps)  otherwise
         between(a, b, x) = a * (1 + cos(pi * x)) / 2 + b * (1 - cos(pi * x)) / 2
         fall_steps = total_steps - 1 - rise_steps
@@ -235,13 +235,13 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
         peak = self.peak_learning_rate
         first = peak / 25.0
         # A part without steps is never looked at; 1 keeps its division defined.
-        risen = ops.cast(step, "float32") / max(self.rise_steps, 1)
         fall_steps = max(self.total_steps - 1 - self.rise_steps, 1)
-        fallen = ops.cast(step - self.rise_steps, "float32") / fall_steps
+        to_rise = ops.cast(self.rise_steps - step, "float32") / max(self.rise_steps, 1)
+        to_fall = ops.cast(self.total_steps - 1 - step, "float32") / fall_steps
         return ops.where(
-            step < self.rise_steps,
-            _between(first, peak, risen),
-            _between(peak, first / 1e4, ops.minimum(fallen, 1.0)),
+            step <= self.rise_steps,
+            _half_cosine(first, peak, to_rise),
+            _half_cosine(peak, first / 1e4, ops.maximum(to_fall, 0.0)),
         )
 
     def get_config(self):
@@ -304,9 +304,10 @@ def values(schedule, num_steps):
     return ops.convert_to_numpy(schedule(np.arange(num_steps)))
 
 
-def _between(start, end, fraction):
-    # This is (1 + cos(pi * fraction)) / 2, which would lose its digits towards fraction 1.
-    weight = ops.square(ops.cos(math.pi / 2.0 * fraction))
+def _half_cosine(start, end, remaining):
+    """Returns `start` where the whole way remains (1), `end` where nothing does (0)."""
+    # The weight is (1 + cos(pi * (1 - remaining))) / 2, which would lose its digits towards 0.
+    weight = ops.square(ops.sin(math.pi / 2.0 * remaining))
     return weight * start + (1.0 - weight) * end
 
 
