@@ -8,6 +8,7 @@ exception says its code in an attribute `exit_code`.
 import dataclasses
 import os
 import pathlib
+import re
 import sys
 import tempfile
 import time
@@ -112,9 +113,10 @@ def _parse(argv, smoke):
 
 def _origin(error, arguments):
     """Returns "file:line: " where the flag that `error` names was read from a flagfile."""
+    named = re.search(r"--(\w+)|flag '(\w+)'", str(error))
     for argument in reversed(arguments):
         name = argument.text.lstrip("-").partition("=")[0]
-        if argument.origin and f"{name}" in str(error).replace("'", " ").replace("=", " ").split():
+        if argument.origin and named and name in named.groups():
             return f"{argument.origin}: "
     return ""
 

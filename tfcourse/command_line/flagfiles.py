@@ -84,6 +84,8 @@ def _read(name, origin, including, opened):
 
 
 def _find(name, origin):
+    if not name:
+        raise FlagfileError(f"{origin}: --flagfile names no file; write --flagfile=PATH")
     path = pathlib.Path(name).expanduser()
     if not path.exists() and path.parts[:1] == ("configs",):
         installed = importlib.util.find_spec("configs")

@@ -1,0 +1,180 @@
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+# A recipe in a module of its own, as a user would write one, that needs no TensorFlow.
+RECIPE = '''
+"""Adds numbers."""
+
+import dataclasses
+
+from tfcourse import command_line
+from tfcourse.hyperparameters import Hyperparameters, choice, integer, number
+
+
+@dataclasses.dataclass(frozen=True)
+class Adding(Hyperparameters):
+    learning_rate: float = number(0.5, "Step size.", interval="(0, inf)")
+    epochs: int = integer(2, "Passes.", interval="[1, inf)")
+    optimizer: str = choice("momentum", ("momentum", "adam"), "Rule.")
+
+
+def main(hyperparameters, options, run):
+    if hyperparameters.epochs == 99:
+        raise KeyError("hidden")
+    return {"total": hyperparameters.learning_rate * hyperparameters.epochs}
+
+
+if __name__ == "__main__":
+    command_line._import_tensorflow = lambda: None  # It takes seconds and is not used here.
+    command_line.run(main, Adding, smoke={"epochs": 1})
+'''
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    (tmp_path / "adding.py").write_text(RECIPE)
+
+    def run(*arguments, cwd=tmp_path):
+        return subprocess.run(
+            [sys.executable, "-m", "adding", *arguments],
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    run.folder = tmp_path
+    return run
+
+
+def test_help_ends_with_0_and_names_every_flag(recipe):
+    result = recipe("--help")
+    assert result.returncode == 0
+    assert "Adds numbers." in result.stdout
+    for flag in ("learning_rate", "epochs", "seed", "run_dir", "expect", "smoke", "flagfile"):
+        assert f"--{flag}" in result.stdout
+    assert "a number in (0, inf)" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--learning_rate=0"], "learning_rate"),
+        (["--learning_rate=1_0"], "learning_rate"),
+        (["--learning_rate=nan"], "learning_rate"),
+        (["--epochs=2.5"], "epochs"),
+        (["--epochs"], "epochs"),
+        (["--optimizer=sgd"], "momentum"),
+        (["--seed=-1"], "seed"),
+        (["--seed=4294967296"], "seed"),
+        (["--epoch=3"], "Did you mean: epochs"),
+        (["--smoke", "false"], "'false' is no flag"),
+        (["--expect=total"], "METRIC:LOW:HIGH"),
+        (["--expect=total:2:1"], "METRIC:LOW:HIGH"),
+        (["--expect=total:nan:1"], "METRIC:LOW:HIGH"),
+        (["--flagfile=missing.flags"], "missing.flags"),
+    ],
+)
+def test_bad_flags_end_with_2_in_three_lines_that_name_them(recipe, arguments, message):
+    result = recipe(*arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) <= 3
+    assert "Traceback" not in result.stderr
+    assert not (recipe.folder / "runs").exists()
+
+
+def test_a_bad_flag_in_a_flagfile_is_shown_with_its_line(recipe):
+    (recipe.folder / "a.flags").write_text("# why\n--epochs=3\n--learning_rate=-1\n")
+    result = recipe("--flagfile=a.flags")
+    assert result.returncode == 2
+    assert "a.flags:3" in result.stderr
+
+
+def test_results_flags_and_expectations(recipe):
+    result = recipe("--run_dir=out", "--epochs=4", "--expect=total:1.9:2.1")
+    assert result.returncode == 0, result.stderr
+    assert '"total": 2.0' in (recipe.folder / "out/metrics.json").read_text()
+    recorded = (recipe.folder / "out/flags.txt").read_text()
+    assert "--epochs=4\n" in recorded
+    assert "run_dir" not in recorded.partition("\n")[2]
+    again = recipe("--flagfile=out/flags.txt", "--run_dir=again")
+    assert again.returncode == 0, again.stderr
+    assert (recipe.folder / "again/flags.txt").read_text() == recorded
+
+
+def test_a_missed_expectation_ends_with_1(recipe):
+    result = recipe("--run_dir=out", "--expect=total:2:3")
+    assert result.returncode == 1
+    assert "total is 1, not in [2.0, 3.0]" in result.stderr
+
+
+def test_the_later_range_for_a_metric_counts(recipe):
+    assert recipe("--run_dir=out", "--expect=total:2:3", "--expect=total:1:1").returncode == 0
+
+
+def test_expecting_an_unknown_result_ends_with_2(recipe):
+    result = recipe("--run_dir=out", "--expect=accuracy:0:1")
+    assert result.returncode == 2
+    assert "no such result" in result.stderr
+
+
+def test_smoke_sets_its_values_and_leaves_expectations_unchecked(recipe):
+    result = recipe("--run_dir=out", "--smoke", "--epochs=50", "--expect=total:2:3")
+    assert result.returncode == 0
+    assert "unchecked" in result.stdout
+    assert "--epochs=1\n" in (recipe.folder / "out/flags.txt").read_text()
+
+
+def test_a_finished_run_says_so_and_ends_with_0(recipe):
+    recipe("--run_dir=out")
+    result = recipe("--run_dir=out")
+    assert result.returncode == 0
+    assert "finished" in result.stdout
+
+
+def test_other_flags_in_the_same_folder_are_refused(recipe):
+    recipe("--run_dir=out")
+    result = recipe("--run_dir=out", "--learning_rate=0.25")
+    assert result.returncode == 2
+    assert "--learning_rate is 0.25, was 0.5" in result.stderr
+
+
+def test_a_folder_of_somebody_else_is_left_alone(recipe):
+    folder = recipe.folder / "out"
+    folder.mkdir()
+    (folder / "metrics.json").write_text("mine")
+    result = recipe("--run_dir=out")
+    assert result.returncode == 5
+    assert (folder / "metrics.json").read_text() == "mine"
+
+
+def test_a_path_that_can_not_be_a_folder_ends_with_5(recipe):
+    (recipe.folder / "file").write_text("")
+    result = recipe("--run_dir=file/run")
+    assert result.returncode == 5
+    assert "file/run" in result.stderr
+    assert len(result.stderr.splitlines()) <= 3
+
+
+def test_a_bug_ends_with_1_and_shows_its_place_only_when_asked(recipe):
+    result = recipe("--run_dir=out", "--epochs=99")
+    assert result.returncode == 1
+    assert "KeyError" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "Traceback" in recipe("--run_dir=out", "--epochs=99", "--debug").stderr
+
+
+def test_two_recipes_can_be_imported_together():
+    code = "import recipes.mnist_softmax, recipes.quadratic, sys; print('tensorflow' in sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60
+    )
+    assert result.stdout.strip() == "False", result.stderr
