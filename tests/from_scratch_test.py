@@ -100,11 +100,13 @@ def test_a_row_of_the_batch_does_not_mix_with_others_in_inference(sizes, batch_n
 
 
 def as_keras_model(layers, sizes):
-    keras.config.set_floatx("float64")
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
     try:
         model = models.batch_norm_mlp((sizes[0],), sizes[-1], hidden_units=sizes[1:-1])
     finally:
-        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy(policy)
+    assert model.dtype == "float64"
     order = ["weights", "gamma", "beta", "moving_mean", "moving_variance", "biases"]
     model.set_weights([layer[name] for layer in layers for name in order if name in layer])
     return model
