@@ -70,22 +70,26 @@ def draw(path, best, file):
     """Writes a PNG: the points with both lines, and the mean squared error by step."""
     style = tfcourse.reports.style
     x, y = tfcourse.gradient_tape.FIFTEEN_POINTS.T
-    picture, axes = style.figure(columns=2)
-    lines, errors = axes[0]
-    ends = np.array([0.0, 12.0])
-    lines.plot(x, y, "o", color="0.4")
-    for name, (b, w), look in (("gradient descent", path[-1], "-"), ("least squares", best, "--")):
-        lines.plot(ends, b + w * ends, look, label=name)
-    lines.set(title=f"the line after {len(path) - 1} steps", xlabel="x", ylabel="y")
-    lines.legend()
-    errors.semilogy(mean_squared_error(path), label="gradient descent")
-    errors.axhline(mean_squared_error(best), ls="--", color=style.COLOURS[1], label="least squares")
-    errors.set(title="mean squared error", xlabel="step")
-    ticks = [0.2, 0.5, 1, 2, 5]
-    errors.set_yticks(ticks, labels=map(str, ticks))
-    errors.minorticks_off()
-    errors.legend()
-    style.save(picture, file)
+    with style.picture(file, columns=2) as axes:
+        lines, errors = axes[0]
+        ends = np.array([0.0, 12.0])
+        lines.plot(x, y, "o", color="0.4")
+        for name, (b, w), look in (
+            ("gradient descent", path[-1], "-"),
+            ("least squares", best, "--"),
+        ):
+            lines.plot(ends, b + w * ends, look, label=name)
+        lines.set(title=f"the line after {len(path) - 1} steps", xlabel="x", ylabel="y")
+        lines.legend()
+        errors.semilogy(mean_squared_error(path), label="gradient descent")
+        errors.axhline(
+            mean_squared_error(best), ls="--", color=style.COLOURS[1], label="least squares"
+        )
+        errors.set(title="mean squared error", xlabel="step")
+        ticks = [0.2, 0.5, 1, 2, 5]
+        errors.set_yticks(ticks, labels=map(str, ticks))
+        errors.minorticks_off()
+        errors.legend()
 
 
 def main(hyperparameters, options, run):

@@ -83,6 +83,14 @@ class MnistSoftmax(Hyperparameters):
         0, "Epochs without a better validation accuracy that end it; 0 never.", interval="[0, inf)"
     )
 
+    def __post_init__(self):
+        super().__post_init__()
+        if self.schedule == "one_cycle" and self.warmup_epochs >= self.epochs:
+            raise ValueError(
+                f"`warmup_epochs` must be less than `epochs` with --schedule=one_cycle. "
+                f"Received: warmup_epochs={self.warmup_epochs}, epochs={self.epochs}"
+            )
+
 
 def build(hyperparameters, data, seed):
     """Returns the compiled model for `data`."""
@@ -120,6 +128,11 @@ def train(hyperparameters, data, seed, run=None, **fit_arguments):
         **fit_arguments,
     )
     return model, history
+
+
+def hypermodel(data, base=None, **arguments):
+    """Returns this recipe as a `keras_tuner.HyperModel`; see `tfcourse.tuning`."""
+    return tfcourse.tuning.RecipeHyperModel(build, base or MnistSoftmax(), data, **arguments)
 
 
 def main(hyperparameters, options, run):

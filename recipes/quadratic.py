@@ -69,22 +69,25 @@ def draw(hyperparameters, paths, file):
     """Writes a PNG: the steps on the parabola, and how far from its minimum each step is."""
     style = tfcourse.reports.style
     hp, w = hyperparameters, paths["float64"]
-    picture, axes = style.figure(columns=2)
-    valley, distance = axes[0]
-    reach = 1.3 * max(np.abs(w - hp.minimum).max(), 1e-3)
-    grid = np.linspace(hp.minimum - reach, hp.minimum + reach, 200)
-    valley.plot(grid, hp.cost(grid), color="0.6")
-    valley.plot(w, hp.cost(w), ".-", linewidth=0.8)
-    c1, c2 = (f"{'-' if c < 0 else '+'} {abs(c):g}" for c in (hp.c1, hp.c2))
-    valley.set(title=f"{hp.c0:g}w² {c1}w {c2}", xlabel="w", ylabel="cost")
-    looks = {"float32": {}, "float64": {"linewidth": 4}, "closed form": {"ls": ":", "color": "k"}}
-    for name, path in paths.items():
-        # A distance of 0 has no place on a logarithmic axis.
-        away = np.maximum(np.abs(path - hp.minimum), 1e-17)
-        distance.semilogy(away, label=name, **looks[name])
-    distance.set(title=f"distance to the minimum at w = {hp.minimum:g}", xlabel="step")
-    distance.legend()
-    style.save(picture, file)
+    with style.picture(file, columns=2) as axes:
+        valley, distance = axes[0]
+        reach = 1.3 * max(np.abs(w - hp.minimum).max(), 1e-3)
+        grid = np.linspace(hp.minimum - reach, hp.minimum + reach, 200)
+        valley.plot(grid, hp.cost(grid), color="0.6")
+        valley.plot(w, hp.cost(w), ".-", linewidth=0.8)
+        c1, c2 = (f"{'-' if c < 0 else '+'} {abs(c):g}" for c in (hp.c1, hp.c2))
+        valley.set(title=f"{hp.c0:g}w² {c1}w {c2}", xlabel="w", ylabel="cost")
+        looks = {
+            "float32": {},
+            "float64": {"linewidth": 4},
+            "closed form": {"ls": ":", "color": "k"},
+        }
+        for name, path in paths.items():
+            # A distance of 0 has no place on a logarithmic axis.
+            away = np.maximum(np.abs(path - hp.minimum), 1e-17)
+            distance.semilogy(away, label=name, **looks[name])
+        distance.set(title=f"distance to the minimum at w = {hp.minimum:g}", xlabel="step")
+        distance.legend()
 
 
 def main(hyperparameters, options, run):

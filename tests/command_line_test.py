@@ -173,7 +173,9 @@ def test_a_bug_ends_with_1_and_shows_its_place_only_when_asked(recipe):
 
 
 def test_two_recipes_can_be_imported_together():
-    code = "import recipes.mnist_softmax, recipes.quadratic, sys; print('tensorflow' in sys.modules)"
+    code = (
+        "import recipes.mnist_softmax, recipes.quadratic, sys; print('tensorflow' in sys.modules)"
+    )
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60
     )

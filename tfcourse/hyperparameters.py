@@ -152,6 +152,23 @@ class Integers(Declaration):
         return ",".join(str(item) for item in value)
 
 
+class Texts(Declaration):
+    """Names or paths, written with commas; at least one."""
+
+    @property
+    def allowed(self):
+        return "names, separated by commas"
+
+    def _allows(self, value):
+        return isinstance(value, tuple) and len(value) > 0 and all(value)
+
+    def _read(self, text):
+        return tuple(item.strip() for item in text.split(","))
+
+    def format(self, value):
+        return ",".join(value)
+
+
 class BatchSize(Integer):
     """A number of examples, or "full": the whole training set in every step."""
 
@@ -173,7 +190,7 @@ def _field(kind, default, help, *, interval=None, scale="linear", search=None, *
         search=tuple(search) if search else None,
         **declared,
     )
-    for value in (default, *(search or ())):
+    for value in (*(() if default is None else (default,)), *(search or ())):
         declaration.check(value)
     return dataclasses.field(default=default, metadata={"declaration": declaration})
 
@@ -212,6 +229,11 @@ def integers(default, help, *, interval="[1, inf)", search=None, active_when=Non
         scale="choice",
         active_when=active_when,
     )
+
+
+def texts(default, help):
+    """Declares a tuple of texts."""
+    return _field(Texts, default, help)
 
 
 def batch_size(default, help, *, search=None):

@@ -67,9 +67,7 @@ def small_cnn(input_shape, num_classes, filters=(32, 64), dropout=0.0):
         )
     model = keras.Sequential([keras.Input(input_shape)], name="small_cnn")
     for number, channels in enumerate(filters, start=1):
-        model.add(
-            layers.Conv2D(channels, 3, padding="same", use_bias=False, name=f"conv_{number}")
-        )
+        model.add(layers.Conv2D(channels, 3, padding="same", use_bias=False, name=f"conv_{number}"))
         model.add(layers.BatchNormalization(name=f"batch_norm_{number}"))
         model.add(layers.ReLU(name=f"relu_{number}"))
         model.add(layers.MaxPooling2D(name=f"pool_{number}"))

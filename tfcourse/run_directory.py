@@ -1,13 +1,13 @@
 """The folder that holds everything of one run, written so that a kill leaves no torn file.
 
-    flags.txt       the flags that can change a result; `--flagfile=flags.txt` runs it again
-    history.csv     one row an epoch
-    metrics.json    the final numbers; its presence says that the run is finished
-    model.keras     the epoch with the best validation accuracy
-    curves.png      loss and accuracy by epoch
-    tensorboard/    the same for TensorBoard
-    checkpoints/    what a resumed run continues from
-    run.lock        held by the process that writes here
+flags.txt       the flags that can change a result; `--flagfile=flags.txt` runs it again
+history.csv     one row an epoch
+metrics.json    the final numbers; its presence says that the run is finished
+model.keras     the epoch with the best validation accuracy
+curves.png      loss and accuracy by epoch
+tensorboard/    the same for TensorBoard
+checkpoints/    what a resumed run continues from
+run.lock        held by the process that writes here
 """
 
 import contextlib

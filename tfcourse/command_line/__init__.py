@@ -21,7 +21,7 @@ from tfcourse import hyperparameters as hp
 from tfcourse.command_line import flag_definitions, flagfiles
 from tfcourse.command_line.flag_definitions import Expectation
 
-__all__ = ["Expectation", "Options", "UsageError", "run"]
+__all__ = ["Expectation", "Options", "UsageError", "run", "run_tool"]
 
 
 class UsageError(Exception):
@@ -69,23 +69,43 @@ def run(main, hyperparameters, *, dataset=None, smoke=None):
         dataset: str, default of --dataset; `None` where the recipe uses no data set.
         smoke: `{flag: value}` that --smoke sets, whatever else was given.
     """
-    sys.exit(_exit_code(main, hyperparameters, dataset, smoke or {}))
+
+    def recipe():
+        flag_definitions.define(hyperparameters)
+        flag_definitions.define_run(dataset=dataset)
+        if _parse(main):
+            for name, value in (smoke or {}).items() if flags.FLAGS.smoke else ():
+                flags.FLAGS[name].value = value
+            options = _options(main)
+            metrics = _start(main, _declared(hyperparameters), options)
+            return _check_expectations(options, metrics)
+        return 0
+
+    sys.exit(_exit_code(recipe))
 
 
-def _exit_code(main, hyperparameters, dataset, smoke):
+def run_tool(main, arguments):
+    """Runs a program that makes no run of its own, such as recipes.compare, likewise.
+
+    Args:
+        main: function of an instance of `arguments`.
+        arguments: a `Hyperparameters` class that declares the program's flags.
+    """
+
+    def tool():
+        flag_definitions.define(arguments)
+        if _parse(main):
+            main(_declared(arguments))
+        return 0
+
+    sys.exit(_exit_code(tool))
+
+
+def _exit_code(program):
     # TensorFlow reports its instruction sets and missing GPUs on stderr; errors still show.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    debug = any(argument in ("--debug", "--debug=true") for argument in sys.argv[1:])
     try:
-        flag_definitions.define(hyperparameters, dataset=dataset)
-        _parse(sys.argv, smoke)
-        if flags.FLAGS.help:
-            header = sys.modules[main.__module__].__doc__ or ""
-            print(flag_definitions.help_text(hyperparameters, header))
-            return 0
-        options, chosen = _options(main, hyperparameters), _hyperparameters(hyperparameters)
-        metrics = _start(main, chosen, options)
-        return _check_expectations(options, metrics)
+        return program()
     except run_directory.RunFinished as finished:
         print(finished)
         return 0
@@ -93,22 +113,24 @@ def _exit_code(main, hyperparameters, dataset, smoke):
         print("error: interrupted", file=sys.stderr)
         return 130
     except Exception as error:
-        if debug:
+        if any(argument in ("--debug", "--debug=true") for argument in sys.argv[1:]):
             traceback.print_exc()
         print(_message(error), file=sys.stderr)
         return _code(error)
 
 
-def _parse(argv, smoke):
-    arguments = flagfiles.expand(argv[1:])
+def _parse(main):
+    """Parses the command line; returns whether there is something to do besides --help."""
+    arguments = flagfiles.expand(sys.argv[1:])
     try:
-        rest = flags.FLAGS([argv[0], *(argument.text for argument in arguments)])
-        for name, value in smoke.items() if flags.FLAGS.smoke else ():
-            flags.FLAGS[name].value = value
+        rest = flags.FLAGS([sys.argv[0], *(argument.text for argument in arguments)])
     except flags.Error as error:
         raise UsageError(f"{_origin(error, arguments)}{error}") from None
     if len(rest) > 1:
         raise UsageError(f"{rest[1]!r} is no flag; values are written --flag=value")
+    if flags.FLAGS.help:
+        print(flag_definitions.help_text(sys.modules[main.__module__].__doc__ or ""))
+    return not flags.FLAGS.help
 
 
 def _origin(error, arguments):
@@ -121,13 +143,13 @@ def _origin(error, arguments):
     return ""
 
 
-def _options(main, hyperparameters):
+def _options(main):
     recipe = _recipe_name(main)
     values = flags.FLAGS.flag_values_dict()
     run_dir = values["run_dir"] or f"runs/{recipe}/{time.strftime('%Y%m%d-%H%M%S')}"
     return Options(
         recipe=recipe,
-        flags=flag_definitions.effective(hyperparameters),
+        flags=flag_definitions.effective(),
         run_dir=pathlib.Path(run_dir).expanduser(),
         seed=values["seed"],
         dataset=values.get("dataset"),
@@ -145,7 +167,7 @@ def _recipe_name(main):
     return spec.name.rpartition(".")[2] if spec else pathlib.Path(sys.argv[0]).stem
 
 
-def _hyperparameters(hyperparameters):
+def _declared(hyperparameters):
     values = {name: flags.FLAGS[name].value for name in hp.declarations(hyperparameters)}
     try:
         return hyperparameters(**values)
@@ -157,7 +179,7 @@ def _start(main, hyperparameters, options):
     """Runs `main` in its run directory; all that can be checked before TensorFlow loads, is."""
     if options.dataset is not None:
         try:
-            datasets.check_name(options.dataset)
+            datasets.check_name(options.dataset, options.data_dir)
         except ValueError as error:
             raise UsageError(str(error)) from None
         if options.data_dir is not None:

@@ -61,23 +61,17 @@ class _DeclaredSerializer(flags.ArgumentSerializer):
         return self._declaration.format(value)
 
 
-def define(hyperparameters, *, dataset):
-    """Defines one recipe's flags in `absl.flags.FLAGS`.
+def define(hyperparameters):
+    """Defines a flag for each declared hyperparameter, --debug and --help."""
+    for field in dataclasses.fields(hyperparameters):
+        _define(field.name, field)
+    flags.DEFINE_bool("debug", False, "Shows the traceback of an error.")
+    flags.DEFINE_bool("help", False, "Shows this text.", short_name="h")
 
-    Args:
-        hyperparameters: the recipe's `Hyperparameters` class.
-        dataset: str, the default of --dataset; `None` where the recipe uses no data set.
-    """
-    fields = {field.name: field for field in dataclasses.fields(hyperparameters)}
-    for name, field in {**fields, "seed": SEED}.items():
-        declaration = field.metadata["declaration"]
-        flags.DEFINE(
-            _DeclaredParser(declaration),
-            name,
-            field.default,
-            declaration.help,
-            serializer=_DeclaredSerializer(declaration),
-        )
+
+def define_run(*, dataset):
+    """Defines the flags of every recipe; `dataset` is the default of --dataset, `None` for none."""
+    _define("seed", SEED)
     if dataset is not None:
         flags.DEFINE_string("dataset", dataset, "Data set, or several: the first to be had.")
         flags.DEFINE_string("data_dir", None, "Folder of the original or the prepared files.")
@@ -91,43 +85,50 @@ def define(hyperparameters, *, dataset):
     flags.DEFINE_bool("smoke", False, "Runs in seconds, tiny and offline.")
     flags.DEFINE_string("run_dir", None, "Where the results go; by default runs/RECIPE/TIME.")
     flags.DEFINE_bool("timing", False, "Prints the seconds that each stage takes.")
-    flags.DEFINE_bool("debug", False, "Shows the traceback of an error.")
-    flags.DEFINE_bool("help", False, "Shows this text.", short_name="h")
 
 
-def names(hyperparameters):
-    """Returns the names of the flags that `define` made, in its order."""
-    first = [*hp.declarations(hyperparameters), "seed"]
-    rest = ["dataset", "data_dir", "expect", "smoke", *WITHOUT_EFFECT]
-    return [*first, *(name for name in rest if name in flags.FLAGS)]
+def _define(name, field):
+    declaration = field.metadata["declaration"]
+    flags.DEFINE(
+        _DeclaredParser(declaration),
+        name,
+        field.default,
+        declaration.help,
+        serializer=_DeclaredSerializer(declaration),
+    )
 
 
-def effective(hyperparameters):
+def _ours():
+    """Yields the flags that this module defined, in order."""
+    by_module = flags.FLAGS.flags_by_module_dict()
+    yield from by_module.get(__name__, ())
+
+
+def effective():
     """Returns `{name: [text, ...]}` of the set flags that can change a result."""
     recorded = {}
-    for name in names(hyperparameters):
-        value = flags.FLAGS[name].value
-        if name in WITHOUT_EFFECT or value is None or value == []:
+    for flag in _ours():
+        if flag.name in WITHOUT_EFFECT or flag.value in (None, []):
             continue
-        if name == "expect":
+        if flag.name == "expect":
             # A later range for the same metric replaces an earlier one.
-            recorded[name] = [str(e) for e in {e.metric: e for e in value}.values()]
+            recorded[flag.name] = [str(e) for e in {e.metric: e for e in flag.value}.values()]
         else:
-            serializer = flags.FLAGS[name].serializer
-            recorded[name] = [serializer.serialize(value) if serializer else str(value)]
+            recorded[flag.name] = [_text(flag, flag.value)]
     return recorded
 
 
-def help_text(hyperparameters, header):
-    """Returns the text of --help: the recipe's header and a line for each flag."""
+def help_text(header):
+    """Returns the text of --help: the program's header and what there is to each flag."""
     lines = [header.strip(), "", "Flags (--name=value; the last one counts):"]
-    for name in names(hyperparameters):
-        flag = flags.FLAGS[name]
-        default = "" if flag.default in (None, []) else f" [{flag.default_unparsed}]"
-        if flag.serializer and flag.default not in (None, []) and name != "expect":
-            default = f" [{flag.serializer.serialize(flag.default)}]"
+    for flag in _ours():
+        default = "" if flag.default in (None, [], "") else f" [{_text(flag, flag.default)}]"
         allowed = flag.parser.syntactic_help
         allowed = f" ({allowed})" if allowed and not flag.boolean else ""
-        lines.append(f"  --{name}{default}\n      {flag.help}{allowed}")
+        lines.append(f"  --{flag.name}{default}\n      {flag.help}{allowed}")
     lines.append("  --flagfile=PATH\n      Reads flags from a file, one a line.")
     return "\n".join(lines)
+
+
+def _text(flag, value):
+    return flag.serializer.serialize(value) if flag.serializer else str(value)

@@ -30,6 +30,9 @@ class Split:
     def __len__(self):
         return len(self.labels)
 
+    def __repr__(self):
+        return f"Split({len(self)} examples {self.features.shape[1:]})"
+
     def smaller(self, max_examples):
         """Returns at most `max_examples` examples, evenly spaced so that a sorted set keeps all
         its classes."""

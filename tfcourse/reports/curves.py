@@ -19,25 +19,25 @@ def read_history(run_dir):
 
 def draw_curves(run_dir):
     """Writes curves.png into the folder `run_dir`, from its history.csv."""
-    history = read_history(run_dir)
-    picture, axes = style.figure(columns=2)
-    for ax, name in zip(axes[0], ("loss", "accuracy"), strict=True):
-        ax.plot(history["epoch"], history[name], label="training", marker=_marker(history))
-        ax.plot(history["epoch"], history[f"val_{name}"], label="validation", marker=_marker(history))
-        _finish(ax, name, history[name] + history[f"val_{name}"])
-    best = max(range(len(history["epoch"])), key=lambda row: history["val_accuracy"][row])
-    axes[0, 1].plot(
-        history["epoch"][best], history["val_accuracy"][best], "o", color=style.COLOURS[1]
-    )
-    axes[0, 1].annotate(
-        f"best: {100 * history['val_accuracy'][best]:.2f} %",
-        (history["epoch"][best], history["val_accuracy"][best]),
-        textcoords="offset points",
-        xytext=(-4, -16),
-        ha="right",
-        color=style.COLOURS[1],
-    )
-    style.save(picture, pathlib.Path(run_dir) / "curves.png")
+    folder = pathlib.Path(run_dir)
+    history = read_history(folder)
+    with style.picture(folder / "curves.png", columns=2) as axes:
+        for ax, name in zip(axes[0], ("loss", "accuracy"), strict=True):
+            for column, label in ((name, "training"), (f"val_{name}", "validation")):
+                ax.plot(history["epoch"], history[column], label=label, marker=_marker(history))
+            _finish(ax, name)
+        accuracies = history["val_accuracy"]
+        best = accuracies.index(max(accuracies))
+        point = history["epoch"][best], accuracies[best]
+        axes[0, 1].plot(*point, "o", color=style.COLOURS[1])
+        axes[0, 1].annotate(
+            f"best: {100 * accuracies[best]:.2f} %",
+            point,
+            textcoords="offset points",
+            xytext=(-4, -18),
+            ha="right",
+            color=style.COLOURS[1],
+        )
 
 
 def draw_comparison(run_dirs, path):
@@ -48,20 +48,19 @@ def draw_comparison(run_dirs, path):
         path: path-like.
     """
     histories = {label: read_history(folder) for label, folder in run_dirs.items()}
-    picture, axes = style.figure(columns=2)
-    for ax, name in zip(axes[0], ("val_loss", "val_accuracy"), strict=True):
-        for label, history in histories.items():
-            ax.plot(history["epoch"], history[name], label=label, marker=_marker(history))
-        _finish(ax, name, [value for h in histories.values() for value in h[name]])
-    style.save(picture, path)
+    with style.picture(path, columns=2, width=5.2) as axes:
+        for ax, name in zip(axes[0], ("val_loss", "val_accuracy"), strict=True):
+            for label, history in histories.items():
+                ax.plot(history["epoch"], history[name], label=label, marker=_marker(history))
+            _finish(ax, name)
 
 
 def _marker(history):
     return "." if len(history["epoch"]) < 3 else None  # A line needs two points to be seen.
 
 
-def _finish(ax, name, values):
-    ax.set_title({"val_loss": "validation loss", "val_accuracy": "validation accuracy"}.get(name, name))
+def _finish(ax, name):
+    ax.set_title(name.replace("val_", "validation "))
     ax.set_xlabel("epoch")
     ax.xaxis.get_major_locator().set_params(integer=True)
     if name.endswith("accuracy"):

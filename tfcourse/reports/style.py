@@ -1,5 +1,7 @@
 """One look for every picture: size, type, colours that the colour-blind tell apart."""
 
+import contextlib
+
 import matplotlib
 from matplotlib.figure import Figure
 
@@ -21,19 +23,15 @@ _STYLE = {
 }
 
 
-def figure(columns=1, rows=1, width=4.6, height=3.4):
-    """Returns a `Figure` and its axes, [rows, columns], each `width` by `height` inches.
+@contextlib.contextmanager
+def picture(path, *, columns=1, rows=1, width=4.6, height=3.4):
+    """Yields axes, [rows, columns], each `width` by `height` inches; then writes the PNG `path`.
 
     The figure is made without pyplot: nothing global is kept, no window system is asked.
     """
     with matplotlib.rc_context(_STYLE):
-        result = Figure(figsize=(columns * width, rows * height), layout="constrained")
-        return result, result.subplots(rows, columns, squeeze=False)
-
-
-def save(figure, path):
-    """Writes `figure` as the PNG file `path`."""
-    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
+        yield figure.subplots(rows, columns, squeeze=False)
         figure.savefig(path, facecolor="white")
 
 
@@ -41,7 +39,10 @@ def label_lines(axes, dy=0.035):
     """Writes each line's label behind its right end, moved apart where they would overlap."""
     lines = [line for line in axes.get_lines() if not line.get_label().startswith("_")]
     figure_to_axes = axes.transData + axes.transAxes.inverted()
-    ends = [(figure_to_axes.transform((l.get_xdata()[-1], l.get_ydata()[-1]))[1], l) for l in lines]
+    ends = [
+        (figure_to_axes.transform((line.get_xdata()[-1], line.get_ydata()[-1]))[1], line)
+        for line in lines
+    ]
     height = -1.0
     for end, line in sorted(ends, key=lambda pair: pair[0]):
         height = max(end, height + 2 * dy)

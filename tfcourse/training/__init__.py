@@ -40,6 +40,8 @@ def compile_classifier(model, optimizer):
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
+    # The slots now exist, and saved weights can be loaded with them.
+    optimizer.build(model.trainable_variables)
 
 
 def final_metrics(model, history, data):

@@ -74,9 +74,7 @@ def _vectorized_dropout():
     whole rest of a step. Keras passes no choice on, so it is made where TensorFlow is called.
     """
     stateless_dropout = tf.nn.experimental.stateless_dropout
-    tf.nn.experimental.stateless_dropout = functools.partial(
-        stateless_dropout, rng_alg="threefry"
-    )
+    tf.nn.experimental.stateless_dropout = functools.partial(stateless_dropout, rng_alg="threefry")
     try:
         yield
     finally:

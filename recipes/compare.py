@@ -1,0 +1,74 @@
+r"""Puts the curves and numbers of several runs side by side.
+
+    python -m recipes.compare --run_dirs=runs/mnist_softmax/a,runs/mnist_softmax/b
+
+It prints the flags in which the runs differ and what each reached, and draws --picture.
+"""
+
+import dataclasses
+import os
+import pathlib
+
+from tfcourse import command_line, reports, run_directory
+from tfcourse.hyperparameters import Hyperparameters, texts
+
+RESULTS = ("test_accuracy", "test_loss", "val_accuracy", "best_epoch", "seconds")
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison(Hyperparameters):
+    run_dirs: tuple[str, ...] = texts(None, "Folders of two or more runs.")
+    picture: tuple[str, ...] = texts(("comparison.png",), "PNG file to write.")
+
+
+class NotARunError(Exception):
+    """A folder that holds no run."""
+
+    exit_code = 2
+
+
+def read(path):
+    """Returns `(flags, metrics)` of a run; the metrics are empty until it is finished."""
+    run = run_directory.RunDirectory(path)
+    for name in (run_directory.FLAGS, "history.csv"):
+        if not (run.path / name).exists():
+            raise NotARunError(f"--run_dirs: {path} holds no {name}, so it is no run")
+    flags = run_directory.parse_flags((run.path / run_directory.FLAGS).read_text())
+    return flags, run.read_metrics() or {}
+
+
+def table(runs):
+    """Returns the lines of the comparison: a column a run, a row a differing flag or result."""
+    every_flag = {name: None for flags, _ in runs.values() for name in flags}
+    differing = [
+        name for name in every_flag if len({str(f.get(name)) for f, _ in runs.values()}) > 1
+    ]
+    rows = [["", *runs]]
+    for name in differing:
+        rows.append([f"--{name}", *(",".join(flags.get(name, [])) for flags, _ in runs.values())])
+    for name in RESULTS:
+        rows.append([name, *(_number(metrics.get(name)) for _, metrics in runs.values())])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _number(value):
+    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def main(comparison):
+    shared = os.path.commonpath(
+        [pathlib.Path(path).absolute().parent for path in comparison.run_dirs]
+    )
+    labels = {os.path.relpath(path, shared): path for path in comparison.run_dirs}
+    runs = {label: read(path) for label, path in labels.items()}
+    print("\n".join(table(runs)))
+    reports.draw_comparison(labels, comparison.picture[0])
+    print(f"The curves are in {comparison.picture[0]}")
+
+
+if __name__ == "__main__":
+    command_line.run_tool(main, Comparison)

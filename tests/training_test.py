@@ -1,0 +1,291 @@
+import json
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from tfcourse import batching, datasets, models, optimizers, run_directory, schedules, training
+from tfcourse.training import checkpoint, in_memory, loop, streaming
+
+
+@pytest.fixture(scope="module")
+def data():
+    return datasets.load("digits").smaller(200)
+
+
+def compiled(data, dropout=0.3, optimizer=None, seed=1, hidden_units=(16,)):
+    training.set_seed(seed)
+    model = models.batch_norm_mlp(data.input_shape, data.num_classes, hidden_units, dropout)
+    training.compile_classifier(model, optimizer or optimizers.Adam(0.01))
+    return model
+
+
+def fit(model, data, **arguments):
+    arguments = {"epochs": 2, "batch_size": 32, "seed": 1, "verbose": 0, **arguments}
+    return training.fit(model, data, **arguments)
+
+
+def weights_of(model):
+    return [variable.numpy() for variable in model.variables]
+
+
+def assert_same(first, second):
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_training_learns_and_keeps_the_best_epoch(data):
+    model = compiled(data)
+    history = fit(model, data, epochs=15).history
+    assert max(history["val_accuracy"]) > 0.8
+    best = training.evaluate(model, data.validation)["accuracy"]
+    assert best == pytest.approx(max(history["val_accuracy"]), abs=1e-7)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(data):
+    runs = []
+    for seed in (1, 1, 2):
+        model = compiled(data, seed=seed)
+        fit(model, data, seed=seed)
+        runs.append(weights_of(model))
+    assert_same(runs[0], runs[1])
+    assert any((a != b).any() for a, b in zip(runs[0], runs[2], strict=True))
+
+
+def test_seed_0_is_a_seed(data):
+    first, second = compiled(data, seed=0), compiled(data, seed=0)
+    fit(first, data, seed=0)
+    fit(second, data, seed=0)
+    assert_same(weights_of(first), weights_of(second))
+
+
+@pytest.mark.parametrize("steps_per_block", [1, 3, 100])
+def test_where_blocks_are_cut_changes_nothing(data, steps_per_block):
+    model, reference = compiled(data), compiled(data)
+    fit(model, data, steps_per_block=steps_per_block)
+    fit(reference, data)
+    assert_same(weights_of(model), weights_of(reference))
+
+
+@pytest.mark.parametrize("batch_size", [32, 64, 200, "full"])
+def test_both_paths_take_the_same_steps_as_a_tape(data, batch_size):
+    # Without dropout, of which XLA draws other masks, all three differ by rounding alone.
+    results = []
+    for in_memory_steps in (True, False):
+        model = compiled(data, dropout=0.0, optimizer=optimizers.GradientDescent(0.1))
+        fit(model, data, batch_size=batch_size, epochs=1, in_memory_steps=in_memory_steps)
+        results.append(weights_of(model))
+    model = compiled(data, dropout=0.0, optimizer=optimizers.GradientDescent(0.1))
+    for features, labels in batching.training_batches(data.train, batch_size, seed=1, epoch=0):
+        model.train_on_batch(features, labels)
+    for fast, slow, tape in zip(*results, weights_of(model), strict=True):
+        np.testing.assert_allclose(fast, slow, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(fast, tape, rtol=1e-4, atol=1e-5)
+
+
+def test_every_example_is_seen_once_an_epoch(data):
+    class Counting(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(10)
+            self.seen = self.add_weight(shape=(200,), initializer="zeros", trainable=False)
+
+        def call(self, inputs):
+            rows = keras.ops.cast(inputs[:, 0, 0, 0], "int32")
+            self.seen.assign_add(keras.ops.sum(keras.ops.one_hot(rows, 200), axis=0))
+            return self.dense(keras.ops.reshape(inputs, (-1, 64)))
+
+    features = np.zeros((200, 8, 8, 1), np.float32)
+    features[:, 0, 0, 0] = np.arange(200)
+    split = datasets.Split(features, data.train.labels)
+    model = Counting()
+    training.compile_classifier(model, optimizers.GradientDescent(1e-9))
+    model._symbolic_build(data_batch=(features[:48], split.labels[:48]))
+    steps = in_memory.InMemorySteps(model, split, 48, 1, jit_compile=True)
+    steps.start_epoch(0)
+    steps.train(0, 3)
+    assert model.seen.numpy().sum() == 144
+    steps.train(3, 5)
+    np.testing.assert_array_equal(model.seen.numpy(), np.ones(200))
+
+
+def test_metrics_of_an_epoch_are_those_of_keras(data):
+    model, reference = compiled(data, dropout=0.0), compiled(data, dropout=0.0)
+    history = fit(model, data, epochs=2).history
+    steps = batching.steps_per_epoch(len(data.train), 32)
+    batches = batching.training_epochs(data.train, 32, seed=1, num_epochs=2)
+    expected = reference.fit(
+        batches,
+        epochs=2,
+        steps_per_epoch=steps,
+        validation_data=(data.validation.features, data.validation.labels),
+        shuffle=False,
+        verbose=0,
+    ).history
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        np.testing.assert_allclose(history[name], expected[name], rtol=2e-4, atol=2e-4)
+
+
+def test_evaluation_counts_every_example(data):
+    model = compiled(data)
+    expected = model.evaluate(
+        data.test.features, data.test.labels, return_dict=True, verbose=0, batch_size=7
+    )
+    result = training.evaluate(model, data.test)
+    assert result["accuracy"] == pytest.approx(expected["accuracy"], abs=1e-6)
+    assert result["loss"] == pytest.approx(expected["loss"], rel=1e-5)
+
+
+def test_callbacks_are_called_as_by_keras(data):
+    calls = []
+
+    class Noting(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            calls.append("train_begin")
+
+        def on_epoch_begin(self, epoch, logs=None):
+            calls.append(f"epoch_begin {epoch}")
+
+        def on_train_batch_end(self, batch, logs=None):
+            assert set(logs) == {"loss", "accuracy"}
+            calls.append(f"batch_end {batch}")
+
+        def on_epoch_end(self, epoch, logs=None):
+            assert {"loss", "val_loss", "val_accuracy"} <= set(logs)
+            calls.append(f"epoch_end {epoch}")
+
+        def on_train_end(self, logs=None):
+            calls.append("train_end")
+
+    fit(compiled(data), data, epochs=1, steps_per_block=3, callbacks=[Noting()])
+    assert calls == [
+        "train_begin",
+        "epoch_begin 0",
+        "batch_end 2",
+        "batch_end 5",
+        "batch_end 6",
+        "epoch_end 0",
+        "train_end",
+    ]
+
+
+def test_early_stopping_ends_training(data):
+    model = compiled(data, optimizer=optimizers.GradientDescent(1e-12))
+    assert len(fit(model, data, epochs=50, early_stopping=2).history["loss"]) < 50
+
+
+def test_a_train_step_of_ones_own_goes_through_tf_data_and_says_so(data, capsys):
+    class Own(keras.Sequential):
+        def train_step(self, batch):
+            return super().train_step(batch)
+
+    training.set_seed(1)
+    model = Own([keras.Input(data.input_shape), keras.layers.Flatten(), keras.layers.Dense(10)])
+    training.compile_classifier(model, optimizers.GradientDescent(0.1))
+    steps = loop._steps(model, data.train, 32, 1, True)
+    assert isinstance(steps, streaming.StreamingSteps)
+    assert "train_step of its own" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("name", "compiles"), [("batch_norm_mlp", True), ("small_cnn", False)])
+def test_only_models_without_convolutions_are_compiled_by_xla_on_the_cpu(name, compiles):
+    assert in_memory.compiles_with_xla(models.MODELS[name]((8, 8, 1), 10)) == compiles
+
+
+def test_a_loss_that_is_not_finite_stops_at_once(data):
+    model = compiled(data, optimizer=optimizers.GradientDescent(1e30))
+    with pytest.raises(training.NotFiniteError, match="epoch 1.*--learning_rate"):
+        fit(model, data, epochs=3)
+
+
+def test_schedules_see_every_step(data):
+    schedule = schedules.build("exponential", 0.1, steps_per_epoch=7, epochs=3, decay_rate=0.5)
+    model = compiled(data, optimizer=optimizers.GradientDescent(schedule))
+    fit(model, data, epochs=3)
+    assert int(model.optimizer.iterations.numpy()) == 21
+    assert model.history.history["learning_rate"] == pytest.approx([0.05, 0.025, 0.0125])
+
+
+def run_in(path):
+    return run_directory.open_run(path, {"epochs": ["4"]}, recipe="test")
+
+
+class Stop(keras.callbacks.Callback):
+    def __init__(self, epoch, step):
+        super().__init__()
+        self.at = (epoch, step)
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (self.epoch, batch) == self.at:
+            raise KeyboardInterrupt
+
+
+def without_times(csv):
+    return [line.split(",")[:1] + line.split(",")[2:] for line in csv.splitlines()]
+
+
+@pytest.mark.parametrize("at", [(0, 3), (1, 6), (2, 0)])
+def test_a_run_that_stopped_ends_as_one_that_did_not(data, tmp_path, monkeypatch, at):
+    monkeypatch.setattr(loop, "_SAVE_SECONDS", -1.0)  # A checkpoint after every block.
+    results = {}
+    for name in ("whole", "stopped"):
+        for callbacks in ([Stop(*at)], []) if name == "stopped" else ([],):
+            schedule = schedules.build("one_cycle", 0.01, steps_per_epoch=7, epochs=4)
+            model = compiled(data, optimizer=optimizers.Adam(schedule))
+            with run_in(tmp_path / name) as run:
+                try:
+                    fit(
+                        model,
+                        data,
+                        epochs=4,
+                        run=run,
+                        callbacks=[keras.callbacks.Callback()] if not callbacks else callbacks,
+                        steps_per_block=1,
+                        early_stopping=3,
+                    )
+                except KeyboardInterrupt:
+                    assert callbacks
+        results[name] = (
+            [v.numpy() for v in checkpoint.variables_of(model)],
+            without_times((tmp_path / name / "history.csv").read_text()),
+            model.history.history,
+        )
+    assert_same(results["whole"][0], results["stopped"][0])
+    assert results["whole"][1:] == results["stopped"][1:]
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(data, tmp_path, capsys):
+    model = compiled(data)
+    with run_in(tmp_path) as run:
+        checkpoints = checkpoint.Checkpoints(run, model)
+        checkpoints.save({"epoch": 1, "step": 0}, [])
+        checkpoints.save({"epoch": 2, "step": 0}, [])
+        newest = sorted((tmp_path / "checkpoints").glob("*.ckpt"))[-1]
+        content = bytearray(newest.read_bytes())
+        content[len(content) // 2] ^= 1
+        newest.write_bytes(content)
+        assert checkpoints.restore()[0] == {"epoch": 1, "step": 0}
+        assert "damaged" in capsys.readouterr().out
+        for file in (tmp_path / "checkpoints").glob("*.ckpt"):
+            file.write_bytes(b"")
+        with pytest.raises(training.CheckpointError, match="checkpoints"):
+            checkpoints.restore()
+
+
+def test_final_metrics_and_the_saved_model_agree(data, tmp_path):
+    model = compiled(data)
+    with run_in(tmp_path) as run:
+        history = fit(model, data, run=run)
+        metrics = training.final_metrics(model, history, data)
+        training.save_model(model, run)
+    reloaded = keras.models.load_model(tmp_path / "model.keras")
+    assert training.evaluate(reloaded, data.test)["accuracy"] == metrics["test_accuracy"]
+    assert metrics["train_examples"] == 200
+    assert math.isfinite(metrics["test_loss"])
+    json.dumps(metrics)
+    assert not list(tmp_path.glob(".*"))

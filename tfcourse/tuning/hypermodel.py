@@ -1,0 +1,70 @@
+"""A recipe as a `keras_tuner.HyperModel`, for whoever drives keras-tuner directly."""
+
+import keras_tuner
+
+from tfcourse import training
+from tfcourse.tuning import space
+
+
+class RecipeHyperModel(keras_tuner.HyperModel):
+    """Builds and trains what keras-tuner draws, batch size and epochs included.
+
+        hypermodel = mnist_softmax.hypermodel(data)
+        tuner = keras_tuner.RandomSearch(
+            hypermodel,
+            objective="val_accuracy",
+            max_trials=10,
+            seed=1,
+            hyperparameters=hypermodel.search_space(),
+            allow_new_entries=False,
+        )
+        tuner.search()
+        best = hypermodel.values_in(tuner.get_best_hyperparameters()[0])
+
+    With the whole space given at the start no trial sits in the corner of the ranges, and a
+    misspelt name raises. keras-tuner takes seed 0 for no seed.
+
+    Args:
+        build: function of (hyperparameters, data, seed) that returns a compiled model.
+        base: `Hyperparameters` with the values of all that is not tuned.
+        data: `Dataset`.
+        seed: int, seeds every trial's training.
+        tuned: names to tune; by default all that have a search range.
+    """
+
+    def __init__(self, build, base, data, *, seed=1, tuned=None):
+        super().__init__(name=type(base).__name__)
+        self._build_model = build
+        self._base = base
+        self._data = data
+        self._seed = seed
+        self._tuned = tuned
+        self.search_space()  # A name that can't be tuned shows now, not in the first trial.
+
+    def search_space(self):
+        """Returns the whole space as `keras_tuner.HyperParameters`."""
+        return space.search_space(self._base, self._tuned)
+
+    def values_in(self, hp):
+        """Returns the recipe's hyperparameters with the values that `hp` has drawn."""
+        return space.values_in(hp, self._base)
+
+    def build(self, hp):
+        """Returns the compiled model of a trial."""
+        if not hp.space:
+            hp.merge(self.search_space())
+        return self._build_model(self.values_in(hp), self._data, self._seed)
+
+    def fit(self, hp, model, *, callbacks=(), verbose=0):
+        """Trains the model of a trial and returns its `History`."""
+        chosen = self.values_in(hp)
+        return training.fit(
+            model,
+            self._data,
+            epochs=chosen.epochs,
+            batch_size=chosen.batch_size,
+            early_stopping=chosen.early_stopping,
+            seed=self._seed,
+            callbacks=callbacks,
+            verbose=verbose,
+        )
