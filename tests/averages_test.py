@@ -57,6 +57,14 @@ def test_stream_of_numbers_gives_numbers():
     assert float(averages.ExponentiallyWeightedAverage(0.5).update(3)) == 1.5
 
 
+@pytest.mark.parametrize("beta", [0.0, 0.3, 0.5, 0.7, 0.999])
+@pytest.mark.parametrize(("average", "value"), [(1.0, -2.0), (1e-20, 1.0), (1.0, 1e-20)])
+def test_step_is_one_of_the_recursion(average, value, beta):
+    expected = beta * average + (1 - beta) * value
+    result = averages.average_step(np.float32(average), np.float32(value), beta)
+    assert result == pytest.approx(expected, rel=4e-7)
+
+
 def test_corrected_average_of_a_constant_is_the_constant():
     average = averages.exponentially_weighted_average(np.full(100, 7.0), 0.98, bias_correction=True)
     np.testing.assert_allclose(average, 7.0, **TOLERANCE)

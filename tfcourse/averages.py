@@ -8,9 +8,18 @@ import numpy as np
 def average_step(average, value, beta):
     """Returns the average after one more value: `beta * average + (1 - beta) * value`.
 
-    Works on anything that can be scaled and added: floats, NumPy arrays, tensors.
+    It is computed as a step from the one that counts more towards the other. That scales one array
+    and not two, and keeps the digits of a small value at a small beta, of a small average at a
+    large one.
+
+    Args:
+        average: float, NumPy array or tensor; the average so far.
+        value: the same, of the same shape; the new value.
+        beta: float in [0, 1), the decay rate.
     """
-    return beta * average + (1.0 - beta) * value
+    if beta < 0.5:
+        return value + beta * (average - value)
+    return average + (1.0 - beta) * (value - average)
 
 
 def effective_window(beta):
@@ -85,7 +94,7 @@ class ExponentiallyWeightedAverage:
     def update(self, value):
         """Takes in one number or array and returns the average so far, as float64."""
         value = np.asarray(value, np.float64)
-        self._average = average_step(self._average, value, self.beta)
+        self._average = self.beta * self._average + (1.0 - self.beta) * value
         self._steps += 1
         if self.bias_correction:
             return self._average / (1.0 - self.beta**self._steps)

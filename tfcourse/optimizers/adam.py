@@ -19,10 +19,9 @@ def adam_update(gradient, u, s, *, learning_rate, beta_1, beta_2, epsilon, epsil
 
 def bias_corrected(step, *, learning_rate, beta_1, beta_2, epsilon, epsilon_inside_sqrt):
     """Returns the learning rate and epsilon that correct the bias of both averages at once."""
-    correction_1 = average_weight(step, beta_1)
-    correction_2 = average_weight(step, beta_2)
-    epsilon_factor = correction_2 if epsilon_inside_sqrt else ops.sqrt(correction_2)
-    return learning_rate * ops.sqrt(correction_2) / correction_1, epsilon * epsilon_factor
+    root = ops.sqrt(average_weight(step, beta_2))
+    epsilon_factor = ops.square(root) if epsilon_inside_sqrt else root
+    return learning_rate * root / average_weight(step, beta_1), epsilon * epsilon_factor
 
 
 def average_weight(step, beta):
