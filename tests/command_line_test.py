@@ -180,3 +180,9 @@ def test_two_recipes_can_be_imported_together():
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60
     )
     assert result.stdout.strip() == "False", result.stderr
+
+
+def test_timing_prints_each_stage(recipe):
+    result = recipe("--run_dir=out", "--timing")
+    assert "import TensorFlow" in result.stdout
+    assert "--timing" not in (recipe.folder / "out/flags.txt").read_text()

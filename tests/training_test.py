@@ -195,7 +195,7 @@ def test_only_models_without_convolutions_are_compiled_by_xla_on_the_cpu(name, c
 
 def test_a_loss_that_is_not_finite_stops_at_once(data):
     model = compiled(data, optimizer=optimizers.GradientDescent(1e30))
-    with pytest.raises(training.NotFiniteError, match="epoch 1.*--learning_rate"):
+    with pytest.raises(training.NotFiniteError, match=r"epoch 1.*--learning_rate"):
         fit(model, data, epochs=3)
 
 
@@ -244,7 +244,7 @@ def test_a_run_that_stopped_ends_as_one_that_did_not(data, tmp_path, monkeypatch
                         data,
                         epochs=4,
                         run=run,
-                        callbacks=[keras.callbacks.Callback()] if not callbacks else callbacks,
+                        callbacks=callbacks or [keras.callbacks.Callback()],
                         steps_per_block=1,
                         early_stopping=3,
                     )

@@ -17,6 +17,8 @@ import os
 import pathlib
 import socket
 
+from tfcourse import stopwatch
+
 FLAGS = "flags.txt"
 METRICS = "metrics.json"
 _LOCK = "run.lock"
@@ -42,7 +44,7 @@ class RunFinished(Exception):
 
 
 class RunDirectory:
-    """Paths and atomic writes inside one run's folder.
+    """Paths and atomic writes inside one run's folder, and the clock of the run.
 
     Args:
         path: path-like, an existing folder.
@@ -50,6 +52,7 @@ class RunDirectory:
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
+        self.stopwatch = stopwatch.Stopwatch()
 
     def write(self, name, data):
         """Writes `data` (str or bytes) to the file `name`: all of it, or nothing.

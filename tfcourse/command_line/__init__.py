@@ -184,13 +184,17 @@ def _start(main, hyperparameters, options):
             raise UsageError(str(error)) from None
         if options.data_dir is not None:
             datasets.check_data_dir(options.data_dir)
-    started = time.perf_counter()
     with run_directory.open_run(options.run_dir, options.flags, recipe=options.recipe) as run:
+        run.stopwatch.lap("Python, flags")
         _import_tensorflow()
+        run.stopwatch.lap("import TensorFlow")
         metrics = main(hyperparameters, options, run)
-        metrics["seconds"] = time.perf_counter() - started
-        run.write_metrics(metrics)
+        run.stopwatch.lap("results, pictures")
+        seconds = run.stopwatch.seconds
+        run.write_metrics({**metrics, "seconds": sum(seconds.values()), "stages": seconds})
         print(f"The results are in {run.path}")
+        if options.timing:
+            print(run.stopwatch.report())
     return metrics
 
 

@@ -4,13 +4,14 @@ import keras
 import tensorflow as tf
 
 from tfcourse.training.checkpoint import CheckpointError
-from tfcourse.training.evaluation import evaluate
+from tfcourse.training.evaluation import Evaluator, evaluate
 from tfcourse.training.interruption import Interrupted
 from tfcourse.training.loop import NotFiniteError, fit
 from tfcourse.training.record import environment
 
 __all__ = [
     "CheckpointError",
+    "Evaluator",
     "Interrupted",
     "NotFiniteError",
     "compile_classifier",
@@ -53,7 +54,8 @@ def final_metrics(model, history, data):
         data: the `Dataset` it was trained on.
     """
     accuracies = history.history["val_accuracy"]
-    validation, test = evaluate(model, data.validation), evaluate(model, data.test)
+    evaluator = Evaluator(model)
+    validation, test = evaluator.evaluate(data.validation), evaluator.evaluate(data.test)
     return {
         "test_accuracy": test["accuracy"],
         "test_loss": test["loss"],

@@ -92,11 +92,12 @@ def fit(
         Interrupted: a signal asked to stop; the state is saved in `run`.
         CheckpointError: `run` has checkpoints, and none can be read.
     """
+    if run:
+        run.stopwatch.lap("model")
     size = batching.resolve_batch_size(batch_size, len(data.train.labels))
     model._symbolic_build(data_batch=(data.train.features[:size], data.train.labels[:size]))
     steps = _steps(model, data.train, size, seed, in_memory_steps)
     num_steps = batching.steps_per_epoch(len(data.train.labels), size)
-    validation = Evaluator(model, data.validation)
     if verbose is None:
         verbose = 1 if sys.stdout.isatty() else 2
     callback_list = keras.callbacks.CallbackList(
@@ -108,7 +109,7 @@ def fit(
         steps=num_steps,
         verbose=verbose,
     )
-    session = _Session(model, steps, num_steps, validation, callback_list, monitor, run)
+    session = _Session(model, data.validation, steps, num_steps, callback_list, monitor, run)
     with interruption.held_signals() as request:
         session.train(epochs, steps_per_block, request)
     return model.history
@@ -135,11 +136,12 @@ def _own_callbacks(run, early_stopping, monitor):
 class _Session:
     """One call of `fit`: the parts it was given, and its progress."""
 
-    def __init__(self, model, steps, num_steps, validation, callback_list, monitor, run):
+    def __init__(self, model, validation, steps, num_steps, callback_list, monitor, run):
         self.model = model
         self.steps = steps
         self.num_steps = num_steps
         self.validation = validation
+        self.evaluator = Evaluator(model)
         self.callbacks = callback_list
         self.monitor = monitor
         self.run = run
@@ -162,6 +164,8 @@ class _Session:
         self.callbacks.on_train_end(progress.history[-1] if progress.history else None)
         for variable, value in zip(self.model.variables, progress.best_weights, strict=False):
             variable.assign(value)
+        if self.run:
+            self.run.stopwatch.lap("training, validation")
 
     def _train_epoch(self, steps_per_block, request):
         progress = self.progress
@@ -176,6 +180,8 @@ class _Session:
             self.steps.train(progress.step, last)
             logs = _floats(self.model.get_metrics_result())
             seconds = time.perf_counter() - started
+            if self.run and self.seconds_per_step is None:
+                self.run.stopwatch.lap("compile, first step")
             self.seconds_per_step = seconds / (last - progress.step)
             progress.train_seconds += seconds
             progress.step = last
@@ -193,7 +199,7 @@ class _Session:
     def _end_epoch(self):
         progress = self.progress
         logs = _floats(self.model.get_metrics_result())
-        logs |= {f"val_{name}": value for name, value in self.validation.evaluate().items()}
+        logs |= {f"val_{name}": value for name, value in self.evaluator.evaluate(self.validation).items()}
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         self._check_finite(logs, "val_loss")
         self._keep_best(logs)

@@ -1,0 +1,37 @@
+"""Where the seconds of a run go, from the start of the process."""
+
+import os
+import time
+
+
+class Stopwatch:
+    """Notes the seconds of each stage of a run, in order."""
+
+    def __init__(self):
+        self.seconds = {}
+        self._last = time.perf_counter() - _process_seconds()
+
+    def lap(self, stage):
+        """Ends `stage`, which began where the last one ended; a stage may have several laps."""
+        now = time.perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
+        self._last = now
+
+    def report(self):
+        """Returns a table of the stages, with the time that had passed at the end of each."""
+        lines = [f"{'stage':24}{'seconds':>9}{'so far':>9}"]
+        so_far = 0.0
+        for stage, seconds in self.seconds.items():
+            so_far += seconds
+            lines.append(f"{stage:24}{seconds:9.2f}{so_far:9.2f}")
+        return "\n".join(lines)
+
+
+def _process_seconds():
+    """Returns the age of this process; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/stat") as file:
+            started = int(file.read().rpartition(")")[2].split()[19])
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
+    except (OSError, AttributeError):
+        return 0.0
