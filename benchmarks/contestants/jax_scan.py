@@ -1,0 +1,169 @@
+"""Raw JAX: the epoch is one compiled `lax.scan` over its steps, Adam written out."""
+
+import functools
+import itertools
+import os
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from benchmarks.contestants import task as tasks
+from benchmarks.contestants.pace import drive
+
+
+def prepare(task, arrays):
+    def resident(images, labels):
+        return jnp.asarray(tasks.scaled(images)), jnp.asarray(labels)
+
+    train = resident(arrays.train_images, arrays.train_labels)
+    return train, resident(arrays.test_images, arrays.test_labels)
+
+
+def run(task, data, pace):
+    train, test = data
+    key = jax.random.key(task.seed)
+    parameters, statistics = INITIAL[task.model](key)
+    zeros = jax.tree.map(jnp.zeros_like, parameters)
+    state = [parameters, statistics, zeros, jax.tree.map(jnp.copy, zeros), jnp.zeros((), int)]
+    train_epoch = jax.jit(functools.partial(epoch, task), donate_argnums=0)
+    test_all = jax.jit(functools.partial(accuracy, task.model))
+    epochs = itertools.count()
+
+    def train_once():
+        nonlocal state
+        order_key = jax.random.fold_in(key, next(epochs))
+        state, loss, share_correct = train_epoch(state, order_key, *train)
+        return float(loss), float(share_correct)
+
+    drive(pace, train_once, lambda: float(test_all(state[0], state[1], *test)))
+
+
+def epoch(task, state, key, images, labels):
+    order = jax.random.permutation(key, len(labels)).reshape(-1, task.batch_size)
+
+    def step(state, indices):
+        parameters, statistics, m, v, t = state
+        image, label = images[indices], labels[indices]
+        gradient_of = jax.value_and_grad(functools.partial(objective, task.model), has_aux=True)
+        (loss, (statistics, num_correct)), gradients = gradient_of(
+            parameters, statistics, image, label
+        )
+        parameters, m, v = adam(parameters, gradients, m, v, t + 1, task.learning_rate)
+        return [parameters, statistics, m, v, t + 1], (loss, num_correct)
+
+    state, (losses, num_correct) = lax.scan(step, state, order)
+    return state, losses.mean(), num_correct.sum() / len(labels)
+
+
+def objective(model, parameters, statistics, image, label):
+    logits, statistics = FORWARD[model](parameters, statistics, image, training=True)
+    log_probabilities = jax.nn.log_softmax(logits)
+    loss = -jnp.take_along_axis(log_probabilities, label[:, None], axis=1).mean()
+    return loss, (statistics, (logits.argmax(axis=1) == label).sum())
+
+
+def adam(parameters, gradients, m, v, t, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    root = jnp.sqrt(1.0 - beta_2**t)
+    rate = learning_rate * root / (1.0 - beta_1**t)
+    m = jax.tree.map(lambda m, g: beta_1 * m + (1.0 - beta_1) * g, m, gradients)
+    v = jax.tree.map(lambda v, g: beta_2 * v + (1.0 - beta_2) * g * g, v, gradients)
+    parameters = jax.tree.map(
+        lambda w, m, v: w - rate * m / (jnp.sqrt(v) + epsilon * root), parameters, m, v
+    )
+    return parameters, m, v
+
+
+def accuracy(model, parameters, statistics, images, labels):
+    size = min(tasks.TEST_BATCH, len(labels))
+
+    def correct(batch):
+        image, label = batch
+        logits, _ = FORWARD[model](parameters, statistics, image, training=False)
+        return (logits.argmax(axis=1) == label).sum()
+
+    batches = images.reshape(-1, size, *images.shape[1:]), labels.reshape(-1, size)
+    return lax.map(correct, batches).sum() / len(labels)
+
+
+def batch_norm(parameters, statistics, x, training):
+    axes = tuple(range(x.ndim - 1))
+    mean, variance = statistics
+    if training:
+        momentum = tasks.BATCH_NORM_MOMENTUM
+        batch_mean, batch_variance = x.mean(axes), x.var(axes)
+        statistics = [
+            momentum * mean + (1.0 - momentum) * batch_mean,
+            momentum * variance + (1.0 - momentum) * batch_variance,
+        ]
+        mean, variance = batch_mean, batch_variance
+    scale, offset = parameters
+    factor = scale * lax.rsqrt(variance + tasks.BATCH_NORM_EPSILON)
+    return (x - mean) * factor + offset, statistics
+
+
+def dense_forward(parameters, statistics, x, training):
+    """Dense layers; a batch normalization and ReLU between any two."""
+    x = x.reshape(len(x), -1)
+    *hidden, (weights, bias) = parameters
+    moved = []
+    for (kernel, norm), old in zip(hidden, statistics, strict=True):
+        x, new = batch_norm(norm, old, x @ kernel, training)
+        x = jax.nn.relu(x)
+        moved.append(new)
+    return x @ weights + bias, moved
+
+
+def cnn_forward(parameters, statistics, x, training):
+    *stages, (weights, bias) = parameters
+    moved = []
+    for (kernel, norm), old in zip(stages, statistics, strict=True):
+        x = lax.conv_general_dilated(
+            x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        x, new = batch_norm(norm, old, x, training)
+        x = lax.reduce_window(
+            jax.nn.relu(x), -jnp.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID"
+        )
+        moved.append(new)
+    return x.reshape(len(x), -1) @ weights + bias, moved
+
+
+def initial(kernel_shapes, key):
+    """Returns parameters and statistics: Glorot uniform kernels, the last with a bias."""
+    glorot = jax.nn.initializers.glorot_uniform()
+    kernels = [
+        glorot(jax.random.fold_in(key, number), shape) for number, shape in enumerate(kernel_shapes)
+    ]
+    widths = [shape[-1] for shape in kernel_shapes]
+    hidden = [
+        [kernel, [jnp.ones(width), jnp.zeros(width)]]
+        for kernel, width in zip(kernels[:-1], widths[:-1], strict=True)
+    ]
+    statistics = [[jnp.zeros(width), jnp.ones(width)] for width in widths[:-1]]
+    return [*hidden, [kernels[-1], jnp.zeros(widths[-1])]], statistics
+
+
+def dense_shapes(*hidden_units):
+    return list(itertools.pairwise((28 * 28, *hidden_units, tasks.NUM_CLASSES)))
+
+
+def cnn_shapes():
+    kernels = [(3, 3, *pair) for pair in itertools.pairwise((1, *tasks.FILTERS))]
+    return [*kernels, (7 * 7 * tasks.FILTERS[-1], tasks.NUM_CLASSES)]
+
+
+INITIAL = {
+    "softmax_regression": functools.partial(initial, dense_shapes()),
+    "batch_norm_mlp": functools.partial(initial, dense_shapes(*tasks.HIDDEN_UNITS)),
+    "small_cnn": functools.partial(initial, cnn_shapes()),
+}
+FORWARD = {
+    "softmax_regression": dense_forward,
+    "batch_norm_mlp": dense_forward,
+    "small_cnn": cnn_forward,
+}
+
+
+def threads(task):
+    return os.cpu_count()

@@ -1,0 +1,79 @@
+"""A contestant's process, seen from the driver."""
+
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+from benchmarks.contestants import CONTESTANTS, FLOOR
+
+_ROOT = pathlib.Path(__file__).parents[2]
+_ENVIRONMENT = {
+    "KERAS_BACKEND": "tensorflow",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    # The table is about the CPU: a GPU would be used by some contestants and not by others.
+    "CUDA_VISIBLE_DEVICES": "",
+    "JAX_PLATFORMS": "cpu",
+}
+
+
+class ContestantFailedError(Exception):
+    """A contestant's process ended early; the message has its last words."""
+
+
+class Process:
+    """Starts a contestant on `task`, a dict of `Task`'s fields; a context manager that ends it."""
+
+    def __init__(self, name, task):
+        contestant = {**CONTESTANTS, **FLOOR}[name]
+        self._module = contestant.module
+        self._task = {**task, "variant": contestant.variant}
+
+    def __enter__(self):
+        task = json.dumps({**self._task, "started": time.time()})
+        with contextlib.ExitStack() as stack:
+            self._errors = stack.enter_context(tempfile.TemporaryFile("w+"))
+            process = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.contestants.worker", self._module, task],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                cwd=_ROOT,
+                env={**os.environ, **_ENVIRONMENT},
+                text=True,
+            )
+            self._process = stack.enter_context(process)
+            self._closing = stack.pop_all()
+        return self
+
+    def __exit__(self, kind, *details):
+        if kind:
+            self._process.kill()
+        self._closing.close()
+
+    def threads(self):
+        """Waits until the contestant stands ready; returns how many threads it takes."""
+        return self._answer()["threads"]
+
+    def train_epoch(self):
+        """Has the contestant train one epoch; returns its seconds, loss and accuracy."""
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def result(self):
+        """Returns what a race ends with."""
+        return self._answer()
+
+    def _answer(self):
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.wait()
+            self._errors.seek(0)
+            words = self._errors.read().strip().splitlines()
+            raise ContestantFailedError(words[-1] if words else f"exit {self._process.returncode}")
+        return json.loads(line)

@@ -1,0 +1,70 @@
+"""What a contestant is asked to train, and the arrays it is given."""
+
+import dataclasses
+
+import numpy as np
+
+INPUT_SHAPE = (28, 28, 1)
+NUM_CLASSES = 10
+HIDDEN_UNITS = (512, 256)
+FILTERS = (32, 64)
+# Keras's defaults of batch normalization, which the others are given too.
+BATCH_NORM_MOMENTUM = 0.99
+BATCH_NORM_EPSILON = 1e-3
+TEST_BATCH = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One model to train at one batch size.
+
+    Args:
+        model: a key of `tfcourse.models.MODELS`.
+        batch_size: int, divides the number of examples.
+        learning_rate: float, Adam's, constant.
+        seed: int.
+        variant: which of a module's ways to train.
+        data: path of an .npz with uint8 images and int32 labels.
+        max_examples: how many training examples make an epoch.
+        max_test_examples: how many examples are tested.
+        target: test accuracy at which a race ends; None measures epochs instead.
+        max_epochs: where a race is given up.
+        started: `time.time()` when the process was started.
+    """
+
+    model: str
+    batch_size: int
+    learning_rate: float
+    seed: int
+    variant: str
+    data: str
+    max_examples: int
+    max_test_examples: int
+    target: float | None
+    max_epochs: int
+    started: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrays:
+    """Images uint8 [examples, 28, 28, 1] and labels int32 [examples]."""
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+
+    @classmethod
+    def load(cls, task):
+        with np.load(task.data) as file:
+            return cls(
+                file["train_images"][: task.max_examples],
+                file["train_labels"][: task.max_examples],
+                file["test_images"][: task.max_test_examples],
+                file["test_labels"][: task.max_test_examples],
+            )
+
+
+def scaled(images):
+    """Returns `images` as float32 in [0, 1]."""
+    return np.divide(images, 255, dtype=np.float32)

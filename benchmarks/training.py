@@ -1,0 +1,308 @@
+"""Training steps per second, and seconds from process start to a test accuracy, beside the peers.
+
+    python -m benchmarks.training --rounds=5
+
+Every contestant is a process of its own, with its framework's default threads. For the steps the
+processes stay alive and train one epoch each in turns, so that a slow moment of the machine hits
+all, and only one works at a time; imports, compilation and a first epoch come before. Every
+epoch ends with its loss and accuracy in Python, and nobody validates. For the race to an accuracy
+each round starts every process anew. Results are merged into performance_training.json, model by
+model and batch by batch; the page and the picture are written from that.
+"""
+
+import argparse
+import contextlib
+import datetime
+import importlib.metadata
+import os
+import pathlib
+import platform
+import statistics
+import tempfile
+
+import numpy as np
+
+from benchmarks import training_report
+from benchmarks.contestants import CONTESTANTS, FLOOR
+from benchmarks.contestants.process import ContestantFailedError, Process
+
+MODELS = ("softmax_regression", "batch_norm_mlp", "small_cnn")
+# All batch sizes divide these: no contestant has to deal with a smaller last batch.
+EXAMPLES = {"softmax_regression": 53_760, "batch_norm_mlp": 53_760, "small_cnn": 12_800}
+RACES = {"batch_norm_mlp": 0.98, "small_cnn": 0.99}
+RACE_BATCH = 128
+RACE_EPOCHS = 20
+LEARNING_RATE = 1e-3
+SMOKE_EXAMPLES = 512
+
+
+def task(model, batch_size, data, **others):
+    return {
+        "model": model,
+        "batch_size": batch_size,
+        "learning_rate": LEARNING_RATE,
+        "seed": 0,
+        "data": str(data),
+        "max_examples": EXAMPLES[model],
+        # Little to test, since what is measured is training; a race tests all.
+        "max_test_examples": 256,
+        "target": None,
+        "max_epochs": 1_000_000,
+        **others,
+    }
+
+
+def measure_steps(names, task, num_rounds):
+    """Returns {contestant: milliseconds per step, first and last loss, ...} of one model and batch.
+
+    The contestants train in turns, each round in another order.
+    """
+    num_steps = task["max_examples"] // task["batch_size"]
+    skipped, threads = {}, {}
+    answers = {name: [] for name in names}
+    with contextlib.ExitStack() as stack:
+        processes = {}
+        for name in names:
+            try:
+                processes[name] = stack.enter_context(Process(name, task))
+                threads[name] = processes[name].threads()
+                answers[name].append(processes[name].train_epoch())
+            except ContestantFailedError as error:
+                skipped[name] = str(error)
+                print(f"{name} is left out: {error}", flush=True)
+        running = [name for name in processes if name not in skipped]
+        for _, name in in_turns(running, num_rounds):
+            answers[name].append(processes[name].train_epoch())
+    results = {name: summary(answers[name], num_steps) for name in running}
+    for name, result in results.items():
+        result["threads"] = threads[name]
+        if name not in FLOOR and not result["last_loss"] < result["first_loss"]:
+            raise RuntimeError(f"{name} does not learn {task['model']}: {result}")
+    return results, skipped
+
+
+def in_turns(names, num_rounds):
+    """Yields (round, name); every round begins with another name."""
+    for number in range(num_rounds):
+        start = number % max(1, len(names))
+        for name in names[start:] + names[:start]:
+            yield number, name
+
+
+def summary(answers, num_steps):
+    first, *rounds = answers
+    result = {
+        "ms": [1e3 * answer["seconds"] / num_steps for answer in rounds],
+        "first_loss": first["loss"],
+        "last_loss": rounds[-1]["loss"],
+        "accuracy": rounds[-1]["accuracy"],
+    }
+    if "parts" in first:
+        result["parts"] = [answer["parts"] for answer in rounds]
+    return result
+
+
+def with_floor(results):
+    """Puts the libraries' floors together: of each product, the fastest in its round."""
+    parts = [result.pop("parts") for name, result in results.items() if name in FLOOR]
+    kept = {name: result for name, result in results.items() if name not in FLOOR}
+    if parts:
+        fastest = np.min(np.array(parts), axis=0)  # [rounds, products]
+        kept["floor"] = {"ms": [1e3 * float(seconds) for seconds in fastest.sum(axis=1)]}
+    return kept
+
+
+def run_races(names, model, target, data, num_rounds, max_examples):
+    """Returns {contestant: [one result per round]}, each round with a seed of its own."""
+    results = {name: [] for name in names}
+    for number, name in in_turns(names, num_rounds):
+        race = task(
+            model,
+            RACE_BATCH,
+            data,
+            seed=number,
+            max_examples=max_examples,
+            max_test_examples=10_000,
+            target=target,
+            max_epochs=RACE_EPOCHS,
+        )
+        try:
+            with Process(name, race) as process:
+                results[name].append(stages(process.result()))
+        except ContestantFailedError as error:
+            print(f"{name} is left out: {error}", flush=True)
+        else:
+            print(f"{model}, round {number + 1}, {name}: {results[name][-1]}", flush=True)
+    return {name: rounds for name, rounds in results.items() if rounds}
+
+
+def stages(result):
+    """Splits the seconds until the target; compiling is what the first epoch took beyond others."""
+    ready = result["import"] + result["data"]
+    ends = result["epoch_ends"]
+    typical = float(np.median(np.diff(ends)))
+    compiling = max(0.0, ends[0] - ready - typical)
+    epochs = result["epochs"]
+    total = ends[(epochs or len(ends)) - 1]
+    return {
+        "import": result["import"],
+        "data": result["data"],
+        "compile": compiling,
+        "train": total - ready - compiling,
+        "total": total,
+        "epochs": epochs,
+        "accuracy": result["accuracies"][(epochs or len(ends)) - 1],
+    }
+
+
+def write_data(path, data_dir, smoke):
+    """Writes what all contestants read: MNIST, or images that are easy to tell apart."""
+    if smoke:
+        arrays = separable_images()
+    else:
+        from tfcourse import datasets
+
+        mnist = datasets.load("mnist", data_dir)
+        arrays = {
+            "train_images": pixels(mnist.train.features),
+            "train_labels": mnist.train.labels,
+            "test_images": pixels(mnist.test.features),
+            "test_labels": mnist.test.labels,
+        }
+    np.savez(path, **arrays)
+
+
+def pixels(features):
+    return np.rint(255 * features).astype("uint8")
+
+
+def separable_images():
+    rng = np.random.default_rng(0)
+    prototypes = rng.integers(0, 200, size=(10, 28, 28, 1))
+    arrays = {}
+    for split in ("train", "test"):
+        labels = rng.integers(0, 10, size=SMOKE_EXAMPLES).astype("int32")
+        noise = rng.integers(0, 50, size=(SMOKE_EXAMPLES, 28, 28, 1))
+        arrays[f"{split}_images"] = (prototypes[labels] + noise).astype("uint8")
+        arrays[f"{split}_labels"] = labels
+    return arrays
+
+
+def environment():
+    """What the numbers depend on; results of different machines do not belong in one table."""
+    packages = ["tensorflow", "keras", "torch", "jax", "numpy"]
+    versions = {}
+    for name in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[name] = importlib.metadata.version(name)
+    return {
+        "cpu": cpu(),
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "versions": versions,
+    }
+
+
+def cpu():
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def section(results, **others):
+    return {
+        "contestants": results,
+        "date": str(datetime.date.today()),
+        "load": round(os.getloadavg()[0], 1),
+        "environment": environment(),
+        **others,
+    }
+
+
+def chosen(arguments):
+    """Returns the contestants that are wanted and installed, the floor's libraries apart."""
+    wanted = arguments.contestants.split(",") if arguments.contestants else [*CONTESTANTS, "floor"]
+    unknown = set(wanted) - {*CONTESTANTS, "floor"}
+    if unknown:
+        raise SystemExit(f"--contestants: {', '.join(CONTESTANTS)}, floor; received {unknown}")
+    names = [name for name in CONTESTANTS if name in wanted and CONTESTANTS[name].is_installed]
+    for name in set(wanted) - set(names) - {"floor"}:
+        print(f"{name} is left out: {', '.join(CONTESTANTS[name].packages)} not installed")
+    floor = [name for name in FLOOR if "floor" in wanted and FLOOR[name].is_installed]
+    return names, floor
+
+
+def parse_arguments(argv):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5, help="epochs of each, in turns")
+    parser.add_argument("--race_rounds", type=int, default=3, help="fresh processes of each")
+    parser.add_argument("--parts", default="steps,races", help="steps, races or both")
+    parser.add_argument("--models", default=",".join(MODELS), help="which tables")
+    parser.add_argument("--batches", default="32,128,512", help="which columns")
+    parser.add_argument("--contestants", default="", help="which rows; all by default")
+    parser.add_argument("--data_dir", help="directory with MNIST's original files")
+    parser.add_argument("--out", type=pathlib.Path, help="where results go; docs by default")
+    parser.add_argument("--smoke", action="store_true", help="tiny synthetic data, a few seconds")
+    arguments = parser.parse_args(argv)
+    if unknown := set(arguments.models.split(",")) - set(MODELS):
+        parser.error(f"--models: {', '.join(MODELS)}; received {unknown}")
+    if not arguments.out:
+        # Numbers of a smoke test are none to publish.
+        arguments.out = pathlib.Path(tempfile.mkdtemp() if arguments.smoke else "docs")
+    for batch_size in map(int, arguments.batches.split(",")):
+        for model in arguments.models.split(","):
+            if (SMOKE_EXAMPLES if arguments.smoke else EXAMPLES[model]) % batch_size:
+                parser.error(f"--batches: an epoch of {model} is no multiple of {batch_size}")
+    arguments.data_dir = arguments.data_dir or os.environ.get("TFCOURSE_MNIST_DIR")
+    return arguments
+
+
+def main(argv=None):
+    arguments = parse_arguments(argv)
+    names, floor = chosen(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        data = pathlib.Path(folder) / "data.npz"
+        write_data(data, arguments.data_dir, arguments.smoke)
+        for model in arguments.models.split(","):
+            if "steps" in arguments.parts.split(","):
+                for batch_size in map(int, arguments.batches.split(",")):
+                    steps_section(arguments, names, floor, model, batch_size, data)
+            if "races" in arguments.parts.split(",") and model in RACES:
+                race_section(arguments, names, model, data)
+    training_report.write(arguments.out)
+    print(f"{arguments.out}/performance_training.md")
+
+
+def steps_section(arguments, names, floor, model, batch_size, data):
+    examples = SMOKE_EXAMPLES if arguments.smoke else EXAMPLES[model]
+    trained = task(model, batch_size, data, max_examples=examples)
+    results, skipped = measure_steps([*names, *floor], trained, arguments.rounds)
+    results = with_floor(results)
+    for name, result in results.items():
+        print(f"{model} {batch_size} {name}: {statistics.median(result['ms']):.3f} ms", flush=True)
+    training_report.merge(
+        arguments.out,
+        "steps",
+        f"{model}/{batch_size}",
+        section(results, skipped=skipped, rounds=arguments.rounds, examples=examples),
+    )
+
+
+def race_section(arguments, names, model, data):
+    target = 0.2 if arguments.smoke else RACES[model]
+    examples = SMOKE_EXAMPLES if arguments.smoke else EXAMPLES["batch_norm_mlp"]
+    results = run_races(names, model, target, data, arguments.race_rounds, examples)
+    training_report.merge(
+        arguments.out,
+        "races",
+        model,
+        section(results, target=target, rounds=arguments.race_rounds, examples=examples),
+    )
+
+
+if __name__ == "__main__":
+    main()
