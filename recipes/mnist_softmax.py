@@ -136,7 +136,7 @@ def hypermodel(data, base=None, **arguments):
 
 
 def main(hyperparameters, options, run):
-    data = tfcourse.datasets.load(options.dataset, options.data_dir)
+    data = command_line.load_data(options, run)
     run.stopwatch.lap("data")
     print(f"{data.name}: {len(data.train):,} training images from {data.origin}")
     model, history = train(hyperparameters, data, options.seed, run)

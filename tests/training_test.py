@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfcourse import batching, datasets, models, optimizers, run_directory, schedules, training
-from tfcourse.training import checkpoint, in_memory, loop, streaming
+from tfcourse.training import checkpoint, in_memory, loop, session, streaming
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_a_train_step_of_ones_own_goes_through_tf_data_and_says_so(data, capsys)
     training.set_seed(1)
     model = Own([keras.Input(data.input_shape), keras.layers.Flatten(), keras.layers.Dense(10)])
     training.compile_classifier(model, optimizers.GradientDescent(0.1))
-    steps = loop._steps(model, data.train, 32, 1, True)
+    steps = loop._steps(model, data.train, 32, 1, loop._path(model, True))
     assert isinstance(steps, streaming.StreamingSteps)
     assert "train_step of its own" in capsys.readouterr().out
 
@@ -225,16 +225,19 @@ class Stop(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+NEVER = (-1, -1)
+
+
 def without_times(csv):
     return [line.split(",")[:1] + line.split(",")[2:] for line in csv.splitlines()]
 
 
 @pytest.mark.parametrize("at", [(0, 3), (1, 6), (2, 0)])
 def test_a_run_that_stopped_ends_as_one_that_did_not(data, tmp_path, monkeypatch, at):
-    monkeypatch.setattr(loop, "_SAVE_SECONDS", -1.0)  # A checkpoint after every block.
+    monkeypatch.setattr(session, "_SAVE_SECONDS", -1.0)  # A checkpoint after every block.
     results = {}
     for name in ("whole", "stopped"):
-        for callbacks in ([Stop(*at)], []) if name == "stopped" else ([],):
+        for stop in (at, NEVER) if name == "stopped" else (NEVER,):
             schedule = schedules.build("one_cycle", 0.01, steps_per_epoch=7, epochs=4)
             model = compiled(data, optimizer=optimizers.Adam(schedule))
             with run_in(tmp_path / name) as run:
@@ -244,12 +247,12 @@ def test_a_run_that_stopped_ends_as_one_that_did_not(data, tmp_path, monkeypatch
                         data,
                         epochs=4,
                         run=run,
-                        callbacks=callbacks or [keras.callbacks.Callback()],
+                        callbacks=[Stop(*stop)],
                         steps_per_block=1,
                         early_stopping=3,
                     )
                 except KeyboardInterrupt:
-                    assert callbacks
+                    assert stop == at
         results[name] = (
             [v.numpy() for v in checkpoint.variables_of(model)],
             without_times((tmp_path / name / "history.csv").read_text()),
@@ -263,18 +266,18 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(data, tmp_path, capsy
     model = compiled(data)
     with run_in(tmp_path) as run:
         checkpoints = checkpoint.Checkpoints(run, model)
-        checkpoints.save({"epoch": 1, "step": 0}, [])
-        checkpoints.save({"epoch": 2, "step": 0}, [])
-        newest = sorted((tmp_path / "checkpoints").glob("*.ckpt"))[-1]
+        for epoch in (1, 2):
+            checkpoints.save(checkpoints.arrays(), {"epoch": epoch, "step": 0})
+        newest = checkpoints.files()[-1]
         content = bytearray(newest.read_bytes())
         content[len(content) // 2] ^= 1
         newest.write_bytes(content)
-        assert checkpoints.restore()[0] == {"epoch": 1, "step": 0}
+        assert checkpoints.newest()[1] == {"epoch": 1, "step": 0}
         assert "damaged" in capsys.readouterr().out
-        for file in (tmp_path / "checkpoints").glob("*.ckpt"):
+        for file in checkpoints.files():
             file.write_bytes(b"")
         with pytest.raises(training.CheckpointError, match="checkpoints"):
-            checkpoints.restore()
+            checkpoints.newest()
 
 
 def test_final_metrics_and_the_saved_model_agree(data, tmp_path):

@@ -4,8 +4,10 @@ flags.txt       the flags that can change a result; `--flagfile=flags.txt` runs 
 history.csv     one row an epoch
 metrics.json    the final numbers; its presence says that the run is finished
 model.keras     the epoch with the best validation accuracy
+weights.arrays  its weights alone, as plain arrays
 curves.png      loss and accuracy by epoch
-tensorboard/    the same for TensorBoard
+nudges.jsonl    what was changed while it trained
+tensorboard/    loss and accuracy for TensorBoard
 checkpoints/    what a resumed run continues from
 run.lock        held by the process that writes here
 """
@@ -15,18 +17,25 @@ import fcntl
 import json
 import os
 import pathlib
+import shutil
 import socket
 
 from tfcourse import stopwatch
 
 FLAGS = "flags.txt"
 METRICS = "metrics.json"
-_LOCK = "run.lock"
-_OURS = (FLAGS, METRICS, "history.csv", "model.keras", "curves.png", "tensorboard", "checkpoints")
+LOCK = "run.lock"
+_OURS = (
+    *(FLAGS, METRICS, "history.csv", "model.keras", "weights.arrays", "curves.png"),
+    *("nudges.jsonl", "tensorboard", "checkpoints"),
+)
+# They change where, how long or how loudly a run goes, never what it computes.
+NOT_COMPARED = ("workers", "trials", "max_minutes", "debug", "timing")
+_CONTINUED = "# First run to the end with --epochs="
 
 
 class RunDirectoryError(Exception):
-    """The folder can't be used: locked by another run, or it holds somebody else's files."""
+    """The folder can't be used: locked, full, gone, or it holds somebody else's files."""
 
     exit_code = 5
 
@@ -38,9 +47,17 @@ class ChangedFlagsError(Exception):
 
 
 class RunFinished(Exception):
-    """The folder holds the finished run that was asked for; nothing is left to do."""
+    """The folder holds the finished run that was asked for; nothing is left to do.
+
+    Attributes:
+        metrics: dict, what it reached.
+    """
 
     exit_code = 0
+
+    def __init__(self, message, metrics):
+        super().__init__(message)
+        self.metrics = metrics
 
 
 class RunDirectory:
@@ -48,40 +65,115 @@ class RunDirectory:
 
     Args:
         path: path-like, an existing folder.
+        recipe: str, the recipe's name, for the header of flags.txt.
+        lock: open lock file of the folder, or `None` for a reader.
+
+    Attributes:
+        flags: `{name: [text, ...]}` as in flags.txt, once `open_run` has settled them.
+        continued_from: the --epochs with which this run was finished before, in order.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, recipe="", lock=None):
         self.path = pathlib.Path(path)
         self.stopwatch = stopwatch.Stopwatch()
+        self.flags = {}
+        self.continued_from = []
+        self._recipe = recipe
+        self._lock = lock
 
-    def write(self, name, data):
-        """Writes `data` (str or bytes) to the file `name`: all of it, or nothing.
+    def write(self, name, data, *, durable=True):
+        """Writes `data` to the file `name`: all of it, or nothing.
 
-        The bytes go to a temporary file that is flushed to the disk and then renamed; the folder
-        is flushed too, so that a power loss keeps either the old file or the new one.
+        Args:
+            name: str, path within the folder.
+            data: str, bytes, or a list of bytes-like parts.
+            durable: whether it has to outlast a power loss.
+
+        Raises:
+            OSError: naming the file; what it held before is still there.
+            RunDirectoryError: the folder was removed or replaced since the run began.
         """
+        self.check_ownership()
         path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.tmp")
+        if path.parent != self.path:
+            path.parent.mkdir(exist_ok=True)
+        write_file(path, data, durable=durable)
+
+    def check_ownership(self):
+        """Raises `RunDirectoryError` where the folder is no longer the one that this run locked."""
+        if self._lock is None:
+            return
         try:
-            with open(temporary, "wb") as file:
-                file.write(data.encode() if isinstance(data, str) else data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        flush_folder(path.parent)
+            same = os.path.samestat(os.stat(self.path / LOCK), os.fstat(self._lock.fileno()))
+        except FileNotFoundError:
+            same = False
+        if not same:
+            raise RunDirectoryError(f"{self.path} was removed or replaced while the run went on")
+
+    def check_space(self, num_bytes):
+        """Raises `RunDirectoryError` where the disk has less than `num_bytes` left."""
+        free = shutil.disk_usage(self.path).free
+        if free < num_bytes:
+            raise RunDirectoryError(
+                f"{self.path}: the run needs about {_megabytes(num_bytes)} there, and "
+                f"{_megabytes(free)} are free; make room or name another --run_dir"
+            )
+
+    def write_flags(self, flags):
+        """Writes `flags` as the ones that repeat this run."""
+        self.flags = flags
+        header = "".join(f"{_CONTINUED}{epochs}\n" for epochs in self.continued_from)
+        self.write(FLAGS, flags_text(flags, self._recipe, header))
 
     def write_metrics(self, metrics):
         """Writes metrics.json, which marks the run as finished."""
+        metrics = {**metrics, "continued_from": self.continued_from}
         self.write(METRICS, json.dumps(metrics, indent=2) + "\n")
 
     def read_metrics(self):
         """Returns the finished run's metrics as a dict; `None` where the run is unfinished."""
         path = self.path / METRICS
-        return json.loads(path.read_text()) if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            metrics = json.loads(path.read_text())
+        except ValueError as error:
+            raise RunDirectoryError(f"{path} is damaged ({error}); remove it") from None
+        # While a finished run goes on to more epochs, its old results may still lie there.
+        return metrics if metrics.get("continued_from", []) == _continued_from(self.path) else None
+
+    def remove_temporary_files(self):
+        """Removes what a kill in the middle of a write has left, by our own names only."""
+        left = [self.path / f".{name}.tmp" for name in _OURS]
+        left += [*self.path.glob("checkpoints/.*.ckpt.tmp"), self.path / ".saving.keras"]
+        for path in left:
+            path.unlink(missing_ok=True)
+
+
+def write_file(path, data, *, durable=True):
+    """Writes `data` to `path`: all of it, or nothing; see `RunDirectory.write`.
+
+    The bytes go to a temporary file that is flushed to the disk and then renamed; the folder is
+    flushed too, so that a power loss keeps either the old file or the new one.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    parts = [data.encode()] if isinstance(data, str) else data
+    parts = [parts] if isinstance(parts, bytes) else parts
+    try:
+        with open(temporary, "wb") as file:
+            file.writelines(parts)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+        if durable:
+            flush_folder(path.parent)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # A failed write or flush does not say of which file.
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
 
 
 def flush_folder(path):
@@ -97,6 +189,8 @@ def flush_folder(path):
 def open_run(path, flags, *, recipe):
     """Yields the `RunDirectory` at `path`, new or unfinished, locked against other processes.
 
+    A finished run is opened again where nothing but --epochs has changed, and that to more.
+
     Args:
         path: path-like; made where it does not exist.
         flags: `{name: [text, ...]}`, the flags that can change a result.
@@ -108,33 +202,65 @@ def open_run(path, flags, *, recipe):
         ChangedFlagsError: the folder's run has other flags.
         RunFinished: that run is finished.
     """
-    run = RunDirectory(path)
-    run.path.mkdir(parents=True, exist_ok=True)
-    with _lock(run.path):
-        _check_flags(run, flags)
-        if run.read_metrics() is not None:
-            raise RunFinished(f"{run.path} holds this run, finished; see {METRICS} there")
-        run.write(FLAGS, flags_text(flags, recipe))
+    path = pathlib.Path(path)
+    path.mkdir(parents=True, exist_ok=True)
+    with _locked(path) as lock:
+        run = RunDirectory(path, recipe, lock)
+        run.remove_temporary_files()
+        metrics = run.read_metrics()
+        run.continued_from = _continued_from(path)
+        settled = _settle_flags(run, flags, finished=metrics is not None)
+        if metrics is not None and len(run.continued_from) == len(_continued_from(path)):
+            raise RunFinished(f"{path} holds this run, finished; see {METRICS} there", metrics)
+        run.write_flags(settled)
+        (path / METRICS).unlink(missing_ok=True)
         yield run
 
 
+def is_in_use(path):
+    """Returns whether a process runs in the run directory `path`."""
+    try:
+        with open(pathlib.Path(path) / LOCK, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 @contextlib.contextmanager
-def _lock(path):
+def _locked(path):
     # The kernel frees the lock when its owner dies, however it dies; the text is for people.
-    with open(path / _LOCK, "a+") as file:
+    with open(path / LOCK, "a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            owner = file.read().strip() or "another process"
-            raise RunDirectoryError(f"{path} is in use by {owner}") from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        file.flush()
-        yield
+            owner = file.read(200).strip() or "another process"
+            raise RunDirectoryError(
+                f"{path} is in use by {owner}; wait for its end or name another --run_dir"
+            ) from None
+        try:
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+            file.flush()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path / LOCK)) from error
+        yield file
 
 
-def _check_flags(run, flags):
+def _continued_from(path):
+    """Returns the --epochs with which the run at `path` was finished and then went on."""
+    try:
+        lines = (path / FLAGS).read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    return [int(line.removeprefix(_CONTINUED)) for line in lines if line.startswith(_CONTINUED)]
+
+
+def _settle_flags(run, flags, *, finished):
+    """Returns the flags that this run goes on with: the recorded ones, where there are any."""
     recorded = run.path / FLAGS
     if not recorded.exists():
         foreign = [name for name in _OURS if (run.path / name).exists()]
@@ -142,25 +268,50 @@ def _check_flags(run, flags):
             raise RunDirectoryError(
                 f"{run.path} holds {foreign[0]} but no {FLAGS}: not a run's folder; name another"
             )
-        return
+        return flags
     before = parse_flags(recorded.read_text())
-    changed = [name for name in {**before, **flags} if before.get(name) != flags.get(name)]
+    asked = _as_recorded(flags, before)
+    changed = [name for name in {**before, **asked} if before.get(name) != asked.get(name)]
+    changed = [name for name in changed if name not in NOT_COMPARED]
+    if changed == ["epochs"] and finished:
+        done, wanted = int(before["epochs"][0]), int(asked["epochs"][0])
+        if wanted > done:
+            run.continued_from.append(done)
+            return asked
     if changed:
         differences = ", ".join(
-            f"--{name} is {_values(flags, name)}, was {_values(before, name)}" for name in changed
+            f"--{name} is {_values(asked, name)}, was {_values(before, name)}" for name in changed
         )
         raise ChangedFlagsError(f"{run.path} holds a run with other flags: {differences}")
+    return before
+
+
+def _as_recorded(flags, before):
+    """Returns `flags` with what a run settles by itself as it was settled."""
+    flags = dict(flags)
+    names = flags.get("dataset", [""])[0].split(",")
+    if len(names) > 1 and before.get("dataset", [""])[0] in names:
+        flags["dataset"] = before["dataset"]
+        if before["dataset"] != names[:1] and "expect" not in before:
+            flags.pop("expect", None)  # What a stand-in reaches was never to be checked.
+    if "nudge" not in flags and "nudge" in before:
+        flags["nudge"] = before["nudge"]  # They were added while the run went on.
+    return flags
 
 
 def _values(flags, name):
     return ",".join(flags[name]) if flags.get(name) else "not set"
 
 
-def flags_text(flags, recipe):
+def _megabytes(num_bytes):
+    return f"{num_bytes / 1e6:,.1f} MB"
+
+
+def flags_text(flags, recipe, comments=""):
     """Returns `flags` as a flagfile."""
     header = f"# python -m recipes.{recipe} --flagfile=flags.txt runs this again.\n"
     lines = [f"--{name}={text}\n" for name, texts in flags.items() for text in texts]
-    return header + "".join(lines)
+    return header + comments + "".join(lines)
 
 
 def parse_flags(text):

@@ -9,6 +9,8 @@ import dataclasses
 import os
 import pathlib
 import re
+import shlex
+import signal
 import sys
 import tempfile
 import time
@@ -28,6 +30,12 @@ class UsageError(Exception):
     """Flags that do not make a run; the message names the flag."""
 
     exit_code = 2
+
+
+class _Terminated(BaseException):
+    """SIGTERM or SIGHUP came outside of training; no `except Exception` on the way holds it."""
+
+    exit_code = 143
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,19 +112,22 @@ def run_tool(main, arguments):
 def _exit_code(program):
     # TensorFlow reports its instruction sets and missing GPUs on stderr; errors still show.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _terminate)
     try:
         return program()
-    except run_directory.RunFinished as finished:
-        print(finished)
-        return 0
-    except KeyboardInterrupt:
-        print("error: interrupted", file=sys.stderr)
-        return 130
-    except Exception as error:
+    except (Exception, KeyboardInterrupt, _Terminated) as error:
+        if _code(error) == 130:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # A second one leaves at once.
         if any(argument in ("--debug", "--debug=true") for argument in sys.argv[1:]):
             traceback.print_exc()
         print(_message(error), file=sys.stderr)
         return _code(error)
+
+
+def _terminate(number, frame):
+    raise _Terminated(f"stopped by {signal.Signals(number).name}")
 
 
 def _parse(main):
@@ -184,7 +195,21 @@ def _start(main, hyperparameters, options):
             raise UsageError(str(error)) from None
         if options.data_dir is not None:
             datasets.check_data_dir(options.data_dir)
+    try:
+        return _run(main, hyperparameters, options)
+    except run_directory.RunFinished as finished:
+        print(finished)
+        return finished.metrics
+    except (Exception, KeyboardInterrupt, _Terminated) as error:
+        if _code(error) > 128:
+            error.add_note(f"to go on: {_resume_command(options)}")
+        raise
+
+
+def _run(main, hyperparameters, options):
     with run_directory.open_run(options.run_dir, options.flags, recipe=options.recipe) as run:
+        if run.continued_from:
+            _tell_of_more_epochs(run)
         run.stopwatch.lap("Python, flags")
         _import_tensorflow()
         run.stopwatch.lap("import TensorFlow")
@@ -196,6 +221,48 @@ def _start(main, hyperparameters, options):
         if options.timing:
             print(run.stopwatch.report())
     return metrics
+
+
+def _tell_of_more_epochs(run):
+    before, now = run.continued_from[-1], run.flags["epochs"][0]
+    print(f"This run was finished with --epochs={before} and goes on to {now}")
+    if run.flags.get("schedule") == ["one_cycle"]:
+        print(
+            f"--schedule=one_cycle depends on --epochs: the rate jumps after epoch {before}, and "
+            f"a run that begins with --epochs={now} ends otherwise"
+        )
+
+
+def load_data(options, run):
+    """Returns the `Dataset` of --dataset, and records which of several names it is.
+
+    A resumed run keeps the one that it began with, even if an earlier name can be had by now.
+
+    Raises:
+        DataError: none of the names can be had, or something is damaged.
+    """
+    names = datasets.check_name(options.dataset, options.data_dir)
+    if len(names) == 1:
+        return datasets.load(options.dataset, options.data_dir)
+    settled = run.flags["dataset"][0]
+    data = datasets.load(settled, options.data_dir)
+    if settled in names:
+        return dataclasses.replace(data, fallback_from=names[: names.index(settled)])
+    flags = {**run.flags, "dataset": [names[len(data.fallback_from)]]}
+    if data.fallback_from:
+        flags.pop("expect", None)  # It was meant for another set.
+    run.write_flags(flags)
+    return data
+
+
+def _resume_command(options):
+    """Returns the command that goes on with the interrupted run."""
+    given = [a for a in sys.argv[1:] if not re.fullmatch(r"--?run_dir(=.*)?", a)]
+    if "--run_dir" in sys.argv[1:]:
+        given.remove(str(options.run_dir))
+    module = sys.modules["__main__"].__spec__
+    program = f"-m {module.name}" if module else sys.argv[0]
+    return f"python {program} {shlex.join([*given, f'--run_dir={options.run_dir}'])}"
 
 
 def _import_tensorflow():
@@ -240,13 +307,18 @@ def _check_expectations(options, metrics):
 
 
 def _code(error):
+    if isinstance(error, KeyboardInterrupt):
+        return 130
     return getattr(error, "exit_code", 5 if isinstance(error, OSError) else 1)
 
 
 def _message(error):
-    if hasattr(error, "exit_code") or isinstance(error, OSError):
+    if _code(error) > 128:
+        text = str(error) or "stopped by SIGINT"
+    elif hasattr(error, "exit_code") or isinstance(error, OSError):
         text = f"error: {error}"
     else:
         text = f"error: {type(error).__name__}: {error}\nThis is a bug; --debug shows where."
     # At most three lines, whatever a library had to say.
-    return "\n".join(line[:500] for line in text.splitlines()[:3])
+    lines = [*text.splitlines()[:2], *getattr(error, "__notes__", ())]
+    return "\n".join(line[:500] for line in lines[:3])

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from absl import flags
 
 from tfcourse import hyperparameters as hp
+from tfcourse import nudges
 
 # They say where and how loudly a run goes, never what comes out: flags.txt leaves them out.
 WITHOUT_EFFECT = ("run_dir", "debug", "timing", "help")
@@ -37,6 +38,13 @@ class _ExpectationParser(flags.ArgumentParser):
         if not (name and low <= high):
             raise ValueError(f"must be METRIC:LOW:HIGH with LOW <= HIGH. Received: {argument!r}")
         return Expectation(name, low, high)
+
+
+class _NudgeParser(flags.ArgumentParser):
+    syntactic_help = "EPOCH:STEP:NAME=VALUE"
+
+    def parse(self, argument):
+        return nudges.parse(argument) if isinstance(argument, str) else argument
 
 
 class _DeclaredParser(flags.ArgumentParser):
@@ -82,6 +90,14 @@ def define_run(*, dataset):
         [],
         "Range in which a result must lie, else exit 1.",
     )
+    if dataset is not None:
+        flags.DEFINE_multi(
+            _NudgeParser(),
+            flags.ArgumentSerializer(),
+            "nudge",
+            [],
+            "Changes a setting there in training, as recorded by recipes.nudge.",
+        )
     flags.DEFINE_bool("smoke", False, "Runs in seconds, tiny and offline.")
     flags.DEFINE_string("run_dir", None, "Where the results go; by default runs/RECIPE/TIME.")
     flags.DEFINE_bool("timing", False, "Prints the seconds that each stage takes.")
@@ -113,6 +129,8 @@ def effective():
         if flag.name == "expect":
             # A later range for the same metric replaces an earlier one.
             recorded[flag.name] = [str(e) for e in {e.metric: e for e in flag.value}.values()]
+        elif flag.name == "nudge":
+            recorded[flag.name] = [str(nudge) for nudge in flag.value]
         else:
             recorded[flag.name] = [_text(flag, flag.value)]
     return recorded

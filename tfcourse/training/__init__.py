@@ -6,8 +6,9 @@ import tensorflow as tf
 from tfcourse.training.checkpoint import CheckpointError
 from tfcourse.training.evaluation import Evaluator, evaluate
 from tfcourse.training.interruption import Interrupted
-from tfcourse.training.loop import NotFiniteError, fit
+from tfcourse.training.loop import fit
 from tfcourse.training.record import environment
+from tfcourse.training.session import NotFiniteError
 
 __all__ = [
     "CheckpointError",
@@ -41,8 +42,9 @@ def compile_classifier(model, optimizer):
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    # The slots now exist, and saved weights can be loaded with them.
-    optimizer.build(model.trainable_variables)
+    if model.built:
+        # The slots now exist, and saved weights can be loaded with them.
+        optimizer.build(model.trainable_variables)
 
 
 def final_metrics(model, history, data):
@@ -70,6 +72,7 @@ def final_metrics(model, history, data):
         "fallback_from": list(data.fallback_from),
         "origin": data.origin,
         "parameters": model.count_params(),
+        "nudges": getattr(history, "nudges", []),
         "environment": environment(),
     }
 

@@ -1,25 +1,39 @@
 """One file that a killed run continues from, bit for bit: all variables, and where it stood.
 
-The file is the sha256 of what follows, then an uncompressed npz archive: one array a variable, in
-the model's own order, and a JSON text. Nothing in it is code, and nothing is read before the sum
-and the declared sizes are right.
+The file is a mark, the sha256 of what follows, and a JSON header that lists the arrays' names,
+types and shapes and holds the state; then come the arrays' bytes, in order. Nothing in it is
+code, no size is believed that the file does not have, and nothing is set before all is checked.
 """
 
 import hashlib
-import io
 import json
+import re
+import struct
 
+import ml_dtypes
 import numpy as np
 
+# The newest ones, and the newest of those that were written at the end of an epoch, to which a
+# nudged run can go back.
 KEPT = 2
-_STATE = "state.json"
+KEPT_EPOCHS = 3
+
+_MARK = b"tfcourse arrays\n"
 _DIGEST_BYTES = hashlib.sha256().digest_size
+_LENGTH = struct.Struct("<Q")
+_PREFIX_BYTES = len(_MARK) + _DIGEST_BYTES + _LENGTH.size
+_MAX_HEADER_BYTES = 32 << 20
+_NAME = re.compile(r"(\d{6})-(\d{6})-(\d{9})\.ckpt", re.ASCII)
 
 
 class CheckpointError(Exception):
-    """No checkpoint of the folder can be used; the message names the file."""
+    """A file of weights or state that can't be used; the message names it."""
 
     exit_code = 4
+
+
+class DamagedError(ValueError):
+    """A file whose bytes are not the ones that were written."""
 
 
 def variables_of(model):
@@ -29,22 +43,71 @@ def variables_of(model):
 
 
 def pack(arrays, state):
-    """Returns the bytes of a checkpoint of `{name: array}` and a JSON-able `state`."""
-    buffer = io.BytesIO()
-    text = np.frombuffer(json.dumps(state).encode(), np.uint8)
-    np.savez(buffer, allow_pickle=False, **{_STATE: text}, **arrays)
-    data = buffer.getbuffer()
-    return hashlib.sha256(data).digest() + bytes(data)
+    """Returns a file of `{name: array}` and a JSON-able `state`, as a list of its parts."""
+    arrays = {
+        name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()
+    }
+    described = [[name, array.dtype.name, list(array.shape)] for name, array in arrays.items()]
+    header = json.dumps({"arrays": described, "state": state}).encode()
+    # Through a view of bytes, since bfloat16 is no type that a buffer can tell.
+    parts = [_LENGTH.pack(len(header)), header]
+    parts += [array.reshape(-1).view(np.uint8).data for array in arrays.values()]
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return [_MARK, digest.digest(), *parts]
 
 
-def unpack(data):
-    """Returns `(arrays, state)` of a checkpoint's bytes. Raises `ValueError` if damaged."""
-    digest, body = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+def read(path, max_array_bytes):
+    """Returns `(arrays, state)` of the file that `pack` made.
+
+    Args:
+        path: `pathlib.Path`.
+        max_array_bytes: int, the most that the arrays may take together.
+
+    Raises:
+        DamagedError: it is cut, changed, or larger than it can be.
+    """
+    size = path.stat().st_size
+    if not _PREFIX_BYTES <= size <= max_array_bytes + _MAX_HEADER_BYTES:
+        raise DamagedError(f"it has {size:,} bytes, which can't be")
+    with open(path, "rb") as file:
+        mark, digest = file.read(len(_MARK)), file.read(_DIGEST_BYTES)
+        body = file.read(max_array_bytes + _MAX_HEADER_BYTES)
+    if mark != _MARK:
+        raise DamagedError("it does not begin as such a file does")
     if hashlib.sha256(body).digest() != digest:
-        raise ValueError("its checksum does not fit")
-    with np.load(io.BytesIO(body), allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    return arrays, json.loads(arrays.pop(_STATE).tobytes())
+        raise DamagedError("its checksum does not fit")
+    try:
+        return _parse(memoryview(body))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DamagedError(f"{type(error).__name__}: {error}") from None
+
+
+def _parse(body):
+    (length,) = _LENGTH.unpack_from(body)
+    position = _LENGTH.size + length
+    header = json.loads(bytes(body[_LENGTH.size : position]))
+    arrays = {}
+    for name, dtype, shape in header["arrays"]:
+        dtype = np.dtype(getattr(ml_dtypes, dtype, dtype))
+        if dtype.hasobject:
+            raise ValueError(f"{name} has the type {dtype}")
+        num_bytes = dtype.itemsize * int(np.prod(shape, dtype=object))
+        arrays[name] = np.frombuffer(body[position : position + num_bytes], dtype).reshape(shape)
+        position += num_bytes
+    if position != len(body):
+        raise ValueError(f"{len(body)} bytes, not {position}")
+    return arrays, header["state"]
+
+
+def first_not_finite(arrays):
+    """Returns the name of the first of `{name: array}` with a NaN or infinity in it, or `None`."""
+    for name, array in arrays.items():
+        floating = np.issubdtype(array.dtype, np.floating) or array.dtype.name == "bfloat16"
+        if floating and not np.isfinite(array).all():
+            return name
+    return None
 
 
 class Checkpoints:
@@ -58,51 +121,94 @@ class Checkpoints:
     def __init__(self, run, model):
         self._run = run
         self._variables = variables_of(model)
+        names = [_plain_path(variable) for variable in self._variables]
+        # Layers that are called alike are told apart by their order.
+        self._names = [f"{i} {name}" for i, name in enumerate(names)]
+        self._array_bytes = sum(
+            np.dtype(v.dtype if v.dtype != "bfloat16" else np.uint16).itemsize
+            * int(np.prod(v.shape))
+            for v in self._variables
+        )
 
-    def save(self, state, best):
-        """Writes the variables, the arrays of the best epoch (a list) and a JSON-able `state`."""
-        arrays = {f"variable_{i}": v.numpy() for i, v in enumerate(self._variables)}
-        arrays |= {f"best_{i}": array for i, array in enumerate(best)}
-        name = f"{state['epoch']:06d}-{state['step']:09d}.ckpt"
+    def arrays(self):
+        """Returns the variables as `{name: array}`."""
+        return {n: v.numpy() for n, v in zip(self._names, self._variables, strict=True)}
+
+    def assign(self, arrays):
+        """Sets the variables from what `arrays` or `read` returned."""
+        for name, variable in zip(self._names, self._variables, strict=True):
+            variable.assign(arrays[name])
+
+    def save(self, arrays, state):
+        """Writes one checkpoint of `arrays` (those of the variables, and more) and `state`."""
+        files = self.files()
+        serial = int(files[-1].name[:6]) + 1 if files else 0
+        name = f"{serial:06d}-{state['epoch']:06d}-{state['step']:09d}.ckpt"
         self._run.write(f"checkpoints/{name}", pack(arrays, state))
-        for old in self._files()[:-KEPT]:
-            old.unlink()
+        files = self.files()
+        epoch_ends = [file for file in files if place(file)[1] == 0]
+        for file in files:
+            if file not in files[-KEPT:] and file not in epoch_ends[-KEPT_EPOCHS:]:
+                file.unlink()
 
-    def restore(self):
-        """Sets the variables from the newest sound checkpoint.
+    def check_space(self):
+        """Raises `RunDirectoryError` where the disk has no room for three more checkpoints."""
+        self._run.check_space(3 * self._array_bytes)
 
-        Returns:
-            `(state, best)` as given to `save`, or `None` where there is no checkpoint.
+    def newest(self):
+        """Returns `(arrays, state)` of the newest sound checkpoint, or `None` where there is none.
 
         Raises:
             CheckpointError: there are checkpoints, and none of them can be used.
         """
-        files = self._files()
+        files = self.files()
         for file in reversed(files):
             try:
-                return self._restore(file)
-            except ValueError as error:
-                print(f"{file}: damaged ({error}); falling back to the checkpoint before it")
+                return self.read(file)
+            except DamagedError as error:
+                print(f"{file} is damaged ({error}); trying the checkpoint before it", flush=True)
         if files:
-            raise CheckpointError(f"{files[0].parent}: no checkpoint there can be read")
+            raise CheckpointError(
+                f"{files[0].parent}: none of the checkpoints there can be read; "
+                "start again with another --run_dir"
+            )
         return None
 
-    def _files(self):
-        return sorted(self._run.path.glob("checkpoints/*.ckpt"))
+    def files(self):
+        """Returns the checkpoints' paths, oldest first."""
+        found = (self._run.path / "checkpoints").glob("*.ckpt")
+        return sorted(path for path in found if _NAME.fullmatch(path.name))
 
-    def _restore(self, file):
-        expected = sum(v.numpy().nbytes for v in self._variables)
-        size = file.stat().st_size
-        # Variables and the best epoch's, and room for names and history; a larger file is none
-        # of ours and is not read at all.
-        if size > 2 * expected + (64 << 20):
-            raise ValueError(f"it has {size} bytes, too many for this model")
-        arrays, state = unpack(file.read_bytes())
-        values = [arrays[f"variable_{i}"] for i in range(len(self._variables))]
-        for variable, value in zip(self._variables, values, strict=True):
-            if tuple(variable.shape) != value.shape:
-                raise ValueError(f"{variable.path} has shape {value.shape}, not {variable.shape}")
-        for variable, value in zip(self._variables, values, strict=True):
-            variable.assign(value.view(variable.numpy().dtype))
-        best = [arrays[f"best_{i}"] for i in range(len(arrays) - len(values))]
-        return state, best
+    def read(self, file):
+        """Returns `(arrays, state)` of the checkpoint `file`.
+
+        Raises:
+            DamagedError: it is not as it was written, or holds a value that is not finite.
+            CheckpointError: it is another model's.
+        """
+        # The variables, the best epoch's, and what callbacks may keep.
+        arrays, state = read(file, 3 * self._array_bytes)
+        for name, variable in zip(self._names, self._variables, strict=True):
+            expected = tuple(variable.shape), variable.dtype
+            found = arrays.get(name)
+            if found is None or (found.shape, found.dtype.name) != expected:
+                other = "nothing" if found is None else f"{found.dtype.name}{list(found.shape)}"
+                raise CheckpointError(
+                    f"{file} was written by another model: for {name.partition(' ')[2]} it holds "
+                    f"{other}, not {variable.dtype}{list(variable.shape)}"
+                )
+        bad = first_not_finite(arrays)
+        if bad:
+            raise DamagedError(f"{bad} is not finite")
+        return arrays, state
+
+
+def place(file):
+    """Returns `(epoch, step)` of a checkpoint from its path."""
+    _, epoch, step = _NAME.fullmatch(file.name).groups()
+    return int(epoch), int(step)
+
+
+def _plain_path(variable):
+    # Keras numbers the layers that a process has made; another process may count otherwise.
+    return re.sub(r"_\d+(?=/|$)", "", variable.path)

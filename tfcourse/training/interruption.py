@@ -25,22 +25,27 @@ class Request:
 
 @contextlib.contextmanager
 def held_signals():
-    """Yields a `Request` that notes the first signal; a second one acts at once, as usual."""
+    """Yields a `Request` that notes the first signal; after it, Ctrl-C ends the process at once.
+
+    A closing terminal sends SIGHUP and SIGTERM one after the other, so a second one of those
+    does not break off the saving. What the process was told to ignore, it goes on to ignore.
+    """
     request = Request()
     if threading.current_thread() is not threading.main_thread():
         yield request  # Python delivers signals to the main thread alone.
         return
-    before = {}
 
     def note(signal_number, frame):
-        request.signal_number = signal_number
-        for number, handler in before.items():
-            signal.signal(number, signal.SIG_DFL if number == signal.SIGINT else handler)
+        request.signal_number = request.signal_number or signal_number
+        if before.get(signal.SIGINT) is not None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-    for number in _HELD:
-        before[number] = signal.signal(number, note)
+    heard = [number for number in _HELD if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.getsignal(number) for number in heard}
+    for number in heard:
+        signal.signal(number, note)
     try:
         yield request
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)

@@ -13,23 +13,46 @@ import tfcourse
 _PACKAGES = ("tensorflow", "keras", "numpy", "keras-tuner", "tensorflow-datasets")
 
 
+def library_settings():
+    """Returns a JSON-able dict of what decides, for the same flags, about the last bits."""
+    threading = tf.config.threading
+    return {
+        "versions": {name: importlib.metadata.version(name) for name in _PACKAGES[:3]},
+        # 0 is TensorFlow's word for as many as there are cores.
+        "intra_op_threads": threading.get_intra_op_parallelism_threads() or _cores(),
+        "inter_op_threads": threading.get_inter_op_parallelism_threads() or _cores(),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
+        "gpus": [device.name for device in tf.config.list_logical_devices("GPU")],
+        "machine": platform.machine(),
+    }
+
+
+def differences(before, now):
+    """Returns a list of texts that say in what two `library_settings` differ."""
+    texts = []
+    for name, value in before.items():
+        if isinstance(value, dict):
+            texts += differences(value, now.get(name, {}))
+        elif value != now.get(name):
+            texts.append(f"{name} {value}, now {now.get(name)}")
+    return texts
+
+
 def environment():
     """Returns a JSON-able dict of what the numbers of a run depend on."""
     return {
         "tfcourse": tfcourse.__version__,
         "commit": _commit(),
         "python": platform.python_version(),
+        **library_settings(),
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
-        "threads": {
-            "cores": os.cpu_count(),
-            "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
-            "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
-        },
-        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
-        "gpus": [device.name for device in tf.config.list_logical_devices("GPU")],
+        "cores": _cores(),
         "host": platform.node(),
-        "machine": platform.machine(),
     }
+
+
+def _cores():
+    return len(os.sched_getaffinity(0))
 
 
 def _commit():

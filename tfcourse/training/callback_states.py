@@ -1,0 +1,66 @@
+"""What callbacks have counted so far, taken out of them and put back."""
+
+import keras
+import numpy as np
+
+from tfcourse.training.checkpoint import CheckpointError
+
+_PLAIN = (bool, int, float, str, type(None))
+# They show what training does and decide nothing. The history is kept with the progress.
+_DISPLAY = (keras.callbacks.History, keras.callbacks.ProgbarLogger, keras.callbacks.TensorBoard)
+
+
+def take(callbacks):
+    """Returns `(states, arrays)` of the callbacks: counts, bests, patience left, kept weights.
+
+    Returns:
+        A JSON-able list of `[class name, {attribute: value}]`, and `{name: array}` of the
+        attributes that are lists of arrays, such as the weights that EarlyStopping restores.
+    """
+    states, arrays = [], {}
+    for i, callback in enumerate(_deciding(callbacks)):
+        plain = {}
+        for name, value in vars(callback).items():
+            if isinstance(value, np.generic):
+                plain[name] = value.item()
+            elif isinstance(value, _PLAIN):
+                plain[name] = value
+            elif _is_list_of_arrays(value):
+                arrays |= {f"callback {i} {name} {j}": array for j, array in enumerate(value)}
+        states.append([type(callback).__name__, plain])
+    return states, arrays
+
+
+def put_back(callbacks, states, arrays):
+    """Sets the callbacks to what `take` returned.
+
+    Raises:
+        CheckpointError: they are not the same callbacks, in the same order.
+    """
+    callbacks = _deciding(callbacks)
+    given = [type(callback).__name__ for callback in callbacks]
+    saved = [name for name, _ in states]
+    if given != saved:
+        raise CheckpointError(
+            f"the run was saved with the callbacks {', '.join(saved) or 'none'}; "
+            f"received {', '.join(given) or 'none'}"
+        )
+    for i, (callback, (_, plain)) in enumerate(zip(callbacks, states, strict=True)):
+        vars(callback).update(plain)
+        lists = {}
+        for name, array in arrays.items():
+            if name.startswith(f"callback {i} "):
+                lists.setdefault(name.split(" ")[2], []).append(array)
+        vars(callback).update(lists)
+
+
+def _deciding(callbacks):
+    return [callback for callback in callbacks if not isinstance(callback, _DISPLAY)]
+
+
+def _is_list_of_arrays(value):
+    return (
+        isinstance(value, list)
+        and len(value) > 0
+        and all(isinstance(item, np.ndarray) for item in value)
+    )

@@ -1,0 +1,255 @@
+"""One call of `fit`: the loop over blocks and epochs, what it saves and what it goes on from."""
+
+import math
+import time
+
+from tfcourse.training import callback_states, checkpoint, interruption, nudging, record
+from tfcourse.training.evaluation import Evaluator
+from tfcourse.training.optimizer_settings import OptimizerSettings
+from tfcourse.training.progress import Progress
+
+# A block is what runs between two looks at signals, callbacks and the clock.
+_BLOCK_SECONDS = 0.5
+_FIRST_BLOCK_STEPS = 8
+# A checkpoint is due once training has taken so many times as long as the last one took to
+# write, and at the latest after so many seconds: saving costs 5 % of the time at most.
+_SAVE_COST_FACTOR = 20
+_SAVE_SECONDS = 30.0
+# The history is drawn from the checkpoint after a kill; a shorter wait would cost, and tell
+# whoever watches little.
+_HISTORY_SECONDS = 1.0
+
+
+class NotFiniteError(Exception):
+    """The loss or a weight became infinite or not a number; the message says where."""
+
+    exit_code = 6
+
+
+class Session:
+    """One training of `model`, with its progress.
+
+    Args:
+        model: compiled and built `keras.Model`.
+        validation: split to evaluate after each epoch.
+        make_steps: function of `path` that returns what takes the steps.
+        path: dict that says how the steps are taken.
+        num_steps: int, steps an epoch.
+        callbacks: `keras.callbacks.CallbackList`.
+        monitor: str, the metric that says which epoch is best.
+        run: `RunDirectory` or `None`.
+    """
+
+    def __init__(self, model, validation, make_steps, path, num_steps, callbacks, monitor, run):
+        self.model = model
+        self.validation = validation
+        self.num_steps = num_steps
+        self.callbacks = callbacks
+        self.monitor = monitor
+        self.run = run
+        self.settings = OptimizerSettings(model.optimizer)
+        self.progress = Progress()
+        self.library = {**record.library_settings(), "path": path}
+        self.checkpoints = checkpoint.Checkpoints(run, model) if run else None
+        self.nudger = nudging.Nudger(self) if run else None
+        self._evaluator = Evaluator(model)
+        self._make_steps = make_steps
+        self._saved_at = self._history_at = time.perf_counter()
+        self._save_cost = 0.0
+        self._seconds_per_step = None
+
+    def train(self, epochs, steps_per_block, request):
+        """Trains until `epochs` are done or a callback stops it; leaves the best weights."""
+        self.model.stop_training = False
+        self.callbacks.on_train_begin()
+        if self.run:
+            self._resume()
+        self.trace_steps()
+        while self.progress.epoch < epochs and not self.model.stop_training:
+            self.enter_epoch()
+            if self.nudger and self.nudger.went_back():
+                continue
+            self._train_block(steps_per_block)
+            if self.progress.step == self.num_steps:
+                self._end_epoch()
+            last = self.progress.epoch == epochs or self.model.stop_training
+            self._save_if_due(request, last=last)
+        self._finish(request)
+
+    def trace_steps(self):
+        """Makes the training step anew, with the optimizer's settings of now."""
+        self._steps = self._make_steps(self.library["path"])
+        self._seconds_per_step = None
+        if self.progress.entered:
+            self._steps.start_epoch(self.progress.epoch)
+
+    def enter_epoch(self):
+        """Begins the epoch at hand, unless that is done."""
+        progress = self.progress
+        if progress.entered:
+            return
+        self.callbacks.on_epoch_begin(progress.epoch)
+        self.model.reset_metrics()
+        self._steps.start_epoch(progress.epoch)
+        progress.train_seconds = 0.0
+        progress.entered = True
+
+    def _train_block(self, steps_per_block):
+        progress = self.progress
+        wanted = progress.step + (steps_per_block or self._block_steps())
+        last = min(wanted, progress.next_nudge_step(self.num_steps), self.num_steps)
+        self.callbacks.on_train_batch_begin(progress.step)
+        started = time.perf_counter()
+        self._steps.train(progress.step, last)
+        logs = _floats(self.model.get_metrics_result())
+        seconds = time.perf_counter() - started
+        if self.run and self._seconds_per_step is None:
+            self.run.stopwatch.lap("compile, first step")
+        self._seconds_per_step = seconds / (last - progress.step)
+        progress.train_seconds += seconds
+        progress.step = last
+        self._check_finite(logs, "loss")
+        self.callbacks.on_train_batch_end(last - 1, logs)
+
+    def _block_steps(self):
+        # The first block compiles and tells nothing of the speed, so it is a short one.
+        if self._seconds_per_step is None:
+            return 1
+        return max(_FIRST_BLOCK_STEPS, int(_BLOCK_SECONDS / max(self._seconds_per_step, 1e-7)))
+
+    def _end_epoch(self):
+        progress = self.progress
+        logs = _floats(self.model.get_metrics_result())
+        validation = self._evaluator.evaluate(self.validation)
+        logs |= {f"val_{name}": value for name, value in validation.items()}
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        for name in ("loss", "val_loss", self.monitor):
+            self._check_finite(logs, name)
+        self._keep_best(logs)
+        progress.history.append(
+            {"epoch": progress.epoch + 1, "train_seconds": progress.train_seconds, **logs}
+        )
+        self.callbacks.on_epoch_end(progress.epoch, logs)
+        progress.epoch += 1
+        progress.step = 0
+        progress.entered = False
+        if self.run and time.perf_counter() - self._history_at > _HISTORY_SECONDS:
+            self._write_history()
+
+    def _keep_best(self, logs):
+        progress = self.progress
+        value = logs[self.monitor] * (-1 if self.monitor.endswith("loss") else 1)
+        if progress.best_value is None or value > progress.best_value:
+            weights = {variable.path: variable.numpy() for variable in self.model.variables}
+            self._check_arrays(weights)
+            progress.best_value = value
+            progress.best_epoch = progress.epoch + 1
+            progress.best_weights = list(weights.values())
+
+    def _check_finite(self, logs, name):
+        if not math.isfinite(logs[name]):
+            raise NotFiniteError(
+                f"{name} is {logs[name]} in epoch {self.progress.epoch + 1}, by step "
+                f"{self.progress.step} of {self.num_steps}; a lower --learning_rate may mend it"
+            )
+
+    def _check_arrays(self, arrays):
+        bad = checkpoint.first_not_finite(arrays)
+        if bad:
+            raise NotFiniteError(
+                f"{bad} is no longer finite in epoch {self.progress.epoch + 1}, by step "
+                f"{self.progress.step} of {self.num_steps}; a lower --learning_rate may mend it"
+            )
+
+    def _write_history(self):
+        if self.progress.history:
+            self.run.write("history.csv", self.progress.csv(), durable=False)
+        self._history_at = time.perf_counter()
+
+    def snapshot(self):
+        """Returns `(arrays, state)`: all that `set_to` needs to continue from here."""
+        states, kept = callback_states.take(self.callbacks.callbacks)
+        best = {f"best {i}": array for i, array in enumerate(self.progress.best_weights)}
+        state = {
+            **self.progress.state(),
+            "stopped": bool(self.model.stop_training),
+            "callbacks": states,
+            "settings": self.settings.state(),
+            "library": self.library,
+        }
+        return {**self.checkpoints.arrays(), **best, **kept}, state
+
+    def save(self):
+        """Writes a checkpoint of this moment."""
+        started = time.perf_counter()
+        arrays, state = self.snapshot()
+        self._check_arrays(arrays)
+        self.checkpoints.save(arrays, state)
+        self._saved_at = time.perf_counter()
+        self._save_cost = self._saved_at - started
+
+    def _save_if_due(self, request, *, last):
+        interrupted = request.signal_number is not None
+        if self.run:
+            waited = time.perf_counter() - self._saved_at
+            due = waited > min(_SAVE_COST_FACTOR * self._save_cost, _SAVE_SECONDS)
+            if due or last or interrupted:
+                self.save()
+            if last or interrupted:
+                self._write_history()
+        if interrupted:
+            self._stop(request)
+
+    def _stop(self, request):
+        where = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
+        saved = "; the state is saved" if self.run else ""
+        raise interruption.Interrupted(f"stopped in {where}{saved}", request.signal_number)
+
+    def _resume(self):
+        self.nudger.begin()
+        found = self.checkpoints.newest()
+        if found is None:
+            self.checkpoints.check_space()
+            return
+        arrays, state = found
+        for difference in record.differences(state["library"], self.library):
+            print(f"The run began with {difference}: its numbers may differ", flush=True)
+        self.library = {**self.library, "path": state["library"]["path"]}
+        self.set_to(arrays, state)
+        self.nudger.write_record()
+        where = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
+        print(f"Resuming at {where}", flush=True)
+
+    def set_to(self, arrays, state):
+        """Goes to the moment of which `snapshot` returned `arrays` and `state`."""
+        names = Progress().state()
+        best = [array for name, array in arrays.items() if name.startswith("best ")]
+        self.progress = Progress.from_state({name: state[name] for name in names}, best)
+        if self.progress.entered:
+            # For callbacks that show or time an epoch; whatever it changes is set right next.
+            self.callbacks.on_epoch_begin(self.progress.epoch)
+        self.checkpoints.assign(arrays)
+        self.settings.restore(state["settings"])
+        callback_states.put_back(self.callbacks.callbacks, state["callbacks"], arrays)
+        self.model.stop_training = state["stopped"]
+        history = self.model.history
+        history.epoch = [row["epoch"] - 1 for row in self.progress.history]
+        names = set().union(*self.progress.history) - {"epoch", "train_seconds"}
+        history.history = {name: [row[name] for row in self.progress.history] for name in names}
+
+    def _finish(self, request):
+        progress = self.progress
+        self.callbacks.on_train_end(progress.history[-1] if progress.history else None)
+        for variable, value in zip(self.model.variables, progress.best_weights, strict=False):
+            variable.assign(value)
+        self.model.history.nudges = [str(nudge) for nudge in progress.nudges[: progress.applied]]
+        if self.run:
+            self._write_history()
+            self.nudger.end()
+            self.run.stopwatch.lap("training, validation")
+        if request.signal_number is not None:
+            self._stop(request)
+
+
+def _floats(metrics):
+    return {name: float(value) for name, value in metrics.items()}
