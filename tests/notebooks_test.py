@@ -1,0 +1,181 @@
+import base64
+import importlib.metadata
+import io
+import pathlib
+import re
+import subprocess
+import sys
+
+import matplotlib.image
+import nbformat
+import pytest
+from nbformat import v4
+
+FOLDER = pathlib.Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+MAX_BYTES = 300_000
+# A path from the root, a home or a drive, but not a part of an address or of a fraction.
+ABSOLUTE_PATH = re.compile(r"(?<![\w.:/~-])(?:/[\w.-]+/|~/|[A-Za-z]:\\)")
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def read(path):
+    notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def pictures(cell):
+    data = [output.get("data", {}) for output in cell.outputs]
+    return [base64.b64decode(d["image/png"]) for d in data if "image/png" in d]
+
+
+def texts(cell):
+    for output in cell.outputs:
+        yield output.get("text", "")
+        yield from (v for k, v in output.get("data", {}).items() if k.startswith("text/"))
+
+
+def is_blank(png):
+    return matplotlib.image.imread(io.BytesIO(png)).std() < 0.01
+
+
+def faults(notebook):
+    """What is wrong with the outputs of an executed notebook, one text a fault."""
+    cells = code_cells(notebook)
+    found = []
+    if [cell.execution_count for cell in cells] != list(range(1, len(cells) + 1)):
+        found.append("not executed once, from top to bottom")
+    if not any(pictures(cell) for cell in cells):
+        found.append("no picture")
+    for cell in cells:
+        if any(output.output_type == "error" for output in cell.outputs):
+            found.append(f"{cell.id}: error")
+        if any(output.get("name") == "stderr" for output in cell.outputs):
+            found.append(f"{cell.id}: stderr")
+        if any(ABSOLUTE_PATH.search(text) for text in texts(cell)):
+            found.append(f"{cell.id}: absolute path")
+        if len(pictures(cell)) != len(re.findall(r"\bImage\(", cell.source)):
+            found.append(f"{cell.id}: missing picture")
+        if any(is_blank(png) for png in pictures(cell)):
+            found.append(f"{cell.id}: blank picture")
+    return found
+
+
+def execute(*arguments):
+    # In a process of its own, since Jupyter's warnings would be errors here.
+    return subprocess.run(
+        [sys.executable, FOLDER / "execute.py", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+@each_notebook
+def test_every_cell_runs_in_a_clean_kernel_and_draws_its_picture(path, tmp_path):
+    done = execute(path, f"--into={tmp_path}")
+    assert done.returncode == 0, done.stderr[-3000:]
+    executed = read(tmp_path / path.name)
+    assert faults(executed) == []
+    # The committed one is what the command writes; numbers may differ with the processor.
+    for new, committed in zip(executed.cells, read(path).cells, strict=True):
+        assert (new.id, new.source) == (committed.id, committed.source)
+        if new.cell_type == "code":
+            assert [o.output_type for o in new.outputs] == [
+                o.output_type for o in committed.outputs
+            ]
+
+
+@each_notebook
+def test_committed_outputs_are_clean_and_small(path):
+    assert faults(read(path)) == []
+    assert path.stat().st_size < MAX_BYTES
+
+
+@each_notebook
+def test_committed_form_is_the_one_that_every_jupyter_reads(path):
+    notebook = read(path)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+    assert not any(ABSOLUTE_PATH.search(cell.source) for cell in notebook.cells)
+
+
+@each_notebook
+def test_first_code_cell_installs_only_what_is_missing(path):
+    first = code_cells(read(path))[0].source
+    assert re.search(r'^TFCOURSE = ".*"  # @param \{type:"string"\}$', first, re.MULTILINE)
+    assert 'if importlib.util.find_spec("tfcourse") is None:\n    %pip install' in first
+    assert "tensorflow" not in first
+
+
+def test_jupyter_is_declared_for_notebooks_and_tests():
+    required = importlib.metadata.requires("tfcourse")
+    for package in ("ipykernel", "nbclient", "nbformat"):
+        assert any(re.match(rf"{package}\b.*extra == .notebooks", line) for line in required)
+
+
+PNG = {
+    "image/png": (  # 2 x 1 pixels, one black and one white.
+        "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAAAAADRSSBWAAAAC0lEQVR4nGNg+A8AAQIBAEK+vGgAAAAASUVORK5CYII="
+    )
+}
+
+
+def one_cell(source, *outputs, execution_count=1):
+    cell = v4.new_code_cell(
+        source, id="cell", outputs=list(outputs), execution_count=execution_count
+    )
+    return v4.new_notebook(cells=[cell])
+
+
+def test_a_good_notebook_has_no_faults():
+    picture = v4.new_output("display_data", PNG)
+    text = v4.new_output("stream", text="see https://keras.io/api/layers/: 1/2/3 and/or 0 /m")
+    assert faults(one_cell("Image(path)", picture, text)) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "output"),
+    [
+        ("cell: error", v4.new_output("error", ename="E", evalue="", traceback=[])),
+        ("cell: stderr", v4.new_output("stream", name="stderr", text="W0000 no GPU")),
+        ("cell: absolute path", v4.new_output("stream", text="in '/home/me/tfcourse/a.py'")),
+        ("cell: absolute path", v4.new_output("stream", text=r"in C:\tfcourse\a.py")),
+        ("cell: absolute path", v4.new_output("execute_result", {"text/plain": "~/runs"})),
+        ("cell: missing picture", v4.new_output("display_data", PNG)),
+    ],
+)
+def test_each_fault_is_found(fault, output):
+    assert fault in faults(one_cell("Image(path)", v4.new_output("display_data", PNG), output))
+
+
+def test_missing_execution_and_missing_pictures_are_found():
+    found = faults(one_cell("Image(path)", execution_count=None))
+    assert found == [
+        "not executed once, from top to bottom",
+        "no picture",
+        "cell: missing picture",
+    ]
+
+
+def test_a_failing_cell_fails_the_command_and_leaves_the_notebook(tmp_path):
+    path = tmp_path / "broken.ipynb"
+    nbformat.write(one_cell("learning_rate = 1 / 0"), path)
+    before = path.read_bytes()
+    done = execute(path)
+    assert done.returncode == 1
+    assert "broken.ipynb" in done.stderr
+    assert "ZeroDivisionError" in done.stderr
+    assert path.read_bytes() == before
