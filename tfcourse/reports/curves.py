@@ -34,7 +34,7 @@ def draw_curves(run_dir):
             f"best: {100 * accuracies[best]:.2f} %",
             point,
             textcoords="offset points",
-            xytext=(-4, -18),
+            xytext=(0, -26),
             ha="right",
             color=style.COLOURS[1],
         )

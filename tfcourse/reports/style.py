@@ -35,20 +35,22 @@ def picture(path, *, columns=1, rows=1, width=4.6, height=3.4):
         figure.savefig(path, facecolor="white")
 
 
-def label_lines(axes, dy=0.035):
-    """Writes each line's label behind its right end, moved apart where they would overlap."""
+def label_lines(axes, gap=0.07):
+    """Writes each line's label behind its right end, at least `gap` of the height apart."""
     lines = [line for line in axes.get_lines() if not line.get_label().startswith("_")]
-    figure_to_axes = axes.transData + axes.transAxes.inverted()
-    ends = [
-        (figure_to_axes.transform((line.get_xdata()[-1], line.get_ydata()[-1]))[1], line)
-        for line in lines
-    ]
-    height = -1.0
-    for end, line in sorted(ends, key=lambda pair: pair[0]):
-        height = max(end, height + 2 * dy)
+    to_axes = axes.transData + axes.transAxes.inverted()
+    ends = {
+        line: to_axes.transform((line.get_xdata()[-1], line.get_ydata()[-1]))[1] for line in lines
+    }
+    heights = {}
+    for line in sorted(ends, key=ends.get):
+        heights[line] = max(ends[line], max(heights.values(), default=-1.0) + gap)
+    # Labels were only moved up; all together move down by the mean of that.
+    lifted = sum(heights.values()) - sum(ends.values())
+    for line, height in heights.items():
         axes.text(
             1.02,
-            height,
+            height - lifted / len(lines),
             line.get_label(),
             color=line.get_color(),
             transform=axes.transAxes,

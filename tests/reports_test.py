@@ -1,0 +1,49 @@
+import matplotlib.image
+import numpy as np
+import pytest
+
+from tfcourse import reports
+from tfcourse.reports import style
+
+HISTORY = """epoch,train_seconds,loss,accuracy,val_loss,val_accuracy,learning_rate
+1,0.5,1.0,0.5,0.9,0.6,0.1
+2,0.5,0.5,0.8,0.6,0.75,0.1
+3,0.5,0.25,0.9,0.5,0.7,0.1
+"""
+
+
+@pytest.fixture
+def run_dir(tmp_path):
+    (tmp_path / "history.csv").write_text(HISTORY)
+    return tmp_path
+
+
+def test_history_is_read_by_column(run_dir):
+    history = reports.read_history(run_dir)
+    assert history["epoch"] == [1.0, 2.0, 3.0]
+    assert history["val_accuracy"] == [0.6, 0.75, 0.7]
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_curves_are_a_picture_with_ink_in_it(run_dir, epochs):
+    (run_dir / "history.csv").write_text("".join(HISTORY.splitlines(True)[: epochs + 1]))
+    reports.draw_curves(run_dir)
+    assert matplotlib.image.imread(run_dir / "curves.png")[..., :3].std() > 0.05
+
+
+def test_runs_of_different_length_are_drawn_together(run_dir, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "history.csv").write_text("".join(HISTORY.splitlines(True)[:2]))
+    reports.draw_comparison({"a": run_dir, "b": other}, tmp_path / "both.png")
+    assert matplotlib.image.imread(tmp_path / "both.png")[..., :3].std() > 0.05
+
+
+def test_labels_of_close_lines_do_not_overlap(tmp_path):
+    with style.picture(tmp_path / "lines.png") as axes:
+        for offset in (0.0, 0.001, 0.002):
+            axes[0, 0].plot([0, 1], [offset, 1 + offset], label=str(offset))
+        style.label_lines(axes[0, 0])
+        heights = sorted(text.get_position()[1] for text in axes[0, 0].texts)
+    assert np.diff(heights).min() >= 0.07 - 1e-9
+    assert len(heights) == 3
