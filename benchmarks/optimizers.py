@@ -224,8 +224,8 @@ def markdown(rows, note):
             "",
             "Optax and PyTorch have rules that come close: Optax's momentum leaves out the factor",
             "`1 - beta`, and its RMSProp has epsilon inside the root. Optax is compiled with its",
-            "buffers donated; PyTorch runs eagerly with its multi-tensor default. Where the load is",
-            "above the number of cores, other programs ran as well: then the ratios hold, and the",
+            "buffers donated; PyTorch runs eagerly with its multi-tensor default. A load above the",
+            "number of cores says that other programs ran as well: then the ratios hold, and the",
             "milliseconds, PyTorch's above all, do not.",
             "",
         ]

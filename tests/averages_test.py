@@ -62,7 +62,7 @@ def test_stream_of_numbers_gives_numbers():
 def test_step_is_one_of_the_recursion(average, value, beta):
     expected = beta * average + (1 - beta) * value
     result = averages.average_step(np.float32(average), np.float32(value), beta)
-    assert result == pytest.approx(expected, rel=4e-7)
+    assert result == pytest.approx(expected, rel=4e-7, abs=0.0)
 
 
 def test_corrected_average_of_a_constant_is_the_constant():

@@ -25,7 +25,7 @@ class RMSProp(keras.optimizers.Optimizer):
     `s` starts at 0 and is not bias-corrected, so early steps are long: the first one has length
     `learning_rate / sqrt(1 - beta)`. Epsilon stands outside the root, as in PyTorch. Keras has it
     inside: `keras.optimizers.RMSprop(learning_rate, rho=beta, epsilon=epsilon**2)` bounds the step
-    in the same way where `s` is 0 and comes close elsewhere. Other than both, `beta` is 0.9.
+    in the same way where `s` is 0 and comes close elsewhere. PyTorch's `alpha` is 0.99 by default.
 
     Sparse gradients are made dense, since `s` decays in every row. A variable in half precision is
     updated in float32; `s` and the step are then rounded to the variable's dtype.
