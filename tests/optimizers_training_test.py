@@ -150,10 +150,8 @@ def test_reloaded_model_takes_the_identical_next_step(name, scheduled, tmp_path)
         np.testing.assert_array_equal(revival.numpy(), variable.numpy())
 
 
-@every_optimizer
+@pytest.mark.parametrize("name", ["momentum", "rmsprop", "adam"])
 def test_slots_count_for_the_next_step(name, tmp_path):
-    if name == "gradient_descent":
-        pytest.skip("Gradient descent has no slots.")
     model, (x, y) = small_model(), small_data()
     model.compile(OPTIMIZERS[name](0.1), loss="mse")
     model.train_on_batch(x, y)
