@@ -46,7 +46,7 @@ def batch_norm_mlp(input_shape, num_classes, hidden_units=(512, 256), dropout=0.
     return model
 
 
-def small_cnn(input_shape, num_classes, filters=(32, 64), dropout=0.0):
+def small_cnn(input_shape, num_classes, filters=(16, 32, 64), dropout=0.0):
     """Returns a convolutional network: a stage halves the image, the last layer is linear.
 
     A stage is 3x3 convolution without bias -> BatchNormalization -> ReLU -> 2x2 max-pooling.
