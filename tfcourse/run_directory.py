@@ -3,7 +3,7 @@
 flags.txt       the flags that can change a result; `--flagfile=flags.txt` runs it again
 history.csv     one row an epoch
 metrics.json    the final numbers; its presence says that the run is finished
-model.keras     the epoch with the best validation accuracy
+model.keras     the epoch with the best validation accuracy, and its sha256 beside it
 weights.arrays  its weights alone, as plain arrays
 curves.png      loss and accuracy by epoch
 nudges.jsonl    what was changed while it trained
@@ -27,11 +27,11 @@ METRICS = "metrics.json"
 LOCK = "run.lock"
 _OURS = (
     *(FLAGS, METRICS, "history.csv", "model.keras", "weights.arrays", "curves.png"),
-    *("nudges.jsonl", "tensorboard", "checkpoints"),
+    *("model.keras.sha256", "nudges.jsonl", "tensorboard", "checkpoints"),
 )
 # They change where, how long or how loudly a run goes, never what it computes.
 NOT_COMPARED = ("workers", "trials", "max_minutes", "debug", "timing")
-_CONTINUED = "# First run to the end with --epochs="
+_CONTINUED = "# But first run it to its end with --epochs="
 
 
 class RunDirectoryError(Exception):

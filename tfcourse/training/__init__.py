@@ -7,6 +7,7 @@ from tfcourse.training.checkpoint import CheckpointError
 from tfcourse.training.evaluation import Evaluator, evaluate
 from tfcourse.training.interruption import Interrupted
 from tfcourse.training.loop import fit
+from tfcourse.training.model_files import load_weights, save_model
 from tfcourse.training.record import environment
 from tfcourse.training.session import NotFiniteError
 
@@ -20,7 +21,9 @@ __all__ = [
     "evaluate",
     "final_metrics",
     "fit",
+    "load_weights",
     "save_model",
+    "set_precision",
     "set_seed",
 ]
 
@@ -33,6 +36,16 @@ def set_seed(seed):
     """
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+
+
+def set_precision(precision):
+    """Sets the dtype policy of the layers that are made from now on.
+
+    Args:
+        precision: "float32", or "mixed_bfloat16": activations and products in bfloat16, weights,
+            averages and the loss in float32.
+    """
+    keras.config.set_dtype_policy(precision)
 
 
 def compile_classifier(model, optimizer):
@@ -75,17 +88,3 @@ def final_metrics(model, history, data):
         "nudges": getattr(history, "nudges", []),
         "environment": environment(),
     }
-
-
-def save_model(model, run):
-    """Writes model.keras into the `RunDirectory` `run`: the architecture and the weights.
-
-    The optimizer's slots are left out, since they belong to the last epoch and the weights to
-    the best one; training goes on from a checkpoint.
-    """
-    temporary = run.path / ".saving.keras"
-    try:
-        model.save(temporary, include_optimizer=False)
-        run.write("model.keras", temporary.read_bytes())
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -6,6 +6,8 @@ import numpy as np
 from tfcourse.training.checkpoint import CheckpointError
 
 _PLAIN = (bool, int, float, str, type(None))
+# Saved as an attribute where a callback has found out which way its metric gets better.
+_DIRECTED = "monitor_op is set"
 # They show what training does and decide nothing. The history is kept with the progress.
 _DISPLAY = (keras.callbacks.History, keras.callbacks.ProgbarLogger, keras.callbacks.TensorBoard)
 
@@ -27,6 +29,7 @@ def take(callbacks):
                 plain[name] = value
             elif _is_list_of_arrays(value):
                 arrays |= {f"callback {i} {name} {j}": array for j, array in enumerate(value)}
+        plain[_DIRECTED] = getattr(callback, "monitor_op", None) is not None
         states.append([type(callback).__name__, plain])
     return states, arrays
 
@@ -46,6 +49,9 @@ def put_back(callbacks, states, arrays):
             f"received {', '.join(given) or 'none'}"
         )
     for i, (callback, (_, plain)) in enumerate(zip(callbacks, states, strict=True)):
+        plain = dict(plain)
+        if plain.pop(_DIRECTED) and callback.monitor_op is None:
+            callback._set_monitor_op()  # It also turns the sign of min_delta, but once.
         vars(callback).update(plain)
         lists = {}
         for name, array in arrays.items():

@@ -110,6 +110,47 @@ def first_not_finite(arrays):
     return None
 
 
+def names_of(variables):
+    """Returns a name for each variable that is the same in another process."""
+    # Keras numbers the layers that a process has made; layers called alike are told by position.
+    plain = [re.sub(r"_\d+(?=/|$)", "", variable.path) for variable in variables]
+    return [f"{i} {name}" for i, name in enumerate(plain)]
+
+
+def arrays_of(variables):
+    """Returns variables as `{name: array}`."""
+    return {n: v.numpy() for n, v in zip(names_of(variables), variables, strict=True)}
+
+
+def assign(variables, arrays):
+    """Sets variables to what `arrays_of` returned."""
+    for name, variable in zip(names_of(variables), variables, strict=True):
+        variable.assign(arrays[name])
+
+
+def bytes_of(variables):
+    """Returns the number of bytes that variables take together."""
+    return sum(v.numpy().nbytes for v in variables)
+
+
+def check_fits(file, arrays, variables):
+    """Raises `CheckpointError` unless `arrays`, read from `file`, are of these variables."""
+    names = names_of(variables)
+    for name, variable in zip(names, variables, strict=True):
+        found = arrays.get(name)
+        if found is None or (found.shape, found.dtype.name) != (variable.shape, variable.dtype):
+            other = "nothing" if found is None else f"{found.dtype.name}{list(found.shape)}"
+            raise CheckpointError(
+                f"{file} was written by another model: for {name.partition(' ')[2]} it holds "
+                f"{other}, not {variable.dtype}{list(variable.shape)}"
+            )
+    more = [name for name in arrays if name[0].isdigit() and name not in names]
+    if more:
+        raise CheckpointError(
+            f"{file} was written by another model: this one has no {more[0].partition(' ')[2]}"
+        )
+
+
 class Checkpoints:
     """The checkpoints of one run: written whole or not at all, the newest sound one read.
 
@@ -121,23 +162,14 @@ class Checkpoints:
     def __init__(self, run, model):
         self._run = run
         self._variables = variables_of(model)
-        names = [_plain_path(variable) for variable in self._variables]
-        # Layers that are called alike are told apart by their order.
-        self._names = [f"{i} {name}" for i, name in enumerate(names)]
-        self._array_bytes = sum(
-            np.dtype(v.dtype if v.dtype != "bfloat16" else np.uint16).itemsize
-            * int(np.prod(v.shape))
-            for v in self._variables
-        )
 
     def arrays(self):
         """Returns the variables as `{name: array}`."""
-        return {n: v.numpy() for n, v in zip(self._names, self._variables, strict=True)}
+        return arrays_of(self._variables)
 
     def assign(self, arrays):
         """Sets the variables from what `arrays` or `read` returned."""
-        for name, variable in zip(self._names, self._variables, strict=True):
-            variable.assign(arrays[name])
+        assign(self._variables, arrays)
 
     def save(self, arrays, state):
         """Writes one checkpoint of `arrays` (those of the variables, and more) and `state`."""
@@ -153,7 +185,7 @@ class Checkpoints:
 
     def check_space(self):
         """Raises `RunDirectoryError` where the disk has no room for three more checkpoints."""
-        self._run.check_space(3 * self._array_bytes)
+        self._run.check_space(3 * bytes_of(self._variables))
 
     def newest(self):
         """Returns `(arrays, state)` of the newest sound checkpoint, or `None` where there is none.
@@ -187,16 +219,8 @@ class Checkpoints:
             CheckpointError: it is another model's.
         """
         # The variables, the best epoch's, and what callbacks may keep.
-        arrays, state = read(file, 3 * self._array_bytes)
-        for name, variable in zip(self._names, self._variables, strict=True):
-            expected = tuple(variable.shape), variable.dtype
-            found = arrays.get(name)
-            if found is None or (found.shape, found.dtype.name) != expected:
-                other = "nothing" if found is None else f"{found.dtype.name}{list(found.shape)}"
-                raise CheckpointError(
-                    f"{file} was written by another model: for {name.partition(' ')[2]} it holds "
-                    f"{other}, not {variable.dtype}{list(variable.shape)}"
-                )
+        arrays, state = read(file, 3 * bytes_of(self._variables))
+        check_fits(file, arrays, self._variables)
         bad = first_not_finite(arrays)
         if bad:
             raise DamagedError(f"{bad} is not finite")
@@ -207,8 +231,3 @@ def place(file):
     """Returns `(epoch, step)` of a checkpoint from its path."""
     _, epoch, step = _NAME.fullmatch(file.name).groups()
     return int(epoch), int(step)
-
-
-def _plain_path(variable):
-    # Keras numbers the layers that a process has made; another process may count otherwise.
-    return re.sub(r"_\d+(?=/|$)", "", variable.path)
