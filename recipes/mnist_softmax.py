@@ -12,6 +12,7 @@ from tfcourse import command_line
 from tfcourse.hyperparameters import (
     MODELS,
     OPTIMIZERS,
+    PRECISIONS,
     SCHEDULES,
     Hyperparameters,
     batch_size,
@@ -79,6 +80,7 @@ class MnistSoftmax(Hyperparameters):
         active_when=("schedule", ("exponential", "inverse_time")),
     )
     warmup_epochs: int = integer(0, "Epochs in which the rate rises.", interval="[0, inf)")
+    precision: str = choice("float32", PRECISIONS, "Of activations; weights stay in float32.")
     early_stopping: int = integer(
         0, "Epochs without a better validation accuracy that end it; 0 never.", interval="[0, inf)"
     )
@@ -96,6 +98,7 @@ def build(hyperparameters, data, seed):
     """Returns the compiled model for `data`."""
     hp = hyperparameters
     tfcourse.training.set_seed(seed)
+    tfcourse.training.set_precision(hp.precision)
     model = tfcourse.models.MODELS[hp.model](
         data.input_shape, data.num_classes, **hp.arguments_of("model")
     )

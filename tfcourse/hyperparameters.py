@@ -25,6 +25,8 @@ MODELS = ("softmax_regression", "batch_norm_mlp", "small_cnn")
 OPTIMIZERS = ("gradient_descent", "momentum", "rmsprop", "adam")
 SCHEDULES = ("constant", "exponential", "root", "inverse_time", "one_cycle")
 
+PRECISIONS = ("float32", "mixed_bfloat16")  # dtype policies of Keras
+
 SCALES = ("linear", "log", "one_minus_log", "power_of_two", "choice")
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")

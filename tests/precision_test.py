@@ -1,0 +1,28 @@
+import dataclasses
+
+import keras
+import pytest
+
+from recipes import mnist_softmax
+from tfcourse import datasets
+
+
+@pytest.fixture(autouse=True)
+def _float32_afterwards():
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize("model", ["batch_norm_mlp", "small_cnn"])
+def test_mixed_precision_learns_with_weights_in_float32(model):
+    data = datasets.load("digits").smaller(400)
+    hyperparameters = mnist_softmax.MnistSoftmax(
+        model=model, hidden_units=(32,), epochs=20, batch_size=32, learning_rate=0.01
+    )
+    mixed = dataclasses.replace(hyperparameters, precision="mixed_bfloat16")
+    trained, history = mnist_softmax.train(mixed, data, seed=1, verbose=0)
+    assert trained.layers[1].compute_dtype == "bfloat16"
+    assert {w.dtype for w in trained.trainable_variables} == {"float32"}
+    assert max(history.history["val_accuracy"]) > 0.8
+    exact, _ = mnist_softmax.train(hyperparameters, data, seed=1, verbose=0)
+    assert exact.layers[1].compute_dtype == "float32"
