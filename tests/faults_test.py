@@ -366,3 +366,9 @@ def test_a_stand_in_is_kept_and_flags_without_effect_are_not_compared(tmp_path):
         run_directory.open_run(tmp_path, {**asked, "dataset": ["mnist"]}, recipe="t"),
     ):
         pass
+
+
+@pytest.mark.parametrize("arguments", [{"epochs": 0}, {"epochs": -1}])
+def test_no_epochs_are_refused(data, tmp_path, arguments):
+    with pytest.raises(ValueError, match="epochs="):
+        trained(data, tmp_path / "run", **arguments)

@@ -53,12 +53,15 @@ def fit(
         `keras.callbacks.History` with `epoch` and `history`, the epochs before a resume included.
 
     Raises:
+        ValueError: `epochs` or `batch_size` is out of its range.
         NotFiniteError: the loss or a weight is not finite.
         Interrupted: a signal asked to stop; the state is saved in `run`.
         CheckpointError: `run` has checkpoints, and none can be used here.
         RunDirectoryError: `run` is gone, or its disk has no room for three checkpoints.
         OSError: a file of `run` can't be written; the last good checkpoint is still there.
     """
+    if epochs < 1:
+        raise ValueError(f"`epochs` must be >= 1. Received: epochs={epochs}")
     if run:
         run.stopwatch.lap("model")
     size = batching.resolve_batch_size(batch_size, len(data.train.labels))
