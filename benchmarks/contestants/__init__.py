@@ -33,7 +33,7 @@ CONTESTANTS = {
     "torch_example": Contestant("PyTorch, example", "torch_loop", "example", ("torch",)),
     "torch_resident": Contestant("PyTorch, resident", "torch_loop", "resident", ("torch",)),
     "torch_compiled": Contestant("PyTorch, compiled", "torch_loop", "compiled", ("torch",)),
-    "jax": Contestant("JAX, scanned epoch", "jax_scan", "", ("jax",)),
+    "jax": Contestant("JAX, scanned epoch", "jax_epoch", "", ("jax",)),
 }
 
 # Each times the matrix products of a step one by one; the floor is the sum of the fastest.
