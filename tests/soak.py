@@ -1,6 +1,6 @@
 """Kills training runs at random moments and compares what they end with.
 
-    python -m tests.soak --kills=100
+    python -m tests.soak --kills=100 --write
 
 Every run is a process, killed one to three times with SIGKILL at a step drawn at random, every
 third time inside the write of a file, and then run to its end. What it ends with must be, byte
@@ -44,6 +44,7 @@ EPOCHS = 40
 BATCH_SIZE = 32
 DATA = datasets.load("digits").smaller(384)
 STEPS = 384 // BATCH_SIZE
+DOCS = pathlib.Path(__file__).parents[1] / "docs" / "reliability.md"
 _SHARED = struct.Struct("qq")  # Steps done; whether a file is being written.
 
 
@@ -244,15 +245,25 @@ def main():
     parser.add_argument("--minutes", type=float, default=60.0, help="for each class of run")
     parser.add_argument("--classes", type=int, default=len(CLASSES), help="only the first so many")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--write", action="store_true", help="put the table into the docs")
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)
-    print("| run | runs | kills | inside a write | resumed | bit-identical | exact steps |")
-    print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
+    lines = [
+        "| run | runs | kills | inside a write | resumed | bit-identical | exact steps |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    print("\n".join(lines), flush=True)
     good = True
     for name in list(CLASSES)[: arguments.classes]:
         counts = soak(name, arguments.kills, rng, time.monotonic() + 60 * arguments.minutes)
-        print(f"| {name} | " + " | ".join(str(n) for n in counts.values()) + " |", flush=True)
+        lines.append(f"| {name} | " + " | ".join(str(n) for n in counts.values()) + " |")
+        print(lines[-1], flush=True)
         good &= counts["kills"] == counts["resumed"] == counts["identical"] == counts["exact"]
+    if arguments.write:
+        before, mark, rest = DOCS.read_text().partition("<!-- kills -->\n")
+        after = rest.partition("<!-- end of kills -->")[2]
+        table = "\n".join([*lines, ""])
+        DOCS.write_text(f"{before}{mark}{table}<!-- end of kills -->{after}")
     return 0 if good else 1
 
 

@@ -6,6 +6,7 @@ nothing bounds. Here no configuration of a file is ever turned into objects: the
 its recipe, the file is checked against it, and only its weights are read.
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -39,6 +40,9 @@ def save_model(model, run):
     try:
         model.save(temporary, include_optimizer=False)
         data = temporary.read_bytes()
+    except OSError as error:  # The HDF5 library does not say of which file.
+        code, reason = error.errno or errno.EIO, error.strerror or str(error)
+        raise OSError(code, reason, str(run.path / "model.keras")) from error
     finally:
         temporary.unlink(missing_ok=True)
     run.write("model.keras.sha256", f"{hashlib.sha256(data).hexdigest()}  model.keras\n")
