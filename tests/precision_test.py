@@ -17,7 +17,7 @@ def _float32_afterwards():
 def test_mixed_precision_learns_with_weights_in_float32(model):
     data = datasets.load("digits").smaller(400)
     hyperparameters = mnist_softmax.MnistSoftmax(
-        model=model, hidden_units=(32,), epochs=20, batch_size=32, learning_rate=0.01
+        model=model, hidden_units=(32,), epochs=8, batch_size=32, learning_rate=0.01
     )
     mixed = dataclasses.replace(hyperparameters, precision="mixed_bfloat16")
     trained, history = mnist_softmax.train(mixed, data, seed=1, verbose=0)
