@@ -53,6 +53,6 @@ def test_moving_averages_follow_within_a_few_hundred_steps():
     # With Keras's momentum of 0.99 they still hold 13 % of their start after 200 steps.
     images = 0.1 * np.random.default_rng(0).random((32, *SHAPE), dtype=np.float32)
     model = models.batch_norm_mlp(SHAPE, 3, hidden_units=(4,))
-    for _ in range(100):
+    for _ in range(200):
         trained = model(images, training=True)
     np.testing.assert_allclose(model(images, training=False), trained, rtol=1e-3, atol=1e-4)
