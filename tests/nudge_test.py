@@ -49,21 +49,21 @@ class Asking(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def trained(data, folder, *, flags=None, asked=(), stop=None, make=None, epochs=4):
+def trained(data, folder, *, flags=None, asked=(), stop=None, steps_per_block=1):
     """Returns `(arrays, history, run)` of a run that is nudged, or stopped, on its way."""
     training.set_seed(1)
     model = models.batch_norm_mlp(data.input_shape, data.num_classes, (8,), 0.2)
-    training.compile_classifier(model, make() if make else optimizers.Momentum(0.05, beta=0.9))
+    training.compile_classifier(model, optimizers.Momentum(0.05, beta=0.9))
     with run_directory.open_run(folder, flags or {"epochs": ["4"]}, recipe="test") as run:
         history = training.fit(
             model,
             data,
-            epochs=epochs,
+            epochs=4,
             batch_size=32,
             seed=1,
             run=run,
             verbose=0,
-            steps_per_block=1,
+            steps_per_block=steps_per_block,
             callbacks=[Asking(run, asked, stop)],
         )
     return [v.numpy() for v in checkpoint.variables_of(model)], history, folder
@@ -90,7 +90,7 @@ def test_a_nudged_run_is_repeated_by_its_flags(data, tmp_path):
     flags = recorded(folder)
     assert flags["nudge"] == ["1:2:learning_rate=0.2", "3:0:beta=0.5"]
     assert history.nudges == flags["nudge"]
-    replayed, again, _ = trained(data, tmp_path / "replayed", flags=flags)
+    replayed, again, _ = trained(data, tmp_path / "replayed", flags=flags, steps_per_block=9)
     assert_same(nudged, replayed)
     assert again.history == history.history
     log = [json.loads(line) for line in (folder / "nudges.jsonl").read_text().splitlines()]
