@@ -142,16 +142,17 @@ def stages(result):
     ends = result["epoch_ends"]
     typical = float(np.median(np.diff(ends)))
     compiling = max(0.0, ends[0] - ready - typical)
-    epochs = result["epochs"]
-    total = ends[(epochs or len(ends)) - 1]
+    epochs_trained = result["epochs"] or len(ends)
+    total = ends[epochs_trained - 1]
     return {
         "import": result["import"],
         "data": result["data"],
         "compile": compiling,
         "train": total - ready - compiling,
         "total": total,
-        "epochs": epochs,
-        "accuracy": result["accuracies"][(epochs or len(ends)) - 1],
+        "epochs_trained": epochs_trained,
+        "reached": result["epochs"] is not None,
+        "accuracy": result["accuracies"][epochs_trained - 1],
     }
 
 

@@ -149,14 +149,14 @@ def steps_notes(batches):
 
 def race_table(model, section):
     columns = ("import", "data", "compile", "train")
-    rows = [["", "seconds", *columns, "epochs"]]
+    usual = usual_epochs(section)
+    rows = [["", "seconds", *columns, "epochs", f"seconds for {usual:g} epochs"]]
     for name in LABELS:
         rounds = section["contestants"].get(name)
         if rounds:
-            medians = [statistics.median(round_[stage] for round_ in rounds) for stage in columns]
-            rows.append(
-                [LABELS[name], total(rounds), *(f"{m:.2f}" for m in medians), epochs(rounds)]
-            )
+            medians = [statistics.median(race[stage] for race in rounds) for stage in columns]
+            rows.append([LABELS[name], total(rounds), *(f"{median:.2f}" for median in medians)])
+            rows[-1] += [epochs(rounds), spread([for_epochs(race, usual) for race in rounds])]
     return [
         f"## Seconds from process start to {section['target']:.0%}: {TITLES[model]}",
         "",
@@ -164,20 +164,31 @@ def race_table(model, section):
         "the test set after every epoch (a race, not a way to choose a model); every round with",
         f"another seed, n = {section['rounds']}, {section['date']}. Median [smallest, largest];",
         "the stages' medians. *compile* is what the first epoch took beyond a later one, building",
-        "the model included; *train* is the epochs with their tests.",
+        "the model included; *train* is the epochs with their tests. How many epochs it takes is",
+        "much a matter of the seeds, so the last column gives everybody the same number.",
         "",
         *table(rows),
         "",
     ]
 
 
+def usual_epochs(section):
+    """Median of all races. How many epochs a contestant needs is much a matter of its seeds."""
+    races = [race for rounds in section["contestants"].values() for race in rounds]
+    return statistics.median(race["epochs_trained"] for race in races)
+
+
+def for_epochs(race, epochs):
+    return race["total"] - race["train"] + race["train"] / race["epochs_trained"] * epochs
+
+
 def total(rounds):
-    seconds = spread([round_["total"] for round_ in rounds])
-    return seconds if all(round_["epochs"] for round_ in rounds) else f"not reached in {seconds}"
+    seconds = spread([race["total"] for race in rounds])
+    return seconds if all(race["reached"] for race in rounds) else f"not reached in {seconds}"
 
 
 def epochs(rounds):
-    return ", ".join(str(round_["epochs"] or "-") for round_ in rounds)
+    return ", ".join(str(race["epochs_trained"]) for race in rounds)
 
 
 def environments(results):

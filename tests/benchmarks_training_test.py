@@ -48,7 +48,12 @@ def test_a_race_records_its_stages(tmp_path):
     (result,) = results["races"]["batch_norm_mlp"]["contestants"]["tfcourse"]
     stages = ("import", "data", "compile", "train")
     assert sum(result[stage] for stage in stages) == pytest.approx(result["total"])
-    assert result["epochs"] is not None
+    assert result["reached"]
+
+
+def test_races_are_compared_over_the_same_number_of_epochs():
+    race = {"total": 7.0, "train": 4.0, "epochs_trained": 2}
+    assert training_report.for_epochs(race, 3) == 9.0
 
 
 def test_sections_of_several_runs_are_kept(tmp_path):
