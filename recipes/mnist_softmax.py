@@ -45,7 +45,7 @@ class MnistSoftmax(Hyperparameters):
     learning_rate: float = number(
         1e-3,
         "Step size, before any decay.",
-        interval="(0, inf)",
+        interval="(0, 1000]",
         search=(1e-4, 1.0),
         scale="log",
     )

@@ -7,7 +7,7 @@ import numpy as np
 INPUT_SHAPE = (28, 28, 1)
 NUM_CLASSES = 10
 HIDDEN_UNITS = (512, 256)
-FILTERS = (32, 64)
+FILTERS = (16, 32, 64)
 # Keras's defaults of batch normalization, which the others are given too.
 BATCH_NORM_MOMENTUM = 0.99
 BATCH_NORM_EPSILON = 1e-3

@@ -140,11 +140,13 @@ class Session:
         progress = self.progress
         value = logs[self.monitor] * (-1 if self.monitor.endswith("loss") else 1)
         if progress.best_value is None or value > progress.best_value:
-            weights = {variable.path: variable.numpy() for variable in self.model.variables}
-            self._check_arrays(weights)
+            weights = [variable.numpy() for variable in self.model.variables]
+            paths = [variable.path for variable in self.model.variables]
+            for path, array in zip(paths, weights, strict=True):
+                self._check_arrays({path: array})
             progress.best_value = value
             progress.best_epoch = progress.epoch + 1
-            progress.best_weights = list(weights.values())
+            progress.best_weights = weights
 
     def _check_finite(self, logs, name):
         if not math.isfinite(logs[name]):
