@@ -22,7 +22,7 @@ BETAS = {"momentum": ("beta",), "rmsprop": ("beta",), "adam": ("beta_1", "beta_2
 @dataclasses.dataclass(frozen=True)
 class Change(Hyperparameters):
     run_dir: tuple[str, ...] = texts(None, "Folder of the run.")
-    learning_rate: float | None = number(None, "Step size from here on.", interval="(0, inf)")
+    learning_rate: float | None = number(None, "Step size from here on.", interval="(0, 1000]")
     beta: float | None = number(None, "Decay rate, momentum or rmsprop.", interval="[0, 1)")
     beta_1: float | None = number(None, "Adam's first decay rate.", interval="[0, 1)")
     beta_2: float | None = number(None, "Adam's second decay rate.", interval="[0, 1)")
