@@ -192,7 +192,7 @@ def _start(main, hyperparameters, options):
         try:
             datasets.check_name(options.dataset, options.data_dir)
         except ValueError as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(f"--dataset: {error}") from None
         if options.data_dir is not None:
             datasets.check_data_dir(options.data_dir)
     try:
