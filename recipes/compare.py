@@ -20,6 +20,12 @@ class Comparison(Hyperparameters):
     run_dirs: tuple[str, ...] = texts(None, "Folders of two or more runs.")
     picture: tuple[str, ...] = texts(("comparison.png",), "PNG file to write.")
 
+    def __post_init__(self):
+        if len(set(self.run_dirs or ())) < 2 or len(set(self.run_dirs)) < len(self.run_dirs):
+            raise ValueError("--run_dirs must name two or more runs, separated by commas")
+        if len(self.picture) != 1 or not self.picture[0].endswith(".png"):
+            raise ValueError(f"--picture must name one .png file. Received: {self.picture}")
+
 
 class NotARunError(Exception):
     """A folder that holds no run."""
@@ -33,6 +39,10 @@ def read(path):
     for name in (run_directory.FLAGS, "history.csv"):
         if not (run.path / name).exists():
             raise NotARunError(f"--run_dirs: {path} holds no {name}, so it is no run")
+    try:
+        reports.read_history(run.path)
+    except (ValueError, IndexError) as error:
+        raise NotARunError(f"{run.path}/history.csv is damaged: {error}") from None
     flags = run_directory.parse_flags((run.path / run_directory.FLAGS).read_text())
     return flags, run.read_metrics() or {}
 

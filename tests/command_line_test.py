@@ -2,8 +2,11 @@ import os
 import pathlib
 import subprocess
 import sys
+import types
 
 import pytest
+
+from tfcourse import command_line
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -186,3 +189,70 @@ def test_timing_prints_each_stage(recipe):
     result = recipe("--run_dir=out", "--timing")
     assert "import TensorFlow" in result.stdout
     assert "--timing" not in (recipe.folder / "out/flags.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--undefok=epohcs", "--epohcs=3"], "--undefok"),
+        (["--expect=total:0:1_0"], "METRIC:LOW:HIGH"),
+        (["--nudge=0:0:learning_rate=1_0"], "nudge"),
+    ],
+)
+def test_what_absl_or_python_would_let_pass_is_refused(recipe, arguments, message):
+    result = recipe(*arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+
+
+def test_a_refused_folder_is_left_as_it_was(recipe):
+    folder = recipe.folder / "out"
+    folder.mkdir()
+    for name in ("curves.png", ".metrics.json.tmp", ".saving.keras"):
+        (folder / name).write_text("mine")
+    assert recipe("--run_dir=out").returncode == 5
+    assert sorted(p.name for p in folder.iterdir()) == [
+        ".metrics.json.tmp",
+        ".saving.keras",
+        "curves.png",
+    ]
+
+
+def test_a_start_that_failed_does_not_bind_the_folder(recipe):
+    assert recipe("--run_dir=out", "--epochs=99").returncode == 1
+    assert recipe("--run_dir=out", "--epochs=3").returncode == 0
+    assert "--epochs=3\n" in (recipe.folder / "out/flags.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("metrics.json", b"[1]"), ("flags.txt", b"\xff\xfe\x00")]
+)
+def test_a_damaged_record_is_named(recipe, name, content):
+    recipe("--run_dir=out")
+    (recipe.folder / "out" / name).write_bytes(content)
+    result = recipe("--run_dir=out")
+    assert result.returncode == 5
+    assert name in result.stderr
+
+
+def test_a_result_that_is_not_finite_ends_with_6(recipe):
+    result = recipe("--run_dir=out", "--learning_rate=1e308", "--epochs=50")
+    assert result.returncode == 6
+    assert "total is inf" in result.stderr
+    assert not (recipe.folder / "out/metrics.json").exists()
+
+
+def test_runs_that_start_in_the_same_second_get_folders_of_their_own(recipe):
+    for _ in range(3):
+        assert recipe().returncode == 0
+    assert len(list((recipe.folder / "runs/adding").iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    "given", [["--run_dir", "./out/"], ["-run_dir=out"], ["--run_dir=out"], ["--run_dir", "~/out"]]
+)
+def test_the_command_that_goes_on_names_the_folder_once(monkeypatch, given):
+    options = types.SimpleNamespace(run_dir=pathlib.Path("out"))
+    monkeypatch.setattr(sys, "argv", ["recipe.py", "--epochs=3", *given, "--seed=2"])
+    command = command_line._resume_command(options)
+    assert command.endswith("--epochs=3 --seed=2 --run_dir=out")

@@ -359,6 +359,7 @@ def test_a_stand_in_is_kept_and_flags_without_effect_are_not_compared(tmp_path):
     asked = {"dataset": ["mnist,digits"], "expect": ["a:0:1"], "epochs": ["3"], "workers": ["2"]}
     with run_directory.open_run(tmp_path, asked, recipe="t") as run:
         run.write_flags({"dataset": ["digits"], "epochs": ["3"], "workers": ["2"]})
+        run.write("checkpoints/000001-000000000.ckpt", "")  # There is something to go on from.
     with run_directory.open_run(tmp_path, {**asked, "workers": ["4"]}, recipe="t") as run:
         assert run.flags["dataset"] == ["digits"]
     with (

@@ -76,4 +76,5 @@ def test_tensorflow_and_matplotlib_load_only_when_used(module):
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60
     )
-    assert result.stdout.strip() == "", result.stderr
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == ""

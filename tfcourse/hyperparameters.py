@@ -33,6 +33,17 @@ _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
+def decimal(text):
+    """Returns the number that `text` spells in decimal digits; `float` would also take 1_0.
+
+    Raises:
+        ValueError: it spells none.
+    """
+    if not _DECIMAL.fullmatch(text):
+        raise ValueError(f"must be a decimal number. Received: {text!r}")
+    return float(text)
+
+
 @dataclasses.dataclass(frozen=True)
 class Interval:
     """A real interval in mathematical notation, such as "[0, 1)" or "(0, inf)"."""

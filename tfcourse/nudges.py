@@ -7,7 +7,6 @@ of the epoch that follows epoch 3.
 """
 
 import json
-import math
 import os
 import pathlib
 import re
@@ -20,13 +19,13 @@ REQUESTS = "nudge_requests"
 ROLLBACK = "rollback_epoch"
 # What may be set, and what it must be.
 BOUNDS = {
-    "learning_rate": ("a number in (0, inf)", lambda x: 0.0 < x < math.inf),
+    "learning_rate": ("a number in (0, 1000]", lambda x: 0.0 < x <= 1000.0),
     "beta": ("a number in [0, 1)", lambda x: 0.0 <= x < 1.0),
     "beta_1": ("a number in [0, 1)", lambda x: 0.0 <= x < 1.0),
     "beta_2": ("a number in [0, 1)", lambda x: 0.0 <= x < 1.0),
 }
 _MAX_REQUEST_BYTES = 10_000
-_NUDGE = re.compile(r"(\d+):(\d+):(\w+)=(.+)")
+_NUDGE = re.compile(r"(\d+):(\d+):(\w+)=([0-9.eE+-]+)")
 
 
 class Nudge(NamedTuple):

@@ -136,8 +136,8 @@ class RunDirectory:
         if not path.exists():
             return None
         try:
-            metrics = json.loads(path.read_text())
-        except ValueError as error:
+            metrics = dict(json.loads(path.read_text()))
+        except (ValueError, TypeError) as error:
             raise RunDirectoryError(f"{path} is damaged ({error}); remove it") from None
         # While a finished run goes on to more epochs, its old results may still lie there.
         return metrics if metrics.get("continued_from", []) == _continued_from(self.path) else None
@@ -203,7 +203,11 @@ def open_run(path, flags, *, recipe):
         RunFinished: that run is finished.
     """
     path = pathlib.Path(path)
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise RunDirectoryError(f"--run_dir: {path} is not a folder") from None
+    _check_ours(path)
     with _locked(path) as lock:
         run = RunDirectory(path, recipe, lock)
         run.remove_temporary_files()
@@ -254,20 +258,26 @@ def _continued_from(path):
     """Returns the --epochs with which the run at `path` was finished and then went on."""
     try:
         lines = (path / FLAGS).read_text().splitlines()
+        return [int(line.removeprefix(_CONTINUED)) for line in lines if line.startswith(_CONTINUED)]
     except FileNotFoundError:
         return []
-    return [int(line.removeprefix(_CONTINUED)) for line in lines if line.startswith(_CONTINUED)]
+    except ValueError as error:  # Not UTF-8, or no number.
+        raise RunDirectoryError(f"{path / FLAGS} is damaged ({error}); name another") from None
+
+
+def _check_ours(path):
+    """Raises `RunDirectoryError` where the folder holds files of our names that no run made."""
+    foreign = [name for name in _OURS if (path / name).exists()]
+    if foreign and not (path / FLAGS).exists():
+        raise RunDirectoryError(
+            f"{path} holds {foreign[0]} but no {FLAGS}: not a run's folder; name another"
+        )
 
 
 def _settle_flags(run, flags, *, finished):
     """Returns the flags that this run goes on with: the recorded ones, where there are any."""
     recorded = run.path / FLAGS
     if not recorded.exists():
-        foreign = [name for name in _OURS if (run.path / name).exists()]
-        if foreign:
-            raise RunDirectoryError(
-                f"{run.path} holds {foreign[0]} but no {FLAGS}: not a run's folder; name another"
-            )
         return flags
     before = parse_flags(recorded.read_text())
     asked = _as_recorded(flags, before)
@@ -278,6 +288,8 @@ def _settle_flags(run, flags, *, finished):
         if wanted > done:
             run.continued_from.append(done)
             return asked
+    if not (finished or any(run.path.glob("checkpoints/*.ckpt"))):
+        return flags if changed else before  # It had not got anywhere that they could change.
     if changed:
         differences = ", ".join(
             f"--{name} is {_values(asked, name)}, was {_values(before, name)}" for name in changed

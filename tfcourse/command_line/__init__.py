@@ -6,6 +6,7 @@ exception says its code in an attribute `exit_code`.
 """
 
 import dataclasses
+import math
 import os
 import pathlib
 import re
@@ -36,6 +37,12 @@ class _Terminated(BaseException):
     """SIGTERM or SIGHUP came outside of training; no `except Exception` on the way holds it."""
 
     exit_code = 143
+
+
+class NotFiniteResultError(Exception):
+    """A recipe's result is infinite or not a number; the message names it."""
+
+    exit_code = 6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +127,7 @@ def _exit_code(program):
     except (Exception, KeyboardInterrupt, _Terminated) as error:
         if _code(error) == 130:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # A second one leaves at once.
-        if any(argument in ("--debug", "--debug=true") for argument in sys.argv[1:]):
+        if "--debug" in sys.argv[1:] or ("debug" in flags.FLAGS and flags.FLAGS["debug"].value):
             traceback.print_exc()
         print(_message(error), file=sys.stderr)
         return _code(error)
@@ -133,6 +140,8 @@ def _terminate(number, frame):
 def _parse(main):
     """Parses the command line; returns whether there is something to do besides --help."""
     arguments = flagfiles.expand(sys.argv[1:])
+    if any(re.match("--?undefok(=|$)", argument.text) for argument in arguments):
+        raise UsageError("--undefok would hide misspelt flags")
     try:
         rest = flags.FLAGS([sys.argv[0], *(argument.text for argument in arguments)])
     except flags.Error as error:
@@ -157,11 +166,16 @@ def _origin(error, arguments):
 def _options(main):
     recipe = _recipe_name(main)
     values = flags.FLAGS.flag_values_dict()
-    run_dir = values["run_dir"] or f"runs/{recipe}/{time.strftime('%Y%m%d-%H%M%S')}"
+    recorded = flag_definitions.effective()
+    for name, texts in recorded.items():
+        # flags.txt holds a flag a line.
+        if not all(text.isprintable() and text == text.strip() for text in texts):
+            raise UsageError(f"--{name} must be printable text without blanks around it")
+    run_dir = values["run_dir"]
     return Options(
         recipe=recipe,
-        flags=flag_definitions.effective(),
-        run_dir=pathlib.Path(run_dir).expanduser(),
+        flags=recorded,
+        run_dir=pathlib.Path(run_dir).expanduser() if run_dir else _new_run_dir(recipe),
         seed=values["seed"],
         dataset=values.get("dataset"),
         data_dir=values.get("data_dir"),
@@ -170,6 +184,16 @@ def _options(main):
         timing=values["timing"],
         debug=values["debug"],
     )
+
+
+def _new_run_dir(recipe):
+    """Returns runs/RECIPE/TIME, with a number behind it where that is taken."""
+    first = pathlib.Path("runs", recipe, time.strftime("%Y%m%d-%H%M%S"))
+    path, number = first, 1
+    while path.exists():
+        number += 1
+        path = first.with_name(f"{first.name}-{number}")
+    return path
 
 
 def _recipe_name(main):
@@ -214,6 +238,7 @@ def _run(main, hyperparameters, options):
         _import_tensorflow()
         run.stopwatch.lap("import TensorFlow")
         metrics = main(hyperparameters, options, run)
+        _check_finite(metrics)
         run.stopwatch.lap("results, pictures")
         seconds = run.stopwatch.seconds
         run.write_metrics({**metrics, "seconds": sum(seconds.values()), "stages": seconds})
@@ -257,9 +282,12 @@ def load_data(options, run):
 
 def _resume_command(options):
     """Returns the command that goes on with the interrupted run."""
-    given = [a for a in sys.argv[1:] if not re.fullmatch(r"--?run_dir(=.*)?", a)]
-    if "--run_dir" in sys.argv[1:]:
-        given.remove(str(options.run_dir))
+    given, arguments = [], iter(sys.argv[1:])
+    for argument in arguments:
+        if argument in ("--run_dir", "-run_dir"):
+            next(arguments, None)  # The path stands by itself.
+        elif not re.match("--?run_dir=", argument):
+            given.append(argument)
     module = sys.modules["__main__"].__spec__
     program = f"-m {module.name}" if module else sys.argv[0]
     return f"python {program} {shlex.join([*given, f'--run_dir={options.run_dir}'])}"
@@ -287,6 +315,12 @@ def _import_tensorflow():
             os.close(stderr)
 
 
+def _check_finite(metrics):
+    for name, value in metrics.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise NotFiniteResultError(f"{name} is {value}; a lower --learning_rate may mend it")
+
+
 def _check_expectations(options, metrics):
     stand_in = metrics["dataset"] if metrics.get("fallback_from") else ""
     if options.expect and (options.smoke or stand_in):
@@ -295,8 +329,9 @@ def _check_expectations(options, metrics):
         return 0
     code = 0
     for metric, low, high in options.expect:
-        if metric not in metrics:
-            raise UsageError(f"--expect={metric}: no such result; there are {', '.join(metrics)}")
+        numbers = [name for name, value in metrics.items() if isinstance(value, (int, float))]
+        if metric not in numbers:
+            raise UsageError(f"--expect={metric}: no such result; there are {', '.join(numbers)}")
         if not low <= metrics[metric] <= high:
             print(
                 f"error: --expect: {metric} is {metrics[metric]:.6g}, not in [{low}, {high}]",
@@ -318,7 +353,8 @@ def _message(error):
     elif hasattr(error, "exit_code") or isinstance(error, OSError):
         text = f"error: {error}"
     else:
-        text = f"error: {type(error).__name__}: {error}\nThis is a bug; --debug shows where."
+        what = (str(error).splitlines() or [""])[0]
+        text = f"error: {type(error).__name__}: {what}\nThis is a bug; --debug shows where."
     # At most three lines, whatever a library had to say.
     lines = [*text.splitlines()[:2], *getattr(error, "__notes__", ())]
     return "\n".join(line[:500] for line in lines[:3])

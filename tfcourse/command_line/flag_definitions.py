@@ -32,7 +32,7 @@ class _ExpectationParser(flags.ArgumentParser):
     def parse(self, argument):
         name, *bounds = argument.split(":")
         try:
-            low, high = (float(bound) for bound in bounds)
+            low, high = (hp.decimal(bound) for bound in bounds)
         except ValueError:
             low, high = math.nan, math.nan
         if not (name and low <= high):

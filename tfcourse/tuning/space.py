@@ -38,6 +38,8 @@ def search_space(base, names=None):
                 f"Only hyperparameters with a search range can be tuned: "
                 f"{', '.join(tunable(base))}. Received: {name!r}"
             )
+        for end in declarations[name].search:
+            dataclasses.replace(base, **{name: end})  # Raises where the others do not go with it.
     space = keras_tuner.HyperParameters()
     # A condition must be known before what depends on it.
     for name in sorted(names, key=lambda name: declarations[name].active_when is not None):
