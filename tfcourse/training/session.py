@@ -49,7 +49,7 @@ class Session:
         self.run = run
         self.settings = OptimizerSettings(model.optimizer)
         self.progress = Progress()
-        self.library = {**record.library_settings(), "path": path}
+        self.libraries = {**record.library_settings(), "path": path}
         self.checkpoints = checkpoint.Checkpoints(run, model) if run else None
         self.nudger = nudging.Nudger(self) if run else None
         self._evaluator = Evaluator(model)
@@ -78,7 +78,7 @@ class Session:
 
     def trace_steps(self):
         """Makes the training step anew, with the optimizer's settings of now."""
-        self._steps = self._make_steps(self.library["path"])
+        self._steps = self._make_steps(self.libraries["path"])
         self._seconds_per_step = None
         if self.progress.entered:
             self._steps.start_epoch(self.progress.epoch)
@@ -177,7 +177,7 @@ class Session:
             "stopped": bool(self.model.stop_training),
             "callbacks": states,
             "settings": self.settings.state(),
-            "library": self.library,
+            "library": self.libraries,
         }
         return {**self.checkpoints.arrays(), **best, **kept}, state
 
@@ -214,9 +214,9 @@ class Session:
             self.checkpoints.check_space()
             return
         arrays, state = found
-        for difference in record.differences(state["library"], self.library):
+        for difference in record.differences(state["library"], self.libraries):
             print(f"The run began with {difference}: its numbers may differ", flush=True)
-        self.library = {**self.library, "path": state["library"]["path"]}
+        self.libraries = {**self.libraries, "path": state["library"]["path"]}
         self.set_to(arrays, state)
         self.nudger.write_record()
         where = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
