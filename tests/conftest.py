@@ -1,5 +1,6 @@
 import os
 import pathlib
+import signal
 
 import pytest
 
@@ -19,6 +20,20 @@ def _isolated_machine(tmp_path_factory):
         for variable in ("no_proxy", "NO_PROXY"):
             patch.setenv(variable, "localhost,127.0.0.1")
         yield
+
+
+@pytest.fixture
+def usual_signals():
+    """Signals as in a terminal: a test run in the background may ignore some, and so its children."""
+    usual = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

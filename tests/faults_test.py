@@ -214,7 +214,7 @@ def test_a_living_owner_is_refused_and_a_dead_ones_lock_is_taken_over(tmp_path):
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGINT, 130)]
 )
 def test_a_signal_saves_the_state_and_the_run_goes_on_from_there(
-    data, tmp_path, whole, monkeypatch, number, code
+    data, tmp_path, whole, monkeypatch, usual_signals, number, code
 ):
     monkeypatch.setattr(session, "_SAVE_SECONDS", 1e9)
     monkeypatch.setattr(session, "_SAVE_COST_FACTOR", 1e9)

@@ -48,7 +48,7 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def recipe(tmp_path, fresh_home):
+def recipe(tmp_path, fresh_home, usual_signals):
     (tmp_path / "counting.py").write_text(RECIPE)
 
     def run(*arguments, **environment):
