@@ -24,7 +24,7 @@ def _isolated_machine(tmp_path_factory):
 
 @pytest.fixture
 def usual_signals():
-    """Signals as in a terminal: a test run in the background may ignore some, and so its children."""
+    """Signals as in a terminal; a test run in the background may ignore some."""
     usual = {
         signal.SIGINT: signal.default_int_handler,
         signal.SIGTERM: signal.SIG_DFL,
