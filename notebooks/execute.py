@@ -37,6 +37,7 @@ def execute(notebook):
             extra_arguments=["--IPKernelApp.capture_fd_output=False", "--log-level=ERROR"],
             resources={"metadata": {"path": folder}},
             record_timing=False,
+            coalesce_streams=True,  # Where a print is cut into two depends on the load.
         ).execute()
     notebook.metadata.language_info = {"name": "python"}
 

@@ -14,7 +14,7 @@ import itertools
 import numpy as np
 
 EPSILON = 1e-3  # Of batch normalization, and
-MOMENTUM = 0.99  # of its moving averages, as in Keras.
+MOMENTUM = 0.9  # of its moving averages, as in tfcourse.models.
 
 # name -> (activation g(z), its derivative in terms of the activation a = g(z))
 ACTIVATIONS = {
