@@ -13,7 +13,7 @@ import tfcourse
 _PACKAGES = ("tensorflow", "keras", "numpy", "keras-tuner", "tensorflow-datasets")
 
 
-def library_settings():
+def settings_of_libraries():
     """Returns a JSON-able dict of what decides, for the same flags, about the last bits."""
     threading = tf.config.threading
     return {
@@ -28,7 +28,7 @@ def library_settings():
 
 
 def differences(before, now):
-    """Returns a list of texts that say in what two `library_settings` differ."""
+    """Returns a list of texts that say in what two `settings_of_libraries` differ."""
     texts = []
     for name, value in before.items():
         if isinstance(value, dict):
@@ -44,7 +44,7 @@ def environment():
         "tfcourse": tfcourse.__version__,
         "commit": _commit(),
         "python": platform.python_version(),
-        **library_settings(),
+        **settings_of_libraries(),
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "cores": _cores(),
         "host": platform.node(),

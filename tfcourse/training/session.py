@@ -49,7 +49,7 @@ class Session:
         self.run = run
         self.settings = OptimizerSettings(model.optimizer)
         self.progress = Progress()
-        self.libraries = {**record.library_settings(), "path": path}
+        self.libraries = {**record.settings_of_libraries(), "path": path}
         self.checkpoints = checkpoint.Checkpoints(run, model) if run else None
         self.nudger = nudging.Nudger(self) if run else None
         self._evaluator = Evaluator(model)
