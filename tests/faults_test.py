@@ -284,7 +284,7 @@ def test_other_callbacks_are_refused(data, tmp_path):
         trained(data, tmp_path / "run", early_stopping=3)
 
 
-def test_other_settings_of_libraries_are_told_and_the_path_is_kept(data, tmp_path, monkeypatch, capsys):
+def test_other_libraries_are_told_and_the_path_is_kept(data, tmp_path, monkeypatch, capsys):
     with pytest.raises(KeyboardInterrupt):
         trained(data, tmp_path / "run", act=_interrupt, in_memory_steps=False)
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
