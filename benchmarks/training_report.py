@@ -14,7 +14,7 @@ LABELS = {
 TITLES = {
     "softmax_regression": "Softmax regression 784-10",
     "batch_norm_mlp": "Batch-norm MLP 784-512-256-10",
-    "small_cnn": "Small CNN 32-64",
+    "small_cnn": "Small CNN 16-32-64",
 }
 _NAME = "performance_training"
 _PICTURED_BATCH = "128"
@@ -26,7 +26,7 @@ Written by `python -m benchmarks.training`; do not edit.
 
 Every contestant is a process of its own with its framework's default threads, and only one works
 at a time. They train one epoch each in turns, so that a slow moment of the machine hits all. All
-train the same layers with Adam in float32 on MNIST, and every epoch ends with its loss and
+train the same layers with Adam on MNIST, in float32 unless named otherwise, and every epoch ends with its loss and
 accuracy; imports, compilation and a first epoch come before. Every contestant's loss has to fall.
 
 - *tfcourse*: `tfcourse.training.fit`, from the order of the epoch to the metrics of its last step.

@@ -26,7 +26,8 @@ class Contestant:
 _KERAS = ("tensorflow", "keras")
 
 CONTESTANTS = {
-    "tfcourse": Contestant("tfcourse", "tfcourse_fit", "", _KERAS),
+    "tfcourse": Contestant("tfcourse", "tfcourse_fit", "float32", _KERAS),
+    "tfcourse_bfloat16": Contestant("tfcourse, bfloat16", "tfcourse_fit", "mixed_bfloat16", _KERAS),
     "fit": Contestant("Keras fit, arrays", "keras_fit", "arrays", _KERAS),
     "fit_guide": Contestant("Keras fit, TFDS guide", "keras_fit", "guide", _KERAS),
     "fit_tuned": Contestant("Keras fit, tuned", "keras_fit", "tuned", _KERAS),

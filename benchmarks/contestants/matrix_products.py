@@ -22,9 +22,10 @@ def layers(model, batch_size):
         channels = itertools.pairwise((1, *tasks.FILTERS))
         stages = [
             (batch_size * side**2, 9 * inputs, outputs)
-            for side, (inputs, outputs) in zip((28, 14), channels, strict=True)
+            for side, (inputs, outputs) in zip(tasks.SIDES, channels, strict=True)
         ]
-        return [*stages, (batch_size, 7 * 7 * tasks.FILTERS[-1], tasks.NUM_CLASSES)]
+        features = tasks.LAST_SIDE**2 * tasks.FILTERS[-1]
+        return [*stages, (batch_size, features, tasks.NUM_CLASSES)]
     hidden = tasks.HIDDEN_UNITS if model == "batch_norm_mlp" else ()
     widths = (28 * 28, *hidden, tasks.NUM_CLASSES)
     return [(batch_size, *pair) for pair in itertools.pairwise(widths)]
@@ -95,7 +96,7 @@ def torch_convolutions(torch, batch_size):
     """Timers of the convolutions themselves, in the order of `products`."""
     timers = []
     for side, (inputs, outputs) in zip(
-        (28, 14), itertools.pairwise((1, *tasks.FILTERS)), strict=True
+        tasks.SIDES, itertools.pairwise((1, *tasks.FILTERS)), strict=True
     ):
         layout = {"memory_format": torch.channels_last}
         x = torch.randn(batch_size, inputs, side, side).to(**layout)

@@ -8,8 +8,11 @@ INPUT_SHAPE = (28, 28, 1)
 NUM_CLASSES = 10
 HIDDEN_UNITS = (512, 256)
 FILTERS = (16, 32, 64)
-# Keras's defaults of batch normalization, which the others are given too.
-BATCH_NORM_MOMENTUM = 0.99
+# The images' side in each of the CNN's stages, and after the last.
+SIDES = (28, 14, 7)
+LAST_SIDE = 3
+# As in `tfcourse.models`.
+BATCH_NORM_MOMENTUM = 0.9
 BATCH_NORM_EPSILON = 1e-3
 TEST_BATCH = 1000
 

@@ -40,6 +40,7 @@ def prepare(task, arrays):
 
 def run(task, data, pace):
     training.set_seed(task.seed)
+    training.set_precision(task.variant)
     model = models.MODELS[task.model](INPUT_SHAPE, NUM_CLASSES)
     training.compile_classifier(model, optimizers.Adam(task.learning_rate))
     if pace.more():

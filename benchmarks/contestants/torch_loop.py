@@ -116,7 +116,8 @@ def small_cnn():
             nn.MaxPool2d(2),
         )
     ]
-    return nn.Sequential(*stages, nn.Flatten(), nn.Linear(7 * 7 * channels[-1], tasks.NUM_CLASSES))
+    features = tasks.LAST_SIDE**2 * channels[-1]
+    return nn.Sequential(*stages, nn.Flatten(), nn.Linear(features, tasks.NUM_CLASSES))
 
 
 def batch_norm(kind, features):

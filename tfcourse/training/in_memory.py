@@ -5,13 +5,13 @@ set lies in the device's memory, and a block of steps is one `tf.while_loop` aro
 own `train_step`, so the model, its optimizer, loss and metrics are plain Keras.
 """
 
-import contextlib
 import functools
 
 import keras
 import tensorflow as tf
 
 from tfcourse import batching
+from tfcourse.training import tracing
 
 
 class InMemorySteps:
@@ -37,10 +37,10 @@ class InMemorySteps:
         self._batch_size = batch_size
         self._seed = seed
         self._order = None
-        self._dropout = _vectorized_dropout if jit_compile else contextlib.nullcontext
+        self._jit_compile = jit_compile
         self._full_steps = tf.function(self._run_full_steps, jit_compile=jit_compile)
         # It runs once an epoch: compiling it as well would take seconds and save milliseconds.
-        self._last_step = tf.function(self._run_step)
+        self._last_step = tf.function(functools.partial(self._run_step, jit_compile=False))
 
     def start_epoch(self, epoch):
         """Draws the order of the examples in `epoch`, counted from 0."""
@@ -56,30 +56,16 @@ class InMemorySteps:
 
     def _run_full_steps(self, order, first, last):
         def step(number):
-            with self._dropout():
-                self._run_step(tf.slice(order, [number * self._batch_size], [self._batch_size]))
+            indices = tf.slice(order, [number * self._batch_size], [self._batch_size])
+            self._run_step(indices, self._jit_compile)
             return (number + 1,)
 
         tf.while_loop(lambda number: number < last, step, (first,))
 
-    def _run_step(self, indices):
+    def _run_step(self, indices, jit_compile):
         batch = tf.gather(self._features, indices), tf.gather(self._labels, indices)
-        self._model.train_step(batch)
-
-
-@contextlib.contextmanager
-def _vectorized_dropout():
-    """While a step is traced, lets dropout name its generator instead of leaving it to XLA.
-
-    Left to choose, XLA on the CPU draws dropout's numbers one at a time: 30 times as long as the
-    whole rest of a step. Keras passes no choice on, so it is made where TensorFlow is called.
-    """
-    stateless_dropout = tf.nn.experimental.stateless_dropout
-    tf.nn.experimental.stateless_dropout = functools.partial(stateless_dropout, rng_alg="threefry")
-    try:
-        yield
-    finally:
-        tf.nn.experimental.stateless_dropout = stateless_dropout
+        with tracing.fast_operations(jit_compile):
+            self._model.train_step(batch)
 
 
 def compiles_with_xla(model):

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfcourse import batching
+from tfcourse.training import tracing
 
 
 class StreamingSteps:
@@ -22,7 +23,9 @@ class StreamingSteps:
         self._split = split
         self._batch_size = batch_size
         self._seed = seed
-        self._step = tf.function(model.train_step, jit_compile=jit_compile, reduce_retracing=True)
+        self._model = model
+        self._jit_compile = jit_compile
+        self._step = tf.function(self._run_step, jit_compile=jit_compile, reduce_retracing=True)
         self._epoch = 0
         self._batches = None
         self._position = 0
@@ -43,3 +46,7 @@ class StreamingSteps:
         for _ in range(first, last):
             self._step(next(self._batches))
         self._position = last
+
+    def _run_step(self, batch):
+        with tracing.fast_operations(self._jit_compile):
+            self._model.train_step(batch)
