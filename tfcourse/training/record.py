@@ -46,6 +46,7 @@ def environment():
         "python": platform.python_version(),
         **settings_of_libraries(),
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "cpu": _cpu(),
         "cores": _cores(),
         "host": platform.node(),
     }
@@ -53,6 +54,16 @@ def environment():
 
 def _cores():
     return len(os.sched_getaffinity(0))
+
+
+def _cpu():
+    """Returns the processor's name; its architecture where the system does not tell."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
 
 
 def _commit():
