@@ -26,8 +26,9 @@ Written by `python -m benchmarks.training`; do not edit.
 
 Every contestant is a process of its own with its framework's default threads, and only one works
 at a time. They train one epoch each in turns, so that a slow moment of the machine hits all. All
-train the same layers with Adam on MNIST, in float32 unless named otherwise, and every epoch ends with its loss and
-accuracy; imports, compilation and a first epoch come before. Every contestant's loss has to fall.
+train the same layers with Adam on MNIST, in float32 unless named otherwise, and every epoch ends
+with its loss and accuracy; imports, compilation and a first epoch come before. Every contestant's
+loss has to fall.
 
 - *tfcourse*: `tfcourse.training.fit`, from the order of the epoch to the metrics of its last step.
 - *Keras fit*: on arrays; on the pipeline of the TFDS guide; tuned: batches gathered by index,

@@ -17,9 +17,12 @@ LEAVES = {
     "models",
     "nudges",
     "optimizers",
+    "journal",
     "run_directory",
     "schedules",
+    "search_space",
     "stopwatch",
+    "sweeps",
 }
 # Who may import which part. What a part imports of itself does not count.
 MAY_IMPORT = {
@@ -28,6 +31,8 @@ MAY_IMPORT = {
     "layers": {"averages"},
     "nudges": {"run_directory"},
     "run_directory": {"stopwatch"},
+    "search_space": {"hyperparameters"},
+    "sweeps": {"search_space"},
     "command_line": {"datasets", "hyperparameters", "nudges", "run_directory"},
     "training": LEAVES,
     "tuning": LEAVES | {"training"},

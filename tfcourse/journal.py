@@ -1,0 +1,106 @@
+"""An append-only record of events that a kill can't tear: one checksummed JSON object a line.
+
+A line is the CRC-32 of the JSON in hexadecimal, its length in bytes, and the JSON. What was
+appended is on the disk when `append` returns. A last line without its end is what a kill or a
+full disk leaves in the middle of a write, and is cut off; any other damage is refused.
+"""
+
+import json
+import os
+import re
+import zlib
+
+_LINE = re.compile(rb"([0-9a-f]{8}) (\d{1,9}) (.*)", re.DOTALL)
+
+
+class JournalError(Exception):
+    """A journal that can't be used; the message names the file and the line."""
+
+    exit_code = 4
+
+
+class Journal:
+    """The open journal at `path`, to which only one process writes.
+
+    Args:
+        path: `pathlib.Path`; made where it does not exist.
+
+    Attributes:
+        records: list of dicts, all that stands in the journal.
+
+    Raises:
+        JournalError: a line is not as it was written.
+    """
+
+    def __init__(self, path):
+        self._path = path
+        self.records = []
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            self.records, self._end = read(path)
+            os.ftruncate(self._file, self._end)
+        except BaseException:
+            self.close()
+            raise
+
+    def append(self, *records):
+        """Adds `records` at once and waits until they are on the disk.
+
+        Raises:
+            OSError: the disk is full or broken; the journal is as before.
+        """
+        line = b"".join(map(line_of, records))
+        try:
+            written = 0
+            while written < len(line):
+                written += os.pwrite(self._file, line[written:], self._end + written)
+            os.fsync(self._file)
+        except OSError as error:
+            os.ftruncate(self._file, self._end)
+            raise OSError(error.errno, error.strerror, str(self._path)) from error
+        self._end += len(line)
+        self.records += records
+
+    def close(self):
+        """Closes the file."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def line_of(record):
+    """Returns the journal's line for `record`, a JSON-able dict."""
+    text = json.dumps(record, allow_nan=False, separators=(",", ":")).encode()
+    return b"%08x %d %s\n" % (zlib.crc32(text), len(text), text)
+
+
+def read(path):
+    """Returns `(records, end)`: all sound records, and where the last one ends.
+
+    Raises:
+        JournalError: a line that has an end is not as it was written.
+    """
+    records, end = [], 0
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
+        if not line.endswith(b"\n"):
+            break
+        records.append(_parse(path, number, line[:-1]))
+        end += len(line)
+    return records, end
+
+
+def _parse(path, number, line):
+    match = _LINE.fullmatch(line)
+    if match:
+        crc, length, text = match.groups()
+        if len(text) == int(length) and zlib.crc32(text) == int(crc, 16):
+            return json.loads(text)
+    raise JournalError(
+        f"{path}, line {number}: damaged; restore the file from a copy, or name another --run_dir"
+    )
