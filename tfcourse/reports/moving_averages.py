@@ -1,0 +1,77 @@
+"""Exponentially weighted averages of a noisy series, and what each length costs."""
+
+import numpy as np
+
+from tfcourse.reports import style
+
+_START_DAYS = 60
+
+
+def draw_averages(path, values, true_mean, averages, unit):
+    """Writes a series with its averages into the PNG file `path`: all of it, and its start.
+
+    Args:
+        path: path-like.
+        values: float array [days], the noisy series.
+        true_mean: float array [days], what it scatters around.
+        averages: `{beta: (uncorrected, corrected)}`, float arrays [days] each.
+        unit: str, of the values.
+    """
+    days = np.arange(1, len(values) + 1)
+    with style.picture(path, columns=2) as axes:
+        year, start = axes[0]
+        for ax, shown in ((year, slice(None)), (start, slice(_START_DAYS))):
+            ax.plot(days[shown], values[shown], ".", color="0.75", markersize=4)
+            ax.plot(days[shown], true_mean[shown], ":", color="k", linewidth=1.2, label="true mean")
+            for colour, (beta, both) in zip(style.COLOURS, averages.items(), strict=False):
+                # A year shows no difference; the start shows hardly anything else.
+                for average, look in zip(both, ("--", "-"), strict=True):
+                    if look == "-" or ax is start:
+                        label = f"β = {beta:g}" if look == "-" else f"{beta:g}, uncorrected"
+                        ax.plot(days[shown], average[shown], look, color=colour, label=label)
+            ax.set(xlabel="day", ylabel=f"temperature ({unit})")
+            style.label_lines(ax)
+        year.set_title("one year, bias-corrected")
+        start.set_title(f"the first {_START_DAYS} days")
+
+
+def draw_windows(path, windows, parts, marked, unit):
+    """Writes the error by length of the average into the PNG file `path`.
+
+    Args:
+        path: path-like.
+        windows: float array [windows], `1 / (1 - beta)` each.
+        parts: `{label: errors}`, float arrays [seeds, windows]; mean and spread are drawn.
+        marked: `{window: label}`, to be pointed at.
+        unit: str, of the errors.
+    """
+    with style.picture(path, width=6.4) as axes:
+        ax = axes[0, 0]
+        for label, errors in parts.items():
+            mean, spread = errors.mean(axis=0), errors.std(axis=0)
+            (line,) = ax.plot(windows, mean, label=label)
+            ax.fill_between(
+                windows, mean - spread, mean + spread, color=line.get_color(), alpha=0.15, lw=0
+            )
+        for window, label in marked.items():
+            ax.axvline(window, color="0.5", ls=":", linewidth=1)
+            ax.annotate(
+                label,
+                (window, 1.0),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                xytext=(3, -8),
+                color="0.3",
+            )
+        ax.set_xscale("log")
+        ticks = [1, 2, 5, 10, 20, 50, 100]
+        ax.set_xticks(ticks, labels=map(str, ticks))
+        ax.minorticks_off()
+        ax.set_xlim(right=1.1 * windows[-1])
+        ax.set_ylim(bottom=0)
+        ax.set(
+            title="error to the true mean, after the start",
+            xlabel="1 / (1 - β), days",
+            ylabel=f"root mean square ({unit})",
+        )
+        style.label_lines(ax)
