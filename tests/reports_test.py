@@ -47,3 +47,11 @@ def test_labels_of_close_lines_do_not_overlap(tmp_path):
         heights = sorted(text.get_position()[1] for text in axes[0, 0].texts)
     assert np.diff(heights).min() >= 0.07 - 1e-9
     assert len(heights) == 3
+
+
+def test_labels_stand_at_the_ends_where_no_limits_were_set(tmp_path):
+    with style.picture(tmp_path / "lines.png") as axes:
+        axes[0, 0].plot([0, 1], [50.0, 60.0], label="up")
+        axes[0, 0].plot([0, 1], [50.0, 40.0], label="down")
+        style.label_lines(axes[0, 0])
+        assert all(0 <= text.get_position()[1] <= 1 for text in axes[0, 0].texts)

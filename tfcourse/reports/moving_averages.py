@@ -64,7 +64,7 @@ def draw_windows(path, windows, parts, marked, unit):
                 color="0.3",
             )
         ax.set_xscale("log")
-        ticks = [1, 2, 5, 10, 20, 50, 100]
+        ticks = [1, 2, 5, 10, 20, 50]
         ax.set_xticks(ticks, labels=map(str, ticks))
         ax.minorticks_off()
         ax.set_xlim(right=1.1 * windows[-1])

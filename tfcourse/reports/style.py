@@ -38,21 +38,39 @@ def picture(path, *, columns=1, rows=1, width=4.6, height=3.4):
 def label_lines(axes, gap=0.07):
     """Writes each line's label behind its right end, at least `gap` of the height apart."""
     lines = [line for line in axes.get_lines() if not line.get_label().startswith("_")]
+    axes.autoscale_view()  # Limits that were not set are otherwise found only when it is drawn.
     to_axes = axes.transData + axes.transAxes.inverted()
     ends = {
         line: to_axes.transform((line.get_xdata()[-1], line.get_ydata()[-1]))[1] for line in lines
     }
-    heights = {}
-    for line in sorted(ends, key=ends.get):
-        heights[line] = max(ends[line], max(heights.values(), default=-1.0) + gap)
-    # Labels were only moved up; all together move down by the mean of that.
-    lifted = sum(heights.values()) - sum(ends.values())
-    for line, height in heights.items():
+    for line, height in _spread_out(ends, gap).items():
         axes.text(
             1.02,
-            height - lifted / len(lines),
+            height,
             line.get_label(),
             color=line.get_color(),
             transform=axes.transAxes,
             va="center",
         )
+
+
+def _spread_out(ends, gap):
+    """Returns `ends`, a dict of heights, moved as little as leaves `gap` between neighbours."""
+
+    def centre(group):
+        return sum(ends[line] for line in group) / len(group)
+
+    groups = []  # Each is of labels that touch, centred on the mean of their ends.
+    for line in sorted(ends, key=ends.get):
+        groups.append([line])
+        while len(groups) > 1:
+            lower, upper = groups[-2:]
+            room = gap * (len(lower) + len(upper)) / 2
+            if centre(upper) - centre(lower) >= room:
+                break
+            groups[-2:] = [lower + upper]
+    return {
+        line: centre(group) + (place - (len(group) - 1) / 2) * gap
+        for group in groups
+        for place, line in enumerate(group)
+    }
