@@ -1,0 +1,116 @@
+"""Hand-made sweeps, as their journals would tell them."""
+
+import math
+
+from tfcourse.search_space import Axis, Space
+from tfcourse.sweeps import COMPLETE, INFEASIBLE, Sweep
+
+AXES = (
+    Axis("optimizer", "choice", ("momentum", "adam")),
+    Axis("learning_rate", "log", (1e-4, 1.0)),
+    Axis("beta", "one_minus_log", (0.9, 0.999), active_when=("optimizer", ("momentum",))),
+    Axis("batch_size", "power_of_two", (32, 512), is_integer=True),
+    Axis("hidden_units", "choice", ((128,), (256, 128))),
+    Axis("epochs", "linear", (2, 20), is_integer=True),
+)
+SPACE = Space(AXES)
+
+
+def phase(**changes):
+    settings = {
+        "kind": "sweep",
+        "recipe": "mnist_softmax",
+        "tuner": "random",
+        "objective": "val_accuracy",
+        "space": SPACE.to_json(),
+        "seed": 1,
+        "replicates": 1,
+        "trials": 24,
+        "base": {"schedule": "one_cycle"},
+        "dataset": "digits",
+        "generation_size": None,
+        "pruning": False,
+    }
+    return {**settings, **changes}
+
+
+def ask(number, values, *, generation=0, note=None, space=SPACE):
+    axes = {axis.name: axis for axis in space.axes}
+    return {
+        "kind": "ask",
+        "trial": number,
+        "values": values,
+        "positions": {name: axes[name].position_of(value) for name, value in values.items()},
+        "generation": generation,
+        "note": note or {},
+        "thresholds": {},
+    }
+
+
+def result(number, scores, *, replicate=0, status=COMPLETE, reason="", seconds=2.0):
+    curve = [
+        {"epoch": epoch, "loss": 1.0 / epoch, "val_accuracy": score}
+        for epoch, score in enumerate(scores, start=1)
+    ]
+    return {
+        "kind": "result",
+        "trial": number,
+        "replicate": replicate,
+        "status": status,
+        "reason": reason,
+        "curve": curve,
+        "seconds": seconds,
+    }
+
+
+def values(learning_rate, *, optimizer="adam", beta=0.99, batch_size=64, units=(128,), epochs=5):
+    momentum = {"beta": beta} if optimizer == "momentum" else {}
+    return {
+        "optimizer": optimizer,
+        "learning_rate": learning_rate,
+        **momentum,
+        "batch_size": batch_size,
+        "hidden_units": units,
+        "epochs": epochs,
+    }
+
+
+def small_sweep():
+    """Three trials with two replicates: complete, infeasible, half done."""
+    return Sweep.from_records(
+        [
+            phase(replicates=2),
+            ask(0, values(0.01, optimizer="momentum"), note={"round": 1}),
+            ask(1, values(1.0)),
+            ask(2, values(0.1), generation=1),
+            result(0, [0.5, 0.75], seconds=2.0),
+            result(1, [0.5], status=INFEASIBLE, reason="the loss is <b>NaN</b>, at step 3"),
+            result(0, [0.5, 0.5, 0.25], replicate=1, seconds=3.0),
+            result(2, [0.25]),
+        ]
+    )
+
+
+def large_sweep(num_trials=200, *, replicates=1):
+    """The score falls with the square of the decades between the rate and 0.01."""
+    records = [phase(trials=num_trials, replicates=replicates)]
+    for number in range(num_trials):
+        # Steps of irrational size spread evenly over each axis.
+        positions = {
+            axis.name: (number + 1) * math.sqrt(prime) % 1.0
+            for axis, prime in zip(AXES, (2, 3, 5, 7, 11, 13), strict=True)
+        }
+        point = SPACE.values_at(positions)
+        records.append(ask(number, point, generation=number // 8, note={"round": number // 100}))
+        decades = abs(math.log10(point["learning_rate"]) + 2.0)
+        for replicate in range(replicates):
+            if decades > 1.9:
+                lost = {"status": INFEASIBLE, "reason": f"the loss is {math.inf}"}
+                records.append(result(number, [], replicate=replicate, **lost))
+                break
+            best = 0.98 - 0.1 * decades**2 - 0.001 * (point["optimizer"] == "momentum")
+            best += 0.002 * math.sin(99.0 * number + replicate)
+            epochs = range(1, point["epochs"] + 1)
+            scores = [best - 0.3 * (math.exp(-e) - math.exp(-epochs[-1])) for e in epochs]
+            records.append(result(number, scores, replicate=replicate, seconds=1.0 + number / 10))
+    return Sweep.from_records(records)
