@@ -1,0 +1,270 @@
+import html.parser
+import itertools
+import json
+import re
+import shutil
+import statistics
+
+import pytest
+import sweep_examples as examples
+
+from tfcourse import sweeps
+from tfcourse.reports import sweep_report
+from tfcourse.reports.sweep_report import findings
+from tfcourse.reports.sweep_report.study import axes_of, study_of
+
+HOSTILE = '</script><img src="https://example.com/x.png"><b>$title {x} %s'
+
+
+class Page(html.parser.HTMLParser):
+    """What a browser makes of a report: its text, its table, its links, its figures."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags, self.links, self.words, self.rows, self._path = [], [], [], [], []
+        text = path.read_text()
+        self.figures = json.loads(re.search(r'id="figures">(.*?)</script>', text).group(1))
+        self.feed(text)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self._path.append(tag)
+        self.links += [v for name, v in attributes if name in ("src", "href")]
+        if tag == "tr":
+            self.rows.append([])
+        if tag == "td":
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag):
+        while self._path and self._path.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if self._path and self._path[-1] == "td":
+            self.rows[-1][-1] += data
+        if self._path and self._path[-1] not in ("script", "style"):
+            self.words.append(data)
+
+
+def report_of(sweep, tmp_path):
+    sweep_report.write_sweep_report(sweep, tmp_path / "report.html")
+    return Page(tmp_path / "report.html")
+
+
+def sweep_of(scores, **phase):
+    """A complete trial for each number of `scores`, an infeasible one for each reason."""
+    records = [examples.phase(**phase)]
+    for number, score in enumerate(scores):
+        records.append(examples.ask(number, examples.values(0.01)))
+        if isinstance(score, str):
+            records.append(examples.result(number, [], status=sweeps.INFEASIBLE, reason=score))
+        else:
+            records.append(examples.result(number, [score]))
+    return sweeps.Sweep.from_records(records)
+
+
+def test_the_report_begins_with_the_answer(tmp_path):
+    sweep = examples.large_sweep(60)
+    metrics = {"test_accuracy": 0.97531, "other": 1.0}
+    sweep.apply({"kind": "chosen", "trial": sweep.best.number, "metrics": metrics})
+    page = report_of(sweep, tmp_path)
+    values = ", ".join(f"{n} {findings.short(v)}" for n, v in sweep.best.values.items())
+    answer = f"val_accuracy {sweep.score(sweep.best):.4f} with {values}."
+    assert page.text.startswith(
+        "random search of mnist_softmax on digits random search of mnist_softmax on digits "
+        f"{answer} On the test set, used once: test_accuracy 0.9753. 60 of 60 trials"
+    )
+    assert "other" not in page.text.split("60 of 60")[0]
+
+
+def test_the_table_has_every_trial_best_first(tmp_path):
+    sweep = examples.large_sweep(40)
+    rows = [row for row in report_of(sweep, tmp_path).rows if row]
+    assert len(rows) == 40
+    ranked = [trial.number for trial in sweep.ranked()]
+    assert [int(row[0]) for row in rows[: len(ranked)]] == ranked
+    assert {row[1] for row in rows[len(ranked) :]} == {"infeasible"}
+    assert rows[-1][-1] == "the loss is inf"
+    momentum = next(row for row in rows if "momentum" in row)
+    adam = next(row for row in rows if "adam" in row)
+    assert momentum[9] != ""
+    assert adam[9] == ""
+
+
+def test_the_plots_show_every_trial_on_its_scale(tmp_path):
+    sweep = examples.large_sweep(40)
+    page = report_of(sweep, tmp_path)
+    names = {"history", "curves", "importance", "parallel", *(f"slice_{i}" for i in range(6))}
+    assert set(page.figures) == names
+    axes = {
+        figure["layout"]["xaxis"]["title"]["text"]: figure["layout"]["xaxis"]
+        for name, figure in page.figures.items()
+        if name.startswith("slice")
+    }
+    assert set(axes) == {
+        *("optimizer", "learning_rate", "1 - beta", "batch_size", "hidden_units", "epochs"),
+    }
+    logarithmic = {name for name, axis in axes.items() if axis.get("type") == "log"}
+    assert logarithmic == {"learning_rate", "1 - beta", "batch_size"}
+    assert axes["hidden_units"]["categoryarray"] == ["128", "256,128"]
+    names = [trace.get("name") for trace in page.figures["slice_1"]["data"]]
+    assert names == ["complete", "pruned", "infeasible", "best"]
+    best = page.figures["slice_1"]["data"][3]
+    assert best["x"] == [sweep.best.values["learning_rate"]]
+    assert len(page.figures["parallel"]["data"]) == len(sweep.ranked())
+    curves = [trace["name"].split(":")[0] for trace in page.figures["curves"]["data"]]
+    assert curves == [f"trial {trial.number}" for trial in sweep.ranked()[:5]]
+
+
+def test_the_study_holds_the_sweep():
+    sweep = examples.large_sweep(40)
+    axes = axes_of(sweep)
+    study = study_of(sweep, axes, sweep.trials)
+    assert study.best_trial.number == sweep.best.number
+    assert study.best_value == sweep.score(sweep.best)
+    for trial, frozen in zip(sweep.trials, study.trials, strict=True):
+        assert frozen.params["learning_rate"] == trial.values["learning_rate"]
+        if "beta" in trial.values:
+            assert frozen.params["1 - beta"] == 1.0 - trial.values["beta"]
+        else:
+            assert "1 - beta" not in frozen.params
+        for row in trial.results[0].curve:
+            assert frozen.intermediate_values[row["epoch"]] == row["val_accuracy"]
+
+
+def test_the_hyperparameter_that_decides_is_the_important_one(tmp_path):
+    page = report_of(examples.large_sweep(60), tmp_path)
+    (bars,) = page.figures["importance"]["data"]
+    assert bars["y"][-1] == "learning_rate"
+    assert bars["text"][-1] > "0.6"
+    assert sorted(bars["y"]) == sorted(
+        ["optimizer", "learning_rate", "1 - beta", "batch_size", "hidden_units", "epochs"]
+    )
+
+
+def test_a_sweep_gives_the_same_report_again(tmp_path):
+    for name in ("a", "b"):
+        sweep_report.write_sweep_report(examples.large_sweep(40), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("scores", "told", "plots"),
+    [
+        ([], "No trial is done yet.", False),
+        (["a", "b"], "There is no best trial: of 2 that are done, 2 infeasible.", False),
+        ([0.5], "val_accuracy 0.5000 with", True),
+        ([0.0, "a"], "1 of 2 trials (50 %) were infeasible: a (1 times)", True),
+        ([0.5, 0.75], "val_accuracy 0.7500 with", True),
+        ([None, None], "2 complete trials have no finite val_accuracy", False),
+        ([None, 0.5], "1 complete trials have no finite val_accuracy", True),
+        ([0.5] * 20, "val_accuracy 0.5000 with", True),
+    ],
+)
+def test_few_trials_still_give_a_report_that_says_so(tmp_path, scores, told, plots):
+    page = report_of(sweep_of(scores), tmp_path)
+    assert told in page.text
+    assert bool(page.figures) == plots
+    assert "importance" not in page.figures
+    assert plots == ("It takes 15 complete trials that differ to tell" in page.text)
+
+
+def test_a_sweep_whose_space_changed_is_drawn_over_both(tmp_path):
+    wide = sweeps.Space((examples.AXES[1],))
+    narrow = sweeps.Space((examples.Axis("learning_rate", "log", (1e-3, 0.1)),))
+    units = sweeps.Space((examples.Axis("hidden_units", "choice", ((64,),)),))
+    records = []
+    for number, (space, point) in enumerate(
+        [
+            (wide, {"learning_rate": 1.0}),
+            (narrow, {"learning_rate": 0.01}),
+            (units, {"hidden_units": (64,)}),
+        ]
+    ):
+        records.append(examples.phase(space=space.to_json()))
+        records.append(examples.ask(number, point, space=space))
+        records.append(examples.result(number, [0.5 + number / 10]))
+    page = report_of(sweeps.Sweep.from_records(records), tmp_path)
+    assert page.figures["slice_1"]["data"][0]["x"] == [1.0, 0.01]
+    assert len(page.figures["history"]["data"][0]["x"]) == 3
+
+
+def test_no_text_of_a_journal_becomes_part_of_the_page(tmp_path):
+    space = sweeps.Space((examples.Axis("kind", "choice", (HOSTILE, "plain")),))
+    records = [examples.phase(space=space.to_json(), dataset=HOSTILE, base={"x": HOSTILE})]
+    for number, value in enumerate((HOSTILE, "plain")):
+        records.append(examples.ask(number, {"kind": value}, space=space))
+        records.append(examples.result(number, [0.5]))
+    records.append(examples.ask(2, {"kind": "plain"}, space=space))
+    records.append(examples.result(2, [], status=sweeps.INFEASIBLE, reason=HOSTILE))
+    page = report_of(sweeps.Sweep.from_records(records), tmp_path)
+    assert "img" not in page.tags
+    assert "b" not in page.tags
+    assert page.links == ["data:,"]
+    assert any(HOSTILE in cell for row in page.rows for cell in row)
+    assert HOSTILE not in str(page.figures)
+
+
+def test_a_best_value_at_the_edge_says_how_to_search_beyond():
+    axes = {axis.name: axis for axis in examples.AXES}
+    ends = {
+        "learning_rate": (1e-4, "1e-05:1:log", 1.0, "0.0001:10:log"),
+        "beta": (0.9, "0:0.999:one_minus_log", 0.999, "0.9:0.9999:one_minus_log"),
+        "batch_size": (32, "8:512:power_of_two", 512, "32:2048:power_of_two"),
+        "epochs": (2, "1:20:linear", 20, "2:29:linear"),
+    }
+    for name, (low, below, high, above) in ends.items():
+        space = sweeps.Space((examples.Axis(**{**vars(axes[name]), "active_when": None}),))
+        for value, wider in ((low, below), (high, above), (axes[name].value_at(0.5), None)):
+            records = [examples.phase(space=space.to_json())]
+            records += [examples.ask(0, {name: value}, space=space), examples.result(0, [0.5])]
+            told = list(findings.cautions(sweeps.Sweep.from_records(records)))
+            assert len(told) == (wider is not None)
+            assert wider is None or told[0].endswith(f"--search={name}={wider}")
+
+
+def test_a_share_is_not_widened_below_zero():
+    axis = examples.Axis("dropout", "linear", (0.0, 0.5))
+    space = sweeps.Space((axis,))
+    for value, count in ((0.0, 0), (0.5, 1)):
+        records = [examples.phase(space=space.to_json())]
+        records += [examples.ask(0, {"dropout": value}, space=space), examples.result(0, [0.5])]
+        assert len(findings.cautions(sweeps.Sweep.from_records(records))) == count
+
+
+def test_the_expected_best_is_the_mean_over_all_subsets():
+    scores = [0.9, 0.7, 0.6, 0.55, 0.1, 0.0]
+    for size in range(1, 7):
+        subsets = itertools.combinations(scores, size)
+        assert findings.expected_best(scores, size) == pytest.approx(
+            statistics.fmean(max(subset) for subset in subsets), rel=1e-12
+        )
+
+
+def test_more_trials_are_weighed_against_the_spread_of_replicates():
+    assert "too few" in findings.would_more_help(sweep_of([0.5] * 7))
+    assert "only replicates would tell" in findings.would_more_help(examples.large_sweep(20))
+    records = [examples.phase(replicates=2)]
+    for number in range(8):
+        records.append(examples.ask(number, examples.values(0.01)))
+        for replicate in range(2):
+            score = 0.5 + number / 100 + replicate / 1000
+            records.append(examples.result(number, [score], replicate=replicate))
+    told = findings.would_more_help(sweeps.Sweep.from_records(records))
+    gain = (
+        0.07
+        - sum(max(subset) for subset in itertools.combinations([n / 100 for n in range(8)], 4)) / 70
+    )
+    assert f"the other half added {gain:#.4g}" in told
+    assert f"more than the trainings of one trial differ by ({0.001 / 2**0.5:#.4g})" in told
+    assert "may be chance" not in told
+
+
+@pytest.fixture
+def chromium():
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip(f"no browser to look with: none of {', '.join(names)} is installed")
+    return found

@@ -1,0 +1,155 @@
+"""A sweep as one HTML page that needs no network: the answer, plots, cautions, every trial."""
+
+import html
+import importlib.resources
+import json
+import pathlib
+import string
+
+import plotly
+
+from tfcourse import run_directory, sweeps
+from tfcourse.reports import sweep_files
+from tfcourse.reports.sweep_report import findings
+from tfcourse.reports.sweep_report.plots import MIN_FOR_IMPORTANCE, Plots
+from tfcourse.reports.sweep_report.study import axes_of, quiet
+
+
+def write_sweep_report(sweep, path):
+    """Writes the report of `sweep`, about 5 MB of which nearly all is the library for its plots.
+
+    Args:
+        sweep: `sweeps.Sweep`, finished or not.
+        path: path-like, the HTML file.
+
+    Raises:
+        OSError: the file can't be written.
+    """
+    figures = {}
+    with quiet():
+        sections = [_answer(sweep), *_plots(sweep, figures), _table(sweep)]
+    page = string.Template(importlib.resources.files(__name__).joinpath("page.html").read_text())
+    text = page.substitute(
+        title=html.escape(_title(sweep)),
+        body="\n".join(sections),
+        wide=f"{140 * (len(sweep.space.axes) + 1)}px",
+        plotly=plotly.offline.get_plotlyjs(),
+        # No text of a figure may end the script that holds it.
+        figures=json.dumps(figures).replace("<", "\\u003c"),
+    )
+    run_directory.write_file(pathlib.Path(path), text)
+
+
+def _title(sweep):
+    settings = sweep.settings
+    return f"{settings['tuner']} search of {settings['recipe']} on {settings['dataset']}"
+
+
+def _answer(sweep):
+    best = sweep.best
+    parts = [f'<p class="answer">{html.escape(findings.answer(sweep))}</p>']
+    tested = findings.on_test_set(sweep.chosen)
+    if tested:
+        told = ", ".join(f"{name} {findings.number(value)}" for name, value in tested.items())
+        parts.append(f"<p>On the test set, used once: {html.escape(told)}.</p>")
+    parts.append(f"<p>{html.escape(findings.effort(sweep))}.</p>")
+    for caution in findings.cautions(sweep):
+        parts.append(f'<p class="caution">{html.escape(caution)}</p>')
+    if best is not None:
+        parts.append(f"<p>{html.escape(findings.would_more_help(sweep))}</p>")
+        parts.append("<p>To train with the best values:</p>")
+        parts.append(f"<pre>{html.escape(_command(sweep, best))}</pre>")
+    return "\n".join(parts)
+
+
+def _command(sweep, trial):
+    settings = sweep.settings
+    values = {name: sweeps.format_value(value) for name, value in trial.values.items()}
+    flags = {**settings["base"], **values, "dataset": settings["dataset"]}
+    words = [f"python -m recipes.{settings['recipe']}"]
+    return " ".join([*words, *(f"--{name}={text}" for name, text in flags.items())])
+
+
+def _plots(sweep, figures):
+    """Yields the sections with plots; their figures go into the dict `figures`."""
+    if sweep.best is None:
+        return
+    axes = axes_of(sweep)
+    plots = Plots(sweep, axes)
+    below = ""
+    if plots.num_below:
+        below = f" Scores worse than {findings.number(plots.floor)} ({plots.num_below}) are at it."
+
+    def plot(name, figure, wide=False):
+        figures[name] = json.loads(figure.to_json())
+        text = f'<div class="plot" id="{name}"></div>'
+        return f'<div class="scroll"><div class="wide">{text}</div></div>' if wide else text
+
+    objective = html.escape(sweep.objective)
+    yield _section("Best so far", f"{objective} of every trial, in the order they were asked for.")
+    yield plot("history", plots.history())
+    yield _section("Learning curves", "The best trials, mean over their replicates.")
+    yield plot("curves", plots.curves())
+    yield _section(
+        "Hyperparameters",
+        f"{objective} against each one, on the scale that was searched; the ring is the best "
+        f"trial, a cross an infeasible one.{below}",
+    )
+    slices = [
+        f"<div><h3>{axis.label}</h3>{plot(f'slice_{index}', figure)}</div>"
+        for index, (axis, figure) in enumerate(plots.slices())
+    ]
+    yield f'<div class="grid">{"".join(slices)}</div>'
+    yield from _importance(sweep, plots, plot)
+    yield _section("All values together", f"A line a trial, the best tenth in orange.{below}")
+    yield plot("parallel", plots.parallel_coordinates(), wide=True)
+
+
+def _importance(sweep, plots, plot):
+    scores = [sweep.score(trial) for trial in sweep.ranked()]
+    if len(scores) < MIN_FOR_IMPORTANCE or scores[0] == scores[-1]:
+        need = f"It takes {MIN_FOR_IMPORTANCE} complete trials that differ to tell"
+        yield _section("Importance", f"{need}; there are {len(set(scores))}.")
+        return
+    yield _section(
+        "Importance",
+        "How much each hyperparameter decides whether a trial is among the best (PED-ANOVA). "
+        "It is an estimate, the rougher the fewer trials there are.",
+    )
+    yield plot("importance", plots.importance())
+
+
+def _section(title, note):
+    return f'<h2>{title}</h2>\n<p class="note">{note}</p>'
+
+
+def _table(sweep):
+    """Returns every trial as a row, best first, then the others by number."""
+    names = sweep_files.hyperparameter_names(sweep)
+    ranked = sweep.ranked()
+    numbers = {trial.number for trial in ranked}
+    rows = [*ranked, *(trial for trial in sweep.trials if trial.number not in numbers)]
+    columns = ("trial", "status", "score", "spread", "best_epoch", "trained_epochs", "seconds")
+    heads = [*(column.replace("_", " ") for column in columns), *names, "reason"]
+    head = "".join(f"<th><button>{html.escape(name)}</button></th>" for name in heads)
+    body = "\n".join(_row(sweep, trial, columns, names) for trial in rows)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>"
+    note = "Best first; a click on a heading sorts."
+    return f'{_section("Trials", note)}\n<div class="scroll">{table}</div>'
+
+
+def _row(sweep, trial, columns, names):
+    summary = sweep_files.summary(sweep, trial)
+    cells = [_cell(summary[column]) for column in columns]
+    cells += [_cell(trial.values.get(name)) for name in names]
+    reason = html.escape(summary["reason"])
+    return f'<tr>{"".join(cells)}<td class="text">{reason}</td></tr>'
+
+
+def _cell(value):
+    if value is None:
+        return "<td></td>"
+    text = html.escape(findings.short(value))
+    if isinstance(value, float):
+        return f'<td data-key="{value!r}">{text}</td>'
+    return f"<td>{text}</td>"
