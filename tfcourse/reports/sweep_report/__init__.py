@@ -78,7 +78,8 @@ def _plots(sweep, figures):
     plots = Plots(sweep, axes)
     below = ""
     if plots.num_below:
-        below = f" Scores worse than {findings.number(plots.floor)} ({plots.num_below}) are at it."
+        floor = findings.number(plots.floor)
+        below = f" Scores worse than {floor} are drawn there: {plots.num_below} of them."
 
     def plot(name, figure, wide=False):
         figures[name] = json.loads(figure.to_json())
@@ -86,7 +87,7 @@ def _plots(sweep, figures):
         return f'<div class="scroll"><div class="wide">{text}</div></div>' if wide else text
 
     objective = html.escape(sweep.objective)
-    yield _section("Best so far", f"{objective} of every trial, in the order they were asked for.")
+    yield _section("Best so far", f"{objective} of every trial, in the order asked for.{below}")
     yield plot("history", plots.history())
     yield _section("Learning curves", "The best trials, mean over their replicates.")
     yield plot("curves", plots.curves())
@@ -140,16 +141,21 @@ def _table(sweep):
 
 def _row(sweep, trial, columns, names):
     summary = sweep_files.summary(sweep, trial)
-    cells = [_cell(summary[column]) for column in columns]
-    cells += [_cell(trial.values.get(name)) for name in names]
+    cells = [_cell(summary[column], _FORMATS.get(column, findings.short)) for column in columns]
+    cells += [_cell(trial.values.get(name), findings.short) for name in names]
     reason = html.escape(summary["reason"])
     return f'<tr>{"".join(cells)}<td class="text">{reason}</td></tr>'
 
 
-def _cell(value):
+_FORMATS = {
+    "score": findings.number,
+    "spread": findings.difference,
+    "seconds": "{:.1f}".format,
+}
+
+
+def _cell(value, form):
     if value is None:
         return "<td></td>"
-    text = html.escape(findings.short(value))
-    if isinstance(value, float):
-        return f'<td data-key="{value!r}">{text}</td>'
-    return f"<td>{text}</td>"
+    key = f' data-key="{value!r}"' if isinstance(value, float) else ""
+    return f"<td{key}>{html.escape(form(value))}</td>"

@@ -15,15 +15,21 @@ def number(value):
     return f"{value:#.4g}"
 
 
+def difference(value):
+    """Returns a difference of scores as people read it: two digits."""
+    return f"{value:.2g}"
+
+
 def answer(sweep):
     """Returns the best score and where it was reached, or why there is none, in one sentence."""
     best = sweep.best
     if best is None:
         return _no_answer(sweep)
-    spread = sweep.spread(best)
-    replicates = f" ± {number(spread)} ({sweep.replicates} trainings)" if spread is not None else ""
+    score, spread = number(sweep.score(best)), sweep.spread(best)
+    if spread is not None:
+        score += f" ± {difference(spread)} (mean of {sweep.replicates} trainings)"
     values = ", ".join(f"{name} {short(value)}" for name, value in best.values.items())
-    return f"{sweep.objective} {number(sweep.score(best))}{replicates} with {values}."
+    return f"Best {sweep.objective}: {score}, by trial {best.number} with {values}."
 
 
 def _no_answer(sweep):
@@ -121,16 +127,16 @@ def _infeasible(sweep):
     lost = [trial for trial in finished if sweep.status(trial) == sweeps.INFEASIBLE]
     if lost:
         reasons = collections.Counter(sweep.reason(trial) or "no reason given" for trial in lost)
-        told = "; ".join(f"{reason} ({count} times)" for reason, count in reasons.most_common(5))
+        told = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(5))
         share = f"{100 * len(lost) / len(finished):.0f} %"
-        yield f"{len(lost)} of {len(finished)} trials ({share}) were infeasible: {told}"
+        yield f"Infeasible: {len(lost)} of {len(finished)} trials ({share}). Why: {told}"
 
 
 def _no_score(sweep):
     complete = [trial for trial in sweep.trials if sweep.status(trial) == sweeps.COMPLETE]
     without = sum(sweep.score(trial) is None for trial in complete)
     if without:
-        yield f"{without} complete trials have no finite {sweep.objective} and are not ranked."
+        yield f"Complete, but without any finite {sweep.objective}, so not ranked: {without}"
 
 
 def would_more_help(sweep):
@@ -146,20 +152,20 @@ def would_more_help(sweep):
     half = expected_best(scores, len(scores) // 2)
     gain = abs(scores[0] - half)
     text = (
-        f"A random half of the {len(scores)} complete trials would have reached {number(half)} on "
-        f"average; the other half added {number(gain)}. Twice as many trials would probably add "
-        "less than that again"
+        f"Would more trials help? A random half of the {len(scores)} complete ones would have "
+        f"reached {number(half)} on average; the other half added {difference(gain)}. Twice as "
+        "many trials would probably add less than that again."
     )
     spreads = [sweep.spread(trial) for trial in ranked[:5]]
     spreads = [spread for spread in spreads if spread is not None]
     if not spreads:
-        return (
-            f"{text}. How much of it is chance, only replicates would tell: each was trained once."
-        )
+        return f"{text} How much of it is chance can't be said: each was trained once."
     noise = statistics.fmean(spreads)
+    text += (
+        f" That is {'more' if gain > noise else 'no more'} than the trainings of one trial "
+        f"differ by ({difference(noise)})."
+    )
     ties = sum(abs(score - scores[0]) <= noise for score in scores)
-    verdict = "more than" if gain > noise else "no more than"
-    text += f", {verdict} the trainings of one trial differ by ({number(noise)})."
     if ties > 1:
         text += f" The best {ties} trials lie within that difference: their order may be chance."
     return text

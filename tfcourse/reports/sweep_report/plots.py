@@ -51,6 +51,7 @@ class Plots:
             self._study, target_name=self._sweep.objective
         )
         every, best, _ = figure.data
+        every.y, best.y = ([*map(self._clipped, line.y)] for line in (every, best))
         every.update(name="a trial", marker={"color": _BLUE, "opacity": 0.6})
         best.update(name="best so far", line={"color": _ORANGE, "shape": "hv", "width": 3})
         figure.data = [every, best]
