@@ -33,7 +33,10 @@ MAY_IMPORT = {
     "run_directory": {"stopwatch"},
     "search_space": {"hyperparameters"},
     "sweeps": {"search_space"},
-    "command_line": {"datasets", "hyperparameters", "nudges", "run_directory"},
+    "command_line": {
+        *("datasets", "hyperparameters", "journal", "nudges", "run_directory"),
+        *("search_space", "sweeps", "tuning"),
+    },
     "training": LEAVES,
     "tuning": LEAVES | {"training"},
     "reports": LEAVES,

@@ -1,8 +1,9 @@
-"""An append-only record of events that a kill can't tear: one checksummed JSON object a line.
+"""An append-only record of events that a kill can't tear: one checksummed line of JSON each.
 
-A line is the CRC-32 of the JSON in hexadecimal, its length in bytes, and the JSON. What was
-appended is on the disk when `append` returns. A last line without its end is what a kill or a
-full disk leaves in the middle of a write, and is cut off; any other damage is refused.
+A line is the CRC-32 of the JSON in hexadecimal, its length in bytes, and the JSON: the list of
+records that were appended together, so that all or none of them are there. They are on the disk
+when `append` returns. A last line without its end is what a kill or a full disk leaves in the
+middle of a write, and is cut off; any other damage is refused.
 """
 
 import json
@@ -44,12 +45,12 @@ class Journal:
             raise
 
     def append(self, *records):
-        """Adds `records` at once and waits until they are on the disk.
+        """Adds `records`, all or none of them, and waits until they are on the disk.
 
         Raises:
             OSError: the disk is full or broken; the journal is as before.
         """
-        line = b"".join(map(line_of, records))
+        line = line_of(records)
         try:
             written = 0
             while written < len(line):
@@ -74,9 +75,9 @@ class Journal:
         self.close()
 
 
-def line_of(record):
-    """Returns the journal's line for `record`, a JSON-able dict."""
-    text = json.dumps(record, allow_nan=False, separators=(",", ":")).encode()
+def line_of(records):
+    """Returns the journal's line for `records`, JSON-able dicts."""
+    text = json.dumps(records, allow_nan=False, separators=(",", ":")).encode()
     return b"%08x %d %s\n" % (zlib.crc32(text), len(text), text)
 
 
@@ -90,7 +91,7 @@ def read(path):
     for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
         if not line.endswith(b"\n"):
             break
-        records.append(_parse(path, number, line[:-1]))
+        records += _parse(path, number, line[:-1])
         end += len(line)
     return records, end
 

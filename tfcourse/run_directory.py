@@ -7,6 +7,9 @@ model.keras     the epoch with the best validation accuracy, and its sha256 besi
 weights.arrays  its weights alone, as plain arrays
 curves.png      loss and accuracy by epoch
 nudges.jsonl    what was changed while it trained
+journal.jsonl   of a sweep: all that was tried, and what came of it
+trials.csv      the same as a table; curves.csv, report.html and best.flags follow from it too
+trials/         the run directories of a sweep's best trials
 tensorboard/    loss and accuracy for TensorBoard
 checkpoints/    what a resumed run continues from
 run.lock        held by the process that writes here
@@ -25,12 +28,16 @@ from tfcourse import stopwatch
 FLAGS = "flags.txt"
 METRICS = "metrics.json"
 LOCK = "run.lock"
+JOURNAL = "journal.jsonl"
 _OURS = (
     *(FLAGS, METRICS, "history.csv", "model.keras", "weights.arrays", "curves.png"),
     *("model.keras.sha256", "nudges.jsonl", "tensorboard", "checkpoints"),
+    *(JOURNAL, "trials.csv", "curves.csv", "best.flags", "report.html", "trials"),
 )
 # They change where, how long or how loudly a run goes, never what it computes.
-NOT_COMPARED = ("workers", "trials", "max_minutes", "debug", "timing")
+NOT_COMPARED = ("workers", "scheduler", "trials", "max_minutes", "keep_models", "debug", "timing")
+# What even a sweep that is extended has to keep: its scores could not be compared.
+_KEPT_IN_A_SWEEP = ("dataset", "seed", "replicates")
 _CONTINUED = "# But first run it to its end with --epochs="
 
 
@@ -186,15 +193,17 @@ def flush_folder(path):
 
 
 @contextlib.contextmanager
-def open_run(path, flags, *, recipe):
+def open_run(path, flags, *, recipe, extend=False):
     """Yields the `RunDirectory` at `path`, new or unfinished, locked against other processes.
 
-    A finished run is opened again where nothing but --epochs has changed, and that to more.
+    A finished run is opened again where nothing but --epochs has changed, and that to more; a
+    finished sweep, where more --trials are wanted.
 
     Args:
         path: path-like; made where it does not exist.
-        flags: `{name: [text, ...]}`, the flags that can change a result.
+        flags: `{name: [text, ...]}`, the flags that can change a result; a sweep's have `sweep`.
         recipe: str, the recipe's name, for the header of flags.txt.
+        extend: whether a sweep goes on with other flags than it began with.
 
     Raises:
         OSError: the folder can't be made or written to.
@@ -213,8 +222,11 @@ def open_run(path, flags, *, recipe):
         run.remove_temporary_files()
         metrics = run.read_metrics()
         run.continued_from = _continued_from(path)
-        settled = _settle_flags(run, flags, finished=metrics is not None)
-        if metrics is not None and len(run.continued_from) == len(_continued_from(path)):
+        if "sweep" in flags:
+            settled, goes_on = _settle_sweep_flags(run, flags, extend)
+        else:
+            settled, goes_on = _settle_flags(run, flags, finished=metrics is not None)
+        if metrics is not None and not goes_on:
             raise RunFinished(f"{path} holds this run, finished; see {METRICS} there", metrics)
         run.write_flags(settled)
         (path / METRICS).unlink(missing_ok=True)
@@ -275,27 +287,54 @@ def _check_ours(path):
 
 
 def _settle_flags(run, flags, *, finished):
-    """Returns the flags that this run goes on with: the recorded ones, where there are any."""
+    """Returns the flags that this run goes on with, and whether a finished one goes on."""
     recorded = run.path / FLAGS
     if not recorded.exists():
-        return flags
+        return flags, False
     before = parse_flags(recorded.read_text())
     asked = _as_recorded(flags, before)
-    changed = [name for name in {**before, **asked} if before.get(name) != asked.get(name)]
-    changed = [name for name in changed if name not in NOT_COMPARED]
+    changed = _changed(before, asked)
     if changed == ["epochs"] and finished:
         done, wanted = int(before["epochs"][0]), int(asked["epochs"][0])
         if wanted > done:
             run.continued_from.append(done)
-            return asked
-    if not (finished or any(run.path.glob("checkpoints/*.ckpt"))):
-        return flags if changed else before  # It had not got anywhere that they could change.
+            return asked, True
+    begun = finished or any(run.path.glob("checkpoints/*.ckpt")) or (run.path / JOURNAL).exists()
+    if not begun:
+        # It had not got anywhere that they could change.
+        return (flags if changed else before), False
     if changed:
-        differences = ", ".join(
-            f"--{name} is {_values(asked, name)}, was {_values(before, name)}" for name in changed
-        )
-        raise ChangedFlagsError(f"{run.path} holds a run with other flags: {differences}")
-    return before
+        raise ChangedFlagsError(_differences(run.path, before, asked, changed))
+    return before, False
+
+
+def _settle_sweep_flags(run, flags, extend):
+    """Returns the flags that this sweep goes on with, and whether a finished one goes on."""
+    recorded = run.path / FLAGS
+    if not recorded.exists():
+        return flags, False
+    before = parse_flags(recorded.read_text())
+    changed = _changed(before, flags)
+    if not (run.path / JOURNAL).exists() and "sweep" in before:
+        return flags, True
+    kept = [name for name in changed if name in _KEPT_IN_A_SWEEP or "sweep" not in before]
+    if changed and (kept or not extend):
+        hint = "" if kept else "; --extend goes on with them, and keeps all trials"
+        raise ChangedFlagsError(_differences(run.path, before, flags, changed) + hint)
+    more = int(flags["trials"][0]) > int(before["trials"][0])
+    return flags, bool(changed) or more
+
+
+def _changed(before, asked):
+    names = [name for name in {**before, **asked} if before.get(name) != asked.get(name)]
+    return [name for name in names if name not in NOT_COMPARED]
+
+
+def _differences(path, before, asked, changed):
+    differences = ", ".join(
+        f"--{name} is {_values(asked, name)}, was {_values(before, name)}" for name in changed
+    )
+    return f"{path} holds a run with other flags: {differences}"
 
 
 def _as_recorded(flags, before):

@@ -151,6 +151,57 @@ class Space:
         return cls(tuple(map(Axis.from_json, axes)))
 
 
+def grid(space, max_points):
+    """Returns the points of the finest grid with at most `max_points`, as `{name: position}`.
+
+    The numeric axes are refined in turns; a choice has all its values from the start.
+
+    Raises:
+        ValueError: even the ends of every axis make more points.
+    """
+    levels = {axis.name: 0 for axis in space.axes}
+    points = _product(space, levels, max_points)
+    if points is None:
+        smallest = _count(space, levels)
+        raise ValueError(
+            f"the coarsest grid has {smallest} points; --trials={smallest} or more, fewer values "
+            "in --search, or --fix some"
+        )
+    while True:
+        refined = False
+        for axis in space.axes:
+            if len(axis.spread(levels[axis.name] + 1)) == len(axis.spread(levels[axis.name])):
+                continue
+            finer = {**levels, axis.name: levels[axis.name] + 1}
+            more = _product(space, finer, max_points)
+            if more is not None:
+                points, levels, refined = more, finer, True
+        if not refined:
+            return points
+
+
+def _count(space, levels):
+    return len(_product(space, levels, math.inf))
+
+
+def _product(space, levels, max_points):
+    """Returns all combinations of active axes, or `None` where they are more than allowed."""
+    points = [({}, {})]
+    for axis in space.axes:
+        extended = []
+        for positions, values in points:
+            active = space.is_active(axis, values)
+            for position in axis.spread(levels[axis.name]) if active else ():
+                value = axis.value_at(position)
+                extended.append(({**positions, axis.name: position}, {**values, axis.name: value}))
+            if not active:
+                extended.append((positions, values))
+            if len(extended) > max_points:
+                return None
+        points = extended
+    return [positions for positions, _ in points]
+
+
 def space_of(base, searches=None, fixed=()):
     """Returns the `Space` of a recipe's hyperparameters.
 

@@ -17,6 +17,9 @@ import statistics
 
 from tfcourse.search_space import Space
 
+# The names a flag may take; tests hold them equal to the keys of tuning.oracles.TUNERS.
+TUNERS = ("random", "grid", "coarse_to_fine", "quasi_random", "bayesian", "hyperband")
+PRUNINGS = ("none", "median", "successive_halving")
 COMPLETE = "complete"
 PRUNED = "pruned"
 INFEASIBLE = "infeasible"

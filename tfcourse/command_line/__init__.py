@@ -21,7 +21,7 @@ from absl import flags
 
 from tfcourse import datasets, run_directory
 from tfcourse import hyperparameters as hp
-from tfcourse.command_line import flag_definitions, flagfiles
+from tfcourse.command_line import flag_definitions, flagfiles, sweeping
 from tfcourse.command_line.flag_definitions import Expectation
 
 __all__ = ["Expectation", "Options", "UsageError", "run", "run_tool"]
@@ -58,6 +58,7 @@ class Options:
         data_dir: folder that holds the data's files, or `None`.
         smoke: whether this is a run of seconds that shows only that all works.
         expect: ranges in which metrics must lie.
+        sweep: `SweepOptions`, or `None` for a single training.
         timing: whether to print the seconds of each stage.
         debug: whether to show tracebacks.
     """
@@ -70,11 +71,12 @@ class Options:
     data_dir: str | None
     smoke: bool
     expect: tuple[Expectation, ...]
+    sweep: sweeping.SweepOptions | None
     timing: bool
     debug: bool
 
 
-def run(main, hyperparameters, *, dataset=None, smoke=None):
+def run(main, hyperparameters, *, dataset=None, smoke=None, train=None):
     """Runs a recipe as a program and ends the process with its exit code.
 
     Args:
@@ -83,16 +85,26 @@ def run(main, hyperparameters, *, dataset=None, smoke=None):
         hyperparameters: the recipe's `Hyperparameters` class; its flags are defined here.
         dataset: str, default of --dataset; `None` where the recipe uses no data set.
         smoke: `{flag: value}` that --smoke sets, whatever else was given.
+        train: function of (hyperparameters, data, seed, run) and arguments of `training.fit`,
+            in the module of `main`, that returns the trained model and its history; with it the
+            recipe has --sweep.
     """
 
     def recipe():
         flag_definitions.define(hyperparameters)
         flag_definitions.define_run(dataset=dataset)
+        if train:
+            flag_definitions.define_sweep()
         if _parse(main):
             for name, value in (smoke or {}).items() if flags.FLAGS.smoke else ():
                 flags.FLAGS[name].value = value
+            declared = _declared(hyperparameters)
             options = _options(main)
-            metrics = _start(main, _declared(hyperparameters), options)
+            if train and flags.FLAGS.sweep != "none":
+                declared, options = sweeping.prepare(train, declared, options)
+                metrics = _start(sweeping.sweep, declared, options)
+            else:
+                metrics = _start(main, declared, options)
             return _check_expectations(options, metrics)
         return 0
 
@@ -181,6 +193,7 @@ def _options(main):
         data_dir=values.get("data_dir"),
         smoke=values["smoke"],
         expect=tuple({e.metric: e for e in values["expect"]}.values()),
+        sweep=None,
         timing=values["timing"],
         debug=values["debug"],
     )
@@ -231,13 +244,18 @@ def _start(main, hyperparameters, options):
 
 
 def _run(main, hyperparameters, options):
-    with run_directory.open_run(options.run_dir, options.flags, recipe=options.recipe) as run:
+    extend = options.sweep is not None and options.sweep.extend
+    with run_directory.open_run(
+        options.run_dir, options.flags, recipe=options.recipe, extend=extend
+    ) as run:
         if run.continued_from:
             _tell_of_more_epochs(run)
         run.stopwatch.lap("Python, flags")
         _import_tensorflow()
         run.stopwatch.lap("import TensorFlow")
         metrics = main(hyperparameters, options, run)
+        if metrics is None:  # A sweep whose time is over, but not its trials.
+            return {}
         _check_finite(metrics)
         run.stopwatch.lap("results, pictures")
         seconds = run.stopwatch.seconds
@@ -322,6 +340,8 @@ def _check_finite(metrics):
 
 
 def _check_expectations(options, metrics):
+    if not metrics:
+        return 0
     stand_in = metrics["dataset"] if metrics.get("fallback_from") else ""
     if options.expect and (options.smoke or stand_in):
         reason = f"a run on {stand_in}" if stand_in else "a smoke run"

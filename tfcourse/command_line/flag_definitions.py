@@ -7,12 +7,39 @@ from typing import NamedTuple
 from absl import flags
 
 from tfcourse import hyperparameters as hp
-from tfcourse import nudges
+from tfcourse import nudges, sweeps
 
 # They say where and how loudly a run goes, never what comes out: flags.txt leaves them out.
-WITHOUT_EFFECT = ("run_dir", "debug", "timing", "help")
+WITHOUT_EFFECT = ("run_dir", "debug", "timing", "help", "extend")
 
 SEED = hp.integer(1, "Seeds weights, order of examples and dropout.", interval="[0, 4294967295]")
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepFlags(hp.Hyperparameters):
+    """How many trials a sweep has, how they are chosen, and by whom they are trained."""
+
+    sweep: str = hp.choice(
+        "none", ("none", *sweeps.TUNERS), "Searches hyperparameters instead of training once."
+    )
+    trials: int = hp.integer(24, "Points that a sweep tries.", interval="[1, 1000000]")
+    workers: int = hp.integer(
+        0, "Trials trained at once, one thread each; 0 takes one a core.", interval="[0, 1024]"
+    )
+    replicates: int = hp.integer(
+        1, "Trainings of each trial, with seeds of their own.", interval="[1, 100]"
+    )
+    generation_size: int = hp.integer(
+        0,
+        "Trials chosen at once where results decide about the next; 0 takes 8, and a third of "
+        "the trials for coarse_to_fine.",
+        interval="[0, 10000]",
+    )
+    pruning: str = hp.choice("none", sweeps.PRUNINGS, "Ends trials early that do badly.")
+    keep_models: int = hp.integer(3, "Best trials whose models are kept.", interval="[0, inf)")
+    max_minutes: float = hp.number(
+        0.0, "Minutes after which a sweep stops, to go on later; 0 for none.", interval="[0, inf)"
+    )
 
 
 class Expectation(NamedTuple):
@@ -103,6 +130,26 @@ def define_run(*, dataset):
     flags.DEFINE_bool("timing", False, "Prints the seconds that each stage takes.")
 
 
+def define_sweep():
+    """Defines the flags of a recipe that can be swept."""
+    for field in dataclasses.fields(SweepFlags):
+        _define(field.name, field)
+    flags.DEFINE_multi_string(
+        "search", [], "Axis of a sweep: NAME=LOW:HIGH[:SCALE], or NAME=VALUE,VALUE."
+    )
+    flags.DEFINE_multi_string("fix", [], "NAME or NAME=VALUE that a sweep does not search.")
+    flags.DEFINE_string("objective", "val_accuracy", "Metric that ranks trials; a loss is lowest.")
+    flags.DEFINE_bool("extend", False, "Goes on with a sweep whose flags have changed.")
+    flags.DEFINE_string("scheduler", None, "Address of a Dask scheduler whose workers train.")
+
+
+# Those of `define_sweep`.
+_OF_SWEEPS = (
+    *(field.name for field in dataclasses.fields(SweepFlags)),
+    *("search", "fix", "objective", "scheduler"),
+)
+
+
 def _define(name, field):
     declaration = field.metadata["declaration"]
     flags.DEFINE(
@@ -126,11 +173,13 @@ def effective():
     for flag in _ours():
         if flag.name in WITHOUT_EFFECT or flag.value in (None, []):
             continue
+        if flag.name in _OF_SWEEPS and flags.FLAGS.sweep == "none":
+            continue
         if flag.name == "expect":
             # A later range for the same metric replaces an earlier one.
             recorded[flag.name] = [str(e) for e in {e.metric: e for e in flag.value}.values()]
-        elif flag.name == "nudge":
-            recorded[flag.name] = [str(nudge) for nudge in flag.value]
+        elif isinstance(flag.value, list):
+            recorded[flag.name] = [str(item) for item in flag.value]
         else:
             recorded[flag.name] = [_text(flag, flag.value)]
     return recorded

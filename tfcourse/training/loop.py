@@ -23,6 +23,7 @@ def fit(
     monitor="val_accuracy",
     steps_per_block=None,
     in_memory_steps=True,
+    tensorboard=True,
     verbose=None,
 ):
     """Trains `model` and leaves it with the weights of its best epoch.
@@ -47,6 +48,7 @@ def fit(
             blocks of about half a second.
         in_memory_steps: whether to train in the compiled program of `InMemorySteps` where the
             model allows it.
+        tensorboard: whether to write `run`'s tensorboard/.
         verbose: 0 silent, 1 progress bar, 2 a line an epoch; `None` takes 1 on a terminal.
 
     Returns:
@@ -72,7 +74,7 @@ def fit(
     if verbose is None:
         verbose = 1 if sys.stdout.isatty() else 2
     callback_list = keras.callbacks.CallbackList(
-        [*callbacks, *_own_callbacks(run, early_stopping, monitor)],
+        [*callbacks, *_own_callbacks(run if tensorboard else None, early_stopping, monitor)],
         add_history=True,
         add_progbar=verbose != 0,
         model=model,

@@ -1,0 +1,133 @@
+import json
+import math
+
+import numpy as np
+import pytest
+
+from recipes.mnist_softmax import MnistSoftmax
+from tfcourse import search_space
+from tfcourse.search_space import Axis, Space
+
+AXES = {
+    "linear": Axis("dropout", "linear", (0.0, 0.5)),
+    "log": Axis("learning_rate", "log", (1e-4, 1.0)),
+    "one_minus_log": Axis("beta", "one_minus_log", (0.9, 0.999)),
+    "power_of_two": Axis("batch_size", "power_of_two", (20, 512), is_integer=True),
+    "choice": Axis("optimizer", "choice", ("momentum", "adam")),
+    "integer": Axis("epochs", "linear", (2, 20), is_integer=True),
+    "log integer": Axis("units", "log", (1, 1000), is_integer=True),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "middle", "high"),
+    [
+        ("linear", 0.0, 0.25, 0.5),
+        ("log", 1e-4, 1e-2, 1.0),
+        ("one_minus_log", 0.9, 0.99, 0.999),
+        ("integer", 2, 11, 20),
+    ],
+)
+def test_scales_have_their_ends_and_their_middle(name, low, middle, high):
+    axis = AXES[name]
+    assert axis.value_at(0.0) == low
+    assert axis.value_at(0.5) == pytest.approx(middle, rel=1e-12)
+    assert axis.value_at(1.0) == high
+
+
+@pytest.mark.parametrize("axis", AXES.values(), ids=AXES)
+def test_positions_and_values_are_inverse_and_monotone(axis):
+    positions = np.linspace(0.001, 0.999, 57)
+    values = [axis.value_at(position) for position in positions]
+    for position, value in zip(positions, values, strict=True):
+        if axis.options is None and not axis.is_integer:
+            assert axis.position_of(value) == pytest.approx(position, abs=1e-9)
+        assert axis.value_at(axis.position_of(value)) == value
+    if axis.scale != "choice":
+        assert values == sorted(values)
+
+
+def test_whole_numbers_stay_whole_and_are_drawn_alike():
+    axis = Axis("epochs", "linear", (2, 5), is_integer=True)
+    drawn = [axis.value_at(u) for u in (np.arange(4000) + 0.5) / 4000]
+    assert {type(value) for value in drawn} == {int}
+    assert [drawn.count(value) for value in (2, 3, 4, 5)] == [1000] * 4
+    powers = [AXES["power_of_two"].value_at(u) for u in (np.arange(500) + 0.5) / 500]
+    assert [powers.count(2**k) for k in (5, 6, 7, 8, 9)] == [100] * 5
+
+
+@pytest.mark.parametrize("axis", AXES.values(), ids=AXES)
+def test_a_finer_spread_holds_the_coarser_one(axis):
+    levels = [[axis.value_at(position) for position in axis.spread(level)] for level in range(5)]
+    for coarse, fine in zip(levels, levels[1:], strict=False):
+        assert set(coarse) <= set(fine)
+        assert len(set(fine)) == len(fine)
+    if axis.scale != "choice":
+        assert levels[0] == [axis.value_at(0.0), axis.value_at(1.0)]
+
+
+def test_a_space_is_read_back_from_json():
+    space = search_space.space_of(MnistSoftmax(), {"hidden_units": "128/256,128"})
+    assert Space.from_json(json.loads(json.dumps(space.to_json()))) == space
+
+
+def test_conditional_axes_are_active_with_their_chooser_alone():
+    space = search_space.space_of(MnistSoftmax())
+    names = [axis.name for axis in space.axes]
+    assert names.index("optimizer") < names.index("beta")
+    positions = dict.fromkeys(names, 0.1)
+    assert "beta" in space.values_at(positions | {"optimizer": 0.25})
+    assert "beta" not in space.values_at(positions | {"optimizer": 0.75})
+
+
+def test_flags_narrow_widen_and_fix():
+    searches = {"learning_rate": "1e-3:1e-2:log", "batch_size": "32,48", "epochs": "3:4"}
+    space = search_space.space_of(MnistSoftmax(), searches, ["dropout", "hidden_units"])
+    axes = {axis.name: axis for axis in space.axes}
+    assert axes["learning_rate"].search == (1e-3, 1e-2)
+    assert axes["batch_size"].options == (32, 48)
+    assert axes["epochs"].options == (3, 4)
+    assert set(axes) == {"learning_rate", "batch_size", "epochs", "optimizer", "beta"}
+
+
+@pytest.mark.parametrize(
+    ("searches", "fixed", "message"),
+    [
+        ({"rate": "1,2"}, [], "no hyperparameter 'rate'"),
+        ({"beta": "0.9:0.8"}, [], "LOW must be below HIGH"),
+        ({"beta": "0.9:1.0"}, [], "beta must be a number in"),
+        ({"beta": "0.9:0.99:cubic"}, [], "with a scale of"),
+        ({"beta": "0.9:0.99:log:2"}, [], "beta must be"),
+        ({"dropout": "0.0:0.5:log"}, [], "does not go with the scale log"),
+        ({"batch_size": "33:63"}, [], "no power of two"),
+        ({"batch_size": "32,32"}, [], "twice"),
+        ({"batch_size": "32,x"}, [], "batch_size must be"),
+        ({"optimizer": "adam:momentum"}, [], "values with commas"),
+        ({"beta": "0.9,0.99", "optimizer": "adam"}, [], "matters only with optimizer"),
+        ({"beta": "0.9,0.99"}, ["beta"], "both searched and fixed"),
+        ({}, MnistSoftmax.__dataclass_fields__, "nothing is left"),
+    ],
+)
+def test_what_makes_no_space_is_refused(searches, fixed, message):
+    with pytest.raises(ValueError, match=message):
+        search_space.space_of(MnistSoftmax(), searches, list(fixed))
+
+
+def test_a_grid_is_the_finest_that_fits_and_holds_the_coarser_ones():
+    space = Space((AXES["log"], AXES["choice"], AXES["integer"]))
+    grids = {n: search_space.grid(space, n) for n in (8, 12, 24, 100)}
+    assert [len(points) for points in grids.values()] == [8, 12, 18, 90]
+    for coarse, fine in ((8, 12), (12, 24), (24, 100)):
+        values = [[tuple(space.values_at(p).values()) for p in grids[n]] for n in (coarse, fine)]
+        assert set(values[0]) < set(values[1])
+    with pytest.raises(ValueError, match="8 points; --trials=8"):
+        search_space.grid(space, 7)
+
+
+def test_a_grid_takes_an_inactive_axis_once():
+    chooser = AXES["choice"]
+    beta = Axis("beta", "one_minus_log", (0.9, 0.999), False, ("optimizer", ("momentum",)))
+    points = search_space.grid(Space((chooser, beta)), 3)
+    assert len(points) == 3
+    assert sum("beta" in point for point in points) == 2
+    assert math.isclose(beta.value_at(points[0]["beta"]), 0.9)

@@ -1,0 +1,181 @@
+"""--sweep: from flags to a checked plan before TensorFlow loads, then the sweep and its files."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import sys
+
+from absl import flags
+
+from tfcourse import datasets, journal, run_directory, search_space
+from tfcourse import hyperparameters as hp
+
+
+class SweepUsageError(Exception):
+    """Flags that make no sweep; the message names the flag."""
+
+    exit_code = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepOptions:
+    """A checked sweep.
+
+    Attributes:
+        settings: dict, a phase of `sweeps.Sweep`: all that decides about the results.
+        path: folder that the recipe's module is found in, or "" where it is installed.
+        num_workers: int >= 1.
+        scheduler: address of a Dask scheduler, or `None`.
+        keep_models: int, best trials whose models are kept.
+        max_minutes: float, 0 for no limit.
+        extend: whether it may go on with other settings.
+    """
+
+    settings: dict
+    path: str
+    num_workers: int
+    scheduler: str | None
+    keep_models: int
+    max_minutes: float
+    extend: bool
+
+
+def prepare(train, base, options):
+    """Returns `(base, options)` with the values that --fix sets and the sweep's options.
+
+    Raises:
+        SweepUsageError: a flag does not go with the others; its message names it.
+    """
+    values = flags.FLAGS
+    searches, fixed, base = _searched_and_fixed(base)
+    if values.sweep == "hyperband":
+        if values.pruning != "none":
+            raise SweepUsageError("--pruning: hyperband ends trials in a way of its own")
+        if "epochs" in searches:
+            raise SweepUsageError("--search: hyperband itself chooses epochs, up to --epochs")
+        fixed.add("epochs")
+    if not re.fullmatch(r"\w+", values.objective):
+        raise SweepUsageError(f"--objective must be a metric. Received: {values.objective!r}")
+    try:
+        space = search_space.space_of(base, searches, fixed)
+    except ValueError as error:
+        raise SweepUsageError(f"--search, --fix: {error}") from None
+    trials = min(values.trials, 4) if options.smoke else values.trials
+    if values.sweep == "grid":
+        _check_grid(space, trials)
+    if options.dataset is None:
+        raise SweepUsageError("--sweep: this recipe trains on no data set")
+    module, path = _module(train)
+    settings = {
+        "recipe": options.recipe,
+        "module": module,
+        "function": train.__name__,
+        "hyperparameters": type(base).__name__,
+        "tuner": values.sweep,
+        "objective": values.objective,
+        "space": space.to_json(),
+        "seed": options.seed,
+        "replicates": values.replicates,
+        "trials": trials,
+        "base": {n: d.format(getattr(base, n)) for n, d in hp.declarations(base).items()},
+        # Which of several sets a sweep is about must not depend on what can be had today.
+        "dataset": options.dataset.split(",")[0],
+        "generation_size": _generation_size(trials),
+        "pruning": values.pruning,
+        "max_epochs": getattr(base, "epochs", None),
+    }
+    sweep = SweepOptions(
+        settings=json.loads(json.dumps(settings)),
+        path=path,
+        num_workers=values.workers or len(os.sched_getaffinity(0)),
+        scheduler=values.scheduler,
+        keep_models=values.keep_models,
+        max_minutes=values.max_minutes,
+        extend=values.extend,
+    )
+    recorded = {**options.flags, "dataset": [settings["dataset"]]}
+    changed = {"dataset": settings["dataset"], "flags": recorded, "sweep": sweep}
+    return base, dataclasses.replace(options, **changed)
+
+
+def _searched_and_fixed(base):
+    """Returns `({name: text}, names, base)` of --search and --fix."""
+    searches, fixed, declarations = {}, set(), hp.declarations(base)
+    for text in flags.FLAGS.search:
+        name, equals, values = text.partition("=")
+        if not equals:
+            raise SweepUsageError(f"--search must be NAME=VALUES. Received: {text!r}")
+        searches[name] = values
+    for text in flags.FLAGS.fix:
+        name, equals, value = text.partition("=")
+        fixed.add(name)
+        if equals and name in declarations:
+            try:
+                base = dataclasses.replace(base, **{name: declarations[name].parse(value)})
+            except ValueError as error:
+                raise SweepUsageError(f"--fix: {name} {error}") from None
+    return searches, fixed, base
+
+
+def _generation_size(trials):
+    size = flags.FLAGS.generation_size
+    return size or (max(4, -(-trials // 3)) if flags.FLAGS.sweep == "coarse_to_fine" else 8)
+
+
+def _check_grid(space, trials):
+    try:
+        search_space.grid(space, trials)
+    except ValueError as error:
+        raise SweepUsageError(f"--sweep=grid: {error}") from None
+
+
+def _module(train):
+    """Returns the name by which a worker imports the recipe, and where it has to look for it."""
+    module = sys.modules[train.__module__]
+    spec = getattr(module, "__spec__", None)
+    if spec is not None:
+        return spec.name, str(pathlib.Path.cwd())
+    script = pathlib.Path(module.__file__).resolve()
+    return script.stem, str(script.parent)
+
+
+def sweep(base, options, run):
+    """Runs the sweep of `options.sweep`; the counterpart of a recipe's `main`.
+
+    Returns:
+        The metrics of the best trial as a dict, or `None` where --max_minutes were over before
+        all trials were done.
+    """
+    from tfcourse import tuning
+
+    datasets.load(options.dataset, options.data_dir)  # So that workers find the array cache.
+    run.stopwatch.lap("data")
+    plan = tuning.Plan(
+        data_dir=options.data_dir,
+        path=options.sweep.path,
+        num_workers=options.sweep.num_workers,
+        scheduler=options.sweep.scheduler,
+        keep_models=options.sweep.keep_models,
+        max_minutes=options.sweep.max_minutes,
+    )
+    with (
+        journal.Journal(run.path / run_directory.JOURNAL) as records,
+        contextlib.ExitStack() as stack,
+    ):
+        watch = lambda sweep, running: None  # noqa: E731
+        driver = tuning.Driver(
+            run, records, hp.declarations(base), options.sweep.settings, plan, watch
+        )
+        workers = tuning.Workers(plan.num_workers, plan.scheduler)
+        stack.enter_context(workers)
+        run.stopwatch.lap("workers")
+        done = driver.train(workers)
+        run.stopwatch.lap("trials")
+        if not done:
+            print(f"--max_minutes are over after {len(driver.sweep.finished())} trials")
+            return None
+        chosen = driver.choose(workers)
+    return chosen["metrics"][0]

@@ -1,0 +1,139 @@
+"""Asks an oracle for points, tells it results, and brings it back to where a journal left it."""
+
+import math
+import statistics
+
+import numpy as np
+
+from tfcourse import sweeps
+from tfcourse.tuning import oracles
+
+# What these choose next depends on results, so they are asked for whole generations.
+LEARNING = ("coarse_to_fine", "bayesian", "hyperband")
+# A threshold is drawn from so many trials at least.
+_MIN_CURVES = 4
+_HALVING = 3
+
+
+class Chooser:
+    """One oracle, for as long as a sweep's settings ask for the same.
+
+    Args:
+        settings: a phase of `sweeps.Sweep`.
+        space: its `search_space.Space`.
+        first: int, the number of the first trial that is chosen here.
+    """
+
+    def __init__(self, settings, space, first):
+        self._space = space
+        self._first = first
+        self._oracle = oracles.TUNERS[settings["tuner"]](
+            space, oracle_seed(settings["seed"], first), settings
+        )
+        self._trials = []
+
+    @property
+    def num_trials(self):
+        """How many points it has chosen."""
+        return len(self._trials)
+
+    def ask(self):
+        """Returns `(positions, note)` of a new point; `None` where there is none for now."""
+        trial = self._oracle.create_trial(str(len(self._trials)))
+        if trial.status != "RUNNING":
+            return None
+        self._trials.append(trial)
+        values = trial.hyperparameters.values
+        return oracles.to_positions(self._space, values), self._oracle.note(values)
+
+    def replay(self, positions):
+        """Brings the oracle to where it is after `ask` has returned `positions`."""
+        self._oracle.recorded = oracles.to_unit_values(
+            self._space, {axis.name: 0.5 for axis in self._space.axes} | positions
+        )
+        trial = self._oracle.create_trial(str(len(self._trials)))
+        trial.hyperparameters.values = self._oracle.recorded
+        self._oracle.recorded = None
+        self._trials.append(trial)
+
+    def tell(self, number, score):
+        """Tells the score of trial `number`, larger is better; `None` where it is infeasible."""
+        trial = self._trials[number - self._first]
+        if score is None:
+            trial.status = "FAILED"
+        else:
+            self._oracle.update_trial(trial.trial_id, {"score": score})
+            trial.status = "COMPLETED"
+        self._oracle.end_trial(trial)
+
+
+def oracle_seed(seed, first):
+    """Returns the seed of an oracle whose first trial is `first`."""
+    return seed if first == 0 else trial_seed(seed, first, 0)
+
+
+def trial_seed(seed, trial, replicate):
+    """Returns the seed in [0, 2**32) that the training of a replicate of a trial gets."""
+    return int(np.random.SeedSequence([seed, trial, replicate]).generate_state(1)[0])
+
+
+def asks_in_generations(settings):
+    """Returns whether results decide about what follows, so that it waits for them."""
+    return settings["tuner"] in LEARNING or settings["pruning"] != "none"
+
+
+def is_same_search(settings, others):
+    """Returns whether both sets of settings can be served by one oracle."""
+    names = ("tuner", "objective", "space", "seed", "pruning", "generation_size", "max_epochs")
+    return all(settings[name] == others[name] for name in names)
+
+
+def signed(sweep, score):
+    """Returns `score` so that larger is better."""
+    if score is None:
+        return None
+    return -score if sweeps.is_minimized(sweep.objective) else score
+
+
+def thresholds(sweep, before):
+    """Returns `{epoch: score}`: a trial that is worse after that epoch is given up.
+
+    With `median` a trial's best score so far must reach the median of the best so far of the
+    trials before, epoch for epoch; with `successive_halving` it must be among the best third of
+    them after 1, 3, 9 ... epochs. Only trials of earlier generations count.
+
+    Args:
+        sweep: `sweeps.Sweep`.
+        before: int, trials with a lower number count.
+    """
+    pruning = sweep.settings["pruning"]
+    if pruning == "none":
+        return {}
+    curves = [_best_so_far(sweep, trial) for trial in sweep.trials[:before]]
+    longest = max(map(len, curves), default=0)
+    epochs = range(1, longest + 1)
+    if pruning == "successive_halving":
+        epochs = [_HALVING**k for k in range(20) if _HALVING**k <= longest]
+    bars = {}
+    for epoch in epochs:
+        reached = sorted(curve[epoch - 1] for curve in curves if len(curve) >= epoch)
+        if len(reached) >= _MIN_CURVES:
+            if pruning == "median":
+                bar = statistics.median(reached)
+            else:
+                bar = reached[-math.ceil(len(reached) / _HALVING)]
+            if math.isfinite(bar):
+                bars[epoch] = signed(sweep, bar)
+    return bars
+
+
+def _best_so_far(sweep, trial):
+    """Returns the best signed score after each epoch of the first replicate, as a list."""
+    if 0 not in trial.results or sweep.status(trial) == sweeps.INFEASIBLE:
+        return []
+    best, curve = -math.inf, []
+    for row in trial.results[0].curve:
+        value = row[sweep.objective]
+        best = best if value is None else max(best, signed(sweep, value))
+        curve.append(best)
+    return curve

@@ -1,0 +1,248 @@
+"""Who chooses the next point: keras-tuner's oracles where it has them, and three of ours.
+
+All of them choose positions in [0, 1] on the axes of a `search_space.Space`, which maps them to
+values on its own scales. Every choice is a pure function of the seed, the trial's number and the
+results told so far, so that an oracle can be had again from a journal. keras-tuner's files are
+not written.
+"""
+
+import contextlib
+import math
+
+import keras_tuner
+import numpy as np
+from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
+from scipy.stats import qmc
+
+from tfcourse import search_space
+
+# So many equal draws in a row and a space of choices counts as exhausted.
+_MAX_COLLISIONS = 1000
+
+
+class _Journaled:
+    """What all oracles here share: seeded anew for every trial, silent, without files.
+
+    Args:
+        space: `search_space.Space`.
+        seed: int >= 0; 0 is a seed like any other.
+        options: dict of the sweep's settings: `trials`, `generation_size`, `max_epochs`.
+        arguments: for keras-tuner's oracle.
+    """
+
+    def __init__(self, space, seed, options, **arguments):
+        self.axes = {axis.name: axis for axis in space.axes}
+        self.space_of_values = space
+        self.sweep_seed = seed
+        self.options = options
+        super().__init__(
+            objective=keras_tuner.Objective("score", "max"),
+            hyperparameters=unit_space(space),
+            allow_new_entries=False,
+            tune_new_entries=False,
+            max_consecutive_failed_trials=None,
+            **arguments,
+        )
+        self.verbose = 0
+        self.max_trials = None  # The driver counts them.
+        self._max_collisions = _MAX_COLLISIONS
+
+    # The values that a journal has for the trial that is created next.
+    recorded = None
+
+    def populate_space(self, trial_id):
+        sequence = np.random.SeedSequence([self.sweep_seed, int(trial_id)])
+        self._seed_state = int(sequence.generate_state(1)[0])
+        self._random_state = np.random.RandomState(self._seed_state)
+        return super().populate_space(trial_id)
+
+    def save(self):
+        pass
+
+    def _save_trial(self, trial):
+        pass
+
+    def note(self, values):
+        """Returns what the tuner has to say of a trial besides its point, as a dict."""
+        return {}
+
+
+class _Positions(keras_tuner.Oracle):
+    """An oracle that says where, and leaves the rest to keras-tuner's."""
+
+    def populate_space(self, trial_id):
+        positions = self.positions(int(trial_id))
+        if positions is None:
+            return {"status": "STOPPED"}
+        return {"status": "RUNNING", "values": to_unit_values(self.space_of_values, positions)}
+
+
+class Random(_Journaled, RandomSearchOracle):
+    """Draws every point independently; Bergstra & Bengio, 2012."""
+
+
+class Bayesian(_Journaled, BayesianOptimizationOracle):
+    """Fits a Gaussian process to the scores; begins with one generation of random points."""
+
+    def __init__(self, space, seed, options):
+        super().__init__(space, seed, options, num_initial_points=options["generation_size"])
+        # It only decides where the fit's restarts begin; 0 would have counted as no seed.
+        self.gpr.random_state = np.random.RandomState(seed % 2**32).randint(2**31)
+
+    def populate_space(self, trial_id):
+        if self.recorded is not None:  # A fit takes a second, and would choose the same.
+            return {"status": "RUNNING", "values": self.recorded}
+        return super().populate_space(trial_id)
+
+
+class Hyperband(_Journaled, HyperbandOracle):
+    """Trains many points for few epochs and the best of them for more; Li et al., 2018."""
+
+    def __init__(self, space, seed, options):
+        super().__init__(
+            space, seed, options, max_epochs=options["max_epochs"], hyperband_iterations=None
+        )
+
+    def note(self, values):
+        return {
+            "epochs": values["tuner/epochs"],
+            "bracket": values["tuner/bracket"],
+            "round": values["tuner/round"],
+        }
+
+
+class QuasiRandom(_Journaled, _Positions):
+    """Takes a scrambled Halton sequence, which leaves no gaps; Bousquet et al., 2017."""
+
+    def positions(self, number):
+        sequence = qmc.Halton(len(self.axes), scramble=True, rng=self.sweep_seed)
+        sequence.fast_forward(number)
+        return dict(zip(self.axes, map(float, sequence.random(1)[0]), strict=True))
+
+
+class Grid(_Journaled, _Positions):
+    """Takes every combination of evenly spread values, the finest that the trials allow.
+
+    A finer grid holds the coarser one, so that more trials go on with the same grid.
+    """
+
+    def positions(self, number):
+        taken = {tuple(sorted(t.hyperparameters.values.items())) for t in self.trials.values()}
+        for positions in search_space.grid(self.space_of_values, self.options["trials"]):
+            values = to_unit_values(self.space_of_values, positions)
+            if tuple(sorted(values.items())) not in taken:
+                return positions
+        return None
+
+
+class CoarseToFine(_Journaled, _Positions):
+    """Draws at random, then again around the best points, round by round.
+
+    A round's box spans the best points so far, as many as a quarter of a round, with a margin of
+    an eighth of the box before. Where the best point lies that close to an edge of that box, the
+    new one reaches beyond the edge by half of it. Choices are drawn from those of the best points.
+    """
+
+    def positions(self, number):
+        round_number = number // self.options["generation_size"]
+        box = {name: (0.0, 1.0) for name in self.axes}
+        for before in range(1, round_number + 1):
+            box = self._zoomed(box, before * self.options["generation_size"])
+        rng = np.random.default_rng([self.sweep_seed, number])
+        return {name: self._draw(axis, box[name], rng) for name, axis in self.axes.items()}
+
+    def note(self, values):
+        return {"round": (len(self.trials) - 1) // self.options["generation_size"] + 1}
+
+    def _zoomed(self, box, num_trials):
+        trials = [t for t in list(self.trials.values())[:num_trials] if t.status == "COMPLETED"]
+        best = sorted(trials, key=lambda trial: (-trial.score, trial.trial_id))
+        best = best[: max(2, math.ceil(self.options["generation_size"] / 4))]
+        points = [
+            to_positions(self.space_of_values, trial.hyperparameters.values) for trial in best
+        ]
+        return {
+            name: zoom(edges, [point[name] for point in points if name in point])
+            if self.axes[name].scale != "choice"
+            else ([point[name] for point in points if name in point] or (0.0, 1.0))
+            for name, edges in box.items()
+        }
+
+    @staticmethod
+    def _draw(axis, edges, rng):
+        position = float(rng.uniform())
+        if isinstance(edges, list):  # Of a choice, the positions that did well.
+            return edges[int(position * len(edges))]
+        return edges[0] + position * (edges[1] - edges[0])
+
+
+def zoom(edges, positions):
+    """Returns the next box on one axis.
+
+    Args:
+        edges: `(low, high)`, the box before.
+        positions: those of the best points, the best one first; none leaves the box as it is.
+    """
+    if not positions:
+        return edges
+    low, high = edges
+    margin = (high - low) / 8
+    best = positions[0]
+    new_low, new_high = min(positions) - margin, max(positions) + margin
+    if best < low + margin:
+        new_low = low - (high - low) / 2
+    if best > high - margin:
+        new_high = high + (high - low) / 2
+    return max(0.0, new_low), min(1.0, new_high)
+
+
+TUNERS = {
+    "random": Random,
+    "grid": Grid,
+    "coarse_to_fine": CoarseToFine,
+    "quasi_random": QuasiRandom,
+    "bayesian": Bayesian,
+    "hyperband": Hyperband,
+}
+
+
+def unit_space(space):
+    """Returns `space` for keras-tuner: numbers in [0, 1], choices by their index."""
+    unit = keras_tuner.HyperParameters()
+    for axis in space.axes:
+        scope = contextlib.nullcontext()
+        if axis.active_when:
+            chooser, allowed = axis.active_when
+            options = next(a for a in space.axes if a.name == chooser).search
+            scope = unit.conditional_scope(chooser, [options.index(value) for value in allowed])
+        with scope:
+            if axis.scale == "choice":
+                unit.Choice(axis.name, list(range(len(axis.search))), ordered=False)
+            else:
+                unit.Float(axis.name, 0.0, 1.0)
+    return unit
+
+
+def to_unit_values(space, positions):
+    """Returns the values of `unit_space` at `positions`, of the active axes alone."""
+    active = space.values_at(positions)
+    return {
+        axis.name: axis.search.index(active[axis.name])
+        if axis.scale == "choice"
+        else positions[axis.name]
+        for axis in space.axes
+        if axis.name in active
+    }
+
+
+def to_positions(space, unit_values):
+    """Returns `{name: position}` of the active axes from the values of `unit_space`."""
+    positions = {
+        axis.name: (unit_values[axis.name] + 0.5) / len(axis.search)
+        if axis.scale == "choice"
+        else float(unit_values[axis.name])
+        for axis in space.axes
+        if axis.name in unit_values
+    }
+    every = {axis.name: positions.get(axis.name, 0.5) for axis in space.axes}
+    return {name: positions[name] for name in space.values_at(every)}

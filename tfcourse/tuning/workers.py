@@ -1,0 +1,126 @@
+"""The processes that train: Dask's, on this machine or on a cluster that runs already."""
+
+import contextlib
+import logging
+import queue
+import threading
+
+import dask
+import distributed
+
+# One thread a trial; TensorFlow and XLA's compiler read these when the process starts.
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+_SETTINGS = {
+    # A trial whose worker has died is told to the driver, which counts how often that happens.
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.scheduler.worker-ttl": None,
+    "distributed.admin.tick.limit": "1h",  # Compilation holds Python's lock for seconds.
+    "distributed.comm.timeouts.connect": "30s",
+    "distributed.worker.daemon": True,
+    "distributed.nanny.pre-spawn-environ": _ENVIRONMENT,
+}
+# TensorFlow keeps some memory of every trace; a worker that has grown by this is replaced.
+_GROWTH_BYTES = 400e6
+
+
+class Workers:
+    """Runs functions in worker processes and hands back what they return, as it comes.
+
+    Args:
+        num_workers: int >= 1, processes on this machine.
+        scheduler: address of a running Dask scheduler, whose workers are used instead.
+    """
+
+    def __init__(self, num_workers, scheduler=None):
+        self._stack = contextlib.ExitStack()
+        self._outcomes = queue.SimpleQueue()
+        self._running = set()
+        self._first_memory = {}
+        self._num_restarting = 0
+        for name in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        self._stack.enter_context(dask.config.set(_SETTINGS))
+        self._cluster = None
+        if scheduler is None:
+            self._cluster = self._stack.enter_context(
+                distributed.LocalCluster(
+                    n_workers=num_workers,
+                    threads_per_worker=1,
+                    processes=True,
+                    host="127.0.0.1",
+                    dashboard_address=None,
+                    worker_dashboard_address=None,
+                    memory_limit=0,
+                    silence_logs=logging.CRITICAL,
+                )
+            )
+        self._client = self._stack.enter_context(
+            distributed.Client(self._cluster or scheduler, set_as_default=False, timeout=60)
+        )
+        self._num_workers = num_workers if scheduler is None else None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Ends the processes of this machine; those of a cluster live on."""
+        self._stack.close()
+
+    @property
+    def num_free(self):
+        """How many more functions would run at once."""
+        slots = self._num_workers or len(self._client.scheduler_info(n_workers=-1)["workers"])
+        return slots - self._num_restarting - len(self._running)
+
+    def submit(self, key, function, task):
+        """Runs `function(task)` in a free worker; `next_outcome` names it by `key`."""
+        future = self._client.submit(_with_address, function, task, pure=False, retries=0)
+        self._running.add(key)
+        # The future has to be held: Dask drops work that nobody waits for.
+        future.add_done_callback(lambda done: self._outcomes.put((key, done)))
+
+    def next_outcome(self, timeout):
+        """Returns `(key, result)`, or `None` after `timeout` seconds without one.
+
+        A result of `None` says that the worker died.
+        """
+        try:
+            key, future = self._outcomes.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        self._running.discard(key)
+        error = future.exception()
+        if isinstance(error, distributed.KilledWorker) or future.status in ("lost", "cancelled"):
+            return key, None
+        if error is not None:
+            raise error
+        address, result = future.result()
+        self._replace_if_grown(address, result.get("memory", 0))
+        return key, result
+
+    def _replace_if_grown(self, address, memory):
+        first = self._first_memory.setdefault(address, memory)
+        if self._num_workers is None or memory - first < _GROWTH_BYTES:
+            return
+        del self._first_memory[address]
+        self._num_restarting += 1
+
+        def restart():
+            try:
+                self._client.restart_workers([address], timeout=60, raise_for_error=False)
+            finally:
+                self._num_restarting -= 1
+
+        threading.Thread(target=restart, daemon=True).start()
+
+
+def _with_address(function, task):
+    return distributed.get_worker().address, function(task)
