@@ -1,3 +1,4 @@
+import itertools
 import json
 import math
 
@@ -59,7 +60,7 @@ def test_whole_numbers_stay_whole_and_are_drawn_alike():
 @pytest.mark.parametrize("axis", AXES.values(), ids=AXES)
 def test_a_finer_spread_holds_the_coarser_one(axis):
     levels = [[axis.value_at(position) for position in axis.spread(level)] for level in range(5)]
-    for coarse, fine in zip(levels, levels[1:], strict=False):
+    for coarse, fine in itertools.pairwise(levels):
         assert set(coarse) <= set(fine)
         assert len(set(fine)) == len(fine)
     if axis.scale != "choice":

@@ -17,6 +17,7 @@ LEAVES = {
     "models",
     "nudges",
     "optimizers",
+    "quiet_import",
     "journal",
     "run_directory",
     "schedules",
@@ -34,7 +35,7 @@ MAY_IMPORT = {
     "search_space": {"hyperparameters"},
     "sweeps": {"search_space"},
     "command_line": {
-        *("datasets", "hyperparameters", "journal", "nudges", "run_directory"),
+        *("datasets", "hyperparameters", "journal", "nudges", "quiet_import", "run_directory"),
         *("search_space", "sweeps", "tuning"),
     },
     "training": LEAVES,

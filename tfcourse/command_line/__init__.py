@@ -13,13 +13,12 @@ import re
 import shlex
 import signal
 import sys
-import tempfile
 import time
 import traceback
 
 from absl import flags
 
-from tfcourse import datasets, run_directory
+from tfcourse import datasets, quiet_import, run_directory
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import flag_definitions, flagfiles, sweeping
 from tfcourse.command_line.flag_definitions import Expectation
@@ -251,7 +250,7 @@ def _run(main, hyperparameters, options):
         if run.continued_from:
             _tell_of_more_epochs(run)
         run.stopwatch.lap("Python, flags")
-        _import_tensorflow()
+        quiet_import.import_tensorflow()
         run.stopwatch.lap("import TensorFlow")
         metrics = main(hyperparameters, options, run)
         if metrics is None:  # A sweep whose time is over, but not its trials.
@@ -309,28 +308,6 @@ def _resume_command(options):
     module = sys.modules["__main__"].__spec__
     program = f"-m {module.name}" if module else sys.argv[0]
     return f"python {program} {shlex.join([*given, f'--run_dir={options.run_dir}'])}"
-
-
-def _import_tensorflow():
-    """Imports TensorFlow without its start-up remarks, which no setting of its own silences.
-
-    They go to the file descriptor of stderr and say, on every machine without a GPU, that there
-    is none. If the import fails, they are shown.
-    """
-    with tempfile.TemporaryFile() as remarks:
-        stderr = os.dup(2)
-        os.dup2(remarks.fileno(), 2)
-        try:
-            import tensorflow as tf
-
-            tf.config.list_logical_devices()
-        except BaseException:
-            remarks.seek(0)
-            os.write(stderr, remarks.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
 
 
 def _check_finite(metrics):

@@ -1,16 +1,21 @@
 """Hyperparameter search: keras-tuner chooses, workers train, a journal remembers."""
 
-from tfcourse.tuning.driver import Driver, Plan
-from tfcourse.tuning.hypermodel import RecipeHyperModel
-from tfcourse.tuning.space import search_space, tunable, values_in
-from tfcourse.tuning.workers import Workers
+import importlib
 
-__all__ = [
-    "Driver",
-    "Plan",
-    "RecipeHyperModel",
-    "Workers",
-    "search_space",
-    "tunable",
-    "values_in",
-]
+# Loaded when first used: a worker silences TensorFlow's import before it imports the rest.
+_MODULES = {
+    "Driver": "driver",
+    "Plan": "driver",
+    "RecipeHyperModel": "hypermodel",
+    "Workers": "workers",
+    "search_space": "space",
+    "tunable": "space",
+    "values_in": "space",
+}
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name):
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

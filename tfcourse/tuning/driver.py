@@ -13,7 +13,7 @@ import statistics
 import time
 
 from tfcourse import sweeps
-from tfcourse.tuning import choosing, trial
+from tfcourse.tuning import choosing
 
 TRIALS = "trials"
 # If the first trials all fail for one reason, so will the others.
@@ -210,7 +210,7 @@ class Driver:
             "replicate": replicate,
             "started": time.time(),
         }
-        pool.submit((number, replicate), trial.run, self.task(number, replicate))
+        pool.submit((number, replicate), "run", self.task(number, replicate))
 
     def _record(self, key, result):
         del self._running[key]
@@ -257,12 +257,12 @@ class Driver:
         if chosen is None or chosen["trial"] != best.number:
             keys = [("test", replicate) for replicate in range(self.sweep.replicates)]
             for key in keys:
-                pool.submit(key, trial.test, self.task(best.number, key[1]))
+                pool.submit(key, "test", self.task(best.number, key[1]))
             metrics = {}
             while len(metrics) < len(keys):
                 outcome = pool.next_outcome(_TICK_SECONDS)
                 if outcome and outcome[1] is None:
-                    pool.submit(outcome[0], trial.test, self.task(best.number, outcome[0][1]))
+                    pool.submit(outcome[0], "test", self.task(best.number, outcome[0][1]))
                 elif outcome:
                     metrics[outcome[0][1]] = outcome[1]
             replicates = [metrics[replicate] for replicate in sorted(metrics)]

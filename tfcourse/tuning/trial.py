@@ -46,19 +46,11 @@ class Pruning(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
-def prepare_process():
-    """Limits TensorFlow to one thread, so that every worker has a core of its own."""
-    with contextlib.suppress(RuntimeError):  # It has started already.
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-
-
 def run(task):
     """Trains what `task` says and returns its result as a dict.
 
     The result's `status` is one of `sweeps` or "environment": the machine failed, not the trial.
     """
-    prepare_process()
     started = time.perf_counter()
     try:
         result = _trained(task)
@@ -84,7 +76,6 @@ def run(task):
 
 def test(task):
     """Returns what the best epoch of the finished training in `task` reaches, test set included."""
-    prepare_process()
     train, data = _recipe(task), data_of(task["dataset"], task["data_dir"])
     run = run_directory.RunDirectory(task["folder"])
     with _output_to(run.path / "output.txt"):

@@ -3,10 +3,13 @@
 import contextlib
 import logging
 import queue
+import sys
 import threading
 
 import dask
 import distributed
+
+from tfcourse import quiet_import
 
 # One thread a trial; TensorFlow and XLA's compiler read these when the process starts.
 _ENVIRONMENT = {
@@ -80,9 +83,9 @@ class Workers:
         slots = self._num_workers or len(self._client.scheduler_info(n_workers=-1)["workers"])
         return slots - self._num_restarting - len(self._running)
 
-    def submit(self, key, function, task):
-        """Runs `function(task)` in a free worker; `next_outcome` names it by `key`."""
-        future = self._client.submit(_with_address, function, task, pure=False, retries=0)
+    def submit(self, key, name, task):
+        """Runs the function `name` of `tuning.trial` in a free worker, under the name `key`."""
+        future = self._client.submit(_work, name, task, pure=False, retries=0)
         self._running.add(key)
         # The future has to be held: Dask drops work that nobody waits for.
         future.add_done_callback(lambda done: self._outcomes.put((key, done)))
@@ -122,5 +125,11 @@ class Workers:
         threading.Thread(target=restart, daemon=True).start()
 
 
-def _with_address(function, task):
-    return distributed.get_worker().address, function(task)
+def _work(name, task):
+    if "tensorflow" not in sys.modules:
+        quiet_import.import_tensorflow(num_threads=1)
+        # Every trial traces its step anew, which TensorFlow takes for a mistake.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    from tfcourse.tuning import trial
+
+    return distributed.get_worker().address, getattr(trial, name)(task)

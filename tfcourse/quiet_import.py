@@ -1,0 +1,32 @@
+"""Importing TensorFlow without its start-up remarks, which no setting of its own silences."""
+
+import os
+import tempfile
+
+
+def import_tensorflow(num_threads=None):
+    """Imports TensorFlow and lets it look for devices, silently.
+
+    Its remarks go to the file descriptor of stderr and say, on every machine without a GPU, that
+    there is none. If the import fails, they are shown.
+
+    Args:
+        num_threads: int, the threads that it uses from now on; `None` for one a core.
+    """
+    with tempfile.TemporaryFile() as remarks:
+        stderr = os.dup(2)
+        os.dup2(remarks.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            if num_threads is not None:
+                tf.config.threading.set_intra_op_parallelism_threads(num_threads)
+                tf.config.threading.set_inter_op_parallelism_threads(num_threads)
+            tf.config.list_logical_devices()
+        except BaseException:
+            remarks.seek(0)
+            os.write(stderr, remarks.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
