@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tfcourse.training.resident import resident
+
 # Large enough to keep the device busy, small enough that activations stay in the cache.
 _EVALUATION_BATCH = 1000
 
@@ -28,7 +30,7 @@ class Evaluator:
         """
         self._model.reset_metrics()
         # The number of examples is left open, so that another split is no new program.
-        features, labels = tf.convert_to_tensor(split.features), tf.convert_to_tensor(split.labels)
+        features, labels = resident(split.features), resident(split.labels)
         self._program(features, labels)(features, labels)
         return {name: float(value) for name, value in self._model.get_metrics_result().items()}
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfcourse import batching
 from tfcourse.training import tracing
+from tfcourse.training.resident import resident
 
 
 class InMemorySteps:
@@ -31,8 +32,8 @@ class InMemorySteps:
 
     def __init__(self, model, split, batch_size, seed, *, jit_compile):
         self._model = model
-        self._features = tf.convert_to_tensor(split.features)
-        self._labels = tf.convert_to_tensor(split.labels)
+        self._features = resident(split.features)
+        self._labels = resident(split.labels)
         self._num_examples = len(split.labels)
         self._batch_size = batch_size
         self._seed = seed
