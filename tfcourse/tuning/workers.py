@@ -2,7 +2,9 @@
 
 import contextlib
 import logging
+import os
 import queue
+import signal
 import sys
 import threading
 
@@ -74,7 +76,13 @@ class Workers:
         self.close()
 
     def close(self):
-        """Ends the processes of this machine; those of a cluster live on."""
+        """Ends the processes of this machine, at once; those of a cluster live on."""
+        nannies = self._cluster.workers.values() if self._cluster else ()
+        for nanny in nannies:
+            nanny.auto_restart = False
+            with contextlib.suppress(ProcessLookupError, TypeError):  # It is gone already.
+                # What a trial has to save, it has saved; asked kindly, it would end its block.
+                os.kill(nanny.pid, signal.SIGKILL)
         self._stack.close()
 
     @property
