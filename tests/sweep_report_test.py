@@ -119,6 +119,27 @@ def test_the_plots_show_every_trial_on_its_scale(tmp_path):
     assert curves == [f"trial {trial.number}" for trial in sweep.ranked()[:5]]
 
 
+@pytest.mark.parametrize("objective", ["val_accuracy", "val_loss"])
+def test_few_bad_scores_do_not_flatten_the_plots(tmp_path, objective):
+    # The lower median, 0.8, is 0.2 from the best; what lies up to 0.4 beyond it is shown.
+    scores = [1.0, 0.9, 0.9, 0.8, 0.0, 0.1]
+    if objective == "val_loss":
+        scores = [2.0 - score for score in scores]
+    sweep = sweep_of(scores, objective=objective)
+    for trial, score in zip(sweep.trials, scores, strict=True):
+        trial.results[0].curve[0][objective] = score
+    page = report_of(sweep, tmp_path)
+    shown = page.figures["slice_1"]["data"][0]["y"]
+    clipped = [1.0, 0.9, 0.9, 0.8, 0.4, 0.4]
+    if objective == "val_loss":
+        clipped = [2.0 - score for score in clipped]
+    assert shown == pytest.approx(clipped, rel=1e-12)
+    low, high = page.figures["slice_1"]["layout"]["yaxis"]["range"]
+    assert low < min(clipped)
+    assert max(clipped) < high
+    assert "are drawn there: 2 of them" in page.text
+
+
 def test_the_study_holds_the_sweep():
     sweep = examples.large_sweep(40)
     axes = axes_of(sweep)
