@@ -1,0 +1,137 @@
+import math
+
+import keras
+import matplotlib.image
+import numpy as np
+import pytest
+
+from tfcourse import averages, batching, datasets, models, optimizers, schedules, training
+from tfcourse.reports.learning_rate import draw_learning_rate_curve
+from tfcourse.training import checkpoint
+from tfcourse.training.learning_rate_finder import find_learning_rate, suggest
+
+
+@pytest.fixture(scope="module")
+def data():
+    return datasets.load("digits").smaller(200)
+
+
+def regression(data, optimizer):
+    """Softmax regression, whose steps NumPy repeats."""
+    training.set_seed(1)
+    model = models.softmax_regression(data.input_shape, data.num_classes)
+    training.compile_classifier(model, optimizer)
+    return model
+
+
+def softmax_losses(weights, bias, split, batch_size, rates):
+    """The losses of plain gradient descent in float64, a step at each of `rates`."""
+    features = split.features.reshape(len(split.labels), -1).astype(np.float64)
+    losses = []
+    per_epoch = len(split.labels) // batch_size
+    for step, rate in enumerate(rates):
+        epoch, place = divmod(step, per_epoch)
+        order = np.asarray(batching.epoch_permutation(len(split.labels), 3, epoch))
+        chosen = order[place * batch_size : (place + 1) * batch_size]
+        x, y = features[chosen], np.eye(bias.size)[split.labels[chosen]]
+        z = x @ weights + bias
+        z -= z.max(axis=1, keepdims=True)
+        log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+        losses.append(-(y * log_p).sum(axis=1).mean())
+        error = (np.exp(log_p) - y) / len(chosen)
+        weights = weights - rate * x.T @ error
+        bias = bias - rate * error.sum(axis=0)
+    return np.array(losses)
+
+
+def test_the_losses_are_those_of_steps_at_rising_rates(data):
+    model = regression(data, optimizers.GradientDescent(0.1))
+    weights, bias = (v.numpy().astype(np.float64) for v in model.trainable_variables)
+    curve = find_learning_rate(model, data, batch_size=32, seed=3, low=1e-3, high=1.0, num_steps=30)
+    rates = np.geomspace(1e-3, 1.0, 30)
+    np.testing.assert_allclose(curve.rates, rates, rtol=1e-12)
+    expected = softmax_losses(weights, bias, data.train, 32, rates)
+    np.testing.assert_allclose(curve.losses, expected, rtol=2e-5)
+    smoothed = averages.exponentially_weighted_average(curve.losses, 0.9, bias_correction=True)
+    np.testing.assert_array_equal(curve.smoothed, smoothed)
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_model_and_optimizer_are_as_before(data, scheduled):
+    training.set_seed(1)
+    rate = schedules.ExponentialDecay(0.01, 5) if scheduled else 0.01
+    model = models.batch_norm_mlp(data.input_shape, data.num_classes, (8,), 0.3)
+    training.compile_classifier(model, optimizers.Adam(rate))
+    training.fit(model, data, epochs=1, batch_size=32, seed=1, verbose=0)
+    before = checkpoint.arrays_of(checkpoint.variables_of(model))
+    assert model.optimizer.iterations.numpy() > 0
+    first = find_learning_rate(model, data, batch_size=32, seed=1, num_steps=30)
+    after = checkpoint.arrays_of(checkpoint.variables_of(model))
+    assert before.keys() == after.keys()
+    for name, array in before.items():
+        np.testing.assert_array_equal(after[name], array)
+    assert (model.optimizer._learning_rate is rate) == scheduled
+    second = find_learning_rate(model, data, batch_size=32, seed=1, num_steps=30)
+    np.testing.assert_array_equal(first.losses, second.losses)
+    assert first.rates[0] == 1e-6
+
+
+def test_it_ends_where_the_loss_diverges(data):
+    model = regression(data, optimizers.GradientDescent(0.1))
+    curve = find_learning_rate(model, data, batch_size=64, seed=1, high=1e6, num_steps=100)
+    assert 20 < len(curve.losses) < 100
+    assert len(curve.rates) == len(curve.losses) == len(curve.smoothed)
+    assert np.isfinite(curve.losses).all()
+    assert (curve.smoothed <= 4.0 * np.minimum.accumulate(curve.smoothed)).all()
+    weights = np.concatenate([v.numpy().ravel() for v in model.trainable_variables])
+    assert np.isfinite(weights).all()
+
+
+def test_a_loss_that_is_not_finite_ends_it(data):
+    model = regression(data, keras.optimizers.SGD(0.1))
+    model.trainable_variables[0].assign(np.full((64, 10), math.nan))
+    curve = find_learning_rate(model, data, batch_size=64, seed=1, num_steps=20)
+    assert len(curve.losses) == 0
+    assert curve.suggestion is None
+
+
+def test_the_suggestion_is_at_the_steepest_descent():
+    rates = np.geomspace(1e-5, 10.0, 121)  # 20 steps a decade.
+    smoothed = 1.0 - np.tanh(2.0 * (np.log10(rates) + 2.0))  # Steepest at 0.01.
+    assert suggest(rates, smoothed) == pytest.approx(0.01, rel=1e-9)
+    assert suggest(rates, -smoothed) is None
+    early = smoothed.copy()
+    early[:5] += 100.0  # Averages of few losses do not count.
+    assert suggest(rates, early) == pytest.approx(0.01, rel=1e-9)
+
+
+def test_the_suggested_rate_learns(data):
+    model = regression(data, optimizers.GradientDescent(0.1))
+    curve = find_learning_rate(model, data, batch_size=32, seed=1)
+    losses = []
+    for rate in (curve.suggestion, curve.suggestion / 100.0):
+        model = regression(data, optimizers.GradientDescent(rate))
+        history = training.fit(model, data, epochs=3, batch_size=32, seed=1, verbose=0)
+        losses.append(history.history["val_loss"][-1])
+    assert losses[0] < 0.8 * losses[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"low": 0.0}, "low=0.0"),
+        ({"low": 1.0, "high": 0.5}, "high=0.5"),
+        ({"high": math.inf}, "high=inf"),
+        ({"num_steps": 19}, "num_steps=19"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(data, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        find_learning_rate(None, data, batch_size=32, seed=1, **arguments)
+
+
+def test_the_curve_is_a_picture_with_ink_in_it(data, tmp_path):
+    model = regression(data, optimizers.GradientDescent(0.1))
+    curve = find_learning_rate(model, data, batch_size=32, seed=1, num_steps=60)
+    draw_learning_rate_curve(curve, tmp_path / "curve.png")
+    assert matplotlib.image.imread(tmp_path / "curve.png")[..., :3].std() > 0.05

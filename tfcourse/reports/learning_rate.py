@@ -1,0 +1,32 @@
+"""Loss against learning rate, as the learning-rate finder has seen it."""
+
+from tfcourse.reports import style
+
+
+def draw_learning_rate_curve(curve, path):
+    """Writes the loss against the learning rate into the PNG file `path`, the suggestion marked.
+
+    Args:
+        curve: `training.learning_rate_finder.LearningRateCurve`.
+        path: path-like.
+    """
+    with style.picture(path, width=6.0) as axes:
+        ax = axes[0, 0]
+        ax.plot(curve.rates, curve.losses, color="0.75", linewidth=1.0, label="of a step")
+        ax.plot(curve.rates, curve.smoothed, color=style.COLOURS[0], label="smoothed")
+        ax.set_xscale("log")
+        # The way up to where it diverged would flatten the way down.
+        ax.set_ylim(0.0, 1.3 * max(curve.smoothed[:10], default=1.0))
+        ax.set_xlabel("learning rate")
+        ax.set_ylabel("training loss")
+        ax.set_title("loss while the learning rate rises")
+        if curve.suggestion is not None:
+            ax.axvline(curve.suggestion, color=style.COLOURS[1], linewidth=1.2)
+            ax.annotate(
+                f"steepest: {curve.suggestion:.2g}",
+                (curve.suggestion, ax.get_ylim()[1]),
+                textcoords="offset points",
+                xytext=(-5, -12),
+                ha="right",
+                color=style.COLOURS[1],
+            )
