@@ -90,8 +90,8 @@ def test_the_table_has_every_trial_best_first(tmp_path):
     assert rows[-1][-1] == "the loss is inf"
     momentum = next(row for row in rows if "momentum" in row)
     adam = next(row for row in rows if "adam" in row)
-    assert momentum[9] != ""
-    assert adam[9] == ""
+    assert momentum[8] != ""
+    assert adam[8] == ""
 
 
 def test_the_plots_show_every_trial_on_its_scale(tmp_path):

@@ -4,6 +4,8 @@ import html
 import importlib.resources
 import json
 import pathlib
+import re
+import shlex
 import string
 
 import plotly
@@ -54,7 +56,8 @@ def _answer(sweep):
         parts.append(f"<p>On the test set, used once: {html.escape(told)}.</p>")
     parts.append(f"<p>{html.escape(findings.effort(sweep))}.</p>")
     for caution in findings.cautions(sweep):
-        parts.append(f'<p class="caution">{html.escape(caution)}</p>')
+        text = re.sub(r"--search=\S+", r"<code>\g<0></code>", html.escape(caution))
+        parts.append(f'<p class="caution">{text}</p>')
     if best is not None:
         parts.append(f"<p>{html.escape(findings.would_more_help(sweep))}</p>")
         parts.append("<p>To train with the best values:</p>")
@@ -66,8 +69,8 @@ def _command(sweep, trial):
     settings = sweep.settings
     values = {name: sweeps.format_value(value) for name, value in trial.values.items()}
     flags = {**settings["base"], **values, "dataset": settings["dataset"]}
-    words = [f"python -m recipes.{settings['recipe']}"]
-    return " ".join([*words, *(f"--{name}={text}" for name, text in flags.items())])
+    words = [shlex.quote(f"--{name}={text}") for name, text in flags.items()]
+    return " \\\n    ".join([f"python -m recipes.{settings['recipe']}", *words])
 
 
 def _plots(sweep, figures):
@@ -89,17 +92,16 @@ def _plots(sweep, figures):
     objective = html.escape(sweep.objective)
     yield _section("Best so far", f"{objective} of every trial, in the order asked for.{below}")
     yield plot("history", plots.history())
-    yield _section("Learning curves", "The best trials, mean over their replicates.")
+    yield _section(
+        "Learning curves", "The best trials; where it is steep, the first epochs lie outside."
+    )
     yield plot("curves", plots.curves())
     yield _section(
         "Hyperparameters",
         f"{objective} against each one, on the scale that was searched; the ring is the best "
         f"trial, a cross an infeasible one.{below}",
     )
-    slices = [
-        f"<div><h3>{axis.label}</h3>{plot(f'slice_{index}', figure)}</div>"
-        for index, (axis, figure) in enumerate(plots.slices())
-    ]
+    slices = [plot(f"slice_{i}", figure) for i, figure in enumerate(plots.slices())]
     yield f'<div class="grid">{"".join(slices)}</div>'
     yield from _importance(sweep, plots, plot)
     yield _section("All values together", f"A line a trial, the best tenth in orange.{below}")
@@ -130,7 +132,8 @@ def _table(sweep):
     ranked = sweep.ranked()
     numbers = {trial.number for trial in ranked}
     rows = [*ranked, *(trial for trial in sweep.trials if trial.number not in numbers)]
-    columns = ("trial", "status", "score", "spread", "best_epoch", "trained_epochs", "seconds")
+    spread = ["spread"] if sweep.replicates > 1 else []
+    columns = ["trial", "status", "score", *spread, "best_epoch", "trained_epochs", "seconds"]
     heads = [*(column.replace("_", " ") for column in columns), *names, "reason"]
     head = "".join(f"<th><button>{html.escape(name)}</button></th>" for name in heads)
     body = "\n".join(_row(sweep, trial, columns, names) for trial in rows)

@@ -91,8 +91,9 @@ def _edges(sweep):
         if wider:
             yield (
                 f"The best {axis.name}, {short(value)}, lies at the edge of its range "
-                f"{short(axis.search[0])} to {short(axis.search[1])}: a better one may lie beyond. "
-                f"To look there: --search={axis.name}={wider}"
+                f"{short(axis.search[0])} to {short(axis.search[1])}: a better one may lie beyond, "
+                "if it matters at all (see Importance). To look there: "
+                f"--search={axis.name}={wider}"
             )
 
 

@@ -52,7 +52,7 @@ class Plots:
         )
         every, best, _ = figure.data
         every.y, best.y = ([*map(self._clipped, line.y)] for line in (every, best))
-        every.update(name="a trial", marker={"color": _BLUE, "opacity": 0.6})
+        every.update(name="a trial", marker={"color": _BLUE, "opacity": 0.7})
         best.update(name="best so far", line={"color": _ORANGE, "shape": "hv", "width": 3})
         figure.data = [every, best]
         self._mark(figure, "infeasible", sweeps.INFEASIBLE, lambda trial: trial.number)
@@ -72,7 +72,7 @@ class Plots:
         return figure.update_yaxes(range=_padded(_floor(best_last[::-1]), best_last[-1]))
 
     def slices(self):
-        """Yields `(axis, figure)`: the score against each hyperparameter on its scale."""
+        """Yields the score against each hyperparameter, on its scale."""
         for axis in self._axes:
             figure = optuna.visualization.plot_slice(
                 self._study,
@@ -81,7 +81,7 @@ class Plots:
                 target_name=self._sweep.objective,
             )
             self._redraw_slice(figure, axis)
-            yield axis, self._styled(figure)
+            yield self._styled(figure)
 
     def _redraw_slice(self, figure, axis):
         (every,) = figure.data
@@ -89,7 +89,7 @@ class Plots:
             shown = {repr(label): label for label in axis.labels}  # As Python would, by Optuna.
             every.x = [shown[text] for text in every.x]
             figure.update_xaxes(categoryarray=axis.labels)
-        marker = {"color": _BLUE, "opacity": 0.6, "size": 7, "showscale": False}
+        marker = {"color": _BLUE, "opacity": 0.7, "size": 7, "showscale": False}
         every.update(name="complete", marker=marker)
 
         def value_of(trial):
@@ -106,7 +106,7 @@ class Plots:
         if axis.ticks:
             figure.update_xaxes(tickmode="array", tickvals=axis.ticks, ticktext=axis.ticks)
         elif axis.decades > 1.5:
-            figure.update_xaxes(dtick=1)
+            figure.update_xaxes(dtick=1, exponentformat="power")
 
     def importance(self):
         """Returns how much each hyperparameter decides whether a trial is among the best.
@@ -122,7 +122,7 @@ class Plots:
         (bars,) = figure.data
         hover = "%{y}: %{x:.2f}<extra></extra>"
         bars.update(marker={"color": _BLUE}, hovertemplate=hover, showlegend=False)
-        figure = _plain(figure).update_yaxes(title=None, automargin=True)
+        figure = _plain(figure).update_yaxes(title=None, automargin=True, ticksuffix=" ")
         largest = max(bars.x)
         return figure.update_xaxes(title="share of the importance", range=[0, 1.15 * largest])
 
