@@ -13,6 +13,7 @@ LEAVES = {
     "from_scratch",
     "gradient_tape",
     "hyperparameters",
+    "landscapes",
     "layers",
     "models",
     "nudges",

@@ -3,6 +3,7 @@
 import contextlib
 
 import matplotlib
+from matplotlib.animation import PillowWriter
 from matplotlib.figure import Figure
 
 # Okabe & Ito, 2008, https://jfly.uni-koeln.de/color/, without its yellow, too pale for a line.
@@ -22,6 +23,8 @@ _STYLE = {
     "figure.dpi": 150,
 }
 
+_ANIMATION_DPI = 80  # A GIF holds every frame: half the dots of a still picture.
+
 
 @contextlib.contextmanager
 def picture(path, *, columns=1, rows=1, width=4.6, height=3.4):
@@ -33,6 +36,21 @@ def picture(path, *, columns=1, rows=1, width=4.6, height=3.4):
         figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
         yield figure.subplots(rows, columns, squeeze=False)
         figure.savefig(path, facecolor="white")
+
+
+@contextlib.contextmanager
+def animation(path, *, columns=1, rows=1, width=3.2, height=3.0, frames_per_second=6):
+    """Yields axes, as `picture` does, and a function that takes a frame; writes the GIF `path`."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
+        writer = PillowWriter(fps=frames_per_second)
+        with writer.saving(figure, path, dpi=_ANIMATION_DPI):
+
+            def take_frame():
+                writer.grab_frame()
+                figure.set_layout_engine("none")  # Once is enough, and takes as long as a frame.
+
+            yield figure.subplots(rows, columns, squeeze=False), take_frame
 
 
 def label_lines(axes, gap=0.07):

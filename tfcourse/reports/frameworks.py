@@ -1,0 +1,54 @@
+"""Implementations of one network side by side: their code and their speed."""
+
+import numpy as np
+
+from tfcourse.reports import style
+
+
+def draw_frameworks(names, lines, speeds, path):
+    """Writes lines of code and examples a second as bars into the PNG file `path`.
+
+    Args:
+        names: `{name: label}`, of these and perhaps of others.
+        lines: `{name: int}`.
+        speeds: `{name: float array [rounds]}`, examples a second.
+        path: path-like.
+    """
+    colours = dict(zip(lines, style.COLOURS, strict=False))
+    with style.picture(path, columns=2, width=4.4, height=2.8) as axes:
+        for ax, name in zip(axes[0], ("lines of code", "thousand examples a second"), strict=True):
+            for row, (framework, count) in enumerate(lines.items()):
+                rounds = speeds[framework] / 1000
+                value = count if ax is axes[0, 0] else np.median(rounds)
+                ax.barh(row, value, color=colours[framework], alpha=0.75)
+                if ax is axes[0, 1]:
+                    ax.plot(rounds, [row] * len(rounds), "|", color="black", markersize=8)
+                    value = max(value, rounds.max())
+                label = f" {count}" if ax is axes[0, 0] else f" {np.median(rounds):.0f}"
+                ax.text(value, row, label, va="center")
+            ax.margins(x=0.15)
+            labels = [names[name] if ax is axes[0, 0] else "" for name in lines]
+            ax.set_yticks(range(len(lines)), labels)
+            ax.invert_yaxis()
+            ax.grid(visible=False, axis="y")
+            ax.set_xlabel(name)
+        axes[0, 0].set_title("the same network")
+        axes[0, 1].set_title("bars: medians; ticks: rounds")
+
+
+def draw_matrix_products(sizes, seconds, path):
+    """Writes the time of a matrix product in loops and in NumPy into the PNG file `path`.
+
+    Args:
+        sizes: list of ints, rows and columns.
+        seconds: pair of lists, in Python loops and in NumPy.
+        path: path-like.
+    """
+    with style.picture(path, width=5.6, height=3.2) as axes:
+        ax = axes[0, 0]
+        for label, times in zip(("Python loops", "NumPy"), seconds, strict=True):
+            ax.plot(sizes, times, marker="o", label=label)
+        ax.set(xscale="log", yscale="log", xlabel="rows and columns", ylabel="seconds a product")
+        ax.set_xticks(sizes, labels=map(str, sizes))
+        ax.minorticks_off()
+        style.label_lines(ax)

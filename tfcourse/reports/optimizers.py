@@ -1,0 +1,86 @@
+"""Optimizers side by side: how they take to learning rates, and what they reach seed by seed."""
+
+import numpy as np
+
+from tfcourse.reports import style
+
+NAMES = {
+    "gradient_descent": "gradient descent",
+    "momentum": "momentum",
+    "rmsprop": "RMSProp",
+    "adam": "Adam",
+    "sgd_nesterov": "SGD with Nesterov momentum",
+    "adagrad": "AdaGrad",
+    "adagrad_constant": "AdaGrad, constant rate",
+}
+COLOURS = dict(zip(NAMES, style.COLOURS, strict=True))
+
+
+def draw_sensitivity(rates, accuracies, path):
+    """Writes validation accuracy against learning rate into the PNG file `path`.
+
+    Args:
+        rates: float array of shape `[rates]`, ascending.
+        accuracies: `{model: {optimizer: float array [rates]}}`, shares of examples.
+        path: path-like.
+    """
+    with style.picture(path, columns=len(accuracies), width=4.6, height=3.6) as axes:
+        for ax, (model, curves) in zip(axes[0], accuracies.items(), strict=True):
+            for optimizer, values in curves.items():
+                best = int(np.argmax(values))
+                look = {"color": COLOURS[optimizer], "label": NAMES[optimizer]}
+                ax.plot(rates, values, marker=".", **look)
+                ax.plot(rates[best], values[best], "o", color=look["color"], markersize=8)
+            top = max(values.max() for values in curves.values())
+            ax.set(xscale="log", xlabel="learning rate", ylim=(max(0.0, top - 0.2), top + 0.01))
+            ax.set_ylabel("validation accuracy")
+            ax.set_title(f"{model.replace('_', ' ')}; dots: each one's best")
+            style.label_lines(ax)
+
+
+def draw_seeds(accuracies, path):
+    """Writes each seed's test accuracy, and the means, into the PNG file `path`.
+
+    Args:
+        accuracies: `{model: {optimizer: float array [seeds]}}`, shares of examples.
+        path: path-like.
+    """
+    with style.picture(path, columns=len(accuracies), width=4.6, height=2.8) as axes:
+        for ax, (model, by_optimizer) in zip(axes[0], accuracies.items(), strict=True):
+            for row, (optimizer, values) in enumerate(by_optimizer.items()):
+                colour = COLOURS[optimizer]
+                spread = np.linspace(-0.2, 0.2, len(values))
+                ax.plot(100 * values, row + spread, ".", color=colour, alpha=0.7)
+                ax.plot([100 * values.mean()] * 2, [row - 0.32, row + 0.32], color=colour)
+                ax.text(
+                    100 * values.mean(), row - 0.36, f"{100 * values.mean():.2f} %", ha="center"
+                )
+            ax.set_yticks(range(len(by_optimizer)), [NAMES[name] for name in by_optimizer])
+            ax.set_ylim(len(by_optimizer) - 0.5, -0.75)
+            ax.set_xlabel("test accuracy (%), a dot a seed, a bar the mean")
+            ax.set_title(model.replace("_", " "))
+
+
+def draw_paper(curves, paper, path):
+    """Writes training cost by epoch, and a paper's values at the end, into the PNG file `path`.
+
+    Args:
+        curves: `{optimizer: float array [seeds, epochs]}`.
+        paper: `{optimizer: cost at the last epoch}`; it may leave out some.
+        path: path-like.
+    """
+    with style.picture(path, width=7.4, height=3.8) as axes:
+        ax = axes[0, 0]
+        for optimizer, values in curves.items():
+            epochs = np.arange(1, values.shape[1] + 1)
+            colour, label = COLOURS[optimizer], NAMES[optimizer]
+            ax.plot(epochs, values.mean(axis=0), color=colour, label=label)
+            ax.fill_between(
+                epochs, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.2, linewidth=0
+            )
+            if optimizer in paper:
+                ax.plot(epochs[-1], paper[optimizer], "D", color=colour, clip_on=False)
+        ax.set(xlabel="epoch", ylabel="training cost (nats)", xlim=(0, epochs[-1]))
+        ax.set_ylim(top=min(0.8, 1.05 * max(values.mean(axis=0)[0] for values in curves.values())))
+        ax.set_title("diamonds: the paper's values at epoch 45")
+        style.label_lines(ax)
