@@ -7,13 +7,19 @@ import pytest
 
 from tfcourse import averages, batching, datasets, models, optimizers, schedules, training
 from tfcourse.reports.learning_rate import draw_learning_rate_curve
-from tfcourse.training import checkpoint
+from tfcourse.training import checkpoint, in_memory
 from tfcourse.training.learning_rate_finder import find_learning_rate, suggest
 
 
 @pytest.fixture(scope="module")
 def data():
     return datasets.load("digits").smaller(200)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    # XLA would take most of the time and changes nothing of this.
+    monkeypatch.setattr(in_memory, "compiles_with_xla", lambda model: False)
 
 
 def regression(data, optimizer):
@@ -46,6 +52,7 @@ def softmax_losses(weights, bias, split, batch_size, rates):
 
 def test_the_losses_are_those_of_steps_at_rising_rates(data):
     model = regression(data, optimizers.GradientDescent(0.1))
+    model.optimizer.iterations.assign(7)  # The rate rises from `low` wherever training stands.
     weights, bias = (v.numpy().astype(np.float64) for v in model.trainable_variables)
     curve = find_learning_rate(model, data, batch_size=32, seed=3, low=1e-3, high=1.0, num_steps=30)
     rates = np.geomspace(1e-3, 1.0, 30)
@@ -100,6 +107,8 @@ def test_the_suggestion_is_at_the_steepest_descent():
     smoothed = 1.0 - np.tanh(2.0 * (np.log10(rates) + 2.0))  # Steepest at 0.01.
     assert suggest(rates, smoothed) == pytest.approx(0.01, rel=1e-9)
     assert suggest(rates, -smoothed) is None
+    jumping = np.where(rates < 1.0, smoothed, 5.0 + 5.0 * np.cos(np.arange(121)))
+    assert suggest(rates, jumping) == pytest.approx(0.01, rel=1e-9)
     early = smoothed.copy()
     early[:5] += 100.0  # Averages of few losses do not count.
     assert suggest(rates, early) == pytest.approx(0.01, rel=1e-9)

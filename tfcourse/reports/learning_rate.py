@@ -12,7 +12,7 @@ def draw_learning_rate_curve(curve, path):
     """
     with style.picture(path, width=6.0) as axes:
         ax = axes[0, 0]
-        ax.plot(curve.rates, curve.losses, color="0.75", linewidth=1.0, label="of a step")
+        ax.plot(curve.rates, curve.losses, color="0.75", linewidth=1.0, label="of each step")
         ax.plot(curve.rates, curve.smoothed, color=style.COLOURS[0], label="smoothed")
         ax.set_xscale("log")
         # The way up to where it diverged would flatten the way down.
@@ -20,6 +20,7 @@ def draw_learning_rate_curve(curve, path):
         ax.set_xlabel("learning rate")
         ax.set_ylabel("training loss")
         ax.set_title("loss while the learning rate rises")
+        ax.legend(loc="lower left")
         if curve.suggestion is not None:
             ax.axvline(curve.suggestion, color=style.COLOURS[1], linewidth=1.2)
             ax.annotate(
