@@ -20,6 +20,7 @@ def phase(**changes):
     settings = {
         "kind": "sweep",
         "recipe": "mnist_softmax",
+        "module": "recipes.mnist_softmax",
         "tuner": "random",
         "objective": "val_accuracy",
         "space": SPACE.to_json(),

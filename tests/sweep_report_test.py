@@ -67,8 +67,8 @@ def sweep_of(scores, **phase):
 
 def test_the_report_begins_with_the_answer(tmp_path):
     sweep = examples.large_sweep(60)
-    metrics = {"test_accuracy": 0.97531, "other": 1.0}
-    sweep.apply({"kind": "chosen", "trial": sweep.best.number, "metrics": metrics})
+    metrics = {"test_accuracy": 0.97531, "test_examples": 180, "val_loss": 1.0}
+    sweep.apply({"kind": "chosen", "trial": sweep.best.number, "metrics": [metrics]})
     page = report_of(sweep, tmp_path)
     values = ", ".join(f"{n} {findings.short(v)}" for n, v in sweep.best.values.items())
     score = f"{sweep.score(sweep.best):.4f}"
@@ -77,7 +77,26 @@ def test_the_report_begins_with_the_answer(tmp_path):
         "random search of mnist_softmax on digits random search of mnist_softmax on digits "
         f"{answer} On the test set, used once: test_accuracy 0.9753. 60 of 60 trials"
     )
-    assert "other" not in page.text.split("60 of 60")[0]
+    flags = [f"--{name}={sweeps.format_value(v)}" for name, v in sweep.best.values.items()]
+    command = ["python -m recipes.mnist_softmax", "--schedule=one_cycle", *flags]
+    assert " \\ ".join([*command, "--dataset=digits"]) in page.text
+
+
+def test_test_results_are_those_of_the_best_trial_and_of_all_its_replicates():
+    sweep = sweep_of([0.5, 0.75])
+    assert findings.on_test_set(sweep) == {}
+    metrics = [{"test_loss": 0.5}, {"test_loss": 0.25}]
+    sweep.apply({"kind": "chosen", "trial": 0, "metrics": metrics})
+    assert findings.on_test_set(sweep) == {}
+    sweep.apply({"kind": "chosen", "trial": 1, "metrics": metrics})
+    spread = 0.25 / 2**0.5
+    assert findings.on_test_set(sweep) == {"test_loss": f"0.3750 ± {spread:.2g}"}
+
+
+def test_the_command_has_the_epochs_that_the_tuner_gave():
+    record = examples.ask(0, examples.values(0.1), note={"round": 0, "epochs": 3})
+    sweep = sweeps.Sweep.from_records([examples.phase(), record, examples.result(0, [0.5])])
+    assert "--epochs=3 " in sweep_report._command(sweep, sweep.best)
 
 
 def test_the_table_has_every_trial_best_first(tmp_path):

@@ -50,9 +50,9 @@ def _title(sweep):
 def _answer(sweep):
     best = sweep.best
     parts = [f'<p class="answer">{html.escape(findings.answer(sweep))}</p>']
-    tested = findings.on_test_set(sweep.chosen)
+    tested = findings.on_test_set(sweep)
     if tested:
-        told = ", ".join(f"{name} {findings.number(value)}" for name, value in tested.items())
+        told = ", ".join(f"{name} {text}" for name, text in tested.items())
         parts.append(f"<p>On the test set, used once: {html.escape(told)}.</p>")
     parts.append(f"<p>{html.escape(findings.effort(sweep))}.</p>")
     for caution in findings.cautions(sweep):
@@ -66,11 +66,13 @@ def _answer(sweep):
 
 
 def _command(sweep, trial):
-    settings = sweep.settings
-    values = {name: sweeps.format_value(value) for name, value in trial.values.items()}
-    flags = {**settings["base"], **values, "dataset": settings["dataset"]}
+    settings = sweep.phases[trial.phase]
+    flags = {name: sweeps.format_value(value) for name, value in trial.values.items()}
+    if "epochs" in trial.note:  # A tuner that gives some trials more time than others.
+        flags["epochs"] = str(trial.note["epochs"])
+    flags = {**settings["base"], **flags, "dataset": settings["dataset"]}
     words = [shlex.quote(f"--{name}={text}") for name, text in flags.items()]
-    return " \\\n    ".join([f"python -m recipes.{settings['recipe']}", *words])
+    return " \\\n    ".join([f"python -m {settings['module']}", *words])
 
 
 def _plots(sweep, figures):

@@ -46,15 +46,19 @@ def short(value):
     return f"{value:.4g}" if isinstance(value, float) else sweeps.format_value(value)
 
 
-def on_test_set(record):
-    """Returns `{name: number}` of all that the record `chosen` says of the test set."""
-    results = {}
-    for name, value in (record or {}).items():
-        if isinstance(value, dict):
-            results.update(on_test_set(value))
-        elif name.startswith("test_") and isinstance(value, int | float):
-            results[name] = value
-    return results
+def on_test_set(sweep):
+    """Returns what the best trial reached on the test set, as `{name: text}`; {} while unknown."""
+    chosen, best = sweep.chosen, sweep.best
+    if chosen is None or best is None or chosen["trial"] != best.number:
+        return {}
+    first, *_ = replicates = chosen["metrics"]
+    names = [name for name in first if name.startswith("test_") and type(first[name]) is float]
+    return {name: _mean([metrics[name] for metrics in replicates]) for name in names}
+
+
+def _mean(values):
+    text = number(statistics.fmean(values))
+    return f"{text} ± {difference(statistics.stdev(values))}" if len(values) > 1 else text
 
 
 def effort(sweep):

@@ -56,6 +56,8 @@ class Plots:
         best.update(name="best so far", line={"color": _ORANGE, "shape": "hv", "width": 3})
         figure.data = [every, best]
         self._mark(figure, "infeasible", sweeps.INFEASIBLE, lambda trial: trial.number)
+        if len(self._sweep.trials) <= 10:
+            figure.update_xaxes(dtick=1)  # There is no half a trial.
         return self._styled(figure, x="trial", legend=True)
 
     def curves(self):
