@@ -34,7 +34,7 @@ def write_sweep_report(sweep, path):
     text = page.substitute(
         title=html.escape(_title(sweep)),
         body="\n".join(sections),
-        wide=f"{140 * (len(sweep.space.axes) + 1)}px",
+        wide=f"{110 * (len(sweep.space.axes) + 1)}px",
         plotly=plotly.offline.get_plotlyjs(),
         # No text of a figure may end the script that holds it.
         figures=json.dumps(figures).replace("<", "\\u003c"),
@@ -60,8 +60,8 @@ def _answer(sweep):
         parts.append(f'<p class="caution">{text}</p>')
     if best is not None:
         parts.append(f"<p>{html.escape(findings.would_more_help(sweep))}</p>")
-        parts.append("<p>To train with the best values:</p>")
-        parts.append(f"<pre>{html.escape(_command(sweep, best))}</pre>")
+        command = f"<pre>{html.escape(_command(sweep, best))}</pre>"
+        parts.append(f"<details><summary>To train with these values</summary>{command}</details>")
     return "\n".join(parts)
 
 
@@ -112,9 +112,12 @@ def _plots(sweep, figures):
 
 def _importance(sweep, plots, plot):
     scores = [sweep.score(trial) for trial in sweep.ranked()]
-    if len(scores) < MIN_FOR_IMPORTANCE or scores[0] == scores[-1]:
-        need = f"It takes {MIN_FOR_IMPORTANCE} complete trials that differ to tell"
-        yield _section("Importance", f"{need}; there are {len(set(scores))}.")
+    if len(scores) < MIN_FOR_IMPORTANCE:
+        need = f"It takes {MIN_FOR_IMPORTANCE} complete trials to tell"
+        yield _section("Importance", f"{need}; there are {len(scores)}.")
+        return
+    if scores[0] == scores[-1]:
+        yield _section("Importance", "All trials have the same score.")
         return
     yield _section(
         "Importance",

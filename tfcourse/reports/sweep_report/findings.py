@@ -66,8 +66,9 @@ def effort(sweep):
     statuses = collections.Counter(sweep.status(trial) for trial in sweep.trials)
     told = ", ".join(f"{count} {status}" for status, count in statuses.items())
     seconds = sum(result.seconds for t in sweep.trials for result in t.results.values())
-    asked = f"{len(sweep.trials)} of {max(sweep.settings['trials'], len(sweep.trials))} trials"
-    return f"{asked}" + (f" ({told})" if told else "") + f", {duration(seconds)} of training in all"
+    planned = max(sweep.settings["trials"], len(sweep.trials))
+    done = f"{len(sweep.finished())} of {planned} trials done" + (f" ({told})" if told else "")
+    return f"{done}, {duration(seconds)} of training in all"
 
 
 def duration(seconds):
