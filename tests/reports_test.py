@@ -55,3 +55,11 @@ def test_labels_stand_at_the_ends_where_no_limits_were_set(tmp_path):
         axes[0, 0].plot([0, 1], [50.0, 40.0], label="down")
         style.label_lines(axes[0, 0])
         assert all(0 <= text.get_position()[1] <= 1 for text in axes[0, 0].texts)
+
+
+def test_labels_of_lines_that_leave_the_picture_stay_beside_it(tmp_path):
+    with style.picture(tmp_path / "lines.png") as axes:
+        axes[0, 0].semilogy([0, 1], [1.0, 1e-30], label="down")
+        axes[0, 0].set_ylim(0.1, 1)
+        style.label_lines(axes[0, 0])
+        assert axes[0, 0].texts[0].get_position()[1] == 0

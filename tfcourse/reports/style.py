@@ -61,6 +61,8 @@ def label_lines(axes, gap=0.07):
     ends = {
         line: to_axes.transform((line.get_xdata()[-1], line.get_ydata()[-1]))[1] for line in lines
     }
+    # A line may leave the picture before its end.
+    ends = {line: min(max(height, 0.0), 1.0) for line, height in ends.items()}
     for line, height in _spread_out(ends, gap).items():
         axes.text(
             1.02,
