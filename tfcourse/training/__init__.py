@@ -3,25 +3,33 @@
 import keras
 import tensorflow as tf
 
+from tfcourse.training.batch_norm import reestimate_batch_norm
 from tfcourse.training.checkpoint import CheckpointError
 from tfcourse.training.evaluation import Evaluator, evaluate
 from tfcourse.training.interruption import Interrupted
 from tfcourse.training.loop import fit
+from tfcourse.training.memory import peak_bytes
 from tfcourse.training.model_files import load_weights, save_model
 from tfcourse.training.record import environment
 from tfcourse.training.session import NotFiniteError
+from tfcourse.training.stepping import RateTable, Stepping
 
 __all__ = [
     "CheckpointError",
     "Evaluator",
     "Interrupted",
     "NotFiniteError",
+    "RateTable",
+    "Stepping",
     "compile_classifier",
     "environment",
     "evaluate",
     "final_metrics",
     "fit",
     "load_weights",
+    "peak_bytes",
+    "provenance",
+    "reestimate_batch_norm",
     "save_model",
     "set_precision",
     "set_seed",
@@ -78,13 +86,20 @@ def final_metrics(model, history, data):
         "val_loss": validation["loss"],
         "best_epoch": accuracies.index(max(accuracies)) + 1,
         "epochs": len(accuracies),
+        "parameters": model.count_params(),
+        "nudges": getattr(history, "nudges", []),
+        **provenance(data),
+    }
+
+
+def provenance(data):
+    """Returns the part of metrics.json that says with which data and libraries it was made."""
+    return {
         "train_examples": len(data.train.labels),
         "validation_examples": len(data.validation.labels),
         "test_examples": len(data.test.labels),
         "dataset": data.name,
         "fallback_from": list(data.fallback_from),
         "origin": data.origin,
-        "parameters": model.count_params(),
-        "nudges": getattr(history, "nudges", []),
         "environment": environment(),
     }

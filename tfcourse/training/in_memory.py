@@ -36,7 +36,7 @@ class InMemorySteps:
         self._labels = resident(split.labels)
         self._num_examples = len(split.labels)
         self._batch_size = batch_size
-        self._seed = seed
+        self.seed = seed
         self._order = None
         self._jit_compile = jit_compile
         self._full_steps = tf.function(self._run_full_steps, jit_compile=jit_compile)
@@ -45,7 +45,7 @@ class InMemorySteps:
 
     def start_epoch(self, epoch):
         """Draws the order of the examples in `epoch`, counted from 0."""
-        self._order = batching.epoch_permutation(self._num_examples, self._seed, epoch)
+        self._order = batching.epoch_permutation(self._num_examples, self.seed, epoch)
 
     def train(self, first, last):
         """Takes the steps `first` to `last - 1` of the epoch."""

@@ -1,0 +1,63 @@
+"""The means and variances with which batch normalization works at inference, estimated anew."""
+
+import keras
+import tensorflow as tf
+
+from tfcourse import batching, layers
+
+
+def reestimate_batch_norm(model, features, batch_size=1000):
+    """Sets every batch normalization's moving averages to means over `features`.
+
+    The averages collected in training lag behind the weights, all the more with a momentum near
+    1 and after few steps. Here each layer's mean and variance are the means, over the batches, of
+    those that it normalizes with in training mode:
+
+        moving_mean     <- sum_B b * mu_B  / sum_B b
+        moving_variance <- sum_B b * var_B / sum_B b
+
+    for batches B of b examples. Nothing else of the model changes but the state of its random
+    generators (dropout is at work, as in training). Layers with `trainable = False` are left as
+    they are. No labels are needed: with features of another kind than in training, the model
+    is adapted to them.
+
+    Reference: Ioffe and Szegedy, 2015, algorithm 2, https://arxiv.org/abs/1502.03167. The paper
+    takes var_B * b / (b - 1); like Keras, this does not.
+
+    Args:
+        model: built `keras.Model`.
+        features: array of examples [examples, ...].
+        batch_size: int >= 1, or "full". A batch should be no smaller than in training.
+
+    Raises:
+        ValueError: `model` normalizes no batches, `features` is empty, or `batch_size` is out of
+            range.
+    """
+    normalizing = [layer for layer in model._flatten_layers() if _is_active(layer)]
+    if not normalizing:
+        raise ValueError(
+            f"`model` must have a trainable batch normalization. Received: model={model.name}"
+        )
+    size = batching.resolve_batch_size(batch_size, len(features))
+    momenta = [layer.momentum for layer in normalizing]
+    totals = [[0.0, 0.0] for _ in normalizing]
+    try:
+        for layer in normalizing:
+            layer.momentum = 0.0  # After a batch the averages are the batch's own.
+        for start in range(0, len(features), size):
+            batch = tf.convert_to_tensor(features[start : start + size])
+            model(batch, training=True)
+            for layer, total in zip(normalizing, totals, strict=True):
+                total[0] += len(batch) * layer.moving_mean.numpy().astype("float64")
+                total[1] += len(batch) * layer.moving_variance.numpy().astype("float64")
+    finally:
+        for layer, momentum in zip(normalizing, momenta, strict=True):
+            layer.momentum = momentum
+    for layer, (mean, variance) in zip(normalizing, totals, strict=True):
+        layer.moving_mean.assign(mean / len(features))
+        layer.moving_variance.assign(variance / len(features))
+
+
+def _is_active(layer):
+    kinds = (keras.layers.BatchNormalization, layers.BatchNormalization)
+    return isinstance(layer, kinds) and layer.trainable
