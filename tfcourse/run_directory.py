@@ -358,9 +358,9 @@ def _megabytes(num_bytes):
     return f"{num_bytes / 1e6:,.1f} MB"
 
 
-def flags_text(flags, recipe, comments=""):
-    """Returns `flags` as a flagfile."""
-    header = f"# python -m recipes.{recipe} --flagfile=flags.txt runs this again.\n"
+def flags_text(flags, recipe, comments="", name=FLAGS):
+    """Returns `flags` as a flagfile called `name`."""
+    header = f"# python -m recipes.{recipe} --flagfile={name} runs this again.\n"
     lines = [f"--{name}={text}\n" for name, texts in flags.items() for text in texts]
     return header + comments + "".join(lines)
 

@@ -3,15 +3,19 @@
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import re
 import sys
+import time
 
 from absl import flags
 
 from tfcourse import datasets, journal, run_directory, search_space
 from tfcourse import hyperparameters as hp
+
+_FILES_SECONDS = 5.0
 
 
 class SweepUsageError(Exception):
@@ -149,33 +153,74 @@ def sweep(base, options, run):
         The metrics of the best trial as a dict, or `None` where --max_minutes were over before
         all trials were done.
     """
-    from tfcourse import tuning
+    from tfcourse import reports, tuning
 
     datasets.load(options.dataset, options.data_dir)  # So that workers find the array cache.
     run.stopwatch.lap("data")
+    asked = options.sweep
     plan = tuning.Plan(
-        data_dir=options.data_dir,
-        path=options.sweep.path,
-        num_workers=options.sweep.num_workers,
-        scheduler=options.sweep.scheduler,
-        keep_models=options.sweep.keep_models,
-        max_minutes=options.sweep.max_minutes,
+        options.data_dir, asked.path, asked.keep_models, max_minutes=asked.max_minutes
     )
-    with (
-        journal.Journal(run.path / run_directory.JOURNAL) as records,
-        contextlib.ExitStack() as stack,
-    ):
-        watch = lambda sweep, running: None  # noqa: E731
-        driver = tuning.Driver(
-            run, records, hp.declarations(base), options.sweep.settings, plan, watch
-        )
-        workers = tuning.Workers(plan.num_workers, plan.scheduler)
-        stack.enter_context(workers)
+    with contextlib.ExitStack() as stack:
+        records = stack.enter_context(journal.Journal(run.path / run_directory.JOURNAL))
+        driver = tuning.Driver(run, records, hp.declarations(base), asked.settings, plan)
+        workers = stack.enter_context(tuning.Workers(asked.num_workers, asked.scheduler))
         run.stopwatch.lap("workers")
-        done = driver.train(workers)
+        with _Files(driver, run) as files, reports.SweepTable() as table:
+
+            def watch(sweep, running):
+                table.update(sweep, running)
+                files.update()
+
+            done = driver.train(workers, watch)
         run.stopwatch.lap("trials")
-        if not done:
-            print(f"--max_minutes are over after {len(driver.sweep.finished())} trials")
-            return None
-        chosen = driver.choose(workers)
-    return chosen["metrics"][0]
+        chosen = driver.choose(workers) if done else None
+        files.finish()
+    if not done:
+        num_done = len(driver.sweep.finished())
+        print(f"--max_minutes are over: {num_done} trials of {asked.settings['trials']} are done;")
+        print(f"the same command goes on. {run.path / 'report.html'} shows what there is")
+        return None
+    print(f"{run.path / 'report.html'} shows the sweep; {run.path / 'best.flags'} trains its best")
+    return {**chosen["metrics"], "trial": chosen["trial"], "trials": len(driver.sweep.trials)}
+
+
+class _Files:
+    """The files that follow from a sweep's journal, written now and then and at the end."""
+
+    def __init__(self, driver, run):
+        self._driver = driver
+        self._run = run
+        self._num_results = -1
+        self._written_at = -math.inf
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._write()  # After an interruption too; the report takes seconds, and waits.
+
+    def update(self):
+        """Writes the tables if something has come and the last time is a while ago."""
+        num_results = sum(len(each.results) for each in self._driver.sweep.trials)
+        due = time.monotonic() - self._written_at > _FILES_SECONDS
+        if due and num_results != self._num_results:
+            self._write()
+            self._num_results, self._written_at = num_results, time.monotonic()
+
+    def _write(self):
+        from tfcourse import reports
+
+        sweep = self._driver.sweep
+        self._run.write("trials.csv", reports.trials_csv(sweep), durable=False)
+        self._run.write("curves.csv", reports.curves_csv(sweep), durable=False)
+        if sweep.best is not None:
+            self._run.write("best.flags", self._driver.best_flags(), durable=False)
+
+    def finish(self):
+        """Writes all, the report and TensorBoard's files included."""
+        from tfcourse import reports
+
+        self._write()
+        reports.write_hparams(self._driver.sweep, self._run.path / "tensorboard")
+        reports.write_sweep_report(self._driver.sweep, self._run.path / "report.html")

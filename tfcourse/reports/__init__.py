@@ -4,10 +4,15 @@ from tfcourse.reports import claims, contours, frameworks, optimizers, softmax, 
 from tfcourse.reports.curves import draw_comparison, draw_curves, read_history
 from tfcourse.reports.digits import draw_images, draw_prediction
 from tfcourse.reports.moving_averages import draw_averages, draw_windows
+from tfcourse.reports.sweep_files import curves_csv, trials_csv, write_hparams
+from tfcourse.reports.sweep_report import write_sweep_report
+from tfcourse.reports.sweep_table import SweepTable
 
 __all__ = [
+    "SweepTable",
     "claims",
     "contours",
+    "curves_csv",
     "draw_averages",
     "draw_comparison",
     "draw_curves",
@@ -19,4 +24,7 @@ __all__ = [
     "read_history",
     "softmax",
     "style",
+    "trials_csv",
+    "write_hparams",
+    "write_sweep_report",
 ]

@@ -12,7 +12,7 @@ import shutil
 import statistics
 import time
 
-from tfcourse import sweeps
+from tfcourse import run_directory, sweeps
 from tfcourse.tuning import choosing
 
 TRIALS = "trials"
@@ -40,18 +40,14 @@ class Plan:
     Attributes:
         data_dir: folder that holds the data's files, or `None`.
         path: folder that the recipe's module is found in, or "" where it is installed.
-        num_workers: int >= 1.
-        scheduler: address of a running Dask scheduler, or `None`.
         keep_models: int >= 0, of so many of the best trials the checkpoints stay.
         max_minutes: float, after which no more is begun; 0 for no limit.
     """
 
-    data_dir: str | None
-    path: str
-    num_workers: int
-    scheduler: str | None
-    keep_models: int
-    max_minutes: float
+    data_dir: str | None = None
+    path: str = ""
+    keep_models: int = 3
+    max_minutes: float = 0.0
 
 
 class Driver:
@@ -63,16 +59,16 @@ class Driver:
         declarations: `{name: Declaration}` of the recipe's hyperparameters.
         settings: dict, the phase of `sweeps.Sweep` that is asked for.
         plan: `Plan`.
-        watch: function of `(sweep, running)`, called whenever something has happened and
-            several times a second; `running` is a list of dicts.
+
+    Attributes:
+        sweep: `sweeps.Sweep`, the state.
     """
 
-    def __init__(self, run, journal, declarations, settings, plan, watch):
+    def __init__(self, run, journal, declarations, settings, plan):
         self._run = run
         self._journal = journal
         self._declarations = declarations
         self._plan = plan
-        self._watch = watch
         self._deadline = time.monotonic() + 60 * (plan.max_minutes or float("inf"))
         self.sweep = sweeps.Sweep.from_records(journal.records)
         self._running = {}
@@ -179,8 +175,13 @@ class Driver:
             "thresholds": bars,
         }
 
-    def train(self, pool):
+    def train(self, pool, watch=lambda sweep, running: None):
         """Trains trials in the workers of `pool` until all are done, or the time is over.
+
+        Args:
+            pool: `workers.Workers`.
+            watch: function of `(sweep, running)`, called whenever something has happened and
+                several times a second; `running` is a list of dicts.
 
         Returns:
             Whether all are done.
@@ -200,7 +201,7 @@ class Driver:
             outcome = pool.next_outcome(_TICK_SECONDS)
             if outcome:
                 self._record(*outcome)
-            self._watch(self.sweep, list(self._running.values()))
+            watch(self.sweep, list(self._running.values()))
 
     def _submit(self, pool, number, replicate):
         if replicate not in self.sweep.missing(self.sweep.trials[number]):
@@ -266,8 +267,28 @@ class Driver:
                 elif outcome:
                     metrics[outcome[0][1]] = outcome[1]
             replicates = [metrics[replicate] for replicate in sorted(metrics)]
-            self._append({"kind": "chosen", "trial": best.number, "metrics": replicates})
+            self._append({"kind": "chosen", "trial": best.number, "metrics": mean_of(replicates)})
+            self._name_best(best.number)
         return self.sweep.chosen
+
+    def _name_best(self, number):
+        """Makes `best` a name for the folder of the best trial."""
+        name = self._run.path / "best"
+        name.unlink(missing_ok=True)
+        name.symlink_to(self._trial_folder(number).relative_to(self._run.path) / "0")
+
+    def best_flags(self):
+        """Returns a flagfile that trains the best trial again."""
+        best = self.sweep.best
+        score = f"{self.sweep.objective} {self.sweep.score(best):.6g}"
+        spread = self.sweep.spread(best)
+        if spread is not None:
+            score += f" +- {spread:.2g} over {self.sweep.replicates} seeds"
+        header = f"# Trial {best.number}, the best of {len(self.sweep.finished())}: {score}.\n"
+        flags = self.task(best.number, 0)["flags"]
+        return run_directory.flags_text(
+            flags, self.sweep.settings["recipe"], header, name="best.flags"
+        )
 
     def task(self, number, replicate):
         """Returns what a worker has to know to train one replicate of a trial."""
@@ -303,3 +324,19 @@ class Driver:
 
     def _trial_folder(self, number):
         return self._run.path / TRIALS / f"{number:05d}"
+
+
+def mean_of(metrics):
+    """Returns the metrics of replicates as one dict: of numbers the mean, and of tests the spread.
+
+    Args:
+        metrics: list of dicts, one a replicate.
+    """
+    mean = dict(metrics[0])
+    if len(metrics) > 1:
+        for name, value in metrics[0].items():
+            if isinstance(value, float):
+                values = [each[name] for each in metrics]
+                mean[name] = statistics.fmean(values)
+                mean[f"{name}_spread"] = statistics.stdev(values)
+    return mean

@@ -1,0 +1,209 @@
+"""Sweeps through the command line, with real workers, some of them killed."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from tfcourse import journal, run_directory, sweeps
+
+ROOT = pathlib.Path(__file__).parents[1]
+FLAGS = (
+    *("--dataset=digits", "--sweep=random", "--trials=5", "--fix=model=softmax_regression"),
+    *("--fix=epochs=250", "--search=batch_size=32,64", "--search=learning_rate=1e-3:1:log"),
+)
+WAIT_SECONDS = 240
+
+
+def start(folder, *flags):
+    command = [sys.executable, "-m", "recipes.mnist_softmax", *FLAGS, f"--run_dir={folder}", *flags]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finished(folder, *flags):
+    process = start(folder, *flags)
+    out, err = process.communicate(timeout=WAIT_SECONDS)
+    return process.returncode, out, err
+
+
+def records(folder):
+    path = folder / run_directory.JOURNAL
+    return journal.read(path)[0] if path.exists() else []
+
+
+def results(folder):
+    """{(trial, replicate): curve}, all that decides; seconds are no result."""
+    found = {}
+    for record in records(folder):
+        if record["kind"] == "result":
+            key = record["trial"], record["replicate"]
+            assert key not in found, f"{key} was trained twice"
+            found[key] = record["curve"]
+    return found
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def workers_of(process):
+    children = psutil.Process(process.pid).children(recursive=True)
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    code, out, err = finished(folder, "--workers=2")
+    assert code == 0, err
+    assert err == ""
+    assert "report.html" in out
+    return folder
+
+
+def test_a_sweep_leaves_what_it_promises(whole):
+    names = {path.name for path in whole.iterdir()}
+    assert {
+        *("journal.jsonl", "trials.csv", "curves.csv", "report.html", "best.flags", "best"),
+        *("metrics.json", "flags.txt", "tensorboard", "trials"),
+    } <= names
+    metrics = json.loads((whole / "metrics.json").read_text())
+    sweep = sweeps.Sweep.from_records(records(whole))
+    assert metrics["trial"] == sweep.best.number
+    assert metrics["val_accuracy"] == pytest.approx(sweep.score(sweep.best), abs=1e-6)
+    assert 0.8 < metrics["test_accuracy"] <= 1.0
+    assert len((whole / "trials.csv").read_text().splitlines()) == 6
+    assert (whole / "best" / "model.keras").exists()
+
+
+def test_best_flags_train_the_best_trial_again(whole, tmp_path):
+    flagfile = f"--flagfile={whole / 'best.flags'}"
+    command = [sys.executable, "-m", "recipes.mnist_softmax", flagfile, f"--run_dir={tmp_path}"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=WAIT_SECONDS)
+    again = json.loads((tmp_path / "metrics.json").read_text())
+    swept = json.loads((whole / "metrics.json").read_text())
+    assert again["test_accuracy"] == swept["test_accuracy"]
+    assert again["val_loss"] == pytest.approx(swept["val_loss"], rel=1e-4)
+
+
+def test_a_finished_sweep_says_so_and_other_flags_are_refused(whole):
+    before = (whole / run_directory.JOURNAL).read_bytes()
+    code, out, _ = finished(whole, "--workers=1")
+    assert (code, "finished" in out) == (0, True)
+    code, _, err = finished(whole, "--search=learning_rate=1e-3:10:log")
+    assert code == 2
+    assert "--extend" in err
+    code, _, err = finished(whole, "--seed=2", "--extend")
+    assert code == 2
+    assert "--seed is 2, was 1" in err
+    assert (whole / run_directory.JOURNAL).read_bytes() == before
+
+
+def test_killed_workers_and_a_killed_driver_change_nothing(whole, tmp_path):
+    process = start(tmp_path, "--workers=2")
+    try:
+        wait_until(lambda: results(tmp_path))
+        workers_of(process)[0].kill()
+        wait_until(lambda: any(r["kind"] == "lost" for r in records(tmp_path)))
+        num_results = len(results(tmp_path))
+        wait_until(lambda: len(results(tmp_path)) > num_results or process.poll() is not None)
+        orphans = workers_of(process)
+        process.kill()
+        killed_at = time.monotonic()
+        wait_until(lambda: not any(map(is_alive, orphans)))
+        assert time.monotonic() - killed_at < 5.0
+    finally:
+        process.kill()
+        process.communicate()
+    code, out, err = finished(tmp_path, "--workers=1")
+    assert code == 0, err
+    assert results(tmp_path) == results(whole)
+    chosen = [
+        [r for r in records(folder) if r["kind"] == "chosen"][-1] for folder in (whole, tmp_path)
+    ]
+    assert chosen[0]["trial"] == chosen[1]["trial"]
+    assert chosen[0]["metrics"]["test_loss"] == chosen[1]["metrics"]["test_loss"]
+
+
+def is_alive(process):
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def test_a_signal_ends_a_sweep_with_the_command_that_goes_on(tmp_path):
+    process = start(tmp_path, "--workers=1")
+    wait_until(lambda: records(tmp_path) and (tmp_path / "trials").exists())
+    orphans = workers_of(process)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert "to go on: python -m recipes.mnist_softmax" in err
+    assert len(err.splitlines()) <= 3
+    assert not any(map(is_alive, orphans))
+
+
+def test_two_drivers_do_not_share_a_directory(tmp_path):
+    process = start(tmp_path, "--workers=1")
+    try:
+        wait_until(lambda: records(tmp_path))
+        code, _, err = finished(tmp_path, "--workers=1")
+        assert code == 5
+        assert "in use by" in err
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_damaged_journal_is_refused_by_line(whole, tmp_path):
+    for name in ("flags.txt", run_directory.JOURNAL):
+        (tmp_path / name).write_bytes((whole / name).read_bytes())
+    path = tmp_path / run_directory.JOURNAL
+    content = bytearray(path.read_bytes())
+    content[content.index(b"\n") + 30] ^= 1
+    path.write_bytes(content)
+    code, _, err = finished(tmp_path, "--trials=6")
+    assert code == 4
+    assert f"{path}, line 2: damaged" in err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--search=rate=1:2"], "no hyperparameter 'rate'"),
+        (["--search=learning_rate=1e-1:1e-2"], "LOW must be below HIGH"),
+        (["--fix=beta=2"], "--fix: beta must be"),
+        (["--sweep=grid", "--trials=3"], "the coarsest grid has"),
+        (["--sweep=hyperband", "--pruning=median"], "--pruning"),
+        (["--trials=0"], "trials"),
+        (["--sweep=best"], "sweep"),
+        (["--objective=val accuracy"], "--objective"),
+    ],
+)
+def test_flags_that_make_no_sweep_are_refused_at_once(tmp_path, flags, message):
+    code, _, err = finished(tmp_path / "run", *flags)
+    assert code == 2
+    assert message in err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_sweep_without_its_data_ends_with_3(tmp_path):
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "no_proxy": "*"}
+    command = [
+        *(sys.executable, "-m", "recipes.mnist_softmax", "--sweep=random", "--dataset=mnist"),
+        *(f"--data_dir={tmp_path}", f"--run_dir={tmp_path / 'run'}"),
+    ]
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(b"no images")
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=WAIT_SECONDS
+    )
+    assert done.returncode == 3
