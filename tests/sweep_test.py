@@ -126,7 +126,7 @@ def test_killed_workers_and_a_killed_driver_change_nothing(whole, tmp_path):
     finally:
         process.kill()
         process.communicate()
-    code, out, err = finished(tmp_path, "--workers=1")
+    code, _, err = finished(tmp_path, "--workers=1")
     assert code == 0, err
     assert results(tmp_path) == results(whole)
     chosen = [

@@ -75,12 +75,13 @@ def run(task):
 
 
 def test(task):
-    """Returns what the best epoch of the finished training in `task` reaches, test set included."""
+    """Saves the finished training's model, and returns what it reaches, on the test set too."""
     train, data = _recipe(task), data_of(task["dataset"], task["data_dir"])
     run = run_directory.RunDirectory(task["folder"])
     with _output_to(run.path / "output.txt"):
         # Its checkpoint is at the end, so nothing is trained.
         model, history = train(data, run=run, verbose=0, tensorboard=False)
+        training.save_model(model, run)
     return training.final_metrics(model, history, data)
 
 

@@ -1,0 +1,196 @@
+"""Who takes part in `benchmarks.sweeps`: each searches the same space at random in its own way.
+
+    python -m benchmarks.contestants.searchers NAME TASK_AS_JSON
+
+A process searches once and prints a line of JSON: when each trial ended, in seconds since the
+process was started, and the scores.
+"""
+
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import time
+
+LABELS = {
+    "tfcourse_1": "tfcourse, 1 worker",
+    "tfcourse_2": "tfcourse, 2 workers",
+    "keras_tuner": "keras-tuner with Keras fit",
+    "keras_tuner_same": "keras-tuner, our training",
+    "optuna_same": "Optuna, our training",
+}
+LOW, HIGH = 1e-4, 1e-1
+
+
+def base_of(task):
+    from recipes.mnist_softmax import MnistSoftmax
+
+    return MnistSoftmax(
+        model=task["model"], epochs=task["epochs"], batch_size=128, schedule="constant"
+    )
+
+
+def tfcourse_sweep(task, ended, num_workers):
+    from tfcourse import hyperparameters as hp
+    from tfcourse import journal, run_directory, search_space, tuning
+
+    idle = task["model"] == "idle"
+    if idle:
+        from benchmarks.idle_recipe import Idle
+
+        base, searches = Idle(), {"rate": "0.01:0.9:log"}
+    else:
+        base, searches = base_of(task), {"learning_rate": f"{LOW}:{HIGH}:log"}
+    fixed = set(hp.declarations(base)) - set(searches)
+    settings = {
+        "recipe": "benchmark",
+        "module": type(base).__module__,
+        "function": "train",
+        "hyperparameters": type(base).__name__,
+        "tuner": "random",
+        "objective": "val_accuracy",
+        "space": search_space.space_of(base, searches, fixed).to_json(),
+        "seed": task["seed"],
+        "replicates": 1,
+        "trials": task["trials"],
+        "base": {n: d.format(getattr(base, n)) for n, d in hp.declarations(base).items()},
+        "dataset": task["dataset"],
+        "generation_size": 8,
+        "pruning": "none",
+        "max_epochs": None,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        run = run_directory.RunDirectory(folder)
+        with journal.Journal(pathlib.Path(folder) / run_directory.JOURNAL) as records:
+            plan = tuning.Plan(data_dir=task["data_dir"], path=os.getcwd(), keep_models=1)
+            driver = tuning.Driver(
+                run, records, hp.declarations(base), json.loads(json.dumps(settings)), plan
+            )
+            with tuning.Workers(num_workers) as workers:
+                driver.train(workers, lambda sweep, running: ended(len(sweep.finished())))
+        return [driver.sweep.score(each) for each in driver.sweep.finished()]
+
+
+def data_of(task):
+    from tfcourse import datasets
+
+    return datasets.load(task["dataset"], task["data_dir"])
+
+
+def keras_tuner_search(task, ended, *, same):
+    import keras
+    import keras_tuner
+
+    from recipes import mnist_softmax
+    from tfcourse import models
+
+    data = data_of(task)
+
+    class Plain(keras_tuner.HyperModel):
+        def build(self, hp):
+            model = models.MODELS[task["model"]](data.input_shape, 10)
+            rate = hp.Float("learning_rate", LOW, HIGH, sampling="log")
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
+            return model
+
+        def fit(self, hp, model, **arguments):
+            arguments["callbacks"].append(Ended())
+            validation = data.validation.features, data.validation.labels
+            return model.fit(
+                data.train.features,
+                data.train.labels,
+                batch_size=128,
+                epochs=task["epochs"],
+                validation_data=validation,
+                verbose=0,
+                callbacks=arguments["callbacks"],
+            )
+
+    class Ours(Plain):
+        def build(self, hp):
+            return mnist_softmax.build(self.values(hp), data, task["seed"])
+
+        def values(self, hp):
+            rate = hp.Float("learning_rate", LOW, HIGH, sampling="log")
+            return mnist_softmax.dataclasses.replace(base_of(task), learning_rate=rate)
+
+        def fit(self, hp, model, **arguments):
+            from tfcourse import training
+
+            arguments["callbacks"].append(Ended())
+            return training.fit(
+                model,
+                data,
+                epochs=task["epochs"],
+                batch_size=128,
+                seed=task["seed"],
+                callbacks=arguments["callbacks"],
+                verbose=0,
+            )
+
+    class Ended(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            ended(None)
+
+    with tempfile.TemporaryDirectory() as folder:
+        tuner = keras_tuner.RandomSearch(
+            Ours() if same else Plain(),
+            objective="val_accuracy",
+            max_trials=task["trials"],
+            seed=task["seed"] + 1,
+            directory=folder,
+        )
+        tuner.search(verbose=0)
+        return [trial.score for trial in tuner.oracle.trials.values()]
+
+
+def optuna_search(task, ended):
+    import optuna
+
+    from recipes import mnist_softmax
+
+    data = data_of(task)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+    def objective(trial):
+        rate = trial.suggest_float("learning_rate", LOW, HIGH, log=True)
+        values = mnist_softmax.dataclasses.replace(base_of(task), learning_rate=rate)
+        _, history = mnist_softmax.train(values, data, task["seed"], verbose=0)
+        ended(None)
+        return max(history.history["val_accuracy"])
+
+    sampler = optuna.samplers.RandomSampler(seed=task["seed"])
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study.optimize(objective, n_trials=task["trials"])
+    return [trial.value for trial in study.trials]
+
+
+SEARCHES = {
+    "tfcourse_1": lambda task, ended: tfcourse_sweep(task, ended, 1),
+    "tfcourse_2": lambda task, ended: tfcourse_sweep(task, ended, 2),
+    "keras_tuner": lambda task, ended: keras_tuner_search(task, ended, same=False),
+    "keras_tuner_same": lambda task, ended: keras_tuner_search(task, ended, same=True),
+    "optuna_same": optuna_search,
+}
+
+
+def main():
+    name, task = sys.argv[1], json.loads(sys.argv[2])
+    # What libraries print would mix with the answer.
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    ends = []
+
+    def ended(count):
+        """Notes that a trial has ended; `count` of them, where that is known."""
+        for _ in range(1 if count is None else count - len(ends)):
+            ends.append(time.time() - task["started"])
+
+    scores = SEARCHES[name](task, ended)
+    print(json.dumps({"ends": ends, "scores": scores}), file=answer, flush=True)
+
+
+if __name__ == "__main__":
+    main()
