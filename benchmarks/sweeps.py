@@ -28,9 +28,7 @@ def search(name, **task):
     """Returns what the contestant `name` printed."""
     command = [sys.executable, "-m", "benchmarks.contestants.searchers", name]
     task = json.dumps({**task, "started": time.time()})
-    done = subprocess.run(
-        [*command, task], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False
-    )
+    done = subprocess.run([*command, task], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
     return json.loads(done.stdout)
