@@ -108,11 +108,11 @@ def test_hparams_are_read_by_tensorboard(tmp_path):
 
     groups = ask("/session_groups", SESSION_GROUPS)["sessionGroups"]
     groups = {group["name"]: group for group in groups}
-    assert set(groups) == {"trial 0", "trial 1"}  # The third is not done.
+    assert set(groups) == {"trial 0000", "trial 0001"}  # The third is not done.
     hparams = {**examples.values(0.01, optimizer="momentum"), "hidden_units": "128"}
-    assert groups["trial 0"]["hparams"] == hparams
-    assert "beta" not in groups["trial 1"]["hparams"]
-    score = next(m for m in groups["trial 0"]["metricValues"] if m["name"] == metric["name"])
+    assert groups["trial 0000"]["hparams"] == hparams
+    assert "beta" not in groups["trial 0001"]["hparams"]
+    score = next(m for m in groups["trial 0000"]["metricValues"] if m["name"] == metric["name"])
     assert score["value"] == 0.625
     statuses = [[s["status"] for s in groups[name]["sessions"]] for name in sorted(groups)]
     assert statuses == [["STATUS_SUCCESS", "STATUS_SUCCESS"], ["STATUS_FAILURE"]]

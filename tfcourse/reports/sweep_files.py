@@ -173,7 +173,7 @@ def _session(sweep, trial, result, domains):
         name: value if domains[name].dtype is not str else sweeps.format_value(value)
         for name, value in trial.values.items()
     }
-    group = f"trial {trial.number}"
+    group = f"trial {trial.number:04}"  # TensorBoard sorts by it.
     events = [_event(summary_v2.hparams_pb(values, trial_id=group, start_time_secs=0.0))]
     num_epochs = max(len(result.curve), 1)
     for index, row in enumerate(result.curve, start=1):
