@@ -156,5 +156,6 @@ if __name__ == "__main__":
         MnistSoftmax,
         dataset="mnist,digits",
         smoke={"dataset": "digits", "epochs": 2, "warmup_epochs": 0},
+        build=build,
         train=train,
     )

@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "sweeps": {"search_space"},
     "command_line": {
         *("datasets", "hyperparameters", "journal", "nudges", "quiet_import", "run_directory"),
-        *("reports", "search_space", "sweeps", "tuning"),
+        *("reports", "search_space", "sweeps", "training", "tuning"),
     },
     "training": LEAVES,
     "tuning": LEAVES | {"training"},

@@ -32,7 +32,15 @@ JOURNAL = "journal.jsonl"
 _OURS = (
     *(FLAGS, METRICS, "history.csv", "model.keras", "weights.arrays", "curves.png"),
     *("model.keras.sha256", "nudges.jsonl", "tensorboard", "checkpoints"),
-    *(JOURNAL, "trials.csv", "curves.csv", "best.flags", "report.html", "trials"),
+    *(
+        "learning_rate.png",
+        JOURNAL,
+        "trials.csv",
+        "curves.csv",
+        "best.flags",
+        "report.html",
+        "trials",
+    ),
 )
 # They change where, how long or how loudly a run goes, never what it computes.
 NOT_COMPARED = ("workers", "scheduler", "trials", "max_minutes", "keep_models", "debug", "timing")

@@ -6,6 +6,7 @@ exception says its code in an attribute `exit_code`.
 """
 
 import dataclasses
+import functools
 import math
 import os
 import pathlib
@@ -75,7 +76,7 @@ class Options:
     debug: bool
 
 
-def run(main, hyperparameters, *, dataset=None, smoke=None, train=None):
+def run(main, hyperparameters, *, dataset=None, smoke=None, build=None, train=None):
     """Runs a recipe as a program and ends the process with its exit code.
 
     Args:
@@ -84,6 +85,8 @@ def run(main, hyperparameters, *, dataset=None, smoke=None, train=None):
         hyperparameters: the recipe's `Hyperparameters` class; its flags are defined here.
         dataset: str, default of --dataset; `None` where the recipe uses no data set.
         smoke: `{flag: value}` that --smoke sets, whatever else was given.
+        build: function of (hyperparameters, data, seed) that returns a compiled model; with it
+            the recipe has --find_learning_rate.
         train: function of (hyperparameters, data, seed, run) and arguments of `training.fit`,
             in the module of `main`, that returns the trained model and its history; with it the
             recipe has --sweep.
@@ -92,6 +95,8 @@ def run(main, hyperparameters, *, dataset=None, smoke=None, train=None):
     def recipe():
         flag_definitions.define(hyperparameters)
         flag_definitions.define_run(dataset=dataset)
+        if build:
+            flag_definitions.define_finder()
         if train:
             flag_definitions.define_sweep()
         if _parse(main):
@@ -99,7 +104,11 @@ def run(main, hyperparameters, *, dataset=None, smoke=None, train=None):
                 flags.FLAGS[name].value = value
             declared = _declared(hyperparameters)
             options = _options(main)
-            if train and flags.FLAGS.sweep != "none":
+            if build and flags.FLAGS.find_learning_rate:
+                if train and flags.FLAGS.sweep != "none":
+                    raise UsageError("--find_learning_rate goes before a sweep, not with it")
+                metrics = _start(functools.partial(_find_learning_rate, build), declared, options)
+            elif train and flags.FLAGS.sweep != "none":
                 declared, options = sweeping.prepare(train, declared, options)
                 metrics = _start(sweeping.sweep, declared, options)
             else:
@@ -273,6 +282,25 @@ def _tell_of_more_epochs(run):
             f"--schedule=one_cycle depends on --epochs: the rate jumps after epoch {before}, and "
             f"a run that begins with --epochs={now} ends otherwise"
         )
+
+
+def _find_learning_rate(build, hyperparameters, options, run):
+    """Stands for a recipe's `main` where --find_learning_rate asks for no training yet."""
+    from tfcourse import reports, training
+
+    data = load_data(options, run)
+    run.stopwatch.lap("data")
+    model = build(hyperparameters, data, options.seed)
+    curve = training.find_learning_rate(
+        model, data, batch_size=hyperparameters.batch_size, seed=options.seed
+    )
+    picture = run.path / "learning_rate.png"
+    reports.draw_learning_rate_curve(curve, picture)
+    if curve.suggestion is None:
+        print(f"The loss fell at no learning rate; {picture} shows it")
+        return {"dataset": data.name}
+    print(f"Suggested: --learning_rate={curve.suggestion:.2g}; {picture} shows why")
+    return {"suggested_learning_rate": curve.suggestion, "dataset": data.name}
 
 
 def load_data(options, run):

@@ -130,6 +130,15 @@ def define_run(*, dataset):
     flags.DEFINE_bool("timing", False, "Prints the seconds that each stage takes.")
 
 
+def define_finder():
+    """Defines the flag of a recipe whose learning rate can be looked for."""
+    flags.DEFINE_bool(
+        "find_learning_rate",
+        False,
+        "Instead of training, raises the rate in a short run and suggests one.",
+    )
+
+
 def define_sweep():
     """Defines the flags of a recipe that can be swept."""
     for field in dataclasses.fields(SweepFlags):
@@ -172,6 +181,8 @@ def effective():
     recorded = {}
     for flag in _ours():
         if flag.name in WITHOUT_EFFECT or flag.value in (None, []):
+            continue
+        if flag.name == "find_learning_rate" and not flag.value:
             continue
         if flag.name in _OF_SWEEPS and flags.FLAGS.sweep == "none":
             continue

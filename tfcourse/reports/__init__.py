@@ -3,6 +3,7 @@
 from tfcourse.reports import claims, contours, frameworks, optimizers, softmax, style
 from tfcourse.reports.curves import draw_comparison, draw_curves, read_history
 from tfcourse.reports.digits import draw_images, draw_prediction
+from tfcourse.reports.learning_rate import draw_learning_rate_curve
 from tfcourse.reports.moving_averages import draw_averages, draw_windows
 from tfcourse.reports.sweep_files import curves_csv, trials_csv, write_hparams
 from tfcourse.reports.sweep_report import write_sweep_report
@@ -17,6 +18,7 @@ __all__ = [
     "draw_comparison",
     "draw_curves",
     "draw_images",
+    "draw_learning_rate_curve",
     "draw_prediction",
     "draw_windows",
     "frameworks",

@@ -7,6 +7,7 @@ from tfcourse.training.batch_norm import reestimate_batch_norm
 from tfcourse.training.checkpoint import CheckpointError
 from tfcourse.training.evaluation import Evaluator, evaluate
 from tfcourse.training.interruption import Interrupted
+from tfcourse.training.learning_rate_finder import find_learning_rate
 from tfcourse.training.loop import fit
 from tfcourse.training.memory import peak_bytes
 from tfcourse.training.model_files import load_weights, save_model
@@ -25,6 +26,7 @@ __all__ = [
     "environment",
     "evaluate",
     "final_metrics",
+    "find_learning_rate",
     "fit",
     "load_weights",
     "peak_bytes",
