@@ -182,7 +182,11 @@ def sweep(base, options, run):
         print(f"the same command goes on. {run.path / 'report.html'} shows what there is")
         return None
     print(f"{run.path / 'report.html'} shows the sweep; {run.path / 'best.flags'} trains its best")
-    return {**chosen["metrics"], "trial": chosen["trial"], "trials": len(driver.sweep.trials)}
+    return {
+        **tuning.mean_of(chosen["metrics"]),
+        "trial": chosen["trial"],
+        "trials": len(driver.sweep.trials),
+    }
 
 
 class _Files:

@@ -8,6 +8,7 @@ _MODULES = {
     "Plan": "driver",
     "RecipeHyperModel": "hypermodel",
     "Workers": "workers",
+    "mean_of": "driver",
     "search_space": "space",
     "tunable": "space",
     "values_in": "space",

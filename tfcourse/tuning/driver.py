@@ -250,7 +250,11 @@ class Driver:
                 self._unkept.discard(each)
 
     def choose(self, pool):
-        """Evaluates the best trial on the test set, once, and returns its metrics as a dict."""
+        """Evaluates the best trial on the test set, once.
+
+        Returns:
+            The record `chosen`: the trial's number, and the metrics of each of its replicates.
+        """
         best = self.sweep.best
         if best is None:
             raise AllTrialsFailedError("no trial was completed; trials.csv says why")
@@ -267,7 +271,7 @@ class Driver:
                 elif outcome:
                     metrics[outcome[0][1]] = outcome[1]
             replicates = [metrics[replicate] for replicate in sorted(metrics)]
-            self._append({"kind": "chosen", "trial": best.number, "metrics": mean_of(replicates)})
+            self._append({"kind": "chosen", "trial": best.number, "metrics": replicates})
             self._name_best(best.number)
         return self.sweep.chosen
 
