@@ -17,24 +17,27 @@ COLOURS = dict(zip(NAMES, style.COLOURS, strict=True))
 
 
 def draw_sensitivity(rates, accuracies, path):
-    """Writes validation accuracy against learning rate into the PNG file `path`.
+    """Writes validation error against learning rate into the PNG file `path`.
 
     Args:
         rates: float array of shape `[rates]`, ascending.
         accuracies: `{model: {optimizer: float array [rates]}}`, shares of examples.
         path: path-like.
     """
-    with style.picture(path, columns=len(accuracies), width=4.6, height=3.6) as axes:
+    ticks = [1, 2, 3, 5, 10, 20, 50, 100]
+    with style.picture(path, columns=len(accuracies), width=5.6, height=3.6) as axes:
         for ax, (model, curves) in zip(axes[0], accuracies.items(), strict=True):
+            ax.set(xscale="log", yscale="log", xlabel="learning rate")
             for optimizer, values in curves.items():
-                best = int(np.argmax(values))
+                errors = 100 * np.maximum(1 - values, 1e-3)  # 0 has no place on the axis.
+                best = int(np.argmin(errors))
                 look = {"color": COLOURS[optimizer], "label": NAMES[optimizer]}
-                ax.plot(rates, values, marker=".", **look)
-                ax.plot(rates[best], values[best], "o", color=look["color"], markersize=8)
-            top = max(values.max() for values in curves.values())
-            ax.set(xscale="log", xlabel="learning rate", ylim=(max(0.0, top - 0.2), top + 0.01))
-            ax.set_ylabel("validation accuracy")
-            ax.set_title(f"{model.replace('_', ' ')}; dots: each one's best")
+                ax.plot(rates, errors, marker=".", **look)
+                ax.plot(rates[best], errors[best], "o", color=look["color"], markersize=9)
+            ax.set_yticks(ticks, labels=map(str, ticks))
+            ax.tick_params(axis="y", which="minor", left=False, labelleft=False)
+            ax.set_ylabel("validation error (%)")
+            ax.set_title(f"{model.replace('_', ' ').replace('mlp', 'MLP')}; dots: the best")
             style.label_lines(ax)
 
 
@@ -57,8 +60,8 @@ def draw_seeds(accuracies, path):
                 )
             ax.set_yticks(range(len(by_optimizer)), [NAMES[name] for name in by_optimizer])
             ax.set_ylim(len(by_optimizer) - 0.5, -0.75)
-            ax.set_xlabel("test accuracy (%), a dot a seed, a bar the mean")
-            ax.set_title(model.replace("_", " "))
+            ax.set_xlabel("test accuracy (%); dots are seeds")
+            ax.set_title(model.replace("_", " ").replace("mlp", "MLP"))
 
 
 def draw_paper(curves, paper, path):

@@ -13,6 +13,7 @@ from tfcourse.training.memory import peak_bytes
 from tfcourse.training.model_files import load_weights, save_model
 from tfcourse.training.record import environment
 from tfcourse.training.session import NotFiniteError
+from tfcourse.training.shared_trace import SharedTrace
 from tfcourse.training.stepping import RateTable, Stepping
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Interrupted",
     "NotFiniteError",
     "RateTable",
+    "SharedTrace",
     "Stepping",
     "compile_classifier",
     "environment",

@@ -26,7 +26,7 @@ class InMemorySteps:
         model: compiled and built `keras.Model` with the stock `train_step`.
         split: training features and labels as arrays.
         batch_size: int in [1, number of examples].
-        seed: int, orders the examples.
+        seed: int, orders the examples; an attribute that may be set between two epochs.
         jit_compile: whether XLA compiles the program. A smaller last batch is left to TensorFlow.
     """
 

@@ -1,0 +1,85 @@
+"""Softmax regression on points in the plane, in NumPy float64: its regions, and two classes."""
+
+import numpy as np
+from scipy.special import expit
+
+import tfcourse
+
+CLASSES = (3, 4, 5, 6)
+
+
+def plane_points(num_classes, points, rng):
+    """Returns `(points [n, 2], labels [n])`: one class in the middle, the others around it."""
+    angles = 2 * np.pi * np.arange(num_classes - 1) / (num_classes - 1) + 0.3
+    centres = np.concatenate([[[0.0, 0.0]], np.stack([np.cos(angles), np.sin(angles)], axis=1)])
+    labels = np.repeat(np.arange(num_classes), points)
+    return 2 * centres[labels] + rng.normal(0, 0.45, (len(labels), 2)), labels
+
+
+def fit_points(points, labels, steps, learning_rate=1.0):
+    """Returns the layers of softmax regression after full-batch steps from 0, in float64."""
+    num_classes = labels.max() + 1
+    layers = [
+        {"weights": np.zeros((points.shape[1], num_classes)), "biases": np.zeros(num_classes)}
+    ]
+    one_hot = np.eye(num_classes)[labels]
+    for _ in range(steps):
+        _, layers = tfcourse.from_scratch.train_step(
+            layers, points, one_hot, learning_rate=learning_rate
+        )
+    return layers
+
+
+def broken_segments(layers, rng, segments=100_000):
+    """Returns how many straight segments leave the region that both of their ends lie in.
+
+    Boundaries between any two classes are straight just where every region is convex.
+
+    Returns:
+        `(segments that leave it, segments with both ends in one region)`.
+    """
+    first, second = rng.uniform(-4, 4, (2, segments, 2))
+    between = first + rng.uniform(0, 1, (segments, 1)) * (second - first)
+    a, b, c = (tfcourse.from_scratch.predict(layers, x) for x in (first, second, between))
+    return int(((a == b) & (a != c)).sum()), int((a == b).sum())
+
+
+def differences_to_logistic_regression(points, labels, steps):
+    """Returns the largest differences in the probability of class 1, of two classes.
+
+    Softmax over the logits 0 and z is the sigmoid of z, so softmax regression is logistic
+    regression with w = w_1 - w_0. From 0 both w_0 and w_1 move, by opposite and equal steps, and
+    w moves twice as far: gradient descent takes the same path at twice the rate.
+
+    Returns:
+        `(to gradient descent on the sigmoid form, to scikit-learn's optimum)`.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    w, b = np.zeros(2), 0.0
+    for _ in range(steps):
+        error = expit(points @ w + b) - labels
+        w, b = w - 2.0 * points.T @ error / len(labels), b - 2.0 * error.mean()
+    logits, _ = tfcourse.from_scratch.forward(fit_points(points, labels, steps), points)
+    softmax = expit(logits[:, 1] - logits[:, 0])
+    # C is the inverse of the penalty, which is meant to be none.
+    optimum = LogisticRegression(C=1e12, tol=1e-12, max_iter=10_000).fit(points, labels)
+    return (
+        float(np.abs(softmax - expit(points @ w + b)).max()),
+        float(np.abs(softmax - optimum.predict_proba(points)[:, 1]).max()),
+    )
+
+
+def study(points_of_class, steps, seed):
+    """Returns `({classes: (points, labels, layers)}, {classes: broken segments}, differences)`."""
+    fits, regions = {}, {}
+    for num_classes in CLASSES:
+        rng = np.random.default_rng([seed, num_classes])
+        points, labels = plane_points(num_classes, points_of_class, rng)
+        fits[num_classes] = points, labels, fit_points(points, labels, steps)
+        regions[num_classes] = broken_segments(fits[num_classes][2], rng)
+    rng = np.random.default_rng([seed, 2])
+    points = rng.normal(0, 1, (2 * points_of_class, 2))
+    # Which class a point is of is left to chance, so that there is an optimum to find.
+    labels = (rng.uniform(size=len(points)) < expit(points @ [2.0, -1.0] + 0.5)).astype(int)
+    return fits, regions, differences_to_logistic_regression(points, labels, steps)

@@ -1,0 +1,98 @@
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from recipes import softmax_points, softmax_regression
+from recipes.softmax_regression import SoftmaxRegression
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+def test_smoke_run_leaves_rows_and_pictures(tmp_path):
+    command = [sys.executable, "-m", "recipes.softmax_regression", "--smoke"]
+    result = subprocess.run(
+        [*command, "--flagfile=configs/softmax_regression.flags", f"--run_dir={tmp_path}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    rows = json.loads((tmp_path / "metrics.json").read_text())["evidence"]
+    assert [row["chapter"] for row in rows] == [5, 5, 5]
+    pictures = {path.name for path in tmp_path.glob("*.png")}
+    endings = ("", "_confusion", "_weights", "_wrong")
+    assert pictures == {f"softmax_regression{ending}.png" for ending in endings}
+
+
+@pytest.mark.parametrize("num_classes", softmax_points.CLASSES)
+def test_regions_of_points_are_convex_and_mostly_right(num_classes):
+    rng = np.random.default_rng(num_classes)
+    points, labels = softmax_points.plane_points(num_classes, 40, rng)
+    assert np.bincount(labels).tolist() == [40] * num_classes
+    layers = softmax_points.fit_points(points, labels, 300)
+    logits = points @ layers[0]["weights"] + layers[0]["biases"]
+    assert (logits.argmax(axis=1) == labels).mean() > 0.9
+    left, total = softmax_points.broken_segments(layers, rng, segments=5000)
+    assert left == 0
+    assert total > 500
+
+
+def test_regions_that_are_not_convex_are_found(monkeypatch):
+    rings = {"predict": lambda layers, x: (np.linalg.norm(x, axis=1) > 2).astype(int)}
+    monkeypatch.setattr("tfcourse.from_scratch.predict", rings["predict"])
+    left, total = softmax_points.broken_segments([], np.random.default_rng(0), segments=5000)
+    assert 0 < left < total
+
+
+@pytest.fixture
+def two_classes():
+    rng = np.random.default_rng(7)
+    points = rng.normal(size=(80, 2))
+    return points, (rng.uniform(size=80) < expit(points @ [1.5, -1.0])).astype(int)
+
+
+def test_two_classes_are_logistic_regression(two_classes):
+    path, optimum = softmax_points.differences_to_logistic_regression(*two_classes, 2000)
+    assert path < 1e-13
+    assert optimum < 1e-5
+
+
+def test_before_the_optimum_only_the_path_is_the_same(two_classes):
+    path, optimum = softmax_points.differences_to_logistic_regression(*two_classes, 3)
+    assert path < 1e-15
+    assert optimum > 0.05
+
+
+def test_confusion_counts_labels_by_row():
+    found = softmax_regression.confusion(np.array([0, 2, 2, 1]), np.array([0, 1, 1, 2], "int32"), 3)
+    np.testing.assert_array_equal(found, [[1, 0, 0], [0, 0, 2], [0, 1, 0]])
+
+
+def test_verdicts_follow_the_numbers():
+    images = {
+        "labels": np.zeros(5),
+        "accuracies": np.array([0.92, 0.93, 0.94]),
+        "deviation": 1e-7,
+        "truth": "4",
+        "said": "9",
+        "surest": 0.999,
+    }
+
+    def verdicts(left, differences, **changes):
+        regions = {3: (left, 100), 6: (0, 50)}
+        rows = softmax_regression.evidence(
+            SoftmaxRegression(), regions, differences, {**images, **changes}
+        )
+        return [row["verdict"] for row in rows], rows
+
+    assert verdicts(0, (1e-15, 1e-7))[0] == ["holds"] * 3
+    words, rows = verdicts(1, (1e-15, 1e-2), deviation=0.1)
+    assert words == ["does not hold", "holds in part", "does not hold"]
+    assert "93.00 ± 1.00 %" in rows[2]["measured"]
+    assert "of 150 random segments" in rows[0]["measured"]
