@@ -50,6 +50,50 @@ def batch_norm_mlp(input_shape, num_classes, hidden_units=(512, 256), dropout=0.
     return model
 
 
+def plain_mlp(
+    input_shape,
+    num_classes,
+    hidden_units=(100, 100, 100),
+    *,
+    activation="sigmoid",
+    batch_norm=False,
+    momentum=0.99,
+    initial_sd=None,
+):
+    """Returns a multi-layer perceptron to compare with and without batch normalization.
+
+    A hidden layer is Dense -> activation, or Dense -> BatchNormalization -> activation. Unlike
+    `batch_norm_mlp`, which is for use, it has what the paper's experiment needs.
+
+    Args:
+        input_shape: tuple of ints, the shape of one example.
+        num_classes: int >= 2.
+        hidden_units: sequence of ints >= 1, the width of each hidden layer.
+        activation: str, a name of `keras.activations`.
+        batch_norm: bool, whether to normalize before every activation.
+        momentum: float in [0, 1), of the moving averages.
+        initial_sd: float > 0, standard deviation of the initial weights, normally distributed;
+            by default they are Keras's (Glorot's uniform ones).
+
+    Reference: Ioffe & Szegedy, 2015, https://arxiv.org/abs/1502.03167, section 4.1.
+    """
+
+    def dense(units, name, use_bias=True):
+        kernel = (
+            keras.initializers.RandomNormal(stddev=initial_sd) if initial_sd else "glorot_uniform"
+        )
+        return layers.Dense(units, use_bias=use_bias, kernel_initializer=kernel, name=name)
+
+    model = keras.Sequential([keras.Input(input_shape), layers.Flatten()], name="plain_mlp")
+    for number, units in enumerate(hidden_units, start=1):
+        model.add(dense(units, f"hidden_{number}", use_bias=not batch_norm))
+        if batch_norm:
+            model.add(layers.BatchNormalization(momentum=momentum, name=f"batch_norm_{number}"))
+        model.add(layers.Activation(activation, name=f"activation_{number}"))
+    model.add(dense(num_classes, "logits"))
+    return model
+
+
 def small_cnn(input_shape, num_classes, filters=(16, 32, 64), dropout=0.0):
     """Returns a convolutional network: a stage halves the image, the last layer is linear.
 

@@ -1,7 +1,16 @@
 """Pictures of runs and of claims; nothing that trains imports them."""
 
 from tfcourse.reports import claims, contours, frameworks, optimizers, softmax, style
+from tfcourse.reports.batch_norms import (
+    draw_inputs,
+    draw_lag,
+    draw_paper,
+    draw_shifts,
+    draw_usable_rates,
+)
+from tfcourse.reports.batch_sizes import draw_costs, draw_noise
 from tfcourse.reports.curves import draw_comparison, draw_curves, read_history
+from tfcourse.reports.decays import draw_decays
 from tfcourse.reports.digits import draw_images, draw_prediction
 from tfcourse.reports.learning_rate import draw_learning_rate_curve
 from tfcourse.reports.moving_averages import draw_averages, draw_windows
@@ -16,10 +25,18 @@ __all__ = [
     "curves_csv",
     "draw_averages",
     "draw_comparison",
+    "draw_costs",
     "draw_curves",
+    "draw_decays",
     "draw_images",
+    "draw_inputs",
+    "draw_lag",
     "draw_learning_rate_curve",
+    "draw_noise",
+    "draw_paper",
     "draw_prediction",
+    "draw_shifts",
+    "draw_usable_rates",
     "draw_windows",
     "frameworks",
     "optimizers",

@@ -1,0 +1,209 @@
+r"""Batch, mini-batch and stochastic descent on one problem: cost by step, epoch, example, second.
+
+    python -m recipes.batch_size --flagfile=configs/batch_size.flags
+
+Softmax regression by plain gradient descent. The learning rate of each batch size is the best of
+the same few, by the training cost at the end of its budget. Seconds are those of this machine.
+"""
+
+import dataclasses
+import time
+
+import numpy as np
+
+import tfcourse
+from tfcourse import command_line
+from tfcourse.hyperparameters import Hyperparameters, integer, integers, number
+
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchSize(Hyperparameters):
+    batch_sizes: tuple[int, ...] = integers((1, 8, 64, 512), "Examples a step, beside all at once.")
+    training_examples: int = integer(10_000, "Examples to train on.", interval="[10, inf)")
+    epochs: int = integer(5, "Passes over them with mini-batches.", interval="[1, inf)")
+    full_epochs: int = integer(
+        300, "Passes with the full batch: so many steps.", interval="[1, inf)"
+    )
+    target_cost: float = number(0.35, "Training cost that is to be reached.", interval="(0, inf)")
+    num_seeds: int = integer(3, "Trainings with the rate that was chosen.", interval="[2, inf)")
+
+
+def build(data, seed):
+    tfcourse.training.set_seed(seed)
+    model = tfcourse.models.softmax_regression(data.input_shape, data.num_classes)
+    optimizer = tfcourse.optimizers.GradientDescent(0.1)  # Set anew before each training.
+    tfcourse.training.compile_classifier(model, optimizer)
+    return model
+
+
+class Descent:
+    """Trains by gradient descent with one batch size, again and again.
+
+    Args:
+        data: `Dataset`.
+        batch_size: int.
+        epochs: int, the budget of a training.
+    """
+
+    def __init__(self, data, batch_size, epochs):
+        self.data = data
+        self.batch_size = batch_size
+        self.num_steps = epochs * tfcourse.batching.steps_per_epoch(len(data.train), batch_size)
+        self.model = build(data, seed=0)
+        self.stepping = tfcourse.training.Stepping(self.model, data.train, batch_size)
+        self.evaluator = tfcourse.training.Evaluator(self.model)
+
+    def start(self, rate, seed):
+        self.model.set_weights(build(self.data, seed).get_weights())
+        self.model.optimizer.learning_rate = rate
+
+    def cost(self):
+        return self.evaluator.evaluate(self.data.train)["loss"]
+
+    def curve(self, rate, seed):
+        """Returns `{"step", "seconds", "cost"}`: arrays over the stops of one training.
+
+        The cost is of the whole training set; the clock stands still while it is computed.
+        """
+        self.start(rate, seed)
+        stops = np.unique(np.geomspace(1, self.num_steps, 40).astype(int))
+        seconds, costs = [0.0], [self.cost()]
+        begun = time.perf_counter()
+        for _ in self.stepping.run(stops, seed):
+            float(self.model.get_metrics_result()["loss"])  # Waits until the steps are done.
+            seconds.append(seconds[-1] + time.perf_counter() - begun)
+            costs.append(self.cost())
+            begun = time.perf_counter()
+        step = np.concatenate([[0], stops])
+        return {"step": step, "seconds": np.array(seconds), "cost": np.array(costs)}
+
+    def choose_rate(self, seed):
+        """Returns the rate with the lowest training cost at the end of the budget."""
+        costs = {}
+        for rate in RATES:
+            self.start(rate, seed)
+            for _ in self.stepping.run([self.num_steps], seed):
+                costs[rate] = np.nan_to_num(self.cost(), nan=np.inf)
+        return min(costs, key=costs.get)
+
+
+def reached(curve, target):
+    """Returns the (possibly infinite) step and seconds when the cost first was at `target`."""
+    at = np.argmax(curve["cost"] <= target)
+    if curve["cost"][at] > target:
+        return np.inf, np.inf
+    return curve["step"][at], curve["seconds"][at]
+
+
+def measure(hyperparameters, data, batch_size, seed):
+    """Returns what one batch size does: curves, and arrays of one number a seed."""
+    hp, full = hyperparameters, batch_size == len(data.train)
+    descent = Descent(data, batch_size, hp.full_epochs if full else hp.epochs)
+    rate = descent.choose_rate(seed)
+    # Seeds that the choice has not seen.
+    seeds = range(seed + 1, seed + 1 + hp.num_seeds)
+    curves = [descent.curve(rate, s) for s in seeds]
+    steps, seconds = np.transpose([reached(curve, hp.target_cost) for curve in curves])
+    result = {
+        "rate": rate,
+        "curves": curves,
+        "examples_to_target": steps * batch_size,
+        "seconds_to_target": seconds,
+        "seconds_per_step": np.array([c["seconds"][-1] / c["step"][-1] for c in curves]),
+    }
+    print(
+        f"b = {batch_size:,}: rate {rate:g}, {np.median(result['seconds_per_step']) * 1e6:,.0f} µs "
+        f"a step; cost {hp.target_cost:g} after {np.mean(steps * batch_size):,.0f} examples, "
+        f"{np.mean(seconds):.2f} s",
+        flush=True,
+    )
+    return result
+
+
+def evidence(measured, hyperparameters, num_examples):
+    """Returns the rows of evidence, made from `{batch size: measures}`."""
+    claims, hp = tfcourse.reports.claims, hyperparameters
+    n = f"n = {hp.num_seeds}"
+
+    names = {size: f"b = {size:,}" for size in measured} | {num_examples: "the full batch"}
+
+    def each(name, form):
+        return "; ".join(f"{_mean(m[name], form)} with {names[s]}" for s, m in measured.items())
+
+    examples = {size: np.mean(m["examples_to_target"]) for size, m in measured.items()}
+    seconds = {size: np.mean(m["seconds_to_target"]) for size, m in measured.items()}
+    first_epoch = {
+        size: np.interp(num_examples, m["curves"][0]["step"] * size, m["curves"][0]["cost"])
+        for size, m in measured.items()
+    }
+    return [
+        claims.claim(
+            1,
+            "Mini-batches make progress before the whole set is processed.",
+            f"After one pass over {num_examples:,} examples the training cost is "
+            + "; ".join(f"{cost:.3f} with {names[size]}" for size, cost in first_epoch.items())
+            + " (first seed).",
+            claims.verdict_of(max(list(first_epoch.values())[:-1]) < first_epoch[num_examples]),
+            "batch_size.png",
+        ),
+        claims.claim(
+            1,
+            "Stochastic descent (b = 1) learns fastest (erratum E1: per example, not per second).",
+            f"Training cost {hp.target_cost:g} takes "
+            f"{each('examples_to_target', ',.0f')} examples, and "
+            f"{each('seconds_to_target', '.2f')} s ({n}; each at the best of "
+            f"the same {len(RATES)} rates).",
+            claims.verdict_of(
+                min(examples, key=examples.get) == 1, min(seconds, key=seconds.get) == 1
+            ),
+            "batch_size.png",
+        ),
+    ]
+
+
+def _mean(values, form):
+    return f"{np.mean(values):{form}}" if np.isfinite(values).all() else "never reached:"
+
+
+def main(hyperparameters, options, run):
+    data = command_line.load_data(options, run)
+    smaller = data.train.smaller(hyperparameters.training_examples)
+    data = dataclasses.replace(data, train=smaller)
+    m = len(smaller)
+    sizes = [*(size for size in sorted(hyperparameters.batch_sizes) if size < m), m]
+    measured = {size: measure(hyperparameters, data, size, options.seed) for size in sizes}
+    tfcourse.reports.draw_costs(
+        run.path / "batch_size.png",
+        {size: numbers["curves"][0] for size, numbers in measured.items()},
+        m,
+        hyperparameters.target_cost,
+    )
+    names = ("rate", "seconds_per_step", "examples_to_target", "seconds_to_target")
+    numbers = {
+        f"{name}_{'full' if size == m else size}": float(np.mean(measured[size][name]))
+        for size in sizes
+        for name in names
+    }
+    return {
+        **{name: value for name, value in numbers.items() if np.isfinite(value)},
+        "evidence": evidence(measured, hyperparameters, m),
+        **tfcourse.training.provenance(data),
+    }
+
+
+if __name__ == "__main__":
+    command_line.run(
+        main,
+        BatchSize,
+        dataset="mnist,digits",
+        smoke={
+            "dataset": "digits",
+            "batch_sizes": (1, 32),
+            "training_examples": 100,
+            "epochs": 2,
+            "full_epochs": 2,
+            "num_seeds": 2,
+        },
+    )

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+import recipe_runs
+
+from recipes import learning_rate_decay
+from recipes.learning_rate_decay import LearningRateDecay
+from tfcourse import schedules
+from tfcourse.hyperparameters import SCHEDULES
+
+SMALL = LearningRateDecay(hidden_units=(8,), epochs=2, training_examples=64, num_seeds=2)
+
+
+def test_decay_runs_on_digits(tmp_path, monkeypatch):
+    monkeypatch.setattr(learning_rate_decay, "INITIAL_RATES", (0.1, 1000.0))
+    metrics = recipe_runs.run(learning_rate_decay.main, SMALL, tmp_path)
+    assert metrics["initial_rate_constant"] == 0.1
+    assert set(SCHEDULES) == {n.removeprefix("val_loss_") for n in metrics if "val_loss_" in n}
+
+
+def test_slides_rates_are_met_and_a_change_every_step_is_seen(monkeypatch):
+    assert learning_rate_decay.formula_error() < 1e-6
+    build = schedules.build
+    monkeypatch.setattr(schedules, "build", lambda *a, **k: build(*a, continuous=True, **k))
+    assert learning_rate_decay.formula_error() > 1e-3
+
+
+def numbers(**last_costs):
+    return {
+        name: {
+            "initial_rate": 0.1,
+            "loss": np.full((2, 3), last_costs.get(name, 0.5)),
+            "val_accuracy": np.full((2, 3), 1 - last_costs.get(name, 0.5)),
+        }
+        for name in SCHEDULES
+    }
+
+
+@pytest.mark.parametrize(
+    ("costs", "verdicts"),
+    [
+        ({"constant": 0.6, "one_cycle": 0.4}, ["holds", "holds"]),
+        ({"constant": 0.45, "root": 0.4}, ["holds in part", "does not hold"]),
+        ({"constant": 0.1}, ["does not hold", "does not hold"]),
+    ],
+)
+def test_verdicts_follow_the_costs(costs, verdicts):
+    rows = learning_rate_decay.evidence(numbers(**costs), 1e-8, SMALL)
+    assert [rows[0]["verdict"], rows[2]["verdict"]] == verdicts
+    assert rows[1]["verdict"] == "holds"
