@@ -15,14 +15,14 @@ import tfcourse
 from tfcourse import command_line
 from tfcourse.hyperparameters import Hyperparameters, integer, integers, number
 
-RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class BatchSize(Hyperparameters):
     batch_sizes: tuple[int, ...] = integers((1, 8, 64, 512), "Examples a step, beside all at once.")
     training_examples: int = integer(10_000, "Examples to train on.", interval="[10, inf)")
-    epochs: int = integer(5, "Passes over them with mini-batches.", interval="[1, inf)")
+    epochs: int = integer(10, "Passes over them with mini-batches.", interval="[1, inf)")
     full_epochs: int = integer(
         300, "Passes with the full batch: so many steps.", interval="[1, inf)"
     )
@@ -153,8 +153,8 @@ def evidence(measured, hyperparameters, num_examples):
             "Stochastic descent (b = 1) learns fastest (erratum E1: per example, not per second).",
             f"Training cost {hp.target_cost:g} takes "
             f"{each('examples_to_target', ',.0f')} examples, and "
-            f"{each('seconds_to_target', '.2f')} s ({n}; each at the best of "
-            f"the same {len(RATES)} rates).",
+            f"{each('seconds_to_target', '.2f')} s ({n}; each at the "
+            f"one of the same {len(RATES)} rates with the lowest cost at the end).",
             claims.verdict_of(
                 min(examples, key=examples.get) == 1, min(seconds, key=seconds.get) == 1
             ),
@@ -164,7 +164,7 @@ def evidence(measured, hyperparameters, num_examples):
 
 
 def _mean(values, form):
-    return f"{np.mean(values):{form}}" if np.isfinite(values).all() else "never reached:"
+    return f"{np.mean(values):{form}}" if np.isfinite(values).all() else "not reached"
 
 
 def main(hyperparameters, options, run):
