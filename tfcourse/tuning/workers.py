@@ -30,7 +30,7 @@ _SETTINGS = {
     "distributed.nanny.pre-spawn-environ": _ENVIRONMENT,
 }
 # TensorFlow keeps some memory of every trace; a worker that has grown by this is replaced.
-_GROWTH_BYTES = 400e6
+_GROWTH_BYTES = 600e6
 
 
 class Workers:
