@@ -227,13 +227,15 @@ def draw_bars(panel, contestants):
     colours = [style.COLOURS[1 if name == REFERENCE else 0] for name in names]
     values = [medians[name] for name in names]
     panel.barh([LABELS[name] for name in names], values, color=colours, height=0.65)
+    # One round in which the machine stood still must not shrink all the bars.
+    right = 1.25 * max(values)
     for row, (name, value) in enumerate(zip(names, values, strict=True)):
-        low, high = min(contestants[name]["ms"]), max(contestants[name]["ms"])
+        low, high = min(contestants[name]["ms"]), min(max(contestants[name]["ms"]), right)
         panel.plot([low, high], [row, row], color="black", linewidth=1)
         panel.text(max(high, value), row, f"  {value:.2f}", va="center", fontsize=8)
+    panel.set_xlim(0.0, 1.15 * right)
     if floor:
         panel.axvline(floor, color="black", linestyle=":", linewidth=1)
         panel.text(floor, -0.75, " matrix products alone", fontsize=7, va="center")
     panel.invert_yaxis()
     panel.grid(axis="y", visible=False)
-    panel.margins(x=0.15)

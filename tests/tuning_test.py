@@ -1,5 +1,6 @@
 import dataclasses
 
+import keras
 import keras_tuner
 import numpy as np
 import pytest
@@ -78,7 +79,8 @@ def test_plain_random_search_drives_the_recipe(tmp_path):
         hyperparameters=hypermodel.search_space(),
         allow_new_entries=False,
     )
-    tuner.search(verbose=0)
+    tuner.search(verbose=0, callbacks=[keras.callbacks.TensorBoard(tmp_path / "tensorboard")])
+    assert list((tmp_path / "tensorboard").glob("0/**/events.out.tfevents.*"))
     trials = tuner.oracle.get_best_trials(3)
     assert [trial.status for trial in trials] == ["COMPLETED"] * 3
     assert len({trial.hyperparameters.get("batch_size") for trial in trials}) > 1

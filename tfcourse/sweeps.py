@@ -101,7 +101,7 @@ class Sweep:
         """Returns the state after `records`, those of a `journal.Journal`."""
         sweep = cls([], [], None)
         for record in records:
-            getattr(sweep, f"_apply_{record['kind']}")(record)
+            sweep.apply(record)
         return sweep
 
     def apply(self, record):
