@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfcourse import batching, datasets, models, optimizers, run_directory, schedules, training
-from tfcourse.training import checkpoint, in_memory, loop, session, streaming
+from tfcourse.training import checkpoint, in_memory, loop, programs, session, streaming
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_a_train_step_of_ones_own_goes_through_tf_data_and_says_so(data, capsys)
     training.set_seed(1)
     model = Own([keras.Input(data.input_shape), keras.layers.Flatten(), keras.layers.Dense(10)])
     training.compile_classifier(model, optimizers.GradientDescent(0.1))
-    steps = loop._steps(model, data.train, 32, 1, loop._path(model, True))
+    steps = programs.Program(model).steps(data.train, 32, 1, loop._path(model, True))
     assert isinstance(steps, streaming.StreamingSteps)
     assert "train_step of its own" in capsys.readouterr().out
 

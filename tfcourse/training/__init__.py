@@ -11,6 +11,7 @@ from tfcourse.training.learning_rate_finder import find_learning_rate
 from tfcourse.training.loop import fit
 from tfcourse.training.memory import peak_bytes
 from tfcourse.training.model_files import load_weights, save_model
+from tfcourse.training.programs import shared_programs
 from tfcourse.training.record import environment
 from tfcourse.training.session import NotFiniteError
 from tfcourse.training.shared_trace import SharedTrace
@@ -37,6 +38,7 @@ __all__ = [
     "save_model",
     "set_precision",
     "set_seed",
+    "shared_programs",
 ]
 
 

@@ -6,7 +6,7 @@ import sys
 import keras
 
 from tfcourse import batching
-from tfcourse.training import in_memory, interruption, streaming
+from tfcourse.training import in_memory, interruption, programs
 from tfcourse.training.session import Session
 
 
@@ -73,26 +73,22 @@ def fit(
     num_steps = batching.steps_per_epoch(len(data.train.labels), size)
     if verbose is None:
         verbose = 1 if sys.stdout.isatty() else 2
+    path = _path(model, in_memory_steps)
+    program = programs.program_for(model, data.train, size, epochs * num_steps, path)
     callback_list = keras.callbacks.CallbackList(
         [*callbacks, *_own_callbacks(run if tensorboard else None, early_stopping, monitor)],
         add_history=True,
         add_progbar=verbose != 0,
-        model=model,
+        model=program.model,
         epochs=epochs,
         steps=num_steps,
         verbose=verbose,
     )
-    session = Session(
-        model,
-        data.validation,
-        functools.partial(_steps, model, data.train, size, seed),
-        _path(model, in_memory_steps),
-        num_steps,
-        callback_list,
-        monitor,
-        run,
-    )
-    with interruption.held_signals() as request:
+    make_steps = functools.partial(program.steps, data.train, size, seed)
+    with program.standing_in_for(model), interruption.held_signals() as request:
+        session = Session(
+            program, data.validation, make_steps, path, num_steps, callback_list, monitor, run
+        )
         session.train(epochs, steps_per_block, request)
     return model.history
 
@@ -106,11 +102,6 @@ def _path(model, in_memory_steps):
         "in_memory": bool(in_memory_steps and stock),
         "xla": in_memory.compiles_with_xla(model),
     }
-
-
-def _steps(model, split, batch_size, seed, path):
-    kind = in_memory.InMemorySteps if path["in_memory"] else streaming.StreamingSteps
-    return kind(model, split, batch_size, seed, jit_compile=path["xla"])
 
 
 def _own_callbacks(run, early_stopping, monitor):

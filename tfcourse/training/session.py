@@ -4,7 +4,6 @@ import math
 import time
 
 from tfcourse.training import callback_states, checkpoint, interruption, nudging, record
-from tfcourse.training.evaluation import Evaluator
 from tfcourse.training.optimizer_settings import OptimizerSettings
 from tfcourse.training.progress import Progress
 
@@ -30,7 +29,7 @@ class Session:
     """One training of `model`, with its progress.
 
     Args:
-        model: compiled and built `keras.Model`.
+        program: `Program` of the compiled and built model.
         validation: split to evaluate after each epoch.
         make_steps: function of `path` that returns what takes the steps.
         path: dict that says how the steps are taken.
@@ -40,8 +39,8 @@ class Session:
         run: `RunDirectory` or `None`.
     """
 
-    def __init__(self, model, validation, make_steps, path, num_steps, callbacks, monitor, run):
-        self.model = model
+    def __init__(self, program, validation, make_steps, path, num_steps, callbacks, monitor, run):
+        self.model = model = program.model
         self.validation = validation
         self.num_steps = num_steps
         self.callbacks = callbacks
@@ -52,7 +51,7 @@ class Session:
         self.libraries = {**record.settings_of_libraries(), "path": path}
         self.checkpoints = checkpoint.Checkpoints(run, model) if run else None
         self.nudger = nudging.Nudger(self) if run else None
-        self._evaluator = Evaluator(model)
+        self._evaluator = program.evaluator
         self._make_steps = make_steps
         self._saved_at = self._history_at = time.perf_counter()
         self._save_cost = 0.0

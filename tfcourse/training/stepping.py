@@ -78,7 +78,8 @@ class RateTable(keras.optimizers.schedules.LearningRateSchedule):
         self._rates.assign(schedules.values(schedule, self._num_steps))
 
     def __call__(self, step):
-        return tf.gather(self._rates, step)
+        # After the last step the rate is still asked for, though not used.
+        return tf.gather(self._rates, tf.minimum(step, self._num_steps - 1))
 
     def get_config(self):
         return {"num_steps": self._num_steps}

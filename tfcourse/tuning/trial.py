@@ -97,7 +97,8 @@ def _trained(task):
     try:
         with _opened(task) as run, _output_to(run.path / "output.txt"):
             callbacks = [Pruning(task["objective"], thresholds)] if thresholds else []
-            _, history = train(data, run=run, callbacks=callbacks, verbose=0, tensorboard=False)
+            with training.shared_programs():
+                _, history = train(data, run=run, callbacks=callbacks, verbose=0, tensorboard=False)
             result = {
                 "status": sweeps.COMPLETE,
                 "reason": "",
