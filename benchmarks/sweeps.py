@@ -137,20 +137,26 @@ def main(argv=None):
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs"))
     arguments = parser.parse_args(argv)
     results = {
-        "models": {model: measure(model, arguments) for model in arguments.models.split(",")},
+        "models": {},
         "overhead_ms": overhead(arguments),
         "dataset": arguments.dataset,
         "trials": arguments.trials,
         "rounds": arguments.rounds,
         "date": str(datetime.date.today()),
-        "load": round(os.getloadavg()[0], 1),
         "environment": environment(),
     }
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(results, indent=1, sort_keys=True) + "\n"
-    (arguments.out / "performance_sweeps.json").write_text(text)
-    (arguments.out / "performance_sweeps.md").write_text(page(results))
+    for model in arguments.models.split(","):
+        results["models"][model] = measure(model, arguments)
+        results["load"] = round(os.getloadavg()[0], 1)
+        write(results, arguments.out)  # What is measured so far outlives an interruption.
     print(arguments.out / "performance_sweeps.md")
+
+
+def write(results, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(results, indent=1, sort_keys=True) + "\n"
+    (folder / "performance_sweeps.json").write_text(text)
+    (folder / "performance_sweeps.md").write_text(page(results))
 
 
 if __name__ == "__main__":
