@@ -289,9 +289,9 @@ def test_other_libraries_are_told_and_the_path_is_kept(data, tmp_path, monkeypat
         trained(data, tmp_path / "run", act=_interrupt, in_memory_steps=False)
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     used = []
-    start_epoch = training.loop.streaming.StreamingSteps.start_epoch
+    start_epoch = training.streaming.StreamingSteps.start_epoch
     monkeypatch.setattr(
-        training.loop.streaming.StreamingSteps,
+        training.streaming.StreamingSteps,
         "start_epoch",
         lambda self, epoch: (used.append(epoch), start_epoch(self, epoch))[1],
     )

@@ -155,12 +155,12 @@ def test_the_box_shrinks_around_the_best_and_grows_past_an_edge_that_they_touch(
     assert oracles.zoom((0.2, 0.3), []) == (0.2, 0.3)
 
 
-def test_bayesian_search_beats_random_search_on_a_smooth_score():
-    best = {}
+def test_bayesian_search_goes_where_a_smooth_score_is_high():
+    mean = {}
     for tuner in ("random", "bayesian"):
         points = search(settings(tuner), 20)
-        best[tuner] = max(score(SPACE, positions) for positions, _ in points[10:])
-    assert best["bayesian"] > best["random"]
+        mean[tuner] = np.mean([score(SPACE, positions) for positions, _ in points[10:]])
+    assert mean["bayesian"] > mean["random"] + 0.3
 
 
 def test_hyperband_trains_many_points_for_few_epochs_and_the_best_for_more():

@@ -42,6 +42,9 @@ class InMemorySteps:
         self._full_steps = tf.function(self._run_full_steps, jit_compile=jit_compile)
         # It runs once an epoch: compiling it as well would take seconds and save milliseconds.
         self._last_step = tf.function(functools.partial(self._run_step, jit_compile=False))
+        for function in (self._full_steps, self._last_step):
+            # Several trainings in a process trace as many programs, which is no mistake.
+            function._omit_frequent_tracing_warning = True
 
     def start_epoch(self, epoch):
         """Draws the order of the examples in `epoch`, counted from 0."""

@@ -8,11 +8,13 @@ not written.
 
 import contextlib
 import math
+import warnings
 
 import keras_tuner
 import numpy as np
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 from scipy.stats import qmc
+from sklearn.exceptions import ConvergenceWarning
 
 from tfcourse import search_space
 
@@ -93,7 +95,10 @@ class Bayesian(_Journaled, BayesianOptimizationOracle):
     def populate_space(self, trial_id):
         if self.recorded is not None:  # A fit takes a second, and would choose the same.
             return {"status": "RUNNING", "values": self.recorded}
-        return super().populate_space(trial_id)
+        with warnings.catch_warnings():
+            # Of few points the fit can't tell the length scales; it goes on with their bounds.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return super().populate_space(trial_id)
 
 
 class Hyperband(_Journaled, HyperbandOracle):
