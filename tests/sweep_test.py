@@ -133,7 +133,7 @@ def test_killed_workers_and_a_killed_driver_change_nothing(whole, tmp_path):
         [r for r in records(folder) if r["kind"] == "chosen"][-1] for folder in (whole, tmp_path)
     ]
     assert chosen[0]["trial"] == chosen[1]["trial"]
-    assert chosen[0]["metrics"]["test_loss"] == chosen[1]["metrics"]["test_loss"]
+    assert chosen[0]["metrics"][0]["test_loss"] == chosen[1]["metrics"][0]["test_loss"]
 
 
 def is_alive(process):
