@@ -2,18 +2,16 @@
 
 import contextlib
 import dataclasses
-import json
 import math
 import os
-import pathlib
 import re
-import sys
 import time
 
 from absl import flags
 
 from tfcourse import datasets, journal, run_directory, search_space
 from tfcourse import hyperparameters as hp
+from tfcourse.tuning import settings
 
 _FILES_SECONDS = 5.0
 
@@ -72,36 +70,32 @@ def prepare(train, base, options):
         _check_grid(space, trials)
     if options.dataset is None:
         raise SweepUsageError("--sweep: this recipe trains on no data set")
-    module, path = _module(train)
-    settings = {
-        "recipe": options.recipe,
-        "module": module,
-        "function": train.__name__,
-        "hyperparameters": type(base).__name__,
-        "tuner": values.sweep,
-        "objective": values.objective,
-        "space": space.to_json(),
-        "seed": options.seed,
-        "replicates": values.replicates,
-        "trials": trials,
-        "base": {n: d.format(getattr(base, n)) for n, d in hp.declarations(base).items()},
+    asked = settings.settings_of(
+        train,
+        base,
+        space,
         # Which of several sets a sweep is about must not depend on what can be had today.
-        "dataset": options.dataset.split(",")[0],
-        "generation_size": _generation_size(trials),
-        "pruning": values.pruning,
-        "max_epochs": getattr(base, "epochs", None),
-    }
+        dataset=options.dataset.split(",")[0],
+        trials=trials,
+        recipe=options.recipe,
+        tuner=values.sweep,
+        objective=values.objective,
+        seed=options.seed,
+        replicates=values.replicates,
+        generation_size=values.generation_size,
+        pruning=values.pruning,
+    )
     sweep = SweepOptions(
-        settings=json.loads(json.dumps(settings)),
-        path=path,
+        settings=asked,
+        path=settings.module_of(train)[1],
         num_workers=values.workers or len(os.sched_getaffinity(0)),
         scheduler=values.scheduler,
         keep_models=values.keep_models,
         max_minutes=values.max_minutes,
         extend=values.extend,
     )
-    recorded = {**options.flags, "dataset": [settings["dataset"]]}
-    changed = {"dataset": settings["dataset"], "flags": recorded, "sweep": sweep}
+    recorded = {**options.flags, "dataset": [asked["dataset"]]}
+    changed = {"dataset": asked["dataset"], "flags": recorded, "sweep": sweep}
     return base, dataclasses.replace(options, **changed)
 
 
@@ -124,26 +118,11 @@ def _searched_and_fixed(base):
     return searches, fixed, base
 
 
-def _generation_size(trials):
-    size = flags.FLAGS.generation_size
-    return size or (max(4, -(-trials // 3)) if flags.FLAGS.sweep == "coarse_to_fine" else 8)
-
-
 def _check_grid(space, trials):
     try:
         search_space.grid(space, trials)
     except ValueError as error:
         raise SweepUsageError(f"--sweep=grid: {error}") from None
-
-
-def _module(train):
-    """Returns the name by which a worker imports the recipe, and where it has to look for it."""
-    module = sys.modules[train.__module__]
-    spec = getattr(module, "__spec__", None)
-    if spec is not None:
-        return spec.name, str(pathlib.Path.cwd())
-    script = pathlib.Path(module.__file__).resolve()
-    return script.stem, str(script.parent)
 
 
 def sweep(base, options, run):

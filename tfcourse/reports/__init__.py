@@ -17,6 +17,7 @@ from tfcourse.reports.decays import draw_decays
 from tfcourse.reports.digits import draw_images, draw_prediction
 from tfcourse.reports.learning_rate import draw_learning_rate_curve
 from tfcourse.reports.moving_averages import draw_averages, draw_windows
+from tfcourse.reports.searches import draw_errors, draw_importances, draw_searches
 from tfcourse.reports.sweep_files import curves_csv, trials_csv, write_hparams
 from tfcourse.reports.sweep_table import SweepTable
 
@@ -30,13 +31,16 @@ __all__ = [
     "draw_costs",
     "draw_curves",
     "draw_decays",
+    "draw_errors",
     "draw_images",
+    "draw_importances",
     "draw_inputs",
     "draw_lag",
     "draw_learning_rate_curve",
     "draw_noise",
     "draw_paper",
     "draw_prediction",
+    "draw_searches",
     "draw_shifts",
     "draw_usable_rates",
     "draw_windows",

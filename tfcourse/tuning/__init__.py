@@ -9,6 +9,7 @@ _MODULES = {
     "RecipeHyperModel": "hypermodel",
     "Workers": "workers",
     "mean_of": "driver",
+    "search": "searching",
     "search_space": "space",
     "tunable": "space",
     "values_in": "space",

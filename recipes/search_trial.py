@@ -1,0 +1,76 @@
+"""What a trial of the recipes about searching trains: a small, plain network."""
+
+import dataclasses
+
+import tfcourse
+from tfcourse.hyperparameters import Hyperparameters, choice, integer, number
+
+
+@dataclasses.dataclass(frozen=True)
+class Network(Hyperparameters):
+    """What a trial trains, and the ranges that are searched."""
+
+    optimizer: str = choice("momentum", ("momentum", "adam"), "Update rule.")
+    learning_rate: float = number(
+        0.01, "Initial step size.", interval="(0, inf)", search=(1e-4, 1.0), scale="log"
+    )
+    beta: float = number(
+        0.9,
+        "Of momentum.",
+        interval="[0, 1)",
+        search=(0.9, 0.999),
+        scale="one_minus_log",
+        active_when=("optimizer", ("momentum",)),
+    )
+    beta_1: float = number(
+        0.9,
+        "Adam's, of gradients.",
+        interval="[0, 1)",
+        search=(0.9, 0.999),
+        scale="one_minus_log",
+        active_when=("optimizer", ("adam",)),
+    )
+    beta_2: float = number(
+        0.999,
+        "Adam's, of squares.",
+        interval="[0, 1)",
+        search=(0.9, 0.9999),
+        scale="one_minus_log",
+        active_when=("optimizer", ("adam",)),
+    )
+    batch_size: int = integer(
+        64, "Examples a step.", interval="[1, inf)", search=(16, 256), scale="power_of_two"
+    )
+    hidden_units: int = integer(
+        64, "Of each layer.", interval="[1, inf)", search=(16, 256), scale="power_of_two"
+    )
+    layers: int = integer(1, "Hidden ones.", interval="[1, inf)", search=(1, 4))
+    decay_rate: float = number(0.95, "Of the rate, an epoch.", interval="(0, 1]", search=(0.5, 1.0))
+    epochs: int = integer(3, "Passes over the training set.", interval="[1, inf)")
+    training_examples: int = integer(5_000, "Examples to train on.", interval="[10, inf)")
+
+
+def train(hyperparameters, data, seed, run=None, **fit_arguments):
+    """Trains one `Network`; what a trial of the sweeps does."""
+    hp, training = hyperparameters, tfcourse.training
+    data = dataclasses.replace(data, train=data.train.smaller(hp.training_examples))
+    training.set_seed(seed)
+    model = tfcourse.models.plain_mlp(
+        data.input_shape,
+        data.num_classes,
+        (hp.hidden_units,) * hp.layers,
+        activation="relu",
+    )
+    rate = tfcourse.schedules.build(
+        "exponential",
+        hp.learning_rate,
+        steps_per_epoch=tfcourse.batching.steps_per_epoch(len(data.train), hp.batch_size),
+        epochs=hp.epochs,
+        decay_rate=hp.decay_rate,
+    )
+    optimizer = tfcourse.optimizers.OPTIMIZERS[hp.optimizer](rate, **hp.arguments_of("optimizer"))
+    training.compile_classifier(model, optimizer)
+    history = training.fit(
+        model, data, epochs=hp.epochs, batch_size=hp.batch_size, seed=seed, run=run, **fit_arguments
+    )
+    return model, history
