@@ -5,6 +5,7 @@ history.csv     one row an epoch
 metrics.json    the final numbers; its presence says that the run is finished
 model.keras     the epoch with the best validation accuracy, and its sha256 beside it
 weights.arrays  its weights alone, as plain arrays
+preprocessing.json  how raw examples become its input
 curves.png      loss and accuracy by epoch
 nudges.jsonl    what was changed while it trained
 journal.jsonl   of a sweep: all that was tried, and what came of it
@@ -28,10 +29,11 @@ from tfcourse import stopwatch
 FLAGS = "flags.txt"
 METRICS = "metrics.json"
 LOCK = "run.lock"
+PREPROCESSING = "preprocessing.json"
 JOURNAL = "journal.jsonl"
 _OURS = (
     *(FLAGS, METRICS, "history.csv", "model.keras", "weights.arrays", "curves.png"),
-    *("model.keras.sha256", "nudges.jsonl", "tensorboard", "checkpoints"),
+    *("model.keras.sha256", PREPROCESSING, "nudges.jsonl", "tensorboard", "checkpoints"),
     *(
         "learning_rate.png",
         JOURNAL,

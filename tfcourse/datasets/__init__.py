@@ -8,6 +8,7 @@
 Importing this imports neither TensorFlow nor TensorFlow Datasets.
 """
 
+from tfcourse.datasets import preprocessing
 from tfcourse.datasets.arrays import from_arrays
 from tfcourse.datasets.dataset import Dataset, Split
 from tfcourse.datasets.errors import DataError, DataUnavailableError
@@ -22,4 +23,5 @@ __all__ = [
     "check_name",
     "from_arrays",
     "load",
+    "preprocessing",
 ]

@@ -4,6 +4,9 @@ import dataclasses
 
 import numpy as np
 
+from tfcourse.datasets.array_preprocessing import ArrayPreprocessing, ImagePreprocessing
+from tfcourse.datasets.table_preprocessing import TablePreprocessing
+
 
 def _read_only(array):
     view = array.view()
@@ -16,7 +19,7 @@ class Split:
     """Examples and their labels, as read-only NumPy arrays.
 
     Args:
-        features: float32 [examples, height, width, channels], in [0, 1].
+        features: float32 [examples, height, width, channels], in [0, 1], or [examples, features].
         labels: int32 [examples], in [0, classes).
     """
 
@@ -46,7 +49,7 @@ class Split:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """A named set of images: train to learn from, validation to choose by, test to use once.
+    """A named set: train to learn from, validation to choose by, test to use once.
 
     Args:
         name: str, such as "mnist".
@@ -57,6 +60,8 @@ class Dataset:
         origin: str, where the examples came from, for the record of a run.
         fallback_from: tuple of str, the names asked for before this one that could not be had.
             Empty where the first name was loaded.
+        preprocessing: how `features` were made from raw examples, fitted on `train`; `None` where
+            that is not known. A run keeps it, see `tfcourse.datasets.preprocessing`.
     """
 
     name: str
@@ -66,6 +71,7 @@ class Dataset:
     class_names: tuple[str, ...]
     origin: str
     fallback_from: tuple[str, ...] = ()
+    preprocessing: TablePreprocessing | ArrayPreprocessing | ImagePreprocessing | None = None
 
     @property
     def splits(self):
@@ -78,7 +84,7 @@ class Dataset:
 
     @property
     def input_shape(self):
-        """Shape of one example: (height, width, channels)."""
+        """Shape of one example: (height, width, channels), or (features,)."""
         return self.train.features.shape[1:]
 
     def smaller(self, max_examples):
@@ -98,6 +104,7 @@ class UnscaledDataset:
         maximum: int, the value that becomes 1.0.
         class_names: tuple of str.
         origin: str.
+        resized: bool, whether images of other sizes were resized to these.
     """
 
     name: str
@@ -105,6 +112,7 @@ class UnscaledDataset:
     maximum: int
     class_names: tuple[str, ...]
     origin: str
+    resized: bool = False
 
     def scaled(self):
         """Returns the `Dataset`, its features divided by `maximum`."""
@@ -112,4 +120,17 @@ class UnscaledDataset:
             split: Split(np.divide(features, self.maximum, dtype=np.float32), labels)
             for split, (features, labels) in self.splits.items()
         }
-        return Dataset(name=self.name, class_names=self.class_names, origin=self.origin, **splits)
+        preprocessing = ImagePreprocessing(
+            input_shape=splits["train"].features.shape[1:],
+            resized=self.resized,
+            maximum=self.maximum,
+            class_names=self.class_names,
+            source=self.origin,
+        )
+        return Dataset(
+            name=self.name,
+            class_names=self.class_names,
+            origin=self.origin,
+            preprocessing=preprocessing,
+            **splits,
+        )

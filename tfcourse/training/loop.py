@@ -5,7 +5,7 @@ import sys
 
 import keras
 
-from tfcourse import batching
+from tfcourse import batching, datasets, run_directory
 from tfcourse.training import in_memory, interruption, programs
 from tfcourse.training.session import Session
 
@@ -84,6 +84,8 @@ def fit(
         steps=num_steps,
         verbose=verbose,
     )
+    if run:
+        _keep_preprocessing(run, getattr(data, "preprocessing", None))
     make_steps = functools.partial(program.steps, data.train, size, seed)
     with program.standing_in_for(model), interruption.held_signals() as request:
         session = Session(
@@ -91,6 +93,21 @@ def fit(
         )
         session.train(epochs, steps_per_block, request)
     return model.history
+
+
+def _keep_preprocessing(run, fitted):
+    """Writes how raw examples become the model's input; a resumed run must have the same data."""
+    if fitted is None:
+        return
+    path = run.path / run_directory.PREPROCESSING
+    text = datasets.preprocessing.to_json(fitted)
+    begun = any(run.path.glob("checkpoints/*.ckpt"))
+    if begun and path.exists() and path.read_text() != text:
+        raise datasets.DataError(
+            f"{path}: expected the data that the run began with; received other data in "
+            f"{fitted.source}. Restore it, or name another --run_dir."
+        )
+    run.write(run_directory.PREPROCESSING, text)
 
 
 def _path(model, in_memory_steps):

@@ -1,0 +1,135 @@
+"""How arrays and images become a model's input."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from tfcourse.datasets import array_files, fields, image_files
+from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.examples import Examples
+
+
+@dataclasses.dataclass(frozen=True)
+class ArrayPreprocessing:
+    """Arrays, shifted and scaled: `(value - shift) / scale`.
+
+    Args:
+        input_shape: tuple of ints, (features,) or (height, width, channels).
+        shift: tuple of floats, one, or one a feature.
+        scale: tuple of as many floats > 0.
+        class_names: tuple of str, in the order of the labels.
+        source: str, the data that it was fitted on.
+    """
+
+    input_shape: tuple[int, ...]
+    shift: tuple[float, ...]
+    scale: tuple[float, ...]
+    class_names: tuple[str, ...]
+    source: str
+
+    def __post_init__(self):
+        fields.texts("class_names", self.class_names, 2)
+        fields.text("source", self.source)
+        fields.shape("input_shape", self.input_shape, (1, 3))
+        for name, check in {"shift": fields.number, "scale": fields.positive}.items():
+            values = getattr(self, name)
+            fields.sequence(name, values, 1)
+            for position, value in enumerate(values):
+                check(f"{name}[{position}]", value)
+            fits = len(values) in (1, self.input_shape[-1]) and len(values) == len(self.shift)
+            fields.check(name, len(values), fits, "one number, or one a feature")
+
+    def transform(self, features):
+        """Returns float32 [examples, *input_shape].
+
+        Args:
+            features: array of numbers [examples, *input_shape]; [examples, height, width] are
+                images of one channel.
+
+        Raises:
+            DataError: shape or type differ, or a value is not finite; names the first example.
+        """
+        features = array_files.as_features("features", features)
+        if features.shape[1:] != self.input_shape:
+            raise DataError(
+                f"features: expected examples of shape {self.input_shape}, as in training; "
+                f"received {features.shape[1:]}. Reshape them."
+            )
+        array_files.check_finite("features", features)
+        with np.errstate(over="ignore"):
+            scaled = (features - np.array(self.shift)) / np.array(self.scale)
+            scaled = scaled.astype(np.float32)
+        array_files.check_finite("scaled features", scaled)
+        return scaled
+
+    def read(self, path):
+        """Returns the `Examples` of an NPZ file with `x` and, where it has labels, `y`."""
+        features, labels = array_files.read_examples(path)
+        if labels is not None:
+            labels = array_files.label_numbers(f"{path}, y", labels, self.class_names)
+        places = tuple(f"{path}, example {number}" for number in range(len(features)))
+        return Examples(self.transform(features), labels, places)
+
+
+@dataclasses.dataclass(frozen=True)
+class ImagePreprocessing:
+    """Images: decoded, resized or not, and divided by `maximum`.
+
+    Args:
+        input_shape: tuple of ints (height, width, channels), of 1 to 4 channels.
+        resized: bool, whether images of another size are resized; else they are refused.
+        maximum: int > 0, the value that becomes 1.
+        class_names: tuple of str, in the order of the labels.
+        source: str, the data that it was fitted on.
+    """
+
+    input_shape: tuple[int, ...]
+    resized: bool
+    maximum: int
+    class_names: tuple[str, ...]
+    source: str
+
+    def __post_init__(self):
+        fields.texts("class_names", self.class_names, 2)
+        fields.text("source", self.source)
+        fields.shape("input_shape", self.input_shape, (3,))
+        channels = self.input_shape[-1]
+        fields.check("input_shape", channels, channels in image_files.MODES, "of 1 to 4 channels")
+        fields.check("resized", self.resized, isinstance(self.resized, bool), "true or false")
+        is_whole = type(self.maximum) is int and 0 < self.maximum < 1 << 16
+        fields.check("maximum", self.maximum, is_whole, "a whole number in [1, 65535]")
+
+    def transform(self, images):
+        """Returns float32 [examples, height, width, channels] in [0, 1].
+
+        Args:
+            images: array of numbers in [0, maximum], of the same shape.
+
+        Raises:
+            DataError: shape, type or range differ.
+        """
+        images = array_files.as_features("images", images)
+        if images.shape[1:] != self.input_shape:
+            raise DataError(
+                f"images: expected shape {self.input_shape}, as in training; received "
+                f"{images.shape[1:]}. Resize them."
+            )
+        # Written so that a NaN fails it too.
+        if not (images.min(initial=0) >= 0 and images.max(initial=0) <= self.maximum):
+            raise DataError(
+                f"images: expected values in [0, {self.maximum}]; received "
+                f"{images.min():g} to {images.max():g}. Scale them."
+            )
+        return np.divide(images, self.maximum, dtype=np.float32)
+
+    def read(self, path):
+        """Returns the `Examples` of an image, or of all images in a folder.
+
+        Labels come from folders called like the classes, where all images lie in such.
+        """
+        paths, labels = image_files.find(pathlib.Path(path).expanduser(), self.class_names)
+        images = image_files.decode_all(paths, self.input_shape, resize=self.resized)
+        if self.maximum != 255:
+            images = images * (self.maximum / 255)
+        return Examples(self.transform(images), labels, tuple(str(path) for path in paths))

@@ -1,0 +1,172 @@
+"""How one column of a table becomes numbers: standardized, or one-hot."""
+
+import dataclasses
+import re
+
+import numpy as np
+from absl import logging
+
+from tfcourse.datasets import fields
+from tfcourse.datasets.errors import DataError
+
+# How an absent value is written, in any case. "None" is not among them: it is a category of
+# many a table.
+MISSING = ("", "?", "na", "n/a", "nan", "null")
+
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+def is_missing(value):
+    """Returns whether a cell, text or number, holds no value."""
+    if isinstance(value, str):
+        return value.strip().lower() in MISSING
+    return value is None or value != value  # NaN alone differs from itself.
+
+
+def is_number(value):
+    """Returns whether a cell that is not missing holds a number; 1_0 and 0x1 are none."""
+    return not isinstance(value, str) or _DECIMAL.fullmatch(value.strip()) is not None
+
+
+@dataclasses.dataclass(frozen=True)
+class NumericColumn:
+    """Numbers, standardized: `(value - mean) / standard_deviation`.
+
+    Args:
+        name: str.
+        mean: float, of the training split.
+        standard_deviation: float > 0, of the training split.
+        imputed: float that stands for a missing value; `None` refuses those.
+    """
+
+    name: str
+    mean: float
+    standard_deviation: float
+    imputed: float | None = None
+
+    def __post_init__(self):
+        fields.text("name", self.name)
+        fields.number("mean", self.mean)
+        fields.positive("standard_deviation", self.standard_deviation)
+        if self.imputed is not None:
+            fields.number("imputed", self.imputed)
+
+    @property
+    def feature_names(self):
+        return (self.name,)
+
+    def encode(self, table):
+        """Returns float32 [examples, 1].
+
+        Raises:
+            DataError: naming line and column of a cell that is no finite number.
+        """
+        values = numbers(table, self.name)
+        missing = np.isnan(values)
+        if missing.any():
+            if self.imputed is None:
+                raise missing_error(table, self.name, int(missing.argmax()))
+            values[missing] = self.imputed
+        with np.errstate(over="ignore", invalid="ignore"):
+            encoded = ((values - self.mean) / self.standard_deviation).astype(np.float32)
+        if not np.isfinite(encoded).all():
+            row = int((~np.isfinite(encoded)).argmax())
+            raise DataError(
+                f"{table.place(row)}, column {self.name!r}: expected a number near "
+                f"{self.mean:g} +- {self.standard_deviation:g}, as in training; received "
+                f"{values[row]:g}. Correct it."
+            )
+        return encoded[:, np.newaxis]
+
+
+@dataclasses.dataclass(frozen=True)
+class CategoricalColumn:
+    """Texts, one-hot: 1 for the category, 0 for the others.
+
+    A text that the training split does not have is 0 everywhere; a warning names the first.
+
+    Args:
+        name: str.
+        categories: tuple of str, those of the training split.
+        imputed: one of them, which stands for a missing value; `None` refuses those.
+    """
+
+    name: str
+    categories: tuple[str, ...]
+    imputed: str | None = None
+
+    def __post_init__(self):
+        fields.text("name", self.name)
+        fields.texts("categories", self.categories, 1)
+        known = self.imputed is None or self.imputed in self.categories
+        fields.check("imputed", self.imputed, known, "one of `categories` or null")
+
+    @property
+    def feature_names(self):
+        return tuple(f"{self.name}={category}" for category in self.categories)
+
+    def encode(self, table):
+        """Returns float32 [examples, categories].
+
+        Raises:
+            DataError: naming line and column of a missing value.
+        """
+        positions = {category: position for position, category in enumerate(self.categories)}
+        found = np.empty(len(table), np.int64)
+        for row, value in enumerate(table.columns[self.name]):
+            if is_missing(value):
+                if self.imputed is None:
+                    raise missing_error(table, self.name, row)
+                value = self.imputed
+            found[row] = positions.get(as_category(value), -1)
+        unknown = found < 0
+        if unknown.any():
+            row = int(unknown.argmax())
+            logging.warning(
+                "%s, column %r: %r is no category of the training split; neither are %d others.",
+                table.place(row),
+                self.name,
+                table.columns[self.name][row],
+                unknown.sum() - 1,
+            )
+        return (found[:, np.newaxis] == np.arange(len(self.categories))).astype(np.float32)
+
+
+def as_category(value):
+    """Returns the text of a cell, without the blanks around it."""
+    if isinstance(value, float | np.floating) and value == int(value):
+        value = int(value)  # A column with missing values may have made 3 to 3.0.
+    return str(value).strip()
+
+
+def numbers(table, name):
+    """Returns the column `name` as float64 [examples], NaN where a value is missing.
+
+    Raises:
+        DataError: naming line and column of a cell that is no finite number.
+    """
+    column = table.columns[name]
+    values = np.empty(len(table))
+    for row, value in enumerate(column):
+        if is_missing(value):
+            values[row] = np.nan
+            continue
+        try:
+            values[row] = float(value) if is_number(value) else np.inf
+        except (TypeError, ValueError, OverflowError):
+            values[row] = np.inf
+        if not np.isfinite(values[row]):
+            raise DataError(
+                f"{table.place(row)}, column {name!r}: expected a finite number; received "
+                f"{str(value)[:80]!r}. Correct it, or take the column for texts with "
+                f"--categorical={name}."
+            )
+    return values
+
+
+def missing_error(table, name, row):
+    return DataError(
+        f"{table.place(row)}, column {name!r}: expected a value; received none. Fill it in, or "
+        "give --missing=impute to the training, which takes the training split's median or most "
+        "frequent text."
+    )

@@ -1,0 +1,54 @@
+"""Checks of the fields of a preprocessing, which may come from a file that anybody wrote."""
+
+import reprlib
+import sys
+
+MAX_TEXT = 10_000
+MAX_ITEMS = 1 << 20
+
+
+def check(name, value, is_allowed, expected):
+    """Raises `ValueError`, naming the field, unless `is_allowed`."""
+    if not is_allowed:
+        received = reprlib.repr(value)  # Cut where it is long.
+        raise ValueError(f"`{name}` must be {expected}. Received: {received}")
+
+
+def text(name, value):
+    is_text = isinstance(value, str) and len(value) <= MAX_TEXT
+    check(name, value, is_text, f"a text of at most {MAX_TEXT} characters")
+
+
+def number(name, value):
+    """Checks that `value` is a finite number of double precision."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    # NaN fails this too, and a whole number of a thousand digits does not overflow in it.
+    is_finite = is_number and abs(value) <= sys.float_info.max
+    check(name, value, is_finite, "a finite number")
+
+
+def positive(name, value):
+    number(name, value)
+    check(name, value, value > 0, "a number > 0")
+
+
+def sequence(name, value, lowest=0):
+    is_sequence = isinstance(value, tuple) and lowest <= len(value) <= MAX_ITEMS
+    check(name, value, is_sequence, f"a list of {lowest} to {MAX_ITEMS} items")
+
+
+def texts(name, value, lowest):
+    """Checks that `value` is a tuple of different texts."""
+    sequence(name, value, lowest)
+    for position, item in enumerate(value):
+        text(f"{name}[{position}]", item)
+    check(name, value, len(set(value)) == len(value), "a list without repetitions")
+
+
+def shape(name, value, ranks):
+    """Checks that `value` is the shape of an example."""
+    sequence(name, value, 1)
+    for position, item in enumerate(value):
+        is_size = type(item) is int and 0 < item <= MAX_ITEMS
+        check(f"{name}[{position}]", item, is_size, f"a whole number in [1, {MAX_ITEMS}]")
+    check(name, value, len(value) in ranks, f"a shape of {' or '.join(map(str, ranks))} numbers")

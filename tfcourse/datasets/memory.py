@@ -1,0 +1,41 @@
+"""Whether data fits into the machine's memory, told before it is read."""
+
+import os
+import pathlib
+import re
+
+from tfcourse.datasets.errors import DataError
+
+# The rest is for the framework, the model and whatever else runs.
+SHARE = 0.5
+_MEMINFO = pathlib.Path("/proc/meminfo")
+
+
+def available_bytes():
+    """Returns the memory that could be had now; where the system does not tell, all there is."""
+    try:
+        found = re.search(r"MemAvailable:\s*(\d+) kB", _MEMINFO.read_text())
+    except OSError:
+        found = None
+    if found:
+        return 1024 * int(found[1])
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def check_fits(source, num_bytes, mend):
+    """Refuses what would take more than half of the memory.
+
+    Args:
+        source: what the message is about: a file, or a dataset's name.
+        num_bytes: int, what reading it takes.
+        mend: str, a sentence that says what to do.
+
+    Raises:
+        DataError: if it does not fit.
+    """
+    room = int(SHARE * available_bytes())
+    if num_bytes > room:
+        raise DataError(
+            f"{source}: expected data that fits into half of the free memory ({room >> 20:,} MiB); "
+            f"received some that takes {num_bytes >> 20:,} MiB. {mend}"
+        )

@@ -1,0 +1,89 @@
+"""How raw examples become a model's input, fitted on the training split and kept with the model.
+
+    fitted = preprocessing.from_json((run_dir / "preprocessing.json").read_text())
+    examples = fitted.read("new.csv")  # features float32, labels or None, and where each came from
+    logits = model.predict(examples.features)
+
+`fitted` is a `TablePreprocessing`, an `ArrayPreprocessing` or an `ImagePreprocessing`. Each has
+`class_names`, `input_shape`, `source`; `transform`, from raw values in memory to features; and
+`read`, from a file of new examples.
+"""
+
+import dataclasses
+import json
+
+from tfcourse.datasets import fields
+from tfcourse.datasets.array_preprocessing import ArrayPreprocessing, ImagePreprocessing
+from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
+from tfcourse.datasets.table_preprocessing import TablePreprocessing
+
+FORMAT = 1
+MAX_CHARACTERS = 64 << 20
+
+KINDS = {"table": TablePreprocessing, "arrays": ArrayPreprocessing, "images": ImagePreprocessing}
+COLUMN_KINDS = {"numeric": NumericColumn, "categorical": CategoricalColumn}
+
+
+def to_json(fitted):
+    """Returns the text that `from_json` reads back as an equal preprocessing."""
+    described = {"format": FORMAT, "kind": _kind(KINDS, fitted), **dataclasses.asdict(fitted)}
+    if "columns" in described:
+        described["columns"] = [
+            {"kind": _kind(COLUMN_KINDS, column), **dataclasses.asdict(column)}
+            for column in fitted.columns
+        ]
+    return json.dumps(described, indent=1, allow_nan=False) + "\n"
+
+
+def from_json(text):
+    """Returns the preprocessing that `to_json` wrote.
+
+    Raises:
+        ValueError: naming the field that is not as `to_json` writes it.
+    """
+    fields.check(
+        "preprocessing",
+        len(text),
+        len(text) <= MAX_CHARACTERS,
+        f"of at most {MAX_CHARACTERS} characters",
+    )
+    try:
+        read = json.loads(text, object_pairs_hook=_without_repetitions)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"preprocessing must be JSON. Received: {error}") from None
+    fields.check("preprocessing", read, isinstance(read, dict), "an object")
+    written = read.pop("format", None)
+    fields.check("format", written, type(written) is int and written == FORMAT, str(FORMAT))
+    columns = read.get("columns")
+    if isinstance(columns, list):
+        read["columns"] = [
+            _made(COLUMN_KINDS, f"columns[{position}]", column)
+            for position, column in enumerate(columns)
+        ]
+    return _made(KINDS, "preprocessing", read)
+
+
+def _made(kinds, where, read):
+    """Returns an instance of what `read`, a dict with a kind, describes."""
+    fields.check(where, read, isinstance(read, dict), "an object")
+    kind = read.pop("kind", None)
+    known = isinstance(kind, str) and kind in kinds
+    fields.check(f"{where}.kind", kind, known, f"one of {', '.join(kinds)}")
+    expected = {field.name for field in dataclasses.fields(kinds[kind])}
+    fields.check(where, sorted(read), read.keys() == expected, f"an object of {sorted(expected)}")
+    values = {name: tuple(v) if isinstance(v, list) else v for name, v in read.items()}
+    try:
+        return kinds[kind](**values)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
+def _kind(kinds, instance):
+    return next(name for name, kind in kinds.items() if kind is type(instance))
+
+
+def _without_repetitions(pairs):
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"a name twice in {sorted(names)[:20]}")
+    return dict(pairs)
