@@ -15,8 +15,9 @@ RECIPE = '''
 """Adds numbers."""
 
 import dataclasses
+import sys
 
-from tfcourse import command_line
+from tfcourse import command_line, quiet_import
 from tfcourse.hyperparameters import Hyperparameters, choice, integer, number
 
 
@@ -28,13 +29,14 @@ class Adding(Hyperparameters):
 
 
 def main(hyperparameters, options, run):
+    assert "tensorflow" not in sys.modules
     if hyperparameters.epochs == 99:
         raise KeyError("hidden")
     return {"total": hyperparameters.learning_rate * hyperparameters.epochs}
 
 
 if __name__ == "__main__":
-    command_line._import_tensorflow = lambda: None  # It takes seconds and is not used here.
+    quiet_import.import_tensorflow = lambda: None  # It takes seconds and is not used here.
     command_line.run(main, Adding, smoke={"epochs": 1})
 '''
 

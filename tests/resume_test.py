@@ -18,7 +18,7 @@ import signal
 import sys
 import time
 
-from tfcourse import command_line
+from tfcourse import command_line, quiet_import
 from tfcourse.hyperparameters import Hyperparameters, choice, integer
 
 
@@ -29,6 +29,7 @@ class Counting(Hyperparameters):
 
 
 def main(hyperparameters, options, run):
+    assert "tensorflow" not in sys.modules
     data = command_line.load_data(options, run)
     if os.environ.get("SIGNAL"):
         os.kill(os.getpid(), int(os.environ["SIGNAL"]))
@@ -42,7 +43,7 @@ def main(hyperparameters, options, run):
 
 
 if __name__ == "__main__":
-    command_line._import_tensorflow = lambda: None  # It takes seconds and is not used here.
+    quiet_import.import_tensorflow = lambda: None  # It takes seconds and is not used here.
     command_line.run(main, Counting, dataset="mnist,digits")
 '''
 

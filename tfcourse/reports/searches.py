@@ -65,7 +65,7 @@ def draw_importances(path, measured, tiers):
                 which = "all trials" if subset == "all" else "the better half of them"
                 ax.set_title(f"{optimizer}: {which}")
         for ax in axes[-1]:
-            ax.set_xlabel("share of the variance explained (the course's tier in brackets)")
+            ax.set_xlabel("share of the variance; (n): the course's tier")
 
 
 def draw_errors(path, errors, published):
