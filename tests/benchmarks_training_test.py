@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from benchmarks import training, training_report
+from benchmarks import inference, training, training_report
 from benchmarks.contestants import CONTESTANTS, pace
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -49,6 +49,13 @@ def test_a_race_records_its_stages(tmp_path):
     stages = ("import", "data", "compile", "train")
     assert sum(result[stage] for stage in stages) == pytest.approx(result["total"])
     assert result["reached"]
+
+
+def test_inference_is_compared_with_keras(tmp_path, monkeypatch):
+    monkeypatch.setattr(inference, "EXAMPLES", 2001)
+    inference.main(["--rounds=1", "--models=softmax_regression", f"--out={tmp_path}"])
+    page = (tmp_path / "performance_inference.md").read_text()
+    assert page.count("| tfcourse |") == page.count("| Keras |") == 2
 
 
 def test_races_are_compared_over_the_same_number_of_epochs():

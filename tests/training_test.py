@@ -137,6 +137,26 @@ def test_evaluation_counts_every_example(data):
     assert result["loss"] == pytest.approx(expected["loss"], rel=1e-5)
 
 
+@pytest.mark.parametrize("num_examples", [1, 1000, 2001])
+def test_predictions_are_kept_in_order_to_the_last_one(data, num_examples):
+    model = compiled(data)
+    rows = np.arange(num_examples) % len(data.test.features)
+    features = data.test.features[rows]
+    predictions = training.predict(model, features)
+    assert predictions.shape == (num_examples, 10)
+    expected = model.predict(features, verbose=0)
+    np.testing.assert_allclose(predictions, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_predictions_in_lower_precision_come_as_float32(data):
+    training.set_precision("mixed_bfloat16")
+    try:
+        predictions = training.predict(compiled(data), data.test.features)
+    finally:
+        training.set_precision("float32")
+    assert predictions.dtype == np.float32
+
+
 def test_callbacks_are_called_as_by_keras(data):
     calls = []
 

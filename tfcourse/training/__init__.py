@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfcourse.training.batch_norm import reestimate_batch_norm
 from tfcourse.training.checkpoint import CheckpointError
-from tfcourse.training.evaluation import Evaluator, evaluate
+from tfcourse.training.evaluation import Evaluator, evaluate, predict
 from tfcourse.training.interruption import Interrupted
 from tfcourse.training.learning_rate_finder import find_learning_rate
 from tfcourse.training.loop import fit
@@ -33,6 +33,7 @@ __all__ = [
     "fit",
     "load_weights",
     "peak_bytes",
+    "predict",
     "provenance",
     "reestimate_batch_norm",
     "save_model",

@@ -1,4 +1,4 @@
-"""Losses and metrics of a whole split, in one compiled program."""
+"""Losses, metrics and predictions of a whole split, each in one compiled program."""
 
 import tensorflow as tf
 
@@ -9,18 +9,19 @@ _EVALUATION_BATCH = 1000
 
 
 class Evaluator:
-    """Evaluates a compiled Keras model on splits, in order and to the last example.
+    """Evaluates a Keras model on splits, in order and to the last example.
 
     One trace serves every split. XLA does not compile it: what it would save in the passes over
     validation and test, it would take for compiling.
 
     Args:
-        model: compiled and built `keras.Model`.
+        model: built `keras.Model`; compiled, for its metrics.
     """
 
     def __init__(self, model):
         self._model = model
         self._test_all = tf.function(self._test_steps, reduce_retracing=True)
+        self._predict_all = tf.function(self._predictions, reduce_retracing=True)
 
     def evaluate(self, split):
         """Returns the metrics as `{"loss": float, "accuracy": float, ...}`.
@@ -29,16 +30,20 @@ class Evaluator:
             split: has `features` and `labels`, arrays or tensors.
         """
         self._model.reset_metrics()
-        # The number of examples is left open, so that another split is no new program.
         features, labels = resident(split.features), resident(split.labels)
-        self._program(features, labels)(features, labels)
+        program = self._test_all.get_concrete_function(_any_number(features), _any_number(labels))
+        program(features, labels)
         return {name: float(value) for name, value in self._model.get_metrics_result().items()}
 
-    def _program(self, features, labels):
-        return self._test_all.get_concrete_function(
-            tf.TensorSpec([None, *features.shape[1:]], features.dtype),
-            tf.TensorSpec([None, *labels.shape[1:]], labels.dtype),
-        )
+    def predict(self, features):
+        """Returns the model's outputs as a float32 array `[examples, ...]`.
+
+        Args:
+            features: array or tensor `[examples, ...]`, of one example or more.
+        """
+        features = resident(features)
+        program = self._predict_all.get_concrete_function(_any_number(features))
+        return program(features).numpy()
 
     def _test_steps(self, features, labels):
         num_examples = tf.shape(labels)[0]
@@ -50,7 +55,31 @@ class Evaluator:
 
         tf.while_loop(lambda start: start < num_examples, step, (0,))
 
+    def _predictions(self, features):
+        num_examples = tf.shape(features)[0]
+        num_batches = -(-num_examples // _EVALUATION_BATCH)
+        shape = [None, *self._model.output_shape[1:]]
+
+        def step(number, outputs):
+            start = number * _EVALUATION_BATCH
+            batch = features[start : tf.minimum(start + _EVALUATION_BATCH, num_examples)]
+            output = tf.cast(self._model(batch, training=False), tf.float32)
+            return number + 1, outputs.write(number, output)
+
+        outputs = tf.TensorArray(tf.float32, num_batches, element_shape=shape, infer_shape=False)
+        return tf.while_loop(lambda n, _: n < num_batches, step, (0, outputs))[1].concat()
+
+
+def _any_number(examples):
+    """Returns the spec of `examples` with their number open: another split is no new program."""
+    return tf.TensorSpec([None, *examples.shape[1:]], examples.dtype)
+
 
 def evaluate(model, split):
     """Returns the metrics of `model` on `split` as `{"loss": float, "accuracy": float, ...}`."""
     return Evaluator(model).evaluate(split)
+
+
+def predict(model, features):
+    """Returns the outputs of `model` on `features` as a float32 array `[examples, ...]`."""
+    return Evaluator(model).predict(features)

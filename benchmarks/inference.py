@@ -1,0 +1,122 @@
+"""Milliseconds to evaluate and to predict a whole split, beside Keras.
+
+    python -m benchmarks.inference --rounds=9
+
+One process, TensorFlow's default threads; the contestants take turns, each round in another order,
+after one warm-up each. All hold the same weights and 10,000 images; their answers are compared
+before anything is measured. Written into docs/performance_inference.md.
+"""
+
+import argparse
+import pathlib
+import random
+import statistics
+import time
+
+import numpy as np
+
+from benchmarks.training import environment
+from benchmarks.training_report import TITLES, spread, table
+from tfcourse import models, training
+from tfcourse.datasets import Split
+
+EXAMPLES = 10_000
+INTRODUCTION = """# Speed of evaluation and prediction
+
+Written by `python -m benchmarks.inference`; do not edit.
+
+`tfcourse.training.evaluate` and `predict` beside Keras's methods, at its default batch size and at
+one of 1,000 images, which is what tfcourse takes. 10,000 images of 28x28 as arrays, the same
+weights, in turns in one process: median [smallest, largest] milliseconds, then the same of the
+ratio to tfcourse in the same round.
+"""
+
+
+def contestants(model, split):
+    """Returns `{job: {contestant: function}}`; each function returns numbers to compare."""
+    evaluator = training.Evaluator(model)
+    features, labels = split.features, split.labels
+
+    def keras_evaluate(batch_size):
+        result = model.evaluate(
+            features, labels, batch_size=batch_size, verbose=0, return_dict=True
+        )
+        return [result["loss"], result["accuracy"]]
+
+    def evaluate():
+        result = evaluator.evaluate(split)
+        return [result["loss"], result["accuracy"]]
+
+    return {
+        "evaluate": {
+            "tfcourse": evaluate,
+            "Keras": lambda: keras_evaluate(32),
+            "Keras, batches of 1,000": lambda: keras_evaluate(1000),
+        },
+        "predict": {
+            "tfcourse": lambda: evaluator.predict(features),
+            "Keras": lambda: model.predict(features, verbose=0),
+            "Keras, batches of 1,000": lambda: model.predict(features, batch_size=1000, verbose=0),
+        },
+    }
+
+
+def measure(functions, num_rounds):
+    """Returns `{contestant: [milliseconds, one a round]}`."""
+    answers = {name: function() for name, function in functions.items()}
+    for answer in answers.values():
+        np.testing.assert_allclose(answer, answers["tfcourse"], rtol=1e-3, atol=1e-3)
+    times = {name: [] for name in functions}
+    names, order = list(functions), random.Random(0)
+    for _ in range(num_rounds):
+        order.shuffle(names)
+        for name in names:
+            start = time.perf_counter()
+            functions[name]()
+            times[name].append(1000 * (time.perf_counter() - start))
+    return times
+
+
+def section(job, by_model):
+    """Returns the table of one job: `{model: {contestant: [milliseconds]}}`."""
+    names = list(next(iter(by_model.values())))
+    titles = [TITLES[model] for model in by_model]
+    rows = [["", *(cell for title in titles for cell in (title, "ratio"))]]
+    for name in names:
+        row = [name]
+        for times in by_model.values():
+            ratios = [t / ours for t, ours in zip(times[name], times["tfcourse"], strict=True)]
+            row += [spread(times[name], 1), spread(ratios)]
+        rows.append(row)
+    return "\n".join([f"## {job.capitalize()}", "", *table(rows), ""])
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--models", default=",".join(TITLES))
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs"))
+    arguments = parser.parse_args(argv)
+    rng = np.random.default_rng(0)
+    images = rng.random((EXAMPLES, 28, 28, 1), dtype=np.float32)
+    split = Split(images, rng.integers(10, size=EXAMPLES).astype(np.int32))
+    results = {"evaluate": {}, "predict": {}}
+    for name in arguments.models.split(","):
+        training.set_seed(0)
+        model = models.MODELS[name](images.shape[1:], 10)
+        training.compile_classifier(model, "adam")
+        for job, functions in contestants(model, split).items():
+            results[job][name] = times = measure(functions, arguments.rounds)
+            told = {each: round(statistics.median(ms), 1) for each, ms in times.items()}
+            print(name, job, told, flush=True)
+    where = environment()
+    versions = ", ".join(f"{n} {where['versions'][n]}" for n in ("tensorflow", "keras"))
+    note = f"n = {arguments.rounds} rounds; {where['cores']} cores of {where['cpu']}, {versions}."
+    sections = [section(job, by_model) for job, by_model in results.items()]
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    page = "\n".join([INTRODUCTION, *sections, note, ""])
+    (arguments.out / "performance_inference.md").write_text(page)
+
+
+if __name__ == "__main__":
+    main()
