@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.training import environment
 from benchmarks.training_report import TITLES, spread, table
-from tfcourse import models, training
+from tfcourse import models, optimizers, training
 from tfcourse.datasets import Split
 
 EXAMPLES = 10_000
@@ -104,7 +104,7 @@ def main(argv=None):
     for name in arguments.models.split(","):
         training.set_seed(0)
         model = models.MODELS[name](images.shape[1:], 10)
-        training.compile_classifier(model, "adam")
+        training.compile_classifier(model, optimizers.Adam(1e-3))
         for job, functions in contestants(model, split).items():
             results[job][name] = times = measure(functions, arguments.rounds)
             told = {each: round(statistics.median(ms), 1) for each, ms in times.items()}

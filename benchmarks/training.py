@@ -114,7 +114,7 @@ def with_floor(results):
 
 
 def run_races(names, model, target, data, num_rounds, max_examples):
-    """Returns {contestant: [one result per round]}, each round with a seed of its own."""
+    """Yields {contestant: [one result per round]} so far, each round with a seed of its own."""
     results = {name: [] for name in names}
     for number, name in in_turns(names, num_rounds):
         race = task(
@@ -134,7 +134,7 @@ def run_races(names, model, target, data, num_rounds, max_examples):
             print(f"{name} is left out: {error}", flush=True)
         else:
             print(f"{model}, round {number + 1}, {name}: {results[name][-1]}", flush=True)
-    return {name: rounds for name, rounds in results.items() if rounds}
+            yield {name: rounds for name, rounds in results.items() if rounds}
 
 
 def stages(result):
@@ -297,13 +297,11 @@ def steps_section(arguments, names, floor, model, batch_size, data):
 def race_section(arguments, names, model, data):
     target = 0.2 if arguments.smoke else RACES[model]
     examples = SMOKE_EXAMPLES if arguments.smoke else RACE_EXAMPLES
-    results = run_races(names, model, target, data, arguments.race_rounds, examples)
-    training_report.merge(
-        arguments.out,
-        "races",
-        model,
-        section(results, target=target, rounds=arguments.race_rounds, examples=examples),
-    )
+    # A race of all takes long; what is measured when it is stopped, is kept.
+    for results in run_races(names, model, target, data, arguments.race_rounds, examples):
+        rounds = max(map(len, results.values()))
+        measured = section(results, target=target, rounds=rounds, examples=examples)
+        training_report.merge(arguments.out, "races", model, measured)
 
 
 if __name__ == "__main__":

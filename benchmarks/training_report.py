@@ -121,7 +121,26 @@ def steps_tables(steps):
         ]
         rows = [[LABELS[name], *steps_cells(batches, name)] for name in LABELS if name in names]
         lines += [*table([header, *rows]), "", *steps_notes(batches), ""]
-    return lines
+    return [*lines, *floor_notes(steps)]
+
+
+def floor_notes(steps):
+    """Says how much of a step is products, and with it how much faster a step could become."""
+    lines = ["### How far the floor is", ""]
+    for model, batches in by_model(steps).items():
+        shares = {
+            batch: statistics.median(ratios(section, "floor"))
+            for batch, section in batches.items()
+            if "floor" in section["contestants"] and ratios(section, "floor")
+        }
+        if shares:
+            told = ", ".join(f"{share:.0%} at batch {batch}" for batch, share in shares.items())
+            most = max(batches, key=lambda batch: shares.get(batch, 0))
+            lines.append(
+                f"- {TITLES[model]}: the products alone are {told} of a step. If all else took no "
+                f"time, a step at batch {most} would be {1 / shares[most]:.2f} times as fast."
+            )
+    return [*lines, ""] if len(lines) > 2 else []
 
 
 def steps_cells(batches, name):
