@@ -44,12 +44,6 @@ def probabilities(model, split):
     return np.asarray(tfcourse.layers.softmax(tfcourse.training.predict(model, split.features)))
 
 
-def confusion(predictions, labels, num_classes):
-    """Returns how often each label (row) was predicted as each class (column)."""
-    pairs = num_classes * labels.astype(int) + predictions
-    return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
-
-
 def evidence(hyperparameters, regions, differences, images):
     """Returns the rows of docs/evidence.md."""
     hp, claims = hyperparameters, tfcourse.reports.claims
@@ -109,7 +103,7 @@ def study_images(hyperparameters, data, seed, folder):
         folder / "softmax_regression_weights.png",
     )
     softmax.draw_confusion(
-        confusion(predictions, labels, len(names)),
+        tfcourse.measures.confusion(predictions, labels, len(names)),
         names,
         folder / "softmax_regression_confusion.png",
     )

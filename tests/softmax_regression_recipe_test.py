@@ -69,11 +69,6 @@ def test_before_the_optimum_only_the_path_is_the_same(two_classes):
     assert optimum > 0.05
 
 
-def test_confusion_counts_labels_by_row():
-    found = softmax_regression.confusion(np.array([0, 2, 2, 1]), np.array([0, 1, 1, 2], "int32"), 3)
-    np.testing.assert_array_equal(found, [[1, 0, 0], [0, 0, 2], [0, 1, 0]])
-
-
 def test_verdicts_follow_the_numbers():
     images = {
         "labels": np.zeros(5),

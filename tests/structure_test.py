@@ -15,6 +15,7 @@ LEAVES = {
     "hyperparameters",
     "landscapes",
     "layers",
+    "measures",
     "models",
     "nudges",
     "optimizers",
@@ -40,6 +41,7 @@ MAY_IMPORT = {
         *("reports", "search_space", "sweeps", "training", "tuning"),
     },
     "training": LEAVES,
+    "inference": LEAVES | {"training"},
     "tuning": LEAVES | {"training"},
     "reports": LEAVES,
 }

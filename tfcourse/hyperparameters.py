@@ -182,6 +182,20 @@ class Texts(Declaration):
         return ",".join(value)
 
 
+class Text(Declaration):
+    """A name or a path."""
+
+    @property
+    def allowed(self):
+        return "a name or a path"
+
+    def _allows(self, value):
+        return isinstance(value, str)
+
+    def _read(self, text):
+        return text
+
+
 class BatchSize(Integer):
     """A number of examples, or "full": the whole training set in every step."""
 
@@ -247,6 +261,11 @@ def integers(default, help, *, interval="[1, inf)", search=None, active_when=Non
 def texts(default, help):
     """Declares a tuple of texts."""
     return _field(Texts, default, help)
+
+
+def text(default, help):
+    """Declares a text; `None` as its default makes it one that has to be given."""
+    return _field(Text, default, help)
 
 
 def batch_size(default, help, *, search=None):

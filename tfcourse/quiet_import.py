@@ -1,5 +1,6 @@
 """Importing TensorFlow without its start-up remarks, which no setting of its own silences."""
 
+import contextlib
 import os
 import tempfile
 
@@ -7,22 +8,28 @@ import tempfile
 def import_tensorflow(num_threads=None):
     """Imports TensorFlow and lets it look for devices, silently.
 
-    Its remarks go to the file descriptor of stderr and say, on every machine without a GPU, that
-    there is none. If the import fails, they are shown.
+    Its remarks say, on every machine without a GPU, that there is none.
 
     Args:
         num_threads: int, the threads that it uses from now on; `None` for one a core.
     """
+    with silenced():
+        import tensorflow as tf
+
+        if num_threads is not None:
+            tf.config.threading.set_intra_op_parallelism_threads(num_threads)
+            tf.config.threading.set_inter_op_parallelism_threads(num_threads)
+        tf.config.list_logical_devices()
+
+
+@contextlib.contextmanager
+def silenced():
+    """Holds back what goes to the file descriptor of stderr; shows it where the block fails."""
     with tempfile.TemporaryFile() as remarks:
         stderr = os.dup(2)
         os.dup2(remarks.fileno(), 2)
         try:
-            import tensorflow as tf
-
-            if num_threads is not None:
-                tf.config.threading.set_intra_op_parallelism_threads(num_threads)
-                tf.config.threading.set_inter_op_parallelism_threads(num_threads)
-            tf.config.list_logical_devices()
+            yield
         except BaseException:
             remarks.seek(0)
             os.write(stderr, remarks.read())

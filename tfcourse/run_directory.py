@@ -3,6 +3,7 @@
 flags.txt       the flags that can change a result; `--flagfile=flags.txt` runs it again
 history.csv     one row an epoch
 metrics.json    the final numbers; its presence says that the run is finished
+model_card.md   what a classifier is, what it reaches, and its limits, for people
 model.keras     the epoch with the best validation accuracy, and its sha256 beside it
 weights.arrays  its weights alone, as plain arrays
 preprocessing.json  how raw examples become its input
@@ -10,7 +11,7 @@ curves.png      loss and accuracy by epoch
 nudges.jsonl    what was changed while it trained
 journal.jsonl   of a sweep: all that was tried, and what came of it
 trials.csv      the same as a table; curves.csv, report.html and best.flags follow from it too
-trials/         the run directories of a sweep's best trials
+trials/         the run directories of a sweep's best trials; best leads to the best one
 tensorboard/    loss and accuracy for TensorBoard
 checkpoints/    what a resumed run continues from
 run.lock        held by the process that writes here
@@ -28,11 +29,13 @@ from tfcourse import stopwatch
 
 FLAGS = "flags.txt"
 METRICS = "metrics.json"
+MODEL_CARD = "model_card.md"
 LOCK = "run.lock"
 PREPROCESSING = "preprocessing.json"
 JOURNAL = "journal.jsonl"
+BEST = "best"
 _OURS = (
-    *(FLAGS, METRICS, "history.csv", "model.keras", "weights.arrays", "curves.png"),
+    *(FLAGS, METRICS, MODEL_CARD, "history.csv", "model.keras", "weights.arrays", "curves.png"),
     *("model.keras.sha256", PREPROCESSING, "nudges.jsonl", "tensorboard", "checkpoints"),
     *(
         "learning_rate.png",

@@ -267,11 +267,22 @@ def _run(main, hyperparameters, options):
         _check_finite(metrics)
         run.stopwatch.lap("results, pictures")
         seconds = run.stopwatch.seconds
+        _write_model_card(options, run, metrics)
         run.write_metrics({**metrics, "seconds": sum(seconds.values()), "stages": seconds})
         print(f"The results are in {run.path}")
         if options.timing:
             print(run.stopwatch.report())
     return metrics
+
+
+def _write_model_card(options, run, metrics):
+    """Writes model_card.md where the run ends in a classifier; a sweep does it for its best."""
+    if options.sweep is None and "test_accuracy" in metrics:
+        from tfcourse import reports
+
+        if reports.is_classifier(metrics):
+            card = reports.model_card(options.recipe, run.flags, metrics)
+            run.write(run_directory.MODEL_CARD, card)
 
 
 def _tell_of_more_epochs(run):

@@ -208,3 +208,16 @@ class _Files:
         self._write()
         reports.write_hparams(self._driver.sweep, self._run.path / "tensorboard")
         write_sweep_report(self._driver.sweep, self._run.path / "report.html")
+        self._write_model_cards()
+
+    def _write_model_cards(self):
+        """Writes the card of each replicate of the chosen trial into its own folder."""
+        from tfcourse import reports
+
+        chosen = self._driver.sweep.chosen
+        for replicate, metrics in enumerate(chosen["metrics"] if chosen else ()):
+            task = self._driver.task(chosen["trial"], replicate)
+            folder = run_directory.RunDirectory(task["folder"])
+            if reports.is_classifier(metrics) and folder.path.is_dir():
+                card = reports.model_card(task["recipe"], task["flags"], metrics)
+                folder.write(run_directory.MODEL_CARD, card)

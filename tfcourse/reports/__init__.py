@@ -12,10 +12,12 @@ from tfcourse.reports.batch_norms import (
     draw_usable_rates,
 )
 from tfcourse.reports.batch_sizes import draw_costs, draw_noise
+from tfcourse.reports.calibration import draw_calibration
 from tfcourse.reports.curves import draw_comparison, draw_curves, read_history
 from tfcourse.reports.decays import draw_decays
 from tfcourse.reports.digits import draw_images, draw_prediction
 from tfcourse.reports.learning_rate import draw_learning_rate_curve
+from tfcourse.reports.model_card import is_classifier, model_card
 from tfcourse.reports.moving_averages import draw_averages, draw_windows
 from tfcourse.reports.searches import draw_errors, draw_importances, draw_searches
 from tfcourse.reports.sweep_files import curves_csv, trials_csv, write_hparams
@@ -27,6 +29,7 @@ __all__ = [
     "contours",
     "curves_csv",
     "draw_averages",
+    "draw_calibration",
     "draw_comparison",
     "draw_costs",
     "draw_curves",
@@ -45,6 +48,8 @@ __all__ = [
     "draw_usable_rates",
     "draw_windows",
     "frameworks",
+    "is_classifier",
+    "model_card",
     "optimizers",
     "read_history",
     "softmax",

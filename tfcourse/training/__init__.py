@@ -106,6 +106,8 @@ def provenance(data):
         "validation_examples": len(data.validation.labels),
         "test_examples": len(data.test.labels),
         "dataset": data.name,
+        "class_names": list(data.class_names),
+        "input_shape": list(data.input_shape),
         "fallback_from": list(data.fallback_from),
         "origin": data.origin,
         "environment": environment(),

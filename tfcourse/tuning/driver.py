@@ -277,7 +277,7 @@ class Driver:
 
     def _name_best(self, number):
         """Makes `best` a name for the folder of the best trial."""
-        name = self._run.path / "best"
+        name = self._run.path / run_directory.BEST
         name.unlink(missing_ok=True)
         name.symlink_to(self._trial_folder(number).relative_to(self._run.path) / "0")
 

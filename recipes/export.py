@@ -1,0 +1,84 @@
+r"""Exports a trained classifier, its preprocessing inside, for programs that know no tfcourse.
+
+    python -m recipes.export --run_dir=runs/mnist_softmax/A --format=litert --output=digits.tflite
+
+The exported model is loaded again and compared on real examples: the run's validation split, or
+--input. OUTPUT.json says what goes in and comes out, and what was measured.
+"""
+
+import dataclasses
+import json
+import pathlib
+
+import tfcourse
+from tfcourse import command_line, quiet_import, run_directory
+from tfcourse.hyperparameters import Hyperparameters, choice, text
+
+FORMATS = ("saved_model", "litert", "onnx")
+_NUM_COMPARED = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Export(Hyperparameters):
+    run_dir: str = text(None, "Folder of the run, or of a sweep, which stands for its best trial.")
+    format: str = choice("saved_model", FORMATS, "What to write.")
+    output: str = text(None, "File, or folder of a SavedModel, to write; it must not exist.")
+    input: str = text("", "Examples to compare with, as for recipes.predict.")
+    data_dir: str = text("", "Folder of the original or the prepared files of the data.")
+    recipe: str = text("", "Module that made the run, where it is not one of `recipes`.")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.path.exists() or description_of(self.path).exists():
+            raise ValueError(f"--output: {self.output} is there already; name another")
+        if not self.path.parent.is_dir():
+            raise ValueError(f"--output: {self.path.parent} is no folder; make it first")
+
+    @property
+    def path(self):
+        """`--output` as an absolute path."""
+        return pathlib.Path(self.output).expanduser().absolute()
+
+
+def description_of(path):
+    """Returns the path of the file that says what was exported to `path`."""
+    return path.with_name(f"{path.name}.json")
+
+
+def table(result):
+    """Returns the lines of a table of what was measured."""
+    milliseconds = result["median_milliseconds"]
+    row = {
+        "format": result["format"],
+        "size": f"{result['bytes'] / 1e3:,.1f} kB",
+        **{f"{n} example{'s' * (n != '1')}": f"{ms:.2f} ms" for n, ms in milliseconds.items()},
+        "largest difference": f"{result['largest_difference']:.1g}",
+        "run by": result["runtime"],
+    }
+    widths = [max(len(name), len(value)) for name, value in row.items()]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+        for cells in (row.keys(), row.values())
+    ]
+
+
+def main(asked):
+    quiet_import.import_tensorflow()
+    inference = tfcourse.inference
+    inference.check_installed(asked.format)
+    classifier = inference.load_run(asked.run_dir, asked.recipe or None)
+    if asked.input:
+        examples = inference.read_examples(classifier.preprocessing, asked.input)
+    else:
+        examples = inference.load_split(classifier, "validation", asked.data_dir or None)
+    result = inference.export(
+        classifier, asked.format, asked.path, examples.features[:_NUM_COMPARED]
+    )
+    content = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    run_directory.write_file(description_of(asked.path), content, durable=False)
+    print("\n".join(table(result)))
+    print(f"{asked.path} predicts the same {result['compared_examples']} examples as the run")
+
+
+if __name__ == "__main__":
+    command_line.run_tool(main, Export)

@@ -1,0 +1,59 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tfcourse import measures
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 1), (1, 1), (0, 40), (263, 270), (7, 9)])
+def test_wilson_interval_is_scipys(successes, trials):
+    reference = stats.binomtest(successes, trials).proportion_ci(method="wilson")
+    low, high = measures.wilson_interval(successes, trials)
+    assert low == pytest.approx(reference.low, rel=1e-12, abs=1e-15)
+    assert high == pytest.approx(reference.high, rel=1e-12)
+    assert 0 <= low <= successes / trials <= high <= 1
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(-1, 3), (4, 3), (0, 0)])
+def test_wilson_interval_of_no_share_is_refused(successes, trials):
+    with pytest.raises(ValueError, match=f"successes={successes}, trials={trials}"):
+        measures.wilson_interval(successes, trials)
+
+
+def test_confusion_has_a_row_a_label_and_a_column_a_prediction():
+    counts = measures.confusion(np.array([1, 1, 0, 2]), np.array([1, 0, 0, 1]), 3)
+    assert counts.tolist() == [[1, 1, 0], [0, 1, 1], [0, 0, 0]]
+
+
+def test_calibration_by_hand():
+    # Confidences 0.5 (right), 0.6 (wrong), 0.9 (right), 1.0 (right), in bins (0.4, 0.6] of five.
+    probabilities = np.array([[0.5, 0.5], [0.6, 0.4], [0.1, 0.9], [0.0, 1.0]])
+    found = measures.calibration(probabilities, np.array([0, 1, 1, 1]), num_bins=5)
+    assert found.counts.tolist() == [0, 0, 2, 0, 2]
+    np.testing.assert_allclose(found.confidences, [math.nan, math.nan, 0.55, math.nan, 0.95])
+    np.testing.assert_allclose(found.accuracies, [math.nan, math.nan, 0.5, math.nan, 1.0])
+    assert found.expected_error == pytest.approx(0.5 * 0.05 + 0.5 * 0.05, rel=1e-12)
+
+
+def test_calibration_agrees_with_a_loop_over_the_definition():
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet([0.3] * 4, 500)
+    labels = rng.integers(0, 4, 500)
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    expected = 0.0
+    for m in range(1, 16):
+        inside = ((m - 1) / 15 < confidence) & (confidence <= m / 15)
+        if inside.any():
+            gap = abs(right[inside].mean() - confidence[inside].mean())
+            expected += inside.mean() * gap
+    found = measures.calibration(probabilities, labels)
+    assert found.expected_error == pytest.approx(expected, rel=1e-12)
+    assert found.counts.sum() == 500
+
+
+def test_log_loss():
+    probabilities = np.array([[0.25, 0.75], [1.0, 0.0]])
+    expected = -(math.log(0.75) + math.log(np.finfo(np.float64).tiny)) / 2
+    assert measures.log_loss(probabilities, np.array([1, 1])) == pytest.approx(expected, rel=1e-12)

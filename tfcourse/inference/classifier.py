@@ -1,0 +1,193 @@
+"""A run directory turned into a classifier, without running anything that it holds."""
+
+import contextlib
+import dataclasses
+import functools
+import importlib
+import importlib.util
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfcourse import datasets, run_directory, training
+from tfcourse import hyperparameters as hp
+from tfcourse.inference import records
+from tfcourse.inference.records import NotARunError, RunFileError
+
+# A model has its weights, an optimizer twice as much besides; metrics and counters are small.
+_TIMES_WEIGHTS = 4
+_OTHER_BYTES = 1 << 20
+# Examples of the stand-in for the data; their number matters to a training alone.
+_EXAMPLES = 1000
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Classifier:
+    """A trained model with all that is needed to use it.
+
+    Attributes:
+        model: `keras.Model` that takes what `preprocessing` makes of examples; returns logits.
+        record: `records.RunRecord`, what its run directory says.
+    """
+
+    model: keras.Model
+    record: records.RunRecord
+
+    @property
+    def preprocessing(self):
+        """Has `transform`, of raw values in memory, and `read`, of a file; see `datasets`."""
+        return self.record.preprocessing
+
+    @property
+    def class_names(self):
+        """Tuple of str, in the order of the probabilities."""
+        return self.preprocessing.class_names
+
+    @property
+    def input_shape(self):
+        """Shape of one example, such as (28, 28, 1)."""
+        return self.preprocessing.input_shape
+
+    def probabilities(self, features):
+        """Returns float64 [examples, classes], each row in [0, 1] with sum 1.
+
+        Args:
+            features: float32 [examples, *input_shape], as `preprocessing` makes them.
+        """
+        logits = self._evaluator.predict(features).astype(np.float64)
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+    @functools.cached_property
+    def _evaluator(self):
+        return training.Evaluator(self.model)
+
+
+def load_run(path, recipe=None):
+    """Returns the `Classifier` of a run directory, its best epoch's weights in it.
+
+    The model is built anew by the recipe's own `build` with the flags that the run recorded, then
+    the plain arrays of weights.arrays are set. Neither model.keras nor a checkpoint is opened. The
+    random seed and TensorFlow's determinism are set, as before a training.
+
+    Args:
+        path: path-like, a run directory or that of a sweep, which stands for its best trial.
+        recipe: str, the module that made the run, imported by that name. `None` takes the one
+            named in flags.txt, out of the package `recipes` and no other.
+
+    Raises:
+        NotARunError: `path` holds no run of a classifier, or of an unknown recipe.
+        RunFileError: a text file of the run is damaged or hostile.
+        training.CheckpointError: weights.arrays is missing, damaged, hostile or another model's.
+    """
+    record = records.read(path)
+    module, kind = _recipe(record, recipe)
+    hyperparameters = _hyperparameters(record, kind)
+    weights = record.path / "weights.arrays"
+    if not weights.is_file():
+        raise training.CheckpointError(f"{weights} is missing: the run is not finished")
+    model = _built(record, module.build, hyperparameters, weights.stat().st_size)
+    training.load_weights(model, weights)
+    return Classifier(model, record)
+
+
+def _recipe(record, name):
+    """Returns the recipe's module and its class of hyperparameters."""
+    module_name = name or f"recipes.{record.recipe}"
+    try:
+        found = importlib.util.find_spec(module_name)
+    except (ImportError, ValueError):
+        found = None
+    if found is None:
+        raise NotARunError(
+            f"{record.path} was made by the recipe {module_name!r}, which is not there; name the "
+            "module that made it, such as --recipe=my_recipe"
+        )
+    module = importlib.import_module(module_name)
+    kinds = [
+        item
+        for item in vars(module).values()
+        if isinstance(item, type)
+        and issubclass(item, hp.Hyperparameters)
+        and item.__module__ == module.__name__
+    ]
+    if len(kinds) != 1 or not callable(getattr(module, "build", None)):
+        raise NotARunError(
+            f"{record.path}: {module_name} has no `build` with one class of hyperparameters, so "
+            "its runs hold no classifier"
+        )
+    return module, kinds[0]
+
+
+def _hyperparameters(record, kind):
+    """Returns an instance of `kind` with the recorded values; the others keep their defaults."""
+    values = {}
+    try:
+        for name, declaration in hp.declarations(kind).items():
+            if name in record.flags:
+                values[name] = declaration.parse(record.flags[name][-1])
+        return kind(**values)
+    except ValueError as error:
+        file = record.path / run_directory.FLAGS
+        raise RunFileError(f"{file} is damaged: {', '.join(values)[-80:]}: {error}") from None
+
+
+def _built(record, build, hyperparameters, weights_bytes):
+    """Returns the model as `build` makes it, its weights not those of the run yet."""
+    policy = keras.config.dtype_policy()
+    try:
+        with _at_most(_TIMES_WEIGHTS * weights_bytes + _OTHER_BYTES):
+            model = build(hyperparameters, _stand_in(record.preprocessing), 0)
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunFileError(f"{record.path}: its model can't be built: {reason}") from None
+    finally:
+        keras.config.set_dtype_policy(policy)  # The recipe sets it for all that follows.
+    if model.output_shape != (None, len(record.preprocessing.class_names)):
+        raise RunFileError(
+            f"{record.path}: its model returns {model.output_shape}, not a logit for each of "
+            f"{len(record.preprocessing.class_names)} classes"
+        )
+    return model
+
+
+def _stand_in(preprocessing):
+    """Returns a `Dataset` that looks like the one trained on, and takes no memory."""
+    split = datasets.Split(
+        np.broadcast_to(np.float32(0), (1, *preprocessing.input_shape)),
+        np.broadcast_to(np.int32(0), _EXAMPLES),
+    )
+    return datasets.Dataset(
+        name="stand-in",
+        train=split,
+        validation=split,
+        test=split,
+        class_names=preprocessing.class_names,
+        origin=preprocessing.source,
+        preprocessing=preprocessing,
+    )
+
+
+@contextlib.contextmanager
+def _at_most(num_bytes):
+    """Refuses variables that take more than `num_bytes` together, before they take them.
+
+    Recorded widths are easily written down; whoever sends them has to send their weights too.
+    """
+    left = num_bytes
+
+    def create(next_creator, **arguments):
+        nonlocal left
+        value = arguments["initial_value"]
+        if callable(value):
+            with tf.Graph().as_default():  # Where a value has a shape and no memory.
+                symbolic = value()
+            left -= math.prod(symbolic.shape) * symbolic.dtype.size
+        if left < 0:
+            raise RunFileError(f"it would take more than {num_bytes:,} bytes, its weights do not")
+        return next_creator(**arguments)
+
+    with tf.variable_creator_scope(create):
+        yield

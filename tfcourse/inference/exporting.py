@@ -1,0 +1,107 @@
+"""Exports a classifier, loads what was written, and compares it before it is handed over."""
+
+import os
+import shutil
+import statistics
+import tempfile
+import time
+
+import numpy as np
+import tensorflow as tf
+
+from tfcourse.inference import formats
+from tfcourse.inference.serving import raw_examples, serving
+
+TOLERANCE = 1e-4  # In a probability: more than rounding, less than any mistake in scaling makes.
+LATENCY_EXAMPLES = (1, 128)
+_LATENCY_SECONDS = 1.0
+_LATENCY_RUNS = 50
+
+
+class ExportMismatchError(Exception):
+    """What was exported predicts something else; it was removed again."""
+
+    exit_code = 1
+
+
+def export(classifier, name, path, features, *, tolerance=TOLERANCE):
+    """Exports to `path`, and returns what came of it as a JSON-able dict.
+
+    The preprocessing goes into the exported model; see `tfcourse.inference.serving` for what it
+    takes. It is loaded again and predicts real examples; unless they come out the same, nothing
+    is left at `path`.
+
+    Args:
+        classifier: `Classifier`.
+        name: str, a key of `formats.FORMATS`.
+        path: `pathlib.Path` that does not exist yet, in a folder that does.
+        features: float32 [examples, *input_shape], real examples to compare with.
+        tolerance: float, the largest difference of a probability that is let pass.
+
+    Raises:
+        MissingPackageError: a package that the format needs is not installed.
+        ExportMismatchError: a prediction differs by more than `tolerance`.
+    """
+    formats.check_installed(name)
+    chosen = formats.FORMATS[name]
+    served = serving(classifier, texts=chosen.texts)
+    inputs, features = raw_examples(classifier, features, texts=chosen.texts)
+    expected = classifier.probabilities(features)
+    temporary = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        written = path.with_name(os.path.basename(temporary)) / path.name
+        chosen.write(classifier, served, written)
+        run, runtime = chosen.load(written)
+        difference = _difference(run(**inputs), expected)
+        if not difference <= tolerance:  # A NaN is no small difference.
+            raise ExportMismatchError(
+                f"{name}: the exported model's probabilities differ by up to {difference:.2g} from "
+                f"this program's, and {tolerance:g} is let pass; nothing was left at {path}"
+            )
+        latency = {n: _latency(run, _repeated(inputs, n)) for n in LATENCY_EXAMPLES}
+        size = formats.size_of(written)
+        written.rename(path)
+    finally:
+        shutil.rmtree(temporary)
+    return {
+        "format": name,
+        "runtime": runtime,
+        "bytes": size,
+        "compared_examples": len(expected),
+        "largest_difference": difference,
+        "tolerance": tolerance,
+        "median_milliseconds": {str(n): ms for n, ms in latency.items()},
+        "inputs": {n: _described(spec) for n, spec in served.inputs.items()},
+        "columns": served.columns,
+        "categories": served.categories,
+        "output": "probabilities, float32 [examples, classes]",
+        "class_names": list(classifier.class_names),
+        "tensorflow": tf.__version__,
+    }
+
+
+def _difference(found, expected):
+    if found.shape != expected.shape:
+        return float("inf")
+    return float(np.abs(found - expected).max())
+
+
+def _latency(run, inputs):
+    """Returns the median of the milliseconds that a call takes, once it is warm."""
+    for _ in range(3):
+        run(**inputs)
+    seconds, end = [], time.perf_counter() + _LATENCY_SECONDS
+    while not seconds or (len(seconds) < _LATENCY_RUNS and time.perf_counter() < end):
+        started = time.perf_counter()
+        run(**inputs)
+        seconds.append(time.perf_counter() - started)
+    return 1000 * statistics.median(seconds)
+
+
+def _repeated(inputs, num_examples):
+    """Returns inputs of `num_examples` examples, the same ones again where there are fewer."""
+    return {n: np.resize(v, (num_examples, *v.shape[1:])) for n, v in inputs.items()}
+
+
+def _described(spec):
+    return {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}

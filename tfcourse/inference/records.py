@@ -1,0 +1,106 @@
+"""What a run directory says in text about the classifier in it, read with suspicion.
+
+Whoever sends a run directory may have written anything into it: nothing is read before its size
+is checked, and what comes out are texts, numbers and a checked preprocessing.
+"""
+
+import dataclasses
+import json
+import pathlib
+import re
+import stat
+
+from tfcourse import datasets, run_directory
+
+_MAX_BYTES = 1 << 20  # Of flags.txt and metrics.json.
+_RECIPE = re.compile(r"# python -m recipes\.([A-Za-z_]\w*) --flagfile=", re.ASCII)
+
+
+class NotARunError(Exception):
+    """A folder that holds no run of a classifier; the message names it."""
+
+    exit_code = 2
+
+
+class RunFileError(Exception):
+    """A file of a run that is damaged or hostile; the message names it."""
+
+    exit_code = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRecord:
+    """The texts of one run.
+
+    Attributes:
+        path: `pathlib.Path` of the folder.
+        recipe: str, name of the recipe's module without its package.
+        flags: `{name: [text, ...]}`.
+        preprocessing: how raw examples become the model's input; it has `class_names`.
+        metrics: dict, the final numbers; empty where the run has none.
+    """
+
+    path: pathlib.Path
+    recipe: str
+    flags: dict[str, list[str]]
+    preprocessing: object
+    metrics: dict
+
+
+def read(path):
+    """Returns the `RunRecord` of the run directory `path`; a sweep's is that of its best trial.
+
+    Raises:
+        NotARunError: it is no run directory, or none of a classifier.
+        RunFileError: a file in it is damaged.
+    """
+    path = pathlib.Path(path).expanduser()
+    if (path / run_directory.JOURNAL).exists():
+        path = path / run_directory.BEST
+        if not path.is_dir():
+            raise NotARunError(f"{path.parent} holds a sweep that has not chosen its best trial")
+    for name in (run_directory.FLAGS, run_directory.PREPROCESSING):
+        if not (path / name).exists():
+            raise NotARunError(f"{path} holds no {name}, so it is no run of a classifier")
+    text = _text(path / run_directory.FLAGS, _MAX_BYTES)
+    recipe = _RECIPE.match(text)
+    if not recipe:
+        raise RunFileError(f"{path / run_directory.FLAGS} does not say which recipe made it")
+    return RunRecord(
+        path=path,
+        recipe=recipe[1],
+        flags=run_directory.parse_flags(text),
+        preprocessing=_preprocessing(path / run_directory.PREPROCESSING),
+        metrics=_metrics(path / run_directory.METRICS),
+    )
+
+
+def _text(path, max_bytes):
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise RunFileError(f"{path} is not a regular file")
+        if status.st_size > max_bytes:
+            raise RunFileError(f"{path} has {status.st_size:,} bytes; at most {max_bytes:,} do")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunFileError(f"{path} can't be read: {error}") from None
+
+
+def _preprocessing(path):
+    try:
+        return datasets.preprocessing.from_json(_text(path, datasets.preprocessing.MAX_CHARACTERS))
+    except ValueError as error:
+        raise RunFileError(f"{path} is damaged: {error}") from None
+
+
+def _metrics(path):
+    if not path.exists():
+        return {}
+    try:
+        metrics = json.loads(_text(path, _MAX_BYTES))
+    except (ValueError, RecursionError) as error:
+        raise RunFileError(f"{path} is damaged: {error}") from None
+    if not isinstance(metrics, dict):
+        raise RunFileError(f"{path} is damaged: it holds no JSON object")
+    return metrics
