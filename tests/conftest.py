@@ -74,3 +74,23 @@ def prepared_mnist(_mnist_home, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(_mnist_home / "cache"))
     monkeypatch.setenv("TFDS_DATA_DIR", str(_mnist_home / "tensorflow_datasets"))
     return _mnist_home
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory):
+    """A run directory of recipes.mnist_softmax: an epoch on the digits. It is only read."""
+    import trained_runs
+
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    trained_runs.train(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def table_run(tmp_path_factory):
+    """A run directory of a classifier of tables; see `trained_runs.table`. It is only read."""
+    import trained_runs
+
+    folder = tmp_path_factory.mktemp("runs") / "table"
+    trained_runs.train(folder, trained_runs.table_dataset(), hidden_units=(8,))
+    return folder

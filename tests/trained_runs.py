@@ -1,23 +1,75 @@
-"""A run directory as `recipes.mnist_softmax` leaves it, in this process and in a second."""
+"""Run directories as `recipes.mnist_softmax` leaves them, made in this process."""
 
-import types
+import numpy as np
 
 from recipes import mnist_softmax
+from tfcourse import command_line, datasets, run_directory, training
 from tfcourse import hyperparameters as hp
-from tfcourse import run_directory
+from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
+from tfcourse.datasets.preprocessing import TablePreprocessing
 
 
-def train(folder, dataset="digits", **values):
-    """Trains for an epoch into `folder`, and returns the metrics."""
-    chosen = {"model": "softmax_regression", "epochs": 1, "schedule": "constant", **values}
-    hyperparameters = mnist_softmax.MnistSoftmax(**chosen)
+def train(folder, data=None, hidden_units=(16,), **values):
+    """Trains a batch-normalized MLP for an epoch into `folder`, on the digits by default."""
+    data = data or datasets.load("digits")
+    hyperparameters = mnist_softmax.MnistSoftmax(
+        hidden_units=hidden_units, epochs=1, schedule="constant", learning_rate=0.01, **values
+    )
     flags = {
         name: [declaration.format(getattr(hyperparameters, name))]
         for name, declaration in hp.declarations(hyperparameters).items()
     }
-    flags |= {"seed": ["1"], "dataset": [dataset]}
-    options = types.SimpleNamespace(seed=1, dataset=dataset, data_dir=None, smoke=True)
+    flags |= {"seed": ["1"], "dataset": [data.name]}
     with run_directory.open_run(folder, flags, recipe="mnist_softmax") as run:
-        metrics = mnist_softmax.main(hyperparameters, options, run)
+        model, history = mnist_softmax.train(
+            hyperparameters, data, 1, run, tensorboard=False, verbose=0
+        )
+        training.save_model(model, run)
+        metrics = training.final_metrics(model, history, data)
+        command_line._write_model_card(_Options, run, metrics)
         run.write_metrics(metrics)
-    return metrics
+
+
+class _Options:
+    recipe = "mnist_softmax"
+    sweep = None
+
+
+def table(num_rows=120, seed=0):
+    """Returns raw columns, and the class of each row."""
+    rng = np.random.default_rng(seed)
+    kinds = rng.integers(0, 3, num_rows)
+    columns = {
+        "length (mm)": (40 + 5 * kinds + rng.normal(0, 1, num_rows)).round(2).tolist(),
+        "island": np.array(["Dream", "Biscoe", "Torgersen"])[kinds].tolist(),
+        "year": (2007 + rng.integers(0, 3, num_rows)).tolist(),
+    }
+    return columns, kinds.astype(np.int32)
+
+
+def table_preprocessing():
+    return TablePreprocessing(
+        label="species",
+        class_names=("Adelie", "Gentoo", "Chinstrap"),
+        columns=(
+            NumericColumn("length (mm)", 45.0, 4.0, imputed=44.0),
+            CategoricalColumn("island", ("Biscoe", "Dream", "Torgersen"), imputed="Dream"),
+            NumericColumn("year", 2008.0, 0.8),
+        ),
+        source="penguins.csv",
+    )
+
+
+def table_dataset():
+    fitted = table_preprocessing()
+    splits = {}
+    for seed, name in enumerate(("train", "validation", "test")):
+        columns, labels = table(seed=seed)
+        splits[name] = datasets.Split(fitted.transform(columns), labels)
+    return datasets.Dataset(
+        name="penguins",
+        class_names=fitted.class_names,
+        origin=fitted.source,
+        preprocessing=fitted,
+        **splits,
+    )

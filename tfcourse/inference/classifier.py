@@ -13,12 +13,15 @@ import tensorflow as tf
 
 from tfcourse import datasets, run_directory, training
 from tfcourse import hyperparameters as hp
+from tfcourse.datasets import memory
 from tfcourse.inference import records
 from tfcourse.inference.records import NotARunError, RunFileError
+from tfcourse.training import checkpoint
 
-# A model has its weights, an optimizer twice as much besides; metrics and counters are small.
+# A model has its weights, and an optimizer twice as much besides; metrics and counters are small.
 _TIMES_WEIGHTS = 4
 _OTHER_BYTES = 1 << 20
+_OTHER_VARIABLES = 100
 # Examples of the stand-in for the data; their number matters to a training alone.
 _EXAMPLES = 1000
 
@@ -86,11 +89,26 @@ def load_run(path, recipe=None):
     module, kind = _recipe(record, recipe)
     hyperparameters = _hyperparameters(record, kind)
     weights = record.path / "weights.arrays"
-    if not weights.is_file():
-        raise training.CheckpointError(f"{weights} is missing: the run is not finished")
-    model = _built(record, module.build, hyperparameters, weights.stat().st_size)
+    model = _built(record, module.build, hyperparameters, _limits(weights))
     training.load_weights(model, weights)
     return Classifier(model, record)
+
+
+def _limits(weights):
+    """Returns the most bytes and variables that the model of a file of weights may have.
+
+    Recorded widths are easily written down; whoever sends them has to send their weights too.
+    """
+    if not weights.is_file():
+        raise training.CheckpointError(f"{weights} is missing: the run is not finished")
+    try:
+        num_variables = checkpoint.num_arrays(weights)
+    except (OSError, checkpoint.DamagedError) as error:
+        raise training.CheckpointError(f"{weights} can't be loaded: {error}") from None
+    num_bytes = _TIMES_WEIGHTS * weights.stat().st_size + _OTHER_BYTES
+    # A file's size may be claimed, too: without a byte on the disk.
+    num_bytes = min(num_bytes, int(memory.SHARE * memory.available_bytes()))
+    return num_bytes, _TIMES_WEIGHTS * num_variables + _OTHER_VARIABLES
 
 
 def _recipe(record, name):
@@ -134,11 +152,11 @@ def _hyperparameters(record, kind):
         raise RunFileError(f"{file} is damaged: {', '.join(values)[-80:]}: {error}") from None
 
 
-def _built(record, build, hyperparameters, weights_bytes):
+def _built(record, build, hyperparameters, limits):
     """Returns the model as `build` makes it, its weights not those of the run yet."""
     policy = keras.config.dtype_policy()
     try:
-        with _at_most(_TIMES_WEIGHTS * weights_bytes + _OTHER_BYTES):
+        with _at_most(*limits):
             model = build(hyperparameters, _stand_in(record.preprocessing), 0)
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -171,22 +189,23 @@ def _stand_in(preprocessing):
 
 
 @contextlib.contextmanager
-def _at_most(num_bytes):
-    """Refuses variables that take more than `num_bytes` together, before they take them.
-
-    Recorded widths are easily written down; whoever sends them has to send their weights too.
-    """
-    left = num_bytes
+def _at_most(num_bytes, num_variables):
+    """Refuses more variables, or more bytes of them together, before they take any memory."""
+    bytes_left, variables_left = num_bytes, num_variables
 
     def create(next_creator, **arguments):
-        nonlocal left
+        nonlocal bytes_left, variables_left
         value = arguments["initial_value"]
         if callable(value):
             with tf.Graph().as_default():  # Where a value has a shape and no memory.
                 symbolic = value()
-            left -= math.prod(symbolic.shape) * symbolic.dtype.size
-        if left < 0:
-            raise RunFileError(f"it would take more than {num_bytes:,} bytes, its weights do not")
+            bytes_left -= math.prod(symbolic.shape) * symbolic.dtype.size
+        variables_left -= 1
+        if bytes_left < 0 or variables_left < 0:
+            raise RunFileError(
+                f"it takes more than {num_bytes:,} bytes or {num_variables:,} variables, and the "
+                "file of its weights does not hold so many"
+            )
         return next_creator(**arguments)
 
     with tf.variable_creator_scope(create):

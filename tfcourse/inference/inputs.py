@@ -9,6 +9,7 @@ from tfcourse import datasets
 from tfcourse.datasets import array_files
 from tfcourse.datasets.examples import Examples
 from tfcourse.datasets.preprocessing import ImagePreprocessing, TablePreprocessing
+from tfcourse.datasets.table import check_file
 
 _ARRAYS = (".npy", ".npz")
 
@@ -79,6 +80,7 @@ def _read_arrays(preprocessing, path):
 
 
 def _read_npy(path):
+    check_file(path, "an array as numpy.save writes it")
     try:
         # A map of the file can't be larger than the file, whatever its header claims.
         return np.load(path, mmap_mode="r", allow_pickle=False)

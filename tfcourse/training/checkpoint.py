@@ -101,6 +101,23 @@ def _parse(body):
     return arrays, header["state"]
 
 
+def num_arrays(path):
+    """Returns how many arrays the file that `pack` made says that it holds; reads no array.
+
+    Raises:
+        DamagedError: it does not begin as such a file does.
+    """
+    with open(path, "rb") as file:
+        prefix = file.read(_PREFIX_BYTES)
+        try:
+            (length,) = _LENGTH.unpack_from(prefix, _PREFIX_BYTES - _LENGTH.size)
+            if not prefix.startswith(_MARK) or length > _MAX_HEADER_BYTES:
+                raise ValueError("it does not begin as such a file does")
+            return len(json.loads(file.read(length))["arrays"])
+        except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise DamagedError(f"{type(error).__name__}: {error}") from None
+
+
 def first_not_finite(arrays):
     """Returns the name of the first of `{name: array}` with a NaN or infinity in it, or `None`."""
     for name, array in arrays.items():

@@ -1,0 +1,119 @@
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import trained_runs
+
+from recipes import export
+from tfcourse import inference
+from tfcourse.inference import exporting, formats, serving
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(exporting, "_LATENCY_SECONDS", 0.0)
+
+
+def skip_unless_installed(name):
+    try:
+        inference.check_installed(name)
+    except inference.MissingPackageError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("name", export.FORMATS)
+def test_an_exported_model_takes_raw_images_and_gives_the_same(trained_run, tmp_path, capsys, name):
+    skip_unless_installed(name)
+    path = tmp_path / "digits.model"
+    export.main(export.Export(run_dir=str(trained_run), format=name, output=str(path)))
+    result = json.loads((tmp_path / "digits.model.json").read_text())
+    assert result["largest_difference"] < 1e-5
+    assert result["compared_examples"] == 256
+    assert result["inputs"] == {"images": {"dtype": "uint8", "shape": [None, 8, 8, 1]}}
+    assert result["bytes"] == formats.size_of(path) > 4000
+    assert set(result["median_milliseconds"]) == {"1", "128"}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["digits.model", "digits.model.json"]
+    lines = capsys.readouterr().out.splitlines()
+    header = "format size 1 example 128 examples largest difference run by"
+    assert " ".join(lines[0].split()) == header
+    assert lines[1].startswith(name)
+
+
+@pytest.mark.parametrize("name", export.FORMATS)
+def test_an_exported_model_prepares_a_table(table_run, tmp_path, name):
+    skip_unless_installed(name)
+    classifier = inference.load_run(table_run)
+    features = trained_runs.table_dataset().test.features.copy()
+    features[0, 1:4] = 0  # A category of its own.
+    result = inference.export(classifier, name, tmp_path / "model", features)
+    assert result["largest_difference"] < 1e-5
+    assert result["columns"] == {
+        "numeric": ["length (mm)", "year"],
+        "categories": ["island"],
+    }
+    assert result["categories"] == {"island": ["Biscoe", "Dream", "Torgersen"]}
+    run, _ = formats.FORMATS[name].load(tmp_path / "model")
+    texts = formats.FORMATS[name].texts
+    categories = [["Biscoe"], ["elsewhere"]] if texts else [[0], [-1]]
+    found = run(
+        numeric=np.float32([[np.nan, 2007], [49.5, 2009]]),
+        categories=np.array(categories, object if texts else np.int32),
+    )
+    columns = {
+        "length (mm)": [44.0, 49.5],
+        "island": ["Biscoe", "elsewhere"],
+        "year": [2007, 2009],
+    }
+    expected = classifier.probabilities(classifier.preprocessing.transform(columns))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_missing_text_is_imputed(table_run):
+    classifier = inference.load_run(table_run)
+    served = serving.serving(classifier, texts=True)
+    numeric = tf.constant([[45.0, 2008.0]] * 2)
+    found = served.function(numeric, tf.constant([[""], ["Dream"]]))["probabilities"].numpy()
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_a_model_that_came_out_otherwise_is_removed(trained_run, tmp_path, monkeypatch):
+    classifier = inference.load_run(trained_run)
+    features = np.random.default_rng(0).uniform(0, 1, (20, 8, 8, 1)).astype(np.float32)
+    true_serving = serving.serving
+
+    def wrong(classifier, *, texts):
+        served = true_serving(classifier, texts=texts)
+        signature = list(served.inputs.values())
+
+        @tf.function(input_signature=signature)
+        def shifted(images):
+            return served.function(images // 2 * 2)
+
+        return serving.Serving(shifted, served.inputs, {}, {})
+
+    monkeypatch.setattr(exporting, "serving", wrong)
+    with pytest.raises(inference.ExportMismatchError, match="differ by up to") as caught:
+        inference.export(classifier, "saved_model", tmp_path / "model", features, tolerance=1e-4)
+    assert caught.value.exit_code == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_package_ends_with_5_and_the_command_that_mends_it(monkeypatch):
+    monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(inference.MissingPackageError, match="pip install onnx tf2onnx") as caught:
+        inference.check_installed("onnx")
+    assert caught.value.exit_code == 5
+    inference.check_installed("saved_model")
+
+
+def test_the_recipes_formats_are_those_there_are():
+    assert set(export.FORMATS) == set(formats.FORMATS)
+
+
+def test_nothing_is_overwritten(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "a.tflite.json").touch()
+    for output, message in (("there", "already"), ("a.tflite", "already"), ("no/a", "no folder")):
+        with pytest.raises(ValueError, match=message):
+            export.Export(run_dir="run", output=str(tmp_path / output))

@@ -1,0 +1,89 @@
+import json
+
+from tfcourse import reports
+
+METRICS = {
+    "test_accuracy": 0.9629629629629629,
+    "test_loss": 0.12345,
+    "val_accuracy": 0.9777777777777777,
+    "val_loss": 0.1,
+    "best_epoch": 3,
+    "epochs": 5,
+    "parameters": 12345,
+    "train_examples": 1257,
+    "validation_examples": 270,
+    "test_examples": 270,
+    "dataset": "digits",
+    "class_names": ["0", "a|b"],
+    "input_shape": [8, 8, 1],
+    "origin": "scikit-learn 1.9.1: load_digits",
+    "fallback_from": ["mnist"],
+    "environment": {
+        "tfcourse": "0.1.0",
+        "commit": "abc+",
+        "python": "3.11.2",
+        "versions": {"tensorflow": "2.21.0", "keras": "3.15.1"},
+        "cpu": "Some CPU",
+        "cores": 2,
+        "gpus": [],
+    },
+}
+FLAGS = {
+    "model": ["batch_norm_mlp"],
+    "hidden_units": ["16,8"],
+    "seed": ["1"],
+    "dataset": ["digits"],
+    "smoke": ["True"],
+}
+CARD = r"""# mnist_softmax on digits
+
+A classifier of 8 x 8 x 1 values into 2 classes (0, a\|b), with 12,345 parameters. The weights are those of epoch 3 of 5, the best on the validation split.
+
+## Results
+
+| split | examples | accuracy | 95 % interval | loss |
+| --- | --- | --- | --- | --- |
+| validation | 270 | 97.78 % | 95.23 to 98.98 % | 0.1000 |
+| test | 270 | 96.30 % | 93.31 to 97.98 % | 0.1235 |
+
+Validation chose the epoch, so its number is a little too good; the test set was used once. Wilson's interval tells what another draw of as many test examples could give; it does not hold how much another seed would change.
+
+## Data
+
+scikit-learn 1.9.1: load\_digits: 1,257 training, 270 validation, 270 test examples.
+
+## Use and limits
+
+For examples like those of digits, made and prepared in the same way. Other examples get one of the classes too, often with a high probability: the model can't say that it does not know. It was not examined for fairness between groups of people, for robustness or against attacks, and is meant for teaching and comparison.
+mnist was asked for and could not be had.
+This was a smoke run: it shows that all works, and is not trained to an end.
+
+## Hyperparameters
+
+| flag | value |
+| --- | --- |
+| `--model` | batch\_norm\_mlp |
+| `--hidden_units` | 16,8 |
+| `--seed` | 1 |
+
+## Environment
+
+tfcourse 0.1.0 (commit abc+), Python 3.11.2, tensorflow 2.21.0, keras 3.15.1; Some CPU, 2 cores, no GPU.
+"""  # noqa: E501
+
+
+def test_the_card_of_a_small_run():
+    assert reports.model_card("mnist_softmax", FLAGS, METRICS) == CARD
+
+
+def test_results_of_no_classifier_have_no_card():
+    assert reports.is_classifier(METRICS)
+    assert not reports.is_classifier({"test_accuracy": 0.5})
+
+
+def test_a_run_has_a_card_with_its_own_numbers(trained_run):
+    metrics = json.loads((trained_run / "metrics.json").read_text())
+    card = (trained_run / "model_card.md").read_text()
+    assert f"| test | 270 | {100 * metrics['test_accuracy']:.2f} % |" in card
+    assert f"| `--learning_rate` | {0.01} |" in card
+    assert metrics["environment"]["host"] not in card
