@@ -64,7 +64,8 @@ def draw_confusion(counts, class_names, path):
         class_names: sequence of str, one a class.
         path: path-like.
     """
-    with style.picture(path, width=5.4, height=4.6) as axes:
+    side = min(max(4.6, 0.36 * len(class_names)), 30)  # Room for each number, up to 83 classes.
+    with style.picture(path, width=side + 0.8, height=side) as axes:
         ax = axes[0, 0]
         mistakes = counts - np.diag(np.diag(counts))
         ax.imshow(mistakes, cmap="Oranges")
@@ -77,7 +78,8 @@ def draw_confusion(counts, class_names, path):
                     column, row, count, ha="center", va="center", color=colour, fontsize=8,
                     fontweight=weight,
                 )  # fmt: skip
-        ax.set_xticks(range(len(class_names)), class_names)
+        rotation = 90 if max(map(len, class_names)) > 3 else 0
+        ax.set_xticks(range(len(class_names)), class_names, rotation=rotation)
         ax.set_yticks(range(len(class_names)), class_names)
         ax.set(xlabel="prediction", ylabel="label")
         ax.set_title(f"{np.trace(counts):,} of {counts.sum():,} right (bold)")
