@@ -1,0 +1,197 @@
+r"""At which learning rates networks learn, with and without batch normalization, shallow and deep.
+
+    python -m recipes.batch_norm_rates --flagfile=configs/batch_norm_rates.flags
+
+Each network trains for a few steps at each rate of a wide range. A rate is usable where the
+accuracy on validation reaches a target; the test set is not used.
+"""
+
+import dataclasses
+import itertools
+
+import numpy as np
+
+import tfcourse
+from tfcourse import command_line
+from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, number
+
+ACTIVATIONS = ("sigmoid", "relu")
+RATES = tuple(float(f"{10**power:.3g}") for power in np.arange(-4, 2.1, 0.5))
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchNormRates(Hyperparameters):
+    depths: tuple[int, ...] = integers((3, 20), "Numbers of hidden layers.")
+    width: int = integer(100, "Units of each.", interval="[1, inf)")
+    steps: int = integer(1000, "Steps of a training.", interval="[1, inf)")
+    batch_size: int | str = batch_size(60, "Examples a step.")
+    target_accuracy: float = number(0.8, "From here on a rate is usable.", interval="(0, 1)")
+    num_seeds: int = integer(2, "Trainings at each rate.", interval="[2, inf)")
+
+
+def build(hyperparameters, data, depth, activation, batch_norm, seed):
+    tfcourse.training.set_seed(seed)
+    model = tfcourse.models.plain_mlp(
+        data.input_shape,
+        data.num_classes,
+        (hyperparameters.width,) * depth,
+        activation=activation,
+        batch_norm=batch_norm,
+    )
+    optimizer = tfcourse.optimizers.GradientDescent(0.1)  # Set anew before each training.
+    tfcourse.training.compile_classifier(model, optimizer)
+    return model
+
+
+def accuracies(hyperparameters, data, seeds, **network):
+    """Returns the accuracy on validation after the steps, [seeds, rates]."""
+    hp = hyperparameters
+    model = build(hp, data, **network, seed=0)
+    stepping = tfcourse.training.Stepping(model, data.train, hp.batch_size)
+    evaluator = tfcourse.training.Evaluator(model)
+    found = np.zeros([len(seeds), len(RATES)])
+    for row, seed in enumerate(seeds):
+        initial = build(hp, data, **network, seed=seed).get_weights()
+        for column, rate in enumerate(RATES):
+            model.set_weights(initial)
+            model.optimizer.learning_rate = rate
+            for _ in stepping.run([hp.steps], seed):
+                if network["batch_norm"]:
+                    # What the moving averages miss after few steps is another recipe's subject.
+                    with np.errstate(invalid="ignore"):  # At too high a rate they are infinite.
+                        tfcourse.training.reestimate_batch_norm(model, data.train.features[:5000])
+                found[row, column] = evaluator.evaluate(data.validation)["accuracy"]
+    return found
+
+
+def decades(accuracy, target):
+    """Returns the powers of ten that the usable rates span, of accuracies [rates].
+
+    One usable rate alone counts as its share of the grid.
+    """
+    usable = np.flatnonzero(accuracy >= target)
+    if not len(usable):
+        return 0.0
+    step = np.log10(RATES[1] / RATES[0])
+    return float((usable[-1] - usable[0] + 1) * step)
+
+
+def measure(hyperparameters, data, seeds):
+    """Returns `{(depth, activation): {"with" or "without": [seeds, rates]}}`."""
+    measured = {}
+    for depth, activation in itertools.product(hyperparameters.depths, ACTIVATIONS):
+        networks = measured[depth, activation] = {}
+        for name in ("without", "with"):
+            networks[name] = accuracies(
+                hyperparameters,
+                data,
+                seeds,
+                depth=depth,
+                activation=activation,
+                batch_norm=name == "with",
+            )
+            spans = [decades(row, hyperparameters.target_accuracy) for row in networks[name]]
+            print(
+                f"{depth} layers of {activation}, {name} batch norm: usable rates span "
+                f"{np.mean(spans):.1f} decades, best accuracy {networks[name].max():.3f}",
+                flush=True,
+            )
+    return measured
+
+
+def spans_of(measured, hyperparameters):
+    """Returns `{(depth, activation): {"with" or "without": decades [seeds]}}`."""
+    return {
+        network: {
+            name: np.array([decades(row, hyperparameters.target_accuracy) for row in values])
+            for name, values in networks.items()
+        }
+        for network, networks in measured.items()
+    }
+
+
+def evidence(measured, hyperparameters):
+    """Returns the rows of evidence, made from the numbers."""
+    claims, hp = tfcourse.reports.claims, hyperparameters
+    spans = spans_of(measured, hp)
+    shallow, deep = min(hp.depths), max(hp.depths)
+    n = f"n = {hp.num_seeds}, {hp.steps:,} steps, rates half a decade apart"
+
+    def span(depth, activation):
+        both = spans[depth, activation]
+        texts = {name: claims.mean_and_spread(values, 1) for name, values in both.items()}
+        return f"{texts['with']} with and {texts['without']} without it ({activation})"
+
+    def best(activation):
+        texts = {
+            name: f"{values.mean(axis=0).max():.1%}"
+            for name, values in measured[deep, activation].items()
+        }
+        return f"{texts['with']} with and {texts['without']} without it ({activation})"
+
+    wider = [
+        spans[shallow, activation]["with"].mean() > spans[shallow, activation]["without"].mean()
+        for activation in ACTIVATIONS
+    ]
+    trains = {
+        (activation, name): spans[deep, activation][name].min() > 0
+        for activation in ACTIVATIONS
+        for name in ("with", "without")
+    }
+    return [
+        claims.claim(
+            4,
+            "With batch normalization a far wider range of learning rates works.",
+            f"{shallow} hidden layers: rates that reach {hp.target_accuracy:.0%} on validation "
+            f"span, in decades, {'; '.join(span(shallow, a) for a in ACTIVATIONS)}; {deep} layers: "
+            f"{'; '.join(span(deep, a) for a in ACTIVATIONS)} ({n}).",
+            claims.verdict_of(*wider),
+            "batch_norm_rates.png",
+        ),
+        claims.claim(
+            4,
+            f"With batch normalization very deep networks become trainable ({deep} hidden layers).",
+            f"Best accuracy on validation over all rates: "
+            f"{'; '.join(best(a) for a in ACTIVATIONS)} ({n}).",
+            claims.verdict_of(
+                *(trains[a, "with"] and not trains[a, "without"] for a in ACTIVATIONS)
+            ),
+            "batch_norm_rates.png",
+        ),
+    ]
+
+
+def main(hyperparameters, options, run):
+    data = command_line.load_data(options, run)
+    run.stopwatch.lap("data")
+    seeds = range(options.seed, options.seed + hyperparameters.num_seeds)
+    measured = measure(hyperparameters, data, seeds)
+    tfcourse.reports.draw_usable_rates(
+        run.path / "batch_norm_rates.png",
+        np.array(RATES),
+        {f"{depth} layers, {activation}": m for (depth, activation), m in measured.items()},
+        hyperparameters.target_accuracy,
+    )
+    return {
+        **{
+            f"decades_{activation}_{depth}_{name}": float(values.mean())
+            for (depth, activation), both in spans_of(measured, hyperparameters).items()
+            for name, values in both.items()
+        },
+        **{
+            f"best_{activation}_{depth}_{name}": float(values.mean(axis=0).max())
+            for (depth, activation), both in measured.items()
+            for name, values in both.items()
+        },
+        "evidence": evidence(measured, hyperparameters),
+        **tfcourse.training.provenance(data),
+    }
+
+
+if __name__ == "__main__":
+    command_line.run(
+        main,
+        BatchNormRates,
+        dataset="mnist,digits",
+        smoke={"dataset": "digits", "depths": (1, 2), "width": 8, "steps": 5, "num_seeds": 2},
+    )
