@@ -87,7 +87,10 @@ def evidence(hyperparameters, alphas, curves):
         f"{alphas[name]:.2g})"
         for name, paper in PAPER.items()
     )
-    setting = f"Training cost at epoch {hp.epochs}, {hp.num_seeds} seeds"
+    setting = (
+        f"Training cost at epoch {hp.epochs}, {hp.num_seeds} seeds, each alpha the best of "
+        f"{len(hp.alphas)} by the cost after {hp.tuning_epochs} epochs"
+    )
     return [
         claims.claim(
             3,

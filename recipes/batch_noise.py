@@ -36,17 +36,14 @@ def noise_of(costs):
 def measure(hyperparameters, data, size, seeds):
     """Returns the costs by step of each seed, their noise, and the bytes of a step."""
     hp = hyperparameters
-    model = batch_size.build(data, seed=0)
+    model = batch_size.build(data, hp.learning_rate, seed=0)
     stepping = tfcourse.training.Stepping(model, data.train, size)
     curves = []
     for seed in seeds:
-        model.set_weights(batch_size.build(data, seed).get_weights())
-        model.optimizer.learning_rate = hp.learning_rate
-        model.reset_metrics()
+        stepping.restart(batch_size.build(data, hp.learning_rate, seed))
         curves.append([])
         for _ in stepping.run(range(1, hp.steps + 1), seed):
             curves[-1].append(float(model.get_metrics_result()["loss"]))
-            model.reset_metrics()
     steps = stepping.run(range(1, 3), seeds[0])
     next(steps)
     return {

@@ -72,7 +72,7 @@ def train(hyperparameters, data, batch_norm, seeds):
     shown = data.test.smaller(500).features
     accuracies, inputs = [], []
     for seed in seeds:
-        model.set_weights(build(hyperparameters, data, batch_norm, seed).get_weights())
+        stepping.restart(build(hyperparameters, data, batch_norm, seed))
         accuracies.append([])
         for _ in stepping.run(stops_of(hyperparameters), seed):
             accuracies[-1].append(evaluator.evaluate(data.test)["accuracy"])

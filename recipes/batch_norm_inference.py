@@ -85,7 +85,7 @@ def measure(hyperparameters, data, seeds):
     losses = {kind: [] for kind in (MOVING, OWN, ANEW)}
     changes = {"inference": [], "training": []}
     for seed in seeds:
-        model.set_weights(build(hp, data, seed).get_weights())
+        stepping.restart(build(hp, data, seed))
         rows = [losses_of(model, evaluator, data) for _ in stepping.run(hp.stops, seed)]
         for kind in losses:
             losses[kind].append([row[kind] for row in rows])

@@ -51,10 +51,10 @@ def accuracies(hyperparameters, data, seeds, **network):
     evaluator = tfcourse.training.Evaluator(model)
     found = np.zeros([len(seeds), len(RATES)])
     for row, seed in enumerate(seeds):
-        initial = build(hp, data, **network, seed=seed).get_weights()
+        start = build(hp, data, **network, seed=seed)
         for column, rate in enumerate(RATES):
-            model.set_weights(initial)
-            model.optimizer.learning_rate = rate
+            start.optimizer.learning_rate = rate
+            stepping.restart(start)
             for _ in stepping.run([hp.steps], seed):
                 if network["batch_norm"]:
                     # What the moving averages miss after few steps is another recipe's subject.

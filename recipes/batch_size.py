@@ -30,11 +30,10 @@ class BatchSize(Hyperparameters):
     num_seeds: int = integer(3, "Trainings with the rate that was chosen.", interval="[2, inf)")
 
 
-def build(data, seed):
+def build(data, rate, seed):
     tfcourse.training.set_seed(seed)
     model = tfcourse.models.softmax_regression(data.input_shape, data.num_classes)
-    optimizer = tfcourse.optimizers.GradientDescent(0.1)  # Set anew before each training.
-    tfcourse.training.compile_classifier(model, optimizer)
+    tfcourse.training.compile_classifier(model, tfcourse.optimizers.GradientDescent(rate))
     return model
 
 
@@ -50,14 +49,10 @@ class Descent:
     def __init__(self, data, batch_size, epochs):
         self.data = data
         self.batch_size = batch_size
-        self.num_steps = epochs * tfcourse.batching.steps_per_epoch(len(data.train), batch_size)
-        self.model = build(data, seed=0)
+        self.model = build(data, RATES[0], seed=0)
         self.stepping = tfcourse.training.Stepping(self.model, data.train, batch_size)
+        self.num_steps = epochs * self.stepping.steps_per_epoch
         self.evaluator = tfcourse.training.Evaluator(self.model)
-
-    def start(self, rate, seed):
-        self.model.set_weights(build(self.data, seed).get_weights())
-        self.model.optimizer.learning_rate = rate
 
     def cost(self):
         return self.evaluator.evaluate(self.data.train)["loss"]
@@ -67,7 +62,7 @@ class Descent:
 
         The cost is of the whole training set; the clock stands still while it is computed.
         """
-        self.start(rate, seed)
+        self.stepping.restart(build(self.data, rate, seed))
         stops = np.unique(np.geomspace(1, self.num_steps, 40).astype(int))
         seconds, costs = [0.0], [self.cost()]
         begun = time.perf_counter()
@@ -83,7 +78,7 @@ class Descent:
         """Returns the rate with the lowest training cost at the end of the budget."""
         costs = {}
         for rate in RATES:
-            self.start(rate, seed)
+            self.stepping.restart(build(self.data, rate, seed))
             for _ in self.stepping.run([self.num_steps], seed):
                 costs[rate] = np.nan_to_num(self.cost(), nan=np.inf)
         return min(costs, key=costs.get)
@@ -151,10 +146,10 @@ def evidence(measured, hyperparameters, num_examples):
         claims.claim(
             1,
             "Stochastic descent (b = 1) learns fastest (erratum E1: per example, not per second).",
-            f"Training cost {hp.target_cost:g} takes "
-            f"{each('examples_to_target', ',.0f')} examples, and "
-            f"{each('seconds_to_target', '.2f')} s ({n}; each at the "
-            f"one of the same {len(RATES)} rates with the lowest cost at the end).",
+            f"To training cost {hp.target_cost:g}, in examples: "
+            f"{each('examples_to_target', ',.0f')}. In seconds: "
+            f"{each('seconds_to_target', '.2f')} ({n}; each at the best of the same {len(RATES)} "
+            f"rates, by the cost at the end of its budget).",
             claims.verdict_of(
                 min(examples, key=examples.get) == 1, min(seconds, key=seconds.get) == 1
             ),

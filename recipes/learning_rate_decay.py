@@ -56,21 +56,21 @@ class Trainings:
         self.steps_per_epoch = tfcourse.batching.steps_per_epoch(len(data.train), hp.batch_size)
         self.rates = tfcourse.training.RateTable(hp.epochs * self.steps_per_epoch)
         self.model = self.build(seed=0)
-        optimizer = tfcourse.optimizers.Momentum(self.rates)
-        tfcourse.training.compile_classifier(self.model, optimizer)
         self.stepping = tfcourse.training.Stepping(self.model, data.train, hp.batch_size)
         self.evaluator = tfcourse.training.Evaluator(self.model)
 
     def build(self, seed):
         tfcourse.training.set_seed(seed)
         shape, classes = self.data.input_shape, self.data.num_classes
-        return tfcourse.models.batch_norm_mlp(shape, classes, self.hyperparameters.hidden_units)
+        model = tfcourse.models.batch_norm_mlp(shape, classes, self.hyperparameters.hidden_units)
+        tfcourse.training.compile_classifier(model, tfcourse.optimizers.Momentum(self.rates))
+        return model
 
     def train(self, name, initial_rate, seed):
         """Returns `{"loss", "val_loss", "val_accuracy"}` after each epoch; NaN once it diverged."""
         hp = self.hyperparameters
         self.rates.set_to(schedule(name, initial_rate, hp, len(self.data.train)))
-        self.stepping.restart(self.build(seed).get_weights())
+        self.stepping.restart(self.build(seed))
         history = {"loss": [], "val_loss": [], "val_accuracy": []}
         stops = self.steps_per_epoch * np.arange(1, hp.epochs + 1)
         for _ in self.stepping.run(stops, seed):

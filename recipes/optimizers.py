@@ -72,19 +72,31 @@ def compare(hyperparameters, data, model, optimizer, seed):
     """
     hp = hyperparameters
     choice = hp, data, model, optimizer
-    trace = tfcourse.training.SharedTrace(build(*choice, hp.rates[0], seed), data, hp.batch_size)
+    network = build(*choice, hp.rates[0], seed)
+    stepping = tfcourse.training.Stepping(network, data.train, hp.batch_size)
+    evaluator = tfcourse.training.Evaluator(network)
 
     def train(rate, seed):
-        return trace.train(build(*choice, rate, seed), epochs=hp.epochs, seed=seed)
+        """Returns the mean training loss over the last epoch."""
+        stepping.restart(build(*choice, rate, seed))
+        run_epochs(stepping, hp.epochs, seed)
+        return float(network.get_metrics_result()["loss"])
 
-    tuned = np.array([train(rate, seed)["val_accuracy"][-1] for rate in hp.rates])
-    best = hp.rates[tuned.argmax()]
-    accuracies, losses = [], []
+    tuned, accuracies, losses = [], [], []
+    for rate in hp.rates:
+        train(rate, seed)
+        tuned.append(evaluator.evaluate(data.validation)["accuracy"])
+    best = hp.rates[np.argmax(tuned)]
     for offset in range(hp.num_seeds):
         # The largest seed is followed by 0.
-        losses.append(train(best, (seed + 1 + offset) % 2**32)["loss"][-1])
-        accuracies.append(trace.evaluate(data.test)["accuracy"])
-    return tuned, np.array(accuracies), np.array(losses)
+        losses.append(train(best, (seed + 1 + offset) % 2**32))
+        accuracies.append(evaluator.evaluate(data.test)["accuracy"])
+    return np.array(tuned), np.array(accuracies), np.array(losses)
+
+
+def run_epochs(stepping, epochs, seed):
+    for _ in stepping.run(stepping.steps_per_epoch * np.arange(1, epochs + 1), seed):
+        pass
 
 
 def largest_difference_to_rmsprop(hyperparameters, data, seed):
@@ -96,8 +108,7 @@ def largest_difference_to_rmsprop(hyperparameters, data, seed):
         ("adam", {"beta_1": 0.0, "beta_2": 0.9, "epsilon": 1e-7, "bias_correction": False}),
     ):
         network = build(hp, data, hp.models[0], optimizer, 1e-3, seed, **arguments)
-        trace = tfcourse.training.SharedTrace(network, data, hp.batch_size)
-        trace.train(network, epochs=1, seed=seed)
+        run_epochs(tfcourse.training.Stepping(network, data.train, hp.batch_size), 1, seed)
         weights.append(network.get_weights())
     return max(float(np.abs(a - b).max()) for a, b in zip(*weights, strict=True))
 

@@ -14,7 +14,6 @@ from tfcourse.training.model_files import load_weights, save_model
 from tfcourse.training.programs import shared_programs
 from tfcourse.training.record import environment
 from tfcourse.training.session import NotFiniteError
-from tfcourse.training.shared_trace import SharedTrace
 from tfcourse.training.stepping import RateTable, Stepping
 
 __all__ = [
@@ -23,7 +22,6 @@ __all__ = [
     "Interrupted",
     "NotFiniteError",
     "RateTable",
-    "SharedTrace",
     "Stepping",
     "compile_classifier",
     "environment",

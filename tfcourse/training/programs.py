@@ -13,7 +13,7 @@ import keras
 
 from tfcourse.training import in_memory, streaming
 from tfcourse.training.evaluation import Evaluator
-from tfcourse.training.stepping import RateTable
+from tfcourse.training.stepping import RateTable, copy_state
 
 _MAX_PROGRAMS = 4
 _shared = None  # {key: Program}, the one used last at the end; `None` while nothing is shared.
@@ -54,13 +54,13 @@ class Program:
         if self._table is not None:
             self._table.set_to(self.schedule)
         if self.model is not model:
-            _copy_state(model, self.model)
+            copy_state(model, self.model)
         self._is_fresh = True
         try:
             yield
         finally:
             if self.model is not model:
-                _copy_state(self.model, model)
+                copy_state(self.model, model)
                 model.history = self.model.history
                 model.stop_training = self.model.stop_training
 
@@ -144,9 +144,3 @@ def _key(model, split, batch_size, num_steps, path):
         return text
     except (AttributeError, KeyError, NotImplementedError, TypeError, ValueError):
         return None
-
-
-def _copy_state(source, target):
-    for mine, theirs in ((source, target), (source.optimizer, target.optimizer)):
-        for value, variable in zip(mine.variables, theirs.variables, strict=True):
-            variable.assign(value)

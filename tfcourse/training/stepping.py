@@ -8,42 +8,49 @@ from tfcourse.training.in_memory import InMemorySteps, compiles_with_xla
 
 
 class Stepping:
-    """Takes steps of a compiled Keras model, as `fit` does, and stops where it is told to.
+    """Trains a compiled Keras model step by step as `fit` does, again and again in one program.
 
         stepping = Stepping(model, data.train, batch_size=60)
-        for step in stepping.run((0, 100, 1000), seed=1):
-            print(step, evaluate(model, data.test))
+        for seed in range(5):
+            stepping.restart(build(seed))
+            for step in stepping.run((100, 1000), seed):
+                print(step, evaluate(model, data.test))
 
-    Between two runs the weights may be set anew with `restart`, and the learning rate with
-    `model.optimizer.learning_rate = rate` or a `RateTable`: the program is compiled once.
+    Compiling takes longer than a short training. What differs between two trainings lies in
+    variables: weights, the optimizer's slots, its learning rate; with a `RateTable` its schedule.
+    Other settings of the optimizer are constants of the program. A training keeps its last weights,
+    and goes on where a loss is not finite.
 
     Args:
         model: compiled `keras.Model` with the stock `train_step`.
         split: training features and labels as arrays.
         batch_size: int >= 1, or "full".
+
+    Attributes:
+        steps_per_epoch: int.
     """
 
     def __init__(self, model, split, batch_size):
         size = batching.resolve_batch_size(batch_size, len(split.labels))
+        self.steps_per_epoch = batching.steps_per_epoch(len(split.labels), size)
         model._symbolic_build(data_batch=(split.features[:size], split.labels[:size]))
         self._model = model
         self._steps = InMemorySteps(
             model, split, size, seed=0, jit_compile=compiles_with_xla(model)
         )
-        self._steps_per_epoch = batching.steps_per_epoch(len(split.labels), size)
 
-    def restart(self, weights):
-        """Sets the model to `weights`, as of `model.get_weights()`, and the optimizer to its start.
+    def restart(self, start):
+        """Gives the model the state of `start`: weights, random generators, slots, learning rate.
 
-        The learning rate stays; averages of gradients and the count of steps start from 0.
+        Args:
+            start: compiled and built model of the same kind, with the same kind of optimizer.
         """
-        self._model.set_weights(weights)
-        for variable in self._model.optimizer.variables:
-            if not variable.path.endswith("learning_rate"):
-                variable.assign(tf.zeros_like(variable.value))
+        copy_state(start, self._model)
 
     def run(self, stops, seed):
-        """Trains from the weights of now; yields each of `stops` when so many steps are done.
+        """Trains from the state of now; yields each of `stops` when so many steps are done.
+
+        The model's metrics are then those of the steps since the stop before.
 
         Args:
             stops: ints >= 0 in rising order.
@@ -52,14 +59,27 @@ class Stepping:
         self._steps.seed = seed
         done = 0
         for stop in stops:
+            self._model.reset_metrics()
             while done < stop:
-                epoch, first = divmod(done, self._steps_per_epoch)
+                epoch, first = divmod(done, self.steps_per_epoch)
                 if first == 0:
                     self._steps.start_epoch(epoch)
-                last = min(self._steps_per_epoch, first + int(stop) - done)
+                last = min(self.steps_per_epoch, first + int(stop) - done)
                 self._steps.train(first, last)
                 done += last - first
             yield stop
+
+
+def copy_state(source, target):
+    """Gives the compiled model `target` the variables of `source`, and its optimizer those of its.
+
+    Args:
+        source: compiled and built model.
+        target: compiled and built model of the same kind, with the same kind of optimizer.
+    """
+    for mine, theirs in ((source, target), (source.optimizer, target.optimizer)):
+        for value, variable in zip(mine.variables, theirs.variables, strict=True):
+            variable.assign(value)
 
 
 class RateTable(keras.optimizers.schedules.LearningRateSchedule):
