@@ -21,7 +21,7 @@ SHIFTS = {
     "inverted": lambda images: 1.0 - images,
     "moved by 1/10": lambda images: np.roll(images, round(images.shape[2] / 10), axis=2),
 }
-WITHOUT, WITH, ANEW = "without", "with batch norm", "with, averages taken anew"
+NETWORKS = WITHOUT, WITH, ANEW = "without", "with batch norm", "with, averages taken anew"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +67,7 @@ def measure(hyperparameters, data, seeds):
     which needs no labels.
     """
     splits = shifted(data.test)
-    accuracies = {name: {WITHOUT: [], WITH: [], ANEW: []} for name in SHIFTS}
+    accuracies = {name: {network: [] for network in NETWORKS} for name in SHIFTS}
     for seed in seeds:
         for network in (WITHOUT, WITH):
             model = train(hyperparameters, data, network == WITH, seed)
@@ -95,7 +95,7 @@ def evidence(accuracies, hyperparameters):
         f"{name} "
         + ", ".join(
             f"{claims.mean_and_spread(100 * np.array(accuracies[name][network]), 1)} % {network}"
-            for network in (WITHOUT, WITH, ANEW)
+            for network in NETWORKS
         )
         for name in SHIFTS
     )

@@ -1,31 +1,14 @@
-import json
-import pathlib
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
+import recipe_runs
 
 from recipes import adam_paper
 from recipes.adam_paper import AdamPaper
 
-ROOT = pathlib.Path(__file__).parent.parent
 
-
-def test_smoke_run_leaves_rows_and_a_picture(tmp_path):
-    command = [sys.executable, "-m", "recipes.adam_paper", "--smoke"]
-    result = subprocess.run(
-        [*command, "--flagfile=configs/adam_paper.flags", f"--run_dir={tmp_path}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert (result.returncode, result.stderr) == (0, "")
-    rows = json.loads((tmp_path / "metrics.json").read_text())["evidence"]
-    assert len(rows) == 2
-    assert (tmp_path / "adam_paper.png").read_bytes().startswith(b"\x89PNG")
+def test_a_smoke_run_leaves_rows_and_a_picture(tmp_path):
+    assert len(recipe_runs.smoke("adam_paper", tmp_path)["evidence"]) == 2
 
 
 def moves(name, alpha, gradients):

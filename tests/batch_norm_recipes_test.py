@@ -12,8 +12,7 @@ def data():
 
 
 def test_paper_network_runs_on_digits(tmp_path):
-    small = batch_norm.BatchNorm(steps=50, hidden_units=(8, 8), num_seeds=2)
-    metrics = recipe_runs.run(batch_norm.main, small, tmp_path)
+    metrics = recipe_runs.smoke("batch_norm", tmp_path, hidden_units=(8, 8))
     assert 0 <= metrics["accuracy_with_end"] <= 1
 
 
@@ -40,14 +39,38 @@ def test_drift_is_measured_in_ranges():
     assert batch_norm.drift(moving) == pytest.approx(9 / 2.073, rel=0.03)
 
 
-def test_rates_run_on_digits(tmp_path, monkeypatch):
-    monkeypatch.setattr(batch_norm_rates, "RATES", (0.1, 1.0, 1e9))
-    small = batch_norm_rates.BatchNormRates(
-        depths=(1, 2), width=8, steps=30, target_accuracy=0.3, num_seeds=2
-    )
-    metrics = recipe_runs.run(batch_norm_rates.main, small, tmp_path)
-    assert metrics["best_relu_1_with"] > 0.3
-    assert metrics["decades_relu_1_with"] >= 1
+def verdicts(rows):
+    return [row["verdict"] for row in rows]
+
+
+def test_verdicts_on_the_figure_follow_the_accuracies():
+    hyperparameters = batch_norm.BatchNorm()
+    slow, fast = np.linspace(0.1, 0.9, 51), np.minimum(0.1 + 0.1 * np.arange(51), 0.95)
+    inputs = np.random.default_rng(0).normal(size=(1, 200, 3)).repeat(51, axis=0)
+
+    def rows(with_, without):
+        return batch_norm.evidence(
+            {
+                "with": {"accuracy": np.stack([with_] * 2), "inputs": inputs},
+                "without": {
+                    "accuracy": np.stack([without] * 2),
+                    "inputs": inputs + np.arange(51)[:, np.newaxis, np.newaxis],
+                },
+            },
+            hyperparameters,
+        )
+
+    good, bad = rows(fast, slow), rows(slow, fast)
+    assert verdicts(good) == ["holds", "holds", "holds"]
+    assert "a gap of 42.0 points" in good[0]["measured"]
+    assert "8,000 steps reach what 50,000 reach without" in good[0]["measured"]
+    assert verdicts(bad) == ["does not hold", "does not hold", "holds"]
+    assert "50,000 do not reach" in bad[0]["measured"]
+
+
+def test_rates_run_on_digits(tmp_path):
+    metrics = recipe_runs.smoke("batch_norm_rates", tmp_path, depths=(1,), steps=30)
+    assert metrics["best_relu_1_with"] > 0.5
 
 
 def test_usable_rates_span_from_the_first_to_the_last():
@@ -59,9 +82,42 @@ def test_usable_rates_span_from_the_first_to_the_last():
     assert batch_norm_rates.decades(usable, 0.8) == pytest.approx(2.5, abs=0.01)
 
 
+def test_verdicts_on_rates_follow_the_accuracies():
+    hyperparameters = batch_norm_rates.BatchNormRates()
+    few, many, none = (np.zeros([2, len(batch_norm_rates.RATES)]) for _ in range(3))
+    few[:, 3:5], many[:, 3:7] = 0.9, 0.95
+
+    def rows(shallow, deep):
+        measured = {
+            (depth, activation): dict(zip(("with", "without"), networks, strict=True))
+            for depth, networks in ((3, shallow), (20, deep))
+            for activation in batch_norm_rates.ACTIVATIONS
+        }
+        return batch_norm_rates.evidence(measured, hyperparameters)
+
+    assert verdicts(rows((many, few), (few, none))) == ["holds", "holds", "holds"]
+    assert verdicts(rows((many, few), (few, few))) == ["holds in part", "holds", "does not hold"]
+    assert verdicts(rows((few, many), (none, few))) == ["does not hold"] * 3
+
+
+def test_verdict_on_moving_averages_follows_their_lag():
+    hyperparameters = batch_norm_inference.BatchNormInference()
+    stops = len(hyperparameters.stops)
+
+    def verdict(at_100_steps, last):
+        losses = {kind: np.full([5, stops], 0.2) for kind in batch_norm_inference.KINDS}
+        moving = losses[batch_norm_inference.MOVING]
+        moving[:, hyperparameters.stops.index(100)], moving[:, -1] = at_100_steps, last
+        changes = {"inference": [1e-6], "training": [3.0]}
+        return verdicts(batch_norm_inference.evidence(losses, changes, hyperparameters))
+
+    assert verdict(0.2, 0.2) == ["holds", "holds"]
+    assert verdict(0.3, 0.2) == ["holds", "holds in part"]
+    assert verdict(0.3, 0.3) == ["holds", "does not hold"]
+
+
 def test_inference_runs_on_digits(tmp_path):
-    small = batch_norm_inference.BatchNormInference(hidden_units=(16,), max_steps=100, num_seeds=2)
-    metrics = recipe_runs.run(batch_norm_inference.main, small, tmp_path)
+    metrics = recipe_runs.smoke("batch_norm_inference", tmp_path, hidden_units=(16,))
     assert metrics["alone_inference"] < 1e-4 < 0.1 < metrics["alone_training"]
     # After one step the averages still hold 99 % of where they started.
     assert metrics["loss_moving_1"] != pytest.approx(metrics["loss_anew_1"], rel=1e-3)
@@ -69,11 +125,26 @@ def test_inference_runs_on_digits(tmp_path):
 
 
 def test_covariate_shift_runs_on_digits(tmp_path):
-    small = covariate_shift.CovariateShift(hidden_units=(32,), epochs=10, num_seeds=2)
-    metrics = recipe_runs.run(covariate_shift.main, small, tmp_path)
+    metrics = recipe_runs.smoke("covariate_shift", tmp_path, hidden_units=(32,), epochs=10)
     assert metrics["accuracy_as_in_training_with"] > 0.8
     # Means and variances of the dimmed images undo their dimming.
     assert metrics["accuracy_dimmed_anew"] > metrics["accuracy_dimmed_with"]
+
+
+def test_verdict_on_shift_asks_for_better_and_nearly_as_good_as_unshifted():
+    def verdict(**with_):
+        accuracies = {
+            name: {network: [0.5, 0.5] for network in covariate_shift.NETWORKS}
+            for name in covariate_shift.SHIFTS
+        }
+        accuracies["as in training"][covariate_shift.WITH] = [0.97, 0.97]
+        for name in ("brightened", "dimmed", "inverted", "moved by 1/10"):
+            accuracies[name][covariate_shift.WITH] = [with_.get(name, 0.3)] * 2
+        return verdicts(covariate_shift.evidence(accuracies, covariate_shift.CovariateShift()))
+
+    assert verdict() == ["does not hold"]
+    assert verdict(dimmed=0.9) == ["does not hold"]
+    assert verdict(dimmed=0.95) == ["holds in part"]
 
 
 def test_shifts_are_what_they_are_called(data):

@@ -7,10 +7,7 @@ from tfcourse import datasets
 
 
 def test_batch_size_runs_on_digits(tmp_path):
-    small = batch_size.BatchSize(
-        batch_sizes=(1, 32), training_examples=100, epochs=2, full_epochs=4, num_seeds=2
-    )
-    metrics = recipe_runs.run(batch_size.main, small, tmp_path)
+    metrics = recipe_runs.smoke("batch_size", tmp_path)
     assert metrics["train_examples"] == 100
     assert metrics["rate_1"] <= metrics["rate_full"]
     assert "examples_to_target_full" not in metrics  # Never reached, so there is no number.
@@ -54,8 +51,7 @@ def test_noise_is_the_scatter_and_not_the_trend():
 
 
 def test_batch_noise_falls_with_the_batch_size(tmp_path):
-    small = batch_noise.BatchNoise(batch_sizes=(1, 32), steps=60, num_seeds=2)
-    metrics = recipe_runs.run(batch_noise.main, small, tmp_path)
+    metrics = recipe_runs.smoke("batch_noise", tmp_path, steps=60)
     assert metrics["noise_1"] > metrics["noise_32"] > metrics["noise_full"]
     assert metrics["evidence"][0]["verdict"] == "holds"
 

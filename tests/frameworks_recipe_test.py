@@ -1,34 +1,19 @@
-import json
-import pathlib
-import subprocess
 import sys
 
 import numpy as np
 import pytest
+import recipe_runs
 
 from recipes import frameworks
 from recipes import frameworks_measures as measures
 from recipes.frameworks import Frameworks
 from tfcourse import from_scratch
 
-ROOT = pathlib.Path(__file__).parent.parent
 RATE = 0.3
 
 
-def test_smoke_run_leaves_rows_and_pictures(tmp_path):
-    command = [sys.executable, "-m", "recipes.frameworks", "--smoke"]
-    result = subprocess.run(
-        [*command, "--flagfile=configs/frameworks.flags", f"--run_dir={tmp_path}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert (result.returncode, result.stderr) == (0, "")
-    metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert metrics["largest_difference"] < 1e-4
-    for row in metrics["evidence"]:
-        assert (tmp_path / row["picture"]).read_bytes().startswith(b"\x89PNG")
+def test_a_smoke_run_leaves_rows_and_pictures(tmp_path):
+    assert recipe_runs.smoke("frameworks", tmp_path)["largest_difference"] < 1e-4
 
 
 @pytest.fixture(scope="module")

@@ -1,3 +1,5 @@
+import types
+
 import numpy as np
 import pytest
 import recipe_runs
@@ -7,14 +9,16 @@ from recipes.learning_rate_decay import LearningRateDecay
 from tfcourse import schedules
 from tfcourse.hyperparameters import SCHEDULES
 
-SMALL = LearningRateDecay(hidden_units=(8,), epochs=2, training_examples=64, num_seeds=2)
 
-
-def test_decay_runs_on_digits(tmp_path, monkeypatch):
-    monkeypatch.setattr(learning_rate_decay, "INITIAL_RATES", (0.1, 1000.0))
-    metrics = recipe_runs.run(learning_rate_decay.main, SMALL, tmp_path)
-    assert metrics["initial_rate_constant"] == 0.1
+def test_a_smoke_run_leaves_rows_and_a_picture(tmp_path):
+    metrics = recipe_runs.smoke("learning_rate_decay", tmp_path)
     assert set(SCHEDULES) == {n.removeprefix("val_loss_") for n in metrics if "val_loss_" in n}
+
+
+def test_the_rate_with_the_lowest_finite_cost_is_chosen():
+    last = dict(zip(learning_rate_decay.INITIAL_RATES, (0.5, 0.4, np.inf, np.nan), strict=True))
+    trainings = types.SimpleNamespace(train=lambda name, rate, seed: {"val_loss": [0, last[rate]]})
+    assert learning_rate_decay.choose_rate(trainings, "constant", seed=1) == 0.3
 
 
 def test_slides_rates_are_met_and_a_change_every_step_is_seen(monkeypatch):
@@ -44,6 +48,6 @@ def numbers(**last_costs):
     ],
 )
 def test_verdicts_follow_the_costs(costs, verdicts):
-    rows = learning_rate_decay.evidence(numbers(**costs), 1e-8, SMALL)
+    rows = learning_rate_decay.evidence(numbers(**costs), 1e-8, LearningRateDecay())
     assert [rows[0]["verdict"], rows[2]["verdict"]] == verdicts
     assert rows[1]["verdict"] == "holds"

@@ -1,31 +1,15 @@
-import json
-import pathlib
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+import recipe_runs
 
 from recipes import optimizers_contours
 from recipes.optimizers_contours import OptimizersContours
 
-ROOT = pathlib.Path(__file__).parent.parent
 SMALL = OptimizersContours(lowest_rate=0.01, rates_per_decade=5, max_steps=3000, quadratics=20)
 
 
-def test_smoke_run_leaves_rows_and_pictures(tmp_path):
-    command = [sys.executable, "-m", "recipes.optimizers_contours", "--smoke"]
-    result = subprocess.run(
-        [*command, "--flagfile=configs/optimizers_contours.flags", f"--run_dir={tmp_path}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert (result.returncode, result.stderr) == (0, "")
-    rows = json.loads((tmp_path / "metrics.json").read_text())["evidence"]
-    for row in rows:
-        assert (tmp_path / row["picture"]).stat().st_size > 1000
+def test_a_smoke_run_leaves_rows_and_pictures(tmp_path):
+    recipe_runs.smoke("optimizers_contours", tmp_path)
     assert (tmp_path / "optimizers_contours.gif").stat().st_size < 1.5e6
 
 

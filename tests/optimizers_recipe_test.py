@@ -1,32 +1,15 @@
-import json
-import pathlib
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+import recipe_runs
 
 from recipes import optimizers
 from recipes.optimizers import Optimizers
 
-ROOT = pathlib.Path(__file__).parent.parent
 NAMES = ("gradient_descent", "momentum", "rmsprop", "adam")
 
 
-def test_smoke_run_leaves_rows_and_pictures(tmp_path):
-    command = [sys.executable, "-m", "recipes.optimizers", "--smoke"]
-    result = subprocess.run(
-        [*command, "--flagfile=configs/optimizers.flags", f"--run_dir={tmp_path}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert (result.returncode, result.stderr) == (0, "")
-    metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert metrics["adam_minus_rmsprop"] == 0.0
-    for row in metrics["evidence"]:
-        assert (tmp_path / row["picture"]).read_bytes().startswith(b"\x89PNG")
+def test_a_smoke_run_leaves_rows_and_pictures(tmp_path):
+    assert recipe_runs.smoke("optimizers", tmp_path)["adam_minus_rmsprop"] == 0.0
 
 
 def test_the_grid_is_logarithmic_and_holds_both_ends():

@@ -1,23 +1,61 @@
-"""Runs a recipe's main in this process, as its --smoke would in one of its own."""
+"""Runs a claim recipe in this process as its flagfile and --smoke would in one of its own."""
 
 import json
 import math
+import pathlib
+import runpy
 import types
+from unittest import mock
 
-from tfcourse import run_directory
+from tfcourse import command_line, run_directory
+from tfcourse import hyperparameters as hp
+from tfcourse.command_line import flagfiles
 from tfcourse.reports import claims
 
+ROOT = pathlib.Path(__file__).parent.parent
 
-def run(main, hyperparameters, folder, dataset="digits"):
-    """Returns what `main` returns, checked as far as every claim recipe's results agree."""
+
+def smoke(recipe, folder, **smaller):
+    """Returns the results of a smoke run, checked as far as those of all claim recipes agree.
+
+    Args:
+        recipe: str, name of the module in recipes/.
+        folder: path of the run directory.
+        **smaller: hyperparameters that are to be even smaller.
+    """
+    results = {}
+
+    def run(main, hyperparameters, *, dataset=None, smoke):
+        declared = hp.declarations(hyperparameters)
+        values, expected = {}, set()
+        for argument in flagfiles.expand([f"--flagfile={ROOT}/configs/{recipe}.flags"]):
+            name, _, text = argument.text.removeprefix("--").partition("=")
+            if name in declared:
+                values[name] = declared[name].parse(text)
+            elif name == "expect":
+                expected.add(text.split(":")[0])
+            else:
+                assert name == "dataset"
+        values.update({n: v for n, v in smoke.items() if n != "dataset"}, **smaller)
+        results.update(_run(main, hyperparameters(**values), folder, smoke.get("dataset")))
+        numbers = {name for name, value in results.items() if isinstance(value, (int, float))}
+        assert expected
+        assert expected <= numbers
+
+    with mock.patch.object(command_line, "run", run):
+        runpy.run_path(ROOT / "recipes" / f"{recipe}.py", run_name="__main__")
+    return results
+
+
+def _run(main, hyperparameters, folder, dataset):
     flags = {"dataset": [dataset]}
     options = types.SimpleNamespace(seed=1, dataset=dataset, data_dir=None, smoke=True)
-    with run_directory.open_run(folder, flags, recipe="recipe") as run_:
-        metrics = main(hyperparameters, options, run_)
+    with run_directory.open_run(folder, flags, recipe="recipe") as run:
+        metrics = main(hyperparameters, options, run)
     assert json.loads(json.dumps(metrics)) == metrics
     assert all(math.isfinite(v) for v in metrics.values() if isinstance(v, (int, float)))
     for row in metrics["evidence"]:
         assert row["verdict"] in claims.VERDICTS
         assert "nan" not in row["measured"]
-        assert (folder / row["picture"]).read_bytes().startswith(b"\x89PNG")
+        assert (folder / row["picture"]).read_bytes().startswith((b"\x89PNG", b"GIF8"))
     return metrics

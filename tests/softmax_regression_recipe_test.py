@@ -1,29 +1,14 @@
-import json
-import pathlib
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+import recipe_runs
 from scipy.special import expit
 
 from recipes import softmax_points, softmax_regression
 from recipes.softmax_regression import SoftmaxRegression
 
-ROOT = pathlib.Path(__file__).parent.parent
 
-
-def test_smoke_run_leaves_rows_and_pictures(tmp_path):
-    command = [sys.executable, "-m", "recipes.softmax_regression", "--smoke"]
-    result = subprocess.run(
-        [*command, "--flagfile=configs/softmax_regression.flags", f"--run_dir={tmp_path}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert (result.returncode, result.stderr) == (0, "")
-    rows = json.loads((tmp_path / "metrics.json").read_text())["evidence"]
+def test_a_smoke_run_leaves_rows_and_pictures(tmp_path):
+    rows = recipe_runs.smoke("softmax_regression", tmp_path)["evidence"]
     assert [row["chapter"] for row in rows] == [5, 5, 5]
     pictures = {path.name for path in tmp_path.glob("*.png")}
     endings = ("", "_confusion", "_weights", "_wrong")

@@ -130,8 +130,9 @@ def draw_lag(path, stops, losses, changes):
     """
     with style.picture(path, columns=2) as axes:
         lag, alone = axes[0]
-        for label, values in losses.items():
-            (line,) = lag.plot(stops, values.mean(axis=0), ".-", label=label)
+        # The second is broad, so that it shows on both sides of the third, which covers it.
+        for width, (label, values) in zip((1.8, 5.0, 1.8), losses.items(), strict=True):
+            (line,) = lag.plot(stops, values.mean(axis=0), ".-", label=label, linewidth=width)
             colour = line.get_color()
             lag.fill_between(
                 stops, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, lw=0
