@@ -14,13 +14,13 @@ def test_batch_size_runs_on_digits(tmp_path):
     assert metrics["seconds_per_step_1"] > 0
 
 
-def test_target_is_reached_at_the_first_cost_below_it():
+def test_target_is_reached_where_the_cost_first_falls_to_it():
     curve = {
         "step": np.array([0, 1, 2, 4]),
         "seconds": np.array([0.0, 0.5, 1.0, 2.0]),
         "cost": np.array([2.0, 0.5, 0.2, 0.3]),
     }
-    assert batch_size.reached(curve, 0.3) == (2, 1.0)
+    assert batch_size.reached(curve, 0.3) == pytest.approx((5 / 3, 2.5 / 3))
     assert batch_size.reached(curve, 0.1) == (np.inf, np.inf)
 
 
@@ -29,8 +29,8 @@ def test_verdict_on_stochastic_descent_follows_examples_and_seconds():
         curve = {"step": np.array([0, 4000 // size]), "cost": np.array([2.0, 1 / examples])}
         return {
             "curves": [curve],
-            "examples_to_target": np.array([examples]),
-            "seconds_to_target": np.array([seconds]),
+            "examples_to_target": examples * np.array([0.99, 1.01]),
+            "seconds_to_target": seconds * np.array([0.99, 1.01]),
         }
 
     def verdict(one, ten, full):
@@ -40,6 +40,8 @@ def test_verdict_on_stochastic_descent_follows_examples_and_seconds():
 
     assert verdict((10, 1.0), (20, 2.0), (30, 3.0)) == "holds"
     assert verdict((10, 3.0), (20, 2.0), (30, 4.0)) == "holds in part"
+    assert verdict((20.2, 2.0), (20, 2.0), (30, 4.0)) == "holds"
+    assert verdict((20.4, 2.0), (20, 2.0), (30, 4.0)) == "holds in part"
     assert verdict((30, 3.0), (20, 2.0), (np.inf, np.inf)) == "does not hold"
 
 

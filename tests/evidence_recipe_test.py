@@ -129,3 +129,4 @@ def test_verdict_and_spread_come_from_the_numbers():
     assert claims.verdict_of(False) == "does not hold"
     assert claims.mean_and_spread([1.0, 2.0, 3.0], 2) == "2.00 ± 1.00"
     assert claims.mean_and_spread([1.0], 1) == "1.0"
+    assert claims.mean_and_spread([1000.0, 4000.0], 0) == "2,500 ± 2,121"

@@ -43,5 +43,5 @@ def verdict_of(*parts):
 
 def mean_and_spread(values, digits=3):
     """Returns "mean ± standard deviation" of one value per seed; the mean alone for one value."""
-    mean = f"{np.mean(values):.{digits}f}"
-    return f"{mean} ± {np.std(values, ddof=1):.{digits}f}" if np.size(values) > 1 else mean
+    mean = f"{np.mean(values):,.{digits}f}"
+    return f"{mean} ± {np.std(values, ddof=1):,.{digits}f}" if np.size(values) > 1 else mean
