@@ -25,7 +25,7 @@ def smoke(recipe, folder, **smaller):
     """
     results = {}
 
-    def run(main, hyperparameters, *, dataset=None, smoke):
+    def start(main, hyperparameters, *, dataset=None, smoke):
         declared = hp.declarations(hyperparameters)
         values, expected = {}, set()
         for argument in flagfiles.expand([f"--flagfile={ROOT}/configs/{recipe}.flags"]):
@@ -37,21 +37,22 @@ def smoke(recipe, folder, **smaller):
             else:
                 assert name == "dataset"
         values.update({n: v for n, v in smoke.items() if n != "dataset"}, **smaller)
-        results.update(_run(main, hyperparameters(**values), folder, smoke.get("dataset")))
+        results.update(run(main, hyperparameters(**values), folder, smoke.get("dataset")))
         numbers = {name for name, value in results.items() if isinstance(value, (int, float))}
         assert expected
         assert expected <= numbers
 
-    with mock.patch.object(command_line, "run", run):
+    with mock.patch.object(command_line, "run", start):
         runpy.run_path(ROOT / "recipes" / f"{recipe}.py", run_name="__main__")
     return results
 
 
-def _run(main, hyperparameters, folder, dataset):
+def run(main, hyperparameters, folder, dataset="digits"):
+    """Returns what `main` returns, checked as far as every claim recipe's results agree."""
     flags = {"dataset": [dataset]}
     options = types.SimpleNamespace(seed=1, dataset=dataset, data_dir=None, smoke=True)
-    with run_directory.open_run(folder, flags, recipe="recipe") as run:
-        metrics = main(hyperparameters, options, run)
+    with run_directory.open_run(folder, flags, recipe="recipe") as run_:
+        metrics = main(hyperparameters, options, run_)
     assert json.loads(json.dumps(metrics)) == metrics
     assert all(math.isfinite(v) for v in metrics.values() if isinstance(v, (int, float)))
     for row in metrics["evidence"]:
