@@ -39,8 +39,7 @@ def smoke(recipe, folder, **smaller):
         values.update({n: v for n, v in smoke.items() if n != "dataset"}, **smaller)
         results.update(run(main, hyperparameters(**values), folder, smoke.get("dataset")))
         numbers = {name for name, value in results.items() if isinstance(value, (int, float))}
-        assert expected
-        assert expected <= numbers
+        assert expected & numbers  # Not all: a smoke run may have fewer networks or batch sizes.
 
     with mock.patch.object(command_line, "run", start):
         runpy.run_path(ROOT / "recipes" / f"{recipe}.py", run_name="__main__")
