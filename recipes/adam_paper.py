@@ -69,11 +69,12 @@ def costs(hyperparameters, data, name, alpha, seed, epochs):
 def contest(hyperparameters, data, name, seed):
     """Returns `(alpha, costs [seeds, epochs])`: the best of the grid, and other seeds with it."""
     hp = hyperparameters
-    last = [costs(hp, data, name, alpha, seed, hp.tuning_epochs)[-1] for alpha in hp.alphas]
-    alpha = float(hp.alphas[np.argmin(last)])
     # The largest seed is followed by 0.
     seeds = [(seed + 1 + offset) % 2**32 for offset in range(hp.num_seeds)]
-    return alpha, np.array([costs(hp, data, name, alpha, other, hp.epochs) for other in seeds])
+    with tfcourse.training.shared_programs():
+        last = [costs(hp, data, name, alpha, seed, hp.tuning_epochs)[-1] for alpha in hp.alphas]
+        alpha = float(hp.alphas[np.argmin(last)])
+        return alpha, np.array([costs(hp, data, name, alpha, other, hp.epochs) for other in seeds])
 
 
 def evidence(hyperparameters, alphas, curves):

@@ -101,7 +101,8 @@ def draw_usable_rates(path, rates, accuracies, target):
     with style.picture(path, columns=columns, rows=rows, height=2.7) as axes:
         for ax, (title, networks) in zip(axes.flat, accuracies.items(), strict=True):
             for name, values in networks.items():
-                ax.plot(rates, values.mean(axis=0), ".-", color=_COLOUR[name], label=name)
+                label = f"{name} batch norm"
+                ax.plot(rates, values.mean(axis=0), ".-", color=_COLOUR[name], label=label)
                 ax.fill_between(
                     rates,
                     values.min(axis=0),
@@ -112,6 +113,7 @@ def draw_usable_rates(path, rates, accuracies, target):
                 )
             ax.axhline(target, color="0.5", ls=":", linewidth=1)
             ax.set(title=title, xscale="log", ylim=(0, 1))
+        for ax in axes[:, -1]:
             style.label_lines(ax, gap=0.1)
         for ax in axes[-1]:
             ax.set_xlabel("learning rate")
