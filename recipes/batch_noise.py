@@ -7,6 +7,7 @@ is that of each step's own mini-batch, as one sees it in training.
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def noise_of(costs):
 
 
 def measure(hyperparameters, data, size, seeds):
-    """Returns the costs by step of each seed, their noise, and the bytes of a step."""
+    """Returns the costs by step of each seed, and their noise."""
     hp = hyperparameters
     model = batch_size.build(data, hp.learning_rate, seed=0)
     stepping = tfcourse.training.Stepping(model, data.train, size)
@@ -44,13 +45,27 @@ def measure(hyperparameters, data, size, seeds):
         curves.append([])
         for _ in stepping.run(range(1, hp.steps + 1), seed):
             curves[-1].append(float(model.get_metrics_result()["loss"]))
-    steps = stepping.run(range(1, 3), seeds[0])
-    next(steps)
     return {
         "curve": np.array(curves[0]),
         "noise": np.array([noise_of(np.array(curve)) for curve in curves]),
-        "bytes": tfcourse.training.peak_bytes(lambda: next(steps)),
     }
+
+
+def bytes_of_steps(data, sizes):
+    """Returns `{batch size: bytes that a step needs}`; None where the system does not tell.
+
+    TensorFlow keeps memory that was freed, which hides what it is used for again: so this comes
+    before all training, the sizes come in rising order, and what one holds is not freed.
+    """
+    found, held = {}, []
+    for size in sizes:
+        model = batch_size.build(data, 0.01, seed=0)
+        stepping = tfcourse.training.Stepping(model, data.train, size)
+        stepping.compile()
+        held.append(stepping)
+        first_step = functools.partial(next, stepping.run((1,), seed=0))
+        found[size] = tfcourse.training.peak_bytes(first_step)
+    return found
 
 
 def evidence(measured, hyperparameters, num_examples):
@@ -100,7 +115,11 @@ def main(hyperparameters, options, run):
     m = len(train)
     sizes = [*(size for size in sorted(hyperparameters.batch_sizes) if size < m), m]
     seeds = range(options.seed, options.seed + hyperparameters.num_seeds)
-    measured = {size: measure(hyperparameters, data, size, seeds) for size in sizes}
+    needed = bytes_of_steps(data, sizes)
+    measured = {
+        size: {**measure(hyperparameters, data, size, seeds), "bytes": needed[size]}
+        for size in sizes
+    }
     rows = evidence(measured, hyperparameters, m)
     print("\n".join(row["measured"] for row in rows))
     tfcourse.reports.draw_noise(run.path / "batch_noise.png", measured, m)
@@ -109,7 +128,7 @@ def main(hyperparameters, options, run):
             f"noise_{'full' if size == m else size}": float(np.mean(numbers["noise"]))
             for size, numbers in measured.items()
         },
-        "bytes": {str(size): numbers["bytes"] for size, numbers in measured.items()},
+        "bytes": {str(size): count for size, count in needed.items()},
         "evidence": rows,
         **tfcourse.training.provenance(data),
     }

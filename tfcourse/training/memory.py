@@ -1,7 +1,5 @@
 """What a piece of work needs of memory."""
 
-import contextlib
-import ctypes
 import pathlib
 import re
 
@@ -11,8 +9,8 @@ _STATUS = pathlib.Path("/proc/self/status")
 def peak_bytes(work):
     """Returns the bytes that `work()` needs at most beyond those that the process held before.
 
-    On a GPU this counts the host's memory alone. Where the C library can't give freed memory back
-    to the system (other than glibc), what such memory is used for again stays hidden.
+    Memory that was freed but not given back to the system hides what it is used for again; on a
+    GPU this counts the host's memory alone.
 
     Args:
         work: function without arguments.
@@ -20,8 +18,6 @@ def peak_bytes(work):
     Returns:
         int >= 0, or `None` where the system (other than Linux) does not tell.
     """
-    with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
     try:
         pathlib.Path("/proc/self/clear_refs").write_text("5")  # Forgets the peak until now.
         before = _held("VmRSS")
