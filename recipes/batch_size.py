@@ -166,8 +166,8 @@ def evidence(measured, hyperparameters, num_examples):
             f"To training cost {hp.target_cost:g}, in examples: "
             f"{each('examples_to_target', 0)}. In seconds: "
             f"{each('seconds_to_target', 2)} ({n}; each at the best of the same {len(RATES)} "
-            f"rates, by the cost at the end of its budget; b = 1 is not first where it is behind by "
-            f"more than the standard deviation of the difference).",
+            f"rates, by the cost at the end of its budget; b = 1 is not first where it is behind "
+            f"by more than the standard deviation of the difference).",
             claims.verdict_of(first("examples_to_target"), first("seconds_to_target")),
             "batch_size.png",
         ),
