@@ -42,7 +42,7 @@ def smoke(recipe, folder, **smaller):
         assert expected & numbers  # Not all: a smoke run may have fewer networks or batch sizes.
 
     with mock.patch.object(command_line, "run", start):
-        runpy.run_path(ROOT / "recipes" / f"{recipe}.py", run_name="__main__")
+        runpy.run_path(str(ROOT / "recipes" / f"{recipe}.py"), run_name="__main__")
     return results
 
 
