@@ -179,12 +179,13 @@ def _ours():
 def effective():
     """Returns `{name: [text, ...]}` of the set flags that can change a result."""
     recorded = {}
+    trains_once = "sweep" in flags.FLAGS and flags.FLAGS.sweep == "none"
     for flag in _ours():
         if flag.name in WITHOUT_EFFECT or flag.value in (None, []):
             continue
         if flag.name == "find_learning_rate" and not flag.value:
             continue
-        if flag.name in _OF_SWEEPS and flags.FLAGS.sweep == "none":
+        if flag.name in _OF_SWEEPS and trains_once:
             continue
         if flag.name == "expect":
             # A later range for the same metric replaces an earlier one.
