@@ -13,7 +13,11 @@ def draw_searches(path, found):
         found: `{(tuner, space): array [seeds, trials]}`, the best validation accuracy so far; the
             spaces are "log", "linear" and, where that was searched, "four".
     """
-    titles = {"log": "two axes, log", "four": "four axes, log", "linear": "two axes, linear"}
+    titles = {
+        "log": "rate (log), decay",
+        "four": "and beta, units",
+        "linear": "rate (linear), decay",
+    }
     tuners = list(dict.fromkeys(tuner for tuner, _ in found))
     spaces = [space for space in titles if (tuners[0], space) in found]
     with style.picture(path, columns=len(spaces), width=3.7) as axes:
