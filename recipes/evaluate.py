@@ -29,7 +29,9 @@ NOTES = {
 @dataclasses.dataclass(frozen=True)
 class Evaluation(Hyperparameters):
     run_dir: str = text(None, "Folder of the run, or of a sweep, which stands for its best trial.")
-    split: str = choice("validation", SPLITS, "Part of the data trained on, where no --input is given.")
+    split: str = choice(
+        "validation", SPLITS, "Part of the data trained on, unless --input is given."
+    )
     input: str = text("", "File or folder of labelled examples, instead of --split.")
     output: str = text("", "Folder to write; by default RUN_DIR/evaluation/NAME.")
     data_dir: str = text("", "Folder of the original or the prepared files of the data.")
