@@ -8,7 +8,6 @@ import time
 import keras
 import numpy as np
 import pytest
-import trained_runs
 
 from tfcourse import datasets, inference, run_directory, training
 
@@ -42,10 +41,9 @@ def test_a_sweep_stands_for_its_best_trial(trained_run, tmp_path):
     assert inference.load_run(tmp_path).class_names == tuple("0123456789")
 
 
-def test_the_precision_of_a_run_is_the_models_alone(tmp_path):
-    trained_runs.train(tmp_path / "run", precision="mixed_bfloat16")
-    keras.config.set_dtype_policy("float32")
-    classifier = inference.load_run(tmp_path / "run")
+def test_the_precision_of_a_run_is_the_models_alone(spoilt_run):
+    flag("precision", "mixed_bfloat16")(spoilt_run)  # Its weights are float32 all the same.
+    classifier = inference.load_run(spoilt_run)
     assert classifier.model.layers[-1].compute_dtype == "bfloat16"
     assert keras.config.dtype_policy().name == "float32"
 
@@ -119,9 +117,9 @@ FAULTS = {
     "flags: a value": (flag("learning_rate", "-1"), FILE, "learning_rate"),
     "flags: a model": (flag("model", "__import__"), FILE, "model"),
     "flags: wide": (flag("hidden_units", "1000000,1000000"), FILE, "more than"),
-    "flags: many layers": (flag("hidden_units", "9," * 100_000 + "9"), FILE, "can't be built"),
+    "flags: many layers": (flag("hidden_units", "9," * 10_000 + "9"), FILE, "can't be built"),
     "flags: endless": (flag("epochs", 10**18), None, ""),
-    "weights: said to be huge": (both(flag("hidden_units", "1000000,1000000"),
+    "weights: said to be huge": (both(flag("hidden_units", "9" * 10),
                                       sparse("weights.arrays", 1 << 42)), FILE, "more than"),
     "preprocessing: deep": (written("preprocessing.json", b"[" * 100_000), FILE, "damaged"),
     "preprocessing: long": (sparse("preprocessing.json", 1 << 40), FILE, "bytes"),

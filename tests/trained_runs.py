@@ -1,5 +1,7 @@
 """Run directories as `recipes.mnist_softmax` leaves them, made in this process."""
 
+from unittest import mock
+
 import numpy as np
 
 from recipes import mnist_softmax
@@ -7,6 +9,7 @@ from tfcourse import command_line, datasets, run_directory, training
 from tfcourse import hyperparameters as hp
 from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
 from tfcourse.datasets.preprocessing import TablePreprocessing
+from tfcourse.training import in_memory
 
 
 def train(folder, data=None, hidden_units=(16,), **values):
@@ -21,9 +24,11 @@ def train(folder, data=None, hidden_units=(16,), **values):
     }
     flags |= {"seed": ["1"], "dataset": [data.name]}
     with run_directory.open_run(folder, flags, recipe="mnist_softmax") as run:
-        model, history = mnist_softmax.train(
-            hyperparameters, data, 1, run, tensorboard=False, verbose=0
-        )
+        # XLA would take most of the time and changes nothing of what this is for.
+        with mock.patch.object(in_memory, "compiles_with_xla", lambda model: False):
+            model, history = mnist_softmax.train(
+                hyperparameters, data, 1, run, tensorboard=False, verbose=0
+            )
         training.save_model(model, run)
         metrics = training.final_metrics(model, history, data)
         command_line._write_model_card(_Options, run, metrics)

@@ -141,15 +141,21 @@ def _recipe(record, name):
 
 def _hyperparameters(record, kind):
     """Returns an instance of `kind` with the recorded values; the others keep their defaults."""
-    values = {}
-    try:
-        for name, declaration in hp.declarations(kind).items():
-            if name in record.flags:
+    values, flags = {}, record.path / run_directory.FLAGS
+    for name, declaration in hp.declarations(kind).items():
+        if name in record.flags:
+            try:
                 values[name] = declaration.parse(record.flags[name][-1])
+            except ValueError as error:
+                raise RunFileError(f"{flags} is damaged: --{name} {_short(error)}") from None
+    try:
         return kind(**values)
     except ValueError as error:
-        file = record.path / run_directory.FLAGS
-        raise RunFileError(f"{file} is damaged: {', '.join(values)[-80:]}: {error}") from None
+        raise RunFileError(f"{flags} is damaged: {_short(error)}") from None
+
+
+def _short(error):
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
 def _built(record, build, hyperparameters, limits):
@@ -159,8 +165,7 @@ def _built(record, build, hyperparameters, limits):
         with _at_most(*limits):
             model = build(hyperparameters, _stand_in(record.preprocessing), 0)
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RunFileError(f"{record.path}: its model can't be built: {reason}") from None
+        raise RunFileError(f"{record.path}: its model can't be built: {_short(error)}") from None
     finally:
         keras.config.set_dtype_policy(policy)  # The recipe sets it for all that follows.
     if model.output_shape != (None, len(record.preprocessing.class_names)):

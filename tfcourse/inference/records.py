@@ -12,7 +12,8 @@ import stat
 
 from tfcourse import datasets, run_directory
 
-_MAX_BYTES = 1 << 20  # Of flags.txt and metrics.json.
+_MAX_FLAGS_BYTES = 1 << 16
+_MAX_METRICS_BYTES = 1 << 20
 _RECIPE = re.compile(r"# python -m recipes\.([A-Za-z_]\w*) --flagfile=", re.ASCII)
 
 
@@ -62,7 +63,7 @@ def read(path):
     for name in (run_directory.FLAGS, run_directory.PREPROCESSING):
         if not (path / name).exists():
             raise NotARunError(f"{path} holds no {name}, so it is no run of a classifier")
-    text = _text(path / run_directory.FLAGS, _MAX_BYTES)
+    text = _text(path / run_directory.FLAGS, _MAX_FLAGS_BYTES)
     recipe = _RECIPE.match(text)
     if not recipe:
         raise RunFileError(f"{path / run_directory.FLAGS} does not say which recipe made it")
@@ -98,7 +99,7 @@ def _metrics(path):
     if not path.exists():
         return {}
     try:
-        metrics = json.loads(_text(path, _MAX_BYTES))
+        metrics = json.loads(_text(path, _MAX_METRICS_BYTES))
     except (ValueError, RecursionError) as error:
         raise RunFileError(f"{path} is damaged: {error}") from None
     if not isinstance(metrics, dict):
