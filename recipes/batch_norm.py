@@ -4,8 +4,10 @@ r"""Ioffe and Szegedy's first experiment: a sigmoid network with and without bat
 
 Section 4.1 and figure 1 of the paper, https://arxiv.org/abs/1502.03167: binary images, three
 hidden layers of 100 sigmoid units, 60 examples a step, 50,000 steps, test accuracy by step. The
-paper gives neither learning rate nor initial weights: both are chosen here once, the same for
-both networks. Nothing is chosen by the test accuracy that is drawn.
+paper gives neither learning rate nor initial weights. Here both networks have those with which the
+one without batch normalization comes closest to the paper's curve: of rates from 0.02 to 0.4 and
+standard deviations from 0.03 to 0.3, on validation, another seed, at 5,000 to 20,000 steps, 0.05
+and 0.1 are 3.6 points away (root mean square). The one with it was not looked at.
 """
 
 import dataclasses
