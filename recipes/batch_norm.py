@@ -7,7 +7,7 @@ hidden layers of 100 sigmoid units, 60 examples a step, 50,000 steps, test accur
 paper gives neither learning rate nor initial weights. Here both networks have those with which the
 one without batch normalization comes closest to the paper's curve: of rates from 0.02 to 0.4 and
 standard deviations from 0.03 to 0.3, on validation, another seed, at 5,000 to 20,000 steps, 0.05
-and 0.1 are 3.6 points away (root mean square). The one with it was not looked at.
+and 0.1 are 3.6 points away (root mean square). The one with it has no say.
 """
 
 import dataclasses
