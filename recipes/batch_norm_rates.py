@@ -13,15 +13,15 @@ import numpy as np
 
 import tfcourse
 from tfcourse import command_line
-from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, number
+from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, number, texts
 
-ACTIVATIONS = ("sigmoid", "relu")
 RATES = tuple(float(f"{10**power:.3g}") for power in np.arange(-4, 2.1, 0.5))
 
 
 @dataclasses.dataclass(frozen=True)
 class BatchNormRates(Hyperparameters):
     depths: tuple[int, ...] = integers((3, 20), "Numbers of hidden layers.")
+    activations: tuple[str, ...] = texts(("sigmoid", "relu"), "Of the hidden layers.")
     width: int = integer(100, "Units of each.", interval="[1, inf)")
     steps: int = integer(1000, "Steps of a training.", interval="[1, inf)")
     batch_size: int | str = batch_size(60, "Examples a step.")
@@ -79,7 +79,7 @@ def decades(accuracy, target):
 def measure(hyperparameters, data, seeds):
     """Returns `{(depth, activation): {"with" or "without": [seeds, rates]}}`."""
     measured = {}
-    for depth, activation in itertools.product(hyperparameters.depths, ACTIVATIONS):
+    for depth, activation in itertools.product(hyperparameters.depths, hyperparameters.activations):
         networks = measured[depth, activation] = {}
         for name in ("without", "with"):
             networks[name] = accuracies(
@@ -120,15 +120,18 @@ def evidence(measured, hyperparameters):
     shallow, deep = min(hp.depths), max(hp.depths)
     n = f"n = {hp.num_seeds}, {hp.steps:,} steps, rates half a decade apart"
 
-    def span(depth, activation):
-        both = spans[depth, activation]
-        texts = {name: claims.mean_and_spread(values, 1) for name, values in both.items()}
-        return f"{texts['with']} with and {texts['without']} without it ({activation})"
+    def each(numbers, depth, form):
+        return "; ".join(
+            f"{form(numbers[depth, activation]['with'])} with and "
+            f"{form(numbers[depth, activation]['without'])} without it ({activation})"
+            for activation in hp.activations
+        )
 
-    def bests(depth):
-        both = [(best[depth, a], a) for a in ACTIVATIONS]
-        texts = (f"{b['with']:.1%} with and {b['without']:.1%} without it ({a})" for b, a in both)
-        return "; ".join(texts)
+    def decades_at(depth):
+        return each(spans, depth, lambda values: claims.mean_and_spread(values, 1))
+
+    def best_at(depth):
+        return each(best, depth, "{:.1%}".format)
 
     def gained(depth, activation):
         both = spans[depth, activation]
@@ -142,28 +145,30 @@ def evidence(measured, hyperparameters):
             4,
             "With batch normalization a far wider range of learning rates works.",
             f"{shallow} hidden layers: rates that reach {hp.target_accuracy:.0%} on validation "
-            f"span, in decades, {'; '.join(span(shallow, a) for a in ACTIVATIONS)}; {deep} layers: "
-            f"{'; '.join(span(deep, a) for a in ACTIVATIONS)} ({n}).",
+            f"span, in decades, {decades_at(shallow)}; {deep} layers: "
+            f"{decades_at(deep)} ({n}).",
             # Far wider: by half a power of ten or more.
-            claims.verdict_of(*(gained(d, a) > 0.49 for d in (shallow, deep) for a in ACTIVATIONS)),
+            claims.verdict_of(
+                *(gained(d, a) > 0.49 for d in (shallow, deep) for a in hp.activations)
+            ),
             "batch_norm_rates.png",
         ),
         claims.claim(
             4,
             "Batch normalization trains faster, even where each network has its own best rate.",
             f"Best accuracy on validation over all rates, {shallow} hidden layers: "
-            f"{bests(shallow)} ({n}).",
+            f"{best_at(shallow)} ({n}).",
             claims.verdict_of(
-                *(best[shallow, a]["with"] > best[shallow, a]["without"] for a in ACTIVATIONS)
+                *(best[shallow, a]["with"] > best[shallow, a]["without"] for a in hp.activations)
             ),
             "batch_norm_rates.png",
         ),
         claims.claim(
             4,
             f"With batch normalization very deep networks become trainable ({deep} hidden layers).",
-            f"Best accuracy on validation over all rates: {bests(deep)} ({n}).",
+            f"Best accuracy on validation over all rates: {best_at(deep)} ({n}).",
             claims.verdict_of(
-                *(trains(a, "with") and not trains(a, "without") for a in ACTIVATIONS)
+                *(trains(a, "with") and not trains(a, "without") for a in hp.activations)
             ),
             "batch_norm_rates.png",
         ),
