@@ -11,6 +11,7 @@ from tfcourse import command_line, run_directory
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import flagfiles
 from tfcourse.reports import claims
+from tfcourse.training import in_memory
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -50,7 +51,11 @@ def run(main, hyperparameters, folder, dataset="digits"):
     """Returns what `main` returns, checked as far as every claim recipe's results agree."""
     flags = {"dataset": [dataset]}
     options = types.SimpleNamespace(seed=1, dataset=dataset, data_dir=None, smoke=True)
-    with run_directory.open_run(folder, flags, recipe="recipe") as run_:
+    # Compiling with XLA would take most of the time and change nothing of what this is for.
+    with (
+        mock.patch.object(in_memory, "compiles_with_xla", return_value=False),
+        run_directory.open_run(folder, flags, recipe="recipe") as run_,
+    ):
         metrics = main(hyperparameters, options, run_)
     assert json.loads(json.dumps(metrics)) == metrics
     assert all(math.isfinite(v) for v in metrics.values() if isinstance(v, (int, float)))

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfcourse import batching, schedules
-from tfcourse.training.in_memory import InMemorySteps, compiles_with_xla
+from tfcourse.training import in_memory
 
 
 class Stepping:
@@ -35,9 +35,8 @@ class Stepping:
         self.steps_per_epoch = batching.steps_per_epoch(len(split.labels), size)
         model._symbolic_build(data_batch=(split.features[:size], split.labels[:size]))
         self._model = model
-        self._steps = InMemorySteps(
-            model, split, size, seed=0, jit_compile=compiles_with_xla(model)
-        )
+        xla = in_memory.compiles_with_xla(model)
+        self._steps = in_memory.InMemorySteps(model, split, size, seed=0, jit_compile=xla)
 
     def compile(self):
         """Compiles the program and takes no step; otherwise the first step of all does it."""
