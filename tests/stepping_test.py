@@ -38,18 +38,6 @@ def test_stops_do_not_change_the_steps(data):
     assert seldom[2] < seldom[1] < seldom[0]
 
 
-def test_compiling_takes_no_step(data):
-    model, other = build(data), build(data)
-    stepping = training.Stepping(model, data.train, 32)
-    stepping.compile()
-    for before, after in zip(other.get_weights(), model.get_weights(), strict=True):
-        np.testing.assert_array_equal(before, after)
-    list(stepping.run((5,), seed=3))
-    list(training.Stepping(other, data.train, 32).run((5,), seed=3))
-    for one, another in zip(other.get_weights(), model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, another)
-
-
 def test_full_batch_steps_are_gradient_descent(data):
     model = build(data, rate=0.5)
     weights, biases = (v.numpy().astype("float64") for v in model.trainable_variables)

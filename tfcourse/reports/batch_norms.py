@@ -96,7 +96,7 @@ def draw_usable_rates(path, rates, accuracies, target):
         accuracies: `{title: {"with" or "without": [seeds, rates]}}`.
         target: float, the accuracy from which a rate counts as usable.
     """
-    columns = 2
+    columns = min(2, len(accuracies))
     rows = -(-len(accuracies) // columns)
     with style.picture(path, columns=columns, rows=rows, height=2.7) as axes:
         for ax, (title, networks) in zip(axes.flat, accuracies.items(), strict=True):

@@ -38,11 +38,6 @@ class Stepping:
         xla = in_memory.compiles_with_xla(model)
         self._steps = in_memory.InMemorySteps(model, split, size, seed=0, jit_compile=xla)
 
-    def compile(self):
-        """Compiles the program and takes no step; otherwise the first step of all does it."""
-        self._steps.start_epoch(0)
-        self._steps.train(0, 0)
-
     def restart(self, start):
         """Gives the model the state of `start`: weights, random generators, slots, learning rate.
 
