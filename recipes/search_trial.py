@@ -1,6 +1,7 @@
 """What a trial of the recipes about searching trains: a small, plain network."""
 
 import dataclasses
+import functools
 
 import tfcourse
 from tfcourse.hyperparameters import Hyperparameters, choice, integer, number
@@ -50,10 +51,19 @@ class Network(Hyperparameters):
     training_examples: int = integer(5_000, "Examples to train on.", interval="[10, inf)")
 
 
+@functools.lru_cache(maxsize=1)
+def with_fewer_examples(data, num_examples):
+    """Returns `data` with a smaller training split, the same one for trial after trial.
+
+    Only trials on the same arrays share a compiled program.
+    """
+    return dataclasses.replace(data, train=data.train.smaller(num_examples))
+
+
 def train(hyperparameters, data, seed, run=None, **fit_arguments):
     """Trains one `Network`; what a trial of the sweeps does."""
     hp, training = hyperparameters, tfcourse.training
-    data = dataclasses.replace(data, train=data.train.smaller(hp.training_examples))
+    data = with_fewer_examples(data, hp.training_examples)
     training.set_seed(seed)
     model = tfcourse.models.plain_mlp(
         data.input_shape,
