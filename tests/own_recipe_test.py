@@ -1,4 +1,4 @@
-"""The recipe that docs/sweeps.md shows, as a newcomer would save and start it."""
+"""The recipe that docs/your_recipe.md shows, in a package as a newcomer would save it."""
 
 import json
 import pathlib
@@ -8,27 +8,47 @@ import sys
 
 import pytest
 
-PAGE = pathlib.Path(__file__).parents[1] / "docs" / "sweeps.md"
+ROOT = pathlib.Path(__file__).parents[1]
+TEMPLATE = re.search(
+    r"```python\n(.*?)```", (ROOT / "docs/your_recipe.md").read_text(), re.DOTALL
+).group(1)
 
 
-@pytest.fixture
-def script(tmp_path):
-    code = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL).group(1)
-    path = tmp_path / "my_recipe.py"
-    path.write_text(code)
-    return path
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("elsewhere")
+    package = folder / "my_package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "two_layers.py").write_text(TEMPLATE)
+    return folder
 
 
-def run(script, *flags):
-    command = [sys.executable, script.name, *flags]
-    return subprocess.run(command, cwd=script.parent, capture_output=True, text=True, timeout=300)
-
-
-def test_a_script_outside_the_package_trains_and_sweeps(script):
-    done = run(script, "--epochs=2", "--run_dir=one")
+def run(folder, *flags):
+    command = [sys.executable, "-m", "my_package.two_layers", *flags]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    done = run(script, "--sweep=random", "--trials=3", "--workers=1", "--run_dir=many")
-    assert done.returncode == 0, done.stderr
-    metrics = json.loads((script.parent / "many" / "metrics.json").read_text())
-    assert metrics["trials"] == 3
-    assert metrics["test_accuracy"] > 0.3
+    return done.stdout
+
+
+def metrics(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_the_template_is_short():
+    assert sum(bool(line.strip()) for line in TEMPLATE.splitlines()) <= 40
+
+
+def test_it_trains_from_a_package_outside_this_repository(folder):
+    run(folder, "--units=32", "--epochs=3", "--run_dir=one")
+    assert metrics(folder / "one")["test_accuracy"] > 0.8
+    assert (folder / "one" / "model.keras").exists()
+    assert "finished" in run(folder, "--units=32", "--epochs=3", "--run_dir=one")
+
+
+def test_it_is_swept_from_there(folder):
+    flags = ("--sweep=random", "--trials=3", "--workers=1", "--epochs=2", "--fix=batch_size")
+    run(folder, *flags, "--run_dir=many")
+    assert metrics(folder / "many")["trials"] == 3
+    assert metrics(folder / "many")["test_accuracy"] > 0.3
+    assert "units" in (folder / "many" / "trials.csv").read_text().splitlines()[0]
