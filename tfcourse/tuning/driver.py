@@ -8,6 +8,7 @@ trained again, and the same points are tried in the same order.
 import collections
 import dataclasses
 import itertools
+import os
 import shutil
 import statistics
 import time
@@ -311,8 +312,9 @@ class Driver:
             "seed": seed,
             "flags": {**flags, "seed": [str(seed)], "dataset": [settings["dataset"]]},
             "dataset": settings["dataset"],
-            "data_dir": self._plan.data_dir,
-            "folder": str(self._trial_folder(number) / str(replicate)),
+            # A worker may have been started elsewhere.
+            "data_dir": self._plan.data_dir and os.path.abspath(self._plan.data_dir),
+            "folder": os.path.abspath(self._trial_folder(number) / str(replicate)),
             "objective": settings["objective"],
             "thresholds": each.thresholds,
         }

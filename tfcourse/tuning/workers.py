@@ -29,6 +29,8 @@ _SETTINGS = {
     "distributed.worker.daemon": True,
     "distributed.nanny.pre-spawn-environ": _ENVIRONMENT,
 }
+# Training sets seeds, dtype policies and stdout of the whole process.
+_one_trial = threading.Lock()
 # TensorFlow keeps some memory of every trace; a worker that has grown by this is replaced.
 _GROWTH_BYTES = 600e6
 
@@ -38,10 +40,15 @@ class Workers:
 
     Args:
         num_workers: int >= 1, processes on this machine.
-        scheduler: address of a running Dask scheduler, whose workers are used instead.
+        scheduler: address of a running Dask scheduler, whose workers are used instead, each for
+            one function at a time.
+        resources: `{name: amount}`, what such a worker must have to be used.
+
+    Raises:
+        OSError: there is no scheduler.
     """
 
-    def __init__(self, num_workers, scheduler=None):
+    def __init__(self, num_workers, scheduler=None, resources=None):
         self._stack = contextlib.ExitStack()
         self._outcomes = queue.SimpleQueue()
         self._running = set()
@@ -58,7 +65,8 @@ class Workers:
                     threads_per_worker=1,
                     processes=True,
                     host="127.0.0.1",
-                    dashboard_address=None,
+                    # Any free port: with none, Dask asks for 8787, and warns of a second sweep.
+                    dashboard_address="127.0.0.1:0",
                     worker_dashboard_address=None,
                     memory_limit=0,
                     silence_logs=logging.CRITICAL,
@@ -68,6 +76,10 @@ class Workers:
             distributed.Client(self._cluster or scheduler, set_as_default=False, timeout=60)
         )
         self._num_workers = num_workers if scheduler is None else None
+        self._scheduler = scheduler
+        self._resources = resources or {}
+        if self.num_free == 0:
+            print(f"Waiting for workers at {scheduler}", flush=True)
 
     def __enter__(self):
         return self
@@ -88,12 +100,21 @@ class Workers:
     @property
     def num_free(self):
         """How many more functions would run at once."""
-        slots = self._num_workers or len(self._client.scheduler_info(n_workers=-1)["workers"])
+        slots = self._num_workers or self._num_suitable()
         return slots - self._num_restarting - len(self._running)
+
+    def _num_suitable(self):
+        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        return sum(
+            all(worker["resources"].get(n, 0) >= amount for n, amount in self._resources.items())
+            for worker in workers
+        )
 
     def submit(self, key, name, task):
         """Runs the function `name` of `tuning.trial` in a free worker, under the name `key`."""
-        future = self._client.submit(_work, name, task, pure=False, retries=0)
+        future = self._client.submit(
+            _work, name, task, pure=False, retries=0, resources=self._resources
+        )
         self._running.add(key)
         # The future has to be held: Dask drops work that nobody waits for.
         future.add_done_callback(lambda done: self._outcomes.put((key, done)))
@@ -102,7 +123,15 @@ class Workers:
         """Returns `(key, result)`, or `None` after `timeout` seconds without one.
 
         A result of `None` says that the worker died.
+
+        Raises:
+            ConnectionError: the scheduler died, which is no fault of a worker.
         """
+        if self._client.status != "running":
+            raise ConnectionError(
+                f"the Dask scheduler at {self._scheduler} is gone; once it runs again, the same "
+                "command goes on"
+            )
         try:
             key, future = self._outcomes.get(timeout=timeout)
         except queue.Empty:
@@ -134,10 +163,16 @@ class Workers:
 
 
 def _work(name, task):
+    with _one_trial:
+        return distributed.get_worker().address, _run(name, task)
+
+
+def _run(name, task):
     if "tensorflow" not in sys.modules:
+        os.environ.update(_ENVIRONMENT)  # A cluster's workers were started by others.
         quiet_import.import_tensorflow(num_threads=1)
         # Every trial traces its step anew, which TensorFlow takes for a mistake.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
     from tfcourse.tuning import trial
 
-    return distributed.get_worker().address, getattr(trial, name)(task)
+    return getattr(trial, name)(task)

@@ -1,0 +1,129 @@
+"""A sweep on a Dask cluster whose scheduler and workers were started apart, one of them killed."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+import sweep_test
+
+from recipes.mnist_softmax import MnistSoftmax
+from tfcourse import hyperparameters as hp
+from tfcourse import journal, run_directory, tuning
+from tfcourse.tuning import workers
+
+FLAGS = ("--trials=3", "--fix=epochs=80")
+
+
+class Cluster:
+    """A scheduler, and workers with folders and caches of their own, as on other machines."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self.nodes = {}
+        file = folder / "scheduler.json"
+        self.scheduler = self._start(
+            folder, "dask_scheduler", "--host=127.0.0.1", "--port=0", f"--scheduler-file={file}"
+        )
+        sweep_test.wait_until(file.exists)
+        self.address = json.loads(file.read_text())["address"]
+
+    def add_node(self, name, *options):
+        folder = self._folder / name
+        folder.mkdir()
+        options = ("--nthreads=2", "--no-nanny", f"--local-directory={folder}", *options)
+        self.nodes[name] = self._start(folder, "dask_worker", self.address, *options)
+
+    def _start(self, folder, program, *arguments):
+        command = [sys.executable, "-m", f"distributed.cli.{program}", "--no-dashboard", *arguments]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(sweep_test.ROOT),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "MPLCONFIGDIR": str(self._folder / "fonts"),
+        }
+        with open(folder / "output.txt", "w") as output:
+            return subprocess.Popen(
+                command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+            )
+
+    def prepared(self, name):
+        """Returns the data sets that were prepared on a node."""
+        return list((self._folder / name / "cache").rglob("*.arrays"))
+
+    def end(self):
+        for process in (self.scheduler, *self.nodes.values()):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    cluster = Cluster(tmp_path)
+    yield cluster
+    cluster.end()
+
+
+def on_one_worker(folder, settings):
+    """Returns the results of the same sweep on one worker of this machine."""
+    run = run_directory.RunDirectory(folder)
+    with (
+        journal.Journal(folder / run_directory.JOURNAL) as records,
+        tuning.Workers(1) as pool,
+    ):
+        plan = tuning.Plan(path=str(sweep_test.ROOT))
+        tuning.Driver(run, records, hp.declarations(MnistSoftmax), settings, plan).train(pool)
+    return sweep_test.results(folder)
+
+
+def trials_begun(folder):
+    return len(list(pathlib.Path(folder).glob("trials/*/*/checkpoints")))
+
+
+def test_a_lost_node_changes_no_result(cluster, tmp_path):
+    cluster.add_node("one", "--resources=trial=1")
+    cluster.add_node("two", "--resources=trial=1")
+    cluster.add_node("bare")
+    folder = tmp_path / "sweep"
+    flags = (f"--scheduler={cluster.address}", "--trial_resources=trial=1")
+    process = sweep_test.start(folder, *FLAGS, *flags)
+    try:
+        sweep_test.wait_until(lambda: trials_begun(folder) >= 2)
+        assert len(sweep_test.results(folder)) < 3
+        cluster.nodes["one"].kill()
+        _, error = process.communicate(timeout=sweep_test.WAIT_SECONDS)
+    finally:
+        process.kill()
+    assert process.returncode == 0, error
+    assert [len(cluster.prepared(name)) for name in ("one", "two", "bare")] == [1, 1, 0]
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    settings = {n: v for n, v in sweep_test.records(folder)[0].items() if n != "kind"}
+    assert sweep_test.results(folder) == on_one_worker(alone, settings)
+
+
+def test_a_lost_scheduler_is_no_fault_of_a_trial(cluster):
+    with workers.Workers(1, cluster.address) as pool:
+        cluster.scheduler.kill()
+        deadline = time.monotonic() + 30
+        with pytest.raises(ConnectionError, match="the same command goes on"):
+            any(pool.next_outcome(0.1) for _ in iter(lambda: time.monotonic() > deadline, True))
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--scheduler=here"], "--scheduler must be an address"),
+        (["--trial_resources=GPU=1"], "only the workers of a --scheduler"),
+        (["--scheduler=tcp://h:1", "--trial_resources=GPU"], "--trial_resources must be"),
+        (["--scheduler=tcp://h:1", "--trial_resources=GPU=0"], "--trial_resources must be"),
+    ],
+)
+def test_a_cluster_that_is_misspelt_is_refused_at_once(tmp_path, flags, message):
+    code, _, error = sweep_test.finished(tmp_path / "run", *flags)
+    assert code == 2
+    assert message in error
+    assert not (tmp_path / "run").exists()
