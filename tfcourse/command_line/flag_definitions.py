@@ -6,13 +6,18 @@ from typing import NamedTuple
 
 from absl import flags
 
+from tfcourse import devices, nudges, sweeps
 from tfcourse import hyperparameters as hp
-from tfcourse import nudges, sweeps
 
 # They say where and how loudly a run goes, never what comes out: flags.txt leaves them out.
 WITHOUT_EFFECT = ("run_dir", "debug", "timing", "help", "extend")
 
 SEED = hp.integer(1, "Seeds weights, order of examples and dropout.", interval="[0, 4294967295]")
+STRATEGY = hp.choice(
+    "none",
+    devices.STRATEGIES,
+    "Shares each batch among the devices of this machine, or of those that TF_CONFIG names.",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +144,11 @@ def define_finder():
     )
 
 
+def define_strategy():
+    """Defines the flag of a recipe that several devices can train."""
+    _define("strategy", STRATEGY)
+
+
 def define_sweep():
     """Defines the flags of a recipe that can be swept."""
     for field in dataclasses.fields(SweepFlags):
@@ -150,12 +160,17 @@ def define_sweep():
     flags.DEFINE_string("objective", "val_accuracy", "Metric that ranks trials; a loss is lowest.")
     flags.DEFINE_bool("extend", False, "Goes on with a sweep whose flags have changed.")
     flags.DEFINE_string("scheduler", None, "Address of a Dask scheduler whose workers train.")
+    flags.DEFINE_string(
+        "trial_resources",
+        None,
+        "What such a worker must have for a trial: GPU=1, or more by commas.",
+    )
 
 
 # Those of `define_sweep`.
 _OF_SWEEPS = (
     *(field.name for field in dataclasses.fields(SweepFlags)),
-    *("search", "fix", "objective", "scheduler"),
+    *("search", "fix", "objective", "scheduler", "trial_resources"),
 )
 
 
@@ -183,7 +198,7 @@ def effective():
     for flag in _ours():
         if flag.name in WITHOUT_EFFECT or flag.value in (None, []):
             continue
-        if flag.name == "find_learning_rate" and not flag.value:
+        if (flag.name, flag.value) in (("find_learning_rate", False), ("strategy", "none")):
             continue
         if flag.name in _OF_SWEEPS and trains_once:
             continue

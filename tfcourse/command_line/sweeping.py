@@ -11,6 +11,7 @@ from absl import flags
 
 from tfcourse import datasets, journal, run_directory, search_space
 from tfcourse import hyperparameters as hp
+from tfcourse.command_line import cluster
 from tfcourse.tuning import settings
 
 _FILES_SECONDS = 5.0
@@ -29,8 +30,8 @@ class SweepOptions:
     Attributes:
         settings: dict, a phase of `sweeps.Sweep`: all that decides about the results.
         path: folder that the recipe's module is found in, or "" where it is installed.
-        num_workers: int >= 1.
-        scheduler: address of a Dask scheduler, or `None`.
+        num_workers: int >= 1, processes of this machine.
+        cluster: `cluster.Cluster`, whose workers may take their place.
         keep_models: int, best trials whose models are kept.
         max_minutes: float, 0 for no limit.
         extend: whether it may go on with other settings.
@@ -39,7 +40,7 @@ class SweepOptions:
     settings: dict
     path: str
     num_workers: int
-    scheduler: str | None
+    cluster: cluster.Cluster
     keep_models: int
     max_minutes: float
     extend: bool
@@ -65,11 +66,17 @@ def prepare(train, base, options):
         space = search_space.space_of(base, searches, fixed)
     except ValueError as error:
         raise SweepUsageError(f"--search, --fix: {error}") from None
+    try:
+        workers = cluster.from_flags()
+    except ValueError as error:
+        raise SweepUsageError(str(error)) from None
     trials = min(values.trials, 4) if options.smoke else values.trials
     if values.sweep == "grid":
         _check_grid(space, trials)
     if options.dataset is None:
         raise SweepUsageError("--sweep: this recipe trains on no data set")
+    if options.strategy != "none":
+        raise SweepUsageError("--strategy: a sweep gives each trial a device of its own")
     asked = settings.settings_of(
         train,
         base,
@@ -89,7 +96,7 @@ def prepare(train, base, options):
         settings=asked,
         path=settings.module_of(train)[1],
         num_workers=values.workers or len(os.sched_getaffinity(0)),
-        scheduler=values.scheduler,
+        cluster=workers,
         keep_models=values.keep_models,
         max_minutes=values.max_minutes,
         extend=values.extend,
@@ -120,7 +127,7 @@ def _searched_and_fixed(base):
 
 def _check_grid(space, trials):
     try:
-        search_space.grid(space, trials)
+        search_space.check_grid(space, trials)
     except ValueError as error:
         raise SweepUsageError(f"--sweep=grid: {error}") from None
 
@@ -143,7 +150,9 @@ def sweep(base, options, run):
     with contextlib.ExitStack() as stack:
         records = stack.enter_context(journal.Journal(run.path / run_directory.JOURNAL))
         driver = tuning.Driver(run, records, hp.declarations(base), asked.settings, plan)
-        workers = stack.enter_context(tuning.Workers(asked.num_workers, asked.scheduler))
+        workers = stack.enter_context(
+            tuning.Workers(asked.num_workers, asked.cluster.scheduler, asked.cluster.resources)
+        )
         run.stopwatch.lap("workers")
         with _Files(driver, run) as files, reports.SweepTable() as table:
 

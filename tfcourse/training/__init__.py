@@ -13,6 +13,7 @@ from tfcourse.training.memory import peak_bytes
 from tfcourse.training.model_files import load_weights, save_model
 from tfcourse.training.programs import shared_programs
 from tfcourse.training.record import environment
+from tfcourse.training.replicated import WorkerLostError, on_devices
 from tfcourse.training.session import NotFiniteError
 from tfcourse.training.stepping import RateTable, Stepping
 
@@ -23,6 +24,7 @@ __all__ = [
     "NotFiniteError",
     "RateTable",
     "Stepping",
+    "WorkerLostError",
     "compile_classifier",
     "environment",
     "evaluate",
@@ -30,6 +32,7 @@ __all__ = [
     "find_learning_rate",
     "fit",
     "load_weights",
+    "on_devices",
     "peak_bytes",
     "predict",
     "provenance",

@@ -72,14 +72,22 @@ def read(path, max_array_bytes):
     if not _PREFIX_BYTES <= size <= max_array_bytes + _MAX_HEADER_BYTES:
         raise DamagedError(f"it has {size:,} bytes, which can't be")
     with open(path, "rb") as file:
-        mark, digest = file.read(len(_MARK)), file.read(_DIGEST_BYTES)
-        body = file.read(max_array_bytes + _MAX_HEADER_BYTES)
+        return unpack(file.read(_PREFIX_BYTES + max_array_bytes + _MAX_HEADER_BYTES))
+
+
+def unpack(data):
+    """Returns `(arrays, state)` of the bytes that `pack` made.
+
+    Raises:
+        DamagedError: they are not as they were made.
+    """
+    mark, body = data[: len(_MARK)], memoryview(data)[len(_MARK) + _DIGEST_BYTES :]
     if mark != _MARK:
         raise DamagedError("it does not begin as such a file does")
-    if hashlib.sha256(body).digest() != digest:
+    if hashlib.sha256(body).digest() != data[len(_MARK) : len(_MARK) + _DIGEST_BYTES]:
         raise DamagedError("its checksum does not fit")
     try:
-        return _parse(memoryview(body))
+        return _parse(body)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedError(f"{type(error).__name__}: {error}") from None
 

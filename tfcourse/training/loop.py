@@ -6,7 +6,7 @@ import sys
 import keras
 
 from tfcourse import batching, datasets, run_directory
-from tfcourse.training import in_memory, interruption, programs
+from tfcourse.training import in_memory, interruption, programs, replicated
 from tfcourse.training.session import Session
 
 
@@ -29,7 +29,7 @@ def fit(
     """Trains `model` and leaves it with the weights of its best epoch.
 
     The order of the examples is a pure function of (seed, epoch). Training ends early where a
-    callback sets `model.stop_training`.
+    callback sets `model.stop_training`. Inside `on_devices` each batch is shared among devices.
 
     Args:
         model: compiled `keras.Model`; its optimizer's rate may follow a schedule.
@@ -55,11 +55,13 @@ def fit(
         `keras.callbacks.History` with `epoch` and `history`, the epochs before a resume included.
 
     Raises:
-        ValueError: `epochs` or `batch_size` is out of its range.
+        ValueError: `epochs` or `batch_size` is out of its range, or the model is none that
+            several devices can train.
         NotFiniteError: the loss or a weight is not finite.
         Interrupted: a signal asked to stop; the state is saved in `run`.
         CheckpointError: `run` has checkpoints, and none can be used here.
         RunDirectoryError: `run` is gone, or its disk has no room for three checkpoints.
+        WorkerLostError: another machine that took part is gone.
         OSError: a file of `run` can't be written; the last good checkpoint is still there.
     """
     if epochs < 1:
@@ -69,12 +71,17 @@ def fit(
     size = batching.resolve_batch_size(batch_size, len(data.train.labels))
     if batch_size not in ("full", size):
         print(f"--batch_size={batch_size}: the set has {size} examples, so a step takes {size}")
-    model._symbolic_build(data_batch=(data.train.features[:size], data.train.labels[:size]))
+    batch = data.train.features[:size], data.train.labels[:size]
+    model._symbolic_build(data_batch=batch)
     num_steps = batching.steps_per_epoch(len(data.train.labels), size)
     if verbose is None:
         verbose = 1 if sys.stdout.isatty() else 2
     path = _path(model, in_memory_steps)
-    program = programs.program_for(model, data.train, size, epochs * num_steps, path)
+    strategy = replicated.current_strategy()
+    if strategy is not None:
+        program = replicated.ReplicatedProgram(model, strategy, batch)
+    else:
+        program = programs.program_for(model, data.train, size, epochs * num_steps, path)
     callback_list = keras.callbacks.CallbackList(
         [*callbacks, *_own_callbacks(run if tensorboard else None, early_stopping, monitor)],
         add_history=True,
@@ -113,6 +120,13 @@ def _keep_preprocessing(run, fitted):
 def _path(model, in_memory_steps):
     """Returns how the steps are taken; it is recorded, and a resumed run keeps it."""
     stock = type(model).train_step is keras.Model.train_step
+    if replicated.current_strategy() is not None:
+        if not stock or len(model.outputs) != 1:
+            raise ValueError(
+                "Several devices train models with one output and the train_step of Keras. "
+                f"Received: model={model.name}"
+            )
+        return {"in_memory": True, "xla": False}
     if in_memory_steps and not stock:
         print(f"{model.name} has a train_step of its own: training step by step through tf.data")
     return {

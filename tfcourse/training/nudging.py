@@ -33,6 +33,8 @@ class Nudger:
     def went_back(self):
         """Applies what is due and what was asked for; returns whether that led to another epoch."""
         self._apply_due()
+        if not self._session.program.is_alone:
+            return False  # The other machines would not know of it.
         for path, changes in nudges.requests(self._run.path):
             progress = self._session.progress
             is_new = path.name not in [entry["request"] for entry in progress.log]

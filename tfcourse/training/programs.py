@@ -28,7 +28,11 @@ class Program:
 
     Attributes:
         schedule: what the table is to hold in the next training.
+        is_alone: whether no other process takes part in the training.
+        is_chief: whether this process, of all that take part, writes the results.
     """
+
+    is_alone = is_chief = True
 
     def __init__(self, model, table=None):
         self.model = model
@@ -47,6 +51,10 @@ class Program:
             self._steps = kind(self.model, split, batch_size, seed, jit_compile=path["xla"])
         self._is_fresh = False
         return self._steps
+
+    def newest(self, checkpoints):
+        """Returns `(arrays, state)` to go on from, or `None`."""
+        return checkpoints.newest()
 
     @contextlib.contextmanager
     def standing_in_for(self, model):

@@ -40,6 +40,7 @@ class Session:
     """
 
     def __init__(self, program, validation, make_steps, path, num_steps, callbacks, monitor, run):
+        self.program = program
         self.model = model = program.model
         self.validation = validation
         self.num_steps = num_steps
@@ -51,7 +52,6 @@ class Session:
         self.libraries = {**record.settings_of_libraries(), "path": path}
         self.checkpoints = checkpoint.Checkpoints(run, model) if run else None
         self.nudger = nudging.Nudger(self) if run else None
-        self._evaluator = program.evaluator
         self._make_steps = make_steps
         self._saved_at = self._history_at = time.perf_counter()
         self._save_cost = 0.0
@@ -119,7 +119,7 @@ class Session:
     def _end_epoch(self):
         progress = self.progress
         logs = _floats(self.model.get_metrics_result())
-        validation = self._evaluator.evaluate(self.validation)
+        validation = self.program.evaluator.evaluate(self.validation)
         logs |= {f"val_{name}": value for name, value in validation.items()}
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         for name in ("loss", "val_loss", self.monitor):
@@ -182,6 +182,8 @@ class Session:
 
     def save(self):
         """Writes a checkpoint of this moment."""
+        if not self.program.is_chief:
+            return
         started = time.perf_counter()
         arrays, state = self.snapshot()
         self._check_arrays(arrays)
@@ -203,12 +205,12 @@ class Session:
 
     def _stop(self, request):
         where = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
-        saved = "; the state is saved" if self.run else ""
+        saved = "; the state is saved" if self.run and self.program.is_chief else ""
         raise interruption.Interrupted(f"stopped in {where}{saved}", request.signal_number)
 
     def _resume(self):
         self.nudger.begin()
-        found = self.checkpoints.newest()
+        found = self.program.newest(self.checkpoints)
         if found is None:
             self.checkpoints.check_space()
             return

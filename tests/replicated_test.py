@@ -1,0 +1,193 @@
+"""Several devices: two of one machine, made out of its processor, and two processes on loopback."""
+
+import csv
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from recipes import mnist_softmax
+from tfcourse import datasets, devices
+
+ROOT = pathlib.Path(__file__).parents[1]
+# Dozens of steps in float32, in which additions take another order.
+TOLERANCE = {"rtol": 1e-3, "atol": 1e-4}
+COLUMNS = ("loss", "val_loss", "accuracy", "val_accuracy", "learning_rate")
+
+# Devices are made before TensorFlow looks for them, which takes a process of its own.
+TWO_DEVICES = """
+import json, sys
+import keras
+import tensorflow as tf
+from recipes import mnist_softmax
+from tfcourse import datasets, devices, run_directory, training
+from tfcourse.training import in_memory, session
+
+processor = tf.config.list_physical_devices("CPU")[0]
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(processor, two)
+in_memory.compiles_with_xla = lambda model: False  # It would take most of the time.
+session._SAVE_SECONDS = -1.0  # A checkpoint after every block.
+data = datasets.load("digits").smaller(500)
+# The last of an epoch's batches has 5 examples, and no batch can be halved.
+hp = mnist_softmax.MnistSoftmax(hidden_units=(32,), epochs=3, batch_size=33, learning_rate=0.01)
+
+
+class Stop(keras.callbacks.Callback):
+    has_stopped = False
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.optimizer.iterations == 20 and not Stop.has_stopped:
+            Stop.has_stopped = True
+            raise KeyboardInterrupt
+
+
+def trained(strategy, name, callbacks=()):
+    folder = f"{sys.argv[1]}/{name}"
+    with training.on_devices(strategy), run_directory.open_run(folder, {}, recipe="t") as run:
+        options = {"verbose": 0, "callbacks": callbacks, "steps_per_block": 1}
+        model, history = mnist_softmax.train(hp, data, seed=1, run=run, **options)
+    return model, history.history
+
+
+strategy = devices.strategy("mirrored")
+one, plain = trained(None, "plain")
+two, mirrored = trained(strategy, "mirrored")
+try:
+    trained(strategy, "stopped", [Stop()])
+except KeyboardInterrupt:
+    three, resumed = trained(strategy, "stopped", [Stop()])
+same = all((a.numpy() == b.numpy()).all() for a, b in zip(two.variables, three.variables))
+print(json.dumps({
+    "plain": plain, "mirrored": mirrored, "resumed": resumed, "same": bool(same),
+    "devices": strategy.num_replicas_in_sync,
+    "synchronized": two.get_layer("batch_norm_1").synchronized,
+}))
+"""
+
+
+def test_two_devices_train_as_one_does(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_DEVICES, str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["devices"] == 2
+    for name in COLUMNS:
+        np.testing.assert_allclose(found["mirrored"][name], found["plain"][name], **TOLERANCE)
+    assert found["resumed"] == found["mirrored"]
+    assert found["same"]
+    # What is saved is a model for any number of devices.
+    assert not found["synchronized"]
+
+
+EPOCHS = 15
+FLAGS = (
+    *("--dataset=digits", "--hidden_units=32", f"--epochs={EPOCHS}", "--batch_size=101"),
+    *("--learning_rate=0.003", "--strategy=multi_worker"),
+)
+
+
+def start_two(folder):
+    """Starts two workers, as two machines would; returns their processes."""
+    ports = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            ports.append(free.getsockname()[1])
+    addresses = [f"127.0.0.1:{port}" for port in ports]
+    processes = []
+    for index in range(2):
+        task = {"type": "worker", "index": index}
+        config = {"cluster": {"worker": addresses}, "task": task}
+        command = [sys.executable, "-m", "recipes.mnist_softmax", *FLAGS, f"--run_dir={folder}"]
+        processes.append(
+            subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env={**os.environ, "TF_CONFIG": json.dumps(config)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    return processes
+
+
+def outputs_of(processes):
+    """Returns a list of (exit code, standard output, standard error)."""
+    try:
+        texts = [process.communicate(timeout=120) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    return [(p.returncode, *text) for p, text in zip(processes, texts, strict=True)]
+
+
+def checkpoints(folder):
+    return list(folder.glob("checkpoints/*.ckpt"))
+
+
+def test_two_processes_train_as_one_does_and_outlive_the_death_of_one(tmp_path):
+    folder = tmp_path / "run"
+    processes = start_two(folder)
+    deadline = time.monotonic() + 120
+    while len(checkpoints(folder)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    processes[1].kill()
+    code, _, error = outputs_of(processes)[0]
+    assert code == 5, error
+    assert "start all of them again" in error
+    assert len(error.splitlines()) <= 3
+    assert not (folder / "metrics.json").exists()
+
+    (code, output, error), (other_code, *_) = outputs_of(start_two(folder))
+    assert (code, other_code) == (0, 0), error
+    assert "Resuming at" in output
+    rows = list(csv.DictReader((folder / "history.csv").read_text().splitlines()))
+    hyperparameters = mnist_softmax.MnistSoftmax(
+        hidden_units=(32,), epochs=EPOCHS, batch_size=101, learning_rate=0.003
+    )
+    data = datasets.load("digits")
+    _, history = mnist_softmax.train(hyperparameters, data, seed=1, verbose=0)
+    for name in COLUMNS:
+        values = [float(row[name]) for row in rows]
+        np.testing.assert_allclose(values, history.history[name], **TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"cluster": {"worker": ["a:1"]}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
+        '{"cluster": {"worker": ["a:1", "a:1"]}, "task": {"type": "worker", "index": 1}}',
+        '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": "ab"}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "chief", "index": 0}}',
+    ],
+)
+def test_a_tf_config_that_names_no_worker_is_refused(monkeypatch, text):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(ValueError, match="TF_CONFIG must be"):
+        devices.worker()
+
+
+def test_tf_config_says_which_worker_this_is(monkeypatch):
+    config = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    assert devices.worker() == (1, 2)

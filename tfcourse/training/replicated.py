@@ -1,0 +1,203 @@
+"""One training on several devices: each takes a part of every batch, and gradients are summed.
+
+Of a batch of b examples, device r takes b_r and computes the gradient of
+
+    b_r / b * mean loss of its examples
+
+The sum of these gradients is that of the batch's mean loss, so a step is the one of a single
+device, up to the order of additions. Batch normalization takes its moments over the whole batch.
+`fit` of Keras does none of this on several machines (keras#20585): here the loop is written out.
+"""
+
+import contextlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfcourse import batching
+from tfcourse.training import checkpoint, programs
+from tfcourse.training.resident import resident
+
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.InternalError,
+)
+_strategy = None
+
+
+class WorkerLostError(Exception):
+    """Another machine no longer takes part; the message says how to go on."""
+
+    exit_code = 5
+
+
+@contextlib.contextmanager
+def on_devices(strategy):
+    """Lets trainings inside share each batch among the devices of a strategy; `None`: as ever.
+
+    Args:
+        strategy: `tf.distribute.MirroredStrategy`, `MultiWorkerMirroredStrategy` or `None`.
+    """
+    global _strategy
+    before, _strategy = _strategy, strategy
+    try:
+        yield
+    finally:
+        _strategy = before
+
+
+def current_strategy():
+    """Returns the strategy of the innermost `on_devices`, or `None`."""
+    return _strategy
+
+
+class ReplicatedProgram(programs.Program):
+    """Trains a model through a twin whose variables lie on every device of a strategy.
+
+    Args:
+        model: compiled and built `keras.Model` with the stock `train_step` and one output.
+        strategy: `tf.distribute.Strategy`.
+        batch: `(features, labels)` to build its metrics with.
+    """
+
+    def __init__(self, model, strategy, batch):
+        super().__init__(_twin(model, strategy, batch))
+        self._strategy = strategy
+        resolver = strategy.cluster_resolver
+        several = resolver is not None and bool(resolver.cluster_spec().as_dict())
+        self.is_alone = not several
+        self.is_chief = not several or resolver.task_id == 0
+
+    def steps(self, split, batch_size, seed, path):
+        """Returns what takes the steps."""
+        return ReplicatedSteps(self.model, split, batch_size, seed, self._strategy)
+
+    def newest(self, checkpoints):
+        """Returns what the chief's `checkpoints.newest()` is, on every worker."""
+        found = checkpoints.newest() if self.is_chief else None
+        if self.is_alone:
+            return found
+        data = b"".join(bytes(part) for part in checkpoint.pack(*found)) if found else b""
+        length = int(self._sum_over_workers(np.array([len(data)], "int32"))[0])
+        if length == 0:
+            return None
+        mine = np.frombuffer(data, "uint8") if found else np.zeros(length, "uint8")
+        received = self._sum_over_workers(mine.astype("int32"))
+        return checkpoint.unpack(received.astype("uint8").tobytes())
+
+    def _sum_over_workers(self, array):
+        """Returns the chief's array, where the others give zeros of its shape."""
+
+        def sum_of_first_devices(values):
+            context = tf.distribute.get_replica_context()
+            first = tf.cast(tf.equal(context.replica_id_in_sync_group, 0), values.dtype)
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, values * first)
+
+        run = tf.function(lambda values: self._strategy.run(sum_of_first_devices, args=(values,)))
+        with _naming_lost_workers():
+            summed = run(tf.constant(array))
+        return self._strategy.experimental_local_results(summed)[0].numpy()
+
+
+class ReplicatedSteps:
+    """Runs training steps on the devices of a strategy, on the batches of `InMemorySteps`.
+
+    Args:
+        model: compiled and built `keras.Model`, its layers and optimizer made under `strategy`,
+            its metrics not.
+        split: training features and labels as arrays.
+        batch_size: int in [1, number of examples], of all devices together.
+        seed: int, orders the examples.
+        strategy: `tf.distribute.Strategy`.
+    """
+
+    def __init__(self, model, split, batch_size, seed, strategy):
+        self._model = model
+        self._features = resident(split.features)
+        self._labels = resident(split.labels)
+        self._num_examples = len(split.labels)
+        self._batch_size = batch_size
+        self._strategy = strategy
+        self.seed = seed
+        self._order = None
+        self._step = tf.function(self._run_step, input_signature=[tf.TensorSpec([None], tf.int32)])
+
+    def start_epoch(self, epoch):
+        """Draws the order of the examples in `epoch`, counted from 0."""
+        self._order = batching.epoch_permutation(self._num_examples, self.seed, epoch)
+
+    def train(self, first, last):
+        """Takes the steps `first` to `last - 1` of the epoch.
+
+        Raises:
+            WorkerLostError: another machine is gone.
+        """
+        with _naming_lost_workers():
+            for step in range(first, last):
+                self._step(self._order[step * self._batch_size : (step + 1) * self._batch_size])
+
+    def _run_step(self, indices):
+        # Gathered once: on each device, it would take the whole set to every one of them.
+        features, labels = tf.gather(self._features, indices), tf.gather(self._labels, indices)
+        outputs, loss = self._strategy.run(self._run_part, args=(features, labels))
+        # The metrics' variables are this process's own, and every device knows all outputs.
+        outputs, loss = (
+            self._strategy.experimental_local_results(value)[0] for value in (outputs, loss)
+        )
+        self._model.compute_metrics(None, labels, outputs)
+        self._model._loss_tracker.update_state(loss, sample_weight=tf.size(indices))
+
+    def _run_part(self, features, labels):
+        """Takes this device's part of a step; returns the whole batch's outputs and loss."""
+        model = self._model
+        context = tf.distribute.get_replica_context()
+        number, count = context.replica_id_in_sync_group, context.num_replicas_in_sync
+        size = tf.shape(labels)[0]
+        start, end = number * size // count, (number + 1) * size // count
+        with tf.GradientTape() as tape:
+            outputs = model(features[start:end], training=True)
+            # Keras divides by the number of devices, as if their parts were of one size.
+            loss = model.compute_loss(None, labels[start:end], outputs, training=True)
+            share = tf.cast(count * (end - start), loss.dtype) / tf.cast(size, loss.dtype)
+            loss = tf.math.multiply_no_nan(loss, share)  # The mean of no examples is no number.
+        weights = model.trainable_variables
+        # The optimizer sums the gradients of all devices.
+        model.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        around = [[start, size - end], *[[0, 0]] * (len(outputs.shape) - 1)]
+        outputs = tf.pad(tf.cast(outputs, tf.float32), around)
+        return context.all_reduce(tf.distribute.ReduceOp.SUM, [outputs, loss])
+
+
+def _twin(model, strategy, batch):
+    """Returns a model like `model`, its layers and its optimizer on the devices of `strategy`."""
+    settings = model.optimizer.get_config()
+    rate = model.optimizer._learning_rate
+    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        settings["learning_rate"] = rate
+    with strategy.scope():
+        twin = keras.models.clone_model(model)
+        optimizer = type(model.optimizer).from_config(settings)
+        optimizer.build(twin.trainable_variables)
+    for layer in twin._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
+    compiled = {n: v for n, v in model.get_compile_config().items() if n != "optimizer"}
+    twin.compile(optimizer=optimizer, **keras.saving.deserialize_keras_object(compiled))
+    # Outside of the scope, so that each process has metrics of its own.
+    twin._symbolic_build(data_batch=batch)
+    return twin
+
+
+@contextlib.contextmanager
+def _naming_lost_workers():
+    try:
+        yield
+    except _LOST as error:
+        raise WorkerLostError(
+            f"another worker is gone ({type(error).__name__}); start all of them again with the "
+            "same commands, and the run goes on from its last checkpoint"
+        ) from None
