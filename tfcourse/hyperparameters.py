@@ -16,8 +16,8 @@ Nothing here imports TensorFlow, so that flags are checked before it loads.
 """
 
 import dataclasses
-import math
 import re
+import sys
 
 # The names a flag may take. tests hold them equal to the keys of the dicts they look up:
 # tfcourse.models.MODELS, tfcourse.optimizers.OPTIMIZERS, tfcourse.schedules.SCHEDULES.
@@ -54,7 +54,8 @@ class Interval:
         low, high = (float(bound) for bound in self.notation[1:-1].split(","))
         above = value >= low if self.notation[0] == "[" else value > low
         below = value <= high if self.notation[-1] == "]" else value < high
-        return above and below and math.isfinite(value)
+        # Also false for NaN; math.isfinite fails for whole numbers of hundreds of digits.
+        return above and below and abs(value) <= sys.float_info.max
 
     def __str__(self):
         return self.notation

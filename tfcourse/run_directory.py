@@ -48,7 +48,10 @@ _OURS = (
     ),
 )
 # They change where, how long or how loudly a run goes, never what it computes.
-NOT_COMPARED = ("workers", "scheduler", "trials", "max_minutes", "keep_models", "debug", "timing")
+NOT_COMPARED = (
+    *("workers", "scheduler", "trial_resources", "trials", "max_minutes", "keep_models"),
+    *("debug", "timing"),
+)
 # What even a sweep that is extended has to keep: its scores could not be compared.
 _KEPT_IN_A_SWEEP = ("dataset", "seed", "replicates")
 _CONTINUED = "# But first run it to its end with --epochs="
@@ -157,7 +160,7 @@ class RunDirectory:
             return None
         try:
             metrics = dict(json.loads(path.read_text()))
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise RunDirectoryError(f"{path} is damaged ({error}); remove it") from None
         # While a finished run goes on to more epochs, its old results may still lie there.
         return metrics if metrics.get("continued_from", []) == _continued_from(self.path) else None
@@ -225,10 +228,7 @@ def open_run(path, flags, *, recipe, extend=False):
         RunFinished: that run is finished.
     """
     path = pathlib.Path(path)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise RunDirectoryError(f"--run_dir: {path} is not a folder") from None
+    _make_folder(path)
     _check_ours(path)
     with _locked(path) as lock:
         run = RunDirectory(path, recipe, lock)
@@ -244,6 +244,20 @@ def open_run(path, flags, *, recipe, extend=False):
         run.write_flags(settled)
         (path / METRICS).unlink(missing_ok=True)
         yield run
+
+
+def _make_folder(path):
+    """Makes the folder `path` and those above it: all of them, or none."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        for folder in missing:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        if isinstance(error, FileExistsError):
+            raise RunDirectoryError(f"--run_dir: {path} is not a folder") from None
+        raise
 
 
 def is_in_use(path):

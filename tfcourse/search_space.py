@@ -12,6 +12,7 @@ Both ends of a range can be reached, and whole numbers stay whole.
 Nothing here imports TensorFlow or keras-tuner.
 """
 
+import collections
 import dataclasses
 import math
 
@@ -159,33 +160,50 @@ def grid(space, max_points):
     Raises:
         ValueError: even the ends of every axis make more points.
     """
+    check_grid(space, max_points)
     levels = {axis.name: 0 for axis in space.axes}
-    points = _product(space, levels, max_points)
-    if points is None:
-        smallest = _count(space, levels)
-        raise ValueError(
-            f"the coarsest grid has {smallest} points; --trials={smallest} or more, fewer values "
-            "in --search, or --fix some"
-        )
     while True:
         refined = False
         for axis in space.axes:
             if len(axis.spread(levels[axis.name] + 1)) == len(axis.spread(levels[axis.name])):
                 continue
             finer = {**levels, axis.name: levels[axis.name] + 1}
-            more = _product(space, finer, max_points)
-            if more is not None:
-                points, levels, refined = more, finer, True
+            if _count(space, finer) <= max_points:
+                levels, refined = finer, True
         if not refined:
-            return points
+            return _product(space, levels)
+
+
+def check_grid(space, max_points):
+    """Raises `ValueError` where even the ends of every axis make more than `max_points` points."""
+    smallest = _count(space, {axis.name: 0 for axis in space.axes})
+    if smallest > max_points:
+        raise ValueError(
+            f"the coarsest grid has {smallest} points; --trials={smallest} or more, fewer values "
+            "in --search, or --fix some"
+        )
 
 
 def _count(space, levels):
-    return len(_product(space, levels, math.inf))
+    """Returns how many points `_product` makes, without making them."""
+    choosers = {axis.active_when[0] for axis in space.axes if axis.active_when}
+    counts = collections.Counter({(): 1})  # By the values of those that decide about others.
+    for axis in space.axes:
+        extended = collections.Counter()
+        for chosen, count in counts.items():
+            active = space.is_active(axis, dict(chosen))
+            positions = axis.spread(levels[axis.name]) if active else ()
+            if axis.name in choosers and active:
+                for position in positions:
+                    extended[(*chosen, (axis.name, axis.value_at(position)))] += count
+            else:
+                extended[chosen] += count * max(len(positions), 1)
+        counts = extended
+    return counts.total()
 
 
-def _product(space, levels, max_points):
-    """Returns all combinations of active axes, or `None` where they are more than allowed."""
+def _product(space, levels):
+    """Returns all combinations of active axes, each as `{name: position}`."""
     points = [({}, {})]
     for axis in space.axes:
         extended = []
@@ -196,8 +214,6 @@ def _product(space, levels, max_points):
                 extended.append(({**positions, axis.name: position}, {**values, axis.name: value}))
             if not active:
                 extended.append((positions, values))
-            if len(extended) > max_points:
-                return None
         points = extended
     return [positions for positions, _ in points]
 

@@ -5,6 +5,7 @@ model file, 5 environment (disk, permission, lock), 6 not finite, 130 and 143 in
 exception says its code in an attribute `exit_code`.
 """
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -19,9 +20,9 @@ import traceback
 
 from absl import flags
 
-from tfcourse import datasets, quiet_import, run_directory
+from tfcourse import datasets, devices, run_directory
 from tfcourse import hyperparameters as hp
-from tfcourse.command_line import flag_definitions, flagfiles, sweeping
+from tfcourse.command_line import flag_definitions, flagfiles, strategies, sweeping
 from tfcourse.command_line.flag_definitions import Expectation
 
 __all__ = ["Expectation", "Options", "UsageError", "run", "run_tool"]
@@ -56,6 +57,7 @@ class Options:
         seed: int in [0, 2**32 - 1].
         dataset: name or comma-separated names; `None` for a recipe without data.
         data_dir: folder that holds the data's files, or `None`.
+        strategy: one of `devices.STRATEGIES`.
         smoke: whether this is a run of seconds that shows only that all works.
         expect: ranges in which metrics must lie.
         sweep: `SweepOptions`, or `None` for a single training.
@@ -69,6 +71,7 @@ class Options:
     seed: int
     dataset: str | None
     data_dir: str | None
+    strategy: str
     smoke: bool
     expect: tuple[Expectation, ...]
     sweep: sweeping.SweepOptions | None
@@ -89,7 +92,7 @@ def run(main, hyperparameters, *, dataset=None, smoke=None, build=None, train=No
             the recipe has --find_learning_rate.
         train: function of (hyperparameters, data, seed, run) and arguments of `training.fit`,
             in the module of `main`, that returns the trained model and its history; with it the
-            recipe has --sweep.
+            recipe has --sweep and --strategy.
     """
 
     def recipe():
@@ -98,6 +101,7 @@ def run(main, hyperparameters, *, dataset=None, smoke=None, build=None, train=No
         if build:
             flag_definitions.define_finder()
         if train:
+            flag_definitions.define_strategy()
             flag_definitions.define_sweep()
         if _parse(main):
             for name, value in (smoke or {}).items() if flags.FLAGS.smoke else ():
@@ -164,7 +168,7 @@ def _parse(main):
         raise UsageError("--undefok would hide misspelt flags")
     try:
         rest = flags.FLAGS([sys.argv[0], *(argument.text for argument in arguments)])
-    except flags.Error as error:
+    except (flags.Error, ValueError) as error:  # The latter where --noNAME is given a value.
         raise UsageError(f"{_origin(error, arguments)}{error}") from None
     if len(rest) > 1:
         raise UsageError(f"{rest[1]!r} is no flag; values are written --flag=value")
@@ -192,6 +196,8 @@ def _options(main):
         if not all(text.isprintable() and text == text.strip() for text in texts):
             raise UsageError(f"--{name} must be printable text without blanks around it")
     run_dir = values["run_dir"]
+    if run_dir and not run_dir.isprintable():
+        raise UsageError(f"--run_dir must be printable text. Received: {run_dir!r}")
     return Options(
         recipe=recipe,
         flags=recorded,
@@ -199,6 +205,7 @@ def _options(main):
         seed=values["seed"],
         dataset=values.get("dataset"),
         data_dir=values.get("data_dir"),
+        strategy=values.get("strategy", "none"),
         smoke=values["smoke"],
         expect=tuple({e.metric: e for e in values["expect"]}.values()),
         sweep=None,
@@ -240,6 +247,11 @@ def _start(main, hyperparameters, options):
             raise UsageError(f"--dataset: {error}") from None
         if options.data_dir is not None:
             datasets.check_data_dir(options.data_dir)
+    if options.strategy == "multi_worker":
+        try:
+            devices.worker()
+        except ValueError as error:
+            raise UsageError(f"--strategy=multi_worker: {error}") from None
     try:
         return _run(main, hyperparameters, options)
     except run_directory.RunFinished as finished:
@@ -253,13 +265,15 @@ def _start(main, hyperparameters, options):
 
 def _run(main, hyperparameters, options):
     extend = options.sweep is not None and options.sweep.extend
-    with run_directory.open_run(
-        options.run_dir, options.flags, recipe=options.recipe, extend=extend
-    ) as run:
+    with contextlib.ExitStack() as stack:
+        run_dir = stack.enter_context(strategies.meeting(options))
+        run = stack.enter_context(
+            run_directory.open_run(run_dir, options.flags, recipe=options.recipe, extend=extend)
+        )
         if run.continued_from:
             _tell_of_more_epochs(run)
         run.stopwatch.lap("Python, flags")
-        quiet_import.import_tensorflow()
+        stack.enter_context(strategies.trained_on(options))
         run.stopwatch.lap("import TensorFlow")
         metrics = main(hyperparameters, options, run)
         if metrics is None:  # A sweep whose time is over, but not its trials.

@@ -2,6 +2,7 @@
 
 import pathlib
 import struct
+import tokenize
 import zipfile
 import zlib
 
@@ -11,6 +12,11 @@ from tfcourse.datasets import memory
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import check_file
 
+# NumPy reads a header as Python reads a literal, which can fail as code can.
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError),
+    *(SyntaxError, TypeError, RecursionError, tokenize.TokenError),
+)
 # As read, as float64 while they are scaled, and as float32.
 _COPIES = 4
 
@@ -39,7 +45,7 @@ def read(path):
         )
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError) as error:
+    except _DAMAGED as error:
         raise DataError(
             f"{path}: expected an NPZ file, as numpy.savez writes it; received "
             f"{str(error).splitlines()[0] if str(error) else type(error).__name__}. Write it anew."

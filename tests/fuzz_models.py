@@ -1,0 +1,110 @@
+"""Hostile files of models and sweeps, for each of their readers."""
+
+import hashlib
+import json
+import pathlib
+import struct
+import zipfile
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tests.fuzz_damage import damaged, forged_json, outcome_of, written, zip_of
+from tfcourse import journal, models, training
+from tfcourse.training import checkpoint
+
+
+def _model():
+    return models.batch_norm_mlp((4, 4, 1), 3, hidden_units=(5,))
+
+
+_MODEL = _model()
+_ARRAYS = checkpoint.arrays_of(_MODEL.variables)
+
+
+def _sealed(body):
+    """Returns `body` as a file with the right mark and checksum."""
+    return checkpoint._MARK + hashlib.sha256(body).digest() + body
+
+
+def _arrays_files():
+    whole = b"".join(bytes(part) for part in checkpoint.pack(_ARRAYS, {"model": "mlp"}))
+    start = len(checkpoint._MARK) + hashlib.sha256().digest_size
+    (length,) = struct.unpack_from("<Q", whole, start)
+    header = json.loads(whole[start + 8 : start + 8 + length])
+    numbers = whole[start + 8 + length :]
+
+    def with_header(header):
+        text = json.dumps(header).encode()
+        return _sealed(struct.pack("<Q", len(text)) + text + numbers)
+
+    return st.one_of(
+        damaged(whole),
+        damaged(whole[start:]).map(_sealed),
+        forged_json(header).map(with_header),
+    )
+
+
+def _keras_members():
+    path = pathlib.Path("whole.keras")
+    try:
+        _MODEL.save(path)
+        with zipfile.ZipFile(path) as archive:
+            return {name: archive.read(name) for name in archive.namelist()}
+    finally:
+        path.unlink(missing_ok=True)
+
+
+_MEMBERS = _keras_members()
+
+
+def _keras_files():
+    config = json.loads(_MEMBERS["config.json"])
+    weights = _MEMBERS["model.weights.h5"]
+    return st.one_of(
+        damaged(zip_of(_MEMBERS)),
+        forged_json(config).map(
+            lambda forged: zip_of({**_MEMBERS, "config.json": json.dumps(forged)})
+        ),
+        damaged(weights).map(lambda forged: zip_of({**_MEMBERS, "model.weights.h5": forged})),
+        st.text(max_size=9).map(lambda name: zip_of({**_MEMBERS, f"../{name}": b""})),
+    )
+
+
+def _load_weights(name):
+    def load(data):
+        before = checkpoint.arrays_of(_MODEL.variables)
+        path = written(name, data)
+        outcome = outcome_of(
+            lambda: training.load_weights(_MODEL, path), training.CheckpointError, name
+        )
+        after = checkpoint.arrays_of(_MODEL.variables)
+        same = all(np.array_equal(before[key], after[key]) for key in before)
+        assert same or outcome == "accepted"
+        assert all(np.isfinite(array).all() for array in after.values())
+        return outcome
+
+    return load
+
+
+_JOURNAL = b"".join(
+    journal.line_of([{"kind": "ask", "trial": n, "values": {"rate": 0.1 * n}}]) for n in range(4)
+)
+
+
+def _read_journal(data):
+    path = written("journal.jsonl", data)
+    found = []
+    outcome = outcome_of(
+        lambda: found.extend(journal.read(path)[0]), journal.JournalError, "journal.jsonl"
+    )
+    # What is accepted is what was written, perhaps without its end.
+    assert all(record in journal.read(written("good", _JOURNAL))[0] for record in found)
+    return outcome
+
+
+READERS = {
+    "checkpoints, weights.arrays": (_arrays_files(), _load_weights("weights.arrays")),
+    "model.keras": (_keras_files(), _load_weights("model.keras")),
+    "journals": (damaged(_JOURNAL), _read_journal),
+}
