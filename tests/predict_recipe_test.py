@@ -27,12 +27,6 @@ def images():
     return np.rint(16 * datasets.load("digits").test.features[:5]).astype(np.uint8)
 
 
-@pytest.fixture(scope="module")
-def expected(trained_run, images):
-    classifier = inference.load_run(trained_run)
-    return classifier.probabilities(np.float32(images) / 16)
-
-
 def run(run_dir, source, output, **options):
     predict.main(
         predict.Prediction(run_dir=str(run_dir), input=str(source), output=str(output), **options)
@@ -46,27 +40,29 @@ def rows_of(path):
 
 def as_npz(folder, images):
     np.savez(folder / "new.npz", x=images, y=np.zeros(len(images)))
-    return folder / "new.npz"
+    return folder / "new.npz", images / np.float32(16)
 
 
 def as_npy(folder, images):
     np.save(folder / "new.npy", images[..., 0].astype(np.float64))
-    return folder / "new.npy"
+    return folder / "new.npy", images / np.float32(16)
 
 
 def as_folder(folder, images):
     (folder / "new").mkdir()
-    for number, image in enumerate(images):
+    pixels = images * 15  # An image's white is 255, whatever the arrays' was.
+    for number, image in enumerate(pixels):
         Image.fromarray(image[..., 0]).save(folder / "new" / f"{number}.png")
-    return folder / "new"
+    return folder / "new", pixels / np.float32(255)
 
 
 @pytest.mark.parametrize("write", [as_npz, as_npy, as_folder])
 def test_every_kind_of_input_gives_the_classifiers_probabilities(
-    trained_run, images, expected, tmp_path, write
+    trained_run, images, tmp_path, write
 ):
-    source = write(tmp_path, images)
+    source, features = write(tmp_path, images)
     run(trained_run, source, tmp_path / "out.csv")
+    expected = inference.load_run(trained_run).probabilities(features)
     rows = rows_of(tmp_path / "out.csv")
     assert list(rows[0]) == ["input", "label", *(f"probability_{n}" for n in range(10))]
     found = [[float(row[f"probability_{n}"]) for n in range(10)] for row in rows]
@@ -77,7 +73,7 @@ def test_every_kind_of_input_gives_the_classifiers_probabilities(
 
 
 def test_json_holds_what_csv_does(trained_run, images, tmp_path):
-    source = as_npz(tmp_path, images)
+    source, _ = as_npz(tmp_path, images)
     run(trained_run, source, tmp_path / "out.csv")
     run(trained_run, source, tmp_path / "out.json")
     rows = rows_of(tmp_path / "out.csv")
@@ -101,25 +97,28 @@ def test_a_table_by_the_names_of_its_columns(table_run, tmp_path):
     assert rows[1]["input"] == f"{source}, line 3"
 
 
-def test_other_sizes_are_refused_or_resized(trained_run, images, expected, tmp_path):
-    large = np.repeat(np.repeat(images[0, ..., 0], 3, axis=0), 3, axis=1)
-    Image.fromarray(large).save(tmp_path / "large.png")
+def test_other_sizes_are_refused_or_resized(trained_run, images, tmp_path):
+    pixels = 15 * images[0, ..., 0]
+    Image.fromarray(pixels).save(tmp_path / "small.png")
+    Image.fromarray(pixels.repeat(3, axis=0).repeat(3, axis=1)).save(tmp_path / "large.png")
     with pytest.raises(datasets.DataError, match="24 x 24"):
-        run(trained_run, tmp_path / "large.png", tmp_path / "out.csv")
-    run(trained_run, tmp_path / "large.png", tmp_path / "out.csv", other_sizes="resize")
-    (row,) = rows_of(tmp_path / "out.csv")
-    assert float(row["probability_3"]) == pytest.approx(expected[0, 3], rel=1e-5)
+        run(trained_run, tmp_path / "large.png", tmp_path / "large.csv")
+    run(trained_run, tmp_path / "large.png", tmp_path / "large.csv", other_sizes="resize")
+    run(trained_run, tmp_path / "small.png", tmp_path / "small.csv")
+    ((large,), (small,)) = rows_of(tmp_path / "large.csv"), rows_of(tmp_path / "small.csv")
+    assert large.pop("input") != small.pop("input")
+    assert large == small
 
 
 def png_that_claims(width, height):
+    """Returns a PNG file whose pixels are missing."""
+
+    def chunk(name, data):
+        checksum = struct.pack(">I", zlib.crc32(name + data))
+        return struct.pack(">I", len(data)) + name + data + checksum
+
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    chunk = b"IHDR" + header
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + struct.pack(">I", len(header))
-        + chunk
-        + struct.pack(">I", zlib.crc32(chunk))
-    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"")
 
 
 def claimed_npy(dtype, shape):
@@ -207,7 +206,7 @@ def test_bad_flags_are_named(tmp_path):
 
 
 def test_as_a_program(trained_run, images, tmp_path):
-    source = as_npz(tmp_path, images)
+    source, _ = as_npz(tmp_path, images)
     command = [sys.executable, "-m", "recipes.predict", f"--run_dir={trained_run}"]
     done = subprocess.run(
         [*command, f"--input={source}", f"--output={tmp_path / 'out.json'}"],

@@ -25,7 +25,7 @@ def train(folder, data=None, hidden_units=(16,), **values):
     flags |= {"seed": ["1"], "dataset": [data.name]}
     with run_directory.open_run(folder, flags, recipe="mnist_softmax") as run:
         # XLA would take most of the time and changes nothing of what this is for.
-        with mock.patch.object(in_memory, "compiles_with_xla", lambda model: False):
+        with mock.patch.object(in_memory, "compiles_with_xla", return_value=False):
             model, history = mnist_softmax.train(
                 hyperparameters, data, 1, run, tensorboard=False, verbose=0
             )
