@@ -33,7 +33,7 @@ TIERS = {
 
 @dataclasses.dataclass(frozen=True)
 class SearchImportance(Hyperparameters):
-    trials: int = integer(160, "Points of each sweep.", interval="[8, inf)")
+    trials: int = integer(150, "Points of each sweep.", interval="[8, inf)")
     resamples: int = integer(20, "Of the trials, for the spread.", interval="[2, inf)")
     epochs: int = integer(3, "Passes over the training set in a trial.", interval="[1, inf)")
     training_examples: int = integer(5_000, "Examples a trial trains on.", interval="[10, inf)")
