@@ -46,9 +46,10 @@ def train(hyperparameters, data, batch_norm, seed):
     )
     optimizer = tfcourse.optimizers.GradientDescent(hp.learning_rate)
     tfcourse.training.compile_classifier(model, optimizer)
-    tfcourse.training.fit(
-        model, data, epochs=hp.epochs, batch_size=hp.batch_size, seed=seed, verbose=0
-    )
+    with tfcourse.training.shared_programs():
+        tfcourse.training.fit(
+            model, data, epochs=hp.epochs, batch_size=hp.batch_size, seed=seed, verbose=0
+        )
     return model
 
 

@@ -2,11 +2,18 @@ import numpy as np
 import pytest
 
 from tfcourse import datasets, models, optimizers, schedules, training
+from tfcourse.training import in_memory
 
 
 @pytest.fixture(scope="module")
 def data():
     return datasets.load("digits").smaller(100)
+
+
+@pytest.fixture
+def without_xla(monkeypatch):
+    # Compiling would take most of the time; which steps are taken does not hang on it.
+    monkeypatch.setattr(in_memory, "compiles_with_xla", lambda model: False)
 
 
 def build(data, rate=0.1, optimizer=optimizers.GradientDescent):
@@ -31,7 +38,7 @@ def test_steps_are_those_of_fit(data):
     assert best[0] == pytest.approx(best[1], rel=1e-6)
 
 
-def test_stops_do_not_change_the_steps(data):
+def test_stops_do_not_change_the_steps(data, without_xla):
     seldom = losses(build(data), data, 32, stops=(0, 5, 11))
     often = losses(build(data), data, 32, stops=range(12))
     np.testing.assert_array_equal(seldom, np.array(often)[[0, 5, 11]])
@@ -61,7 +68,7 @@ def build_with_dropout(data, rate, seed, optimizer):
 
 
 @pytest.mark.parametrize("optimizer", ["momentum", "adam"])
-def test_one_program_serves_other_weights_rates_and_seeds(data, optimizer):
+def test_one_program_serves_other_weights_rates_and_seeds(data, optimizer, without_xla):
     model = build_with_dropout(data, 0.5, 9, optimizer)
     stepping = training.Stepping(model, data.train, 32)
     evaluator = training.Evaluator(model)
@@ -84,7 +91,7 @@ def test_a_loss_that_is_not_finite_stops_nothing(data):
     assert np.isnan(float(model.get_metrics_result()["loss"]))
 
 
-def test_a_table_of_rates_serves_one_schedule_after_another(data):
+def test_a_table_of_rates_serves_one_schedule_after_another(data, without_xla):
     steps = [schedules.ExponentialDecay(0.1, 4, 0.5), schedules.Constant(0.02)]
     table = training.RateTable(num_steps=12)
     model = build(data, table, optimizers.Momentum)
