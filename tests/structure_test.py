@@ -11,6 +11,7 @@ LEAVES = {
     "batching",
     "datasets",
     "devices",
+    "drawing",
     "from_scratch",
     "gradient_tape",
     "hyperparameters",

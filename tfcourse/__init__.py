@@ -3,8 +3,8 @@
 The parts are submodules that load when first used, so `import tfcourse` costs nothing and a
 recipe can check its flags before TensorFlow is imported:
 
-    import tfcourse
-    tfcourse.optimizers.Momentum(learning_rate=0.1, beta=0.9)  # TensorFlow is imported here.
+    >>> import tfcourse
+    >>> optimizer = tfcourse.optimizers.Momentum(learning_rate=0.1)  # TensorFlow is imported here.
 """
 
 import importlib
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         batching,
         command_line,
         datasets,
+        drawing,
         from_scratch,
         gradient_tape,
         hyperparameters,
@@ -38,6 +39,7 @@ __all__ = [
     "batching",
     "command_line",
     "datasets",
+    "drawing",
     "from_scratch",
     "gradient_tape",
     "hyperparameters",

@@ -1,0 +1,90 @@
+"""A drawn digit as the image that a classifier of handwritten digits was trained on."""
+
+import numpy as np
+
+
+def features_of(ink, input_shape):
+    """Returns a drawing as one example, in the size and place that digits have in the data sets.
+
+    As in MNIST, the longer side of what is drawn becomes 20/28 of the image, and whole pixels move
+    its centre of mass to the pixel in the middle. Images of 8 x 8 pixels are made as scikit-learn's
+    digits are: NIST's programs stretch a digit to the full height and 20/32 of the width; here the
+    width grows at most twice as much as the height, so that a bare stroke stays one. Every pixel is
+    the mean of the ink in its part of the drawing.
+
+    Reference: LeCun et al., 1998, http://yann.lecun.com/exdb/mnist/; Garris et al., NIST Form-Based
+    Handprint Recognition System, 1994; Alpaydin and Kaynak, 1998, https://doi.org/10.24432/C50P49
+
+    Args:
+        ink: array [height, width] of finite numbers >= 0; 0 where nothing is drawn.
+        input_shape: tuple `(height, width, 1)`, the shape of the model's input.
+
+    Returns:
+        float32 [1, height, width, 1] in [0, 1].
+
+    Raises:
+        ValueError: if nothing is drawn, or the model takes no images of one channel.
+
+    Examples:
+        >>> ink = np.zeros((280, 280))
+        >>> ink[40:240, 130:150] = 255  # A stroke from top to bottom.
+        >>> features = tfcourse.drawing.features_of(ink, (28, 28, 1))[0, :, :, 0]
+        >>> features[3:6, 12:17].round(1)
+        array([[0., 0., 0., 0., 0.],
+               [0., 1., 1., 0., 0.],
+               [0., 1., 1., 0., 0.]], dtype=float32)
+    """
+    ink = np.asarray(ink, np.float64)
+    if ink.ndim != 2 or not ink.any():
+        raise ValueError(
+            f"`ink` must be [height, width] with something drawn. Received: shape={ink.shape}"
+        )
+    if len(input_shape) != 3 or input_shape[2] != 1:
+        raise ValueError(
+            "the model must take images (height, width, 1). "
+            f"Received: input_shape={tuple(input_shape)}"
+        )
+    spans = [_span(ink.any(axis=axis)) for axis in (1, 0)]
+    if tuple(input_shape[:2]) == (8, 8):
+        starts, steps = _as_in_digits(spans)
+    else:
+        starts, steps = _as_in_mnist(ink, spans, input_shape)
+    rows, columns = map(_coverage, ink.shape, input_shape, starts, steps)
+    image = rows @ (ink / ink.max()) @ columns.T
+    return image.astype(np.float32)[np.newaxis, :, :, np.newaxis]
+
+
+def _span(is_inked):
+    first, last = np.flatnonzero(is_inked)[[0, -1]]
+    return first, last + 1
+
+
+def _as_in_digits(spans):
+    """Returns of both axes where the image begins in the drawing, and how long its pixels are."""
+    height, width = (end - start for start, end in spans)
+    steps = [height / 8, max(width / 5, height / 16)]
+    return [sum(span) / 2 - 4 * step for span, step in zip(spans, steps, strict=True)], steps
+
+
+def _as_in_mnist(ink, spans, input_shape):
+    """Returns the same."""
+    step = max(end - start for start, end in spans) / (min(input_shape[:2]) * 20 / 28)
+    starts = []
+    for axis, (start, _) in enumerate(spans):
+        masses = ink.sum(axis=1 - axis)
+        centre = (np.arange(len(masses)) + 0.5) @ masses / masses.sum()
+        # Between two pixels it counts as in the second, however it is rounded.
+        pixel = np.floor((centre - start) / step + 1e-6)
+        starts.append(start - step * (input_shape[axis] // 2 - pixel))
+    return starts, [step, step]
+
+
+def _coverage(length, size, start, step):
+    """Returns which part of output pixel i lies over input pixel j, float64 [size, length].
+
+    Output pixels are `step` input pixels long, and the first begins at `start`.
+    """
+    starts = start + step * np.arange(size)[:, np.newaxis]
+    pixels = np.arange(length)
+    overlap = np.minimum(starts + step, pixels + 1) - np.maximum(starts, pixels)
+    return np.clip(overlap, 0.0, None) / step
