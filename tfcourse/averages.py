@@ -16,6 +16,10 @@ def average_step(average, value, beta):
         average: float, NumPy array or tensor; the average so far.
         value: the same, of the same shape; the new value.
         beta: float in [0, 1), the decay rate.
+
+    Examples:
+        >>> round(tfcourse.averages.average_step(4.0, 49.0, beta=0.9), 4)
+        8.5
     """
     if beta < 0.5:
         return value + beta * (average - value)
@@ -33,6 +37,10 @@ def effective_window(beta):
 
     Raises:
         ValueError: if `beta` lies outside [0, 1).
+
+    Examples:
+        >>> round(tfcourse.averages.effective_window(0.98))
+        50
     """
     return 1.0 / (1.0 - _checked_beta(beta))
 
@@ -59,6 +67,14 @@ def exponentially_weighted_average(values, beta, bias_correction=False):
 
     Raises:
         ValueError: if `beta` lies outside [0, 1) or `values` has no axis to average along.
+
+    Examples:
+        >>> average = tfcourse.averages.exponentially_weighted_average
+        >>> data = [40, 49, 45, 60, 56]
+        >>> average(data, beta=0.9).round(4)
+        array([ 4.    ,  8.5   , 12.15  , 16.935 , 20.8415])
+        >>> average(data, beta=0.9, bias_correction=True).round(4)
+        array([40.    , 44.7368, 44.8339, 49.244 , 50.8938])
     """
     values = np.asarray(values, np.float64)
     if values.ndim == 0:
@@ -73,16 +89,17 @@ def exponentially_weighted_average(values, beta, bias_correction=False):
 class ExponentiallyWeightedAverage:
     """The same average of a stream, one value at a time and in constant memory.
 
-        average = ExponentiallyWeightedAverage(beta=0.9)
-        for loss in losses:
-            smooth_loss = average.update(loss)
-
     Args:
         beta: float in [0, 1), the decay rate.
         bias_correction: bool, whether `update` returns `v_t / (1 - beta**t)`. Defaults to False.
 
     Raises:
         ValueError: if `beta` lies outside [0, 1).
+
+    Examples:
+        >>> average = tfcourse.averages.ExponentiallyWeightedAverage(beta=0.5, bias_correction=True)
+        >>> [float(average.update(loss)) for loss in (3.0, 3.0, 10.0)]
+        [3.0, 3.0, 7.0]
     """
 
     def __init__(self, beta, bias_correction=False):

@@ -27,6 +27,12 @@ def epoch_permutation(num_examples, seed, epoch):
         num_examples: int >= 1.
         seed: int or integer tensor.
         epoch: int or integer tensor, counted from 0.
+
+    Examples:
+        >>> order = tfcourse.batching.epoch_permutation
+        >>> first, again, second = (order(1000, seed=1, epoch=epoch) for epoch in (0, 0, 1))
+        >>> np.array_equal(first, again), np.array_equal(first, second)
+        (True, False)
     """
     pair = tf.stack([tf.cast(seed, tf.int64), tf.cast(epoch, tf.int64)])
     # "philox" by name: what is chosen automatically depends on the device.
@@ -43,6 +49,12 @@ def resolve_batch_size(batch_size, num_examples):
 
     Raises:
         ValueError: if `batch_size` is neither.
+
+    Examples:
+        >>> tfcourse.batching.resolve_batch_size("full", 1000)
+        1000
+        >>> tfcourse.batching.resolve_batch_size(64, 10)
+        10
     """
     if num_examples < 1:
         raise ValueError(f"`num_examples` must be >= 1. Received: num_examples={num_examples}")
@@ -60,7 +72,14 @@ def resolve_batch_size(batch_size, num_examples):
 
 
 def steps_per_epoch(num_examples, batch_size, drop_remainder=False):
-    """Returns `ceil(num_examples / batch_size)`, or the floor with `drop_remainder`."""
+    """Returns `ceil(num_examples / batch_size)`, or the floor with `drop_remainder`.
+
+    Examples:
+        >>> tfcourse.batching.steps_per_epoch(60_000, 128)
+        469
+        >>> tfcourse.batching.steps_per_epoch(60_000, 128, drop_remainder=True)
+        468
+    """
     size = resolve_batch_size(batch_size, num_examples)
     return num_examples // size if drop_remainder else -(-num_examples // size)
 
@@ -82,6 +101,12 @@ def guideline_batch_size(num_examples, bytes_per_example, memory_bytes=None):
 
     Raises:
         ValueError: if an argument is out of range, or not even 16 examples fit.
+
+    Examples:
+        >>> tfcourse.batching.guideline_batch_size(900, bytes_per_example=10_000)
+        900
+        >>> tfcourse.batching.guideline_batch_size(60_000, bytes_per_example=10_000)
+        512
     """
     memory_bytes = _machine_memory_bytes() if memory_bytes is None else memory_bytes
     for name, value in {
@@ -121,6 +146,12 @@ def training_batches(split, batch_size, seed, epoch, first_step=0, drop_remainde
 
     Raises:
         ValueError: if `batch_size` or `first_step` is out of range.
+
+    Examples:
+        >>> digits = tfcourse.datasets.load("digits")
+        >>> batches = tfcourse.batching.training_batches(digits.train, 500, seed=1, epoch=0)
+        >>> [len(labels) for _, labels in batches]
+        [500, 500, 257]
     """
     steps = steps_per_epoch(len(split.labels), batch_size, drop_remainder)
     if not 0 <= first_step <= steps:
@@ -132,11 +163,7 @@ def training_batches(split, batch_size, seed, epoch, first_step=0, drop_remainde
 
 
 def training_epochs(split, batch_size, seed, num_epochs, first_epoch=0, drop_remainder=False):
-    """Returns the mini-batches of several epochs after one another, for `Model.fit`:
-
-        steps = batching.steps_per_epoch(len(split.labels), batch_size)
-        batches = batching.training_epochs(split, batch_size, seed, num_epochs=5)
-        model.fit(batches, epochs=5, steps_per_epoch=steps, shuffle=False)
+    """Returns the mini-batches of several epochs after one another, for `Model.fit`.
 
     Each epoch has the order that `training_batches` gives it. Without `steps_per_epoch` Keras
     would take all of them for one epoch.
@@ -148,6 +175,16 @@ def training_epochs(split, batch_size, seed, num_epochs, first_epoch=0, drop_rem
 
     Raises:
         ValueError: if `batch_size` or `num_epochs` is out of range.
+
+    Examples:
+        >>> digits = tfcourse.datasets.load("digits")
+        >>> model = tfcourse.models.softmax_regression(digits.input_shape, digits.num_classes)
+        >>> tfcourse.training.compile_classifier(model, tfcourse.optimizers.Adam(0.01))
+        >>> batches = tfcourse.batching.training_epochs(digits.train, 32, seed=1, num_epochs=2)
+        >>> steps = tfcourse.batching.steps_per_epoch(len(digits.train), 32)
+        >>> history = model.fit(batches, epochs=2, steps_per_epoch=steps, shuffle=False, verbose=0)
+        >>> len(history.epoch)
+        2
     """
     if num_epochs < 1:
         raise ValueError(f"`num_epochs` must be >= 1. Received: num_epochs={num_epochs}")
@@ -172,6 +209,12 @@ def evaluation_batches(split, batch_size):
 
     Raises:
         ValueError: if `batch_size` is out of range.
+
+    Examples:
+        >>> digits = tfcourse.datasets.load("digits")
+        >>> batches = tfcourse.batching.evaluation_batches(digits.test, 100)
+        >>> sum(len(labels) for _, labels in batches) == len(digits.test)
+        True
     """
     steps = steps_per_epoch(len(split.labels), batch_size)
     order = tf.range(len(split.labels))

@@ -161,6 +161,14 @@ def train_step(layers, inputs, one_hot_labels, *, learning_rate, activation="rel
     w <- w - learning_rate * d loss / d w
 
     The moving averages of batch normalization take in the batch's mean and variance.
+
+    Examples:
+        >>> layers = tfcourse.from_scratch.initialize((2, 3), seed=0)
+        >>> x, y = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0, 0.0]])
+        >>> first, layers = tfcourse.from_scratch.train_step(layers, x, y, learning_rate=1.0)
+        >>> second, layers = tfcourse.from_scratch.train_step(layers, x, y, learning_rate=1.0)
+        >>> bool(second < first)
+        True
     """
     logits, cache = forward(layers, inputs, activation=activation, training=True)
     loss, d_logits = cross_entropy(logits, one_hot_labels)
@@ -183,7 +191,12 @@ def predict(layers, inputs, *, activation="relu"):
 
 
 def matrix_product(a, b):
-    """Returns the matrix product of two lists of rows, in Python loops: compare with `a @ b`."""
+    """Returns the matrix product of two lists of rows, in Python loops: compare with `a @ b`.
+
+    Examples:
+        >>> tfcourse.from_scratch.matrix_product([[1, 2], [3, 4]], [[5, 6], [7, 8]])
+        [[19, 22], [43, 50]]
+    """
     return [
         [sum(row[k] * b[k][column] for k in range(len(b))) for column in range(len(b[0]))]
         for row in a

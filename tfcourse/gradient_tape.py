@@ -72,6 +72,11 @@ def minimize_quadratic(
 
     Raises:
         ValueError: if an argument is outside its range.
+
+    Examples:
+        >>> path = tfcourse.gradient_tape.minimize_quadratic([1, -10, 25], steps=2)
+        >>> path.round(4)
+        array([0.   , 0.1  , 0.198])
     """
     _check_quadratic(coefficients, learning_rate)
     if steps < 0:
@@ -107,6 +112,10 @@ def quadratic_closed_form(coefficients, step, *, learning_rate=0.01, initial_w=0
 
     Raises:
         ValueError: if an argument is outside its range.
+
+    Examples:
+        >>> tfcourse.gradient_tape.quadratic_closed_form([1, -10, 25], np.array([0, 1, 2])).round(4)
+        array([0.   , 0.1  , 0.198])
     """
     _check_quadratic(coefficients, learning_rate)
     c0, c1, _ = coefficients
@@ -244,6 +253,11 @@ def linear_regression_with_tape(
 
     Raises:
         ValueError: if an argument is outside its range.
+
+    Examples:
+        >>> x, y = tfcourse.gradient_tape.FIFTEEN_POINTS.T
+        >>> tfcourse.gradient_tape.linear_regression_with_tape(x[:, np.newaxis], y)[-1].round(4)
+        array([0.0622, 0.3569])
     """
     features, targets = _examples(features, targets, dtype)
     _check_learning_rate(learning_rate)
@@ -264,6 +278,11 @@ def least_squares(features, targets):
     theta = (X^T X)^-1 X^T y, with a first column of ones in X
 
     It is solved without forming X^T X, whose condition number is that of X squared.
+
+    Examples:
+        >>> x, y = tfcourse.gradient_tape.FIFTEEN_POINTS.T
+        >>> tfcourse.gradient_tape.least_squares(x[:, np.newaxis], y).round(4)
+        array([0.7477, 0.26  ])
     """
     features, targets = _examples(features, targets, "float64")
     x = np.column_stack([np.ones(len(targets)), features])

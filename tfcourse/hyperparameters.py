@@ -3,14 +3,18 @@
 A recipe declares a frozen dataclass; every field says its default, what it is, the interval in
 which it makes sense, and the range and scale on which a search draws it:
 
-    @dataclasses.dataclass(frozen=True)
-    class Regression(Hyperparameters):
-        optimizer: str = choice("momentum", OPTIMIZERS, "Update rule.")
-        learning_rate: float = number(
-            0.1, "Step size.", interval="(0, inf)", search=(1e-4, 1.0), scale="log")
-        beta: float = number(
-            0.9, "Decay rate of the average.", interval="[0, 1)", search=(0.9, 0.999),
-            scale="one_minus_log", active_when=("optimizer", ("momentum", "rmsprop")))
+    >>> import dataclasses
+    >>> from tfcourse.hyperparameters import OPTIMIZERS, Hyperparameters, choice, number
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class Regression(Hyperparameters):
+    ...     optimizer: str = choice("momentum", OPTIMIZERS, "Update rule.")
+    ...     learning_rate: float = number(
+    ...         0.1, "Step size.", interval="(0, inf)", search=(1e-4, 1.0), scale="log")
+    ...     beta: float = number(
+    ...         0.9, "Decay rate of the average.", interval="[0, 1)", search=(0.9, 0.999),
+    ...         scale="one_minus_log", active_when=("optimizer", ("momentum", "rmsprop")))
+    >>> Regression(beta=0.95).arguments_of("optimizer")
+    {'beta': 0.95}
 
 Nothing here imports TensorFlow, so that flags are checked before it loads.
 """
@@ -38,6 +42,10 @@ def decimal(text):
 
     Raises:
         ValueError: it spells none.
+
+    Examples:
+        >>> tfcourse.hyperparameters.decimal("1e-3")
+        0.001
     """
     if not _DECIMAL.fullmatch(text):
         raise ValueError(f"must be a decimal number. Received: {text!r}")

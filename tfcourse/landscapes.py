@@ -105,7 +105,16 @@ def steps_to_reach(make_optimizer, cost, start, target, learning_rates, max_step
 
 
 def path(make_optimizer, cost, start, learning_rate, num_steps):
-    """Returns the parameters before the first and after each step, float64 [steps + 1, ...]."""
+    """Returns the parameters before the first and after each step, float64 [steps + 1, ...].
+
+    Examples:
+        >>> path = tfcourse.landscapes.path(
+        ...     tfcourse.optimizers.GradientDescent, tfcourse.landscapes.saddle, (1.0, 2.0), 0.1, 1
+        ... )
+        >>> path.round(4)
+        array([[1. , 2. ],
+               [0.9, 1.4]])
+    """
     w, take_step = _descent(make_optimizer, cost, start, [learning_rate])
     take_step = tf.function(take_step, jit_compile=True)
     points = [w.numpy()[0]]

@@ -28,6 +28,10 @@ def softmax(logits):
 
     Returns:
         Tensor of the same shape, each row in [0, 1] with sum 1.
+
+    Examples:
+        >>> tfcourse.layers.softmax([5.0, 2.0, -1.0, 3.0]).numpy().round(3)
+        array([0.842, 0.042, 0.002, 0.114], dtype=float32)
     """
     z = _float_tensor(logits)
     exponentials = ops.exp(z - ops.max(z, axis=-1, keepdims=True))
@@ -47,6 +51,10 @@ def hardmax(logits):
 
     Returns:
         Tensor of the same shape, one 1 a row.
+
+    Examples:
+        >>> tfcourse.layers.hardmax([5.0, 2.0, -1.0, 3.0]).numpy()
+        array([1., 0., 0., 0.], dtype=float32)
     """
     z = _float_tensor(logits)
     return ops.one_hot(ops.argmax(z, axis=-1), z.shape[-1], dtype=z.dtype)
@@ -68,6 +76,12 @@ def logistic(logits):
 
     Returns:
         Tensor of the same shape, in [0, 1].
+
+    Examples:
+        >>> tfcourse.layers.logistic([0.0, 2.0]).numpy().round(4)
+        array([0.5   , 0.8808], dtype=float32)
+        >>> tfcourse.layers.softmax([2.0, 0.0]).numpy().round(4)
+        array([0.8808, 0.1192], dtype=float32)
     """
     z = _float_tensor(logits)
     return softmax(ops.stack([z, ops.zeros_like(z)], axis=-1))[..., 0]
@@ -93,6 +107,11 @@ def one_hot(labels, class_names):
 
     Raises:
         ValueError: if a name occurs twice in `class_names`, or a label does not occur there.
+
+    Examples:
+        >>> tfcourse.layers.one_hot(["blue", "red"], class_names=("red", "blue", "green"))
+        array([[0., 1., 0.],
+               [1., 0., 0.]], dtype=float32)
     """
     columns = _columns(class_names)
     unknown = [label for label in labels if label not in columns]
@@ -121,6 +140,10 @@ def from_one_hot(rows, class_names):
     Raises:
         ValueError: if a row is not one-hot, the number of columns is not that of the names, or a
             name occurs twice.
+
+    Examples:
+        >>> tfcourse.layers.from_one_hot([[0, 1, 0], [1, 0, 0]], ("red", "blue", "green"))
+        ['blue', 'red']
     """
     names = list(_columns(class_names))
     rows = ops.convert_to_numpy(rows)
@@ -149,6 +172,11 @@ def batch_moments(inputs):
         var = mean((x - mu)^2)
 
     The mean runs over all axes but the last: over examples, and over positions in images.
+
+    Examples:
+        >>> mean, variance = tfcourse.layers.batch_moments(np.array([[1.0, 10.0], [3.0, 30.0]]))
+        >>> mean.numpy(), variance.numpy()
+        (array([ 2., 20.]), array([  1., 100.]))
     """
     axes = tuple(range(len(inputs.shape) - 1))
     mean = ops.mean(inputs, axis=axes)
@@ -160,6 +188,15 @@ def batch_normalize(inputs, mean, variance, *, gamma, beta, epsilon):
 
     xh = (x - mu) / sqrt(var + epsilon)
     y  = gamma * xh + beta
+
+    Examples:
+        >>> x = np.array([[1.0, 10.0], [3.0, 30.0]])
+        >>> mean, variance = tfcourse.layers.batch_moments(x)
+        >>> tfcourse.layers.batch_normalize(
+        ...     x, mean, variance, gamma=1.0, beta=0.0, epsilon=0.0
+        ... ).numpy()
+        array([[-1., -1.],
+               [ 1.,  1.]])
     """
     normalized = (inputs - mean) / ops.sqrt(variance + epsilon)
     return gamma * normalized + beta
@@ -192,6 +229,12 @@ class BatchNormalization(keras.layers.Layer):
         momentum: decay rate of the moving averages, in [0, 1). Default 0.99, as in Keras.
         epsilon: number > 0, keeps a constant feature from dividing by zero. Default 0.001.
         **kwargs: passed on to `keras.layers.Layer`.
+
+    Examples:
+        >>> layer = tfcourse.layers.BatchNormalization(epsilon=1e-9)
+        >>> layer(np.array([[1.0], [3.0]], "float32"), training=True).numpy().round(4)
+        array([[-1.],
+               [ 1.]], dtype=float32)
     """
 
     def __init__(self, momentum=0.99, epsilon=1e-3, **kwargs):

@@ -18,6 +18,10 @@ def softmax_regression(input_shape, num_classes):
     Args:
         input_shape: tuple of ints, the shape of one example.
         num_classes: int >= 2.
+
+    Examples:
+        >>> tfcourse.models.softmax_regression((28, 28, 1), 10).count_params()
+        7850
     """
     return keras.Sequential(
         [keras.Input(input_shape), layers.Flatten(), layers.Dense(num_classes, name="logits")],
@@ -38,6 +42,11 @@ def batch_norm_mlp(input_shape, num_classes, hidden_units=(512, 256), dropout=0.
         dropout: float in [0, 1), the share of activations zeroed in training.
 
     Reference: Ioffe & Szegedy, 2015, https://arxiv.org/abs/1502.03167, section 3.2.
+
+    Examples:
+        >>> model = tfcourse.models.batch_norm_mlp((28, 28, 1), 10, hidden_units=(512, 256))
+        >>> model.output_shape
+        (None, 10)
     """
     model = keras.Sequential([keras.Input(input_shape), layers.Flatten()], name="batch_norm_mlp")
     for number, units in enumerate(hidden_units, start=1):
@@ -107,6 +116,10 @@ def small_cnn(input_shape, num_classes, filters=(16, 32, 64), dropout=0.0):
 
     Raises:
         ValueError: `input_shape` is no image or too small to be halved that often.
+
+    Examples:
+        >>> tfcourse.models.small_cnn((28, 28, 1), 10).count_params()
+        29402
     """
     if len(input_shape) != 3 or min(input_shape[:2]) < 2 ** len(filters):
         raise ValueError(

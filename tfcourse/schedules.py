@@ -54,6 +54,11 @@ class ExponentialDecay(_EpochDecay):
 
     Raises:
         ValueError: if an argument lies outside its range.
+
+    Examples:
+        >>> schedule = tfcourse.schedules.ExponentialDecay(0.1, steps_per_epoch=2)
+        >>> tfcourse.schedules.values(schedule, 6).round(4)
+        array([0.1   , 0.1   , 0.095 , 0.095 , 0.0902, 0.0902], dtype=float32)
     """
 
     def __init__(self, initial_learning_rate, steps_per_epoch, decay_rate=0.95, continuous=False):
@@ -85,6 +90,11 @@ class RootDecay(_EpochDecay):
 
     Raises:
         ValueError: if an argument lies outside its range.
+
+    Examples:
+        >>> schedule = tfcourse.schedules.RootDecay(0.1, steps_per_epoch=2)
+        >>> tfcourse.schedules.values(schedule, 6).round(4)
+        array([0.1   , 0.1   , 0.0707, 0.0707, 0.0577, 0.0577], dtype=float32)
     """
 
     def __call__(self, step):
@@ -110,6 +120,11 @@ class InverseTimeDecay(_EpochDecay):
 
     Raises:
         ValueError: if an argument lies outside its range.
+
+    Examples:
+        >>> schedule = tfcourse.schedules.InverseTimeDecay(0.1, steps_per_epoch=2)
+        >>> tfcourse.schedules.values(schedule, 6).round(4)
+        array([0.1   , 0.1   , 0.05  , 0.05  , 0.0333, 0.0333], dtype=float32)
     """
 
     def __init__(self, initial_learning_rate, steps_per_epoch, decay_rate=1.0, continuous=False):
@@ -135,6 +150,10 @@ class Constant(keras.optimizers.schedules.LearningRateSchedule):
 
     Raises:
         ValueError: if `learning_rate` is not a finite number > 0.
+
+    Examples:
+        >>> tfcourse.schedules.values(tfcourse.schedules.Constant(0.1), 3)
+        array([0.1, 0.1, 0.1], dtype=float32)
     """
 
     def __init__(self, learning_rate):
@@ -165,6 +184,11 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
     Raises:
         ValueError: if `schedule` is none, or `warmup_steps` lies outside its range.
+
+    Examples:
+        >>> decay = tfcourse.schedules.ExponentialDecay(0.1, steps_per_epoch=1, decay_rate=0.5)
+        >>> tfcourse.schedules.values(tfcourse.schedules.WarmUp(decay, warmup_steps=4), 7).round(4)
+        array([0.025, 0.05 , 0.075, 0.1  , 0.1  , 0.05 , 0.025], dtype=float32)
     """
 
     def __init__(self, schedule, warmup_steps):
@@ -217,6 +241,12 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
 
     Raises:
         ValueError: if an argument lies outside its range.
+
+    Examples:
+        >>> schedule = tfcourse.schedules.OneCycle(0.1, total_steps=10)
+        >>> tfcourse.schedules.values(schedule, 10).round(3)
+        array([0.004, 0.028, 0.076, 0.1  , 0.093, 0.075, 0.05 , 0.025, 0.007,
+               0.   ], dtype=float32)
     """
 
     def __init__(self, peak_learning_rate, total_steps, rise_steps=None):
@@ -277,6 +307,11 @@ def build(
     Raises:
         ValueError: if `name` is unknown, an argument lies outside its range, or a `decay_rate` is
             given to a schedule that has none.
+
+    Examples:
+        >>> schedule = tfcourse.schedules.build("root", 0.1, steps_per_epoch=2, epochs=3)
+        >>> tfcourse.schedules.values(schedule, 6).round(4)
+        array([0.1   , 0.1   , 0.0707, 0.0707, 0.0577, 0.0577], dtype=float32)
     """
     if name not in SCHEDULES:
         raise ValueError(f"`name` must be one of {', '.join(SCHEDULES)}. Received: name={name!r}")
@@ -300,7 +335,13 @@ def build(
 
 
 def values(schedule, num_steps):
-    """Returns the rates of steps 0 to `num_steps - 1` as a float32 array, to plot or print them."""
+    """Returns the rates of steps 0 to `num_steps - 1` as a float32 array, to plot or print them.
+
+    Examples:
+        >>> keras_schedule = keras.optimizers.schedules.CosineDecay(0.1, decay_steps=4)
+        >>> tfcourse.schedules.values(keras_schedule, 5).round(3)
+        array([0.1  , 0.085, 0.05 , 0.015, 0.   ], dtype=float32)
+    """
     return ops.convert_to_numpy(schedule(np.arange(num_steps)))
 
 

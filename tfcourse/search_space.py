@@ -29,6 +29,14 @@ class Axis:
         search: `(low, high)`, or the values of a choice.
         is_integer: whether its numbers are whole.
         active_when: `(name, values)`: drawn only where the axis `name` has one of `values`.
+
+    Examples:
+        >>> from tfcourse.search_space import Axis
+        >>> rate = Axis("learning_rate", "log", (1e-4, 1.0))
+        >>> round(rate.value_at(0.5), 4)
+        0.01
+        >>> Axis("batch_size", "power_of_two", (32, 256)).options
+        (32, 64, 128, 256)
     """
 
     name: str
@@ -159,6 +167,16 @@ def grid(space, max_points):
 
     Raises:
         ValueError: even the ends of every axis make more points.
+
+    Examples:
+        >>> from tfcourse.search_space import Axis, Space, grid
+        >>> rate, beta = Axis("rate", "log", (0.01, 1.0)), Axis("beta", "choice", (0.5, 0.9))
+        >>> for point in grid(Space((rate, beta)), max_points=4):
+        ...     print(Space((rate, beta)).values_at(point))
+        {'rate': 0.01, 'beta': 0.5}
+        {'rate': 0.01, 'beta': 0.9}
+        {'rate': 1.0, 'beta': 0.5}
+        {'rate': 1.0, 'beta': 0.9}
     """
     check_grid(space, max_points)
     levels = {axis.name: 0 for axis in space.axes}

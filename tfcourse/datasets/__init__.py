@@ -1,9 +1,8 @@
 """Named sources of data, as arrays that were checked on the way in.
 
-    from tfcourse import datasets
-
-    dataset = datasets.load("digits")
-    dataset.train.features  # float32 [1257, 8, 8, 1] in [0, 1]
+    >>> digits = tfcourse.datasets.load("digits")
+    >>> digits.train.features.shape  # float32, in [0, 1]
+    (1257, 8, 8, 1)
 
 Importing this imports neither TensorFlow nor TensorFlow Datasets.
 """

@@ -10,8 +10,6 @@ from tfcourse.datasets.errors import DataError
 def from_arrays(train, validation=None, test=None, *, class_names=None, name="arrays"):
     """Returns arrays as a `Dataset`, checked and copied.
 
-        dataset = from_arrays((images / 255, labels))
-
     A split that is not given is cut off the training split: a tenth, stratified, the same in
     every run.
 
@@ -27,6 +25,11 @@ def from_arrays(train, validation=None, test=None, *, class_names=None, name="ar
 
     Raises:
         DataError: if an array does not fit; names the split and the first bad example.
+
+    Examples:
+        >>> images, labels = np.zeros((100, 8, 8)), np.arange(100) % 10
+        >>> tfcourse.datasets.from_arrays((images, labels)).train
+        Split(81 examples (8, 8, 1))
     """
     given = {"train": train, "validation": validation, "test": test}
     pairs = {

@@ -36,6 +36,11 @@ def load(names, data_dir=None):
     Raises:
         DataError: if none can be had, or something is damaged.
         ValueError: if a name is misspelt.
+
+    Examples:
+        >>> digits = tfcourse.datasets.load("digits")
+        >>> len(digits.train), digits.input_shape, digits.num_classes
+        (1257, (8, 8, 1), 10)
     """
     data_dir = check_data_dir(data_dir)
     wanted = check_name(names, data_dir)

@@ -86,6 +86,14 @@ class Adam(keras.optimizers.Optimizer):
 
     Raises:
         ValueError: if an argument lies outside its range.
+
+    Examples:
+        >>> w = keras.Variable([0.0, 0.0])
+        >>> optimizer = tfcourse.optimizers.Adam(learning_rate=0.1)
+        >>> for gradient in ([1.0, -2.0], [0.5, 0.25]):
+        ...     optimizer.apply([keras.ops.array(gradient)], [w])
+        >>> w.numpy().round(4)
+        array([-0.1932,  0.1573], dtype=float32)
     """
 
     def __init__(

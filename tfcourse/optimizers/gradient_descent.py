@@ -36,6 +36,13 @@ class GradientDescent(keras.optimizers.Optimizer):
 
     Raises:
         ValueError: if an argument lies outside its range.
+
+    Examples:
+        >>> w = keras.Variable([1.0, -2.0])
+        >>> optimizer = tfcourse.optimizers.GradientDescent(learning_rate=0.1)
+        >>> optimizer.apply([keras.ops.array([1.0, -2.0])], [w])
+        >>> w.numpy()
+        array([ 0.9, -1.8], dtype=float32)
     """
 
     def __init__(self, learning_rate=0.01, name="gradient_descent", **kwargs):

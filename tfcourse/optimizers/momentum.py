@@ -48,6 +48,14 @@ class Momentum(keras.optimizers.Optimizer):
 
     Raises:
         ValueError: if an argument lies outside its range.
+
+    Examples:
+        >>> w = keras.Variable([0.0, 0.0])
+        >>> optimizer = tfcourse.optimizers.Momentum(learning_rate=0.1, beta=0.9)
+        >>> for gradient in ([1.0, -2.0], [0.5, 0.25]):
+        ...     optimizer.apply([keras.ops.array(gradient)], [w])
+        >>> w.numpy()
+        array([-0.024 ,  0.0355], dtype=float32)
     """
 
     def __init__(self, learning_rate=0.1, beta=0.9, name="momentum", **kwargs):

@@ -44,6 +44,14 @@ class RMSProp(keras.optimizers.Optimizer):
 
     Raises:
         ValueError: if an argument lies outside its range.
+
+    Examples:
+        >>> w = keras.Variable([0.0, 0.0])
+        >>> optimizer = tfcourse.optimizers.RMSProp(learning_rate=0.1, beta=0.9)
+        >>> for gradient in ([1.0, -2.0], [0.5, 0.25]):
+        ...     optimizer.apply([keras.ops.array(gradient)], [w])
+        >>> w.numpy().round(4)
+        array([-0.4637,  0.2749], dtype=float32)
     """
 
     def __init__(self, learning_rate=0.001, beta=0.9, epsilon=1e-7, name="rmsprop", **kwargs):

@@ -63,6 +63,17 @@ def fit(
         RunDirectoryError: `run` is gone, or its disk has no room for three checkpoints.
         WorkerLostError: another machine that took part is gone.
         OSError: a file of `run` can't be written; the last good checkpoint is still there.
+
+    Examples:
+        >>> digits = tfcourse.datasets.load("digits")
+        >>> tfcourse.training.set_seed(1)
+        >>> model = tfcourse.models.softmax_regression(digits.input_shape, digits.num_classes)
+        >>> tfcourse.training.compile_classifier(model, tfcourse.optimizers.Adam(0.01))
+        >>> history = tfcourse.training.fit(
+        ...     model, digits, epochs=5, batch_size=32, seed=1, tensorboard=False, verbose=0
+        ... )
+        >>> history.history["val_accuracy"][-1] > 0.9
+        True
     """
     if epochs < 1:
         raise ValueError(f"`epochs` must be >= 1. Received: epochs={epochs}")

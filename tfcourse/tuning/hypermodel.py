@@ -9,20 +9,9 @@ from tfcourse.tuning import space
 class RecipeHyperModel(keras_tuner.HyperModel):
     """Builds and trains what keras-tuner draws, batch size and epochs included.
 
-        hypermodel = mnist_softmax.hypermodel(data)
-        tuner = keras_tuner.RandomSearch(
-            hypermodel,
-            objective="val_accuracy",
-            max_trials=10,
-            seed=1,
-            hyperparameters=hypermodel.search_space(),
-            allow_new_entries=False,
-        )
-        tuner.search()
-        best = hypermodel.values_in(tuner.get_best_hyperparameters()[0])
-
-    With the whole space given at the start no trial sits in the corner of the ranges, and a
-    misspelt name raises. keras-tuner takes seed 0 for no seed.
+    Give a tuner `hyperparameters=hypermodel.search_space()` and `allow_new_entries=False`: with the
+    whole space at the start no trial sits in the corner of the ranges, and a misspelt name raises.
+    keras-tuner takes seed 0 for no seed.
 
     Args:
         build: function of (hyperparameters, data, seed) that returns a compiled model.
@@ -30,6 +19,14 @@ class RecipeHyperModel(keras_tuner.HyperModel):
         data: `Dataset`.
         seed: int, seeds every trial's training.
         tuned: names to tune; by default all that have a search range.
+
+    Examples:
+        >>> from recipes import mnist_softmax
+        >>> hypermodel = mnist_softmax.hypermodel(tfcourse.datasets.load("digits"))
+        >>> space = hypermodel.search_space()
+        >>> space.values["learning_rate"] = 0.03
+        >>> hypermodel.values_in(space).learning_rate
+        0.03
     """
 
     def __init__(self, build, base, data, *, seed=1, tuned=None):
