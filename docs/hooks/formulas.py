@@ -1,0 +1,18 @@
+"""Turns the TeX of a page into MathML, which browsers draw without a script or a font of ours."""
+
+import html
+import re
+
+from latex2mathml.converter import convert
+
+_DISPLAYED = re.compile(r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', re.S)
+_INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', re.S)
+
+
+def on_page_content(page_html, **_):
+    page_html = _DISPLAYED.sub(lambda tex: _mathml(tex, "block"), page_html)
+    return _INLINE.sub(lambda tex: _mathml(tex, "inline"), page_html)
+
+
+def _mathml(tex, display):
+    return convert(html.unescape(tex[1]).strip(), display=display)

@@ -1,0 +1,145 @@
+"""Adds a page for each recipe: its header, its flagfiles, its flags as they are declared."""
+
+import ast
+import dataclasses
+import functools
+import importlib
+import pathlib
+
+from absl import flags
+from mkdocs.structure.files import File
+
+from tfcourse import hyperparameters as hp
+from tfcourse.command_line import flag_definitions
+
+ROOT = pathlib.Path(__file__).parents[2]
+INDEX = """# Recipes and flags
+
+A flag is written `--name=value`; the last one counts. `--flagfile=PATH` reads flags from a file,
+one a line. All are checked before TensorFlow loads. Each recipe's own flags are on its page; those
+that recipes share are [below](#flags-of-every-recipe).
+"""
+
+# Flags that come with an argument of `command_line.run`.
+SHARED = {
+    "build": "[`--find_learning_rate`](index.md#flag-of-recipes-whose-rate-can-be-looked-for)",
+    "train": "[those of sweeps](index.md#flags-of-recipes-that-can-be-swept)",
+}
+
+
+def on_config(config):
+    pages = ["recipes/index.md", *(f"recipes/{name}.md" for name in programs())]
+    entry = next(entry for entry in config.nav if "recipes/" in entry.values())
+    entry.update(dict.fromkeys(entry, pages))
+    return config
+
+
+def on_files(files, config):
+    files.append(File.generated(config, "recipes/index.md", content=index()))
+    for name, call in programs().items():
+        files.append(File.generated(config, f"recipes/{name}.md", content=page(name, call)))
+    return files
+
+
+@functools.cache
+def programs():
+    """Returns `{name: call}` of the programs in recipes/, each with its call of command_line."""
+    found = {}
+    for path in sorted(ROOT.glob("recipes/*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("command_line.run"):
+                found[path.stem] = node
+    return found
+
+
+def index():
+    """Returns the page that lists the recipes and the flags that they share."""
+    rows = [(f"[{name}]({name}.md)", _header(name).partition("\n")[0]) for name in programs()]
+    parts = [INDEX, _table(("recipe", "what it does"), rows)]
+    for title, define in {
+        "Flags of every recipe": _define_run,
+        "Flag of recipes whose rate can be looked for": flag_definitions.define_finder,
+        "Flags of recipes that can be swept": flag_definitions.define_sweep,
+    }.items():
+        parts.append(f"## {title}\n")
+        parts.append(_table(("flag", "default", "allowed", "what it is"), _rows_of(define)))
+    return "\n".join(parts)
+
+
+def page(name, call):
+    """Returns the page of a recipe."""
+    module = importlib.import_module(f"recipes.{name}")
+    parts = [f"# {name}\n", _header(name)]
+    flagfiles = sorted({*ROOT.glob(f"configs/{name}.flags"), *ROOT.glob(f"configs/{name}.*.flags")})
+    if flagfiles:
+        parts.append("\n## Flagfiles\n")
+    for path in flagfiles:
+        lines = path.read_text().splitlines()
+        about = " ".join(line.removeprefix("#").strip() for line in lines if line.startswith("#"))
+        parts += [f"- [`configs/{path.name}`](../../configs/{path.name}): {about}\n"]
+    parts.append("\n## Flags\n")
+    parts.append(_declared(getattr(module, call.args[1].id)))
+    if call.func.attr == "run":
+        links = ["[those of every recipe](index.md#flags-of-every-recipe)"]
+        given = {keyword.arg for keyword in call.keywords}
+        links += [link for argument, link in SHARED.items() if argument in given]
+        parts.append(f"Besides, {', '.join(links)}.")
+    return "\n".join(parts)
+
+
+def _header(name):
+    return ast.get_docstring(ast.parse((ROOT / f"recipes/{name}.py").read_text()))
+
+
+def _declared(hyperparameters):
+    """Returns the table of a `Hyperparameters` class."""
+    header = ["flag", "default", "allowed", "what it is"]
+    declarations = hp.declarations(hyperparameters)
+    if any(declared.search for declared in declarations.values()):
+        header.append("a sweep draws")
+    rows = []
+    for field in dataclasses.fields(hyperparameters):
+        declared = declarations[field.name]
+        default = "" if field.default is None else f"`{declared.format(field.default)}`"
+        about = declared.help
+        if declared.active_when:
+            chooser, values = declared.active_when
+            about += f" Only with {' or '.join(f'`--{chooser}={value}`' for value in values)}."
+        row = (f"`--{field.name}`", default, declared.allowed, about, _search(declared))
+        rows.append(row[: len(header)])
+    return _table(header, rows)
+
+
+def _search(declared):
+    if not declared.search:
+        return ""
+    values = [declared.format(value) for value in declared.search]
+    if declared.scale == "choice":
+        return " or ".join(f"`{value}`" for value in values)
+    return f"`{':'.join(values)}:{declared.scale}`"
+
+
+def _define_run():
+    flag_definitions.define(hp.Hyperparameters)
+    flag_definitions.define_run(dataset="")
+
+
+def _rows_of(define):
+    """Returns a row for each flag that `define` adds, and takes the flags away again."""
+    known = set(flags.FLAGS)
+    define()
+    rows = []
+    for flag in flags.FLAGS.flags_by_module_dict()[flag_definitions.__name__]:
+        if flag.name not in known:
+            default = "" if flag.default in (None, [], "") else f"`{flag.default_as_str}`"
+            allowed = "" if flag.boolean else flag.parser.syntactic_help
+            about = flag.help.partition(";\n")[0]  # absl adds that it can be repeated.
+            rows.append((f"`--{flag.name}`", default.replace("'", ""), allowed, about))
+    for name in [name for name in flags.FLAGS if name not in known]:
+        delattr(flags.FLAGS, name)
+    return rows
+
+
+def _table(header, rows):
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

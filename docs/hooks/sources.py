@@ -1,0 +1,112 @@
+"""Takes into the site what lies elsewhere in the repository, so that it is never out of date.
+
+    <!-- source: tfcourse.averages.average_step -->    the source of a function or class
+    <!-- claims: 2 -->                                 the measured claims of chapter 2
+
+Both are invisible where a page is read as plain Markdown, on a code host. README.md and its like
+become pages; links to other files outside of docs/ lead to copies of them.
+"""
+
+import ast
+import json
+import pathlib
+import re
+
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File
+
+ROOT = pathlib.Path(__file__).parents[2]
+PAGES = {
+    "README.md": "index.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changes.md",
+}
+_DIRECTIVE = re.compile(r"^<!-- (source|claims): (\S+) -->$", re.M)
+_LINK = re.compile(r"(?<=\]\()(?!\w+:|#)[^)#\s]+")  # Its path, without the fragment.
+
+
+def on_config(config):
+    """Adds the pages in docs/ that the navigation does not name."""
+    named = json.dumps(config.nav)
+    use = next(entry["Use"] for entry in config.nav if "Use" in entry)
+    for path in sorted(ROOT.glob("docs/*.md")):
+        if f'"{path.name}"' not in named:
+            use.append(path.name)
+    return config
+
+
+def on_files(files, config):
+    for source, uri in PAGES.items():
+        text = _LINK.sub(lambda link: _seen_from_docs(link[0]), (ROOT / source).read_text())
+        files.append(File.generated(config, uri, content=text))
+    for page in list(files.documentation_pages()):
+        for link in _LINK.findall(page.content_string):
+            path = _outside(link, page.src_uri)
+            if path and path not in PAGES and not files.get_file_from_path(path):
+                files.append(File.generated(config, path, abs_src_path=str(ROOT / path)))
+    return files
+
+
+def on_page_markdown(markdown, page, **_):
+    page_uri = page.file.src_uri
+
+    def inside(link):
+        path = _outside(link[0], page_uri)
+        return "../" * page_uri.count("/") + PAGES.get(path, path) if path else link[0]
+
+    return _DIRECTIVE.sub(
+        lambda found: _EXPANSIONS[found[1]](found[2]), _LINK.sub(inside, markdown)
+    )
+
+
+def _seen_from_docs(link):
+    return link.removeprefix("docs/") if link.startswith("docs/") else f"../{link}"
+
+
+def _outside(link, page_uri):
+    """Returns where in the repository a page's link leads if that is a file outside of docs/."""
+    path = (ROOT / "docs" / page_uri).parent.joinpath(link).resolve()
+    if path.is_file() and ROOT in path.parents and ROOT / "docs" not in path.parents:
+        return path.relative_to(ROOT).as_posix()
+    return None
+
+
+def source(name):
+    """Returns the fenced source of `name`, a dotted path to a function or class.
+
+    Its docstring is left out: that is in the reference.
+    """
+    parts = name.split(".")
+    for depth in range(len(parts) - 1, 0, -1):
+        path = ROOT.joinpath(*parts[:depth]).with_suffix(".py")
+        node = _definition(ast.parse(path.read_text()), parts[depth:]) if path.is_file() else None
+        if node:
+            lines = path.read_text().splitlines()
+            docstring = node.body[0] if ast.get_docstring(node) else None
+            kept = [
+                lines[number - 1]
+                for number in range(node.lineno, node.end_lineno + 1)
+                if not (docstring and docstring.lineno <= number <= docstring.end_lineno)
+            ]
+            code = "\n".join(kept)
+            return f'```python title="{path.relative_to(ROOT)}"\n{code}\n```'
+    raise PluginError(f"docs: there is no {name} to show the source of")
+
+
+def _definition(node, names):
+    for name in names:
+        node = next((n for n in node.body if getattr(n, "name", None) == name), None)
+        if node is None:
+            return None
+    return node
+
+
+def claims(chapter):
+    """Returns a table of the measured claims of a chapter."""
+    records = [json.loads(path.read_text()) for path in sorted(ROOT.glob("docs/evidence/*.json"))]
+    rows = [row for r in records for row in r["rows"] if row["chapter"] == int(chapter)]
+    lines = [f"| {row['claim']} | **{row['verdict']}** |" for row in rows]
+    return "\n".join(["| claim | measured |", "| --- | --- |", *lines]) if rows else ""
+
+
+_EXPANSIONS = {"source": source, "claims": claims}

@@ -1,0 +1,129 @@
+import html.parser
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+import tfcourse
+
+ROOT = pathlib.Path(__file__).parents[1]
+CHAPTERS = sorted((ROOT / "docs/course").glob("*.md"))
+PUBLISHED = {
+    str(row["chapter"])
+    for path in (ROOT / "docs/evidence").glob("*.json")
+    for row in json.loads(path.read_text())["rows"]
+}
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    for module in ("material", "mkdocstrings_handlers.python", "latex2mathml"):
+        pytest.importorskip(module, reason=f"{module}: pip install -e '.[docs]'")
+    folder = tmp_path_factory.mktemp("site")
+    environment = {
+        **os.environ,
+        # Nothing may be fetched while it is built either.
+        **dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9"),
+        "NO_MKDOCS_2_WARNING": "1",  # The theme's note about its successor.
+    }
+    built = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", f"--site-dir={folder}"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+        timeout=180,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    assert built.stdout + built.stderr == ""
+    return folder
+
+
+class Requests(html.parser.HTMLParser):
+    """Collects what a browser fetches to show a page, links of <a> left out."""
+
+    def __init__(self):
+        super().__init__()
+        self.urls = []
+
+    def handle_starttag(self, tag, attributes):
+        names = ("src", "srcset", "data") if tag != "link" else ("href",)
+        self.urls += [value for name, value in attributes if name in names and value]
+
+
+def test_no_page_asks_for_anything_from_elsewhere(site):
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) > 30
+    for page in pages:
+        found = Requests()
+        found.feed(page.read_text())
+        elsewhere = [url for url in found.urls if re.match(r"(\w+:)?//", url)]
+        assert elsewhere == [], page
+    for sheet in site.rglob("*.css"):
+        assert not re.search(r"(url\(|@import)\s*[\"']?(\w+:)?//", sheet.read_text()), sheet
+
+
+def text_of(site, page):
+    return (site / page).with_suffix(".html").read_text()
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_has_formula_code_picture_evidence_and_erratum(site, chapter):
+    page = text_of(site, f"course/{chapter.stem}")
+    assert '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block"' in page
+    assert "arithmatex" not in page
+    assert '<span class="k">def</span>' in page or '<span class="k">class</span>' in page
+    assert 'href="../errata.html#e' in page
+    if chapter.stem[0] in PUBLISHED:
+        assert "../images/evidence/" in page
+        assert re.search(r"<strong>(holds|does not hold|holds in part)</strong>", page)
+
+
+def test_recipes_show_the_flags_that_they_declare(site):
+    from recipes import mnist_softmax
+    from tfcourse import hyperparameters
+
+    page = text_of(site, "recipes/mnist_softmax")
+    for name, declaration in hyperparameters.declarations(mnist_softmax.MnistSoftmax).items():
+        assert f"<code>--{name}</code>" in page
+        assert declaration.help in page
+    assert "<code>0.0001:1.0:log</code>" in page
+    assert "<code>--sweep</code>" in text_of(site, "recipes/index")
+
+
+@pytest.mark.parametrize("part", tfcourse.__all__)
+def test_each_part_has_its_reference(site, part):
+    page = text_of(site, f"api/{part}")
+    assert f'id="tfcourse.{part}.' in page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_browser_draws_the_formulas_without_a_network(site, scheme):
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(color_scheme=scheme, viewport={"width": 1200, "height": 900})
+        asked, errors = [], []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto((site / "course/2_averages.html").as_uri())
+        formula = page.locator("math[display=block]").first.bounding_box()
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        page.keyboard.press("s")
+        page.keyboard.type("momentum")
+        page.locator(".md-search-result__item").first.wait_for(timeout=20_000)
+        browser.close()
+    assert formula["height"] > 15
+    assert formula["width"] > 200
+    is_light = sum(map(int, re.findall(r"\d+", background)[:3])) > 384
+    assert is_light == (scheme == "light")
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert errors == []
