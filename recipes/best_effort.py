@@ -79,6 +79,7 @@ def find(model, epochs, trials, data, folder, pool, options):
         pool,
         dataset=data.name,
         data_dir=options.data_dir,
+        data_flags=options.data_flags,
         trials=trials,
         searches=searched,
         fixed=sorted({"epochs", "optimizer", "dropout", "hidden_units", "beta"} - set(searched)),

@@ -59,6 +59,7 @@ def measure(hyperparameters, data, folder, options):
                     pool,
                     dataset=data.name,
                     data_dir=options.data_dir,
+                    data_flags=options.data_flags,
                     trials=hp.trials,
                     searches=SPACES[space],
                     fixed=SEARCHABLE - set(SPACES[space]),

@@ -88,6 +88,7 @@ def measure(hyperparameters, data, folder, options):
                 pool,
                 dataset=data.name,
                 data_dir=options.data_dir,
+                data_flags=options.data_flags,
                 trials=hp.trials,
                 seed=options.seed,
             )

@@ -19,7 +19,7 @@ import tensorflow_datasets as tfds
 import tiny_tfds
 
 from tfcourse import datasets
-from tfcourse.datasets import images, network, prepared
+from tfcourse.datasets import memory, network, prepared
 
 LOAD = """
 import tiny_tfds
@@ -131,14 +131,16 @@ def test_shard_with_another_number_of_examples_is_refused(fresh_home, promised):
 
 
 def test_set_larger_than_memory_is_refused(fresh_home, monkeypatch):
-    monkeypatch.setattr(images.os, "sysconf", lambda name: 60)
-    with pytest.raises(datasets.DataError, match="60 images that take"):
+    monkeypatch.setattr(memory, "available_bytes", lambda: 60)
+    with pytest.raises(datasets.DataError, match="'tiny_shapes': expected data that fits"):
         datasets.load("tiny_shapes")
 
 
-@pytest.mark.parametrize("name", ["tiny_ragged", "iris"])
-def test_other_than_image_classification_is_refused_before_download(fresh_home, name):
-    with pytest.raises(datasets.DataError, match="expected 8-bit images of one size") as caught:
+@pytest.mark.parametrize(
+    ("name", "message"), [("tiny_ragged", "images of one size"), ("coco", "feature 'image'")]
+)
+def test_what_can_not_be_classified_is_refused_before_download(fresh_home, name, message):
+    with pytest.raises(datasets.DataError, match=message) as caught:
         datasets.load(name)
     assert not isinstance(caught.value, datasets.DataUnavailableError)
     assert "\n" not in str(caught.value)

@@ -50,7 +50,9 @@ def smoke(recipe, folder, **smaller):
 def run(main, hyperparameters, folder, dataset="digits"):
     """Returns what `main` returns, checked as far as every claim recipe's results agree."""
     flags = {"dataset": [dataset]}
-    options = types.SimpleNamespace(seed=1, dataset=dataset, data_dir=None, smoke=True)
+    options = types.SimpleNamespace(
+        seed=1, dataset=dataset, data_dir=None, data_flags={}, smoke=True
+    )
     # Compiling with XLA would take most of the time and change nothing of what this is for.
     with (
         mock.patch.object(in_memory, "compiles_with_xla", return_value=False),

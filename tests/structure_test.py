@@ -9,6 +9,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 LEAVES = {
     "averages",
     "batching",
+    "data_flags",
     "datasets",
     "devices",
     "drawing",
@@ -26,6 +27,7 @@ LEAVES = {
     "run_directory",
     "schedules",
     "search_space",
+    "shipped",
     "stopwatch",
     "sweeps",
 }
@@ -34,12 +36,15 @@ MAY_IMPORT = {
     **{leaf: set() for leaf in LEAVES},
     "optimizers": {"averages"},
     "layers": {"averages"},
+    "data_flags": {"hyperparameters"},
+    "datasets": {"shipped"},
     "nudges": {"run_directory"},
     "run_directory": {"stopwatch"},
     "search_space": {"hyperparameters"},
     "sweeps": {"search_space"},
     "command_line": {
         *(
+            "data_flags",
             "datasets",
             "devices",
             "hyperparameters",
@@ -48,7 +53,7 @@ MAY_IMPORT = {
             "quiet_import",
             "run_directory",
         ),
-        *("reports", "search_space", "sweeps", "training", "tuning"),
+        *("reports", "search_space", "shipped", "sweeps", "training", "tuning"),
     },
     "training": LEAVES,
     "inference": LEAVES | {"training"},

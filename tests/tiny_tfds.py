@@ -83,6 +83,44 @@ class TinyRagged(TinyShapes):
         )
 
 
+class TinyFlowers(TinyShapes):
+    """A table: numbers, a text, a class and a vector, some of them missing."""
+
+    def _info(self):
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=tfds.features.FeaturesDict(
+                {
+                    "height": np.float32,
+                    "colour": tfds.features.Text(),
+                    "place": tfds.features.ClassLabel(names=["field", "wood"]),
+                    "petals": tfds.features.Tensor(shape=(2,), dtype=np.int64),
+                    "species": tfds.features.ClassLabel(names=CLASS_NAMES),
+                }
+            ),
+            supervised_keys=(
+                {name: name for name in ("height", "colour", "place", "petals")},
+                "species",
+            ),
+        )
+
+    def _split_generators(self, dl_manager):
+        return {
+            "train": ((index, flower(index)) for index in range(40)),
+            "test": ((index, flower(index)) for index in range(40, 50)),
+        }
+
+
+def flower(index):
+    return {
+        "height": np.nan if index == 45 else index / 10,
+        "colour": "blue" if index % 5 else "red",
+        "place": -1 if index == 46 else index % 2,
+        "petals": [index, index**2 % 7],
+        "species": index % 3,
+    }
+
+
 class TinyComplete(TinyShapes):
     """Has splits of its own."""
 

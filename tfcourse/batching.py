@@ -136,7 +136,8 @@ def training_batches(split, batch_size, seed, epoch, first_step=0, drop_remainde
     """Returns one epoch's mini-batches as a `tf.data.Dataset`, in the order of (seed, epoch).
 
     Args:
-        split: has `features` [examples, ...] and `labels` [examples].
+        split: has `features` [examples, ...] and `labels` [examples]. Features that stay on the
+            disk have a method `read`, from an array of rows to those rows.
         batch_size: int >= 1 or "full".
         seed: int.
         epoch: int >= 0.
@@ -224,7 +225,9 @@ def evaluation_batches(split, batch_size):
 def _resident(split):
     # tf.data runs on the host: arrays that went to a GPU would come back for every batch.
     with tf.device("CPU:0"):
-        return tf.convert_to_tensor(split.features), tf.convert_to_tensor(split.labels)
+        stays = hasattr(split.features, "read")  # On the disk.
+        features = split.features if stays else tf.convert_to_tensor(split.features)
+        return features, tf.convert_to_tensor(split.labels)
 
 
 def _batches(resident, order, batch_size, steps):
@@ -234,9 +237,18 @@ def _batches(resident, order, batch_size, steps):
 
     def batch(step):
         rows = order[step * size : (step + 1) * size]
-        return tf.gather(features, rows), tf.gather(labels, rows)
+        return _take(features, rows), tf.gather(labels, rows)
 
-    return tf.data.Dataset.range(steps.start, steps.stop).map(batch)
+    # Several batches are read and decoded at a time where they come from the disk.
+    at_a_time = None if tf.is_tensor(features) else min(8, len(os.sched_getaffinity(0)))
+    return tf.data.Dataset.range(steps.start, steps.stop).map(batch, at_a_time)
+
+
+def _take(features, rows):
+    if tf.is_tensor(features):
+        return tf.gather(features, rows)
+    taken = tf.numpy_function(features.read, [rows], tf.float32, stateful=False)
+    return tf.ensure_shape(taken, [None, *features.shape[1:]])
 
 
 def _tuned(batches):

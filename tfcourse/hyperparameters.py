@@ -206,14 +206,14 @@ class Text(Declaration):
 
 
 class BatchSize(Integer):
-    """A number of examples, or "full": the whole training set in every step."""
+    """A number of examples, or "full": the whole training set in every step; or a choice."""
 
     @property
     def allowed(self):
-        return f"a whole number in {self.interval}, or full"
+        return f"a whole number in {self.interval}, or {' or '.join(('full', *self.choices))}"
 
     def _allows(self, value):
-        return value == "full" or super()._allows(value)
+        return value in ("full", *self.choices) or super()._allows(value)
 
 
 def _field(kind, default, help, *, interval=None, scale="linear", search=None, **declared):
@@ -277,10 +277,19 @@ def text(default, help):
     return _field(Text, default, help)
 
 
-def batch_size(default, help, *, search=None):
-    """Declares a mini-batch size; a search draws powers of two between the ends of `search`."""
+def batch_size(default, help, *, search=None, choices=()):
+    """Declares a mini-batch size; a search draws powers of two between the ends of `search`.
+
+    `choices` are words that the recipe turns into a number, besides "full".
+    """
     return _field(
-        BatchSize, default, help, interval="[1, inf)", search=search, scale="power_of_two"
+        BatchSize,
+        default,
+        help,
+        interval="[1, inf)",
+        search=search,
+        scale="power_of_two",
+        choices=choices,
     )
 
 

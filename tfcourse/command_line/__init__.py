@@ -20,7 +20,7 @@ import traceback
 
 from absl import flags
 
-from tfcourse import datasets, devices, run_directory
+from tfcourse import data_flags, datasets, devices, run_directory
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import flag_definitions, flagfiles, strategies, sweeping
 from tfcourse.command_line.flag_definitions import Expectation
@@ -57,6 +57,7 @@ class Options:
         seed: int in [0, 2**32 - 1].
         dataset: name or comma-separated names; `None` for a recipe without data.
         data_dir: folder that holds the data's files, or `None`.
+        data_flags: `{name: text}`, the set flags of `tfcourse.data_flags`.
         strategy: one of `devices.STRATEGIES`.
         smoke: whether this is a run of seconds that shows only that all works.
         expect: ranges in which metrics must lie.
@@ -71,6 +72,7 @@ class Options:
     seed: int
     dataset: str | None
     data_dir: str | None
+    data_flags: dict[str, str]
     strategy: str
     smoke: bool
     expect: tuple[Expectation, ...]
@@ -205,6 +207,9 @@ def _options(main):
         seed=values["seed"],
         dataset=values.get("dataset"),
         data_dir=values.get("data_dir"),
+        data_flags={
+            name: recorded[name][0] for name in data_flags.DECLARATIONS if name in recorded
+        },
         strategy=values.get("strategy", "none"),
         smoke=values["smoke"],
         expect=tuple({e.metric: e for e in values["expect"]}.values()),
@@ -242,11 +247,11 @@ def _start(main, hyperparameters, options):
     """Runs `main` in its run directory; all that can be checked before TensorFlow loads, is."""
     if options.dataset is not None:
         try:
-            datasets.check_name(options.dataset, options.data_dir)
+            datasets.check(
+                options.dataset, options.data_dir, **data_flags.options(options.data_flags)
+            )
         except ValueError as error:
             raise UsageError(f"--dataset: {error}") from None
-        if options.data_dir is not None:
-            datasets.check_data_dir(options.data_dir)
     if options.strategy == "multi_worker":
         try:
             devices.worker()
@@ -337,10 +342,14 @@ def load_data(options, run):
         DataError: none of the names can be had, or something is damaged.
     """
     names = datasets.check_name(options.dataset, options.data_dir)
+    settled = options.dataset if len(names) == 1 else run.flags["dataset"][0]
+    reading = data_flags.options(options.data_flags)
+    try:
+        data = datasets.load(settled, options.data_dir, **reading)
+    except ValueError as error:  # A flag that the set, now that it is known, has no use for.
+        raise UsageError(f"--dataset: {error}") from None
     if len(names) == 1:
-        return datasets.load(options.dataset, options.data_dir)
-    settled = run.flags["dataset"][0]
-    data = datasets.load(settled, options.data_dir)
+        return data
     if settled in names:
         return dataclasses.replace(data, fallback_from=names[: names.index(settled)])
     flags = {**run.flags, "dataset": [names[len(data.fallback_from)]]}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from absl import flags
 
-from tfcourse import devices, nudges, sweeps
+from tfcourse import data_flags, devices, nudges, sweeps
 from tfcourse import hyperparameters as hp
 
 # They say where and how loudly a run goes, never what comes out: flags.txt leaves them out.
@@ -113,8 +113,15 @@ def define_run(*, dataset):
     """Defines the flags of every recipe; `dataset` is the default of --dataset, `None` for none."""
     _define("seed", SEED)
     if dataset is not None:
-        flags.DEFINE_string("dataset", dataset, "Data set, or several: the first to be had.")
+        flags.DEFINE_string(
+            "dataset",
+            dataset,
+            "Data set, or several: the first to be had. Your own: csv:PATH, npz:PATH or "
+            "images:FOLDER.",
+        )
         flags.DEFINE_string("data_dir", None, "Folder of the original or the prepared files.")
+        for name, declaration in data_flags.DECLARATIONS.items():
+            _define_declared(name, None, declaration)
     flags.DEFINE_multi(
         _ExpectationParser(),
         flags.ArgumentSerializer(),
@@ -175,11 +182,14 @@ _OF_SWEEPS = (
 
 
 def _define(name, field):
-    declaration = field.metadata["declaration"]
+    _define_declared(name, field.default, field.metadata["declaration"])
+
+
+def _define_declared(name, default, declaration):
     flags.DEFINE(
         _DeclaredParser(declaration),
         name,
-        field.default,
+        default,
         declaration.help,
         serializer=_DeclaredSerializer(declaration),
     )

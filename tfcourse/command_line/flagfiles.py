@@ -5,11 +5,11 @@ are skipped, and `--flagfile=other` includes another file at that place. Paths c
 working directory; `configs/...` is also found where the package is installed.
 """
 
-import importlib.util
-import pathlib
 import re
 import stat
 from typing import NamedTuple
+
+from tfcourse import shipped
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 8
@@ -86,12 +86,7 @@ def _read(name, origin, including, opened):
 def _find(name, origin):
     if not name:
         raise FlagfileError(f"{origin}: --flagfile names no file; write --flagfile=PATH")
-    path = pathlib.Path(name).expanduser()
-    if not path.exists() and path.parts[:1] == ("configs",):
-        installed = importlib.util.find_spec("configs")
-        for folder in installed.submodule_search_locations if installed else ():
-            candidate = pathlib.Path(folder, *path.parts[1:])
-            path = candidate if candidate.exists() else path
+    path = shipped.find(name)
     if not path.exists():
         raise FlagfileError(f"{origin}: there is no flagfile {name!r}")
     return path.resolve()

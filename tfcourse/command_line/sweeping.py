@@ -9,7 +9,7 @@ import time
 
 from absl import flags
 
-from tfcourse import datasets, journal, run_directory, search_space
+from tfcourse import data_flags, datasets, journal, run_directory, search_space
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import cluster
 from tfcourse.tuning import settings
@@ -82,7 +82,8 @@ def prepare(train, base, options):
         base,
         space,
         # Which of several sets a sweep is about must not depend on what can be had today.
-        dataset=options.dataset.split(",")[0],
+        dataset=datasets.check_name(options.dataset, options.data_dir)[0],
+        data_flags=options.data_flags,
         trials=trials,
         recipe=options.recipe,
         tuner=values.sweep,
@@ -141,7 +142,8 @@ def sweep(base, options, run):
     """
     from tfcourse import reports, tuning
 
-    datasets.load(options.dataset, options.data_dir)  # So that workers find the array cache.
+    reading = data_flags.options(options.data_flags)
+    datasets.load(options.dataset, options.data_dir, **reading)  # Workers find the array cache.
     run.stopwatch.lap("data")
     asked = options.sweep
     plan = tuning.Plan(

@@ -8,19 +8,21 @@ Importing this imports neither TensorFlow nor TensorFlow Datasets.
 """
 
 from tfcourse.datasets import preprocessing
-from tfcourse.datasets.arrays import from_arrays
+from tfcourse.datasets.arrays import from_arrays, from_batches
 from tfcourse.datasets.dataset import Dataset, Split
 from tfcourse.datasets.errors import DataError, DataUnavailableError
-from tfcourse.datasets.loading import check_data_dir, check_name, load
+from tfcourse.datasets.loading import check, check_name, load, located
 
 __all__ = [
     "DataError",
     "DataUnavailableError",
     "Dataset",
     "Split",
-    "check_data_dir",
+    "check",
     "check_name",
     "from_arrays",
+    "from_batches",
     "load",
+    "located",
     "preprocessing",
 ]

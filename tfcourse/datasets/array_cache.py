@@ -20,7 +20,7 @@ from absl import logging
 from tfcourse.datasets import locks
 from tfcourse.datasets.dataset import UnscaledDataset
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SPLITS = ("train", "validation", "test")
 
 
@@ -34,6 +34,8 @@ def directory():
 
 def cached(name, version, read_source):
     """Returns the cached `UnscaledDataset`; where there is none, reads and caches it.
+
+    What the source returns instead of one, it returns uncached.
 
     Processes that miss it at the same time wait while one of them reads.
 
@@ -51,7 +53,8 @@ def cached(name, version, read_source):
             dataset = _read(path)
             if dataset is None:
                 dataset = read_source()
-                _write(path, dataset)
+                if isinstance(dataset, UnscaledDataset):
+                    _write(path, dataset)
     return dataset
 
 
@@ -59,7 +62,7 @@ def _path(name, version):
     if directory() is None:
         return None
     digest = hashlib.sha256(f"{FORMAT_VERSION} {name} {version}".encode()).hexdigest()
-    readable = re.sub(r"[^A-Za-z0-9_]+", "-", name)
+    readable = re.sub(r"[^A-Za-z0-9_]+", "-", name)[-80:]  # A path may be long.
     return directory() / f"{readable}-{digest[:16]}.arrays"
 
 
@@ -105,6 +108,7 @@ def _write(path, dataset):
         "maximum": dataset.maximum,
         "class_names": dataset.class_names,
         "origin": dataset.origin,
+        "resized": dataset.resized,
     }
     body = io.BytesIO()
     body.write(json.dumps(description).encode() + b"\n")

@@ -1,5 +1,6 @@
 """NPZ files: arrays under checked names, of which the header is read before the data."""
 
+import math
 import pathlib
 import struct
 import tokenize
@@ -9,6 +10,7 @@ import zlib
 import numpy as np
 
 from tfcourse.datasets import memory
+from tfcourse.datasets.columns import as_category
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import check_file
 
@@ -17,8 +19,8 @@ _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError),
     *(SyntaxError, TypeError, RecursionError, tokenize.TokenError),
 )
-# As read, as float64 while they are scaled, and as float32.
-_COPIES = 4
+# As read, cut into splits, and scaled to float32.
+_BYTES_PER_VALUE = 2 * 4
 
 
 def read(path):
@@ -36,10 +38,10 @@ def read(path):
             names = [info.filename for info in archive.infolist()]
             if len(set(names)) < len(names) or not names:
                 raise DataError(f"{path}: expected arrays under names of their own. Write it anew.")
-            num_bytes = sum(_bytes_of(path, archive, info) for info in archive.infolist())
+            num_bytes = sum(_bytes_needed(path, archive, info) for info in archive.infolist())
         memory.check_fits(
             path,
-            num_bytes * _COPIES,
+            num_bytes,
             "Convert it to a set of TensorFlow Datasets, which is read from disk as it is needed "
             "(see docs/your_data.md), or train on a part of it.",
         )
@@ -54,26 +56,24 @@ def read(path):
         raise DataError(f"{path}: expected a file to read; received {error}.") from None
 
 
-def _bytes_of(path, archive, info):
-    """Returns the size that an array has in memory, from its header."""
+def _bytes_needed(path, archive, info):
+    """Returns what an array takes until it is scaled, from its header alone."""
     with archive.open(info) as member:
         version = np.lib.format.read_magic(member)
-        if version not in ((1, 0), (2, 0)):
-            raise DataError(f"{path}: array {info.filename} is of an unknown version.")
-        header = {
+        headers = {
             (1, 0): np.lib.format.read_array_header_1_0,
             (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, _, dtype = header(member)
+        }
+        if version not in headers:
+            raise DataError(f"{path}: array {info.filename} is of the unknown version {version}.")
+        shape, _, dtype = headers[version](member)
     if dtype.hasobject:
         raise DataError(
             f"{path}: expected numbers in array {info.filename}; received Python objects, which "
             "are not read, since they can run code. Convert them to numbers."
         )
-    num_bytes = dtype.itemsize
-    for size in shape:  # Not math.prod of NumPy's ints, which could overflow.
-        num_bytes *= int(size)
-    return num_bytes
+    # Python's whole numbers: NumPy's would overflow where a hostile header says 2 ** 62.
+    return math.prod(map(int, shape)) * (2 * dtype.itemsize + _BYTES_PER_VALUE)
 
 
 def read_examples(path):
@@ -129,6 +129,30 @@ def check_finite(where, features):
         )
 
 
+def label_cells(where, labels):
+    """Returns an array of labels as a list of whole numbers or texts.
+
+    Raises:
+        DataError: naming the first example whose label is neither.
+    """
+    if labels.dtype == bool:
+        return labels.astype(int).tolist()
+    if labels.dtype.kind == "S":
+        return [label.decode("utf-8", "replace") for label in labels.tolist()]
+    if labels.dtype.kind not in "iufU":
+        raise DataError(
+            f"{where}: expected whole numbers or texts as labels; received type {labels.dtype}. "
+            "Number the classes, such as by np.unique(labels, return_inverse=True)."
+        )
+    if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
+        example = int((labels != np.floor(labels)).argmax())
+        raise DataError(
+            f"{where}: expected whole numbers or texts as labels; received {labels[example]} at "
+            f"example {example}. Correct it; a quantity is no class."
+        )
+    return labels.tolist()
+
+
 def label_numbers(where, labels, class_names):
     """Returns labels, texts or whole numbers, as int32 positions in `class_names`.
 
@@ -136,22 +160,12 @@ def label_numbers(where, labels, class_names):
         DataError: naming the first example whose label is none of them.
     """
     numbers = {name: number for number, name in enumerate(class_names)}
-    found = np.array([numbers.get(label_name(label), -1) for label in labels.tolist()], np.int32)
+    cells = label_cells(where, labels)
+    found = np.array([numbers.get(as_category(cell), -1) for cell in cells], np.int32)
     if (found < 0).any():
         example = int((found < 0).argmax())
         raise DataError(
             f"{where}: expected one of the classes {', '.join(class_names[:20])}; received "
-            f"{str(labels[example])[:80]!r} at example {example}. Correct it."
+            f"{str(cells[example])[:80]!r} at example {example}. Correct it."
         )
     return found
-
-
-def label_name(label):
-    """Returns the class name of a label: "3" of 3 and 3.0, a text as it is."""
-    if isinstance(label, bool):
-        return str(int(label))
-    if isinstance(label, bytes):
-        return label.decode("utf-8", "replace")
-    if isinstance(label, float) and label.is_integer():
-        return str(int(label))
-    return str(label)

@@ -9,6 +9,8 @@ from tfcourse.datasets import array_files, fields, image_files
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.examples import Examples
 
+_BLOCK = 1024
+
 
 @dataclasses.dataclass(frozen=True)
 class ArrayPreprocessing:
@@ -57,9 +59,12 @@ class ArrayPreprocessing:
                 f"received {features.shape[1:]}. Reshape them."
             )
         array_files.check_finite("features", features)
-        with np.errstate(over="ignore"):
-            scaled = (features - np.array(self.shift)) / np.array(self.scale)
-            scaled = scaled.astype(np.float32)
+        shift, scale = np.array(self.shift), np.array(self.scale)
+        scaled = np.empty(features.shape, np.float32)
+        for start in range(0, len(features), _BLOCK):  # In double precision, a part at a time.
+            block = slice(start, start + _BLOCK)
+            with np.errstate(over="ignore"):
+                scaled[block] = (features[block] - shift) / scale
         array_files.check_finite("scaled features", scaled)
         return scaled
 
@@ -70,6 +75,33 @@ class ArrayPreprocessing:
             labels = array_files.label_numbers(f"{path}, y", labels, self.class_names)
         places = tuple(f"{path}, example {number}" for number in range(len(features)))
         return Examples(self.transform(features), labels, places)
+
+
+def fit_arrays(features, class_names, source):
+    """Returns the `ArrayPreprocessing` that the training split's features suggest.
+
+    Bytes are divided by 255; images in [0, 1] stay; other images are standardized by one mean and
+    standard deviation, and other arrays by one of each feature. What never varies is shifted only.
+
+    Raises:
+        DataError: double precision can't hold the squares of the numbers.
+    """
+    shift, scale = (0.0,), (1.0,)
+    if features.dtype == np.uint8:
+        scale = (255.0,)
+    elif features.ndim == 2 or features.min() < 0 or features.max() > 1:
+        axes = 0 if features.ndim == 2 else None
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = np.atleast_1d(features.mean(axis=axes, dtype=np.float64))
+            deviation = np.atleast_1d(features.std(axis=axes, dtype=np.float64))
+        # By its extremes, since the deviation of equal numbers may be a rounding error.
+        varies = np.atleast_1d(features.min(axis=axes) < features.max(axis=axes))
+        shift = tuple(mean.tolist())
+        scale = tuple(np.where(varies & (deviation > 0), deviation, 1.0).tolist())
+    try:
+        return ArrayPreprocessing(features.shape[1:], shift, scale, class_names, source)
+    except ValueError as error:
+        raise DataError(f"{source}: {error}. Scale the features.") from None
 
 
 @dataclasses.dataclass(frozen=True)

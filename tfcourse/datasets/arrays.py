@@ -1,13 +1,17 @@
-"""A person's own NumPy arrays as a `Dataset`."""
+"""A person's own arrays, or what yields them, as a `Dataset`."""
 
 import numpy as np
 
-from tfcourse.datasets import checks, splits
+from tfcourse.datasets import checks, memory, splits
+from tfcourse.datasets.array_preprocessing import fit_arrays
 from tfcourse.datasets.dataset import Dataset, Split
 from tfcourse.datasets.errors import DataError
 
+_INFINITE = -1  # What tf.data calls it.
+_MEND = "Make it a set of TensorFlow Datasets, which is read from disk (see docs/your_data.md)."
 
-def from_arrays(train, validation=None, test=None, *, class_names=None, name="arrays"):
+
+def from_arrays(train, validation=None, test=None, *, class_names=None, name="arrays", scale=False):
     """Returns arrays as a `Dataset`, checked and copied.
 
     A split that is not given is cut off the training split: a tenth, stratified, the same in
@@ -22,6 +26,9 @@ def from_arrays(train, validation=None, test=None, *, class_names=None, name="ar
         class_names: sequence of str, one per class. By default "0", "1", ... up to the largest
             label.
         name: str, for messages and records.
+        scale: bool, whether to scale by what the training split suggests, see `fit_arrays`; the
+            features may then have any range, and be [examples, features]. `Dataset.preprocessing`
+            does the same to new examples.
 
     Raises:
         DataError: if an array does not fit; names the split and the first bad example.
@@ -33,23 +40,86 @@ def from_arrays(train, validation=None, test=None, *, class_names=None, name="ar
     """
     given = {"train": train, "validation": validation, "test": test}
     pairs = {
-        split: _as_arrays(f"{name}, split {split}", *pair)
+        split: _as_arrays(f"{name}, split {split}", *pair, scale)
         for split, pair in given.items()
         if pair is not None
     }
     if class_names is None:
         largest = max(int(labels.max(initial=0)) for _, labels in pairs.values())
         class_names = [str(label) for label in range(largest + 1)]
-    checks.check_pairs(name, pairs, len(class_names))
+    class_names = tuple(str(class_name) for class_name in class_names)
+    checks.check_pairs(name, pairs, len(class_names), scaled=not scale)
+    pairs = splits.complete(name, pairs)
+    fitted = None
+    if scale:
+        fitted = fit_arrays(pairs["train"][0], class_names, name)
+        pairs = {split: (fitted.transform(x), y) for split, (x, y) in pairs.items()}
     return Dataset(
         name=name,
-        class_names=tuple(str(class_name) for class_name in class_names),
+        class_names=class_names,
         origin="arrays",
-        **{split: Split(*pair) for split, pair in splits.complete(name, pairs).items()},
+        preprocessing=fitted,
+        **{split: Split(*pair) for split, pair in pairs.items()},
     )
 
 
-def _as_arrays(where, features, labels):
+def from_batches(train, validation=None, test=None, **arguments):
+    """Returns what yields examples as a `Dataset`: read once, to its end, into memory.
+
+        dataset = from_batches(tf.data.Dataset.from_tensor_slices((images, labels)))
+        dataset = from_batches(lambda: ((read(path), label) for path, label in files), scale=True)
+
+    Args:
+        train: a `tf.data.Dataset` of pairs `(features, label)`, batched or not; or a function
+            without arguments that returns one, or an iterable of such pairs.
+        validation: likewise, or None.
+        test: likewise, or None.
+        **arguments: `class_names`, `name` and `scale` of `from_arrays`.
+
+    Raises:
+        DataError: as `from_arrays`; or if the examples never end, or do not fit into memory.
+    """
+    given = {"train": train, "validation": validation, "test": test}
+    name = arguments.get("name", "batches")
+    pairs = {
+        split: None if source is None else _read_batches(f"{name}, split {split}", source)
+        for split, source in given.items()
+    }
+    return from_arrays(**pairs, **{"name": name, **arguments})
+
+
+def _read_batches(where, source):
+    source = source() if callable(source) else source
+    if getattr(source, "cardinality", lambda: 0)() == _INFINITE:
+        raise DataError(
+            f"{where}: expected examples that end; received a data set that repeats for ever. "
+            "Leave repeat() out."
+        )
+    features, labels, num_bytes = [], [], 0
+    for pair in source.as_numpy_iterator() if hasattr(source, "as_numpy_iterator") else source:
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise DataError(
+                f"{where}: expected pairs (features, label); received {type(pair).__name__}. "
+                "Map them to pairs."
+            )
+        x, y = (np.asarray(part) for part in pair)
+        features.append(x if y.ndim else x[np.newaxis])
+        labels.append(np.atleast_1d(y))
+        num_bytes += 3 * x.nbytes  # As it came, joined, and in its split.
+        if len(labels) % 256 == 0:
+            memory.check_fits(where, num_bytes, _MEND)
+    if not labels:
+        raise DataError(f"{where}: expected at least one example; received none.")
+    shapes = {part.shape[1:] for part in features}
+    if len(shapes) > 1:
+        raise DataError(
+            f"{where}: expected one shape of example; received {sorted(shapes)[:4]}. Resize or cut "
+            "them."
+        )
+    return np.concatenate(features), np.concatenate(labels)
+
+
+def _as_arrays(where, features, labels, scale):
     try:
         features = np.asarray(features)
     except ValueError as error:
@@ -62,6 +132,9 @@ def _as_arrays(where, features, labels):
         )
     if features.ndim == 3:
         features = features[..., np.newaxis]
+    labels = checks.whole_labels(where, labels)
+    if scale:
+        return features, labels  # Bytes stay bytes, by which they are known.
     # float64 beyond float32's range becomes infinite here, and is then refused as such.
     with np.errstate(over="ignore"):
-        return features.astype(np.float32), checks.whole_labels(where, labels)
+        return features.astype(np.float32), labels

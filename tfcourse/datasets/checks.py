@@ -6,10 +6,11 @@ under XLA, one NaN pixel makes every weight NaN, labels 3.7 are cut to 3.
 
 import numpy as np
 
+from tfcourse.datasets import array_files
 from tfcourse.datasets.errors import DataError
 
 
-def check_pairs(name, pairs, num_classes):
+def check_pairs(name, pairs, num_classes, *, scaled=True):
     """Checks whole splits.
 
     Args:
@@ -17,6 +18,8 @@ def check_pairs(name, pairs, num_classes):
         pairs: dict of split name to `(features, labels)`: features of a whole-number or
             floating type [examples, height, width, channels], labels integer [examples].
         num_classes: int.
+        scaled: bool, whether floating features have to lie in [0, 1]. Else they have to be finite,
+            and may be [examples, features].
 
     Raises:
         DataError: naming the split, and the first bad example where it is one.
@@ -26,15 +29,17 @@ def check_pairs(name, pairs, num_classes):
         raise DataError(f"{name}: expected one shape of example in all splits; received {shapes}.")
     for split, (features, labels) in pairs.items():
         where = f"{name}, split {split}"
-        check_shapes(where, features, labels)
+        check_shapes(where, features, labels, (4,) if scaled else (2, 4))
         check_label_range(where, labels, num_classes)
-        if np.issubdtype(features.dtype, np.floating):
+        if not scaled:
+            array_files.check_finite(where, features)
+        elif np.issubdtype(features.dtype, np.floating):
             check_unit_interval(where, features)
 
 
-def check_shapes(where, features, labels):
-    """Checks that there are images, and as many labels."""
-    if features.ndim != 4:
+def check_shapes(where, features, labels, ranks=(4,)):
+    """Checks that there are images, or what else `ranks` allow, and as many labels."""
+    if features.ndim not in ranks:
         raise DataError(
             f"{where}: expected features [examples, height, width, channels]; received shape "
             f"{features.shape}. Reshape them, such as features.reshape(-1, 28, 28, 1)."

@@ -134,7 +134,7 @@ class CategoricalColumn:
 
 def as_category(value):
     """Returns the text of a cell, without the blanks around it."""
-    if isinstance(value, float | np.floating) and value == int(value):
+    if isinstance(value, float | np.floating) and value.is_integer():
         value = int(value)  # A column with missing values may have made 3 to 3.0.
     return str(value).strip()
 
@@ -146,6 +146,8 @@ def numbers(table, name):
         DataError: naming line and column of a cell that is no finite number.
     """
     column = table.columns[name]
+    if isinstance(column, np.ndarray) and column.dtype.kind in "iuf" and not np.isinf(column).any():
+        return column.astype(np.float64)
     values = np.empty(len(table))
     for row, value in enumerate(column):
         if is_missing(value):

@@ -1,7 +1,10 @@
 """Images in folders, decoded within bounds."""
 
-import pathlib
+import contextlib
+import math
+import struct
 import warnings
+import zlib
 
 import numpy as np
 
@@ -12,7 +15,12 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 MAX_PIXELS = 1 << 26  # 8192 x 8192: beyond it a small file may be meant to fill the memory.
 # Of Pillow, by number of channels: grey, colour, and both with transparency.
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_GREY = ("1", "L", "LA")
+_DEEP = ("I", "I;16", "I;16B", "I;16L", "F")  # More than 8 bits; Pillow would cut them off.
+_ORIENTATION = 0x0112  # In EXIF.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
+# What Pillow raises on damaged files; `UnidentifiedImageError` is an `OSError`.
+_DAMAGED = (OSError, ValueError, SyntaxError, EOFError, MemoryError, struct.error, zlib.error)
 # As decoded, and scaled to float32; twice while they are split.
 _BYTES_PER_VALUE = 1 + 2 * 4
 
@@ -43,8 +51,34 @@ def find(path, class_names):
 
 def is_image(path):
     """Returns whether a file is called like an image; hidden files never are."""
-    hidden = any(part.startswith(".") for part in path.parts if part not in (".", ".."))
+    hidden = path.name.startswith(".")
     return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
+
+
+def common_shape(paths, image_size=None):
+    """Returns the shape (height, width, channels) of images: colour if one of them is.
+
+    Args:
+        paths: sequence of paths.
+        image_size: tuple (height, width) that they will be resized to, or `None`.
+
+    Raises:
+        DataError: the sizes differ, and `image_size` is `None`; names two files.
+    """
+    channels, size = 1, None
+    for path in paths:
+        with opened(path) as image:
+            if size is None:
+                size = _size(image)
+            if image_size is None and _size(image) != size:
+                raise DataError(
+                    f"{path}: expected {size[0]} x {size[1]} pixels (height x width), as "
+                    f"{paths[0]} has; received {_size(image)[0]} x {_size(image)[1]}. Give "
+                    "--image_size to resize all."
+                )
+            if image.mode not in _GREY:
+                channels = 3
+    return (*(image_size or size), channels)
 
 
 def decode_all(paths, input_shape, *, resize):
@@ -58,74 +92,88 @@ def decode_all(paths, input_shape, *, resize):
     Raises:
         DataError: naming the file that can't be taken.
     """
-    height, width, channels = input_shape
     memory.check_fits(
         f"{len(paths):,} images",
-        len(paths) * height * width * channels * _BYTES_PER_VALUE,
+        len(paths) * math.prod(input_shape) * _BYTES_PER_VALUE,
         "Make them smaller with --image_size, or convert them to a set of TensorFlow Datasets "
         "(see docs/your_data.md).",
     )
     images = np.empty((len(paths), *input_shape), np.uint8)
     for number, path in enumerate(paths):
         with opened(path) as image:
-            if image.size != (width, height) and not resize:
+            height, width = _size(image)
+            if (height, width) != input_shape[:2] and not resize:
                 raise DataError(
-                    f"{path}: expected {height} x {width} pixels, as {paths[0]} has; received "
-                    f"{image.height} x {image.width}. Give --image_size to resize all."
-                    if number
-                    else f"{path}: expected {height} x {width} pixels, as in training; received "
-                    f"{image.height} x {image.width}. Resize it."
+                    f"{path}: expected {input_shape[0]} x {input_shape[1]} pixels (height x "
+                    f"width), as in training; received {height} x {width}. Resize it."
                 )
             images[number] = _pixels(path, image, input_shape)
     return images
 
 
 def opened(path):
-    """Opens an image of which only the header is read, its size checked."""
-    from PIL import Image, UnidentifiedImageError
+    """Opens an image of which only the header is read, its size and depth checked."""
+    from PIL import Image
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # Checked below.
-            image = Image.open(path, formats=_FORMATS)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise DataError(
-            f"{path}: expected an image ({', '.join(_FORMATS)}); received {_reason(path, error)}. "
-            "Replace or remove it."
-        ) from None
-    except Image.DecompressionBombError as error:
-        raise DataError(f"{path}: {error}. Make the image smaller.") from None
-    if image.width * image.height > MAX_PIXELS:
+    with _decoding(path):
+        image = Image.open(path, formats=_FORMATS)
+    if image.width * image.height > MAX_PIXELS or image.mode in _DEEP:
+        received = f"{image.height} x {image.width} pixels of mode {image.mode}"
         image.close()
         raise DataError(
-            f"{path}: expected at most {MAX_PIXELS:,} pixels; received {image.height} x "
-            f"{image.width}. Make the image smaller."
+            f"{path}: expected at most {MAX_PIXELS:,} pixels of 8 bits a channel; received "
+            f"{received}. Convert it."
         )
     return image
 
 
-def is_colour(image):
-    """Returns whether an image whose header was read has colours; grey ones may be transparent."""
-    return image.mode not in ("1", "L", "LA", "I", "I;16", "F")
+def _size(image):
+    """Returns (height, width) as the image is to be shown: a camera may have been turned."""
+    with _decoding(image.filename):
+        turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    return (image.width, image.height) if turned else (image.height, image.width)
 
 
 def _pixels(path, image, input_shape):
+    from PIL import ImageOps
+
+    with _decoding(path):
+        image = ImageOps.exif_transpose(image).convert(MODES[input_shape[-1]])
+    return _resized(image, input_shape)
+
+
+def resized(pixels, input_shape):
+    """Returns `pixels`, uint8 [height, width, channels], resized to `input_shape`."""
     from PIL import Image
 
-    height, width, channels = input_shape
-    try:
-        image = image.convert(MODES[channels])
-        if image.size != (width, height):
-            # Over the whole area that a new pixel covers, as is right for shrinking.
-            image = image.resize((width, height), Image.Resampling.BOX)
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
-        raise DataError(
-            f"{path}: expected an image that can be decoded; received {_reason(path, error)}. "
-            "Replace or remove it."
-        ) from None
+    return _resized(
+        Image.fromarray(np.squeeze(pixels, -1) if pixels.shape[-1] == 1 else pixels), input_shape
+    )
+
+
+def _resized(image, input_shape):
+    from PIL import Image
+
+    height, width, _ = input_shape
+    if image.size != (width, height):
+        # Over the whole area that a new pixel covers, as is right for shrinking.
+        image = image.resize((width, height), Image.Resampling.BOX)
     return np.asarray(image).reshape(input_shape)
 
 
-def _reason(path, error):
-    lines = str(error).splitlines()
-    return lines[0].replace(str(pathlib.Path(path)), "it") if lines else type(error).__name__
+@contextlib.contextmanager
+def _decoding(path):
+    """Turns what Pillow raises on a damaged file into a `DataError` that names it."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Of sizes and EXIF data: what matters is checked.
+            yield
+    except (*_DAMAGED, Image.DecompressionBombError) as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        received = lines[0].replace(repr(str(path)), "it").replace(str(path), "it")
+        raise DataError(
+            f"{path}: expected an image ({', '.join(_FORMATS)}) of at most {MAX_PIXELS:,} pixels; "
+            f"received: {received}. Replace or remove it."
+        ) from None

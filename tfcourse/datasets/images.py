@@ -1,98 +1,146 @@
-"""A prepared set of TensorFlow Datasets, read into arrays."""
+"""A set of TensorFlow Datasets for image classification, read into arrays."""
 
 import math
-import os
 
 import numpy as np
+from absl import logging
 
-from tfcourse.datasets import checks, splits
-from tfcourse.datasets.dataset import UnscaledDataset
+from tfcourse.datasets import checks, image_files, memory, prepared, records, splits
+from tfcourse.datasets.array_preprocessing import ImagePreprocessing
+from tfcourse.datasets.dataset import Dataset, UnscaledDataset
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.streamed import StreamedFeatures, StreamedSplit
 
-BYTES_PER_VALUE = 1 + 4  # As it is read, and scaled to float32.
+USES = ("image_size",)
+_BYTES_PER_VALUE = 1 + 4  # As it is read, and scaled to float32.
+_MAXIMUM = 255
 
 
-def read(builder):
-    """Returns an image classification set as an `UnscaledDataset`.
+def are_in(info):
+    """Returns whether a set has 8-bit images with one label each."""
+    import tensorflow_datasets as tfds
+
+    keys = info.supervised_keys
+    if not (keys and len(keys) == 2 and all(isinstance(key, str) for key in keys)):
+        return False
+    image, label = (info.features[key] for key in keys)
+    return (
+        isinstance(image, tfds.features.Image)
+        and isinstance(label, tfds.features.ClassLabel)
+        and image.np_dtype == np.uint8
+    )
+
+
+def check(info, reading):
+    """Checks, before anything is downloaded, that the images have one size, or will have."""
+    shape = info.features[info.supervised_keys[0]].shape
+    if reading.image_size is None and None in shape:
+        raise DataError(
+            f"Dataset {info.name!r}: expected images of one size; received shape {shape}. Give "
+            "--image_size=HEIGHT,WIDTH to resize all."
+        )
+
+
+def read(builder, reading):
+    """Returns the set as an `UnscaledDataset`; one that is too large, as a streamed `Dataset`.
 
     A validation or test split that the set does not have is cut off its training split: MNIST's
     60,000 become 54,000 and 6,000.
 
     Raises:
-        DataError: if the set is not for image classification, damaged, or too large.
+        DataError: if the set is damaged.
     """
-    image_key, label_key = check_kind(builder.info)
-    held = builder.info.splits
-    if "train" not in held:
-        raise DataError(
-            f"{builder.data_path}: expected a split called train; received "
-            f"{', '.join(held) or 'none'}. Use another set, or delete this directory if it is "
-            "damaged."
-        )
-    _check_memory(builder)
-    pairs = {
-        split: _arrays(builder, split, image_key, label_key)
-        for split in ("train", "validation", "test")
-        if split in held
+    info = builder.info
+    image_key, label_key = info.supervised_keys
+    height, width, channels = info.features[image_key].shape
+    shape = (*(reading.image_size or (height, width)), channels or 3)
+    names = prepared.splits_of(builder)
+    num_bytes = _BYTES_PER_VALUE * math.prod(shape)
+    num_bytes *= sum(info.splits[split].num_examples for split in names)
+    described = {
+        "name": builder.name,
+        "class_names": tuple(info.features[label_key].names),
+        "origin": f"TensorFlow Datasets {info.full_name}",
     }
-    class_names = tuple(builder.info.features[label_key].names)
-    checks.check_pairs(builder.name, pairs, len(class_names))
-    return UnscaledDataset(
-        name=builder.name,
-        splits=splits.complete(builder.name, pairs),
-        maximum=255,
-        class_names=class_names,
-        origin=f"TensorFlow Datasets {builder.info.full_name}",
-    )
-
-
-def check_kind(info):
-    """Returns the keys of image and label, or says why the set has none to classify by."""
-    import tensorflow_datasets as tfds
-
-    keys = info.supervised_keys
-    if keys and len(keys) == 2 and all(isinstance(key, str) for key in keys):
-        image, label = (info.features[key] for key in keys)
-        if (
-            isinstance(image, tfds.features.Image)
-            and isinstance(label, tfds.features.ClassLabel)
-            and None not in image.shape
-            and image.np_dtype == np.uint8
-        ):
-            return keys
-    features = ", ".join(f"{key}: {feature}" for key, feature in info.features.items())
-    raise DataError(
-        f"Dataset {info.name!r}: expected 8-bit images of one size with one label each; received "
-        f"{' '.join(features.split())}. Use another set."
-    )
-
-
-def _check_memory(builder):
-    """Refuses what does not fit into the machine's memory before it is read."""
-    image_key, _ = builder.info.supervised_keys
-    values = math.prod(builder.info.features[image_key].shape)
-    examples = sum(split.num_examples for split in builder.info.splits.values())
-    needed = examples * values * BYTES_PER_VALUE
-    present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > present:
-        raise DataError(
-            f"Dataset {builder.name!r}: expected a set that fits into memory ({present >> 20:,} "
-            f"MiB); received {examples:,} images that take {needed >> 20:,} MiB. Use a smaller one."
+    resized = reading.image_size is not None
+    if not memory.fits(num_bytes):
+        logging.warning(
+            "%s takes %s MiB: it stays on the disk and is read as it is needed.",
+            builder.name,
+            f"{num_bytes >> 20:,}",
         )
+        return _streamed(builder, shape, described, resized)
+    read_split = _resized_arrays if resized else _arrays
+    pairs = {split: read_split(builder, split, shape) for split in names}
+    checks.check_pairs(builder.name, pairs, len(described["class_names"]))
+    pairs = splits.complete(builder.name, pairs)
+    return UnscaledDataset(splits=pairs, maximum=_MAXIMUM, resized=resized, **described)
 
 
-def _arrays(builder, split, image_key, label_key):
-    """Returns uint8 [examples, height, width, channels] and int32 [examples], in stored order."""
+def _streamed(builder, shape, described, resized):
+    """Returns the same splits, with features that are read as they are needed."""
+    label_key = builder.info.supervised_keys[1]
+    stored, labels = records.index(builder, label_key)
+    pairs, start = {}, 0
+    for split, stored_labels in labels.items():
+        y = stored_labels.astype(np.int32)
+        checks.check_label_range(f"{builder.name}, split {split}", y, len(described["class_names"]))
+        pairs[split] = np.arange(start, start + len(y)), y
+        start += len(y)
+    fitted = ImagePreprocessing(
+        shape, resized, _MAXIMUM, described["class_names"], described["origin"]
+    )
+    decode = _decoder(builder, shape, resized)
+
+    def read_examples(numbers):
+        return fitted.transform(decode(stored.read(numbers)))
+
+    streamed = {
+        split: StreamedSplit(StreamedFeatures(read_examples, numbers, shape), y)
+        for split, (numbers, y) in splits.complete(builder.name, pairs).items()
+    }
+    return Dataset(preprocessing=fitted, **described, **streamed)
+
+
+def _decoder(builder, shape, resized):
+    """Returns a function from a list of serialized examples to images uint8."""
     import tensorflow as tf
+
+    features, image_key = builder.info.features, builder.info.supervised_keys[0]
+
+    def image(record):
+        return features.deserialize_example(record)[image_key]
+
+    if resized:
+        return lambda serialized: np.stack(
+            [image_files.resized(image(record).numpy(), shape) for record in serialized]
+        )
+    images = tf.function(
+        lambda serialized: tf.map_fn(
+            image, serialized, fn_output_signature=tf.TensorSpec(shape, tf.uint8)
+        ),
+        input_signature=[tf.TensorSpec([None], tf.string)],
+    )
+    return lambda serialized: images(tf.constant(serialized)).numpy()
+
+
+def _arrays(builder, split, shape):
+    """Returns uint8 [examples, height, width, channels] and int32 [examples], in stored order."""
+    image_key, label_key = builder.info.supervised_keys
+    examples = prepared.examples(builder, split, (image_key, label_key))
+    return examples[image_key], examples[label_key].astype(np.int32)
+
+
+def _resized_arrays(builder, split, shape):
+    """Returns the same for images of any size, one after another."""
     import tensorflow_datasets as tfds
 
-    try:
-        # Reads to the end, so that every record's checksum is compared, and counts.
-        examples = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
-    except (tf.errors.OpError, OSError, ValueError) as error:
-        raise DataError(
-            f"{builder.data_path}: expected {builder.info.splits[split].num_examples:,} examples "
-            f"in split {split}; received {type(error).__name__}: "
-            f"{str(error).strip().splitlines()[0]}. Delete this directory and start again."
-        ) from error
-    return examples[image_key], examples[label_key].astype(np.int32)
+    image_key, label_key = builder.info.supervised_keys
+    num_examples = builder.info.splits[split].num_examples
+    features, labels = np.empty((num_examples, *shape), np.uint8), np.empty(num_examples, np.int32)
+    with prepared.reading(builder, split):
+        stored = tfds.as_numpy(builder.as_dataset(split=split))
+        for number, example in enumerate(stored):
+            features[number] = image_files.resized(example[image_key], shape)
+            labels[number] = example[label_key]
+    return features, labels

@@ -9,8 +9,22 @@ import re
 
 from absl import logging
 
-from tfcourse.datasets import array_cache, digits, images, originals, prepared
+from tfcourse import shipped
+from tfcourse.datasets import (
+    array_cache,
+    csv_files,
+    digits,
+    image_folders,
+    images,
+    npz_files,
+    originals,
+    prepared,
+    tfds_tables,
+)
+from tfcourse.datasets.dataset import UnscaledDataset
 from tfcourse.datasets.errors import DataError, DataUnavailableError
+from tfcourse.datasets.reading import Reading
+from tfcourse.datasets.table_preprocessing import TablePreprocessing
 
 NAME = re.compile(r"[a-z]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?", re.ASCII)
 
@@ -18,7 +32,7 @@ NAME = re.compile(r"[a-z]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?", re.ASCII)
 COMMON = ("digits", "mnist", "fashion_mnist", "kmnist", "emnist", "cifar10", "cifar100")
 
 
-def load(names, data_dir=None):
+def load(names, data_dir=None, **options):
     """Returns the first of the named datasets that can be had.
 
     The first start with a set of TensorFlow Datasets prepares it; every other reads a checked
@@ -27,15 +41,17 @@ def load(names, data_dir=None):
 
     Args:
         names: str, a name or several with commas between: "digits" (built in), or a set of
-            TensorFlow Datasets for image classification such as "mnist". A later name is taken
-            only where the earlier ones cannot be had, and `Dataset.fallback_from` tells those;
-            a damaged file is an error.
+            TensorFlow Datasets, of images such as "mnist" or of numbers and texts such as
+            "titanic". A later name is taken only where the earlier ones cannot be had, and
+            `Dataset.fallback_from` tells those; a damaged file is an error. Data of one's own
+            stands alone: "csv:PATH", "npz:PATH" or "images:FOLDER".
         data_dir: path or None. A directory with original files, such as MNIST's four, or with
             sets that TensorFlow Datasets has prepared. It is only read.
+        **options: the arguments of `Reading`, such as `label`.
 
     Raises:
         DataError: if none can be had, or something is damaged.
-        ValueError: if a name is misspelt.
+        ValueError: if a name is misspelt, or an option is none or does not belong to the source.
 
     Examples:
         >>> digits = tfcourse.datasets.load("digits")
@@ -43,10 +59,15 @@ def load(names, data_dir=None):
         (1257, (8, 8, 1), 10)
     """
     data_dir = check_data_dir(data_dir)
+    reading = Reading(**options)
+    kind, path = split_own(names)
+    if kind:
+        _check_used(names, OWN[kind].USES, reading)
+        return OWN[kind].load(path, reading)
     wanted = check_name(names, data_dir)
     for position, name in enumerate(wanted):
         try:
-            dataset = _read(name, data_dir).scaled()
+            dataset = _read(name, data_dir, reading)
         except DataUnavailableError as error:
             if name == wanted[-1]:
                 raise
@@ -54,6 +75,47 @@ def load(names, data_dir=None):
         else:
             return dataclasses.replace(dataset, fallback_from=wanted[:position])
     raise AssertionError("unreachable")
+
+
+def split_own(names):
+    """Returns `("csv", path)` of "csv:PATH" and the like, `(None, None)` of names of sets.
+
+    Raises:
+        ValueError: if there is no path.
+    """
+    kind, _, path = names.partition(":")
+    if kind not in OWN:
+        return None, None
+    if not path:
+        raise ValueError(f'Data of your own is called like "{kind}:PATH". Received: "{names}"')
+    return kind, shipped.find(path)
+
+
+def located(names):
+    """Returns `names` with the path of one's own data made absolute."""
+    kind, path = split_own(names)
+    return f"{kind}:{path.absolute()}" if kind else names
+
+
+def check(names, data_dir=None, **options):
+    """Checks what takes no time: names and options, and of one's own data that it is there.
+
+    Args:
+        names, data_dir, **options: as in `load`.
+
+    Raises:
+        DataError: if there is no such file, folder or column.
+        ValueError: as in `load`.
+    """
+    reading = Reading(**options)
+    wanted = check_name(names, data_dir)
+    check_data_dir(data_dir)
+    for name in BUILT_IN.keys() & set(wanted):
+        _check_used(name, (), reading)
+    kind, path = split_own(names)
+    if kind:
+        _check_used(names, OWN[kind].USES, reading)
+        OWN[kind].check(path, reading)
 
 
 def check_name(names, data_dir=None):
@@ -64,17 +126,20 @@ def check_name(names, data_dir=None):
         data_dir: path or None. A directory in it is a set of that name.
 
     Returns:
-        Tuple of the single names.
+        Tuple of the single names; data of one's own is one, whatever its path.
 
     Raises:
         ValueError: if one cannot be a name, occurs twice, or is a common name misspelt.
     """
+    if split_own(names)[0]:
+        return (names,)
     wanted = tuple(name.strip() for name in names.split(","))
     for name in wanted:
         if not NAME.fullmatch(name):
             raise ValueError(
                 'A dataset is called like "mnist", "emnist/letters" or "mnist:3.0.1", several '
-                f'with commas between. Received: dataset="{names}"'
+                'with commas between; data of your own like "csv:PATH", "npz:PATH" or '
+                f'"images:FOLDER". Received: dataset="{names}"'
             )
         base_name = prepared.base_name(name)
         close = difflib.get_close_matches(base_name, COMMON, n=1, cutoff=0.75)
@@ -108,21 +173,49 @@ def check_data_dir(data_dir):
     return path
 
 
-def _read(name, data_dir):
-    """Returns the `UnscaledDataset` of one name, from the cache where that holds it."""
+def _read(name, data_dir, reading):
+    """Returns the `Dataset` of one name; of images from the cache where that holds them."""
     if name in BUILT_IN:
         source = BUILT_IN[name]
-        return array_cache.cached(name, source.version(), source.read)
+        _check_used(name, (), reading)
+        return array_cache.cached(name, source.version(), source.read).scaled()
     originals.check(prepared.base_name(name), data_dir)
-    version = prepared.version(name, data_dir)
-    return array_cache.cached(name, version, lambda: _read_prepared(name, data_dir))
+
+    def check(info):
+        _source(info).check(info, reading)
+
+    def read():
+        with prepared.opened(name, data_dir, check) as builder:
+            return _source(builder.info).read(builder, reading)
+
+    version = f"{prepared.version(name, data_dir)} {reading.image_size}"
+    found = array_cache.cached(name, version, read)
+    if isinstance(found, UnscaledDataset):  # Tables and what is too large are not cached.
+        found = found.scaled()
+    is_table = isinstance(found.preprocessing, TablePreprocessing)
+    _check_used(name, tfds_tables.USES if is_table else images.USES, reading)
+    return found
 
 
-def _read_prepared(name, data_dir):
-    with prepared.opened(name, data_dir) as builder:
-        return images.read(builder)
+def _check_used(name, used, reading):
+    unused = reading.given().keys() - set(used)
+    if unused:
+        raise ValueError(
+            f"{name} does not go with --{min(unused)}. It takes "
+            f"{', '.join(f'--{option}' for option in used) or 'no flags of its own'}"
+        )
 
 
+def _source(info):
+    return images if images.are_in(info) else tfds_tables
+
+
+# Data of a person's own: the name before the colon, and who reads what comes after it.
+OWN = {
+    "csv": csv_files,
+    "npz": npz_files,
+    "images": image_folders,
+}
 # Everything else is a name for TensorFlow Datasets.
 BUILT_IN = {
     "digits": digits,

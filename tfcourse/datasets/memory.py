@@ -19,7 +19,17 @@ def available_bytes():
         found = None
     if found:
         return 1024 * int(found[1])
+    return all_bytes()
+
+
+def all_bytes():
+    """Returns the machine's memory."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def fits(num_bytes):
+    """Returns whether data takes less than half of all memory: the same at every start."""
+    return num_bytes <= SHARE * all_bytes()
 
 
 def check_fits(source, num_bytes, mend):

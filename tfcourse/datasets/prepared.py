@@ -12,7 +12,7 @@ import tempfile
 
 from absl import logging
 
-from tfcourse.datasets import images, locks, network
+from tfcourse.datasets import locks, network
 from tfcourse.datasets.errors import DataError, DataUnavailableError
 
 
@@ -43,7 +43,7 @@ def version(name, data_dir):
 
 
 @contextlib.contextmanager
-def opened(name, data_dir):
+def opened(name, data_dir, check):
     """Gives the builder of a prepared set, and prepares it first where it has to.
 
     `data_dir` is only read. What is prepared goes to TensorFlow Datasets' own directory or, where
@@ -52,6 +52,8 @@ def opened(name, data_dir):
     Args:
         name: str, as TensorFlow Datasets takes it: "mnist", "emnist/letters", "mnist:3.0.1".
         data_dir: `pathlib.Path` or None, holds a set's original files or prepared sets.
+        check: function of a builder's info that raises `DataError` where the set is of no use; it
+            is called before anything is downloaded.
 
     Raises:
         DataUnavailableError: if the files are not there and cannot be downloaded.
@@ -59,6 +61,7 @@ def opened(name, data_dir):
     """
     for directory in filter(None, [data_dir, default_directory()]):
         if builder := _find(name, directory):
+            check(builder.info)
             yield builder
             return
     with contextlib.ExitStack() as stack:
@@ -66,8 +69,45 @@ def opened(name, data_dir):
         lock = directory / f".{_slug(name)}.lock"
         stack.enter_context(locks.exclusive(lock, f"preparing {name}"))
         if not _find(name, directory):  # Another process may have prepared it in the meantime.
-            _prepare(name, directory, data_dir)
+            _prepare(name, directory, data_dir, check)
         yield _find(name, directory)
+
+
+def splits_of(builder):
+    """Returns which of train, validation and test a prepared set has, in this order."""
+    held = builder.info.splits
+    if "train" not in held:
+        raise DataError(
+            f"{builder.data_path}: expected a split called train; received "
+            f"{', '.join(held) or 'none'}. Use another set, or delete this directory if it is "
+            "damaged."
+        )
+    return [split for split in ("train", "validation", "test") if split in held]
+
+
+def examples(builder, split, keys):
+    """Returns the features `keys` of a split as `{key: array}`, in stored order."""
+    import tensorflow_datasets as tfds
+
+    wanted = tfds.decode.PartialDecoding(dict.fromkeys(keys, True))
+    with reading(builder, split):
+        # Reads to the end, so that every record's checksum is compared, and counts.
+        return tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1, decoders=wanted))
+
+
+@contextlib.contextmanager
+def reading(builder, split):
+    """Turns what TensorFlow raises on damaged files into a `DataError`."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except (tf.errors.OpError, OSError, ValueError) as error:
+        raise DataError(
+            f"{builder.data_path}: expected {builder.info.splits[split].num_examples:,} examples "
+            f"in split {split}; received {type(error).__name__}: "
+            f"{str(error).strip().splitlines()[0]}. Delete this directory and start again."
+        ) from error
 
 
 def _find(name, directory):
@@ -106,7 +146,7 @@ def _writable_directory():
         yield directory
 
 
-def _prepare(name, directory, data_dir):
+def _prepare(name, directory, data_dir, check):
     """Prepares a set beside its place and moves it there whole.
 
     A killed preparation leaves its directory, which the next one empties but for complete
@@ -118,7 +158,7 @@ def _prepare(name, directory, data_dir):
     for leftover in [staging / "data", staging / "extracted"]:
         shutil.rmtree(leftover, ignore_errors=True)
     builder = _builder_from_code(name, staging / "data")
-    images.check_kind(builder.info)
+    check(builder.info)
     _check_files_can_be_had(name, builder, data_dir)
 
     logging.info("Preparing %s in %s, once.", name, directory)

@@ -8,6 +8,8 @@ from tfcourse.datasets.errors import DataError
 # compared on the same validation and test examples.
 SPLIT_SEED = 0
 HELD_OUT_SHARE = 0.1
+# Sets of a person's own are smaller: a fifth to test with, and a fifth of the rest to choose by.
+OWN_HELD_OUT_SHARE = 0.2
 
 
 def stratified_split(labels, num_held_out):
@@ -44,12 +46,13 @@ def stratified_split(labels, num_held_out):
     return kept, np.sort(held_out)
 
 
-def complete(name, pairs):
-    """Cuts the splits that a set does not have off its training split, a tenth for each.
+def complete(name, pairs, held_out_share=HELD_OUT_SHARE):
+    """Cuts the splits that a set does not have off its training split.
 
     Args:
         name: str, the dataset's name for messages.
         pairs: dict of split name to `(features, labels)`, "train" among them.
+        held_out_share: float in (0, 1), of what is there, for each split.
 
     Returns:
         Such a dict of "train", "validation" and "test".
@@ -60,7 +63,7 @@ def complete(name, pairs):
     pairs = dict(pairs)
     for missing in (split for split in ("test", "validation") if split not in pairs):
         features, labels = pairs["train"]
-        num_held_out = max(1, round(HELD_OUT_SHARE * len(labels)))
+        num_held_out = max(1, round(held_out_share * len(labels)))
         if num_held_out >= len(labels):
             raise DataError(
                 f"{name}: expected enough examples to cut a {missing} split off; received "

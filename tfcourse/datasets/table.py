@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import os
 import pathlib
+from collections.abc import Mapping
 
 from tfcourse.datasets import memory
 from tfcourse.datasets.errors import DataError
@@ -20,13 +21,17 @@ class Table:
         source: str, what messages call it.
         columns: `{name: sequence}` of texts or numbers.
         lines: sequence of int, the line in the file of each row; `None` counts examples from 0.
+        num_rows: int, given where columns are read when they are asked for.
     """
 
     source: str
-    columns: dict
+    columns: Mapping
     lines: list | None = None
+    num_rows: int | None = None
 
     def __post_init__(self):
+        if self.num_rows is not None:
+            return
         lengths = {name: len(column) for name, column in self.columns.items()}
         if len(set(lengths.values())) != 1:
             raise DataError(
@@ -35,6 +40,8 @@ class Table:
             )
 
     def __len__(self):
+        if self.num_rows is not None:
+            return self.num_rows
         return len(next(iter(self.columns.values())))
 
     def place(self, row):

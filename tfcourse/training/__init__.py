@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfcourse.training.batch_norm import reestimate_batch_norm
 from tfcourse.training.checkpoint import CheckpointError
+from tfcourse.training.class_weighting import balanced_class_weights
 from tfcourse.training.evaluation import Evaluator, evaluate, predict
 from tfcourse.training.interruption import Interrupted
 from tfcourse.training.learning_rate_finder import find_learning_rate
@@ -25,6 +26,7 @@ __all__ = [
     "RateTable",
     "Stepping",
     "WorkerLostError",
+    "balanced_class_weights",
     "compile_classifier",
     "environment",
     "evaluate",

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from tfcourse import batching
 from tfcourse.training.resident import resident
 
 # Large enough to keep the device busy, small enough that activations stay in the cache.
@@ -30,9 +31,9 @@ class Evaluator:
             split: has `features` and `labels`, arrays or tensors.
         """
         self._model.reset_metrics()
-        features, labels = resident(split.features), resident(split.labels)
-        program = self._test_all.get_concrete_function(_any_number(features), _any_number(labels))
-        program(features, labels)
+        for features, labels in _parts(split):
+            specs = _any_number(features), _any_number(labels)
+            self._test_all.get_concrete_function(*specs)(features, labels)
         return {name: float(value) for name, value in self._model.get_metrics_result().items()}
 
     def predict(self, features):
@@ -68,6 +69,14 @@ class Evaluator:
 
         outputs = tf.TensorArray(tf.float32, num_batches, element_shape=shape, infer_shape=False)
         return tf.while_loop(lambda n, _: n < num_batches, step, (0, outputs))[1].concat()
+
+
+def _parts(split):
+    """Yields the whole split as tensors; one that stays on the disk, in batches."""
+    if not hasattr(split.features, "read"):
+        yield resident(split.features), resident(split.labels)
+        return
+    yield from batching.evaluation_batches(split, _EVALUATION_BATCH)
 
 
 def _any_number(examples):

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from tfcourse import batching
-from tfcourse.training import tracing
+from tfcourse.training import class_weighting, tracing
 from tfcourse.training.resident import resident
 
 
@@ -28,9 +28,10 @@ class InMemorySteps:
         batch_size: int in [1, number of examples].
         seed: int, orders the examples; an attribute that may be set between two epochs.
         jit_compile: whether XLA compiles the program. A smaller last batch is left to TensorFlow.
+        class_weights: float [classes], what an example of a class counts in the loss, or `None`.
     """
 
-    def __init__(self, model, split, batch_size, seed, *, jit_compile):
+    def __init__(self, model, split, batch_size, seed, *, jit_compile, class_weights=None):
         self._model = model
         self._features = resident(split.features)
         self._labels = resident(split.labels)
@@ -39,6 +40,7 @@ class InMemorySteps:
         self.seed = seed
         self._order = None
         self._jit_compile = jit_compile
+        self._class_weights = class_weights
         self._full_steps = tf.function(self._run_full_steps, jit_compile=jit_compile)
         # It runs once an epoch: compiling it as well would take seconds and save milliseconds.
         self._last_step = tf.function(functools.partial(self._run_step, jit_compile=False))
@@ -69,7 +71,7 @@ class InMemorySteps:
     def _run_step(self, indices, jit_compile):
         batch = tf.gather(self._features, indices), tf.gather(self._labels, indices)
         with tracing.fast_operations(jit_compile):
-            self._model.train_step(batch)
+            self._model.train_step(class_weighting.weighted(batch, self._class_weights))
 
 
 def compiles_with_xla(model):

@@ -6,7 +6,7 @@ import sys
 import keras
 
 from tfcourse import batching, datasets, run_directory
-from tfcourse.training import in_memory, interruption, programs, replicated
+from tfcourse.training import class_weighting, in_memory, interruption, programs, replicated
 from tfcourse.training.session import Session
 
 
@@ -21,6 +21,7 @@ def fit(
     callbacks=(),
     early_stopping=0,
     monitor="val_accuracy",
+    class_weight=None,
     steps_per_block=None,
     in_memory_steps=True,
     tensorboard=True,
@@ -44,6 +45,8 @@ def fit(
             0 never does.
         monitor: str, the metric that says which epoch is best; the larger the better, but for
             names that end in "loss".
+        class_weight: what an example of each class counts in the loss: a sequence such as
+            `balanced_class_weights`, or `{class: weight}`. Metrics are not weighted.
         steps_per_block: int >= 1, steps between calls of `on_train_batch_end`; `None` takes
             blocks of about half a second.
         in_memory_steps: whether to train in the compiled program of `InMemorySteps` where the
@@ -87,12 +90,19 @@ def fit(
     num_steps = batching.steps_per_epoch(len(data.train.labels), size)
     if verbose is None:
         verbose = 1 if sys.stdout.isatty() else 2
-    path = _path(model, in_memory_steps)
+    on_disk = hasattr(data.train.features, "read")
+    path = _path(model, in_memory_steps and not on_disk)
+    weights = class_weighting.checked(class_weight, data.train.labels)
     strategy = replicated.current_strategy()
     if strategy is not None:
-        program = replicated.ReplicatedProgram(model, strategy, batch)
+        if on_disk:
+            raise datasets.DataError(
+                f"{data.name}: expected data that fits into memory, to train on several devices; "
+                "received some that stays on the disk. Leave --strategy out."
+            )
+        program = replicated.ReplicatedProgram(model, strategy, batch, weights)
     else:
-        program = programs.program_for(model, data.train, size, epochs * num_steps, path)
+        program = programs.program_for(model, data.train, size, epochs * num_steps, path, weights)
     callback_list = keras.callbacks.CallbackList(
         [*callbacks, *_own_callbacks(run if tensorboard else None, early_stopping, monitor)],
         add_history=True,

@@ -25,6 +25,7 @@ class Program:
     Args:
         model: compiled and built `keras.Model`.
         table: `RateTable` that its optimizer follows, or `None`.
+        class_weights: float32 [classes] or `None`.
 
     Attributes:
         schedule: what the table is to hold in the next training.
@@ -34,11 +35,12 @@ class Program:
 
     is_alone = is_chief = True
 
-    def __init__(self, model, table=None):
+    def __init__(self, model, table=None, class_weights=None):
         self.model = model
         self.evaluator = Evaluator(model)
         self.schedule = None
         self._table = table
+        self._class_weights = class_weights
         self._steps = None
         self._is_fresh = True
 
@@ -47,8 +49,17 @@ class Program:
         if self._steps is not None and self._is_fresh:
             self._steps.seed = seed
         else:
-            kind = in_memory.InMemorySteps if path["in_memory"] else streaming.StreamingSteps
-            self._steps = kind(self.model, split, batch_size, seed, jit_compile=path["xla"])
+            # A run may have begun on a machine in whose memory the data fitted.
+            fits = path["in_memory"] and not hasattr(split.features, "read")
+            kind = in_memory.InMemorySteps if fits else streaming.StreamingSteps
+            self._steps = kind(
+                self.model,
+                split,
+                batch_size,
+                seed,
+                jit_compile=path["xla"],
+                class_weights=self._class_weights,
+            )
         self._is_fresh = False
         return self._steps
 
@@ -90,7 +101,7 @@ def shared_programs():
 _kept = collections.OrderedDict()
 
 
-def program_for(model, split, batch_size, num_steps, path):
+def program_for(model, split, batch_size, num_steps, path, class_weights=None):
     """Returns the `Program` that trains `model`, new or shared.
 
     Args:
@@ -99,10 +110,15 @@ def program_for(model, split, batch_size, num_steps, path):
         batch_size: int.
         num_steps: int, steps of the whole training.
         path: dict, how the steps are taken.
+        class_weights: float32 [classes] or `None`.
     """
-    key = _key(model, split, batch_size, num_steps, path) if _shared is not None else None
+    key = (
+        _key(model, split, batch_size, num_steps, path, class_weights)
+        if _shared is not None
+        else None
+    )
     if key is None:
-        return Program(model)
+        return Program(model, class_weights=class_weights)
     optimizer = model.optimizer
     rate = optimizer._learning_rate
     scheduled = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
@@ -110,7 +126,7 @@ def program_for(model, split, batch_size, num_steps, path):
         table = RateTable(_padded(num_steps)) if scheduled else None
         if scheduled:
             optimizer._learning_rate = table
-        _shared[key] = Program(model, table)
+        _shared[key] = Program(model, table, class_weights)
     _shared[key].schedule = rate
     _shared.move_to_end(key)
     while len(_shared) > _MAX_PROGRAMS:
@@ -128,7 +144,7 @@ def _padded(num_steps):
     return 1 << num_steps.bit_length()
 
 
-def _key(model, split, batch_size, num_steps, path):
+def _key(model, split, batch_size, num_steps, path, class_weights):
     """Returns all that a program has as constants, as a text; `None` where that can't be told."""
     if not path["in_memory"]:
         return None
@@ -144,6 +160,7 @@ def _key(model, split, batch_size, num_steps, path):
             batch_size,
             _padded(num_steps) if isinstance(rate, dict) else None,
             path,
+            None if class_weights is None else class_weights.tolist(),
         ]
         text = json.dumps(described, sort_keys=True)
         # Keras numbers the layers that a process has made: they are told by their position.

@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfcourse import batching
-from tfcourse.training import checkpoint, programs
+from tfcourse.training import checkpoint, class_weighting, programs
 from tfcourse.training.resident import resident
 
 _LOST = (
@@ -62,10 +62,11 @@ class ReplicatedProgram(programs.Program):
         model: compiled and built `keras.Model` with the stock `train_step` and one output.
         strategy: `tf.distribute.Strategy`.
         batch: `(features, labels)` to build its metrics with.
+        class_weights: float32 [classes] or `None`.
     """
 
-    def __init__(self, model, strategy, batch):
-        super().__init__(_twin(model, strategy, batch))
+    def __init__(self, model, strategy, batch, class_weights=None):
+        super().__init__(_twin(model, strategy, batch), class_weights=class_weights)
         self._strategy = strategy
         resolver = strategy.cluster_resolver
         several = resolver is not None and bool(resolver.cluster_spec().as_dict())
@@ -74,7 +75,9 @@ class ReplicatedProgram(programs.Program):
 
     def steps(self, split, batch_size, seed, path):
         """Returns what takes the steps."""
-        return ReplicatedSteps(self.model, split, batch_size, seed, self._strategy)
+        return ReplicatedSteps(
+            self.model, split, batch_size, seed, self._strategy, self._class_weights
+        )
 
     def newest(self, checkpoints):
         """Returns what the chief's `checkpoints.newest()` is, on every worker."""
@@ -113,15 +116,17 @@ class ReplicatedSteps:
         batch_size: int in [1, number of examples], of all devices together.
         seed: int, orders the examples.
         strategy: `tf.distribute.Strategy`.
+        class_weights: float [classes], what an example of a class counts in the loss, or `None`.
     """
 
-    def __init__(self, model, split, batch_size, seed, strategy):
+    def __init__(self, model, split, batch_size, seed, strategy, class_weights=None):
         self._model = model
         self._features = resident(split.features)
         self._labels = resident(split.labels)
         self._num_examples = len(split.labels)
         self._batch_size = batch_size
         self._strategy = strategy
+        self._class_weights = class_weights
         self.seed = seed
         self._order = None
         self._step = tf.function(self._run_step, input_signature=[tf.TensorSpec([None], tf.int32)])
@@ -161,7 +166,10 @@ class ReplicatedSteps:
         with tf.GradientTape() as tape:
             outputs = model(features[start:end], training=True)
             # Keras divides by the number of devices, as if their parts were of one size.
-            loss = model.compute_loss(None, labels[start:end], outputs, training=True)
+            _, part, *weights_of = class_weighting.weighted(
+                (features[start:end], labels[start:end]), self._class_weights
+            )
+            loss = model.compute_loss(None, part, outputs, *weights_of, training=True)
             share = tf.cast(count * (end - start), loss.dtype) / tf.cast(size, loss.dtype)
             loss = tf.math.multiply_no_nan(loss, share)  # The mean of no examples is no number.
         weights = model.trainable_variables

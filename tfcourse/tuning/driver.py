@@ -13,7 +13,7 @@ import shutil
 import statistics
 import time
 
-from tfcourse import run_directory, sweeps
+from tfcourse import datasets, run_directory, sweeps
 from tfcourse.tuning import choosing
 
 TRIALS = "trials"
@@ -301,7 +301,8 @@ class Driver:
         settings = self.sweep.phases[each.phase]
         seed = choosing.trial_seed(settings["seed"], number, replicate)
         values = self.values_of(each)
-        flags = {name: [text] for name, text in values.items()}
+        data_flags = settings.get("data_flags", {})
+        flags = {name: [text] for name, text in {**values, **data_flags}.items()}
         return {
             "module": settings["module"],
             "function": settings["function"],
@@ -311,9 +312,10 @@ class Driver:
             "values": values,
             "seed": seed,
             "flags": {**flags, "seed": [str(seed)], "dataset": [settings["dataset"]]},
-            "dataset": settings["dataset"],
             # A worker may have been started elsewhere.
+            "dataset": datasets.located(settings["dataset"]),
             "data_dir": self._plan.data_dir and os.path.abspath(self._plan.data_dir),
+            "data_flags": data_flags,
             "folder": os.path.abspath(self._trial_folder(number) / str(replicate)),
             "objective": settings["objective"],
             "thresholds": each.thresholds,

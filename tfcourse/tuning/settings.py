@@ -14,6 +14,7 @@ def settings_of(
     *,
     dataset,
     trials,
+    data_flags=None,
     recipe=None,
     tuner="random",
     objective="val_accuracy",
@@ -31,6 +32,7 @@ def settings_of(
         space: `search_space.Space`.
         dataset: str, one name as `datasets.load` takes it.
         trials: int >= 1, points to try.
+        data_flags: `{name: text}`, those of `tfcourse.data_flags` that say how the data is read.
         recipe: str, the recipe's name in the record; by default that of `train`'s module.
         tuner: str, one of `sweeps.TUNERS`.
         objective: str, the metric that ranks; one whose name ends in "loss" is to be small.
@@ -60,6 +62,8 @@ def settings_of(
         "pruning": pruning,
         "max_epochs": getattr(base, "epochs", None),
     }
+    if data_flags:
+        settings["data_flags"] = data_flags
     return json.loads(json.dumps(settings))
 
 

@@ -17,7 +17,7 @@ import keras
 import psutil
 import tensorflow as tf
 
-from tfcourse import datasets, run_directory, sweeps, training
+from tfcourse import data_flags, datasets, run_directory, sweeps, training
 from tfcourse import hyperparameters as hp
 
 # The folder of a trial may still be held by a worker whose driver has just died.
@@ -76,7 +76,7 @@ def run(task):
 
 def test(task):
     """Saves the finished training's model, and returns what it reaches, on the test set too."""
-    train, data = _recipe(task), data_of(task["dataset"], task["data_dir"])
+    train, data = _recipe(task), _data(task)
     run = run_directory.RunDirectory(task["folder"])
     with _output_to(run.path / "output.txt"):
         # Its checkpoint is at the end, so nothing is trained.
@@ -91,7 +91,7 @@ def _infeasible(reason):
 
 def _trained(task):
     train = _recipe(task)
-    data = data_of(task["dataset"], task["data_dir"])
+    data = _data(task)
     thresholds = {int(epoch): score for epoch, score in task["thresholds"].items()}
     started = time.perf_counter()
     try:
@@ -167,7 +167,11 @@ def _forget_imported_objects():
     gc.freeze()
 
 
+def _data(task):
+    return data_of(task["dataset"], task["data_dir"], tuple(task["data_flags"].items()))
+
+
 @functools.lru_cache(maxsize=1)
-def data_of(dataset, data_dir):
+def data_of(dataset, data_dir, flags=()):
     """Returns the data set, which a process loads only once."""
-    return datasets.load(dataset, data_dir)
+    return datasets.load(dataset, data_dir, **data_flags.options(dict(flags)))

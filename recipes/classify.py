@@ -1,0 +1,159 @@
+r"""Classifies your own data: a table, arrays, images, or any set of TensorFlow Datasets.
+
+    python -m recipes.classify --dataset=csv:flowers.csv --label=species
+    python -m recipes.classify --dataset=images:photos --image_size=64
+
+What is not set is chosen by the kind and the size of the data; docs/your_data.md says how.
+"""
+
+import dataclasses
+import math
+
+import tfcourse
+from recipes import mnist_softmax
+from tfcourse import command_line
+from tfcourse.hyperparameters import (
+    MODELS,
+    Hyperparameters,
+    batch_size,
+    choice,
+    integer,
+    integers,
+    number,
+)
+
+# Below it a linear model has as many weights as the examples can tell.
+SMALL = 500
+# What a training takes, so that small sets are seen more often.
+STEPS = 2000
+FEWEST_EPOCHS, MOST_EPOCHS = 10, 300
+
+
+@dataclasses.dataclass(frozen=True)
+class Classify(mnist_softmax.MnistSoftmax):
+    model: str = choice(
+        "auto",
+        ("auto", *MODELS),
+        "Network; auto takes small_cnn for images, softmax_regression for less than 500 training "
+        "examples, else batch_norm_mlp.",
+    )
+    hidden_units: tuple[int, ...] = integers(
+        (128, 64),
+        "Widths of the hidden layers.",
+        search=((32,), (128, 64), (512, 256)),
+        active_when=("model", ("auto", "batch_norm_mlp")),
+    )
+    dropout: float = number(
+        0.0,
+        "Share of activations zeroed in training.",
+        interval="[0, 1)",
+        search=(0.0, 0.5),
+        active_when=("model", ("auto", "batch_norm_mlp", "small_cnn")),
+    )
+    epochs: int = integer(
+        0, "Passes over the training set; 0 chooses by its size.", interval="[0, inf)"
+    )
+    batch_size: int | str = batch_size(
+        "auto",
+        "Examples a step; auto takes the course's guideline: all of less than 1000 examples, else "
+        "a power of two.",
+        search=(16, 512),
+        choices=("auto",),
+    )
+    learning_rate: float = number(
+        1e-2,
+        "Step size, before any decay.",
+        interval="(0, 1000]",
+        search=(1e-4, 1.0),
+        scale="log",
+    )
+    class_weight: str = choice(
+        "none",
+        ("none", "balanced"),
+        "What an example counts: balanced gives every class the same share in the loss.",
+    )
+
+    def __post_init__(self):
+        Hyperparameters.__post_init__(self)  # How they go together shows once they are settled.
+
+
+def settled(hyperparameters, data):
+    """Returns the `MnistSoftmax` that stands for `hyperparameters` on `data`."""
+    names = [field.name for field in dataclasses.fields(mnist_softmax.MnistSoftmax)]
+    values = {name: getattr(hyperparameters, name) for name in names}
+    num_examples = len(data.train)
+    if values["model"] == "auto":
+        values["model"] = _model(data.input_shape, num_examples)
+    if values["batch_size"] == "auto":
+        values["batch_size"] = tfcourse.batching.guideline_batch_size(
+            num_examples, _bytes_per_example(data.input_shape, values)
+        )
+    if values["epochs"] == 0:
+        steps = tfcourse.batching.steps_per_epoch(num_examples, values["batch_size"])
+        values["epochs"] = min(max(round(STEPS / steps), FEWEST_EPOCHS), MOST_EPOCHS)
+    return mnist_softmax.MnistSoftmax(**values)
+
+
+def _model(input_shape, num_examples):
+    if len(input_shape) == 3 and min(input_shape[:2]) >= 8:
+        return "small_cnn"
+    return "softmax_regression" if num_examples < SMALL else "batch_norm_mlp"
+
+
+def _bytes_per_example(input_shape, values):
+    """Returns what a step holds of an example: its features, and twice all activations."""
+    activations = 0
+    if values["model"] == "batch_norm_mlp":
+        activations = 3 * sum(values["hidden_units"])
+    if values["model"] == "small_cnn":
+        activations = 3 * 16 * 2 * math.prod(input_shape[:2])  # Its first stage is half of it.
+    return 4 * (math.prod(input_shape) + 2 * activations)
+
+
+def build(hyperparameters, data, seed):
+    """Returns the compiled model for `data`."""
+    return mnist_softmax.build(settled(hyperparameters, data), data, seed)
+
+
+def train(hyperparameters, data, seed, run=None, **fit_arguments):
+    """Returns the trained model, with the weights of its best epoch, and its `History`."""
+    class_weight = None
+    if hyperparameters.class_weight == "balanced":
+        class_weight = tfcourse.training.balanced_class_weights(data.train.labels, data.num_classes)
+    return mnist_softmax.train(
+        settled(hyperparameters, data), data, seed, run, class_weight=class_weight, **fit_arguments
+    )
+
+
+def hypermodel(data, base=None, **arguments):
+    """Returns this recipe as a `keras_tuner.HyperModel`; see `tfcourse.tuning`."""
+    return tfcourse.tuning.RecipeHyperModel(build, base or Classify(), data, **arguments)
+
+
+def main(hyperparameters, options, run):
+    data = command_line.load_data(options, run)
+    run.stopwatch.lap("data")
+    print(f"{data.origin}: {len(data.train):,} training examples of {data.num_classes} classes")
+    try:
+        chosen = settled(hyperparameters, data)
+    except ValueError as error:
+        raise command_line.UsageError(str(error)) from None
+    print(f"{chosen.model}, {chosen.epochs} epochs, batches of {chosen.batch_size}")
+    model, history = train(hyperparameters, data, options.seed, run)
+    metrics = tfcourse.training.final_metrics(model, history, data)
+    print(f"test accuracy {metrics['test_accuracy']:.4f}, test loss {metrics['test_loss']:.4f}")
+    tfcourse.training.save_model(model, run)
+    tfcourse.reports.draw_curves(run.path)
+    settings = {name: getattr(chosen, name) for name in ("model", "batch_size")}
+    return {**metrics, **settings}
+
+
+if __name__ == "__main__":
+    command_line.run(
+        main,
+        Classify,
+        dataset="digits",
+        smoke={"epochs": 2, "warmup_epochs": 0},
+        build=build,
+        train=train,
+    )

@@ -1,0 +1,136 @@
+import json
+import pathlib
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from recipes import classify, mnist_softmax
+from tfcourse import datasets, run_directory, training
+
+ROOT = pathlib.Path(__file__).parents[1]
+PENGUINS = "configs/data/penguins.csv"
+
+
+def dataset(num_examples, shape, num_classes=3):
+    features = np.zeros((num_examples, *shape), np.float32)
+    split = datasets.Split(features, np.arange(num_examples, dtype=np.int32) % num_classes)
+    names = tuple(map(str, range(num_classes)))
+    return datasets.Dataset("blank", split, split, split, names, "here")
+
+
+@pytest.mark.parametrize(
+    ("num_examples", "shape", "model", "batch_size", "epochs"),
+    [
+        (100, (4,), "softmax_regression", 100, 300),
+        (600, (4,), "batch_norm_mlp", 600, 300),
+        (5_000, (4,), "batch_norm_mlp", 32, 13),
+        (100_000, (4,), "batch_norm_mlp", 512, 10),
+        (100, (4, 4, 1), "softmax_regression", 100, 300),
+        (100, (8, 8, 1), "small_cnn", 100, 300),
+    ],
+)
+def test_defaults_follow_kind_and_size(num_examples, shape, model, batch_size, epochs):
+    settled = classify.settled(classify.Classify(), dataset(num_examples, shape))
+    assert (settled.model, settled.batch_size, settled.epochs) == (model, batch_size, epochs)
+
+
+def test_what_is_given_is_kept():
+    given = classify.Classify(model="batch_norm_mlp", batch_size=7, epochs=3, hidden_units=(5,))
+    settled = classify.settled(given, dataset(100, (4,)))
+    assert type(settled) is mnist_softmax.MnistSoftmax
+    kept = (settled.model, settled.batch_size, settled.epochs, settled.hidden_units)
+    assert kept == ("batch_norm_mlp", 7, 3, (5,))
+
+
+@pytest.fixture(scope="module")
+def penguins():
+    return datasets.load(f"csv:{PENGUINS}", label="species", missing="impute")
+
+
+def test_penguins_are_told_apart(penguins):
+    model, _ = classify.train(classify.Classify(), penguins, seed=1, verbose=0)
+    assert training.evaluate(model, penguins.test)["accuracy"] > 0.97
+
+
+def test_balanced_classes_are_weighted(penguins):
+    def first_loss(**changes):
+        hyperparameters = classify.Classify(epochs=1, batch_size="full", **changes)
+        _, history = classify.train(hyperparameters, penguins, seed=1, verbose=0)
+        return history.history["loss"][0]
+
+    model = classify.build(classify.Classify(), penguins, seed=1)
+    logits = model.predict(penguins.train.features, verbose=0).astype(float)
+    labels = penguins.train.labels
+    log_sum = np.log(np.exp(logits).sum(axis=1))
+    losses = log_sum - logits[np.arange(len(labels)), labels]
+    weights = len(labels) / (3 * np.bincount(labels)[labels])
+    assert first_loss() == pytest.approx(losses.mean(), rel=1e-5)
+    assert first_loss(class_weight="balanced") == pytest.approx((weights * losses).mean(), rel=1e-5)
+
+
+def run_main(folder, **flags):
+    options = types.SimpleNamespace(
+        seed=1,
+        dataset=f"csv:{PENGUINS}",
+        data_dir=None,
+        data_flags={"label": "species", "missing": "impute"},
+    )
+    recorded = {"dataset": [options.dataset], **flags}
+    with run_directory.open_run(folder, recorded, recipe="classify") as run:
+        return classify.main(classify.Classify(epochs=2), options, run)
+
+
+def test_a_run_keeps_how_the_raw_table_becomes_features(tmp_path, penguins):
+    metrics = run_main(tmp_path)
+    assert metrics["model"] == "softmax_regression"
+    assert (metrics["train_examples"], metrics["batch_size"]) == (220, 220)
+    kept = datasets.preprocessing.from_json((tmp_path / "preprocessing.json").read_text())
+    assert kept == penguins.preprocessing
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def command(tmp_path, *flags):
+    done = subprocess.run(
+        [sys.executable, "-m", "recipes.classify", *flags, f"--run_dir={tmp_path / 'run'}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "message"),
+    [
+        ([f"--dataset=csv:{PENGUINS}"], 2, "expected --label"),
+        ([f"--dataset=csv:{PENGUINS}", "--label=specis"], 3, "Did you mean 'species'"),
+        (["--dataset=digits", "--label=y"], 2, "digits does not go with --label"),
+        (["--dataset=npz:none.npz"], 3, "none.npz: expected an NPZ file"),
+        (["--image_size=0"], 2, "whole numbers in [1, 8192]"),
+    ],
+)
+def test_wrong_flags_end_before_anything_is_made(tmp_path, flags, code, message):
+    ended = command(tmp_path, *flags)
+    assert ended[0] == code
+    assert message in ended[2]
+    assert ended[2].count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_own_table_is_swept_by_workers(tmp_path):
+    code, _, error = command(
+        tmp_path,
+        "--flagfile=configs/classify.penguins.flags",
+        *("--sweep=random", "--trials=2", "--workers=1", "--epochs=3"),
+    )
+    assert code == 0, error
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert metrics["trials"] == 2
+    best = (tmp_path / "run/best.flags").read_text()
+    assert "--label=species\n" in best
+    assert "--missing=impute\n" in best
+    assert list((tmp_path / "run/trials").rglob("preprocessing.json"))

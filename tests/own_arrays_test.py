@@ -1,0 +1,238 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from tfcourse import datasets
+from tfcourse.datasets import memory
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(loc=[5, -3, 0], scale=[2, 0.1, 30], size=(60, 3))
+Y = np.arange(60) % 3
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Saves arrays in a file and loads it."""
+    path = tmp_path / "mine.npz"
+
+    def save_and_load(**arrays):
+        np.savez_compressed(path, **arrays)
+        return datasets.load(f"npz:{path}")
+
+    return save_and_load
+
+
+def test_whole_arrays_are_split_and_standardized_by_the_training_split(load):
+    data = load(x=X, y=Y)
+    assert [len(split) for split in data.splits.values()] == [38, 10, 12]
+    assert data.class_names == ("0", "1", "2")
+    assert data.input_shape == (3,)
+    np.testing.assert_allclose(data.train.features.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(data.train.features.std(axis=0), 1, rtol=1e-5)
+    everything = np.concatenate([split.features for split in data.splits.values()])
+    fitted = data.preprocessing
+    raw = everything * np.array(fitted.scale) + np.array(fitted.shift)
+    np.testing.assert_allclose(np.sort(raw, axis=0), np.sort(X, axis=0), rtol=1e-4, atol=1e-4)
+
+
+def test_given_splits_are_kept(load):
+    data = load(x_train=X[:40], y_train=Y[:40], x_test=X[40:], y_test=Y[40:])
+    assert [len(split) for split in data.splits.values()] == [32, 8, 20]
+    np.testing.assert_array_equal(data.test.labels, Y[40:])
+    np.testing.assert_array_equal(data.preprocessing.transform(X[40:]), data.test.features)
+
+
+@pytest.mark.parametrize(
+    ("features", "scale"),
+    [
+        (RANDOM.integers(0, 256, (60, 4, 4), np.uint8), 255),
+        (RANDOM.integers(0, 256, (60, 16), np.uint8), 255),
+        (RANDOM.uniform(size=(60, 4, 4, 3)), 1),
+        (RANDOM.uniform(size=(60, 4, 4)) > 0.5, 1),
+    ],
+)
+def test_bytes_and_images_in_the_unit_interval_keep_their_zero(load, features, scale):
+    data = load(x=features, y=Y)
+    assert (data.preprocessing.shift, data.preprocessing.scale) == ((0,), (scale,))
+    assert (
+        data.input_shape
+        == (features[..., np.newaxis] if features.ndim == 3 else features).shape[1:]
+    )
+
+
+def test_other_images_share_one_mean_and_deviation(load):
+    data = load(x=RANDOM.normal(100, 20, size=(60, 4, 4)), y=Y)
+    assert len(data.preprocessing.shift) == 1
+    assert data.train.features.mean() == pytest.approx(0, abs=1e-5)
+    assert data.train.features.std() == pytest.approx(1, rel=1e-5)
+
+
+def test_feature_that_never_varies_becomes_zero(load):
+    data = load(x=np.stack([np.full(60, 0.1), np.arange(60)], axis=1), y=Y)
+    np.testing.assert_allclose(data.train.features[:, 0], 0, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (np.array(["b", "a", "c"])[Y], ("a", "b", "c")),
+        (np.array([b"b", b"a", b"c"])[Y], ("a", "b", "c")),
+        (np.array([10.0, 2.0, -1.0])[Y], ("-1", "2", "10")),
+        (Y == 0, ("0", "1")),
+    ],
+)
+def test_labels_of_several_types_become_classes(load, labels, names):
+    assert load(x=X, y=labels).class_names == names
+
+
+def test_classes_may_have_names(load):
+    assert load(x=X, y=Y, class_names=np.array(["u", "v", "w"])).class_names == ("u", "v", "w")
+
+
+def spoiled(array, value):
+    changed = array.astype(float)
+    changed[7] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"a": X}, "expected arrays x and y, .*received a"),
+        ({"x": X}, "expected arrays x and y"),
+        ({"x_train": X, "y_train": Y, "x_test": X}, "expected arrays x and y"),
+        ({"x": X, "y": Y[:-1]}, "array y: expected one label for each of the 60"),
+        ({"x": X, "y": np.eye(3)[Y]}, "argmax"),
+        ({"x": X[:, 0], "y": Y}, "array x: expected .*features"),
+        ({"x": X.astype(str), "y": Y}, "array x: expected numbers"),
+        ({"x": X * 1j, "y": Y}, "array x: expected numbers"),
+        ({"x": spoiled(X, np.nan), "y": Y}, r"array x: .*nan at example 7, position \(0,\)"),
+        ({"x": spoiled(X, 1e200), "y": Y}, "Scale the features"),
+        ({"x": X, "y": spoiled(Y, 0.5)}, "0.5 at example 7"),
+        ({"x": X, "y": spoiled(Y, np.nan)}, "nan at example 7"),
+        ({"x": X, "y": spoiled(Y, 9)}, "received 1 of '9' .*example 7"),
+        ({"x": X, "y": Y * 0}, "two classes"),
+        ({"x": X, "y": Y.astype(complex)}, "whole numbers or texts"),
+        ({"x": X, "y": np.array([{}] * 60)}, "Python objects"),
+        ({"x": X, "y": Y, "class_names": np.array(["u"])}, "array class_names"),
+        (
+            {"x_train": X, "y_train": Y, "x_test": X, "y_test": Y + 1},
+            "labels of test: .*received '3' at example 2",
+        ),
+        (
+            {"x_train": X, "y_train": Y, "x_test": X[:, :2], "y_test": Y},
+            "one shape of example in all splits",
+        ),
+    ],
+)
+def test_what_can_not_be_taken_is_named(load, arrays, message):
+    with pytest.raises(datasets.DataError, match=message) as caught:
+        load(**arrays)
+    assert "mine.npz" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_file_that_is_none_is_refused(tmp_path):
+    path = tmp_path / "mine.npz"
+    with pytest.raises(datasets.DataError, match="none there"):
+        datasets.load(f"npz:{path}")
+    np.savez(path, x=X, y=Y)
+    whole = path.read_bytes()
+    for text in (b"", b"text", whole[: len(whole) // 2], whole[:300] + b"\0" * 40 + whole[340:]):
+        path.write_bytes(text)
+        with pytest.raises(datasets.DataError, match=r"mine.npz: expected an NPZ file"):
+            datasets.load(f"npz:{path}")
+    np.save(tmp_path / "mine.npy", X)
+    (tmp_path / "mine.npy").rename(path)
+    with pytest.raises(datasets.DataError, match="expected an NPZ file"):
+        datasets.load(f"npz:{path}")
+
+
+def test_small_file_of_large_arrays_is_refused_by_its_header(tmp_path, monkeypatch):
+    # A gigabyte of zeros is a file of a megabyte; here the header alone claims it.
+    header = io.BytesIO()
+    shape = {"descr": "<f8", "fortran_order": False, "shape": (1 << 40, 1 << 20)}
+    np.lib.format.write_array_header_1_0(header, shape)
+    path = tmp_path / "mine.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", header.getvalue())
+    with pytest.raises(datasets.DataError, match=r"half of the free memory.*TensorFlow"):
+        datasets.load(f"npz:{path}")
+    np.savez(path, x=X, y=Y)
+    monkeypatch.setattr(memory, "available_bytes", lambda: X.nbytes * 2)
+    with pytest.raises(datasets.DataError, match="half of the free memory"):
+        datasets.load(f"npz:{path}")
+
+
+def test_new_examples_are_read_with_and_without_labels(load, tmp_path):
+    fitted = load(x=X, y=np.array(["b", "a", "c"])[Y]).preprocessing
+    path = tmp_path / "new.npz"
+    np.savez(path, x=X[:2])
+    examples = fitted.read(path)
+    assert examples.labels is None
+    assert examples.places == (f"{path}, example 0", f"{path}, example 1")
+    np.testing.assert_array_equal(examples.features, fitted.transform(X[:2]))
+    np.savez(path, x=X[:2], y=np.array(["c", "a"]))
+    np.testing.assert_array_equal(fitted.read(path).labels, [2, 0])
+    np.savez(path, z=X)
+    with pytest.raises(datasets.DataError, match="expected an array x"):
+        fitted.read(path)
+
+
+def test_arrays_from_python_are_scaled_when_asked():
+    data = datasets.from_arrays((X, Y), scale=True)
+    assert [len(split) for split in data.splits.values()] == [49, 5, 6]
+    np.testing.assert_allclose(data.train.features.mean(axis=0), 0, atol=1e-6)
+    again = data.preprocessing.transform(X)
+    assert {row.tobytes() for row in data.test.features} <= {row.tobytes() for row in again}
+    with pytest.raises(datasets.DataError, match=r"example 7, position \(0,\)"):
+        datasets.from_arrays((spoiled(X, np.nan), Y), scale=True)
+    with pytest.raises(datasets.DataError, match="expected features"):
+        datasets.from_arrays((X, Y))
+
+
+def batched():
+    for start in range(0, 60, 25):
+        yield X[start : start + 25], Y[start : start + 25]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        batched,
+        lambda: zip(X, Y, strict=True),
+        lambda: list(zip(X, Y, strict=True)),
+        list(batched()),
+    ],
+)
+def test_what_yields_examples_is_read_to_its_end(source):
+    data = datasets.from_batches(source, scale=True)
+    expected = datasets.from_arrays((X, Y), scale=True)
+    np.testing.assert_array_equal(data.train.features, expected.train.features)
+    np.testing.assert_array_equal(data.test.labels, expected.test.labels)
+    assert data.name == "batches"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (lambda: iter([]), "split train: expected at least one example"),
+        (lambda: [X], "expected pairs"),
+        (lambda: [(X, Y), (X[:, :2], Y)], "one shape of example"),
+    ],
+)
+def test_what_yields_something_else_is_refused(source, message):
+    with pytest.raises(datasets.DataError, match=message):
+        datasets.from_batches(source, scale=True)
+
+
+def test_what_never_ends_is_refused_before_memory_is_full(monkeypatch):
+    def endless():
+        while True:
+            yield X, Y
+
+    monkeypatch.setattr(memory, "available_bytes", lambda: 2_000_000)
+    with pytest.raises(datasets.DataError, match="half of the free memory"):
+        datasets.from_batches(endless, scale=True)

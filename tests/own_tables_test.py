@@ -1,0 +1,241 @@
+import csv
+
+import numpy as np
+import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from tfcourse import datasets
+from tfcourse.datasets import memory, splits
+
+PENGUINS = "configs/data/penguins.csv"
+NUMERIC = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "year")
+CATEGORICAL = ("island", "sex")
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Writes text or bytes to a file and loads it as a table."""
+    path = tmp_path / "mine.csv"
+
+    def write_and_load(text, label="y", **options):
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return datasets.load(f"csv:{path}", label=label, **options)
+
+    return write_and_load
+
+
+def rows(count=12, number="{}", text="uv"):
+    return "".join(
+        f"{number.format(i)},{text[i % len(text)]},{'ab'[i % 2]}\n" for i in range(count)
+    )
+
+
+TINY = "x,k,y\n" + rows()
+
+
+@pytest.fixture(scope="module")
+def penguins():
+    return datasets.load(f"csv:{PENGUINS}", label="species", missing="impute")
+
+
+def raw_penguins():
+    """Columns of the file as objects, NaN where the file says NA: read without the project."""
+    with open(PENGUINS, newline="") as file:
+        table = list(csv.DictReader(file))
+    numbers = [[float(row[n].replace("NA", "nan")) for n in NUMERIC] for row in table]
+    texts = [[np.nan if row[n] == "NA" else row[n] for n in CATEGORICAL] for row in table]
+    return (
+        np.array(numbers),
+        np.array(texts, object),
+        np.array([row["species"] for row in table]),
+    )
+
+
+def test_split_is_fixed_stratified_and_complete(penguins):
+    sizes = {name: len(split) for name, split in penguins.splits.items()}
+    assert sizes == {"train": 220, "validation": 55, "test": 69}
+    assert penguins.class_names == ("Adelie", "Chinstrap", "Gentoo")
+    for split in penguins.splits.values():
+        shares = np.bincount(split.labels) / len(split)
+        np.testing.assert_allclose(shares, np.array([152, 68, 124]) / 344, atol=0.01)
+
+
+def test_features_are_those_of_scikit_learn_fitted_on_the_training_split(penguins):
+    numbers, texts, species = raw_penguins()
+    labels = np.searchsorted(["Adelie", "Chinstrap", "Gentoo"], species)
+    kept, test = splits.stratified_split(labels, 69)
+    train, validation = splits.stratified_split(labels[kept], 55)
+    rows_of = {"train": kept[train], "validation": kept[validation], "test": test}
+    both = np.concatenate([numbers.astype(object), texts], axis=1)
+    reference = ColumnTransformer(
+        [
+            (
+                "n",
+                make_pipeline(SimpleImputer(strategy="median"), StandardScaler()),
+                [0, 1, 2, 3, 4],
+            ),
+            (
+                "c",
+                make_pipeline(
+                    SimpleImputer(strategy="most_frequent"),
+                    OneHotEncoder(handle_unknown="ignore", sparse_output=False),
+                ),
+                [5, 6],
+            ),
+        ]
+    ).fit(both[rows_of["train"]])
+    # Ours keeps the file's order of columns: island comes first.
+    order = [5, 6, 7, 0, 1, 2, 3, 8, 9, 4]
+    for name, split in penguins.splits.items():
+        expected = reference.transform(both[rows_of[name]])[:, order]
+        np.testing.assert_allclose(split.features, expected.astype(float), rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(split.labels, labels[rows_of[name]])
+
+
+def test_statistics_never_see_the_other_splits(load):
+    lines = [f"{i % 7},{'ab'[i % 2]}" for i in range(100)]
+    plain = load("\n".join(["x,y", *lines]))
+    seen = []
+    for number in range(12):
+        changed = lines.copy()
+        changed[number] = f"1000,{lines[number][-1]}"
+        other = load("\n".join(["x,y", *changed]))
+        (column,) = other.preprocessing.columns
+        largest = column.mean + column.standard_deviation * other.train.features.max()
+        seen.append(largest > 999)
+        assert (other.preprocessing.columns == plain.preprocessing.columns) != seen[-1]
+    assert any(seen)
+    assert not all(seen)
+
+
+def test_predictions_file_becomes_the_same_features(penguins):
+    examples = penguins.preprocessing.read(PENGUINS)
+    assert examples.features.shape == (344, 10)
+    np.testing.assert_array_equal(np.bincount(examples.labels), [152, 68, 124])
+    everything = np.concatenate([split.features for split in penguins.splits.values()])
+    assert {row.tobytes() for row in examples.features} == {row.tobytes() for row in everything}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "first line with the names"),
+        ("\n\n", "first line with the names"),
+        ("x,k,y\n", "rows below the header; received none"),
+        ("x,x,y\n1,2,a\n", "line 1: .* 'x' a second time for column 2"),
+        ("x,,y\n1,2,a\n", "line 1: .* none for column 2"),
+        (TINY + "1,u\n", "line 14: expected 3 cells.* received 2"),
+        (TINY + "1,u,a,b\n", "line 14: expected 3 cells.* received 4"),
+        (TINY + '1,"u,a\n', "line 14: expected cells as RFC 4180"),
+        (TINY.encode() + b"1,\xe9,a\n", "line 14: expected UTF-8"),
+        ("\ufeffx,k,y\n".encode("utf-16"), "line 1: expected UTF-8"),
+        (TINY + "oops,u,a\n", "line 14, column 'x': expected a finite number; received 'oops'"),
+        (TINY + "inf,u,a\n", "line 14, column 'x': .* 'inf'"),
+        (TINY + "1e999,u,a\n", "line 14, column 'x': .* '1e999'"),
+        (TINY + "1_0,u,a\n", "line 14, column 'x': .* '1_0'"),
+        (TINY + "1e300,u,a\n" * 9, "column 'x': expected numbers whose squares"),
+        (TINY + " NA,u,a\n", "line 14, column 'x': expected a value.*--missing.*x 1"),
+        (TINY + "1,,a\n", "line 14, column 'k': expected a value"),
+        (TINY + "1,u,\n", "line 14: expected a label in .*column 'y'"),
+        (TINY + "1,u,c\n", "column 'y': .* 3 examples of each class; received 1 of 'c' .*line 14"),
+        ("x,k,y\n" + rows().replace(",b\n", ",a\n"), "two classes; received 'a' alone"),
+        ("x,y\n" + "0,a\n0,b\n" * 6, "besides 'y' whose value varies"),
+        ("x,k,y\n" + rows(40, text="abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"), "--ignore=k"),
+    ],
+)
+def test_what_can_not_be_taken_is_named(load, text, message):
+    with pytest.raises(datasets.DataError, match=message) as caught:
+        load(text)
+    assert "mine.csv" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"label": "Y"}, "column 'Y', as --label says.*There are x, k, y"),
+        ({"label": "yy"}, "Did you mean 'y'"),
+        ({"ignore": ("z",)}, "column 'z', as --ignore says"),
+        ({"categorical": ("z",)}, "column 'z', as --categorical says"),
+        ({"ignore": ("y",)}, "without the label"),
+    ],
+)
+def test_column_that_a_flag_names_must_be_there(load, options, message):
+    with pytest.raises(datasets.DataError, match=message):
+        load(TINY, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"label": None}, "expected --label"),
+        ({"image_size": (2, 2)}, "does not go with --image_size"),
+        ({"missing": "drop"}, "`missing` must be one of refuse, impute"),
+        ({"ignore": "k"}, "`ignore` must be a list"),
+    ],
+)
+def test_option_that_does_not_fit_is_refused(load, options, message):
+    with pytest.raises(ValueError, match=message):
+        load(TINY, **options)
+
+
+def test_no_such_file_or_no_file(tmp_path):
+    for path in (tmp_path / "none.csv", tmp_path):
+        with pytest.raises(datasets.DataError, match="expected a CSV file"):
+            datasets.load(f"csv:{path}", label="y")
+    with pytest.raises(ValueError, match="csv:PATH"):
+        datasets.load("csv:", label="y")
+
+
+def test_text_as_other_programs_write_it_is_the_same_table(load):
+    plain = load(TINY).train.features
+    for text in (
+        "\ufeff" + TINY,
+        TINY.replace("\n", "\r\n"),
+        TINY.replace(",", ";"),
+        TINY.replace(",", "\t"),
+        TINY.replace(",u,", '," u ",'),
+        TINY.replace("\n", "\n\n"),
+    ):
+        np.testing.assert_array_equal(load(text).train.features, plain)
+
+
+def test_quoted_cells_hold_delimiters_and_lines(load):
+    text = TINY.replace(",u,", ',"u, ""or""\nv",')
+    assert load(text).preprocessing.columns[1].categories == ('u, "or"\nv', "v")
+    # The line is that of the file, where a person looks for it.
+    with pytest.raises(datasets.DataError, match="line 20: expected 3 cells"):
+        load(text + "1\n")
+
+
+def test_numbers_can_be_taken_for_texts_and_columns_left_out(load):
+    table = "zip,k,y\n" + "".join(f"{i % 3},{'uv'[i % 2]},{'ab'[i % 2]}\n" for i in range(30))
+    data = load(table, categorical=("zip",), ignore=("k",))
+    assert data.preprocessing.feature_names == ("zip=0", "zip=1", "zip=2")
+
+
+def test_column_that_never_varies_is_left_out_and_told(load, caplog):
+    # The deviation of equal numbers need not come out as 0.
+    data = load("c,x,y\n" + "".join(f"0.1,{i},{'ab'[i % 2]}\n" for i in range(30)))
+    assert data.preprocessing.feature_names == ("x",)
+    assert "column 'c': left out" in caplog.text
+
+
+def test_whole_numbers_as_classes_are_in_their_order(load):
+    data = load("x,y\n" + "".join(f"{i},{(2, 10, 9)[i % 3]}\n" for i in range(30)))
+    assert data.class_names == ("2", "9", "10")
+
+
+def test_table_that_does_not_fit_is_refused_before_it_is_read(load, monkeypatch):
+    monkeypatch.setattr(memory, "available_bytes", lambda: 5000)
+    with pytest.raises(datasets.DataError, match=r"half of the free memory.*TensorFlow"):
+        load(TINY * 10)
+
+
+def test_the_file_is_known_by_its_content(load):
+    first = load(TINY)
+    assert first.preprocessing.source == first.origin
+    assert load(TINY.replace("11,", "12,")).origin != first.origin

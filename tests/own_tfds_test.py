@@ -1,0 +1,89 @@
+"""Tables and images of any size from TensorFlow Datasets."""
+
+import pathlib
+import re
+import runpy
+
+import numpy as np
+import pytest
+import tiny_tfds
+from tensorflow_datasets.core import registered
+
+from tfcourse import datasets
+
+
+def test_table_is_read_with_its_own_label_and_splits(fresh_home):
+    data = datasets.load("tiny_flowers", missing="impute")
+    assert data.class_names == ("left", "middle", "right")
+    assert [len(split) for split in data.splits.values()] == [32, 8, 10]
+    assert data.preprocessing.feature_names == (
+        *("height", "colour=blue", "colour=red", "place=field", "place=wood"),
+        *("petals[0]", "petals[1]"),
+    )
+    columns = {column.name: column for column in data.preprocessing.columns}
+    np.testing.assert_allclose(data.train.features[:, [0, 5, 6]].mean(axis=0), 0, atol=1e-6)
+    for features, label in zip(data.test.features, data.test.labels, strict=True):
+        petals, height = columns["petals[0]"], columns["height"]
+        flower = tiny_tfds.flower(round(petals.mean + features[5] * petals.standard_deviation))
+        expected = height.imputed if np.isnan(flower["height"]) else flower["height"]
+        assert height.mean + features[0] * height.standard_deviation == pytest.approx(expected)
+        assert label == flower["species"]
+        assert features[2] == (flower["colour"] == "red")
+
+
+def test_another_label_and_columns_left_out(fresh_home):
+    data = datasets.load("tiny_flowers", label="colour", ignore=("height", "place", "petals[1]"))
+    assert data.class_names == ("blue", "red")
+    assert data.preprocessing.feature_names == (
+        *("petals[0]", "species=left", "species=middle", "species=right"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "example 4[0-9], column 'height': expected a value"),
+        ({"label": "place"}, "example 4[0-9]: expected a label"),
+        ({"label": "heigt"}, "Did you mean 'height'"),
+        ({"ignore": ("weight",)}, "column 'weight', as --ignore says"),
+    ],
+)
+def test_what_can_not_be_taken_is_named(fresh_home, options, message):
+    with pytest.raises(datasets.DataError, match=message) as caught:
+        datasets.load("tiny_flowers", **options)
+    assert "tiny_flowers" in str(caught.value)
+
+
+def test_option_that_the_set_has_no_use_for_is_refused(fresh_home):
+    with pytest.raises(ValueError, match="tiny_shapes does not go with --label"):
+        datasets.load("tiny_shapes", label="label")
+    with pytest.raises(ValueError, match="tiny_flowers does not go with --image_size"):
+        datasets.load("tiny_flowers", missing="impute", image_size=3)
+
+
+def test_images_of_any_size_are_resized_when_asked(fresh_home):
+    data = datasets.load("tiny_ragged", image_size=(3, 2))
+    assert data.input_shape == (3, 2, 1)
+    assert data.preprocessing.resized
+    seen = np.concatenate([split.features[:, 0, 0, 0] for split in data.splits.values()])
+    assert sorted(np.rint(seen * 255)) == list(range(tiny_tfds.NUM_EXAMPLES))
+
+
+def test_the_page_shows_how_a_table_becomes_a_set(fresh_home, tmp_path, monkeypatch):
+    page = pathlib.Path(__file__).parents[1] / "docs" / "your_data.md"
+    (code,) = re.findall(r"```python\n(import csv\n.*?)```", page.read_text(), re.DOTALL)
+    lines = [f"{i}.5,{'uv'[i % 2]},{'ab'[i % 3 == 0]}\n" for i in range(30)]
+    (tmp_path / "mine.csv").write_text("mass,island,species\nNA,u,a\n" + "".join(lines))
+    (tmp_path / "mine.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(registered, "_DATASET_REGISTRY", {})
+    mine = runpy.run_path("mine.py", run_name="mine")["Mine"]
+    mine(data_dir="prepared").download_and_prepare()
+    prepared = datasets.load(
+        "mine", data_dir=tmp_path / "prepared", label="species", missing="impute"
+    )
+    table = datasets.load(f"csv:{tmp_path / 'mine.csv'}", label="species", missing="impute")
+    assert prepared.class_names == table.class_names
+    kinds = {column.name: type(column) for column in table.preprocessing.columns}
+    assert {column.name: type(column) for column in prepared.preprocessing.columns} == kinds
+    assert sum(map(len, prepared.splits.values())) == 31

@@ -1,0 +1,58 @@
+"""Labels as they are written, numbered."""
+
+import collections
+import re
+
+import numpy as np
+
+from tfcourse.datasets.columns import as_category, is_missing
+from tfcourse.datasets.errors import DataError
+
+# One to learn from, and with stratified splits at most one each to choose by and to test with.
+MIN_EXAMPLES = 3
+MAX_CLASSES = 10_000
+_WHOLE = re.compile("-?[0-9]{1,18}")
+
+
+def number(where, cells, place, min_examples=MIN_EXAMPLES):
+    """Returns labels int32 [examples] and the names of the classes, in order.
+
+    Whole numbers are ordered as numbers, all else as texts.
+
+    Args:
+        where: str, what messages call the labels: "iris.csv, column 'species'".
+        cells: sequence of texts or whole numbers.
+        place: function of a position that returns where it came from.
+        min_examples: int, the fewest examples that a class may have.
+
+    Raises:
+        DataError: a label is missing, a class has too few examples, or there is only one.
+    """
+    names, first = [], {}
+    for row, cell in enumerate(cells):
+        if is_missing(cell):
+            raise DataError(
+                f"{place(row)}: expected a label in {where}; received none. Fill it in, or remove "
+                "the example."
+            )
+        names.append(as_category(cell))
+        first.setdefault(names[-1], row)
+    counts = collections.Counter(names)
+    if len(counts) < 2:
+        raise DataError(
+            f"{where}: expected at least two classes; received {names[0][:80]!r} alone. Add "
+            "examples of another class, or name another label."
+        )
+    rare = [name for name, count in counts.items() if count < min_examples]
+    if rare:
+        others = f", and as few of {len(rare) - 1} more classes" if rare[1:] else ""
+        raise DataError(
+            f"{where}: expected at least {min_examples} examples of each class; received "
+            f"{counts[rare[0]]} of {rare[0][:80]!r} ({place(first[rare[0]])}){others}. Merge rare "
+            "classes or remove them; a quantity is no class."
+        )
+    if len(counts) > MAX_CLASSES:
+        raise DataError(f"{where}: expected at most {MAX_CLASSES} classes; received {len(counts)}.")
+    ordered = sorted(counts, key=int if all(map(_WHOLE.fullmatch, counts)) else None)
+    numbers = {name: number for number, name in enumerate(ordered)}
+    return np.array([numbers[name] for name in names], np.int32), tuple(ordered)

@@ -1,0 +1,98 @@
+"""`npz:PATH`: arrays in a file, `x` and `y`, or `x_train`, `y_train`, `x_test`, `y_test`."""
+
+import hashlib
+
+from tfcourse.datasets import array_files, classes, splits
+from tfcourse.datasets.array_preprocessing import fit_arrays
+from tfcourse.datasets.dataset import Dataset, Split
+from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.table import check_file
+
+USES = ()
+_SPLITS = ("train", "validation", "test")
+
+
+def check(path, reading):
+    """Checks that there is such a file."""
+    check_file(path, "an NPZ file, as numpy.savez writes it")
+
+
+def load(path, reading):
+    """Returns the arrays as a `Dataset`.
+
+    Whole files `x` and `y` are split, and splits that are not there cut off the training split, a
+    fifth each. An optional array `class_names` names the labels 0, 1, ...
+
+    Raises:
+        DataError: naming the file, the array and the example that can't be taken.
+    """
+    arrays = array_files.read(path)
+    name = f"npz:{path}"
+    with open(path, "rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    origin = f"{name} (sha256 {sha256[:16]})"
+    pairs, class_names = _numbered(path, _pairs(path, arrays), arrays.get("class_names"))
+    pairs = splits.complete(name, pairs, splits.OWN_HELD_OUT_SHARE)
+    fitted = fit_arrays(pairs["train"][0], class_names, origin)
+    return Dataset(
+        name=name,
+        class_names=class_names,
+        origin=origin,
+        preprocessing=fitted,
+        **{split: Split(fitted.transform(x), y) for split, (x, y) in pairs.items()},
+    )
+
+
+def _pairs(path, arrays):
+    """Returns `{split: (features, labels)}`, their shapes checked."""
+    keys = {split: (f"x_{split}", f"y_{split}") for split in _SPLITS}
+    if "x" in arrays:
+        keys = {"train": ("x", "y")}
+    present = {split: pair for split, pair in keys.items() if set(pair) & arrays.keys()}
+    absent = sorted({key for pair in present.values() for key in pair} - arrays.keys())
+    if "train" not in present or absent:
+        raise DataError(
+            f"{path}: expected arrays x and y, or x_train and y_train with or without "
+            f"x_validation, y_validation, x_test, y_test; received "
+            f"{', '.join(sorted(arrays)[:20])}. Name them: numpy.savez(path, x=features, y=labels)."
+        )
+    pairs = {}
+    for split, (x, y) in present.items():
+        where = f"{path}, array {x}"
+        features, labels = array_files.as_features(where, arrays[x]), arrays[y]
+        array_files.check_finite(where, features)
+        if labels.ndim != 1 or len(labels) != len(features):
+            raise DataError(
+                f"{path}, array {y}: expected one label for each of the {len(features)} examples "
+                f"in {x}; received shape {labels.shape}. If they are one-hot, take "
+                "labels.argmax(axis=1)."
+            )
+        pairs[split] = features, labels
+    shapes = {present[split][0]: features.shape[1:] for split, (features, _) in pairs.items()}
+    if len(set(shapes.values())) > 1:
+        raise DataError(f"{path}: expected one shape of example in all splits; received {shapes}.")
+    return pairs
+
+
+def _numbered(path, pairs, names):
+    """Returns `pairs` with labels int32, and the names of the classes."""
+    where = f"{path}, labels"
+    cells = array_files.label_cells(where, pairs["train"][1])
+    # Where nothing is cut off the training split, one example of a class is enough.
+    fewest = 1 if len(pairs) == len(_SPLITS) else classes.MIN_EXAMPLES
+    _, class_names = classes.number(where, cells, "example {}".format, fewest)
+    numbered = {
+        split: (features, array_files.label_numbers(f"{where} of {split}", labels, class_names))
+        for split, (features, labels) in pairs.items()
+    }
+    if names is None:
+        return numbered, class_names
+    if class_names != tuple(map(str, range(len(class_names)))) or names.shape != (
+        len(class_names),
+    ):
+        raise DataError(
+            f"{path}, array class_names: expected a name for each of the labels 0 to "
+            f"{len(class_names) - 1}; received {names.shape} names for the labels "
+            f"{', '.join(class_names[:20])}. Leave it out, or number the classes so."
+        )
+    return numbered, tuple(str(name) for name in names)

@@ -1,0 +1,103 @@
+"""Serialized examples of a prepared set, read one by one from where they lie on the disk."""
+
+import os
+import struct
+
+import numpy as np
+
+from tfcourse.datasets import prepared
+from tfcourse.datasets.errors import DataError
+
+_BATCH = 4096
+
+
+class Records:
+    """Examples by number, in the order in which TensorFlow Datasets reads the set.
+
+    Args:
+        paths: list of paths, files of TFRecords.
+        files: int [examples], which of them holds each example.
+        offsets: int [examples], where it begins there.
+        lengths: int [examples], its bytes.
+    """
+
+    def __init__(self, paths, files, offsets, lengths):
+        self._paths = paths
+        self._files = files
+        self._offsets = offsets
+        self._lengths = lengths
+        self._descriptors = {}
+
+    def read(self, numbers):
+        """Returns a list of bytes; several threads may read at once."""
+        records = []
+        for number in numbers:
+            file, length = int(self._files[number]), int(self._lengths[number])
+            record = os.pread(self._descriptor(file), length, int(self._offsets[number]))
+            if len(record) != length:
+                raise DataError(f"{self._paths[file]}: expected the file as it was; it is shorter.")
+            records.append(record)
+        return records
+
+    def _descriptor(self, file):
+        if file not in self._descriptors:
+            self._descriptors[file] = os.open(self._paths[file], os.O_RDONLY)
+        return self._descriptors[file]
+
+    def __del__(self):
+        for descriptor in self._descriptors.values():
+            os.close(descriptor)
+
+
+def index(builder, key):
+    """Returns the `Records` of all splits after one another, and `{split: values}` of a feature.
+
+    All is read once, so that every record's checksum is compared; that feature alone is decoded.
+    """
+    names = prepared.splits_of(builder)
+    paths, files, offsets, lengths, values = [], [], [], [], {}
+    for split in names:
+        ids, values[split] = _ids_and_values(builder, split, key)
+        here = {path.name: _positions(path) for path in builder.info.splits[split].filepaths}
+        first = dict(zip(here, range(len(paths), len(paths) + len(here)), strict=True))
+        paths += [str(path) for path in builder.info.splits[split].filepaths]
+        for name, number in ids:
+            files.append(first[name])
+            offset, length = here[name][number]
+            offsets.append(offset)
+            lengths.append(length)
+    return Records(paths, np.array(files), np.array(offsets), np.array(lengths)), values
+
+
+def _ids_and_values(builder, split, key):
+    """Returns `[(file name, number in it), ...]` and a feature's values, in stored order."""
+    import tensorflow_datasets as tfds
+
+    stored = builder.as_dataset(
+        split=split,
+        read_config=tfds.ReadConfig(add_tfds_id=True),
+        decoders=tfds.decode.PartialDecoding({key: True}),
+    )
+    ids, values = [], []
+    with prepared.reading(builder, split):
+        for batch in stored.batch(_BATCH).as_numpy_iterator():
+            values.append(batch[key])
+            for each in batch["tfds_id"]:
+                name, _, number = each.decode().rpartition("__")
+                ids.append((name, int(number)))
+    return ids, np.concatenate(values)
+
+
+def _positions(path):
+    """Returns `[(offset, length), ...]` of the records in a file.
+
+    A record is its length in 8 bytes, their checksum in 4, the record, its checksum in 4.
+    """
+    positions, offset = [], 0
+    with open(path, "rb") as file:
+        while header := file.read(12):
+            (length,) = struct.unpack("<Q", header[:8])
+            positions.append((offset + 12, length))
+            offset += 12 + length + 4
+            file.seek(offset)
+    return positions

@@ -1,0 +1,188 @@
+"""Tables to data sets: kinds of columns told apart, statistics taken on the training split."""
+
+import collections
+import difflib
+
+import numpy as np
+from absl import logging
+
+from tfcourse.datasets import classes, memory, splits
+from tfcourse.datasets.columns import (
+    CategoricalColumn,
+    NumericColumn,
+    as_category,
+    is_missing,
+    is_number,
+    missing_error,
+    numbers,
+)
+from tfcourse.datasets.dataset import Dataset, Split
+from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.streamed import StreamedFeatures, StreamedSplit
+from tfcourse.datasets.table_preprocessing import TablePreprocessing
+
+MAX_CATEGORIES = 256
+# Of the features, float32 [examples, features], once and in its splits.
+_BYTES_PER_FEATURE = 3 * 4
+
+
+def dataset(table, reading, *, name, origin, rows=None, stored=None):
+    """Returns a `Table` as a `Dataset`.
+
+    Args:
+        table: `Table`.
+        reading: `Reading`, its `label` given.
+        name: str, the data set's.
+        origin: str, for the record.
+        rows: `{split: int array}` of the rows of each split; those that are not given are cut off
+            "train", a fifth each.
+        stored: function of an int array of rows that returns a `Table` of them: the features then
+            stay on the disk.
+
+    Raises:
+        DataError: naming the line and the column that can't be taken.
+        ValueError: `reading` names no label.
+    """
+    check_columns(table.source, table.columns, reading)
+    where = f"{table.source}, column {reading.label!r}"
+    labels, class_names = classes.number(where, table.columns[reading.label], table.place)
+    given = {"train": np.arange(len(table))} if rows is None else rows
+    pairs = {split: (index, labels[index]) for split, index in given.items()}
+    pairs = splits.complete(name, pairs, splits.OWN_HELD_OUT_SHARE)
+    fitted = fit(table, reading, class_names, pairs["train"][0], origin)
+    return Dataset(
+        name=name,
+        class_names=class_names,
+        origin=origin,
+        preprocessing=fitted,
+        **(_in_memory(table, fitted, pairs) if stored is None else _on_disk(stored, fitted, pairs)),
+    )
+
+
+def _in_memory(table, fitted, pairs):
+    memory.check_fits(
+        table.source,
+        len(table) * fitted.input_shape[0] * _BYTES_PER_FEATURE,
+        "Leave columns out with --ignore.",
+    )
+    features = fitted.transform(table)
+    return {split: Split(features[rows], labels) for split, (rows, labels) in pairs.items()}
+
+
+def _on_disk(stored, fitted, pairs):
+    def read(rows):
+        return fitted.transform(stored(rows))
+
+    return {
+        split: StreamedSplit(StreamedFeatures(read, rows, fitted.input_shape), labels)
+        for split, (rows, labels) in pairs.items()
+    }
+
+
+def check_columns(source, columns, reading):
+    """Checks the columns that flags name against those that there are."""
+    if reading.label is None:
+        raise ValueError(
+            f"{source}: expected --label to name the column with the class; received none. There "
+            f"are {_listed(columns)}"
+        )
+    for flag in ("label", "categorical", "ignore"):
+        value = getattr(reading, flag)
+        for column in (value,) if flag == "label" else value:
+            if column not in columns:
+                close = difflib.get_close_matches(column, columns, n=1)
+                hint = f"Did you mean {close[0]!r}? " if close else ""
+                raise DataError(
+                    f"{source}: expected a column {column!r}, as --{flag} says; received none. "
+                    f"{hint}There are {_listed(columns)}."
+                )
+    if reading.label in reading.ignore:
+        raise DataError(f"{source}: expected --ignore without the label {reading.label!r}.")
+
+
+def fit(table, reading, class_names, rows, source):
+    """Returns the `TablePreprocessing` with the statistics of `rows`, the training split."""
+    names = [name for name in table.columns if name not in (reading.label, *reading.ignore)]
+    # One column after another, since they may have to be read from the disk.
+    columns, first_missing, counts = [], None, {}
+    for name in names:
+        missing = np.array([is_missing(cell) for cell in table.columns[name]])
+        if reading.missing == "refuse" and missing.any():
+            first_missing = first_missing or missing_error(table, name, int(missing.argmax()))
+            counts[name] = missing.sum()
+        else:
+            columns.append(_fit_column(table, name, missing, reading, rows))
+    if first_missing:
+        listed = ", ".join(f"{name} {count}" for name, count in [*counts.items()][:20])
+        raise DataError(f"{first_missing} Missing by column: {listed}.")
+    columns = tuple(column for column in columns if column is not None)
+    if not columns:
+        raise DataError(
+            f"{table.source}: expected a column besides {reading.label!r} whose value varies; "
+            "received none. Add one."
+        )
+    try:
+        return TablePreprocessing(reading.label, class_names, columns, source)
+    except ValueError as error:  # Names of columns and classes are of any length in a file.
+        raise DataError(f"{table.source}: {error}") from None
+
+
+def _fit_column(table, name, missing, reading, rows):
+    """Returns the column fitted on `rows`, or `None` where nothing varies in them."""
+    column = table.columns[name]
+    imputes = reading.missing == "impute"
+    present = [cell for cell, absent in zip(column, missing, strict=True) if not absent]
+    num_numbers = sum(is_number(cell) for cell in present)
+    # Mostly numbers: the rest are slips, which `numbers` names.
+    if name not in reading.categorical and 2 * num_numbers > len(present):
+        fitted = _fit_numeric(table, name, rows, imputes)
+    else:
+        fitted = _fit_categorical(table, name, missing, rows, imputes)
+    if fitted is None:
+        logging.warning(
+            "%s, column %r: left out, since it never varies in training.", table.source, name
+        )
+    return fitted
+
+
+def _fit_numeric(table, name, rows, imputes):
+    values = numbers(table, name)[rows]
+    missing = np.isnan(values)
+    if missing.all():
+        return None
+    median = float(np.median(values[~missing]))
+    values[missing] = median
+    if values.min() == values.max():
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, deviation = float(values.mean()), float(values.std())
+    if not (np.isfinite(mean) and np.isfinite(deviation) and deviation > 0):
+        raise DataError(
+            f"{table.source}, column {name!r}: expected numbers whose squares double precision can "
+            f"hold; received values from {values.min():g} to {values.max():g}. Scale them."
+        )
+    return NumericColumn(name, mean, deviation, median if imputes else None)
+
+
+def _fit_categorical(table, name, missing, rows, imputes):
+    cells = [as_category(table.columns[name][row]) for row in rows if not missing[row]]
+    if not cells:
+        return None
+    counts = collections.Counter(cells)
+    limit = min(MAX_CATEGORIES, max(2, len(rows) // 2))
+    if len(counts) > limit:
+        raise DataError(
+            f"{table.source}, column {name!r}: expected at most {limit} different texts in "
+            f"{len(rows)} training examples; received {len(counts)}, such as "
+            f"{cells[0][:40]!r}. Leave it out with --ignore={name}, or group its values."
+        )
+    if len(counts) < 2:
+        return None
+    categories = tuple(sorted(counts))
+    most_frequent = max(categories, key=counts.get)  # The first of several.
+    return CategoricalColumn(name, categories, most_frequent if imputes else None)
+
+
+def _listed(columns):
+    names = list(columns)
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

@@ -1,0 +1,158 @@
+"""A set of TensorFlow Datasets whose features are numbers and texts."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+
+import numpy as np
+from absl import logging
+
+from tfcourse.datasets import memory, prepared, records, tables
+from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.table import Table
+
+USES = ("label", "missing", "categorical", "ignore")
+# A short text as a Python object, before it becomes numbers.
+_BYTES_PER_CELL = 100
+
+
+def check(info, reading):
+    """Checks, before anything is downloaded, that the set can be read as a table.
+
+    Raises:
+        DataError: naming the feature that can't be taken.
+    """
+    names = [name for names in _columns(info, reading).values() for name in names]
+    tables.check_columns(f"Dataset {info.name!r}", names, _labelled(info, reading))
+
+
+def read(builder, reading):
+    """Returns the set as a `Dataset`; see `tables.dataset`.
+
+    One that is too large is streamed: a feature at a time is read, to take its statistics.
+    """
+    info = builder.info
+    features = _columns(info, reading)
+    rows, start = {}, 0
+    for split in prepared.splits_of(builder):
+        stop = start + info.splits[split].num_examples
+        rows[split], start = np.arange(start, stop), stop
+    num_bytes = start * sum(map(len, features.values())) * _BYTES_PER_CELL
+    columns, stored = _StoredColumns(builder, features), None
+    if memory.fits(num_bytes):
+        columns = {name: columns[name] for name in columns}
+    else:
+        told = f"{num_bytes >> 20:,} MiB"
+        logging.warning("%s takes %s: it stays on the disk.", builder.name, told)
+        stored = _reader(builder, features)
+    return tables.dataset(
+        Table(builder.name, columns, num_rows=start),
+        _labelled(info, reading),
+        name=builder.name,
+        origin=f"TensorFlow Datasets {info.full_name}",
+        rows=rows,
+        stored=stored,
+    )
+
+
+class _StoredColumns(Mapping):
+    """The columns of a prepared set by name, each read when it is asked for.
+
+    Args:
+        builder: of the prepared set.
+        features: `{feature: names of its columns}`.
+    """
+
+    def __init__(self, builder, features):
+        self._builder = builder
+        self._feature_of = {name: key for key, names in features.items() for name in names}
+        self._features = features
+        self._last = functools.lru_cache(maxsize=1)(self._columns_of)
+
+    def __getitem__(self, name):
+        key = self._feature_of[name]
+        return self._last(key)[self._features[key].index(name)]
+
+    def __iter__(self):
+        return iter(self._feature_of)
+
+    def __len__(self):
+        return len(self._feature_of)
+
+    def _columns_of(self, key):
+        names = prepared.splits_of(self._builder)
+        parts = [prepared.examples(self._builder, split, (key,))[key] for split in names]
+        return _cells(self._builder.info.features[key], np.concatenate(parts))
+
+
+def _reader(builder, features):
+    """Returns a function of an int array of examples that returns a `Table` of them."""
+    import tensorflow as tf
+
+    stored, _ = records.index(builder, next(iter(features)))
+    kinds = builder.info.features
+    specs = {key: tf.TensorSpec(kinds[key].shape, kinds[key].tf_dtype) for key in features}
+
+    def parsed(record):
+        example = kinds.deserialize_example(record)
+        return {key: example[key] for key in features}
+
+    @functools.partial(tf.function, input_signature=[tf.TensorSpec([None], tf.string)])
+    def parse(serialized):
+        return tf.map_fn(parsed, serialized, fn_output_signature=specs)
+
+    def read(numbers):
+        arrays = parse(tf.constant(stored.read(numbers)))
+        return Table(
+            builder.name,
+            {
+                name: cells
+                for key, names in features.items()
+                for name, cells in zip(names, _cells(kinds[key], arrays[key].numpy()), strict=True)
+            },
+        )
+
+    return read
+
+
+def _labelled(info, reading):
+    """Returns `reading` with the set's own label where the flags name none.
+
+    Features that are left out whole are no columns, and so not to be ignored.
+    """
+    keys = info.supervised_keys
+    own = keys[-1] if keys and isinstance(keys[-1], str) else None
+    ignore = tuple(name for name in reading.ignore if name not in info.features)
+    return dataclasses.replace(reading, label=reading.label or own, ignore=ignore)
+
+
+def _columns(info, reading):
+    """Returns `{feature: names of its columns}`; a vector has a column for each of its numbers."""
+    columns = {}
+    for key, feature in info.features.items():
+        shape = getattr(feature, "shape", None)
+        if key in reading.ignore:
+            columns[key] = []
+        elif shape == () and isinstance(feature.np_dtype, type | np.dtype):
+            columns[key] = [key]
+        elif isinstance(shape, tuple) and len(shape) == 1 and shape[0]:
+            columns[key] = [f"{key}[{position}]" for position in range(shape[0])]
+        else:
+            raise DataError(
+                f"Dataset {info.name!r}, feature {key!r}: expected a number, a text, a vector, or "
+                f"8-bit images with one label each; received {' '.join(str(feature).split())}. "
+                f"Leave it out with --ignore={key}, or use another set."
+            )
+    return {key: names for key, names in columns.items() if names}
+
+
+def _cells(feature, values):
+    """Returns the columns that the values [examples] or [examples, n] of a feature make."""
+    import tensorflow_datasets as tfds
+
+    if isinstance(feature, tfds.features.ClassLabel) and feature.names:
+        # -1 stands for an unknown one.
+        return [[feature.int2str(int(value)) if value >= 0 else None for value in values]]
+    if values.dtype == object:
+        return [[value.decode("utf-8", "replace") for value in values]]
+    return [values] if values.ndim == 1 else list(values.T)

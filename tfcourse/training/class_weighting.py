@@ -1,0 +1,67 @@
+"""Weights for the examples of each class, so that rare classes count as much as common ones."""
+
+import numpy as np
+import tensorflow as tf
+
+
+def balanced_class_weights(labels, num_classes):
+    """Returns the weights with which every class has the same share in the loss.
+
+        w_c = n / (k n_c)
+
+    for n examples of k classes, n_c of them of class c. A class without examples has weight 1 and
+    is not counted in k.
+
+    Args:
+        labels: int [examples], in [0, num_classes).
+        num_classes: int.
+
+    Returns:
+        float64 [num_classes].
+    """
+    counts = np.bincount(labels, minlength=num_classes)
+    present = counts > 0
+    weights = np.ones(num_classes)
+    weights[present] = len(labels) / (present.sum() * counts[present])
+    return weights
+
+
+def checked(class_weight, labels):
+    """Returns weights as float32 [classes], as `fit` takes them.
+
+    Args:
+        class_weight: `None`, a sequence of a number >= 0 for each class, or `{class: number}`, in
+            which a class that is not named has weight 1.
+        labels: int [examples], of the training set.
+
+    Raises:
+        ValueError: a weight is out of range, or missing.
+    """
+    if class_weight is None:
+        return None
+    num_classes = int(np.max(labels)) + 1
+    weights = class_weight
+    if isinstance(class_weight, dict):
+        weights = [
+            class_weight.get(c, 1.0)
+            for c in range(max(num_classes, *(c + 1 for c in class_weight)))
+        ]
+    weights = np.asarray(weights, np.float32)
+    is_enough = weights.ndim == 1 and len(weights) >= num_classes
+    if not is_enough or not (np.isfinite(weights) & (weights >= 0)).all():
+        raise ValueError(
+            f"`class_weight` must be a finite number >= 0 for each of {num_classes} classes. "
+            f"Received: {class_weight!r}"
+        )
+    return weights
+
+
+def weighted(batch, class_weights):
+    """Returns `(features, labels)` with each example's weight as a third, as Keras takes it.
+
+    Keras divides the sum of the weighted losses by the number of examples, not by their weight.
+    """
+    if class_weights is None:
+        return batch
+    features, labels = batch
+    return features, labels, tf.gather(tf.constant(class_weights), labels)
