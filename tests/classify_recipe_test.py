@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from recipes import classify, mnist_softmax
-from tfcourse import datasets, run_directory, training
+from tfcourse import datasets, inference, run_directory, training
 
 ROOT = pathlib.Path(__file__).parents[1]
 PENGUINS = "configs/data/penguins.csv"
@@ -71,25 +71,37 @@ def test_balanced_classes_are_weighted(penguins):
     assert first_loss(class_weight="balanced") == pytest.approx((weights * losses).mean(), rel=1e-5)
 
 
-def run_main(folder, **flags):
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory):
+    """A finished run on the penguins, of two epochs."""
+    folder = tmp_path_factory.mktemp("run")
+    given = {"label": "species", "missing": "impute"}
     options = types.SimpleNamespace(
-        seed=1,
-        dataset=f"csv:{PENGUINS}",
-        data_dir=None,
-        data_flags={"label": "species", "missing": "impute"},
+        seed=1, dataset=f"csv:{PENGUINS}", data_dir=None, data_flags=given
     )
-    recorded = {"dataset": [options.dataset], **flags}
-    with run_directory.open_run(folder, recorded, recipe="classify") as run:
-        return classify.main(classify.Classify(epochs=2), options, run)
+    texts = {"dataset": options.dataset, "epochs": "2", "seed": "1", **given}
+    flags = {name: [text] for name, text in texts.items()}
+    with run_directory.open_run(folder, flags, recipe="classify") as run:
+        run.write_metrics(classify.main(classify.Classify(epochs=2), options, run))
+    return folder
 
 
-def test_a_run_keeps_how_the_raw_table_becomes_features(tmp_path, penguins):
-    metrics = run_main(tmp_path)
+def test_a_run_keeps_how_the_raw_table_becomes_features(run_dir, penguins):
+    metrics = json.loads((run_dir / "metrics.json").read_text())
     assert metrics["model"] == "softmax_regression"
     assert (metrics["train_examples"], metrics["batch_size"]) == (220, 220)
-    kept = datasets.preprocessing.from_json((tmp_path / "preprocessing.json").read_text())
+    kept = datasets.preprocessing.from_json((run_dir / "preprocessing.json").read_text())
     assert kept == penguins.preprocessing
-    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert (run_dir / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_is_used_again_with_its_own_network_and_table(run_dir, penguins):
+    classifier = inference.load_run(run_dir)
+    test = inference.load_split(classifier, "test")
+    np.testing.assert_array_equal(test.features, penguins.test.features)
+    right = classifier.probabilities(test.features).argmax(axis=1) == test.labels
+    metrics = json.loads((run_dir / "metrics.json").read_text())
+    assert right.mean() == pytest.approx(metrics["test_accuracy"])
 
 
 def command(tmp_path, *flags):

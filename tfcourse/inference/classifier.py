@@ -22,7 +22,7 @@ from tfcourse.training import checkpoint
 _TIMES_WEIGHTS = 4
 _OTHER_BYTES = 1 << 20
 _OTHER_VARIABLES = 100
-# Examples of the stand-in for the data; their number matters to a training alone.
+# Examples of the stand-in for the data where the run does not say how many it had.
 _EXAMPLES = 1000
 
 
@@ -163,7 +163,7 @@ def _built(record, build, hyperparameters, limits):
     policy = keras.config.dtype_policy()
     try:
         with _at_most(*limits):
-            model = build(hyperparameters, _stand_in(record.preprocessing), 0)
+            model = build(hyperparameters, _stand_in(record), 0)
     except Exception as error:
         raise RunFileError(f"{record.path}: its model can't be built: {_short(error)}") from None
     finally:
@@ -176,11 +176,16 @@ def _built(record, build, hyperparameters, limits):
     return model
 
 
-def _stand_in(preprocessing):
+def _stand_in(record):
     """Returns a `Dataset` that looks like the one trained on, and takes no memory."""
+    preprocessing = record.preprocessing
+    # A recipe may choose its network by their number.
+    examples = record.metrics.get("train_examples")
+    if type(examples) is not int or not 0 < examples < 1 << 40:
+        examples = _EXAMPLES
     split = datasets.Split(
         np.broadcast_to(np.float32(0), (1, *preprocessing.input_shape)),
-        np.broadcast_to(np.int32(0), _EXAMPLES),
+        np.broadcast_to(np.int32(0), examples),
     )
     return datasets.Dataset(
         name="stand-in",

@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from tfcourse import datasets
+from tfcourse import data_flags, datasets
 from tfcourse.datasets import array_files
 from tfcourse.datasets.examples import Examples
 from tfcourse.datasets.preprocessing import ImagePreprocessing, TablePreprocessing
@@ -45,7 +45,7 @@ def load_split(classifier, name, data_dir=None):
     record = classifier.record
     dataset = record.flags.get("dataset", [""])[-1]
     try:
-        data = datasets.load(dataset, data_dir)
+        data = datasets.load(dataset, data_dir, **_reading(record))
     except ValueError as error:
         raise datasets.DataError(f"{record.path}: {error}") from None
     # The origin may name another version of the library that brought the same data.
@@ -57,6 +57,12 @@ def load_split(classifier, name, data_dir=None):
             "or evaluate on --input."
         )
     return data.splits[name]
+
+
+def _reading(record):
+    """Returns the options of `datasets.load` with which the run read its data."""
+    names = data_flags.DECLARATIONS.keys() & record.flags.keys()
+    return data_flags.options({name: record.flags[name][-1] for name in names})
 
 
 def _read_arrays(preprocessing, path):

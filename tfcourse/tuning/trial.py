@@ -107,7 +107,7 @@ def _trained(task):
             }
             if _is_pruned(result["curve"], task["objective"], thresholds):
                 result["status"] = sweeps.PRUNED
-            run.write_metrics({"result": result})
+            run.write_metrics({"result": result, "train_examples": len(data.train.labels)})
     except run_directory.RunFinished as finished:
         result = finished.metrics["result"]
     return result
