@@ -57,6 +57,8 @@ def prepare(train, base, options):
     if values.sweep == "hyperband":
         if values.pruning != "none":
             raise SweepUsageError("--pruning: hyperband ends trials in a way of its own")
+        if getattr(base, "epochs", 1) == 0:
+            raise SweepUsageError("--sweep=hyperband: give --epochs, the most that a trial gets")
         if "epochs" in searches:
             raise SweepUsageError("--search: hyperband itself chooses epochs, up to --epochs")
         fixed.add("epochs")

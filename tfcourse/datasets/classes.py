@@ -28,15 +28,18 @@ def number(where, cells, place, min_examples=MIN_EXAMPLES):
     Raises:
         DataError: a label is missing, a class has too few examples, or there is only one.
     """
-    names, first = [], {}
+    names, known, first = [], {}, {}
     for row, cell in enumerate(cells):
-        if is_missing(cell):
-            raise DataError(
-                f"{place(row)}: expected a label in {where}; received none. Fill it in, or remove "
-                "the example."
-            )
-        names.append(as_category(cell))
-        first.setdefault(names[-1], row)
+        name = known.get(cell)
+        if name is None:
+            if is_missing(cell):
+                raise DataError(
+                    f"{place(row)}: expected a label in {where}; received none. Fill it in, or "
+                    "remove the example."
+                )
+            name = known[cell] = as_category(cell)
+            first.setdefault(name, row)
+        names.append(name)
     counts = collections.Counter(names)
     if len(counts) < 2:
         raise DataError(

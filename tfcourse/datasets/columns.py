@@ -23,9 +23,26 @@ def is_missing(value):
     return value is None or value != value  # NaN alone differs from itself.
 
 
-def is_number(value):
-    """Returns whether a cell that is not missing holds a number; 1_0 and 0x1 are none."""
-    return not isinstance(value, str) or _DECIMAL.fullmatch(value.strip()) is not None
+def parse(column):
+    """Returns cells, texts or numbers, as float64: NaN where missing, infinite where no number.
+
+    1_0 and 0x1 are no numbers.
+    """
+    if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
+        return column.astype(np.float64)
+    return np.array([_parse_cell(cell) for cell in column])
+
+
+def _parse_cell(cell):
+    if isinstance(cell, str):
+        text = cell.strip()
+        if _DECIMAL.fullmatch(text):
+            return float(text)
+        return np.nan if text.lower() in MISSING else np.inf
+    try:
+        return np.nan if cell is None else float(cell)
+    except (TypeError, ValueError, OverflowError):
+        return np.inf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,11 +131,14 @@ class CategoricalColumn:
         positions = {category: position for position, category in enumerate(self.categories)}
         found = np.empty(len(table), np.int64)
         for row, value in enumerate(table.columns[self.name]):
-            if is_missing(value):
-                if self.imputed is None:
-                    raise missing_error(table, self.name, row)
-                value = self.imputed
-            found[row] = positions.get(as_category(value), -1)
+            position = positions.get(value) if isinstance(value, str) else None
+            if position is None:  # As a rule it is there as it is written.
+                if is_missing(value):
+                    if self.imputed is None:
+                        raise missing_error(table, self.name, row)
+                    value = self.imputed
+                position = positions.get(as_category(value), -1)
+            found[row] = position
         unknown = found < 0
         if unknown.any():
             row = int(unknown.argmax())
@@ -145,25 +165,21 @@ def numbers(table, name):
     Raises:
         DataError: naming line and column of a cell that is no finite number.
     """
-    column = table.columns[name]
-    if isinstance(column, np.ndarray) and column.dtype.kind in "iuf" and not np.isinf(column).any():
-        return column.astype(np.float64)
-    values = np.empty(len(table))
-    for row, value in enumerate(column):
-        if is_missing(value):
-            values[row] = np.nan
-            continue
-        try:
-            values[row] = float(value) if is_number(value) else np.inf
-        except (TypeError, ValueError, OverflowError):
-            values[row] = np.inf
-        if not np.isfinite(values[row]):
-            raise DataError(
-                f"{table.place(row)}, column {name!r}: expected a finite number; received "
-                f"{str(value)[:80]!r}. Correct it, or take the column for texts with "
-                f"--categorical={name}."
-            )
+    values = parse(table.columns[name])
+    check_numbers(table, name, values)
     return values
+
+
+def check_numbers(table, name, values):
+    """Raises `DataError` where `parse` has found a cell of the column that is no finite number."""
+    bad = np.isinf(values)
+    if bad.any():
+        row = int(bad.argmax())
+        raise DataError(
+            f"{table.place(row)}, column {name!r}: expected a finite number; received "
+            f"{str(table.columns[name][row])[:80]!r}. Correct it, or take the column for texts "
+            f"with --categorical={name}."
+        )
 
 
 def missing_error(table, name, row):

@@ -11,10 +11,9 @@ from tfcourse.datasets.columns import (
     CategoricalColumn,
     NumericColumn,
     as_category,
-    is_missing,
-    is_number,
+    check_numbers,
     missing_error,
-    numbers,
+    parse,
 )
 from tfcourse.datasets.dataset import Dataset, Split
 from tfcourse.datasets.errors import DataError
@@ -106,12 +105,13 @@ def fit(table, reading, class_names, rows, source):
     # One column after another, since they may have to be read from the disk.
     columns, first_missing, counts = [], None, {}
     for name in names:
-        missing = np.array([is_missing(cell) for cell in table.columns[name]])
+        values = parse(table.columns[name])
+        missing = np.isnan(values)
         if reading.missing == "refuse" and missing.any():
             first_missing = first_missing or missing_error(table, name, int(missing.argmax()))
             counts[name] = missing.sum()
         else:
-            columns.append(_fit_column(table, name, missing, reading, rows))
+            columns.append(_fit_column(table, name, values, reading, rows))
     if first_missing:
         listed = ", ".join(f"{name} {count}" for name, count in [*counts.items()][:20])
         raise DataError(f"{first_missing} Missing by column: {listed}.")
@@ -127,17 +127,19 @@ def fit(table, reading, class_names, rows, source):
         raise DataError(f"{table.source}: {error}") from None
 
 
-def _fit_column(table, name, missing, reading, rows):
-    """Returns the column fitted on `rows`, or `None` where nothing varies in them."""
-    column = table.columns[name]
+def _fit_column(table, name, values, reading, rows):
+    """Returns the column fitted on `rows`, or `None` where nothing varies in them.
+
+    `values` is what `parse` made of it.
+    """
     imputes = reading.missing == "impute"
-    present = [cell for cell, absent in zip(column, missing, strict=True) if not absent]
-    num_numbers = sum(is_number(cell) for cell in present)
-    # Mostly numbers: the rest are slips, which `numbers` names.
-    if name not in reading.categorical and 2 * num_numbers > len(present):
-        fitted = _fit_numeric(table, name, rows, imputes)
+    num_texts = np.isinf(values).sum()
+    # Mostly numbers: the rest are slips, which `check_numbers` names.
+    if name not in reading.categorical and np.isfinite(values).sum() > num_texts:
+        check_numbers(table, name, values)
+        fitted = _fit_numeric(table.source, name, values[rows], imputes)
     else:
-        fitted = _fit_categorical(table, name, missing, rows, imputes)
+        fitted = _fit_categorical(table, name, np.isnan(values), rows, imputes)
     if fitted is None:
         logging.warning(
             "%s, column %r: left out, since it never varies in training.", table.source, name
@@ -145,8 +147,7 @@ def _fit_column(table, name, missing, reading, rows):
     return fitted
 
 
-def _fit_numeric(table, name, rows, imputes):
-    values = numbers(table, name)[rows]
+def _fit_numeric(source, name, values, imputes):
     missing = np.isnan(values)
     if missing.all():
         return None
@@ -158,7 +159,7 @@ def _fit_numeric(table, name, rows, imputes):
         mean, deviation = float(values.mean()), float(values.std())
     if not (np.isfinite(mean) and np.isfinite(deviation) and deviation > 0):
         raise DataError(
-            f"{table.source}, column {name!r}: expected numbers whose squares double precision can "
+            f"{source}, column {name!r}: expected numbers whose squares double precision can "
             f"hold; received values from {values.min():g} to {values.max():g}. Scale them."
         )
     return NumericColumn(name, mean, deviation, median if imputes else None)
