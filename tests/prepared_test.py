@@ -19,7 +19,7 @@ import tensorflow_datasets as tfds
 import tiny_tfds
 
 from tfcourse import datasets
-from tfcourse.datasets import memory, network, prepared
+from tfcourse.datasets import network, prepared
 
 LOAD = """
 import tiny_tfds
@@ -128,12 +128,6 @@ def test_shard_with_another_number_of_examples_is_refused(fresh_home, promised):
     info_path.write_text(json.dumps(info))
     with pytest.raises(datasets.DataError, match=f"expected {promised} examples in split train"):
         datasets.load("tiny_shapes", data_dir=given)
-
-
-def test_set_larger_than_memory_is_refused(fresh_home, monkeypatch):
-    monkeypatch.setattr(memory, "available_bytes", lambda: 60)
-    with pytest.raises(datasets.DataError, match="'tiny_shapes': expected data that fits"):
-        datasets.load("tiny_shapes")
 
 
 @pytest.mark.parametrize(

@@ -151,12 +151,12 @@ def _fit_numeric(source, name, values, imputes):
     missing = np.isnan(values)
     if missing.all():
         return None
-    median = float(np.median(values[~missing]))
-    values[missing] = median
+    with np.errstate(over="ignore", invalid="ignore"):
+        median = float(np.median(values[~missing]))
+        values[missing] = median
+        mean, deviation = float(values.mean()), float(values.std())
     if values.min() == values.max():
         return None
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, deviation = float(values.mean()), float(values.std())
     if not (np.isfinite(mean) and np.isfinite(deviation) and deviation > 0):
         raise DataError(
             f"{source}, column {name!r}: expected numbers whose squares double precision can "
