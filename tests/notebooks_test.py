@@ -1,3 +1,4 @@
+import ast
 import base64
 import importlib.metadata
 import io
@@ -15,6 +16,12 @@ FOLDER = pathlib.Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 MAX_BYTES = 300_000
 # A path from the root, a home or a drive, but not a part of an address or of a fraction.
+# Each of these shows one picture.
+PICTURE = re.compile(r"\b(?:Image|LiveCurves|LiveSweep)\(")
+LOGIC = (
+    *(ast.If, ast.For, ast.While, ast.Try, ast.With, ast.FunctionDef, ast.ClassDef, ast.Lambda),
+    *(ast.IfExp, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/~-])(?:/[\w.-]+/|~/|[A-Za-z]:\\)")
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -60,7 +67,7 @@ def faults(notebook):
             found.append(f"{cell.id}: stderr")
         if any(ABSOLUTE_PATH.search(text) for text in texts(cell)):
             found.append(f"{cell.id}: absolute path")
-        if len(pictures(cell)) != len(re.findall(r"\bImage\(", cell.source)):
+        if len(pictures(cell)) != len(PICTURE.findall(cell.source)):
             found.append(f"{cell.id}: missing picture")
         if any(is_blank(png) for png in pictures(cell)):
             found.append(f"{cell.id}: blank picture")
@@ -78,8 +85,8 @@ def execute(*arguments):
     )
 
 
-def test_there_are_notebooks():
-    assert NOTEBOOKS
+def test_there_is_a_notebook_for_each_chapter():
+    assert [path.name[:2] for path in NOTEBOOKS] == ["1_", "2_", "3_", "4_", "5_"]
 
 
 @each_notebook
@@ -118,6 +125,45 @@ def test_first_code_cell_installs_only_what_is_missing(path):
     assert re.search(r'^TFCOURSE = ".*"  # @param \{type:"string"\}$', first, re.MULTILINE)
     assert 'if importlib.util.find_spec("tfcourse") is None:\n    %pip install' in first
     assert "tensorflow" not in first
+
+
+@each_notebook
+def test_cells_import_and_call_and_hold_no_logic(path):
+    for cell in code_cells(read(path))[1:]:
+        tree = ast.parse(cell.source)
+        found = {type(node) for node in ast.walk(tree) if isinstance(node, LOGIC)}
+        # An exercise may ask for a function; what it does is left to the learner.
+        allowed = {ast.FunctionDef} if cell.id.startswith("exercise-") else set()
+        assert found <= allowed, cell.id
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                assert ast.unparse(node.body) == "return None", cell.id
+
+
+@each_notebook
+def test_numbers_are_changed_in_forms_and_a_training_is_watched(path):
+    sources = [cell.source for cell in code_cells(read(path))]
+    forms = [line for source in sources for line in source.splitlines() if "# @param" in line]
+    assert sum('{type:"slider"' in line for line in forms) >= 3
+    assert any('# @param ["digits", "mnist"' in line for line in forms)
+    assert any("LiveCurves(" in source for source in sources)
+    assert any("show_code(" in source for source in sources)
+    for line in forms:
+        name, value = re.fullmatch(r"(\w+) = (.+?)  # @param [\[{].+[\]}]", line).groups()
+        assert name
+        limits = re.search(r"min:([\d.]+), max:([\d.]+), step:([\d.]+)", line)
+        if limits:
+            low, high, step = map(float, limits.groups())
+            assert low <= float(value) <= high
+            steps = (float(value) - low) / step
+            assert abs(steps - round(steps)) < 1e-6, line
+
+
+@each_notebook
+def test_links_between_files_lead_somewhere(path):
+    for cell in read(path).cells:
+        for link in re.findall(r"\]\((\.\.?/[^)#]+)", cell.source):
+            assert (FOLDER / link).exists(), link
 
 
 def test_jupyter_is_declared_for_notebooks_and_tests():

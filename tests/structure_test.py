@@ -13,6 +13,7 @@ LEAVES = {
     "datasets",
     "devices",
     "drawing",
+    "exercises",
     "from_scratch",
     "gradient_tape",
     "hyperparameters",

@@ -7,6 +7,7 @@ from tfcourse.reports.optimizers import COLOURS, NAMES
 
 _FRAMES = 32
 _LAST_FRAMES = 6  # The end stands still for a while.
+_FAR = 1e6
 
 
 def draw_race(landscapes, paths, path):
@@ -49,6 +50,35 @@ def animate_race(landscapes, paths, path):
                 done = moment >= len(points) - 1
                 text.set_text(NAMES[optimizer] + (f" {len(points) - 1:,}" if done else ""))
             take_frame()
+
+
+def draw_paths(landscape, paths, path, examples_per_step=None):
+    """Writes paths over the contours, and the cost along them, into the PNG file `path`.
+
+    Args:
+        landscape: `tfcourse.landscapes.Landscape`, or an object with its attributes.
+        paths: `{label: float array [steps + 1, 2]}`; they may leave the picture.
+        path: path-like.
+        examples_per_step: `{label: int}`, to draw the cost by examples seen; by default it is
+            drawn by step.
+    """
+    with style.picture(path, columns=2, width=4.4, height=3.8) as axes:
+        map_axes, cost_axes = axes[0]
+        _draw_contours(map_axes, landscape)
+        highest, lowest = 0.0, np.inf
+        for colour, (label, points) in zip(style.COLOURS, paths.items(), strict=False):
+            with np.errstate(all="ignore"):  # One that diverges ends at infinity.
+                cost = np.asarray(landscape.cost(points))
+            seen = np.arange(len(cost)) * (examples_per_step or {}).get(label, 1)
+            near = (np.abs(points) < _FAR).all(axis=1)  # It may have run to infinity.
+            map_axes.plot(*points[near].T, color=colour, lw=1.2, marker=".", ms=3)
+            cost_axes.plot(seen, np.where(cost > 0, cost, np.nan), color=colour, label=label)
+            highest = max(highest, cost[0])
+            lowest = min(lowest, np.nanmin(cost))
+        cost_axes.set(yscale="log", ylim=(max(lowest, 1e-9 * highest) / 2, 20 * highest))
+        cost_axes.set(title="cost", xlabel="examples seen" if examples_per_step else "step")
+        map_axes.set_title("paths from the square to the star")
+        style.label_lines(cost_axes, gap=0.08)
 
 
 def draw_count(condition_numbers, steps, path):

@@ -20,8 +20,18 @@ def read_history(run_dir):
 def draw_curves(run_dir):
     """Writes curves.png into the folder `run_dir`, from its history.csv."""
     folder = pathlib.Path(run_dir)
-    history = read_history(folder)
-    with style.picture(folder / "curves.png", columns=2) as axes:
+    draw_history(read_history(folder), folder / "curves.png")
+
+
+def draw_history(history, path):
+    """Writes loss and accuracy by epoch, the best epoch marked, into the PNG file `path`.
+
+    Args:
+        history: `{column: [float, ...]}` with `epoch` from 1, `loss`, `accuracy`, `val_loss` and
+            `val_accuracy`.
+        path: path-like, or a file open for bytes.
+    """
+    with style.picture(path, columns=2) as axes:
         for ax, name in zip(axes[0], ("loss", "accuracy"), strict=True):
             for column, label in ((name, "training"), (f"val_{name}", "validation")):
                 ax.plot(history["epoch"], history[column], label=label, marker=_marker(history))

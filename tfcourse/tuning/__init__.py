@@ -5,6 +5,7 @@ import importlib
 # Loaded when first used: a worker silences TensorFlow's import before it imports the rest.
 _MODULES = {
     "Driver": "driver",
+    "InProcess": "in_process",
     "Plan": "driver",
     "RecipeHyperModel": "hypermodel",
     "Workers": "workers",

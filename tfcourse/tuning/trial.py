@@ -50,10 +50,15 @@ def run(task):
     """Trains what `task` says and returns its result as a dict.
 
     The result's `status` is one of `sweeps` or "environment": the machine failed, not the trial.
+
+    Raises:
+        Interrupted: a signal asked this process to stop; the trial's state is saved.
     """
     started = time.perf_counter()
     try:
         result = _trained(task)
+    except training.Interrupted:
+        raise  # In a worker none arrives; where the sweep trains by itself, it is meant for it.
     except (OSError, MemoryError, tf.errors.ResourceExhaustedError) as error:
         result = {"status": "environment", "reason": f"{type(error).__name__}: {error}"}
     except training.NotFiniteError as error:

@@ -1,0 +1,136 @@
+"""What a check says to an answer: not answered yet, not yet right and why, or right."""
+
+import dataclasses
+import math
+
+import numpy as np
+
+_MARKS = {None: "○ Not answered yet.", False: "✗ Not yet.", True: "✓ Right."}
+
+
+@dataclasses.dataclass(frozen=True)
+class Feedback:
+    """What a notebook shows below an exercise.
+
+    Attributes:
+        right: bool, or `None` where there is no answer yet.
+        text: str, a hint, or why the answer is right.
+    """
+
+    right: bool | None
+    text: str
+
+    def __repr__(self):
+        return f"{_MARKS[self.right]} {self.text}"
+
+
+def check_number(answer, expected, *, kind, why, mistakes, tolerance=0.003):
+    """Returns the feedback to a number.
+
+    Args:
+        answer: number, or `None` for none yet.
+        expected: float.
+        kind: str, what is asked for, such as "a number of steps".
+        why: str, said to the right answer.
+        mistakes: `{number: hint}`, what others have answered.
+        tolerance: float, relative to the number: room for an answer that is rounded.
+    """
+    if answer is None:
+        return Feedback(None, f"Put {kind} in the place of None and run the cell again.")
+    try:
+        number = float(answer)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number) or isinstance(answer, bool):
+        return Feedback(False, f"Expected is {kind}. Received: {answer!r}")
+    if math.isclose(number, expected, rel_tol=tolerance):
+        return Feedback(True, why)
+    for mistake, hint in mistakes.items():
+        if math.isclose(number, mistake, rel_tol=tolerance):
+            return Feedback(False, hint)
+    side = "large" if number > expected else "small"
+    return Feedback(False, f"Expected is {kind}, and {number:g} is too {side}.")
+
+
+def check_function(function, reference, *, cases, kind, why, mistakes):
+    """Returns the feedback to a function that the learner has written.
+
+    Args:
+        function: the learner's; one that returns `None` is no answer yet.
+        reference: the right function, in NumPy.
+        cases: list of `{argument: value}`, with which both are called; the learner may give the
+            arguments other names.
+        kind: str, what it has to return.
+        why: str, said to the right answer.
+        mistakes: `{hint: function}`, functions that others have written.
+    """
+    if not callable(function):
+        return Feedback(False, f"Expected is a function that returns {kind}.")
+    for case in cases:
+        try:
+            result = function(*_copied(case))
+        except Exception as error:
+            return Feedback(False, f"With {_named(case)} it raises {type(error).__name__}: {error}")
+        if result is None:
+            return Feedback(None, f"Let the function return {kind} and run the cell again.")
+        feedback = _check_result(function, result, reference, cases, case, kind, mistakes)
+        if feedback is not None:
+            return feedback
+    return Feedback(True, why)
+
+
+def _check_result(function, result, reference, cases, case, kind, mistakes):
+    """Returns what is wrong with `result`, or `None`."""
+    expected = _array(reference(**case))
+    try:
+        result = _array(result)
+    except (TypeError, ValueError):
+        return Feedback(False, f"It has to return {kind}. Received: {result!r}")
+    if result.shape != expected.shape:
+        return Feedback(
+            False,
+            f"With {_named(case)} it has to return {kind}: shape {expected.shape}. "
+            f"Received: shape {result.shape}",
+        )
+    if _is_close(result, expected):
+        return None
+    for hint, mistake in mistakes.items():
+        if _agree(function, mistake, cases):
+            return Feedback(False, hint)
+    return Feedback(
+        False,
+        f"With {_named(case)} it returns {_short(result)}; expected is {_short(expected)}.",
+    )
+
+
+def _agree(function, mistake, cases):
+    with np.errstate(all="ignore"):
+        try:
+            return all(
+                _is_close(_array(function(*_copied(case))), _array(mistake(**case)))
+                for case in cases
+            )
+        except Exception:
+            return False
+
+
+def _copied(case):
+    """Returns the arguments anew: a function may change an array that it is given."""
+    return [np.copy(v) if isinstance(v, np.ndarray) else v for v in case.values()]
+
+
+def _array(value):
+    return np.asarray(value, np.float64)
+
+
+def _is_close(a, b):
+    # A tensor in float32 is an answer as well.
+    return a.shape == b.shape and np.allclose(a, b, rtol=1e-5, atol=1e-6, equal_nan=True)
+
+
+def _named(case):
+    return ", ".join(f"{name} = {_short(value)}" for name, value in case.items())
+
+
+def _short(value):
+    return np.array2string(np.asarray(value), precision=4, separator=", ").replace("\n", "")

@@ -1,0 +1,82 @@
+"""Chapter 5: one-hot labels, softmax, cross-entropy."""
+
+import math
+
+import numpy as np
+
+from tfcourse.exercises.feedback import Feedback, check_function, check_number
+
+
+def check_one_hot(answer):
+    """Checks the one-hot row of the digit 3 among the digits 0 to 9."""
+    kind = "a list of ten numbers"
+    if answer is None:
+        return Feedback(None, f"Put {kind} in the place of None and run the cell again.")
+
+    def row(column):
+        return np.eye(10)[column]
+
+    return check_function(
+        lambda: answer,
+        lambda: row(3),
+        cases=[{}],
+        kind=kind,
+        why="A 1 in the fourth column: the digits count from 0.",
+        mistakes={
+            "That is the digit 2: the first column is the digit 0.": lambda: row(2),
+            "That is the digit 4: the first column is the digit 0.": lambda: row(4),
+            "The row is all 0, but in one column.": lambda: 1 - row(3),
+        },
+    )
+
+
+def check_softmax(function):
+    """Checks `function(z)`: softmax of a vector, without overflow."""
+
+    def softmax(z):
+        exponentials = np.exp(z - z.max())
+        return exponentials / exponentials.sum()
+
+    def overflows(z):
+        return np.exp(z) / np.exp(z).sum()
+
+    cases = [{"z": np.array([5.0, 2.0, -1.0, 3.0])}, {"z": np.array([1000.0, 1000.0, -1000.0])}]
+    with np.errstate(all="ignore"):
+        return check_function(
+            function,
+            softmax,
+            cases=cases,
+            kind="an array of probabilities",
+            why="Subtracting the largest logit changes nothing but that no exponential overflows.",
+            mistakes={
+                "Right for small logits, but exp(1000) is infinite, and infinity over infinity is "
+                "NaN. What may be subtracted from all logits?": overflows,
+                "Their sum has to be 1: divide by the sum of the exponentials.": (
+                    lambda z: np.exp(z)
+                ),
+                "That is the share of each logit. First comes the exponential.": (
+                    lambda z: z / z.sum()
+                ),
+                "That is the sigmoid of each logit; these do not sum to 1.": (
+                    lambda z: 1 / (1 + np.exp(-z))
+                ),
+                "That is hardmax.": lambda z: (np.arange(len(z)) == z.argmax()).astype(float),
+            },
+        )
+
+
+def check_cost(answer):
+    """Checks the cross-entropy of a picture whose right class got the probability 0.5."""
+    return check_number(
+        answer,
+        math.log(2),
+        kind="a cost in nats",
+        why="-ln 0.5 = 0.693. What the other classes got does not matter.",
+        mistakes={
+            math.log10(2): "The logarithm is the natural one.",
+            1.0: "That is in bits; nats have the natural logarithm.",
+            -math.log(2): "A cost is positive: the logarithm of a probability is not.",
+            0.5: "That is the probability. The cost is its negative logarithm.",
+            math.log(10): "That is the cost where all ten classes get the same probability.",
+        },
+    )

@@ -1,0 +1,97 @@
+"""Pictures in a notebook that are drawn anew while a cell goes on: a training, a sweep.
+
+It is imported by its own name, since Keras takes seconds to load:
+
+    from tfcourse.reports.live import LiveCurves, LiveSweep
+"""
+
+import io
+import time
+
+import keras
+from IPython.display import DisplayHandle, Image
+
+from tfcourse.reports.curves import draw_history
+from tfcourse.reports.sweep_picture import draw_sweep
+
+_SHARE_OF_TIME = 0.2  # That drawing may take.
+
+
+class _LivePicture:
+    """One output of a cell, replaced as often as a fifth of the time allows.
+
+    Args:
+        clock: function that returns seconds.
+    """
+
+    def __init__(self, clock):
+        self._clock = clock
+        self._handle = None
+        self._due = -float("inf")
+
+    def show(self, draw, *, last=False):
+        """Shows what `draw(file)` writes, if it is due or the `last`."""
+        begun = self._clock()
+        if begun < self._due and not last:
+            return
+        file = io.BytesIO()
+        draw(file)
+        image = Image(data=file.getvalue(), format="png")
+        if self._handle is None:
+            self._handle = DisplayHandle()
+            self._handle.display(image)
+        else:
+            self._handle.update(image)
+        now = self._clock()
+        self._due = now + (now - begun) * (1 / _SHARE_OF_TIME - 1)
+
+
+class LiveCurves(keras.callbacks.Callback):
+    """Shows loss and accuracy by epoch in the notebook while a model trains.
+
+        model.fit(..., callbacks=[LiveCurves()])
+
+    Args:
+        clock: function that returns seconds, as `time.perf_counter` does.
+    """
+
+    def __init__(self, clock=time.perf_counter):
+        super().__init__()
+        self._clock = clock
+
+    def on_train_begin(self, logs=None):
+        self._picture = _LivePicture(self._clock)
+        self._history = {"epoch": []}
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._history["epoch"].append(epoch + 1)
+        for name, value in logs.items():
+            self._history.setdefault(name, []).append(value)
+        self._picture.show(self._draw)
+
+    def on_train_end(self, logs=None):
+        if self._history["epoch"]:
+            self._picture.show(self._draw, last=True)
+
+    def _draw(self, file):
+        draw_history(self._history, file)
+
+
+class LiveSweep:
+    """Shows a sweep in the notebook as it goes on: hand it to `tuning.sweep` as `watch`.
+
+    Args:
+        clock: function that returns seconds.
+    """
+
+    def __init__(self, clock=time.perf_counter):
+        self._picture = _LivePicture(clock)
+        self._num_shown = 0
+
+    def __call__(self, sweep, running):
+        """Shows the state of `sweep`, a `sweeps.Sweep`, if a trial has finished."""
+        finished = len(sweep.finished())
+        if finished > self._num_shown:
+            self._num_shown = finished
+            last = finished == len(sweep.trials) == sweep.settings["trials"]
+            self._picture.show(lambda file: draw_sweep(sweep, file), last=last)

@@ -1,0 +1,41 @@
+"""The library's own code, as a notebook shows it beside its formula."""
+
+import ast
+import inspect
+import textwrap
+
+
+def show_code(*objects):
+    """Returns the source of functions, methods or classes, for a notebook to display.
+
+    Of a docstring the first line stays: the formula stands in the notebook.
+
+    Args:
+        *objects: functions (also traced by `tf.function`), methods or classes.
+
+    Raises:
+        ModuleNotFoundError: IPython is missing; `pip install -e ".[notebooks]"` brings it.
+    """
+    from IPython.display import Markdown
+
+    return Markdown("\n\n".join(_fenced(item) for item in objects))
+
+
+def _fenced(item):
+    item = getattr(item, "python_function", item)  # What `tf.function` has wrapped.
+    file = item.__module__.replace(".", "/") + ".py"
+    return f"`{file}`\n\n```python\n{_shortened(inspect.getsource(item))}\n```"
+
+
+def _shortened(source):
+    """Returns `source` without what follows the first line of its docstrings."""
+    lines = textwrap.dedent(source).rstrip().splitlines()
+    nodes = [
+        node.body[0]
+        for node in ast.walk(ast.parse("\n".join(lines)))
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node)
+    ]
+    for node in sorted(nodes, key=lambda node: -node.lineno):
+        first = lines[node.lineno - 1].removesuffix('"""')
+        lines[node.lineno - 1 : node.end_lineno] = [first + '"""']
+    return "\n".join(lines)
