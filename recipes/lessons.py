@@ -52,7 +52,9 @@ def draw_linear_descent(batch_sizes, learning_rate, path, epochs=1):
         cost=cost, start=(0.0, 0.0), minima=(best,), window=(-0.6, 4.2, -0.6, 4.2)
     )
     sizes = {f"b = {size:,}": size for size in batch_sizes}
-    tfcourse.reports.contours.draw_paths(landscape, paths, path, sizes)
+    tfcourse.reports.contours.draw_paths(
+        landscape, paths, path, examples_per_step=sizes, names=("$\\theta_0$", "$\\theta_1$")
+    )
 
 
 def draw_noise(data, batch_sizes, path, learning_rate=0.1, steps=60):
@@ -63,20 +65,22 @@ def draw_noise(data, batch_sizes, path, learning_rate=0.1, steps=60):
     tfcourse.reports.draw_noise(path, measured, len(data.train))
 
 
-def draw_batch_sizes(data, rates, path, epochs=3, target=0.5):
+def draw_batch_sizes(data, rates, path, epochs=5, target=0.5):
     """Draws the training cost by step, epoch, example and second.
 
     Args:
         data: `Dataset`.
         rates: `{batch size: learning rate}`; the size of the training set is the full batch.
         path: path-like, the PNG file.
-        epochs: int, of mini-batches; the full batch gets thirty times as many.
+        epochs: int, of mini-batches; the full batch gets twenty times as many.
         target: float, the cost that is marked.
     """
     curves = {}
     for size, rate in rates.items():
-        passes = 30 * epochs if size >= len(data.train) else epochs
-        curves[size] = batch_size.Descent(data, size, passes).curve(rate, seed=1)
+        passes = 20 * epochs if size >= len(data.train) else epochs
+        descent = batch_size.Descent(data, size, passes)
+        descent.curve(rate, seed=1)  # Compiles, which is not to be timed.
+        curves[size] = descent.curve(rate, seed=1)
     tfcourse.reports.draw_costs(path, curves, len(data.train), target)
 
 
@@ -130,9 +134,11 @@ def draw_step_lengths(variants, steps, path):
     )
 
 
-def draw_sensitivity(data, path, epochs=5):
+def draw_sensitivity(data, path, epochs=3):
     """Draws validation error against learning rate, for each optimizer on softmax regression."""
-    hyperparameters = optimizers.Optimizers(epochs=epochs, batch_size=32, num_seeds=2)
+    hyperparameters = optimizers.Optimizers(
+        epochs=epochs, batch_size=32, rates_per_decade=1, num_seeds=2
+    )
     model = "softmax_regression"
     tuned = {
         name: optimizers.compare(hyperparameters, data, model, name, seed=1)[0]

@@ -227,13 +227,13 @@ def test_what_is_no_function_or_returns_no_numbers_is_refused(name):
 
 def test_one_hot_rows():
     row = np.eye(10)
-    for answer in (row[3], row[3].tolist(), [0, 0, 0, 1, 0, 0, 0, 0, 0, 0]):
+    for answer in (row[4], row[4].tolist(), [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]):
         assert exercises.check_one_hot(answer).right is True
     for answer, word in (
-        (row[2], "digit 2"),
-        (row[4], "digit 4"),
-        (1 - row[3], "all 0"),
-        (3, "shape (10,)"),
+        (row[3], "digit 3"),
+        (row[5], "digit 5"),
+        (1 - row[4], "all 0"),
+        (4, "shape (10,)"),
         ([0, 0, 0, 1], "shape (10,)"),
         (row[7], "it returns"),
         ("three", "ten numbers"),

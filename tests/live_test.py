@@ -8,7 +8,7 @@ import pytest
 from sweep_examples import large_sweep, phase, small_sweep
 
 from tfcourse import datasets, models, optimizers, sweeps, training
-from tfcourse.reports import live, sweep_picture
+from tfcourse.reports import live, style, sweep_picture
 
 
 class Handle:
@@ -63,8 +63,8 @@ def test_curves_take_a_fifth_of_the_time_and_end_with_the_last_epoch(shown, monk
     for epoch in range(12):
         curves.on_epoch_end(epoch, logs(epoch))
     curves.on_train_end()
-    # It asks at 1 and 2, and 4 seconds later is due again; between, each epoch asks once.
-    assert drawn == [1, 6, 11, 12]
+    # It draws from 1 to 2 and is due again at 6; between, each epoch asks once.
+    assert drawn == [1, 5, 9, 12]
     assert len(shown) == 4
 
 
@@ -105,7 +105,7 @@ def test_the_last_state_of_a_sweep_is_always_shown(shown, monkeypatch):
     watch, done = live.LiveSweep(clock=Clock()), large_sweep(9)
     for count in range(1, 10):
         watch(sweeps.Sweep(done.phases, done.trials[:count], None), [])
-    assert drawn == [1, 6, 9]
+    assert drawn == [1, 5, 9]
 
 
 @pytest.mark.parametrize(
@@ -118,17 +118,13 @@ def test_any_sweep_can_be_drawn(sweep, tmp_path):
     assert ink((tmp_path / "sweep.png").read_bytes()) > 0.05
 
 
-def test_best_so_far_follows_the_objective(monkeypatch):
-    class Axes:
-        def step(self, numbers, values, **look):
-            self.values = list(values)
-
-        def __getattr__(self, name):
-            return lambda *arguments, **named: Axes()
-
-    axes = Axes()
-    trials = large_sweep(3).trials
-    scores = np.array([0.5, 0.7, 0.6])
-    for better, expected in ((np.maximum, [0.5, 0.7, 0.7]), (np.minimum, [0.5, 0.5, 0.5])):
-        sweep_picture._draw_best_so_far(axes, large_sweep(3), trials, scores, better)
-        assert axes.values == expected
+@pytest.mark.parametrize(
+    ("better", "expected"), [(np.maximum, [0.5, 0.7, 0.7]), (np.minimum, [0.5, 0.5, 0.5])]
+)
+def test_best_so_far_follows_the_objective(better, expected, tmp_path):
+    sweep = large_sweep(3)
+    with style.picture(tmp_path / "best.png") as axes:
+        sweep_picture._draw_best_so_far(
+            axes[0, 0], sweep, sweep.trials, np.array([0.5, 0.7, 0.6]), better
+        )
+        assert list(axes[0, 0].get_lines()[-1].get_ydata()) == expected

@@ -8,7 +8,7 @@ from tfcourse.exercises.feedback import Feedback, check_function, check_number
 
 
 def check_one_hot(answer):
-    """Checks the one-hot row of the digit 3 among the digits 0 to 9."""
+    """Checks the one-hot row of the digit 4 among the digits 0 to 9."""
     kind = "a list of ten numbers"
     if answer is None:
         return Feedback(None, f"Put {kind} in the place of None and run the cell again.")
@@ -18,14 +18,14 @@ def check_one_hot(answer):
 
     return check_function(
         lambda: answer,
-        lambda: row(3),
+        lambda: row(4),
         cases=[{}],
         kind=kind,
-        why="A 1 in the fourth column: the digits count from 0.",
+        why="A 1 in the fifth column: the digits count from 0.",
         mistakes={
-            "That is the digit 2: the first column is the digit 0.": lambda: row(2),
-            "That is the digit 4: the first column is the digit 0.": lambda: row(4),
-            "The row is all 0, but in one column.": lambda: 1 - row(3),
+            "That is the digit 3: the first column is the digit 0.": lambda: row(3),
+            "That is the digit 5: the first column is the digit 0.": lambda: row(5),
+            "The row is all 0, but in one column.": lambda: 1 - row(4),
         },
     )
 

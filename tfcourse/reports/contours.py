@@ -52,7 +52,7 @@ def animate_race(landscapes, paths, path):
             take_frame()
 
 
-def draw_paths(landscape, paths, path, examples_per_step=None):
+def draw_paths(landscape, paths, path, *, examples_per_step=None, names=("x", "y")):
     """Writes paths over the contours, and the cost along them, into the PNG file `path`.
 
     Args:
@@ -61,11 +61,13 @@ def draw_paths(landscape, paths, path, examples_per_step=None):
         path: path-like.
         examples_per_step: `{label: int}`, to draw the cost by examples seen; by default it is
             drawn by step.
+        names: str each, of the two parameters.
     """
     with style.picture(path, columns=2, width=4.4, height=3.8) as axes:
         map_axes, cost_axes = axes[0]
         _draw_contours(map_axes, landscape)
-        highest, lowest = 0.0, np.inf
+        map_axes.set(xlabel=names[0], ylabel=names[1])
+        costs = []
         for colour, (label, points) in zip(style.COLOURS, paths.items(), strict=False):
             with np.errstate(all="ignore"):  # One that diverges ends at infinity.
                 cost = np.asarray(landscape.cost(points))
@@ -73,11 +75,12 @@ def draw_paths(landscape, paths, path, examples_per_step=None):
             near = (np.abs(points) < _FAR).all(axis=1)  # It may have run to infinity.
             map_axes.plot(*points[near].T, color=colour, lw=1.2, marker=".", ms=3)
             cost_axes.plot(seen, np.where(cost > 0, cost, np.nan), color=colour, label=label)
-            highest = max(highest, cost[0])
-            lowest = min(lowest, np.nanmin(cost))
-        cost_axes.set(yscale="log", ylim=(max(lowest, 1e-9 * highest) / 2, 20 * highest))
+            costs.extend(cost[np.isfinite(cost)])
+        start = float(landscape.cost(np.array(landscape.start)))
+        limits = max(min(costs), 1e-9 * start) / 1.5, min(max(costs), 10 * start) * 1.5
+        cost_axes.set(yscale="log", ylim=limits)
         cost_axes.set(title="cost", xlabel="examples seen" if examples_per_step else "step")
-        map_axes.set_title("paths from the square to the star")
+        map_axes.set_title("start: square, minima: stars")
         style.label_lines(cost_axes, gap=0.08)
 
 

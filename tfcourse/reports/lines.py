@@ -7,7 +7,7 @@ def draw_lines(lines, path, *, title, xlabel, ylabel, log=False):
     """Writes lines into the PNG file `path`.
 
     Args:
-        lines: `{label: (x, y)}`, float arrays of equal length each.
+        lines: `{label: (x, y)}`, arrays of equal length each; x counts steps or epochs.
         path: path-like.
         title, xlabel, ylabel: str; a label has its unit in it.
         log: bool, whether y is drawn on a logarithmic scale.
@@ -18,4 +18,5 @@ def draw_lines(lines, path, *, title, xlabel, ylabel, log=False):
         for colour, (label, (x, y)) in looks:
             ax.plot(x, y, color=colour, label=label)
         ax.set(title=title, xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+        ax.xaxis.get_major_locator().set_params(integer=True)
         style.label_lines(ax, gap=0.09)

@@ -19,11 +19,15 @@ def draw_sweep(sweep, path):
     scores = np.array([sweep.score(trial) for trial in trials])
     better = np.minimum if sweeps.is_minimized(sweep.objective) else np.maximum
     axes_of_space = sweep.space.axes
-    with style.picture(path, columns=len(axes_of_space) + 1, width=3.3, height=3.0) as axes:
-        for ax, axis in zip(axes[0], axes_of_space, strict=False):
+    rows = len(axes_of_space) // 2 + 1  # Two a row, and a place for the best so far.
+    with style.picture(path, columns=2, rows=rows, width=4.2, height=2.7) as axes:
+        for ax in axes.flat[len(axes_of_space) + 1 :]:
+            ax.set_axis_off()
+        for ax, axis in zip(axes.flat, axes_of_space, strict=False):
             _draw_axis(ax, axis, sweep, trials, scores)
-        _draw_best_so_far(axes[0, -1], sweep, trials, scores, better)
-        axes[0, 0].set_ylabel(sweep.objective.replace("_", " "))
+        _draw_best_so_far(axes.flat[len(axes_of_space)], sweep, trials, scores, better)
+        for ax in axes[:, 0]:
+            ax.set_ylabel(sweep.objective.replace("val_", "validation "))
 
 
 def _draw_axis(ax, axis, sweep, trials, scores):
