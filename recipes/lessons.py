@@ -10,7 +10,14 @@ import types
 import numpy as np
 
 import tfcourse
-from recipes import batch_noise, batch_size, moving_average, optimizers, softmax_points
+from recipes import (
+    batch_noise,
+    batch_norm_rates,
+    batch_size,
+    moving_average,
+    optimizers,
+    softmax_points,
+)
 
 _LINE = (3.0, 2.0)  # theta of the made-up data, and
 _NUM_EXAMPLES = 1000  # as on the slide.
@@ -168,31 +175,18 @@ def draw_decays(initial_rate, decay_rate, epochs, path):
     )  # fmt: skip
 
 
-def draw_usable_rates(data, path, hidden_units=(64, 64, 64), epochs=3, batch_size=64):
+def draw_usable_rates(data, path, depth=3, steps=60):
     """Draws validation accuracy by learning rate, with and without batch normalization."""
-    rates = np.logspace(-2.5, 1.5, 9)
-
-    def build(batch_norm, rate):
-        tfcourse.training.set_seed(1)
-        model = tfcourse.models.plain_mlp(
-            data.input_shape, data.num_classes, hidden_units, batch_norm=batch_norm, momentum=0.9
+    hyperparameters = batch_norm_rates.BatchNormRates(width=64, steps=steps)
+    accuracies = {
+        name: batch_norm_rates.accuracies(
+            hyperparameters, data, (1,), depth=depth, activation="sigmoid", batch_norm=batch_norm
         )
-        tfcourse.training.compile_classifier(model, tfcourse.optimizers.GradientDescent(rate))
-        return model
-
-    accuracies = {}
-    for name, batch_norm in (("without", False), ("with", True)):
-        trace = tfcourse.training.SharedTrace(build(batch_norm, rates[0]), data, batch_size)
-        accuracies[name] = np.array(
-            [
-                [
-                    trace.train(build(batch_norm, rate), epochs=epochs, seed=1)["val_accuracy"][-1]
-                    for rate in rates
-                ]
-            ]
-        )
-    title = f"{len(hidden_units)} sigmoid layers, {epochs} epochs"
-    tfcourse.reports.draw_usable_rates(path, rates, {title: accuracies}, target=0.9)
+        for name, batch_norm in (("without", False), ("with", True))
+    }
+    title = f"{depth} layers of sigmoids after {steps} steps"
+    target = hyperparameters.target_accuracy
+    tfcourse.reports.draw_usable_rates(path, batch_norm_rates.RATES, {title: accuracies}, target)
 
 
 def draw_quadratic(coefficients, learning_rate, steps, path):

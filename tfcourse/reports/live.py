@@ -78,7 +78,7 @@ class LiveCurves(keras.callbacks.Callback):
 
 
 class LiveSweep:
-    """Shows a sweep in the notebook as it goes on: hand it to `tuning.sweep` as `watch`.
+    """Shows a sweep in the notebook as it goes on: hand it to `tuning.search` as `watch`.
 
     Args:
         clock: function that returns seconds.
