@@ -175,16 +175,16 @@ def draw_decays(initial_rate, decay_rate, epochs, path):
     )  # fmt: skip
 
 
-def draw_usable_rates(data, path, depth=3, steps=60):
+def draw_usable_rates(data, path, depth=3, steps=100):
     """Draws validation accuracy by learning rate, with and without batch normalization."""
     hyperparameters = batch_norm_rates.BatchNormRates(width=64, steps=steps)
     accuracies = {
         name: batch_norm_rates.accuracies(
-            hyperparameters, data, (1,), depth=depth, activation="sigmoid", batch_norm=batch_norm
+            hyperparameters, data, (1,), depth=depth, activation="relu", batch_norm=batch_norm
         )
         for name, batch_norm in (("without", False), ("with", True))
     }
-    title = f"{depth} layers of sigmoids after {steps} steps"
+    title = f"{depth} ReLU layers after {steps} steps"
     target = hyperparameters.target_accuracy
     tfcourse.reports.draw_usable_rates(path, batch_norm_rates.RATES, {title: accuracies}, target)
 
