@@ -21,7 +21,7 @@ from tfcourse.training import checkpoint
 # A model has its weights, and an optimizer twice as much besides; metrics and counters are small.
 _TIMES_WEIGHTS = 4
 _OTHER_BYTES = 1 << 20
-_OTHER_VARIABLES = 100
+_OTHER_VARIABLES = 40
 # Examples of the stand-in for the data where the run does not say how many it had.
 _EXAMPLES = 1000
 
