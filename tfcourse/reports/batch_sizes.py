@@ -50,7 +50,7 @@ def draw_noise(path, measured, num_examples):
             the cost of each step on its own mini-batch.
         num_examples: int, in the training set: the size of the last batch.
     """
-    memory = {s: m["bytes"] / 2**20 for s, m in measured.items() if m["bytes"]}
+    memory = {s: m["bytes"] / 2**20 for s, m in measured.items() if m["bytes"] is not None}
     with style.picture(path, columns=3 if memory else 2, width=3.9) as axes:
         curves, scatter = axes[0, :2]
         shown = {size: m["curve"] for size, m in measured.items() if size in (1, 64, num_examples)}
@@ -69,8 +69,9 @@ def draw_noise(path, measured, num_examples):
         )
         scatter.set(title="its scatter around the trend", xlabel="batch size b", ylabel="nats")
         if memory:
-            axes[0, 2].loglog(list(memory), list(memory.values()), "o-")
+            axes[0, 2].plot(list(memory), list(memory.values()), "o-")
             axes[0, 2].set(title="memory of a step", xlabel="batch size b", ylabel="MiB")
+            axes[0, 2].xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
 
 
 def _name(size, num_examples):
