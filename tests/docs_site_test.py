@@ -85,6 +85,12 @@ def test_a_chapter_has_formula_code_picture_evidence_and_erratum(site, chapter):
         assert re.search(r"<strong>(holds|does not hold|holds in part)</strong>", page)
 
 
+def test_a_function_is_shown_with_its_decorators_and_without_its_docstring(site):
+    page = text_of(site, "course/6_frameworks")
+    assert '<span class="nd">@tf' in page
+    assert "Moves the variable" not in page
+
+
 def test_recipes_show_the_flags_that_they_declare(site):
     from recipes import mnist_softmax
     from tfcourse import hyperparameters

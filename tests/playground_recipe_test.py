@@ -73,6 +73,13 @@ def test_the_newest_finished_run_is_taken(tmp_path):
     assert playground.newest_run(tmp_path).name in ("a", "b")
 
 
+def test_without_a_run_it_says_how_to_train_one(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(command_line.UsageError, match="no finished run") as error:
+        playground.main(playground.Playground())
+    assert error.value.exit_code == 2
+
+
 def test_runs_of_something_else_are_refused(table_run, tmp_path):
     with pytest.raises(command_line.UsageError, match="not on grey images") as error:
         playground.load(table_run)

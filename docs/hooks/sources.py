@@ -83,9 +83,10 @@ def source(name):
         if node:
             lines = path.read_text().splitlines()
             docstring = node.body[0] if ast.get_docstring(node) else None
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
             kept = [
                 lines[number - 1]
-                for number in range(node.lineno, node.end_lineno + 1)
+                for number in range(first, node.end_lineno + 1)
                 if not (docstring and docstring.lineno <= number <= docstring.end_lineno)
             ]
             code = "\n".join(kept)
