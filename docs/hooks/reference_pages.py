@@ -17,8 +17,9 @@ import tfcourse
 ```
 
 """
-# Modules of parts that load them when first used, which is not to be seen in their source.
-LAZY = {"tuning": sorted(set(tuning._MODULES.values()))}
+# Where parts find what they load when it is first used, which is not to be seen in their source.
+LAZY = {"tuning": tuning._MODULES}
+SHOWN = "    options: {show_root_heading: true, show_root_toc_entry: true}\n"
 
 
 def on_config(config):
@@ -32,7 +33,8 @@ def on_files(files, config):
     listed = "".join(f"- [tfcourse.{name}]({name}.md)\n" for name in tfcourse.__all__)
     files.append(File.generated(config, "api/index.md", content=INDEX + listed))
     for name in tfcourse.__all__:
-        modules = [name, *(f"{name}.{module}" for module in LAZY.get(name, ()))]
-        text = "\n".join(f"# tfcourse.{module}\n\n::: tfcourse.{module}\n" for module in modules)
+        text = f"# tfcourse.{name}\n\n::: tfcourse.{name}\n"
+        for member, module in LAZY.get(name, {}).items():
+            text += f"\n::: tfcourse.{name}.{module}.{member}\n{SHOWN}"
         files.append(File.generated(config, f"api/{name}.md", content=text))
     return files
