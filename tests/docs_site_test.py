@@ -80,6 +80,7 @@ def test_a_chapter_has_formula_code_picture_evidence_and_erratum(site, chapter):
     assert "arithmatex" not in page
     assert '<span class="k">def</span>' in page or '<span class="k">class</span>' in page
     assert 'href="../errata.html#e' in page
+    assert '.ipynb">' in page
     if chapter.stem[0] in PUBLISHED:
         assert "../images/evidence/" in page
         assert re.search(r"<strong>(holds|does not hold|holds in part)</strong>", page)
