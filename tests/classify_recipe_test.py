@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 
 from recipes import classify, mnist_softmax
 from tfcourse import datasets, inference, run_directory, training
+from tfcourse.training import loop
 
 ROOT = pathlib.Path(__file__).parents[1]
 PENGUINS = "configs/data/penguins.csv"
@@ -102,6 +104,22 @@ def test_a_run_is_used_again_with_its_own_network_and_table(run_dir, penguins):
     right = classifier.probabilities(test.features).argmax(axis=1) == test.labels
     metrics = json.loads((run_dir / "metrics.json").read_text())
     assert right.mean() == pytest.approx(metrics["test_accuracy"])
+
+
+def test_a_run_does_not_go_on_with_other_data(tmp_path, penguins):
+    run = run_directory.RunDirectory(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints/1.ckpt").touch()
+    fitted = penguins.preprocessing
+    for _ in range(2):
+        loop._keep_preprocessing(run, fitted)
+    for other in ({"source": "csv:penguins.csv (sha256 0)"}, {"columns": fitted.columns[1:]}):
+        with pytest.raises(datasets.DataError, match="received other data in csv:"):
+            loop._keep_preprocessing(run, dataclasses.replace(fitted, **other))
+    for version in (1, 2):
+        newer = dataclasses.replace(fitted, source=f"library {version}")
+        (tmp_path / "preprocessing.json").write_text(datasets.preprocessing.to_json(newer))
+        loop._keep_preprocessing(run, dataclasses.replace(fitted, source="library 2"))
 
 
 def command(tmp_path, *flags):

@@ -1,5 +1,6 @@
 """Trains one Keras model: blocks of steps, validation, callbacks, checkpoints, and a record."""
 
+import dataclasses
 import functools
 import sys
 
@@ -128,14 +129,24 @@ def _keep_preprocessing(run, fitted):
     if fitted is None:
         return
     path = run.path / run_directory.PREPROCESSING
-    text = datasets.preprocessing.to_json(fitted)
     begun = any(run.path.glob("checkpoints/*.ckpt"))
-    if begun and path.exists() and path.read_text() != text:
+    if begun and path.exists() and not _is_same(path.read_text(), fitted):
         raise datasets.DataError(
             f"{path}: expected the data that the run began with; received other data in "
             f"{fitted.source}. Restore it, or name another --run_dir."
         )
-    run.write(run_directory.PREPROCESSING, text)
+    run.write(run_directory.PREPROCESSING, datasets.preprocessing.to_json(fitted))
+
+
+def _is_same(text, fitted):
+    try:
+        before = datasets.preprocessing.from_json(text)
+    except ValueError:
+        return False
+    # A file is known by its sha256; a library that brings a set may have become a newer one.
+    if "sha256" not in fitted.source:
+        before = dataclasses.replace(before, source=fitted.source)
+    return before == fitted
 
 
 def _path(model, in_memory_steps):
