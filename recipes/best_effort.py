@@ -53,9 +53,9 @@ PUBLISHED = {
 @dataclasses.dataclass(frozen=True)
 class BestEffort(Hyperparameters):
     trials: tuple[int, ...] = integers(
-        (16, 12, 6), "Trials of softmax regression, of the batch-norm MLP and of the small CNN."
+        (12, 8, 4), "Trials of softmax regression, of the batch-norm MLP and of the small CNN."
     )
-    epochs: tuple[int, ...] = integers((10, 12, 6), "Passes over the training set, likewise.")
+    epochs: tuple[int, ...] = integers((8, 10, 6), "Passes over the training set, likewise.")
     num_seeds: int = integer(5, "Trainings with the values that were found.", interval="[2, inf)")
 
     def __post_init__(self):
