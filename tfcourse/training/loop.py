@@ -153,9 +153,9 @@ def _path(model, in_memory_steps):
     """Returns how the steps are taken; it is recorded, and a resumed run keeps it."""
     stock = type(model).train_step is keras.Model.train_step
     if replicated.current_strategy() is not None:
-        if not stock or len(model.outputs) != 1:
+        if not stock or len(getattr(model, "outputs", None) or ()) != 1:
             raise ValueError(
-                "Several devices train models with one output and the train_step of Keras. "
+                "Several devices train functional models with one output and Keras's train_step. "
                 f"Received: model={model.name}"
             )
         return {"in_memory": True, "xla": False}
