@@ -15,6 +15,10 @@ from tfcourse import hyperparameters as hp
 from tfcourse import journal, run_directory, tuning
 from tfcourse.tuning import workers
 
+# keras-tuner reads the current thread's name the old way.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:(currentThread|getName):DeprecationWarning:keras_tuner"
+)
 FLAGS = ("--trials=3", "--fix=epochs=80")
 
 

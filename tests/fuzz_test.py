@@ -19,6 +19,7 @@ def test_a_door_keeps_its_promise(name):
     ("arguments", "outcome"),
     [
         (["--nosmoke="], "exit 2"),  # absl raises no flags.Error for it.
+        (["--timing" + "9" * 2000], "exit 2"),  # absl recursed over it.
         (["--epochs=" + "9" * 400], "exit 2"),  # No float is as large.
         (["--run_dir=\udcff"], "exit 2"),  # It could not be printed when all was done.
         (["--run_dir=made/" + "n" * 300], "exit 5"),  # The folder above it was left.

@@ -28,6 +28,9 @@ from tfcourse.command_line.flag_definitions import Expectation
 __all__ = ["Expectation", "Options", "UsageError", "run", "run_tool"]
 
 
+_MAX_NAME = 100  # characters of a flag
+
+
 class UsageError(Exception):
     """Flags that do not make a run; the message names the flag."""
 
@@ -168,6 +171,13 @@ def _parse(main):
     arguments = flagfiles.expand(sys.argv[1:])
     if any(re.match("--?undefok(=|$)", argument.text) for argument in arguments):
         raise UsageError("--undefok would hide misspelt flags")
+    for argument in arguments:
+        name = argument.text.partition("=")[0]
+        if name.startswith("-") and len(name) > _MAX_NAME:
+            # absl would recurse a character at a time to find a flag that is meant.
+            raise UsageError(
+                f"{argument.origin and argument.origin + ': '}{name[:20]}... is no flag"
+            )
     try:
         rest = flags.FLAGS([sys.argv[0], *(argument.text for argument in arguments)])
     except (flags.Error, ValueError) as error:  # The latter where --noNAME is given a value.
