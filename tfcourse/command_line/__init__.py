@@ -175,9 +175,8 @@ def _parse(main):
         name = argument.text.partition("=")[0]
         if name.startswith("-") and len(name) > _MAX_NAME:
             # absl would recurse a character at a time to find a flag that is meant.
-            raise UsageError(
-                f"{argument.origin and argument.origin + ': '}{name[:20]}... is no flag"
-            )
+            origin = f"{argument.origin}: " if argument.origin else ""
+            raise UsageError(f"{origin}{name[:20]}... is no flag")
     try:
         rest = flags.FLAGS([sys.argv[0], *(argument.text for argument in arguments)])
     except (flags.Error, ValueError) as error:  # The latter where --noNAME is given a value.
