@@ -131,7 +131,7 @@ def test_noise_of_every_batch_size_and_of_all_at_once(data, drawn, png):
 
 def test_usable_rates_with_and_without_batch_normalization(data, drawn, png):
     lessons.draw_usable_rates(data, png, depth=1, steps=2)
-    _, rates, accuracies = drawn["draw_usable_rates"][0]
+    _, rates, accuracies, _ = drawn["draw_usable_rates"][0]
     (networks,) = accuracies.values()
     assert {name: values.shape for name, values in networks.items()} == {
         "without": (1, len(rates)),
