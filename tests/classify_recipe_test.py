@@ -154,7 +154,7 @@ def test_wrong_flags_end_before_anything_is_made(tmp_path, flags, code, message)
 def test_own_table_is_swept_by_workers(tmp_path):
     code, _, error = command(
         tmp_path,
-        "--flagfile=configs/classify.penguins.flags",
+        *(f"--dataset=csv:{PENGUINS}", "--label=species", "--missing=impute"),
         *("--sweep=random", "--trials=2", "--workers=1", "--epochs=3"),
     )
     assert code == 0, error
