@@ -15,7 +15,7 @@ MAGIC_IMAGES = b"\0\0\x08\x03"
 
 
 def labels_file(path, count=20, values=bytes(20)):
-    path.write_bytes(gzip.compress(MAGIC_LABELS + struct.pack(">I", count) + values))
+    path.write_bytes(gzip.compress(MAGIC_LABELS + struct.pack(">I", count) + values, mtime=0))
     return path
 
 
@@ -39,21 +39,30 @@ def test_another_sound_file_is_told_by_what_it_holds(tmp_path):
     [
         (b"", "not an IDX file"),
         (b"plain text", "Not a gzipped file"),
-        (gzip.compress(MAGIC_LABELS + struct.pack(">I", 20) + bytes(20))[:-6], "damaged or cut"),
-        (gzip.compress(MAGIC_LABELS + struct.pack(">I", 20) + bytes(20)) + b"more", "damaged"),
-        (gzip.compress(b"\0\0\x0d\x01" + struct.pack(">I", 20) + bytes(80)), "not an IDX file"),
-        (gzip.compress(b"\0\0\x08\x00"), "cut within its header"),
-        (gzip.compress(MAGIC_IMAGES + b"\0\0"), "cut within its header"),
         (
-            gzip.compress(MAGIC_LABELS + struct.pack(">I", 20) + bytes(19)),
+            gzip.compress(MAGIC_LABELS + struct.pack(">I", 20) + bytes(20), mtime=0)[:-6],
+            "damaged or cut",
+        ),
+        (
+            gzip.compress(MAGIC_LABELS + struct.pack(">I", 20) + bytes(20), mtime=0) + b"more",
+            "damaged",
+        ),
+        (
+            gzip.compress(b"\0\0\x0d\x01" + struct.pack(">I", 20) + bytes(80), mtime=0),
+            "not an IDX file",
+        ),
+        (gzip.compress(b"\0\0\x08\x00", mtime=0), "cut within its header"),
+        (gzip.compress(MAGIC_IMAGES + b"\0\0", mtime=0), "cut within its header"),
+        (
+            gzip.compress(MAGIC_LABELS + struct.pack(">I", 20) + bytes(19), mtime=0),
             "promises 20 bytes where 19 follow",
         ),
         (
-            gzip.compress(MAGIC_LABELS + struct.pack(">I", 20) + bytes(21)),
+            gzip.compress(MAGIC_LABELS + struct.pack(">I", 20) + bytes(21), mtime=0),
             "promises 20 bytes where more follow",
         ),
         (
-            gzip.compress(MAGIC_IMAGES + struct.pack(">III", 2**32 - 1, 28, 28)),
+            gzip.compress(MAGIC_IMAGES + struct.pack(">III", 2**32 - 1, 28, 28), mtime=0),
             "promises 3,367,254,359,280 bytes, too many to look at",
         ),
     ],
