@@ -1,8 +1,9 @@
 import gc
 
 import numpy as np
+import pytest
 
-from tfcourse.datasets import Split
+from tfcourse.datasets import DataError, Split, streamed
 from tfcourse.training import resident
 
 
@@ -23,3 +24,9 @@ def test_an_array_that_may_still_change_is_taken_as_it_is_now():
     resident.resident(array)
     array += 1.0
     np.testing.assert_array_equal(resident.resident(array), array)
+
+
+def test_what_stays_on_the_disk_is_refused_where_all_of_it_would_be_needed():
+    features = streamed.StreamedFeatures(lambda rows: rows, np.arange(5), ())
+    with pytest.raises(DataError, match="5 examples that stay on the disk"):
+        resident.resident(features)

@@ -5,6 +5,8 @@ import weakref
 import numpy as np
 import tensorflow as tf
 
+from tfcourse import datasets
+
 _tensors = {}
 
 
@@ -15,7 +17,15 @@ def resident(array):
 
     Args:
         array: NumPy array or tensor.
+
+    Raises:
+        DataError: it stays on the disk; `fit` and evaluation alone take that.
     """
+    if hasattr(array, "read"):
+        raise datasets.DataError(
+            f"Expected data that fits into memory; received {len(array):,} examples that stay on "
+            "the disk. Only training and evaluation read those; take a smaller part of the set."
+        )
     if not isinstance(array, np.ndarray) or array.flags.writeable:
         return tf.convert_to_tensor(array)
     key = id(array)
