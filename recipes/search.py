@@ -14,18 +14,29 @@ import numpy as np
 
 import tfcourse
 from recipes.search_trial import Network, train
-from tfcourse import command_line, tuning
+from tfcourse import command_line, search_space, tuning
 from tfcourse.hyperparameters import Hyperparameters, integer
 
 TUNERS = ("grid", "random", "quasi_random", "coarse_to_fine")
 # What --search would say. The rest of `Network` stays as it is.
 LOG = {"learning_rate": "1e-4:1:log", "decay_rate": "0.5:1"}
+LINEAR = LOG | {"learning_rate": "1e-4:1:linear"}
+FOUR = LOG | {"beta": "0.9:0.999:one_minus_log", "hidden_units": "16:256:power_of_two"}
+# Momentum takes rates near the upper end of the course's range, Adam lower ones.
 SPACES = {
-    "log": LOG,
-    "linear": LOG | {"learning_rate": "1e-4:1:linear"},
-    "four": LOG | {"beta": "0.9:0.999:one_minus_log", "hidden_units": "16:256:power_of_two"},
+    "log": ("momentum", LOG),
+    "linear": ("momentum", LINEAR),
+    "four": ("momentum", FOUR),
+    "adam_log": ("adam", LOG),
+    "adam_linear": ("adam", LINEAR),
 }
-SEARCHABLE = {"learning_rate", "beta", "decay_rate", "hidden_units", "batch_size", "layers"}
+TITLES = {
+    "log": "momentum: rate, decay",
+    "linear": "momentum: linear scale",
+    "four": "momentum: and beta, units",
+    "adam_log": "Adam: rate, decay",
+    "adam_linear": "Adam: linear scale",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,12 +56,16 @@ def best_so_far(sweep):
 def measure(hyperparameters, data, folder, options):
     """Returns `{(tuner, space): array [seeds, trials] of the best validation accuracy so far}`."""
     hp = hyperparameters
-    base = Network(epochs=hp.epochs, training_examples=hp.training_examples)
     # A grid has two values on each axis at least.
-    spaces = [name for name, axes in SPACES.items() if 2 ** len(axes) <= hp.trials]
+    spaces = [name for name, (_, axes) in SPACES.items() if 2 ** len(axes) <= hp.trials]
     found = {key: [] for key in itertools.product(TUNERS, spaces)}
     with tuning.Workers(len(os.sched_getaffinity(0))) as pool:
         for tuner, space in found:
+            optimizer, axes = SPACES[space]
+            base = Network(
+                optimizer=optimizer, epochs=hp.epochs, training_examples=hp.training_examples
+            )
+            searchable = {axis.name for axis in search_space.space_of(base).axes}
             for seed in range(options.seed, options.seed + hp.num_seeds):
                 sweep = tuning.search(
                     train,
@@ -59,10 +74,9 @@ def measure(hyperparameters, data, folder, options):
                     pool,
                     dataset=data.name,
                     data_dir=options.data_dir,
-                    data_flags=options.data_flags,
                     trials=hp.trials,
-                    searches=SPACES[space],
-                    fixed=SEARCHABLE - set(SPACES[space]),
+                    searches=axes,
+                    fixed=searchable - set(axes),
                     tuner=tuner,
                     seed=seed,
                 )
@@ -87,9 +101,15 @@ def evidence(found, hyperparameters):
     def wins(one, other):
         return f"{int(np.sum(last[one] > last[other]))} of {hp.num_seeds}"
 
-    spaces = {"log": "two hyperparameters", "four": "four"}
-    spaces = {name: text for name, text in spaces.items() if ("random", name) in found}
-    log_wins = sum(int(np.sum(last[t, "log"] > last[t, "linear"])) for t in TUNERS)
+    names = {
+        "log": "rate and decay with momentum",
+        "adam_log": "with Adam",
+        "four": "beta and units besides, with momentum",
+    }
+    spaces = {name: text for name, text in names.items() if ("random", name) in found}
+    optimizers = {"": "momentum", "adam_": "Adam"}
+    pairs = [((t, f"{o}log"), (t, f"{o}linear")) for o in optimizers for t in TUNERS]
+    log_wins = sum(int(np.sum(last[log] > last[linear])) for log, linear in pairs)
     return [
         claims.claim(
             4,
@@ -121,13 +141,18 @@ def evidence(found, hyperparameters):
         claims.claim(
             4,
             "The learning rate is searched better on a logarithmic scale than on a linear one.",
-            f"Best validation accuracy ({n}): "
+            f"Best validation accuracy ({n}), on log and on linear: "
             + "; ".join(
-                f"{told(tuner, 'log')} on log, {last[tuner, 'linear'].mean():.4f} on linear"
-                for tuner in TUNERS
+                f"{text}: "
+                + ", ".join(
+                    f"{tuner.replace('_', ' ')} {last[tuner, f'{prefix}log'].mean():.4f} and "
+                    f"{last[tuner, f'{prefix}linear'].mean():.4f}"
+                    for tuner in TUNERS
+                )
+                for prefix, text in optimizers.items()
             )
-            + f". Log was better in {log_wins} of {len(TUNERS) * hp.num_seeds} pairs.",
-            claims.verdict_of(*(is_better((t, "log"), (t, "linear")) for t in TUNERS)),
+            + f". Log was better in {log_wins} of {len(pairs) * hp.num_seeds} pairs.",
+            claims.verdict_of(*(is_better(log, linear) for log, linear in pairs)),
             "search.png",
         ),
     ]
@@ -136,7 +161,7 @@ def evidence(found, hyperparameters):
 def main(hyperparameters, options, run):
     data = command_line.load_data(options, run)
     found = measure(hyperparameters, data, run.path / "sweeps", options)
-    tfcourse.reports.draw_searches(run.path / "search.png", found)
+    tfcourse.reports.draw_searches(run.path / "search.png", found, TITLES)
     return {
         **{f"{tuner}_{space}": float(c[:, -1].mean()) for (tuner, space), c in found.items()},
         "evidence": evidence(found, hyperparameters),

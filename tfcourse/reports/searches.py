@@ -5,23 +5,21 @@ import numpy as np
 from tfcourse.reports import style
 
 
-def draw_searches(path, found):
-    """Writes the best score by trial, and where each search ended, into the PNG file `path`.
+def draw_searches(path, found, titles):
+    """Writes the lowest error by trial, and where each search ended, into the PNG file `path`.
 
     Args:
         path: path-like.
-        found: `{(tuner, space): array [seeds, trials]}`, the best validation accuracy so far; the
-            spaces are "log", "linear" and, where that was searched, "four".
+        found: `{(tuner, space): array [seeds, trials]}`, the best validation accuracy so far.
+        titles: `{space: str}`, in the order of the panels.
     """
-    titles = {
-        "log": "rate (log), decay",
-        "four": "and beta, units",
-        "linear": "rate (linear), decay",
-    }
     tuners = list(dict.fromkeys(tuner for tuner, _ in found))
     spaces = [space for space in titles if (tuners[0], space) in found]
-    with style.picture(path, columns=len(spaces), width=3.7) as axes:
-        for ax, space in zip(axes[0], spaces, strict=True):
+    columns = min(3, len(spaces))
+    low = min(float((1 - best).min()) for best in found.values())
+    ticks = [tick for tick in (0.02, 0.05, 0.1, 0.2, 0.5, 1) if tick > 0.8 * low]
+    with style.picture(path, columns=columns, rows=-(-len(spaces) // columns), width=3.7) as axes:
+        for ax, space in zip(axes.flat, spaces, strict=False):
             for colour, tuner in zip(style.COLOURS, tuners, strict=False):
                 best = found[tuner, space]
                 trials = np.arange(1, best.shape[1] + 1)
@@ -29,15 +27,15 @@ def draw_searches(path, found):
                 ax.plot(trials, 1 - best.mean(axis=0), color=colour, label=label)
                 ends = np.full(len(best), trials[-1])
                 ax.plot(ends, 1 - best[:, -1], "o", color=colour, alpha=0.6, markersize=4)
-            ax.set(title=titles[space], xlabel="trial", yscale="log")
-        low = min(float((1 - best).min()) for best in found.values())
-        for ax in axes[0]:
-            ax.set_ylim(0.9 * low, 1)
-            ticks = [tick for tick in (0.02, 0.05, 0.1, 0.2, 0.5, 1) if tick > 0.9 * low]
+            ax.set(title=titles[space], xlabel="trial", yscale="log", ylim=(0.8 * low, 1))
             ax.set_yticks(ticks, labels=map(str, ticks))
             ax.minorticks_off()
-        axes[0, 0].set_ylabel("lowest validation error so far, mean")
-        style.label_lines(axes[0, -1])
+        for ax in axes[:, 0]:
+            ax.set_ylabel("lowest validation error so far")
+        for ax in axes.flat[len(spaces) :]:
+            ax.set_axis_off()
+        for row in range(len(axes)):
+            style.label_lines(axes.flat[min((row + 1) * columns, len(spaces)) - 1])
 
 
 def draw_importances(path, measured, tiers):
