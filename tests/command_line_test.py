@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from tfcourse import command_line
+from tfcourse.command_line import parsing
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -256,5 +256,5 @@ def test_runs_that_start_in_the_same_second_get_folders_of_their_own(recipe):
 def test_the_command_that_goes_on_names_the_folder_once(monkeypatch, given):
     options = types.SimpleNamespace(run_dir=pathlib.Path("out"))
     monkeypatch.setattr(sys, "argv", ["recipe.py", "--epochs=3", *given, "--seed=2"])
-    command = command_line._resume_command(options)
+    command = parsing.resume_command(options)
     assert command.endswith("--epochs=3 --seed=2 --run_dir=out")

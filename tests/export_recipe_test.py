@@ -6,7 +6,7 @@ import tensorflow as tf
 import trained_runs
 
 from recipes import export
-from tfcourse import inference
+from tfcourse import datasets, inference
 from tfcourse.inference import exporting, formats, serving
 
 
@@ -69,6 +69,33 @@ def test_an_exported_model_prepares_a_table(table_run, tmp_path, name):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", export.FORMATS)
+def test_an_exported_model_takes_unscaled_arrays(tmp_path, name):
+    skip_unless_installed(name)
+    rng = np.random.default_rng(0)
+    labels = np.arange(120) % 3
+    raw = (100 * labels[:, None] + rng.normal(0, 30, (120, 4))).astype(np.float32)
+    trained_runs.train(tmp_path / "run", datasets.from_arrays((raw, labels), scale=True))
+    classifier = inference.load_run(tmp_path / "run")
+    result = inference.export(
+        classifier, name, tmp_path / "model", classifier.preprocessing.transform(raw[:50])
+    )
+    assert result["inputs"] == {"features": {"dtype": "float32", "shape": [None, 4]}}
+    run, _ = formats.FORMATS[name].load(tmp_path / "model")
+    expected = classifier.probabilities(classifier.preprocessing.transform(raw))
+    np.testing.assert_allclose(run(features=raw), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", export.FORMATS)
+def test_what_was_trained_in_bfloat16_is_exported(tmp_path, name):
+    skip_unless_installed(name)
+    trained_runs.train(tmp_path / "run", precision="mixed_bfloat16")
+    classifier = inference.load_run(tmp_path / "run")
+    features = datasets.load("digits").test.features
+    result = inference.export(classifier, name, tmp_path / "model", features)
+    assert result["largest_difference"] < 1e-5
+
+
 def test_a_missing_text_is_imputed(table_run):
     classifier = inference.load_run(table_run)
     served = serving.serving(classifier, texts=True)
@@ -101,7 +128,8 @@ def test_a_model_that_came_out_otherwise_is_removed(trained_run, tmp_path, monke
 
 def test_a_missing_package_ends_with_5_and_the_command_that_mends_it(monkeypatch):
     monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(inference.MissingPackageError, match="pip install onnx tf2onnx") as caught:
+    command = "pip install onnx tf2onnx onnxruntime"
+    with pytest.raises(inference.MissingPackageError, match=command) as caught:
         inference.check_installed("onnx")
     assert caught.value.exit_code == 5
     inference.check_installed("saved_model")

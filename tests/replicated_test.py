@@ -35,6 +35,7 @@ tf.config.set_logical_device_configuration(processor, two)
 in_memory.compiles_with_xla = lambda model: False  # It would take most of the time.
 session._SAVE_SECONDS = -1.0  # A checkpoint after every block.
 data = datasets.load("digits").smaller(500)
+WEIGHTS = {0: 4.0, 1: 0.25, 2: 0.0}
 # The last of an epoch's batches has 5 examples, and no batch can be halved.
 hp = mnist_softmax.MnistSoftmax(hidden_units=(32,), epochs=3, batch_size=33, learning_rate=0.01)
 
@@ -52,6 +53,7 @@ def trained(strategy, name, callbacks=()):
     folder = f"{sys.argv[1]}/{name}"
     with training.on_devices(strategy), run_directory.open_run(folder, {}, recipe="t") as run:
         options = {"verbose": 0, "callbacks": callbacks, "steps_per_block": 1}
+        options["class_weight"] = WEIGHTS
         model, history = mnist_softmax.train(hp, data, seed=1, run=run, **options)
     return model, history.history
 

@@ -1,87 +1,20 @@
-"""A recipe as a program: flags checked before TensorFlow loads, exit codes, short errors.
-
-Exit codes: 0 done, 1 an --expect missed or a bug, 2 bad flags, 3 bad data, 4 bad checkpoint or
-model file, 5 environment (disk, permission, lock), 6 not finite, 130 and 143 interrupted. An
-exception says its code in an attribute `exit_code`.
-"""
+"""A recipe as a program: flags checked before TensorFlow loads, a run directory, an exit code."""
 
 import contextlib
 import dataclasses
 import functools
 import math
-import os
-import pathlib
-import re
-import shlex
-import signal
 import sys
-import time
-import traceback
 
 from absl import flags
 
 from tfcourse import data_flags, datasets, devices, run_directory
-from tfcourse import hyperparameters as hp
-from tfcourse.command_line import flag_definitions, flagfiles, strategies, sweeping
+from tfcourse.command_line import exit_codes, flag_definitions, parsing, strategies, sweeping
+from tfcourse.command_line.exit_codes import NotFiniteResultError, UsageError
 from tfcourse.command_line.flag_definitions import Expectation
+from tfcourse.command_line.parsing import Options
 
 __all__ = ["Expectation", "Options", "UsageError", "run", "run_tool"]
-
-
-_MAX_NAME = 100  # characters of a flag
-
-
-class UsageError(Exception):
-    """Flags that do not make a run; the message names the flag."""
-
-    exit_code = 2
-
-
-class _Terminated(BaseException):
-    """SIGTERM or SIGHUP came outside of training; no `except Exception` on the way holds it."""
-
-    exit_code = 143
-
-
-class NotFiniteResultError(Exception):
-    """A recipe's result is infinite or not a number; the message names it."""
-
-    exit_code = 6
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """What the command line says besides the hyperparameters.
-
-    Attributes:
-        recipe: name of the recipe's module, without its package.
-        flags: `{name: [text, ...]}`, every flag that can change a result.
-        run_dir: folder for the results.
-        seed: int in [0, 2**32 - 1].
-        dataset: name or comma-separated names; `None` for a recipe without data.
-        data_dir: folder that holds the data's files, or `None`.
-        data_flags: `{name: text}`, the set flags of `tfcourse.data_flags`.
-        strategy: one of `devices.STRATEGIES`.
-        smoke: whether this is a run of seconds that shows only that all works.
-        expect: ranges in which metrics must lie.
-        sweep: `SweepOptions`, or `None` for a single training.
-        timing: whether to print the seconds of each stage.
-        debug: whether to show tracebacks.
-    """
-
-    recipe: str
-    flags: dict[str, list[str]]
-    run_dir: pathlib.Path
-    seed: int
-    dataset: str | None
-    data_dir: str | None
-    data_flags: dict[str, str]
-    strategy: str
-    smoke: bool
-    expect: tuple[Expectation, ...]
-    sweep: sweeping.SweepOptions | None
-    timing: bool
-    debug: bool
 
 
 def run(main, hyperparameters, *, dataset=None, smoke=None, build=None, train=None):
@@ -108,11 +41,11 @@ def run(main, hyperparameters, *, dataset=None, smoke=None, build=None, train=No
         if train:
             flag_definitions.define_strategy()
             flag_definitions.define_sweep()
-        if _parse(main):
+        if parsing.parse(main):
             for name, value in (smoke or {}).items() if flags.FLAGS.smoke else ():
                 flags.FLAGS[name].value = value
-            declared = _declared(hyperparameters)
-            options = _options(main)
+            declared = parsing.declared(hyperparameters)
+            options = parsing.options(main)
             if build and flags.FLAGS.find_learning_rate:
                 if train and flags.FLAGS.sweep != "none":
                     raise UsageError("--find_learning_rate goes before a sweep, not with it")
@@ -125,7 +58,7 @@ def run(main, hyperparameters, *, dataset=None, smoke=None, build=None, train=No
             return _check_expectations(options, metrics)
         return 0
 
-    sys.exit(_exit_code(recipe))
+    sys.exit(exit_codes.exit_code(recipe))
 
 
 def run_tool(main, arguments):
@@ -138,118 +71,11 @@ def run_tool(main, arguments):
 
     def tool():
         flag_definitions.define(arguments)
-        if _parse(main):
-            main(_declared(arguments))
+        if parsing.parse(main):
+            main(parsing.declared(arguments))
         return 0
 
-    sys.exit(_exit_code(tool))
-
-
-def _exit_code(program):
-    # TensorFlow reports its instruction sets and missing GPUs on stderr; errors still show.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, _terminate)
-    try:
-        return program()
-    except (Exception, KeyboardInterrupt, _Terminated) as error:
-        if _code(error) == 130:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # A second one leaves at once.
-        if "--debug" in sys.argv[1:] or ("debug" in flags.FLAGS and flags.FLAGS["debug"].value):
-            traceback.print_exc()
-        print(_message(error), file=sys.stderr)
-        return _code(error)
-
-
-def _terminate(number, frame):
-    raise _Terminated(f"stopped by {signal.Signals(number).name}")
-
-
-def _parse(main):
-    """Parses the command line; returns whether there is something to do besides --help."""
-    arguments = flagfiles.expand(sys.argv[1:])
-    if any(re.match("--?undefok(=|$)", argument.text) for argument in arguments):
-        raise UsageError("--undefok would hide misspelt flags")
-    for argument in arguments:
-        name = argument.text.partition("=")[0]
-        if name.startswith("-") and len(name) > _MAX_NAME:
-            # absl would recurse a character at a time to find a flag that is meant.
-            origin = f"{argument.origin}: " if argument.origin else ""
-            raise UsageError(f"{origin}{name[:20]}... is no flag")
-    try:
-        rest = flags.FLAGS([sys.argv[0], *(argument.text for argument in arguments)])
-    except (flags.Error, ValueError) as error:  # The latter where --noNAME is given a value.
-        raise UsageError(f"{_origin(error, arguments)}{error}") from None
-    if len(rest) > 1:
-        raise UsageError(f"{rest[1]!r} is no flag; values are written --flag=value")
-    if flags.FLAGS.help:
-        print(flag_definitions.help_text(sys.modules[main.__module__].__doc__ or ""))
-    return not flags.FLAGS.help
-
-
-def _origin(error, arguments):
-    """Returns "file:line: " where the flag that `error` names was read from a flagfile."""
-    named = re.search(r"--(\w+)|flag '(\w+)'", str(error))
-    for argument in reversed(arguments):
-        name = argument.text.lstrip("-").partition("=")[0]
-        if argument.origin and named and name in named.groups():
-            return f"{argument.origin}: "
-    return ""
-
-
-def _options(main):
-    recipe = _recipe_name(main)
-    values = flags.FLAGS.flag_values_dict()
-    recorded = flag_definitions.effective()
-    for name, texts in recorded.items():
-        # flags.txt holds a flag a line.
-        if not all(text.isprintable() and text == text.strip() for text in texts):
-            raise UsageError(f"--{name} must be printable text without blanks around it")
-    run_dir = values["run_dir"]
-    if run_dir and not run_dir.isprintable():
-        raise UsageError(f"--run_dir must be printable text. Received: {run_dir!r}")
-    return Options(
-        recipe=recipe,
-        flags=recorded,
-        run_dir=pathlib.Path(run_dir).expanduser() if run_dir else _new_run_dir(recipe),
-        seed=values["seed"],
-        dataset=values.get("dataset"),
-        data_dir=values.get("data_dir"),
-        data_flags={
-            name: recorded[name][0] for name in data_flags.DECLARATIONS if name in recorded
-        },
-        strategy=values.get("strategy", "none"),
-        smoke=values["smoke"],
-        expect=tuple({e.metric: e for e in values["expect"]}.values()),
-        sweep=None,
-        timing=values["timing"],
-        debug=values["debug"],
-    )
-
-
-def _new_run_dir(recipe):
-    """Returns runs/RECIPE/TIME, with a number behind it where that is taken."""
-    first = pathlib.Path("runs", recipe, time.strftime("%Y%m%d-%H%M%S"))
-    path, number = first, 1
-    while path.exists():
-        number += 1
-        path = first.with_name(f"{first.name}-{number}")
-    return path
-
-
-def _recipe_name(main):
-    module = sys.modules[main.__module__]
-    spec = getattr(module, "__spec__", None)
-    return spec.name.rpartition(".")[2] if spec else pathlib.Path(sys.argv[0]).stem
-
-
-def _declared(hyperparameters):
-    values = {name: flags.FLAGS[name].value for name in hp.declarations(hyperparameters)}
-    try:
-        return hyperparameters(**values)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    sys.exit(exit_codes.exit_code(tool))
 
 
 def _start(main, hyperparameters, options):
@@ -271,9 +97,9 @@ def _start(main, hyperparameters, options):
     except run_directory.RunFinished as finished:
         print(finished)
         return finished.metrics
-    except (Exception, KeyboardInterrupt, _Terminated) as error:
-        if _code(error) > 128:
-            error.add_note(f"to go on: {_resume_command(options)}")
+    except (Exception, KeyboardInterrupt, exit_codes.Terminated) as error:
+        if exit_codes.code(error) > 128:
+            error.add_note(f"to go on: {parsing.resume_command(options)}")
         raise
 
 
@@ -368,19 +194,6 @@ def load_data(options, run):
     return data
 
 
-def _resume_command(options):
-    """Returns the command that goes on with the interrupted run."""
-    given, arguments = [], iter(sys.argv[1:])
-    for argument in arguments:
-        if argument in ("--run_dir", "-run_dir"):
-            next(arguments, None)  # The path stands by itself.
-        elif not re.match("--?run_dir=", argument):
-            given.append(argument)
-    module = sys.modules["__main__"].__spec__
-    program = f"-m {module.name}" if module else sys.argv[0]
-    return f"python {program} {shlex.join([*given, f'--run_dir={options.run_dir}'])}"
-
-
 def _check_finite(metrics):
     for name, value in metrics.items():
         if isinstance(value, float) and not math.isfinite(value):
@@ -407,22 +220,3 @@ def _check_expectations(options, metrics):
             )
             code = 1
     return code
-
-
-def _code(error):
-    if isinstance(error, KeyboardInterrupt):
-        return 130
-    return getattr(error, "exit_code", 5 if isinstance(error, OSError) else 1)
-
-
-def _message(error):
-    if _code(error) > 128:
-        text = str(error) or "stopped by SIGINT"
-    elif hasattr(error, "exit_code") or isinstance(error, OSError):
-        text = f"error: {error}"
-    else:
-        what = (str(error).splitlines() or [""])[0]
-        text = f"error: {type(error).__name__}: {what}\nThis is a bug; --debug shows where."
-    # At most three lines, whatever a library had to say.
-    lines = [*text.splitlines()[:2], *getattr(error, "__notes__", ())]
-    return "\n".join(line[:500] for line in lines[:3])

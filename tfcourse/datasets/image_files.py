@@ -105,7 +105,8 @@ def decode_all(paths, input_shape, *, resize):
             if (height, width) != input_shape[:2] and not resize:
                 raise DataError(
                     f"{path}: expected {input_shape[0]} x {input_shape[1]} pixels (height x "
-                    f"width), as in training; received {height} x {width}. Resize it."
+                    f"width), as in training; received {height} x {width}. Resize it, or let "
+                    "--other_sizes=resize do so."
                 )
             images[number] = _pixels(path, image, input_shape)
     return images

@@ -1,11 +1,13 @@
 """Exports a classifier, loads what was written, and compares it before it is handed over."""
 
+import dataclasses
 import os
 import shutil
 import statistics
 import tempfile
 import time
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -30,7 +32,8 @@ def export(classifier, name, path, features, *, tolerance=TOLERANCE):
 
     The preprocessing goes into the exported model; see `tfcourse.inference.serving` for what it
     takes. It is loaded again and predicts real examples; unless they come out the same, nothing
-    is left at `path`.
+    is left at `path`. It computes in float32, whatever the model was trained in: the weights are
+    float32 anyway, and not every format knows bfloat16.
 
     Args:
         classifier: `Classifier`.
@@ -44,6 +47,7 @@ def export(classifier, name, path, features, *, tolerance=TOLERANCE):
         ExportMismatchError: a prediction differs by more than `tolerance`.
     """
     formats.check_installed(name)
+    classifier = dataclasses.replace(classifier, model=_in_float32(classifier.model))
     chosen = formats.FORMATS[name]
     served = serving(classifier, texts=chosen.texts)
     inputs, features = raw_examples(classifier, features, texts=chosen.texts)
@@ -81,6 +85,19 @@ def export(classifier, name, path, features, *, tolerance=TOLERANCE):
         "class_names": list(classifier.class_names),
         "tensorflow": tf.__version__,
     }
+
+
+def _in_float32(model):
+    """Returns `model`, or one with the same weights whose layers compute in float32."""
+    if all(layer.compute_dtype == "float32" for layer in model._flatten_layers()):
+        return model
+
+    def copy(layer):
+        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    copied = keras.models.clone_model(model, clone_function=copy)
+    copied.set_weights(model.get_weights())
+    return copied
 
 
 def _difference(found, expected):

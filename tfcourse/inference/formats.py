@@ -69,7 +69,7 @@ class Onnx:
     """ONNX: a file for other runtimes."""
 
     texts = False
-    packages = (("onnx", "onnx"), ("tf2onnx", "tf2onnx"))
+    packages = (("onnx", "onnx"), ("tf2onnx", "tf2onnx"), ("onnxruntime", "onnxruntime"))
 
     def write(self, classifier, serving, path):
         import tf2onnx
@@ -82,17 +82,10 @@ class Onnx:
         )
 
     def load(self, path):
-        if importlib.util.find_spec("onnxruntime"):
-            import onnxruntime
+        import onnxruntime
 
-            session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-            runtime = f"ONNX Runtime {onnxruntime.__version__}"
-        else:
-            import onnx
-            from onnx.reference import ReferenceEvaluator
-
-            session = ReferenceEvaluator(str(path))
-            runtime = f"the slow reference of onnx {onnx.__version__}"
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        runtime = f"ONNX Runtime {onnxruntime.__version__}"
         return lambda **inputs: session.run(["probabilities"], inputs)[0], runtime
 
 

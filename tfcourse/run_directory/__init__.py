@@ -26,8 +26,29 @@ import shutil
 import socket
 
 from tfcourse import stopwatch
+from tfcourse.run_directory import flag_records
+from tfcourse.run_directory.files import write_file
+from tfcourse.run_directory.flag_records import FLAGS, ChangedFlagsError, flags_text, parse_flags
 
-FLAGS = "flags.txt"
+__all__ = [
+    "BEST",
+    "FLAGS",
+    "JOURNAL",
+    "LOCK",
+    "METRICS",
+    "MODEL_CARD",
+    "PREPROCESSING",
+    "ChangedFlagsError",
+    "RunDirectory",
+    "RunDirectoryError",
+    "RunFinished",
+    "flags_text",
+    "is_in_use",
+    "open_run",
+    "parse_flags",
+    "write_file",
+]
+
 METRICS = "metrics.json"
 MODEL_CARD = "model_card.md"
 LOCK = "run.lock"
@@ -47,26 +68,12 @@ _OURS = (
         "trials",
     ),
 )
-# They change where, how long or how loudly a run goes, never what it computes.
-NOT_COMPARED = (
-    *("workers", "scheduler", "trial_resources", "trials", "max_minutes", "keep_models"),
-    *("debug", "timing"),
-)
-# What even a sweep that is extended has to keep: its scores could not be compared.
-_KEPT_IN_A_SWEEP = ("dataset", "seed", "replicates")
-_CONTINUED = "# But first run it to its end with --epochs="
 
 
 class RunDirectoryError(Exception):
     """The folder can't be used: locked, full, gone, or it holds somebody else's files."""
 
     exit_code = 5
-
-
-class ChangedFlagsError(Exception):
-    """The folder holds a run with other flags."""
-
-    exit_code = 2
 
 
 class RunFinished(Exception):
@@ -145,8 +152,8 @@ class RunDirectory:
     def write_flags(self, flags):
         """Writes `flags` as the ones that repeat this run."""
         self.flags = flags
-        header = "".join(f"{_CONTINUED}{epochs}\n" for epochs in self.continued_from)
-        self.write(FLAGS, flags_text(flags, self._recipe, header))
+        comments = flag_records.continued_comments(self.continued_from)
+        self.write(FLAGS, flags_text(flags, self._recipe, comments))
 
     def write_metrics(self, metrics):
         """Writes metrics.json, which marks the run as finished."""
@@ -171,41 +178,6 @@ class RunDirectory:
         left += [*self.path.glob("checkpoints/.*.ckpt.tmp"), self.path / ".saving.keras"]
         for path in left:
             path.unlink(missing_ok=True)
-
-
-def write_file(path, data, *, durable=True):
-    """Writes `data` to `path`: all of it, or nothing; see `RunDirectory.write`.
-
-    The bytes go to a temporary file that is flushed to the disk and then renamed; the folder is
-    flushed too, so that a power loss keeps either the old file or the new one.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    parts = [data.encode()] if isinstance(data, str) else data
-    parts = [parts] if isinstance(parts, bytes) else parts
-    try:
-        with open(temporary, "wb") as file:
-            file.writelines(parts)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-        if durable:
-            flush_folder(path.parent)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):  # A failed write or flush does not say of which file.
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        raise
-
-
-def flush_folder(path):
-    """Makes the names in the folder `path` outlast a power loss."""
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @contextlib.contextmanager
@@ -235,11 +207,17 @@ def open_run(path, flags, *, recipe, extend=False):
         run.remove_temporary_files()
         metrics = run.read_metrics()
         run.continued_from = _continued_from(path)
+        finished = metrics is not None
+        journal = (path / JOURNAL).exists()
         if "sweep" in flags:
-            settled, goes_on = _settle_sweep_flags(run, flags, extend)
+            settled, goes_on = flag_records.settle_sweep(path, flags, begun=journal, extend=extend)
         else:
-            settled, goes_on = _settle_flags(run, flags, finished=metrics is not None)
-        if metrics is not None and not goes_on:
+            begun = finished or journal or any(path.glob("checkpoints/*.ckpt"))
+            settled, done = flag_records.settle(path, flags, begun=begun, finished=finished)
+            goes_on = done is not None
+            if goes_on:
+                run.continued_from.append(done)
+        if finished and not goes_on:
             raise RunFinished(f"{path} holds this run, finished; see {METRICS} there", metrics)
         run.write_flags(settled)
         (path / METRICS).unlink(missing_ok=True)
@@ -294,13 +272,9 @@ def _locked(path):
 
 
 def _continued_from(path):
-    """Returns the --epochs with which the run at `path` was finished and then went on."""
     try:
-        lines = (path / FLAGS).read_text().splitlines()
-        return [int(line.removeprefix(_CONTINUED)) for line in lines if line.startswith(_CONTINUED)]
-    except FileNotFoundError:
-        return []
-    except ValueError as error:  # Not UTF-8, or no number.
+        return flag_records.continued_from(path)
+    except ValueError as error:
         raise RunDirectoryError(f"{path / FLAGS} is damaged ({error}); name another") from None
 
 
@@ -313,90 +287,5 @@ def _check_ours(path):
         )
 
 
-def _settle_flags(run, flags, *, finished):
-    """Returns the flags that this run goes on with, and whether a finished one goes on."""
-    recorded = run.path / FLAGS
-    if not recorded.exists():
-        return flags, False
-    before = parse_flags(recorded.read_text())
-    asked = _as_recorded(flags, before)
-    changed = _changed(before, asked)
-    if changed == ["epochs"] and finished:
-        done, wanted = int(before["epochs"][0]), int(asked["epochs"][0])
-        if wanted > done:
-            run.continued_from.append(done)
-            return asked, True
-    begun = finished or any(run.path.glob("checkpoints/*.ckpt")) or (run.path / JOURNAL).exists()
-    if not begun:
-        # It had not got anywhere that they could change.
-        return (flags if changed else before), False
-    if changed:
-        raise ChangedFlagsError(_differences(run.path, before, asked, changed))
-    return before, False
-
-
-def _settle_sweep_flags(run, flags, extend):
-    """Returns the flags that this sweep goes on with, and whether a finished one goes on."""
-    recorded = run.path / FLAGS
-    if not recorded.exists():
-        return flags, False
-    before = parse_flags(recorded.read_text())
-    changed = _changed(before, flags)
-    if not (run.path / JOURNAL).exists() and "sweep" in before:
-        return flags, True
-    kept = [name for name in changed if name in _KEPT_IN_A_SWEEP or "sweep" not in before]
-    if changed and (kept or not extend):
-        hint = "" if kept else "; --extend goes on with them, and keeps all trials"
-        raise ChangedFlagsError(_differences(run.path, before, flags, changed) + hint)
-    more = int(flags["trials"][0]) > int(before["trials"][0])
-    return flags, bool(changed) or more
-
-
-def _changed(before, asked):
-    names = [name for name in {**before, **asked} if before.get(name) != asked.get(name)]
-    return [name for name in names if name not in NOT_COMPARED]
-
-
-def _differences(path, before, asked, changed):
-    differences = ", ".join(
-        f"--{name} is {_values(asked, name)}, was {_values(before, name)}" for name in changed
-    )
-    return f"{path} holds a run with other flags: {differences}"
-
-
-def _as_recorded(flags, before):
-    """Returns `flags` with what a run settles by itself as it was settled."""
-    flags = dict(flags)
-    names = flags.get("dataset", [""])[0].split(",")
-    if len(names) > 1 and before.get("dataset", [""])[0] in names:
-        flags["dataset"] = before["dataset"]
-        if before["dataset"] != names[:1] and "expect" not in before:
-            flags.pop("expect", None)  # What a stand-in reaches was never to be checked.
-    if "nudge" not in flags and "nudge" in before:
-        flags["nudge"] = before["nudge"]  # They were added while the run went on.
-    return flags
-
-
-def _values(flags, name):
-    return ",".join(flags[name]) if flags.get(name) else "not set"
-
-
 def _megabytes(num_bytes):
     return f"{num_bytes / 1e6:,.1f} MB"
-
-
-def flags_text(flags, recipe, comments="", name=FLAGS):
-    """Returns `flags` as a flagfile called `name`."""
-    header = f"# python -m recipes.{recipe} --flagfile={name} runs this again.\n"
-    lines = [f"--{name}={text}\n" for name, texts in flags.items() for text in texts]
-    return header + comments + "".join(lines)
-
-
-def parse_flags(text):
-    """Returns `{name: [text, ...]}` of a flagfile that `flags_text` wrote."""
-    flags = {}
-    for line in text.splitlines():
-        if line.startswith("--"):
-            name, _, value = line[2:].partition("=")
-            flags.setdefault(name, []).append(value)
-    return flags

@@ -1,0 +1,73 @@
+"""How a program ends: its exit code, and at most three lines on stderr.
+
+Exit codes: 0 done, 1 an --expect missed or a bug, 2 bad flags, 3 bad data, 4 bad checkpoint or
+model file, 5 environment (disk, permission, lock), 6 not finite, 130 and 143 interrupted. An
+exception says its code in an attribute `exit_code`.
+"""
+
+import os
+import signal
+import sys
+import traceback
+
+from absl import flags
+
+
+class UsageError(Exception):
+    """Flags that do not make a run; the message names the flag."""
+
+    exit_code = 2
+
+
+class Terminated(BaseException):
+    """SIGTERM or SIGHUP came outside of training; no `except Exception` on the way holds it."""
+
+    exit_code = 143
+
+
+class NotFiniteResultError(Exception):
+    """A recipe's result is infinite or not a number; the message names it."""
+
+    exit_code = 6
+
+
+def exit_code(program):
+    """Returns the exit code with which `program`, a function that returns one, ends."""
+    # TensorFlow reports its instruction sets and missing GPUs on stderr; errors still show.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _terminate)
+    try:
+        return program()
+    except (Exception, KeyboardInterrupt, Terminated) as error:
+        if code(error) == 130:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # A second one leaves at once.
+        if "--debug" in sys.argv[1:] or ("debug" in flags.FLAGS and flags.FLAGS["debug"].value):
+            traceback.print_exc()
+        print(_message(error), file=sys.stderr)
+        return code(error)
+
+
+def _terminate(number, frame):
+    raise Terminated(f"stopped by {signal.Signals(number).name}")
+
+
+def code(error):
+    """Returns the exit code of an exception."""
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    return getattr(error, "exit_code", 5 if isinstance(error, OSError) else 1)
+
+
+def _message(error):
+    if code(error) > 128:
+        text = str(error) or "stopped by SIGINT"
+    elif hasattr(error, "exit_code") or isinstance(error, OSError):
+        text = f"error: {error}"
+    else:
+        what = (str(error).splitlines() or [""])[0]
+        text = f"error: {type(error).__name__}: {what}\nThis is a bug; --debug shows where."
+    # At most three lines, whatever a library had to say.
+    lines = [*text.splitlines()[:2], *getattr(error, "__notes__", ())]
+    return "\n".join(line[:500] for line in lines[:3])

@@ -1,0 +1,154 @@
+"""From the arguments of a program to its hyperparameters and `Options`."""
+
+import dataclasses
+import pathlib
+import re
+import shlex
+import sys
+import time
+
+from absl import flags
+
+from tfcourse import data_flags
+from tfcourse import hyperparameters as hp
+from tfcourse.command_line import flag_definitions, flagfiles, sweeping
+from tfcourse.command_line.exit_codes import UsageError
+from tfcourse.command_line.flag_definitions import Expectation
+
+_MAX_NAME = 100  # characters of a flag
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What the command line says besides the hyperparameters.
+
+    Attributes:
+        recipe: name of the recipe's module, without its package.
+        flags: `{name: [text, ...]}`, every flag that can change a result.
+        run_dir: folder for the results.
+        seed: int in [0, 2**32 - 1].
+        dataset: name or comma-separated names; `None` for a recipe without data.
+        data_dir: folder that holds the data's files, or `None`.
+        data_flags: `{name: text}`, the set flags of `tfcourse.data_flags`.
+        strategy: one of `devices.STRATEGIES`.
+        smoke: whether this is a run of seconds that shows only that all works.
+        expect: ranges in which metrics must lie.
+        sweep: `SweepOptions`, or `None` for a single training.
+        timing: whether to print the seconds of each stage.
+        debug: whether to show tracebacks.
+    """
+
+    recipe: str
+    flags: dict[str, list[str]]
+    run_dir: pathlib.Path
+    seed: int
+    dataset: str | None
+    data_dir: str | None
+    data_flags: dict[str, str]
+    strategy: str
+    smoke: bool
+    expect: tuple[Expectation, ...]
+    sweep: sweeping.SweepOptions | None
+    timing: bool
+    debug: bool
+
+
+def parse(main):
+    """Parses the command line; returns whether there is something to do besides --help."""
+    arguments = flagfiles.expand(sys.argv[1:])
+    if any(re.match("--?undefok(=|$)", argument.text) for argument in arguments):
+        raise UsageError("--undefok would hide misspelt flags")
+    for argument in arguments:
+        name = argument.text.partition("=")[0]
+        if name.startswith("-") and len(name) > _MAX_NAME:
+            # absl would recurse a character at a time to find a flag that is meant.
+            origin = f"{argument.origin}: " if argument.origin else ""
+            raise UsageError(f"{origin}{name[:20]}... is no flag")
+    try:
+        rest = flags.FLAGS([sys.argv[0], *(argument.text for argument in arguments)])
+    except (flags.Error, ValueError) as error:  # The latter where --noNAME is given a value.
+        raise UsageError(f"{_origin(error, arguments)}{error}") from None
+    if len(rest) > 1:
+        raise UsageError(f"{rest[1]!r} is no flag; values are written --flag=value")
+    if flags.FLAGS.help:
+        print(flag_definitions.help_text(sys.modules[main.__module__].__doc__ or ""))
+    return not flags.FLAGS.help
+
+
+def _origin(error, arguments):
+    """Returns "file:line: " where the flag that `error` names was read from a flagfile."""
+    named = re.search(r"--(\w+)|flag '(\w+)'", str(error))
+    for argument in reversed(arguments):
+        name = argument.text.lstrip("-").partition("=")[0]
+        if argument.origin and named and name in named.groups():
+            return f"{argument.origin}: "
+    return ""
+
+
+def options(main):
+    """Returns the `Options` of the parsed command line of the recipe whose function `main` is."""
+    recipe = _recipe_name(main)
+    values = flags.FLAGS.flag_values_dict()
+    recorded = flag_definitions.effective()
+    for name, texts in recorded.items():
+        # flags.txt holds a flag a line.
+        if not all(text.isprintable() and text == text.strip() for text in texts):
+            raise UsageError(f"--{name} must be printable text without blanks around it")
+    run_dir = values["run_dir"]
+    if run_dir and not run_dir.isprintable():
+        raise UsageError(f"--run_dir must be printable text. Received: {run_dir!r}")
+    return Options(
+        recipe=recipe,
+        flags=recorded,
+        run_dir=pathlib.Path(run_dir).expanduser() if run_dir else _new_run_dir(recipe),
+        seed=values["seed"],
+        dataset=values.get("dataset"),
+        data_dir=values.get("data_dir"),
+        data_flags={
+            name: recorded[name][0] for name in data_flags.DECLARATIONS if name in recorded
+        },
+        strategy=values.get("strategy", "none"),
+        smoke=values["smoke"],
+        expect=tuple({e.metric: e for e in values["expect"]}.values()),
+        sweep=None,
+        timing=values["timing"],
+        debug=values["debug"],
+    )
+
+
+def _new_run_dir(recipe):
+    """Returns runs/RECIPE/TIME, with a number behind it where that is taken."""
+    first = pathlib.Path("runs", recipe, time.strftime("%Y%m%d-%H%M%S"))
+    path, number = first, 1
+    while path.exists():
+        number += 1
+        path = first.with_name(f"{first.name}-{number}")
+    return path
+
+
+def _recipe_name(main):
+    module = sys.modules[main.__module__]
+    spec = getattr(module, "__spec__", None)
+    return spec.name.rpartition(".")[2] if spec else pathlib.Path(sys.argv[0]).stem
+
+
+def declared(hyperparameters):
+    """Returns an instance of the class `hyperparameters` with the values of the command line."""
+    values = {name: flags.FLAGS[name].value for name in hp.declarations(hyperparameters)}
+    try:
+        return hyperparameters(**values)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def resume_command(options):
+    """Returns the command that goes on with the interrupted run."""
+    given, arguments = [], iter(sys.argv[1:])
+    for argument in arguments:
+        if argument in ("--run_dir", "-run_dir"):
+            next(arguments, None)  # The path stands by itself.
+        elif not re.match("--?run_dir=", argument):
+            given.append(argument)
+    module = sys.modules["__main__"].__spec__
+    program = f"-m {module.name}" if module else sys.argv[0]
+    return f"python {program} {shlex.join([*given, f'--run_dir={options.run_dir}'])}"

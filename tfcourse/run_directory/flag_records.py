@@ -1,0 +1,148 @@
+"""flags.txt: what a run was asked for, and whether what is asked now goes on with it."""
+
+FLAGS = "flags.txt"
+# They change where, how long or how loudly a run goes, never what it computes.
+NOT_COMPARED = (
+    *("workers", "scheduler", "trial_resources", "trials", "max_minutes", "keep_models"),
+    *("debug", "timing"),
+)
+# What even a sweep that is extended has to keep: its scores could not be compared.
+_KEPT_IN_A_SWEEP = ("dataset", "seed", "replicates")
+_CONTINUED = "# But first run it to its end with --epochs="
+
+
+class ChangedFlagsError(Exception):
+    """The folder holds a run with other flags."""
+
+    exit_code = 2
+
+
+def settle(path, flags, *, begun, finished):
+    """Returns what a run in the folder `path` goes on with, where `flags` are asked for.
+
+    Args:
+        path: `pathlib.Path`, the run's folder, new or used.
+        flags: `{name: [text, ...]}`, the flags that can change a result.
+        begun: whether the run has got anywhere that other flags could change.
+        finished: whether the run is at its end.
+
+    Returns:
+        tuple: the flags, and the --epochs at which a finished run goes on to more, or `None`.
+
+    Raises:
+        ChangedFlagsError: the folder's run has other flags.
+    """
+    before = read(path)
+    if before is None:
+        return flags, None
+    asked = _as_recorded(flags, before)
+    changed = _changed(before, asked)
+    if changed == ["epochs"] and finished:
+        done, wanted = int(before["epochs"][0]), int(asked["epochs"][0])
+        if wanted > done:
+            return asked, done
+    if not begun:
+        return (flags if changed else before), None
+    if changed:
+        raise ChangedFlagsError(_differences(path, before, asked, changed))
+    return before, None
+
+
+def settle_sweep(path, flags, *, begun, extend):
+    """Returns what a sweep in the folder `path` goes on with, where `flags` are asked for.
+
+    Args:
+        path, flags: as those of `settle`.
+        begun: whether the sweep has tried anything.
+        extend: whether it may go on with other flags than it began with.
+
+    Returns:
+        tuple: the flags, and whether there is more to try than what a finished sweep tried.
+
+    Raises:
+        ChangedFlagsError: the folder's sweep has other flags, or it is not a sweep.
+    """
+    before = read(path)
+    if before is None:
+        return flags, False
+    changed = _changed(before, flags)
+    if not begun and "sweep" in before:
+        return flags, True
+    kept = [name for name in changed if name in _KEPT_IN_A_SWEEP or "sweep" not in before]
+    if changed and (kept or not extend):
+        hint = "" if kept else "; --extend goes on with them, and keeps all trials"
+        raise ChangedFlagsError(_differences(path, before, flags, changed) + hint)
+    more = int(flags["trials"][0]) > int(before["trials"][0])
+    return flags, bool(changed) or more
+
+
+def _changed(before, asked):
+    names = [name for name in {**before, **asked} if before.get(name) != asked.get(name)]
+    return [name for name in names if name not in NOT_COMPARED]
+
+
+def _differences(path, before, asked, changed):
+    differences = ", ".join(
+        f"--{name} is {_values(asked, name)}, was {_values(before, name)}" for name in changed
+    )
+    return f"{path} holds a run with other flags: {differences}"
+
+
+def _as_recorded(flags, before):
+    """Returns `flags` with what a run settles by itself as it was settled."""
+    flags = dict(flags)
+    names = flags.get("dataset", [""])[0].split(",")
+    if len(names) > 1 and before.get("dataset", [""])[0] in names:
+        flags["dataset"] = before["dataset"]
+        if before["dataset"] != names[:1] and "expect" not in before:
+            flags.pop("expect", None)  # What a stand-in reaches was never to be checked.
+    if "nudge" not in flags and "nudge" in before:
+        flags["nudge"] = before["nudge"]  # They were added while the run went on.
+    return flags
+
+
+def _values(flags, name):
+    return ",".join(flags[name]) if flags.get(name) else "not set"
+
+
+def flags_text(flags, recipe, comments="", name=FLAGS):
+    """Returns `flags` as a flagfile called `name`."""
+    header = f"# python -m recipes.{recipe} --flagfile={name} runs this again.\n"
+    lines = [f"--{name}={text}\n" for name, texts in flags.items() for text in texts]
+    return header + comments + "".join(lines)
+
+
+def parse_flags(text):
+    """Returns `{name: [text, ...]}` of a flagfile that `flags_text` wrote."""
+    flags = {}
+    for line in text.splitlines():
+        if line.startswith("--"):
+            name, _, value = line[2:].partition("=")
+            flags.setdefault(name, []).append(value)
+    return flags
+
+
+def read(path):
+    """Returns the flags of the run in the folder `path`; `None` where it has none yet."""
+    try:
+        return parse_flags((path / FLAGS).read_text())
+    except FileNotFoundError:
+        return None
+
+
+def continued_comments(continued_from):
+    """Returns the comments of `flags_text` from which `continued_from` reads the same numbers."""
+    return "".join(f"{_CONTINUED}{epochs}\n" for epochs in continued_from)
+
+
+def continued_from(path):
+    """Returns the --epochs with which the run at `path` was finished and then went on.
+
+    Raises:
+        ValueError: the file is damaged: not UTF-8, or no number where one belongs.
+    """
+    try:
+        lines = (path / FLAGS).read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    return [int(line.removeprefix(_CONTINUED)) for line in lines if line.startswith(_CONTINUED)]
