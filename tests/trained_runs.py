@@ -2,6 +2,7 @@
 
 from unittest import mock
 
+import keras
 import numpy as np
 
 from recipes import mnist_softmax
@@ -23,12 +24,14 @@ def train(folder, data=None, hidden_units=(16,), **values):
         for name, declaration in hp.declarations(hyperparameters).items()
     }
     flags |= {"seed": ["1"], "dataset": [data.name]}
+    policy = keras.config.dtype_policy()
     with run_directory.open_run(folder, flags, recipe="mnist_softmax") as run:
         # XLA would take most of the time and changes nothing of what this is for.
         with mock.patch.object(in_memory, "compiles_with_xla", return_value=False):
             model, history = mnist_softmax.train(
                 hyperparameters, data, 1, run, tensorboard=False, verbose=0
             )
+        keras.config.set_dtype_policy(policy)  # A program of its own would end here.
         training.save_model(model, run)
         metrics = training.final_metrics(model, history, data)
         command_line._write_model_card(_Options, run, metrics)

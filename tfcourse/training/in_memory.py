@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from tfcourse import batching
 from tfcourse.training import class_weighting, tracing
-from tfcourse.training.resident import resident
+from tfcourse.training.resident import ResidentFeatures, resident
 
 
 class InMemorySteps:
@@ -33,7 +33,7 @@ class InMemorySteps:
 
     def __init__(self, model, split, batch_size, seed, *, jit_compile, class_weights=None):
         self._model = model
-        self._features = resident(split.features)
+        self._features = ResidentFeatures(split.features, may_be_bytes=jit_compile)
         self._labels = resident(split.labels)
         self._num_examples = len(split.labels)
         self._batch_size = batch_size
@@ -69,7 +69,7 @@ class InMemorySteps:
         tf.while_loop(lambda number: number < last, step, (first,))
 
     def _run_step(self, indices, jit_compile):
-        batch = tf.gather(self._features, indices), tf.gather(self._labels, indices)
+        batch = self._features.gather(indices), tf.gather(self._labels, indices)
         with tracing.fast_operations(jit_compile):
             self._model.train_step(class_weighting.weighted(batch, self._class_weights))
 

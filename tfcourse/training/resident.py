@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from tfcourse import datasets
 
+# Values that stay in a core's cache between the passes of `as_bytes`.
+_BLOCK = 1 << 14
 _tensors = {}
 
 
@@ -26,10 +28,62 @@ def resident(array):
             f"Expected data that fits into memory; received {len(array):,} examples that stay on "
             "the disk. Only training and evaluation read those; take a smaller part of the set."
         )
+    return _kept(array, tf.convert_to_tensor)
+
+
+class ResidentFeatures:
+    """Features of which batches are gathered, as bytes where they are bytes divided by 255.
+
+    A batch of a random order is read from all over the memory: of bytes it is a quarter as much.
+
+    Args:
+        features: as the array of `resident`.
+        may_be_bytes: whether bytes are used where that changes no value.
+    """
+
+    def __init__(self, features, *, may_be_bytes):
+        # No constant: TensorFlow would multiply by its inverse, rounded.
+        self._divisor = tf.Variable(255.0, trainable=False)
+        self._bytes = _kept(features, _byte_tensor) if may_be_bytes else None
+        self._rows = resident(features) if self._bytes is None else self._bytes
+
+    def gather(self, indices):
+        """Returns the features of the examples `indices`, an int tensor."""
+        rows = tf.gather(self._rows, indices)
+        return rows if self._bytes is None else tf.cast(rows, tf.float32) / self._divisor
+
+
+def as_bytes(features):
+    """Returns uint8 `b` for which `b / 255` in float32 is exactly `features`; else `None`.
+
+    Args:
+        features: float32 NumPy array.
+    """
+    values = features.reshape(-1)
+    found = np.empty(values.shape, np.uint8)
+    for start in range(0, len(values), _BLOCK):
+        block = values[start : start + _BLOCK]
+        if not (block.min() >= 0 and block.max() <= 1):
+            return None
+        nearest = np.rint(block * np.float32(255)).astype(np.uint8)
+        if not np.array_equal(nearest / np.float32(255), block):
+            return None
+        found[start : start + _BLOCK] = nearest
+    return found.reshape(features.shape)
+
+
+def _byte_tensor(features):
+    is_float32 = isinstance(features, np.ndarray) and features.dtype == np.float32
+    found = as_bytes(features) if is_float32 else None
+    return None if found is None else tf.convert_to_tensor(found)
+
+
+def _kept(array, convert):
+    """Returns `convert(array)`; of a read-only array, the same one as long as that lives."""
     if not isinstance(array, np.ndarray) or array.flags.writeable:
-        return tf.convert_to_tensor(array)
-    key = id(array)
+        return convert(array)
+    key = id(array), convert
     if key not in _tensors:
-        _tensors[key] = tf.convert_to_tensor(array)
+        _tensors[key] = convert(array)
         weakref.finalize(array, _tensors.pop, key, None)
     return _tensors[key]
