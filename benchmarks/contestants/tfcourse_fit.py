@@ -7,12 +7,16 @@ accuracy of its last block are known, callbacks and the check for NaN included. 
 
 import types
 
-import keras
-import tensorflow as tf
+from tfcourse import quiet_import
 
-from benchmarks.contestants.task import INPUT_SHAPE, NUM_CLASSES, scaled
-from tfcourse import models, optimizers, training
-from tfcourse.datasets import Split
+quiet_import.import_tensorflow()  # As every recipe does.
+
+import keras  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+from benchmarks.contestants.task import INPUT_SHAPE, NUM_CLASSES, scaled  # noqa: E402
+from tfcourse import models, optimizers, training  # noqa: E402
+from tfcourse.datasets import Split  # noqa: E402
 
 
 class Paced(keras.callbacks.Callback):

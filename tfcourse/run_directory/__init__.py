@@ -8,7 +8,7 @@ model.keras     the epoch with the best validation accuracy, and its sha256 besi
 weights.arrays  its weights alone, as plain arrays
 preprocessing.json  how raw examples become its input
 curves.png      loss and accuracy by epoch
-nudges.jsonl    what was changed while it trained
+nudges.jsonl    what was changed while it trained; nudge_requests/ is where that is asked for
 journal.jsonl   of a sweep: all that was tried, and what came of it
 trials.csv      the same as a table; curves.csv, report.html and best.flags follow from it too
 trials/         the run directories of a sweep's best trials; best leads to the best one

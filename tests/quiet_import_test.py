@@ -1,0 +1,50 @@
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def output_of(program):
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return done.stdout, done.stderr
+
+
+def test_it_is_silent_and_imports_nothing_that_is_not_used():
+    program = """
+import sys
+from tfcourse import quiet_import
+quiet_import.import_tensorflow()
+names = {"keras", "tensorflow", "sklearn", "matplotlib", "jax", "IPython"}
+print(*sorted(names & set(sys.modules)))
+import sklearn.base, matplotlib.figure
+print(sklearn.base.BaseEstimator.__name__, matplotlib.figure.Figure.__name__)
+"""
+    assert output_of(program) == ("keras tensorflow\nBaseEstimator Figure\n", "")
+
+
+def test_what_was_imported_before_stays_for_keras_to_use():
+    program = """
+import sklearn
+from tfcourse import quiet_import
+quiet_import.import_tensorflow()
+import keras
+print(issubclass(keras.wrappers.SKLearnClassifier, sklearn.base.BaseEstimator))
+"""
+    assert output_of(program) == ("True\n", "")
+
+
+def test_a_failed_import_hides_nothing():
+    program = """
+import os, sys
+sys.modules["keras"] = None
+from tfcourse import quiet_import
+try:
+    quiet_import.import_tensorflow()
+except ImportError:
+    import sklearn
+    print(sklearn.__name__)
+"""
+    assert output_of(program) == ("sklearn\n", "")
