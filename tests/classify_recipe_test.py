@@ -83,7 +83,7 @@ def run_dir(tmp_path_factory):
     )
     texts = {"dataset": options.dataset, "epochs": "2", "seed": "1", **given}
     flags = {name: [text] for name, text in texts.items()}
-    with run_directory.open_run(folder, flags, recipe="classify") as run:
+    with run_directory.open_run(folder, flags, recipe="recipes.classify") as run:
         run.write_metrics(classify.main(classify.Classify(epochs=2), options, run))
     return folder
 

@@ -43,6 +43,8 @@ def test_it_trains_from_a_package_outside_this_repository(folder):
     run(folder, "--units=32", "--epochs=3", "--run_dir=one")
     assert metrics(folder / "one")["test_accuracy"] > 0.8
     assert (folder / "one" / "model.keras").exists()
+    assert (folder / "one" / "curves.png").exists()
+    assert "python -m my_package.two_layers --flagfile" in (folder / "one/flags.txt").read_text()
     assert "finished" in run(folder, "--units=32", "--epochs=3", "--run_dir=one")
 
 
@@ -50,5 +52,6 @@ def test_it_is_swept_from_there(folder):
     flags = ("--sweep=random", "--trials=3", "--workers=1", "--epochs=2", "--fix=batch_size")
     run(folder, *flags, "--run_dir=many")
     assert metrics(folder / "many")["trials"] == 3
+    assert "python -m my_package.two_layers" in (folder / "many/best.flags").read_text()
     assert metrics(folder / "many")["test_accuracy"] > 0.3
     assert "units" in (folder / "many" / "trials.csv").read_text().splitlines()[0]

@@ -25,7 +25,7 @@ def train(folder, data=None, hidden_units=(16,), **values):
     }
     flags |= {"seed": ["1"], "dataset": [data.name]}
     policy = keras.config.dtype_policy()
-    with run_directory.open_run(folder, flags, recipe="mnist_softmax") as run:
+    with run_directory.open_run(folder, flags, recipe="recipes.mnist_softmax") as run:
         # XLA would take most of the time and changes nothing of what this is for.
         with mock.patch.object(in_memory, "compiles_with_xla", return_value=False):
             model, history = mnist_softmax.train(

@@ -108,7 +108,7 @@ def _run(main, hyperparameters, options):
     with contextlib.ExitStack() as stack:
         run_dir = stack.enter_context(strategies.meeting(options))
         run = stack.enter_context(
-            run_directory.open_run(run_dir, options.flags, recipe=options.recipe, extend=extend)
+            run_directory.open_run(run_dir, options.flags, recipe=options.module, extend=extend)
         )
         if run.continued_from:
             _tell_of_more_epochs(run)

@@ -24,6 +24,7 @@ class Options:
 
     Attributes:
         recipe: name of the recipe's module, without its package.
+        module: that with its package, as `python -m` takes it.
         flags: `{name: [text, ...]}`, every flag that can change a result.
         run_dir: folder for the results.
         seed: int in [0, 2**32 - 1].
@@ -39,6 +40,7 @@ class Options:
     """
 
     recipe: str
+    module: str
     flags: dict[str, list[str]]
     run_dir: pathlib.Path
     seed: int
@@ -87,7 +89,8 @@ def _origin(error, arguments):
 
 def options(main):
     """Returns the `Options` of the parsed command line of the recipe whose function `main` is."""
-    recipe = _recipe_name(main)
+    module = _module_name(main)
+    recipe = module.rpartition(".")[2]
     values = flags.FLAGS.flag_values_dict()
     recorded = flag_definitions.effective()
     for name, texts in recorded.items():
@@ -99,6 +102,7 @@ def options(main):
         raise UsageError(f"--run_dir must be printable text. Received: {run_dir!r}")
     return Options(
         recipe=recipe,
+        module=module,
         flags=recorded,
         run_dir=pathlib.Path(run_dir).expanduser() if run_dir else _new_run_dir(recipe),
         seed=values["seed"],
@@ -126,10 +130,10 @@ def _new_run_dir(recipe):
     return path
 
 
-def _recipe_name(main):
+def _module_name(main):
     module = sys.modules[main.__module__]
     spec = getattr(module, "__spec__", None)
-    return spec.name.rpartition(".")[2] if spec else pathlib.Path(sys.argv[0]).stem
+    return spec.name if spec else pathlib.Path(sys.argv[0]).stem
 
 
 def declared(hyperparameters):

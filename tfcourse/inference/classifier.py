@@ -6,6 +6,7 @@ import functools
 import importlib
 import importlib.util
 import math
+import re
 
 import keras
 import numpy as np
@@ -24,6 +25,7 @@ _OTHER_BYTES = 1 << 20
 _OTHER_VARIABLES = 40
 # Examples of the stand-in for the data where the run does not say how many it had.
 _EXAMPLES = 1000
+_OURS = re.compile(r"recipes\.[A-Za-z_]\w*", re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -113,7 +115,12 @@ def _limits(weights):
 
 def _recipe(record, name):
     """Returns the recipe's module and its class of hyperparameters."""
-    module_name = name or f"recipes.{record.recipe}"
+    module_name = name or record.recipe
+    if name is None and not _OURS.fullmatch(module_name):
+        raise NotARunError(
+            f"{record.path} says that {module_name!r} made it, and only modules of `recipes` are "
+            f"imported for being named in a file; if you trust it, add --recipe={module_name}"
+        )
     try:
         found = importlib.util.find_spec(module_name)
     except (ImportError, ValueError):

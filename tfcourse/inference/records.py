@@ -14,7 +14,7 @@ from tfcourse import datasets, run_directory
 
 _MAX_FLAGS_BYTES = 1 << 16
 _MAX_METRICS_BYTES = 1 << 20
-_RECIPE = re.compile(r"# python -m recipes\.([A-Za-z_]\w*) --flagfile=", re.ASCII)
+_RECIPE = re.compile(r"# python -m ([A-Za-z_][\w.]*) --flagfile=", re.ASCII)
 
 
 class NotARunError(Exception):
@@ -35,7 +35,7 @@ class RunRecord:
 
     Attributes:
         path: `pathlib.Path` of the folder.
-        recipe: str, name of the recipe's module without its package.
+        recipe: str, name of the recipe's module, as the file says.
         flags: `{name: [text, ...]}`.
         preprocessing: how raw examples become the model's input; it has `class_names`.
         metrics: dict, the final numbers; empty where the run has none.

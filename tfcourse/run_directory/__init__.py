@@ -95,7 +95,7 @@ class RunDirectory:
 
     Args:
         path: path-like, an existing folder.
-        recipe: str, the recipe's name, for the header of flags.txt.
+        recipe: str, the recipe's module, for the header of flags.txt.
         lock: open lock file of the folder, or `None` for a reader.
 
     Attributes:
@@ -190,7 +190,7 @@ def open_run(path, flags, *, recipe, extend=False):
     Args:
         path: path-like; made where it does not exist.
         flags: `{name: [text, ...]}`, the flags that can change a result; a sweep's have `sweep`.
-        recipe: str, the recipe's name, for the header of flags.txt.
+        recipe: str, the recipe's module, for the header of flags.txt.
         extend: whether a sweep goes on with other flags than it began with.
 
     Raises:

@@ -107,7 +107,7 @@ def _values(flags, name):
 
 def flags_text(flags, recipe, comments="", name=FLAGS):
     """Returns `flags` as a flagfile called `name`."""
-    header = f"# python -m recipes.{recipe} --flagfile={name} runs this again.\n"
+    header = f"# python -m {recipe} --flagfile={name} runs this again.\n"
     lines = [f"--{name}={text}\n" for name, texts in flags.items() for text in texts]
     return header + comments + "".join(lines)
 

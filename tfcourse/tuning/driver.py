@@ -292,7 +292,7 @@ class Driver:
         header = f"# Trial {best.number}, the best of {len(self.sweep.finished())}: {score}.\n"
         flags = self.task(best.number, 0)["flags"]
         return run_directory.flags_text(
-            flags, self.sweep.settings["recipe"], header, name="best.flags"
+            flags, self.sweep.settings["module"], header, name="best.flags"
         )
 
     def task(self, number, replicate):

@@ -123,7 +123,7 @@ def _opened(task):
     deadline = time.monotonic() + _LOCK_SECONDS
     while run_directory.is_in_use(task["folder"]) and time.monotonic() < deadline:
         time.sleep(0.1)
-    with run_directory.open_run(task["folder"], task["flags"], recipe=task["recipe"]) as run:
+    with run_directory.open_run(task["folder"], task["flags"], recipe=task["module"]) as run:
         yield run
 
 
