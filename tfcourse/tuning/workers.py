@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import queue
+import random
 import signal
 import sys
 import threading
@@ -31,6 +32,7 @@ _SETTINGS = {
 }
 # Training sets seeds, dtype policies and stdout of the whole process.
 _one_trial = threading.Lock()
+_random_of_dask = random.Random()
 # TensorFlow keeps some memory of every trace; a worker that has grown by this is replaced.
 _GROWTH_BYTES = 600e6
 
@@ -167,7 +169,24 @@ def _work(name, task):
         return distributed.get_worker().address, _run(name, task)
 
 
+def keep_random_from_dask():
+    """Has Dask draw from a generator of its own instead of Python's global one.
+
+    Its other threads draw at any time, be it only to estimate sizes: also between the seed of a
+    trial and the weights that Keras draws from that.
+    """
+    for module_name, module in list(sys.modules.items()):
+        if module_name.partition(".")[0] not in ("dask", "distributed", "tornado"):
+            continue
+        for name, value in list(vars(module).items()):
+            if value is random:
+                setattr(module, name, _random_of_dask)
+            elif name in random.__all__ and value is getattr(random, name):
+                setattr(module, name, getattr(_random_of_dask, name, value))
+
+
 def _run(name, task):
+    keep_random_from_dask()
     if "tensorflow" not in sys.modules:
         os.environ.update(_ENVIRONMENT)  # A cluster's workers were started by others.
         quiet_import.import_tensorflow(num_threads=1)

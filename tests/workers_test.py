@@ -1,0 +1,12 @@
+import random
+
+from dask import sizeof
+
+from tfcourse.tuning import workers
+
+
+def test_dask_leaves_the_generator_that_trials_seed_alone():
+    workers.keep_random_from_dask()
+    random.seed(1)
+    sizeof.sizeof({f"name {number}": number for number in range(1000)})
+    assert random.random() == random.Random(1).random()
