@@ -177,6 +177,29 @@ def test_a_bug_ends_with_1_and_shows_its_place_only_when_asked(recipe):
     assert "Traceback" in recipe("--run_dir=out", "--epochs=99", "--debug").stderr
 
 
+@pytest.mark.parametrize("is_buffered", ["", "1"])
+def test_output_that_nobody_reads_ends_with_141(recipe, is_buffered):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "adding", "--run_dir=out"],
+        cwd=recipe.folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{recipe.folder}:{ROOT}",
+            "PYTHONUNBUFFERED": is_buffered,
+        },
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    os.close(writing)
+    assert done.returncode == 141
+    assert done.stderr.splitlines()[0] == "stopped: nobody reads the output any more"
+    assert len(done.stderr.splitlines()) <= 2
+
+
 def test_two_recipes_can_be_imported_together():
     code = (
         "import recipes.mnist_softmax, recipes.quadratic, sys; print('tensorflow' in sys.modules)"

@@ -218,3 +218,15 @@ def test_as_a_program(trained_run, images, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"5 predictions are in {tmp_path / 'out.json'}\n"
     assert len(json.loads((tmp_path / "out.json").read_text())) == 5
+
+
+def test_a_flag_that_is_left_out_is_named(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "recipes.predict", f"--run_dir={tmp_path}", "--input=a.npz"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --output has to be given: ")

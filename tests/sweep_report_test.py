@@ -99,6 +99,15 @@ def test_the_command_has_the_epochs_that_the_tuner_gave():
     assert "--epochs=3 " in sweep_report._command(sweep, sweep.best)
 
 
+def test_the_command_reads_the_data_as_the_sweep_did():
+    about = examples.phase(dataset="csv:a b.csv", data_flags={"label": "species"})
+    record = examples.ask(0, examples.values(0.1))
+    sweep = sweeps.Sweep.from_records([about, record, examples.result(0, [0.5])])
+    command = sweep_report._command(sweep, sweep.best)
+    assert "'--dataset=csv:a b.csv'" in command
+    assert "--label=species" in command
+
+
 def test_the_table_has_every_trial_best_first(tmp_path):
     sweep = examples.large_sweep(40)
     rows = [row for row in report_of(sweep, tmp_path).rows if row]

@@ -1,8 +1,8 @@
 """How a program ends: its exit code, and at most three lines on stderr.
 
 Exit codes: 0 done, 1 an --expect missed or a bug, 2 bad flags, 3 bad data, 4 bad checkpoint or
-model file, 5 environment (disk, permission, lock), 6 not finite, 130 and 143 interrupted. An
-exception says its code in an attribute `exit_code`.
+model file, 5 environment (disk, permission, lock), 6 not finite, 130 and 143 interrupted, 141
+nobody reads the output any more. An exception says its code in an attribute `exit_code`.
 """
 
 import os
@@ -39,8 +39,13 @@ def exit_code(program):
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _terminate)
     try:
-        return program()
+        number = program()
+        sys.stdout.flush()
+        return number
     except (Exception, KeyboardInterrupt, Terminated) as error:
+        if isinstance(error, BrokenPipeError):
+            # What is still to be written would raise again when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if code(error) == 130:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # A second one leaves at once.
         if "--debug" in sys.argv[1:] or ("debug" in flags.FLAGS and flags.FLAGS["debug"].value):
@@ -57,11 +62,15 @@ def code(error):
     """Returns the exit code of an exception."""
     if isinstance(error, KeyboardInterrupt):
         return 130
+    if isinstance(error, BrokenPipeError):
+        return 141
     return getattr(error, "exit_code", 5 if isinstance(error, OSError) else 1)
 
 
 def _message(error):
-    if code(error) > 128:
+    if isinstance(error, BrokenPipeError):
+        text = "stopped: nobody reads the output any more"
+    elif code(error) > 128:
         text = str(error) or "stopped by SIGINT"
     elif hasattr(error, "exit_code") or isinstance(error, OSError):
         text = f"error: {error}"

@@ -138,7 +138,11 @@ def _module_name(main):
 
 def declared(hyperparameters):
     """Returns an instance of the class `hyperparameters` with the values of the command line."""
-    values = {name: flags.FLAGS[name].value for name in hp.declarations(hyperparameters)}
+    declarations = hp.declarations(hyperparameters)
+    values = {name: flags.FLAGS[name].value for name in declarations}
+    for name, value in values.items():
+        if value is None:
+            raise UsageError(f"--{name} has to be given: {declarations[name].help}")
     try:
         return hyperparameters(**values)
     except ValueError as error:

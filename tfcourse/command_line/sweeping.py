@@ -174,11 +174,20 @@ def sweep(base, options, run):
         print(f"the same command goes on. {run.path / 'report.html'} shows what there is")
         return None
     print(f"{run.path / 'report.html'} shows the sweep; {run.path / 'best.flags'} trains its best")
+    metrics = tuning.mean_of(chosen["metrics"])
+    print(f"Trial {chosen['trial']}: {', '.join(_final(metrics))}")
     return {
-        **tuning.mean_of(chosen["metrics"]),
+        **metrics,
         "trial": chosen["trial"],
         "trials": len(driver.sweep.trials),
     }
+
+
+def _final(metrics):
+    """Yields what the chosen trial reaches on validation and test set, as texts."""
+    for name, value in metrics.items():
+        if re.match("(test|val)_", name) and isinstance(value, float):
+            yield f"{name} {value:.4f}"
 
 
 class _Files:

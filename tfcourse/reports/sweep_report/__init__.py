@@ -70,7 +70,8 @@ def _command(sweep, trial):
     flags = {name: sweeps.format_value(value) for name, value in trial.values.items()}
     if "epochs" in trial.note:  # A tuner that gives some trials more time than others.
         flags["epochs"] = str(trial.note["epochs"])
-    flags = {**settings["base"], **flags, "dataset": settings["dataset"]}
+    data = {"dataset": settings["dataset"], **settings.get("data_flags", {})}
+    flags = {**settings["base"], **flags, **data}
     words = [shlex.quote(f"--{name}={text}") for name, text in flags.items()]
     return " \\\n    ".join([f"python -m {settings['module']}", *words])
 
