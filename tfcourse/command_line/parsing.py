@@ -141,7 +141,7 @@ def declared(hyperparameters):
     declarations = hp.declarations(hyperparameters)
     values = {name: flags.FLAGS[name].value for name in declarations}
     for name, value in values.items():
-        if value is None:
+        if value is None and isinstance(declarations[name], hp.Text):
             raise UsageError(f"--{name} has to be given: {declarations[name].help}")
     try:
         return hyperparameters(**values)
