@@ -4,6 +4,7 @@ import hashlib
 import json
 import pathlib
 import struct
+import tempfile
 import zipfile
 
 import numpy as np
@@ -46,13 +47,12 @@ def _arrays_files():
 
 
 def _keras_members():
-    path = pathlib.Path("whole.keras")
-    try:
+    # A folder of its own: processes that test side by side import this at the same time.
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "whole.keras")
         _MODEL.save(path)
         with zipfile.ZipFile(path) as archive:
             return {name: archive.read(name) for name in archive.namelist()}
-    finally:
-        path.unlink(missing_ok=True)
 
 
 _MEMBERS = _keras_members()
