@@ -94,7 +94,7 @@ def write(folder, results, counts, calibration):
     """Writes the results and their pictures into `folder`, once all are made."""
     pictures = {"confusion.png": io.BytesIO(), "calibration.png": io.BytesIO()}
     names = results["class_names"]
-    tfcourse.reports.softmax.draw_confusion(counts, names, pictures["confusion.png"])
+    tfcourse.reports.draw_confusion(counts, names, pictures["confusion.png"])
     tfcourse.reports.draw_calibration(calibration, pictures["calibration.png"])
     folder.mkdir(parents=True, exist_ok=True)
     for name, picture in pictures.items():

@@ -58,7 +58,8 @@ def read(path):
     if metrics is None:
         raise NotPublishableError(f"--run_dirs: {path} holds no finished run")
     text = (run.path / run_directory.FLAGS).read_text()
-    recipe = text.split("recipes.", 1)[1].split()[0]  # As in its header: python -m recipes.NAME
+    module = text.split("recipes.", 1)[1].split()[0]  # As in its header: python -m recipes.NAME
+    recipe = module.rpartition(".")[2]
     flags = run_directory.parse_flags(text)
     if flags.get("smoke") == ["True"] or metrics.get("fallback_from") or not metrics["evidence"]:
         raise NotPublishableError(
@@ -67,7 +68,7 @@ def read(path):
     environment = metrics["environment"]
     return recipe, {
         "recipe": recipe,
-        "command": f"python -m recipes.{recipe} --flagfile=configs/{recipe}.flags",
+        "command": f"python -m recipes.{module} --flagfile=configs/{recipe}.flags",
         # The data's folder is the machine's own.
         "flags": {name: texts for name, texts in flags.items() if name != "data_dir"},
         "versions": {"python": environment["python"], **environment["versions"]},

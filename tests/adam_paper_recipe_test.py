@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import recipe_runs
 
-from recipes import adam_paper
-from recipes.adam_paper import AdamPaper
+from recipes.claims import adam_paper
+from recipes.claims.adam_paper import AdamPaper
 
 
 def test_a_smoke_run_leaves_rows_and_a_picture(tmp_path):

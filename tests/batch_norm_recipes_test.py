@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import recipe_runs
 
-from recipes import batch_norm, batch_norm_inference, batch_norm_rates, covariate_shift
+from recipes.claims import batch_norm, batch_norm_inference, batch_norm_rates, covariate_shift
 from tfcourse import datasets
 
 

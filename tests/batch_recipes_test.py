@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import recipe_runs
 
-from recipes import batch_noise, batch_size
+from recipes.claims import batch_noise, batch_size
 from tfcourse import datasets
 
 

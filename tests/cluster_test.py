@@ -12,8 +12,8 @@ import sweep_test
 
 from recipes.mnist_softmax import MnistSoftmax
 from tfcourse import hyperparameters as hp
-from tfcourse import journal, run_directory, tuning
-from tfcourse.tuning import workers
+from tfcourse import run_directory, tuning
+from tfcourse.tuning import journal, workers
 
 # keras-tuner reads the current thread's name the old way.
 pytestmark = pytest.mark.filterwarnings(

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from recipes import evidence
-from tfcourse.reports import claims
+from recipes.claims import verdicts as claims
 
 ENVIRONMENT = {
     "python": "3.11.7",

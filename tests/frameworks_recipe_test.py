@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import recipe_runs
 
-from recipes import frameworks
-from recipes import frameworks_measures as measures
-from recipes.frameworks import Frameworks
+from recipes.claims import frameworks
+from recipes.claims.frameworks import Frameworks
+from recipes.claims.one_network import measures
 from tfcourse import from_scratch
 
 RATE = 0.3
@@ -64,8 +64,8 @@ def test_a_smaller_last_batch_is_a_step_of_its_own(name, examples):
 
 
 def test_a_framework_that_is_not_installed_is_left_out(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "recipes.frameworks_torch", None)
-    monkeypatch.delattr("recipes.frameworks_torch", raising=False)
+    monkeypatch.setitem(sys.modules, "recipes.claims.one_network.torch", None)
+    monkeypatch.delattr("recipes.claims.one_network.torch", raising=False)
     assert "torch" not in frameworks.networks()
     assert "PyTorch is not installed: its row is left out\n" in capsys.readouterr().out
 

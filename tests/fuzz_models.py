@@ -11,8 +11,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.fuzz_damage import damaged, forged_json, outcome_of, written, zip_of
-from tfcourse import journal, models, training
+from tfcourse import models, training
 from tfcourse.training import checkpoint
+from tfcourse.tuning import journal
 
 
 def _model():

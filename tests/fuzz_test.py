@@ -3,7 +3,7 @@
 import pytest
 
 from tests import fuzz, fuzz_data, fuzz_program
-from tfcourse import search_space
+from tfcourse.tuning import space as search_space
 
 CASES = 300
 VALUES = ",".join(map(str, range(1, 51)))

@@ -3,8 +3,8 @@ import os
 
 import pytest
 
-from tfcourse import journal
-from tfcourse.journal import Journal, JournalError
+from tfcourse.tuning import journal
+from tfcourse.tuning.journal import Journal, JournalError
 
 
 def records(count):

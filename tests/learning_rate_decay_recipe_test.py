@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import recipe_runs
 
-from recipes import learning_rate_decay
-from recipes.learning_rate_decay import LearningRateDecay
+from recipes.claims import learning_rate_decay
+from recipes.claims.learning_rate_decay import LearningRateDecay
 from tfcourse import schedules
 from tfcourse.hyperparameters import SCHEDULES
 

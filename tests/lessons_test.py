@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from recipes import lessons
+from recipes.claims import lessons, pictures
+from recipes.claims.pictures import contours
 from tfcourse import datasets, reports
-from tfcourse.reports import contours
 
 
 @pytest.fixture
@@ -22,12 +22,12 @@ def drawn(monkeypatch):
 
     noted(contours, "draw_paths")
     noted(reports, "draw_lines")
-    noted(reports, "draw_costs")
-    noted(reports, "draw_noise")
-    noted(reports, "draw_averages")
-    noted(reports, "draw_usable_rates")
-    noted(reports.optimizers, "draw_sensitivity")
-    noted(reports.softmax, "draw_regions")
+    noted(pictures, "draw_costs")
+    noted(pictures, "draw_noise")
+    noted(pictures, "draw_averages")
+    noted(pictures, "draw_usable_rates")
+    noted(pictures.optimizers, "draw_sensitivity")
+    noted(pictures.softmax, "draw_regions")
     return calls
 
 

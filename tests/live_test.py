@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from sweep_examples import large_sweep, phase, small_sweep
 
-from tfcourse import datasets, models, optimizers, sweeps, training
-from tfcourse.reports import live, style, sweep_picture
+from tfcourse import datasets, models, optimizers, training
+from tfcourse.reports import live, style
+from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.report import picture as sweep_picture
 
 
 class Handle:

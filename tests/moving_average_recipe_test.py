@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from recipes import moving_average
-from recipes.moving_average import MovingAverage
+from recipes.claims import moving_average
+from recipes.claims.moving_average import MovingAverage
 
 
 def frequency_response(beta):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import recipe_runs
 
-from recipes import optimizers_contours
-from recipes.optimizers_contours import OptimizersContours
+from recipes.claims import optimizers_contours
+from recipes.claims.optimizers_contours import OptimizersContours
 
 SMALL = OptimizersContours(lowest_rate=0.01, rates_per_decade=5, max_steps=3000, quadratics=20)
 

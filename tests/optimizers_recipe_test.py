@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import recipe_runs
 
-from recipes import optimizers
-from recipes.optimizers import Optimizers
+from recipes.claims import optimizers
+from recipes.claims.optimizers import Optimizers
 
 NAMES = ("gradient_descent", "momentum", "rmsprop", "adam")
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tfcourse import sweeps
-from tfcourse.search_space import Axis, Space
 from tfcourse.tuning import choosing, oracles
+from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.space import Axis, Space
 
 # keras-tuner reads the current thread's name the old way.
 pytestmark = [

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from recipes import playground
+from recipes.playground import __main__ as playground
 from tfcourse import command_line, drawing, inference
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -22,7 +22,7 @@ NAMES = ("cat", "<dog>", "bird")
 @pytest.fixture(scope="module")
 def page():
     pytest.importorskip("gradio", reason="no gradio: pip install -e '.[playground]'")
-    from recipes import playground_page
+    from recipes.playground import page as playground_page
 
     return playground_page
 

@@ -5,9 +5,10 @@ import pytest
 import recipe_runs
 from sweep_pool import Pool
 
-from recipes import best_effort, search, search_importance, search_trial
-from tfcourse import datasets, sweeps, tuning
+from recipes.claims import best_effort, search, search_importance, search_trial
+from tfcourse import datasets, tuning
 from tfcourse.hyperparameters import MODELS
+from tfcourse.tuning import state as sweeps
 
 # keras-tuner reads the current thread's name the old way.
 pytestmark = [

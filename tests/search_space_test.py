@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from recipes.mnist_softmax import MnistSoftmax
-from tfcourse import search_space
-from tfcourse.search_space import Axis, Space
+from tfcourse.tuning import space as search_space
+from tfcourse.tuning.space import Axis, Space
 
 AXES = {
     "linear": Axis("dropout", "linear", (0.0, 0.5)),

@@ -3,8 +3,8 @@ import pytest
 import recipe_runs
 from scipy.special import expit
 
-from recipes import softmax_points, softmax_regression
-from recipes.softmax_regression import SoftmaxRegression
+from recipes.claims import softmax_points, softmax_regression
+from recipes.claims.softmax_regression import SoftmaxRegression
 
 
 def test_a_smoke_run_leaves_rows_and_pictures(tmp_path):

@@ -24,13 +24,9 @@ LEAVES = {
     "nudges",
     "optimizers",
     "quiet_import",
-    "journal",
     "run_directory",
     "schedules",
-    "search_space",
     "shipped",
-    "stopwatch",
-    "sweeps",
 }
 # Who may import which part. What a part imports of itself does not count.
 MAY_IMPORT = {
@@ -40,26 +36,22 @@ MAY_IMPORT = {
     "data_flags": {"hyperparameters"},
     "datasets": {"shipped"},
     "nudges": {"run_directory"},
-    "run_directory": {"stopwatch"},
-    "search_space": {"hyperparameters"},
-    "sweeps": {"search_space"},
     "command_line": {
         *(
             "data_flags",
             "datasets",
             "devices",
             "hyperparameters",
-            "journal",
             "nudges",
             "quiet_import",
             "run_directory",
         ),
-        *("reports", "search_space", "shipped", "sweeps", "training", "tuning"),
+        *("reports", "shipped", "training", "tuning"),
     },
     "training": LEAVES,
     "inference": LEAVES | {"training"},
-    "tuning": LEAVES | {"training"},
-    "reports": LEAVES,
+    "tuning": LEAVES | {"reports", "training"},
+    "reports": LEAVES | {"tuning"},
 }
 
 

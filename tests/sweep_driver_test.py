@@ -10,8 +10,11 @@ from sweep_pool import Pool, trained
 
 from recipes.mnist_softmax import MnistSoftmax
 from tfcourse import hyperparameters as hp
-from tfcourse import journal, run_directory, search_space, sweeps, tuning
+from tfcourse import run_directory, tuning
 from tfcourse.tuning import driver as drivers
+from tfcourse.tuning import journal
+from tfcourse.tuning import space as search_space
+from tfcourse.tuning import state as sweeps
 
 # keras-tuner reads the current thread's name the old way.
 pytestmark = [

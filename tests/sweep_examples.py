@@ -2,8 +2,8 @@
 
 import math
 
-from tfcourse.search_space import Axis, Space
-from tfcourse.sweeps import COMPLETE, INFEASIBLE, Sweep
+from tfcourse.tuning.space import Axis, Space
+from tfcourse.tuning.state import COMPLETE, INFEASIBLE, Sweep
 
 AXES = (
     Axis("optimizer", "choice", ("momentum", "adam")),

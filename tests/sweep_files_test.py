@@ -10,8 +10,8 @@ import werkzeug.test
 from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
 from tensorboard.plugins import base_plugin
 
-from tfcourse import sweeps
-from tfcourse.reports import sweep_files
+from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.report import files as sweep_files
 
 
 def table(text):
@@ -141,8 +141,8 @@ def test_trials_without_replicates_have_one_folder_each(tmp_path):
 
 def test_files_are_written_without_tensorflow(tmp_path):
     code = (
-        "import sys, sweep_examples; from tfcourse.reports import sweep_files;"
-        f"sweep_files.write_hparams(sweep_examples.small_sweep(), {str(tmp_path)!r});"
+        "import sys, sweep_examples; from tfcourse.tuning.report import files;"
+        f"files.write_hparams(sweep_examples.small_sweep(), {str(tmp_path)!r});"
         "print('tensorflow' in sys.modules)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

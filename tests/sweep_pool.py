@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 
-from tfcourse import sweeps
+from tfcourse.tuning import state as sweeps
 
 
 def trained(task):

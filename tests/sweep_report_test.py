@@ -9,10 +9,10 @@ import subprocess
 import pytest
 import sweep_examples as examples
 
-from tfcourse import sweeps
-from tfcourse.reports import sweep_report
-from tfcourse.reports.sweep_report import findings
-from tfcourse.reports.sweep_report.study import axes_of, study_of
+from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.report import findings
+from tfcourse.tuning.report import page as sweep_report
+from tfcourse.tuning.report.study import axes_of, study_of
 
 HOSTILE = '</script><img src="https://example.com/x.png"><b>$title {x} %s'
 

@@ -4,8 +4,8 @@ import pytest
 import sweep_examples as examples
 from rich.console import Console
 
-from tfcourse import sweeps
-from tfcourse.reports import sweep_table
+from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.report import table as sweep_table
 
 
 class Clock:

@@ -11,7 +11,9 @@ import time
 import psutil
 import pytest
 
-from tfcourse import journal, run_directory, sweeps
+from tfcourse import run_directory
+from tfcourse.tuning import journal
+from tfcourse.tuning import state as sweeps
 
 ROOT = pathlib.Path(__file__).parents[1]
 FLAGS = (

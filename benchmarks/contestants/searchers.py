@@ -33,7 +33,9 @@ def base_of(task):
 
 def tfcourse_sweep(task, ended, num_workers):
     from tfcourse import hyperparameters as hp
-    from tfcourse import journal, run_directory, search_space, tuning
+    from tfcourse import run_directory, tuning
+    from tfcourse.tuning import journal
+    from tfcourse.tuning import space as search_space
 
     idle = task["model"] == "idle"
     if idle:

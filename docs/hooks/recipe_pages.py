@@ -45,10 +45,13 @@ def on_files(files, config):
 def programs():
     """Returns `{name: call}` of the programs in recipes/, each with its call of command_line."""
     found = {}
-    for path in sorted(ROOT.glob("recipes/*.py")):
+    paths = [*ROOT.glob("recipes/*.py"), *ROOT.glob("recipes/*/*.py")]
+    for path in sorted(paths):
+        module = ".".join(path.relative_to(ROOT / "recipes").with_suffix("").parts)
+        module = module.removesuffix(".__main__")
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("command_line.run"):
-                found[path.stem] = node
+                found[module] = node
     return found
 
 
@@ -68,9 +71,11 @@ def index():
 
 def page(name, call):
     """Returns the page of a recipe."""
-    module = importlib.import_module(f"recipes.{name}")
+    suffix = ".__main__" if (ROOT / "recipes" / name).is_dir() else ""
+    module = importlib.import_module(f"recipes.{name}{suffix}")
     parts = [f"# {name}\n", _header(name)]
-    flagfiles = sorted({*ROOT.glob(f"configs/{name}.flags"), *ROOT.glob(f"configs/{name}.*.flags")})
+    stem = name.rpartition(".")[2]
+    flagfiles = sorted({*ROOT.glob(f"configs/{stem}.flags"), *ROOT.glob(f"configs/{stem}.*.flags")})
     if flagfiles:
         parts.append("\n## Flagfiles\n")
     for path in flagfiles:
@@ -88,7 +93,9 @@ def page(name, call):
 
 
 def _header(name):
-    return ast.get_docstring(ast.parse((ROOT / f"recipes/{name}.py").read_text()))
+    path = ROOT / "recipes" / name.replace(".", "/")
+    path = path / "__main__.py" if path.is_dir() else path.with_suffix(".py")
+    return ast.get_docstring(ast.parse(path.read_text()))
 
 
 def _declared(hyperparameters):

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from absl import flags
 
-from tfcourse import data_flags, devices, nudges, sweeps
+from tfcourse import data_flags, devices, nudges
 from tfcourse import hyperparameters as hp
+from tfcourse.tuning import state as sweeps
 
 # They say where and how loudly a run goes, never what comes out: flags.txt leaves them out.
 WITHOUT_EFFECT = ("run_dir", "debug", "timing", "help", "extend")

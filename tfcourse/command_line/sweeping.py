@@ -9,10 +9,11 @@ import time
 
 from absl import flags
 
-from tfcourse import data_flags, datasets, journal, run_directory, search_space
+from tfcourse import data_flags, datasets, run_directory
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import cluster
-from tfcourse.tuning import settings
+from tfcourse.tuning import journal, settings
+from tfcourse.tuning import space as search_space
 
 _FILES_SECONDS = 5.0
 
@@ -142,7 +143,8 @@ def sweep(base, options, run):
         The metrics of the best trial as a dict, or `None` where --max_minutes were over before
         all trials were done.
     """
-    from tfcourse import reports, tuning
+    from tfcourse import tuning
+    from tfcourse.tuning import report
 
     reading = data_flags.options(options.data_flags)
     datasets.load(options.dataset, options.data_dir, **reading)  # Workers find the array cache.
@@ -158,7 +160,7 @@ def sweep(base, options, run):
             tuning.Workers(asked.num_workers, asked.cluster.scheduler, asked.cluster.resources)
         )
         run.stopwatch.lap("workers")
-        with _Files(driver, run) as files, reports.SweepTable() as table:
+        with _Files(driver, run) as files, report.SweepTable() as table:
 
             def watch(sweep, running):
                 table.update(sweep, running)
@@ -214,21 +216,21 @@ class _Files:
             self._num_results, self._written_at = num_results, time.monotonic()
 
     def _write(self):
-        from tfcourse import reports
+        from tfcourse.tuning import report
 
         sweep = self._driver.sweep
-        self._run.write("trials.csv", reports.trials_csv(sweep), durable=False)
-        self._run.write("curves.csv", reports.curves_csv(sweep), durable=False)
+        self._run.write("trials.csv", report.trials_csv(sweep), durable=False)
+        self._run.write("curves.csv", report.curves_csv(sweep), durable=False)
         if sweep.best is not None:
             self._run.write("best.flags", self._driver.best_flags(), durable=False)
 
     def finish(self):
         """Writes all, the report and TensorBoard's files included."""
-        from tfcourse import reports
-        from tfcourse.reports.sweep_report import write_sweep_report
+        from tfcourse.tuning import report
+        from tfcourse.tuning.report.page import write_sweep_report
 
         self._write()
-        reports.write_hparams(self._driver.sweep, self._run.path / "tensorboard")
+        report.write_hparams(self._driver.sweep, self._run.path / "tensorboard")
         write_sweep_report(self._driver.sweep, self._run.path / "report.html")
         self._write_model_cards()
 

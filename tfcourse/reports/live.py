@@ -12,7 +12,7 @@ import keras
 from IPython.display import DisplayHandle, Image
 
 from tfcourse.reports.curves import draw_history
-from tfcourse.reports.sweep_picture import draw_sweep
+from tfcourse.tuning.report.picture import draw_sweep
 
 _SHARE_OF_TIME = 0.2  # That drawing may take.
 

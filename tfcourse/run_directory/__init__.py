@@ -25,8 +25,7 @@ import pathlib
 import shutil
 import socket
 
-from tfcourse import stopwatch
-from tfcourse.run_directory import flag_records
+from tfcourse.run_directory import flag_records, stopwatch
 from tfcourse.run_directory.files import write_file
 from tfcourse.run_directory.flag_records import FLAGS, ChangedFlagsError, flags_text, parse_flags
 

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfcourse.run_directory.environment import environment
 from tfcourse.training.batch_norm import reestimate_batch_norm
 from tfcourse.training.checkpoint import CheckpointError
 from tfcourse.training.class_weighting import balanced_class_weights
@@ -13,7 +14,6 @@ from tfcourse.training.loop import fit
 from tfcourse.training.memory import peak_bytes
 from tfcourse.training.model_files import load_weights, save_model
 from tfcourse.training.programs import shared_programs
-from tfcourse.training.record import environment
 from tfcourse.training.replicated import WorkerLostError, on_devices
 from tfcourse.training.session import NotFiniteError
 from tfcourse.training.stepping import RateTable, Stepping

@@ -3,7 +3,8 @@
 import math
 import time
 
-from tfcourse.training import callback_states, checkpoint, interruption, nudging, record
+from tfcourse.run_directory import environment as record
+from tfcourse.training import callback_states, checkpoint, interruption, nudging
 from tfcourse.training.optimizer_settings import OptimizerSettings
 from tfcourse.training.progress import Progress
 

@@ -5,8 +5,8 @@ import statistics
 
 import numpy as np
 
-from tfcourse import sweeps
 from tfcourse.tuning import oracles
+from tfcourse.tuning import state as sweeps
 
 # What these choose next depends on results, so they are asked for whole generations.
 LEARNING = ("coarse_to_fine", "bayesian", "hyperband")

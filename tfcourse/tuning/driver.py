@@ -13,8 +13,9 @@ import shutil
 import statistics
 import time
 
-from tfcourse import datasets, run_directory, sweeps
+from tfcourse import datasets, run_directory
 from tfcourse.tuning import choosing
+from tfcourse.tuning import state as sweeps
 
 TRIALS = "trials"
 # If the first trials all fail for one reason, so will the others.

@@ -3,7 +3,7 @@
 import keras_tuner
 
 from tfcourse import training
-from tfcourse.tuning import space
+from tfcourse.tuning import keras_tuner_space as space
 
 
 class RecipeHyperModel(keras_tuner.HyperModel):

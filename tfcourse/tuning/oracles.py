@@ -16,7 +16,7 @@ from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, Ran
 from scipy.stats import qmc
 from sklearn.exceptions import ConvergenceWarning
 
-from tfcourse import search_space
+from tfcourse.tuning import space as search_space
 
 # So many equal draws in a row and a space of choices counts as exhausted.
 _MAX_COLLISIONS = 1000

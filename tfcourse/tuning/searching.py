@@ -3,7 +3,9 @@
 import pathlib
 
 from tfcourse import hyperparameters as hp
-from tfcourse import journal, run_directory, search_space
+from tfcourse import run_directory
+from tfcourse.tuning import journal
+from tfcourse.tuning import space as search_space
 from tfcourse.tuning.driver import Driver, Plan
 from tfcourse.tuning.settings import module_of, settings_of
 

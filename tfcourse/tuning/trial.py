@@ -17,8 +17,9 @@ import keras
 import psutil
 import tensorflow as tf
 
-from tfcourse import data_flags, datasets, run_directory, sweeps, training
+from tfcourse import data_flags, datasets, run_directory, training
 from tfcourse import hyperparameters as hp
+from tfcourse.tuning import state as sweeps
 
 # The folder of a trial may still be held by a worker whose driver has just died.
 _LOCK_SECONDS = 10.0

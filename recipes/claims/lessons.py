@@ -1,0 +1,216 @@
+"""What the notebooks show: numbers in, a picture out, in seconds.
+
+Each function is one experiment at the size of a lesson. Those at full size, over seeds, are the
+recipes that are imported here, and docs/evidence.md has what they measured.
+"""
+
+import functools
+import types
+
+import numpy as np
+
+import tfcourse
+from recipes.claims import (
+    batch_noise,
+    batch_norm_rates,
+    batch_size,
+    moving_average,
+    optimizers,
+    pictures,
+    softmax_points,
+)
+
+_LINE = (3.0, 2.0)  # theta of the made-up data, and
+_NUM_EXAMPLES = 1000  # as on the slide.
+
+
+def draw_linear_descent(batch_sizes, learning_rate, path, epochs=1):
+    """Draws how linear regression finds its two parameters, with several batch sizes.
+
+    Args:
+        batch_sizes: ints in [1, 1000].
+        learning_rate: float > 0, the slide's alpha.
+        path: path-like, the PNG file.
+        epochs: int >= 1, passes over the 1,000 examples.
+    """
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1.0, 2.0, _NUM_EXAMPLES)
+    y = _LINE[0] + _LINE[1] * x + rng.normal(0.0, 1.0, _NUM_EXAMPLES)
+    best = tfcourse.gradient_tape.least_squares(x[:, np.newaxis], y)
+    # The sum over all examples of (h(x) - y)^2 / 2m, from its first and second moments.
+    offset = np.mean((best[0] + best[1] * x - y) ** 2) / 2
+    moments = np.array([[1.0, x.mean()], [x.mean(), np.mean(x**2)]])
+
+    def cost(theta):
+        error = np.asarray(theta) - best
+        return offset + np.einsum("...i,ij,...j", error, moments, error) / 2
+
+    paths = {
+        f"b = {size:,}": tfcourse.gradient_tape.linear_regression(
+            x[:, np.newaxis],
+            y,
+            learning_rate=learning_rate,
+            batch_size=size,
+            epochs=epochs,
+            seed=0,
+        )
+        for size in batch_sizes
+    }
+    landscape = types.SimpleNamespace(
+        cost=cost, start=(0.0, 0.0), minima=(best,), window=(-0.6, 4.2, -0.6, 4.2)
+    )
+    sizes = {f"b = {size:,}": size for size in batch_sizes}
+    pictures.contours.draw_paths(
+        landscape, paths, path, examples_per_step=sizes, names=("$\\theta_0$", "$\\theta_1$")
+    )
+
+
+def draw_noise(data, batch_sizes, path, learning_rate=0.1, steps=60):
+    """Draws the cost of each step's own mini-batch on `data`, and how much it scatters."""
+    hyperparameters = batch_noise.BatchNoise(learning_rate=learning_rate, steps=steps, num_seeds=2)
+    sizes = [*batch_sizes, len(data.train)]
+    measured = {size: batch_noise.measure(hyperparameters, data, size, (1, 2)) for size in sizes}
+    pictures.draw_noise(path, measured, len(data.train))
+
+
+def draw_batch_sizes(data, rates, path, epochs=5, target=0.5):
+    """Draws the training cost by step, epoch, example and second.
+
+    Args:
+        data: `Dataset`.
+        rates: `{batch size: learning rate}`; the size of the training set is the full batch.
+        path: path-like, the PNG file.
+        epochs: int, of mini-batches; the full batch gets twenty times as many.
+        target: float, the cost that is marked.
+    """
+    curves = {}
+    for size, rate in rates.items():
+        passes = 20 * epochs if size >= len(data.train) else epochs
+        descent = batch_size.Descent(data, size, passes)
+        descent.curve(rate, seed=1)  # Compiles, which is not to be timed.
+        curves[size] = descent.curve(rate, seed=1)
+    pictures.draw_costs(path, curves, len(data.train), target)
+
+
+def draw_averages(betas, path, seed=1):
+    """Draws a year of noisy temperatures and their averages, corrected and not."""
+    true_mean, noise = moving_average.temperatures(moving_average.MovingAverage(), seed)
+    values = true_mean[:, 0] + noise[:, 0]
+    average = tfcourse.averages.exponentially_weighted_average
+    averages = {b: (average(values, b), average(values, b, bias_correction=True)) for b in betas}
+    pictures.draw_averages(path, values, true_mean[:, 0], averages, moving_average.UNIT)
+
+
+def draw_descents(landscape, runners, steps, path):
+    """Draws how optimizers go down a cost of two parameters.
+
+    Args:
+        landscape: a key of `tfcourse.landscapes.LANDSCAPES`.
+        runners: `{label: (key of OPTIMIZERS, {argument: value})}`.
+        steps: int >= 1.
+        path: path-like, the PNG file.
+    """
+    place = tfcourse.landscapes.LANDSCAPES[landscape]
+    paths = {}
+    for label, (name, arguments) in runners.items():
+        arguments = dict(arguments)
+        rate = arguments.pop("learning_rate")
+        rule = functools.partial(tfcourse.optimizers.OPTIMIZERS[name], **arguments)
+        paths[label] = tfcourse.landscapes.path(rule, place.cost, place.start, rate, steps)
+    pictures.contours.draw_paths(place, paths, path)
+
+
+def draw_step_lengths(variants, steps, path):
+    """Draws how long Adam's steps are, in learning rates, where the gradient never changes.
+
+    Args:
+        variants: `{label: {argument of Adam: value}}`.
+        steps: int >= 1.
+        path: path-like, the PNG file.
+    """
+    lines = {}
+    for label, arguments in variants.items():
+        rule = functools.partial(tfcourse.optimizers.Adam, **arguments)
+        w = tfcourse.landscapes.path(rule, lambda w: w[..., 0], np.zeros(1), 1.0, steps)
+        lines[label] = np.arange(1, steps + 1), -np.diff(w[:, 0])
+    tfcourse.reports.draw_lines(
+        lines,
+        path,
+        title="Adam at a constant gradient",
+        xlabel="step",
+        ylabel="length of the step\n(learning rates)",
+    )
+
+
+def draw_sensitivity(data, path, epochs=3):
+    """Draws validation error against learning rate, for each optimizer on softmax regression."""
+    hyperparameters = optimizers.Optimizers(
+        epochs=epochs, batch_size=32, rates_per_decade=1, num_seeds=2
+    )
+    model = "softmax_regression"
+    tuned = {
+        name: optimizers.compare(hyperparameters, data, model, name, seed=1)[0]
+        for name in tfcourse.optimizers.OPTIMIZERS
+    }
+    pictures.optimizers.draw_sensitivity(hyperparameters.rates, {model: tuned}, path)
+
+
+def draw_decays(initial_rate, decay_rate, epochs, path):
+    """Draws the slides' three decays, and what comes of erratum E9, epoch by epoch."""
+    epoch = np.arange(epochs)
+    lines = {}
+    for name in ("exponential", "root", "inverse_time"):
+        decay = {} if name == "root" else {"decay_rate": decay_rate}
+        schedule = tfcourse.schedules.build(
+            name, initial_rate, steps_per_epoch=1, epochs=epochs, **decay
+        )
+        rates = tfcourse.schedules.values(schedule, epochs)
+        lines[name.replace("_", " ")] = epoch, rates
+    lines["exponential, of the\ncurrent rate (E9)"] = (
+        epoch,
+        initial_rate * decay_rate ** (epoch * (epoch + 1) / 2),
+    )
+    tfcourse.reports.draw_lines(
+        lines, path, title="learning rate, changed once an epoch", xlabel="epoch",
+        ylabel="learning rate", log=True,
+    )  # fmt: skip
+
+
+def draw_usable_rates(data, path, depth=3, steps=100):
+    """Draws validation accuracy by learning rate, with and without batch normalization."""
+    hyperparameters = batch_norm_rates.BatchNormRates(width=64, steps=steps)
+    accuracies = {
+        name: batch_norm_rates.accuracies(
+            hyperparameters, data, (1,), depth=depth, activation="relu", batch_norm=batch_norm
+        )
+        for name, batch_norm in (("without", False), ("with", True))
+    }
+    title = f"{depth} ReLU layers after {steps} steps"
+    target = hyperparameters.target_accuracy
+    pictures.draw_usable_rates(path, batch_norm_rates.RATES, {title: accuracies}, target)
+
+
+def draw_quadratic(coefficients, learning_rate, steps, path):
+    """Draws w on its way down c0 w^2 + c1 w + c2, for several `{label: coefficients}`."""
+    lines = {
+        label: (
+            np.arange(steps + 1),
+            tfcourse.gradient_tape.minimize_quadratic(
+                values, learning_rate=learning_rate, steps=steps
+            ),
+        )
+        for label, values in coefficients.items()
+    }
+    tfcourse.reports.draw_lines(
+        lines, path, title="gradient descent from w = 0", xlabel="step", ylabel="w"
+    )
+
+
+def draw_regions(classes, path, points=60, steps=500):
+    """Draws the regions of softmax regression on points in the plane, for `classes`, ints."""
+    fits = {}
+    for num_classes in classes:
+        rng = np.random.default_rng([1, num_classes])
+        found, labels = softmax_points.plane_points(num_classes, points, rng)
+        fits[num_classes] = found, labels, softmax_points.fit_points(found, labels, steps)
+    pictures.softmax.draw_regions(fits, path)

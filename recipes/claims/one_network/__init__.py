@@ -1,0 +1,1 @@
+"""One network in five frameworks, for recipes.claims.frameworks."""

@@ -1,0 +1,186 @@
+r"""Ranks the course's hyperparameters by what they do in a random sweep of many trials.
+
+    python -m recipes.claims.search_importance --flagfile=configs/search_importance.flags
+
+One sweep with momentum and one with Adam. The importance of a hyperparameter is the share of the
+variance of the validation accuracy that it explains (fANOVA: Hutter, Hoos and Leyton-Brown, 2014),
+over all trials and over the better half; spreads are over resampled trials. The test set is not
+used.
+"""
+
+import dataclasses
+import os
+
+import numpy as np
+
+import tfcourse
+from recipes.claims import pictures, verdicts
+from recipes.claims.search_trial import Network, train
+from tfcourse import command_line, tuning
+from tfcourse.hyperparameters import Hyperparameters, integer
+
+# Of the lectures: 1 first, 2 second, 3 third, 4 rarely tuned.
+TIERS = {
+    "learning_rate": 1,
+    "beta": 2,
+    "batch_size": 2,
+    "hidden_units": 2,
+    "layers": 3,
+    "decay_rate": 3,
+    "beta_1": 4,
+    "beta_2": 4,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchImportance(Hyperparameters):
+    trials: int = integer(150, "Points of each sweep.", interval="[8, inf)")
+    resamples: int = integer(20, "Of the trials, for the spread.", interval="[2, inf)")
+    epochs: int = integer(3, "Passes over the training set in a trial.", interval="[1, inf)")
+    training_examples: int = integer(5_000, "Examples a trial trains on.", interval="[10, inf)")
+
+
+def importances(trials, scores, num_resamples):
+    """Returns `{hyperparameter: array [num_resamples]}` of shares of the explained variance.
+
+    Args:
+        trials: list of `sweeps.Trial`.
+        scores: array of a float a trial.
+        num_resamples: int >= 1; each draws as many trials with replacement.
+    """
+    import optuna
+
+    from tfcourse.tuning.report import study as studies
+
+    unit = optuna.distributions.FloatDistribution(0.0, 1.0)
+    # Where a value lies on its axis: so each is measured on the scale that it was drawn on.
+    points = [
+        optuna.trial.create_trial(
+            params=trial.positions,
+            distributions=dict.fromkeys(trial.positions, unit),
+            value=float(score),
+        )
+        for trial, score in zip(trials, scores, strict=True)
+    ]
+    rng = np.random.default_rng(0)
+    shares = []
+    with studies.quiet():
+        for _ in range(num_resamples):
+            study = optuna.create_study(direction="maximize")
+            study.add_trials([points[i] for i in rng.integers(len(points), size=len(points))])
+            evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+            shares.append(optuna.importance.get_param_importances(study, evaluator=evaluator))
+    return {name: np.array([share[name] for share in shares]) for name in trials[0].positions}
+
+
+def measure(hyperparameters, data, folder, options):
+    """Returns `{optimizer: {"all", "better half": importances, "failed": int}}`."""
+    hp = hyperparameters
+    measured = {}
+    with tuning.Workers(len(os.sched_getaffinity(0))) as pool:
+        for optimizer in ("momentum", "adam"):
+            base = Network(
+                optimizer=optimizer, epochs=hp.epochs, training_examples=hp.training_examples
+            )
+            sweep = tuning.search(
+                train,
+                base,
+                folder / optimizer,
+                pool,
+                dataset=data.name,
+                data_dir=options.data_dir,
+                data_flags=options.data_flags,
+                trials=hp.trials,
+                seed=options.seed,
+            )
+            # One that diverged is as good as guessing.
+            scores = np.array(
+                [sweep.score(trial) or 1 / data.num_classes for trial in sweep.trials]
+            )
+            better = np.flatnonzero(scores >= np.median(scores))
+            measured[optimizer] = {
+                "all": importances(sweep.trials, scores, hp.resamples),
+                "better half": importances(
+                    [sweep.trials[i] for i in better], scores[better], hp.resamples
+                ),
+                "best": float(scores.max()),
+                "median": float(np.median(scores)),
+            }
+            print(f"{optimizer}: best of {hp.trials} trials {scores.max():.4f}", flush=True)
+    return measured
+
+
+def ranked(shares):
+    """Returns the names of hyperparameters, the most important one first."""
+    return sorted(shares, key=lambda name: -shares[name].mean())
+
+
+def evidence(measured, hyperparameters):
+    """Returns the rows of evidence, made from the importances."""
+
+    rows = []
+    for optimizer, numbers in measured.items():
+        parts = []
+        for subset in ("all", "better half"):
+            shares = numbers[subset]
+            order = ranked(shares)
+            tiers = [
+                np.mean([shares[n].mean() for n in shares if TIERS[n] == t])
+                for t in sorted({TIERS[n] for n in shares})
+            ]
+            parts.append((subset, order, shares, tiers))
+        told = "; ".join(
+            f"{'over all trials' if subset == 'all' else 'among the better half'}: "
+            + ", ".join(
+                f"{name.replace('_', ' ')} {shares[name].mean():.0%} ± {shares[name].std():.0%}"
+                for name in order
+            )
+            for subset, order, shares, _ in parts
+        )
+        rows.append(
+            verdicts.claim(
+                4,
+                "The learning rate matters most; then momentum, batch size and hidden units; then "
+                "layers and decay; Adam's betas rarely"
+                + (" (with momentum)." if optimizer == "momentum" else " (with Adam)."),
+                f"Share of the variance explained in {hyperparameters.trials} random trials, "
+                f"{told}.",
+                verdicts.verdict_of(
+                    *(order[0] == "learning_rate" for _, order, _, _ in parts),
+                    *(tiers == sorted(tiers, reverse=True) for *_, tiers in parts),
+                ),
+                "search_importance.png",
+            )
+        )
+    return rows
+
+
+def main(hyperparameters, options, run):
+    data = command_line.load_data(options, run)
+    measured = measure(hyperparameters, data, run.path / "sweeps", options)
+    pictures.draw_importances(run.path / "search_importance.png", measured, TIERS)
+    return {
+        **{
+            f"{optimizer}_{name}": float(shares.mean())
+            for optimizer, numbers in measured.items()
+            for name, shares in numbers["all"].items()
+        },
+        **{f"{optimizer}_best": numbers["best"] for optimizer, numbers in measured.items()},
+        "evidence": evidence(measured, hyperparameters),
+        **tfcourse.training.provenance(data),
+    }
+
+
+if __name__ == "__main__":
+    command_line.run(
+        main,
+        SearchImportance,
+        dataset="mnist,digits",
+        smoke={
+            "dataset": "digits",
+            "trials": 8,
+            "resamples": 2,
+            "epochs": 1,
+            "training_examples": 64,
+        },
+    )

@@ -1,0 +1,95 @@
+r"""Serves a page on which one draws a digit and sees what a trained run makes of it.
+
+    pip install -e ".[playground]"
+    python -m recipes.playground --run_dir=runs/mnist_softmax/20260101-120000
+
+Open the address that it prints. Only this machine can reach it, and the page asks nothing of any
+other. Without --run_dir it takes the newest finished run in runs/mnist_softmax. Ctrl-C ends it.
+"""
+
+import dataclasses
+import importlib.util
+import os
+import pathlib
+import threading
+
+from tfcourse import command_line, quiet_import
+from tfcourse.hyperparameters import Hyperparameters, integer, text
+
+RUNS = pathlib.Path("runs/mnist_softmax")
+TRAIN = "python -m recipes.mnist_softmax --flagfile=configs/mnist_softmax.flags"
+
+
+@dataclasses.dataclass(frozen=True)
+class Playground(Hyperparameters):
+    run_dir: str = text("", "Folder of the run; by default the newest in runs/mnist_softmax.")
+    port: int = integer(
+        0, "Where it listens; 0 takes the first free one from 7860 on.", interval="[0, 65535]"
+    )
+
+
+def newest_run(runs=RUNS):
+    """Returns the newest finished run in the folder `runs`.
+
+    Raises:
+        UsageError: there is none.
+    """
+    finished = sorted(runs.glob("*/metrics.json"), key=lambda path: path.stat().st_mtime)
+    if not finished:
+        raise command_line.UsageError(
+            f"--run_dir: {runs} holds no finished run; name one, or train one with\n{TRAIN}"
+        )
+    return finished[-1].parent
+
+
+def load(run_dir):
+    """Returns the `Classifier` of a run that takes drawings.
+
+    Raises:
+        UsageError: it takes something else. Others: as `inference.load_run`.
+    """
+    from tfcourse import inference
+
+    classifier = inference.load_run(run_dir)
+    if len(classifier.input_shape) != 3 or classifier.input_shape[2] != 1:
+        raise command_line.UsageError(
+            f"--run_dir: {run_dir} was trained on {classifier.input_shape}, not on grey images"
+        )
+    return classifier
+
+
+def serve(classifier, port):
+    """Starts to serve the page on this machine alone; returns the `gradio.Blocks`."""
+    import gradio
+
+    from recipes.playground import page as playground_page
+
+    blocks = playground_page.page(classifier)
+    blocks.launch(
+        server_name="127.0.0.1",
+        server_port=port or None,
+        theme=gradio.themes.Default(font="sans-serif", font_mono="monospace"),
+        footer_links=[],
+        share=False,
+        quiet=True,
+        prevent_thread_lock=True,
+    )
+    return blocks
+
+
+def main(playground):
+    if importlib.util.find_spec("gradio") is None:
+        raise command_line.UsageError('gradio is missing: pip install -e ".[playground]"')
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Read when gradio is imported.
+    run_dir = playground.run_dir or newest_run()
+    quiet_import.import_tensorflow()
+    blocks = serve(load(run_dir), playground.port)
+    print(f"Draw at {blocks.local_url}", flush=True)
+    try:
+        threading.Event().wait()
+    finally:
+        blocks.close(verbose=False)
+
+
+if __name__ == "__main__":
+    command_line.run_tool(main, Playground)

@@ -1,0 +1,35 @@
+"""A confusion matrix as a picture."""
+
+import numpy as np
+
+from tfcourse.reports import style
+
+
+def draw_confusion(counts, class_names, path):
+    """Writes a confusion matrix into the PNG file `path`; its diagonal is right and left white.
+
+    Args:
+        counts: int array of shape `[classes, classes]`, a row a label, a column a prediction.
+        class_names: sequence of str, one a class.
+        path: path-like.
+    """
+    side = min(max(4.6, 0.36 * len(class_names)), 30)  # Room for each number, up to 83 classes.
+    with style.picture(path, width=side + 0.8, height=side) as axes:
+        ax = axes[0, 0]
+        mistakes = counts - np.diag(np.diag(counts))
+        ax.imshow(mistakes, cmap="Oranges")
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                weight = "bold" if row == column else "normal"
+                dark = mistakes[row, column] > 0.6 * mistakes.max()
+                colour = "white" if dark else "black"
+                ax.text(
+                    column, row, count, ha="center", va="center", color=colour, fontsize=8,
+                    fontweight=weight,
+                )  # fmt: skip
+        rotation = 90 if max(map(len, class_names)) > 3 else 0
+        ax.set_xticks(range(len(class_names)), class_names, rotation=rotation)
+        ax.set_yticks(range(len(class_names)), class_names)
+        ax.set(xlabel="prediction", ylabel="label")
+        ax.set_title(f"{np.trace(counts):,} of {counts.sum():,} right (bold)")
+        ax.grid(visible=False)

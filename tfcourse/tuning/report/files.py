@@ -1,0 +1,206 @@
+"""A sweep as files for other programs: two CSV tables, and event files for TensorBoard's HParams.
+
+TensorFlow is not needed: TensorBoard brings the messages and the format of an event file.
+"""
+
+import csv
+import io
+import pathlib
+import statistics
+
+from tensorboard.compat.proto import event_pb2, summary_pb2
+from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2, summary_v2
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+from tfcourse import run_directory
+from tfcourse.tuning import state as sweeps
+
+# One name of ours in every folder: written again it is replaced, and nothing else is touched.
+_EVENTS = "events.out.tfevents.0.sweep"
+
+
+def trials_csv(sweep):
+    """Returns a table with a row a trial, as CSV.
+
+    A score is the mean over the trial's replicates, `spread` their standard deviation and
+    `best_epoch` the mean of their best epochs; `trained_epochs` and `seconds` are sums. What the
+    tuner noted stands in columns `note_...`, a hyperparameter that is not active is left empty.
+
+    Args:
+        sweep: `sweeps.Sweep`.
+    """
+    notes = list(dict.fromkeys(name for trial in sweep.trials for name in trial.note))
+    names = hyperparameter_names(sweep)
+    rows = []
+    for trial in sweep.trials:
+        numbers = summary(sweep, trial)
+        values = [trial.values.get(name) for name in names]
+        rows.append([*numbers.values(), *(trial.note.get(name) for name in notes), *values])
+    header = [*_COLUMNS, *(f"note_{name}" for name in notes), *names]
+    return _csv(header, rows)
+
+
+def curves_csv(sweep):
+    """Returns a long table with a row for each epoch of each training, as CSV.
+
+    Args:
+        sweep: `sweeps.Sweep`.
+    """
+    trainings = [(t.number, r, t.results[r].curve) for t in sweep.trials for r in sorted(t.results)]
+    metrics = dict.fromkeys(name for *_, curve in trainings for row in curve for name in row)
+    metrics.pop("epoch", None)
+    rows = [
+        [number, replicate, row["epoch"], *(row.get(name) for name in metrics)]
+        for number, replicate, curve in trainings
+        for row in curve
+    ]
+    return _csv(["trial", "replicate", "epoch", *metrics], rows)
+
+
+def hyperparameter_names(sweep):
+    """Returns the names of all that was ever searched, in the order of the spaces."""
+    spaces = [axis["name"] for phase in reversed(sweep.phases) for axis in phase["space"]]
+    return list(dict.fromkeys(spaces))
+
+
+_COLUMNS = (
+    *("trial", "status", "reason", "score", "spread", "best_epoch", "trained_epochs"),
+    *("seconds", "generation"),
+)
+
+
+def summary(sweep, trial):
+    """Returns what `trial` came to, as a dict of the columns with which trials.csv begins."""
+    results = trial.results.values()
+    best_epochs = [result.best(sweep.objective)[1] for result in results]
+    best_epochs = [epoch for epoch in best_epochs if epoch is not None]
+    best_epoch = statistics.mean(best_epochs) if best_epochs else None
+    values = (
+        *(trial.number, sweep.status(trial), sweep.reason(trial)),
+        *(sweep.score(trial), sweep.spread(trial), best_epoch),
+        *(sum(len(result.curve) for result in results), sum(r.seconds for r in results)),
+        trial.generation,
+    )
+    return dict(zip(_COLUMNS, values, strict=True))
+
+
+def _csv(header, rows):
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(header)
+    for row in rows:
+        writer.writerow(["" if value is None else sweeps.format_value(value) for value in row])
+    return file.getvalue()
+
+
+def write_hparams(sweep, folder):
+    """Writes the finished trials for TensorBoard's HParams tab: `tensorboard --logdir=folder`.
+
+    The folder itself holds the domains and the metric; `trial_0003` holds trial 3, or one folder
+    a replicate where there are several. An infeasible trial is marked as failed. Clocks are not
+    in a journal: a trial's times count from its own start. What has not changed since it was
+    written is left alone, files of other names too; those of trials that no longer count go.
+
+    Args:
+        sweep: `sweeps.Sweep`.
+        folder: path-like; made where it does not exist.
+
+    Raises:
+        OSError: a file can't be written.
+    """
+    folder = pathlib.Path(folder)
+    files = {folder / _EVENTS: [_event(_experiment(sweep))]}
+    names = _domains(sweep)
+    for trial in sweep.finished():
+        for replicate, result in trial.results.items():
+            path = folder / f"trial_{trial.number:04}"
+            if sweep.replicates > 1:
+                path /= f"replicate_{replicate}"
+            files[path / _EVENTS] = _session(sweep, trial, result, names)
+    for path, events in files.items():
+        _write_events(path, events)
+    for path in {*folder.glob(f"trial_*/**/{_EVENTS}")} - set(files):
+        path.unlink()
+
+
+def _write_events(path, events):
+    file = io.BytesIO()
+    writer = RecordWriter(file)
+    for event in (event_pb2.Event(file_version="brain.Event:2"), *events):
+        writer.write(event.SerializeToString())
+    if not path.exists() or path.read_bytes() != file.getvalue():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        run_directory.write_file(path, file.getvalue(), durable=False)
+
+
+def _event(summary, step=0, seconds=0.0):
+    return event_pb2.Event(summary=summary, step=step, wall_time=seconds)
+
+
+def _experiment(sweep):
+    domains = _domains(sweep)
+    hparams = [summary_v2.HParam(name, domain) for name, domain in domains.items()]
+    score = summary_v2.Metric(_score_tag(sweep), display_name=f"best {sweep.objective}")
+    return summary_v2.hparams_config_pb(hparams, [score], time_created_secs=0.0)
+
+
+def _score_tag(sweep):
+    return f"best/{sweep.objective}"
+
+
+def _domains(sweep):
+    """Returns `{name: domain}` of all that was ever searched; the last phase counts."""
+    axes = {
+        a.name: a for phase in sweep.phases for a in sweeps.Space.from_json(phase["space"]).axes
+    }
+    return {name: _domain(axes[name]) for name in hyperparameter_names(sweep)}
+
+
+def _domain(axis):
+    if axis.scale == "choice":
+        kinds = {type(value) for value in axis.search}
+        if kinds in ({int}, {float}, {str}, {bool}):
+            return summary_v2.Discrete(axis.search)
+        return summary_v2.Discrete([sweeps.format_value(value) for value in axis.search])
+    if axis.scale == "power_of_two":
+        return summary_v2.Discrete(axis.options)
+    interval = summary_v2.IntInterval if axis.is_integer else summary_v2.RealInterval
+    return interval(*axis.search)
+
+
+def _session(sweep, trial, result, domains):
+    """Returns the events of one training: its hyperparameters, its curve, its score, its end."""
+    values = {
+        name: value if domains[name].dtype is not str else sweeps.format_value(value)
+        for name, value in trial.values.items()
+    }
+    group = f"trial {trial.number:04}"  # TensorBoard sorts by it.
+    events = [_event(summary_v2.hparams_pb(values, trial_id=group, start_time_secs=0.0))]
+    num_epochs = max(len(result.curve), 1)
+    for index, row in enumerate(result.curve, start=1):
+        metrics = {name: value for name, value in row.items() if name != "epoch"}
+        seconds = result.seconds * index / num_epochs
+        events.append(_event(_scalars(metrics), row["epoch"], seconds))
+    score, epoch = result.best(sweep.objective)
+    if score is not None:
+        events.append(_event(_scalars({_score_tag(sweep): score}), epoch, result.seconds))
+    return [*events, _event(_end(result), seconds=result.seconds)]
+
+
+def _scalars(metrics):
+    numbers = {name: value for name, value in metrics.items() if value is not None}
+    values = [summary_pb2.Summary.Value(tag=tag, simple_value=numbers[tag]) for tag in numbers]
+    return summary_pb2.Summary(value=values)
+
+
+def _end(result):
+    failed = result.status == sweeps.INFEASIBLE
+    status = api_pb2.STATUS_FAILURE if failed else api_pb2.STATUS_SUCCESS
+    end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=result.seconds)
+    content = metadata.create_summary_metadata(
+        plugin_data_pb2.HParamsPluginData(session_end_info=end)
+    )
+    value = summary_pb2.Summary.Value(
+        tag=metadata.SESSION_END_INFO_TAG, metadata=content, tensor=metadata.NULL_TENSOR
+    )
+    return summary_pb2.Summary(value=[value])

@@ -1,0 +1,193 @@
+"""What a sweep says, in sentences: its answer, where the space was too small, whether to go on."""
+
+import collections
+import math
+import statistics
+
+from tfcourse.tuning import state as sweeps
+
+# Within this share of an axis from its end, a value counts as at the edge.
+_EDGE = 0.05
+
+
+def number(value):
+    """Returns a score, or a float in general, as people read it: four digits."""
+    return f"{value:#.4g}"
+
+
+def difference(value):
+    """Returns a difference of scores as people read it: two digits."""
+    return f"{value:.2g}"
+
+
+def answer(sweep):
+    """Returns the best score and where it was reached, or why there is none, in one sentence."""
+    best = sweep.best
+    if best is None:
+        return _no_answer(sweep)
+    score, spread = number(sweep.score(best)), sweep.spread(best)
+    if spread is not None:
+        score += f" ± {difference(spread)} (mean of {sweep.replicates} trainings)"
+    values = ", ".join(f"{name} {short(value)}" for name, value in best.values.items())
+    return f"Best {sweep.objective}: {score}, by trial {best.number} with {values}."
+
+
+def _no_answer(sweep):
+    finished = sweep.finished()
+    if not finished:
+        return "No trial is done yet."
+    statuses = collections.Counter(sweep.status(trial) for trial in finished)
+    told = " and ".join(f"{count} {status}" for status, count in statuses.items())
+    return f"There is no best trial: of {len(finished)} that are done, {told}."
+
+
+def short(value):
+    """Returns a hyperparameter's value with four digits at most."""
+    return f"{value:.4g}" if isinstance(value, float) else sweeps.format_value(value)
+
+
+def on_test_set(sweep):
+    """Returns what the best trial reached on the test set, as `{name: text}`; {} while unknown."""
+    chosen, best = sweep.chosen, sweep.best
+    if chosen is None or best is None or chosen["trial"] != best.number:
+        return {}
+    first, *_ = replicates = chosen["metrics"]
+    names = [name for name in first if name.startswith("test_") and type(first[name]) is float]
+    return {name: _mean([metrics[name] for metrics in replicates]) for name in names}
+
+
+def _mean(values):
+    text = number(statistics.fmean(values))
+    return f"{text} ± {difference(statistics.stdev(values))}" if len(values) > 1 else text
+
+
+def effort(sweep):
+    """Returns how many trials there are of each kind, and how long they trained."""
+    statuses = collections.Counter(sweep.status(trial) for trial in sweep.trials)
+    told = ", ".join(f"{count} {status}" for status, count in statuses.items())
+    seconds = sum(result.seconds for t in sweep.trials for result in t.results.values())
+    planned = max(sweep.settings["trials"], len(sweep.trials))
+    done = f"{len(sweep.finished())} of {planned} trials done" + (f" ({told})" if told else "")
+    return f"{done}, {duration(seconds)} of training in all"
+
+
+def duration(seconds):
+    """Returns a number of seconds in the units that people use."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def cautions(sweep):
+    """Returns sentences about what makes the result weaker than it looks."""
+    return [*_edges(sweep), *_infeasible(sweep), *_no_score(sweep)]
+
+
+def _edges(sweep):
+    for axis in sweep.space.axes:
+        if sweep.best is None or axis.name not in sweep.best.values or axis.scale == "choice":
+            continue
+        value = sweep.best.values[axis.name]
+        options = axis.options
+        position = axis.position_of(value)
+        at_low = value == options[0] if options else position < _EDGE
+        at_high = value == options[-1] if options else position > 1.0 - _EDGE
+        wider = _wider(axis, at_low=at_low, at_high=at_high)
+        if wider:
+            yield (
+                f"The best {axis.name}, {short(value)}, lies at the edge of its range "
+                f"{short(axis.search[0])} to {short(axis.search[1])}: a better one may lie beyond, "
+                "if it matters at all (see Importance). To look there: "
+                f"--search={axis.name}={wider}"
+            )
+
+
+def _wider(axis, *, at_low, at_high):
+    """Returns the range of `axis` moved out at one end, as --search takes it; "" for the same."""
+    low, high = axis.search
+    new_low, new_high = _further[axis.scale](low, high)
+    if axis.is_integer:
+        new_low, new_high = max(round(new_low), min(low, 1)), round(new_high)
+    ends = new_low if at_low else low, new_high if at_high else high
+    return "" if ends == axis.search else f"{ends[0]:.6g}:{ends[1]:.6g}:{axis.scale}"
+
+
+_further = {
+    # What was never negative, such as a share, stays so.
+    "linear": lambda low, high: (
+        max(low - (high - low) / 2, min(low, 0)),
+        high + (high - low) / 2,
+    ),
+    "log": lambda low, high: (low / 10, high * 10),
+    "one_minus_log": lambda low, high: (
+        # Rounded, as 1 - 10 * (1 - 0.9) is not quite 0.
+        max(round(1 - 10 * (1 - low), 12), min(low, 0)),
+        1 - (1 - high) / 10,
+    ),
+    "power_of_two": lambda low, high: (low / 4, high * 4),
+}
+
+
+def _infeasible(sweep):
+    finished = sweep.finished()
+    lost = [trial for trial in finished if sweep.status(trial) == sweeps.INFEASIBLE]
+    if lost:
+        reasons = collections.Counter(sweep.reason(trial) or "no reason given" for trial in lost)
+        told = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(5))
+        share = f"{100 * len(lost) / len(finished):.0f} %"
+        yield f"Infeasible: {len(lost)} of {len(finished)} trials ({share}). Why: {told}"
+
+
+def _no_score(sweep):
+    complete = [trial for trial in sweep.trials if sweep.status(trial) == sweeps.COMPLETE]
+    without = sum(sweep.score(trial) is None for trial in complete)
+    if without:
+        yield f"Complete, but without any finite {sweep.objective}, so not ranked: {without}"
+
+
+def would_more_help(sweep):
+    """Returns what more trials would probably bring, and by which rule, in a few sentences.
+
+    The rule: had only a random half of the trials been made, the best of them would have been
+    the mean over all halves; what the other half added is about the most that as many again add.
+    """
+    ranked = sweep.ranked()
+    if len(ranked) < 8:
+        return "Fewer than 8 complete trials: too few to say whether more would help."
+    scores = [sweep.score(trial) for trial in ranked]
+    half = expected_best(scores, len(scores) // 2)
+    gain = abs(scores[0] - half)
+    text = (
+        f"Would more trials help? A random half of the {len(scores)} complete ones would have "
+        f"reached {number(half)} on average; the other half added {difference(gain)}. Twice as "
+        "many trials would probably add less than that again."
+    )
+    spreads = [sweep.spread(trial) for trial in ranked[:5]]
+    spreads = [spread for spread in spreads if spread is not None]
+    if not spreads:
+        return f"{text} How much of it is chance can't be said: each was trained once."
+    noise = statistics.fmean(spreads)
+    text += (
+        f" That is {'more' if gain > noise else 'no more'} than the trainings of one trial "
+        f"differ by ({difference(noise)})."
+    )
+    ties = sum(abs(score - scores[0]) <= noise for score in scores)
+    if ties > 1:
+        text += f" The best {ties} trials lie within that difference: their order may be chance."
+    return text
+
+
+def expected_best(scores, size):
+    """Returns the mean, over all subsets of `size` scores, of the best score of the subset.
+
+        sum over i of scores[i] * C(n - 1 - i, size - 1) / C(n, size)
+
+    since scores[i] is the best of those subsets that have none of the i better ones.
+
+    Args:
+        scores: list of n floats, best first.
+        size: int in [1, n].
+    """
+    n = len(scores)
+    weights = [math.comb(n - 1 - i, size - 1) / math.comb(n, size) for i in range(n)]
+    return math.fsum(weight * score for weight, score in zip(weights, scores, strict=True))

@@ -1,0 +1,68 @@
+"""A sweep in one picture: the score against each hyperparameter, and the best so far."""
+
+import numpy as np
+
+from tfcourse.reports import style
+from tfcourse.tuning import state as sweeps
+
+_TICKS = (0.0, 0.5, 1.0)
+
+
+def draw_sweep(sweep, path):
+    """Writes the finished trials of `sweep` into the PNG file `path`.
+
+    Args:
+        sweep: `sweeps.Sweep`, finished or not.
+        path: path-like, or a file open for bytes.
+    """
+    trials = [trial for trial in sweep.finished() if sweep.score(trial) is not None]
+    scores = np.array([sweep.score(trial) for trial in trials])
+    better = np.minimum if sweeps.is_minimized(sweep.objective) else np.maximum
+    axes_of_space = sweep.space.axes
+    rows = len(axes_of_space) // 2 + 1  # Two a row, and a place for the best so far.
+    with style.picture(path, columns=2, rows=rows, width=4.2, height=2.7) as axes:
+        for ax in axes.flat[len(axes_of_space) + 1 :]:
+            ax.set_axis_off()
+        for ax, axis in zip(axes.flat, axes_of_space, strict=False):
+            _draw_axis(ax, axis, sweep, trials, scores)
+        _draw_best_so_far(axes.flat[len(axes_of_space)], sweep, trials, scores, better)
+        for ax in axes[:, 0]:
+            ax.set_ylabel(sweep.objective.replace("val_", "validation "))
+
+
+def _draw_axis(ax, axis, sweep, trials, scores):
+    """Draws the score against positions on the axis's own scale."""
+    active = [axis.name in trial.values for trial in trials]
+    at = [axis.position_of(t.values[axis.name]) for t in trials if axis.name in t.values]
+    ax.plot(at, scores[active], "o", color=style.COLOURS[0], alpha=0.7)
+    best = sweep.best
+    if best is not None and axis.name in best.values:
+        ax.plot(
+            axis.position_of(best.values[axis.name]),
+            sweep.score(best),
+            "o",
+            color=style.COLOURS[1],
+            markersize=11,
+            mfc="none",
+            mew=2,
+        )
+    values = axis.options or [axis.value_at(tick) for tick in _TICKS]
+    ax.set_xticks([axis.position_of(v) for v in values], [_text(v) for v in values])
+    ax.set(xlim=(-0.06, 1.06), xlabel=axis.name.replace("_", " "))
+    if axis.scale not in ("linear", "choice"):
+        ax.set_title(f"scale: {axis.scale.replace('_', ' ')}")
+
+
+def _draw_best_so_far(ax, sweep, trials, scores, better):
+    numbers = [trial.number + 1 for trial in trials]
+    ax.plot(numbers, scores, ".", color="0.6")
+    if trials:
+        so_far = better.accumulate(scores)
+        ax.step(numbers, so_far, where="post", color=style.COLOURS[1])
+        ax.set_title(f"best: {so_far[-1]:.4f}")
+    ax.set(xlabel="trial", xlim=(0, sweep.settings["trials"] + 1))
+    ax.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _text(value):
+    return f"{value:.4g}" if isinstance(value, float) else sweeps.format_value(value)

@@ -1,0 +1,207 @@
+"""The plots of the report: Optuna's figures, put into one look that goes with light and dark."""
+
+import math
+
+import optuna
+import plotly.graph_objects as go
+
+from tfcourse.reports.style import COLOURS
+from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.report.study import mean_curve, study_of
+
+_BLUE, _ORANGE, _GREEN = COLOURS[:3]
+_GREY = "#888888"  # Seen on white and on black.
+_NUM_CURVES = 5
+# Below that, the best tenth against all others says more of chance than of importance.
+MIN_FOR_IMPORTANCE = 15
+_NUM_IN_TOP = 5
+
+
+_MARKERS = {
+    sweeps.INFEASIBLE: {"symbol": "x", "color": _ORANGE, "size": 7},
+    sweeps.PRUNED: {"symbol": "circle-open", "color": _GREY, "size": 7},
+}
+
+
+class Plots:
+    """The figures for one sweep.
+
+    Args:
+        sweep: `sweeps.Sweep` with at least one complete trial.
+        axes: list of `study.Axis`.
+    """
+
+    def __init__(self, sweep, axes):
+        self._sweep = sweep
+        self._ranked = sweep.ranked()
+        self._axes = [axis for axis in axes if any(axis.name in t.values for t in self._ranked)]
+        self._study = study_of(sweep, axes, sweep.trials)
+        self._minimized = sweeps.is_minimized(sweep.objective)
+        self._scores = [sweep.score(trial) for trial in self._ranked]
+        self.floor = _floor(self._scores)
+
+    @property
+    def num_below(self):
+        """How many scores are worse than what the plots show."""
+        return sum(self._clipped(score) != score for score in self._scores)
+
+    def history(self):
+        """Returns every score by trial, and the best so far."""
+        figure = optuna.visualization.plot_optimization_history(
+            self._study, target_name=self._sweep.objective
+        )
+        every, best, _ = figure.data
+        every.y, best.y = ([*map(self._clipped, line.y)] for line in (every, best))
+        every.update(name="a trial", marker={"color": _BLUE, "opacity": 0.7})
+        best.update(name="best so far", line={"color": _ORANGE, "shape": "hv", "width": 3})
+        figure.data = [every, best]
+        self._mark(figure, "infeasible", sweeps.INFEASIBLE, lambda trial: trial.number)
+        if len(self._sweep.trials) <= 10:
+            figure.update_xaxes(dtick=1)  # There is no half a trial.
+        return self._styled(figure, x="trial", legend=True)
+
+    def curves(self):
+        """Returns the objective by epoch of the best trials, mean over their replicates."""
+        best = self._ranked[:_NUM_CURVES]
+        figure = optuna.visualization.plot_intermediate_values(study_of(self._sweep, [], best))
+        points = []
+        for trace, trial, colour in zip(figure.data, best, COLOURS, strict=False):
+            score = f"{self._sweep.score(trial):#.4g}"
+            trace.update(name=f"trial {trial.number}: {score}", line={"color": colour})
+            points += mean_curve(self._sweep, trial).values()
+        best_last = sorted(points, reverse=self._minimized)
+        figure = self._styled(figure, x="epoch", legend=True)
+        return figure.update_yaxes(range=_padded(_floor(best_last[::-1]), best_last[-1]))
+
+    def slices(self):
+        """Yields the score against each hyperparameter, on its scale."""
+        for axis in self._axes:
+            figure = optuna.visualization.plot_slice(
+                self._study,
+                params=[axis.label],
+                target=lambda trial: self._clipped(trial.value),
+                target_name=self._sweep.objective,
+            )
+            self._redraw_slice(figure, axis)
+            yield self._styled(figure)
+
+    def _redraw_slice(self, figure, axis):
+        (every,) = figure.data
+        if axis.labels:
+            shown = {repr(label): label for label in axis.labels}  # As Python would, by Optuna.
+            every.x = [shown[text] for text in every.x]
+            figure.update_xaxes(categoryarray=axis.labels)
+        marker = {"color": _BLUE, "opacity": 0.7, "size": 7, "showscale": False}
+        every.update(name="complete", marker=marker)
+
+        def value_of(trial):
+            return axis.value(trial.values[axis.name]) if axis.name in trial.values else None
+
+        self._mark(figure, "pruned", sweeps.PRUNED, value_of)
+        self._mark(figure, "infeasible", sweeps.INFEASIBLE, value_of)
+        best = self._ranked[0]
+        if axis.name in best.values:
+            ring = {"symbol": "circle-open", "size": 14, "color": _ORANGE, "line": {"width": 3}}
+            figure.add_scatter(
+                x=[value_of(best)], y=[self._scores[0]], mode="markers", name="best", marker=ring
+            )
+        if axis.ticks:
+            figure.update_xaxes(tickmode="array", tickvals=axis.ticks, ticktext=axis.ticks)
+        elif axis.decades > 1.5:
+            figure.update_xaxes(dtick=1, exponentformat="power")
+
+    def importance(self):
+        """Returns how much each hyperparameter decides whether a trial is among the best.
+
+        Reference: PED-ANOVA, Watanabe et al., 2023, https://arxiv.org/abs/2304.10255
+        """
+        share = max(0.1, _NUM_IN_TOP / len(self._ranked))
+        figure = optuna.visualization.plot_param_importances(
+            self._study,
+            evaluator=optuna.importance.PedAnovaImportanceEvaluator(target_quantile=share),
+            params=[axis.label for axis in self._axes],
+        )
+        (bars,) = figure.data
+        hover = "%{y}: %{x:.2f}<extra></extra>"
+        bars.update(marker={"color": _BLUE}, hovertemplate=hover, showlegend=False)
+        figure = _plain(figure).update_yaxes(title=None, automargin=True, ticksuffix=" ")
+        largest = max(bars.x)
+        return figure.update_xaxes(title="share of the importance", range=[0, 1.15 * largest])
+
+    def parallel_coordinates(self):
+        """Returns a line a trial through all its values; the best tenth stands out."""
+        figure = optuna.visualization.plot_parallel_coordinate(
+            self._study,
+            params=[axis.label for axis in self._axes],
+            target=lambda trial: self._clipped(trial.value),
+            target_name=self._sweep.objective,
+        )
+        by_number = sorted(self._ranked, key=lambda trial: trial.number)  # As Optuna has drawn.
+        best = {trial.number for trial in self._ranked[: math.ceil(len(by_number) / 10)]}
+        lines = list(zip(by_number, figure.data, strict=False))
+        for trial, line in lines:
+            if trial.number in best:
+                line.update(line={"color": _ORANGE, "width": 2.5}, opacity=0.9)
+            else:
+                line.update(line={"color": _GREY, "width": 1}, opacity=0.3)
+        # What comes last lies on top.
+        figure.data = [line for _, line in sorted(lines, key=lambda pair: pair[0].number in best)]
+        for note in figure.layout.annotations:
+            note.font.color = None  # The page's own.
+        return _plain(figure).update_xaxes(tickangle=0)
+
+    def _styled(self, figure, x=None, legend=False):
+        _plain(figure).update_yaxes(title=self._sweep.objective)
+        figure.update_yaxes(range=_padded(self.floor, self._scores[0], room_below=0.12))
+        if x:
+            figure.update_xaxes(title=x)
+        return figure.update_layout(showlegend=legend)
+
+    def _clipped(self, score):
+        return min(score, self.floor) if self._minimized else max(score, self.floor)
+
+    def _mark(self, figure, name, status, x_of):
+        """Adds the trials of `status`: what was pruned at its score, others along the lower end."""
+        trials = [trial for trial in self._sweep.trials if self._sweep.status(trial) == status]
+        trials = [trial for trial in trials if x_of(trial) is not None]
+        scores = [self._sweep.score(trial) for trial in trials]
+        lower = self.floor - 0.08 * (self._scores[0] - self.floor)
+        figure.add_scatter(
+            x=[x_of(trial) for trial in trials],
+            y=[lower if score is None else self._clipped(score) for score in scores],
+            mode="markers",
+            name=name,
+            marker=_MARKERS[status],
+            visible=bool(trials),
+        )
+
+
+def _floor(scores):
+    """Returns the worst score to show: so few bad ones must not flatten the picture of the good.
+
+    That is twice as far below the median as the best is above it, or the worst of all.
+
+    Args:
+        scores: list of floats, best first.
+    """
+    best, median, worst = scores[0], scores[len(scores) // 2], scores[-1]
+    limit = median - 2.0 * (best - median)
+    return max(worst, limit) if best >= worst else min(worst, limit)
+
+
+def _padded(floor, best, room_below=0.05):
+    """Returns an axis range from `floor` to `best` with some room; a loss has its best below."""
+    extent = best - floor or 0.1 * abs(best) or 1.0
+    return sorted((floor - room_below * extent, best + 0.05 * extent))
+
+
+def _plain(figure):
+    clear = "rgba(0,0,0,0)"
+    return figure.update_layout(
+        template=go.layout.Template(),
+        title=None,
+        margin={"l": 60, "r": 15, "t": 15, "b": 50},
+        paper_bgcolor=clear,
+        plot_bgcolor=clear,
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+    )

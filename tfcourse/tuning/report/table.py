@@ -1,0 +1,124 @@
+"""What a person watches while a sweep runs: a live table, or a line for each trial that is done."""
+
+import time
+
+from rich import box
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from tfcourse.reports.style import COLOURS
+from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.report.progress import Progress, Rows, new_lines, outcome
+
+_REDRAWS_PER_SECOND = 4
+_NUM_BEST, _NUM_LAST, _NUM_RUNNING = 5, 3, 8
+_BLUE, _ORANGE, _GREEN = COLOURS[:3]
+
+
+class SweepTable:
+    """Shows a sweep as it goes on.
+
+        with SweepTable() as table:
+            while ...:
+                table.update(sweep, running)
+
+    On a terminal a thread draws the table, at most four times a second; `update` only notes what
+    has changed. Elsewhere (a file, a pipe, a notebook) each trial that is done prints a line.
+
+    Args:
+        console: `rich.console.Console`; defaults to one for stdout.
+        clock: function that returns the time in seconds, as `time.time` does.
+    """
+
+    def __init__(self, console=None, clock=time.time):
+        self._console = console or Console()
+        self._clock = clock
+        self._is_live = self._console.is_interactive and not self._console.is_jupyter
+        self._live = None
+        self._started = clock()
+        self._rows = Rows()
+        self._state = None
+
+    def __enter__(self):
+        self._started = self._clock()
+        if self._is_live:
+            self._live = Live(
+                console=self._console,
+                get_renderable=self.render,
+                refresh_per_second=_REDRAWS_PER_SECOND,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(self, *_):
+        if self._live:
+            self._live.stop()
+
+    def update(self, sweep, running):
+        """Shows the state of `sweep`.
+
+        Args:
+            sweep: `sweeps.Sweep`.
+            running: list of dicts `trial`, `replicate`, `started`, the trainings that go on.
+        """
+        before = self._state
+        # The thread that draws sees one state as a whole, and nothing that still changes.
+        self._state = Progress.of(sweep, self._rows.of(sweep), running, _NUM_BEST)
+        if not self._is_live:
+            for line in new_lines(before, self._state):
+                print(line, file=self._console.file, flush=True)
+
+    def render(self):
+        """Returns the table as it stands, for rich."""
+        state = self._state
+        if state is None:
+            return Text("the sweep starts")
+        latest = [row for row in state.rows if row not in state.best][-_NUM_LAST:]
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        names = state.names[: max((self._console.width - 32) // 11, 0)]  # As many as have room.
+        for name in ("trial", state.objective, "seconds", *names):
+            # With spaces for underscores, a narrow column can break the name.
+            table.add_column(name.replace("_", " "), justify="right", vertical="bottom")
+        for title, rows in (("best", state.best), ("latest", latest)):
+            _add_title(table, title, rows)
+            for row in rows:
+                style = _ORANGE if row["status"] == sweeps.INFEASIBLE else None
+                _add_row(table, names, row, outcome(row), row["seconds"], style)
+        _add_title(table, "running", state.running)
+        for row in state.running[:_NUM_RUNNING]:
+            _add_row(table, names, row, "", self._clock() - row["started"], "dim")
+        return Group(_header(state, self._clock(), self._started), table)
+
+
+def _add_title(table, title, rows):
+    if rows:
+        table.add_row(Text(title, style=f"bold {_BLUE}", no_wrap=True))
+
+
+def _add_row(table, names, row, score, seconds, style):
+    values = [Text(row["values"].get(name, "")) for name in names]
+    table.add_row(row["label"], score, f"{seconds:.0f}", *values, style=style)
+
+
+def _header(state, now, started):
+    reasons = [row["reason"] for row in state.rows if row["status"] == sweeps.INFEASIBLE]
+    left = state.seconds_left(now)
+    parts = [f"{len(state.rows)} of {state.planned} trials done"]
+    parts += [f"{len(reasons)} infeasible"] if reasons else []
+    parts += [f"{_duration(now - started)} elapsed"]
+    parts += [f"about {_duration(left)} left"] if left is not None else []
+    header = Text(", ".join(parts))
+    for row in state.best[:1]:
+        best = f"\nbest {state.objective} {outcome(row)} (trial {row['trial']})"
+        header.append(best, style=f"bold {_GREEN}")
+    for reason in reasons[-1:]:
+        header.append(f"\nlatest infeasible: {reason}", style=_ORANGE)
+    return header
+
+
+def _duration(seconds):
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
