@@ -130,9 +130,7 @@ def hypermodel(data, base=None, **arguments):
     return tfcourse.tuning.RecipeHyperModel(build, base or Classify(), data, **arguments)
 
 
-def main(hyperparameters, options, run):
-    data = command_line.load_data(options, run)
-    run.stopwatch.lap("data")
+def main(hyperparameters, data, options, run):
     print(f"{data.origin}: {len(data.train):,} training examples of {data.num_classes} classes")
     try:
         chosen = settled(hyperparameters, data)

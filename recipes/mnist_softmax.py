@@ -138,9 +138,7 @@ def hypermodel(data, base=None, **arguments):
     return tfcourse.tuning.RecipeHyperModel(build, base or MnistSoftmax(), data, **arguments)
 
 
-def main(hyperparameters, options, run):
-    data = command_line.load_data(options, run)
-    run.stopwatch.lap("data")
+def main(hyperparameters, data, options, run):
     print(f"{data.name}: {len(data.train):,} training images from {data.origin}")
     model, history = train(hyperparameters, data, options.seed, run)
     metrics = tfcourse.training.final_metrics(model, history, data)

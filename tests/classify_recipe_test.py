@@ -78,13 +78,12 @@ def run_dir(tmp_path_factory):
     """A finished run on the penguins, of two epochs."""
     folder = tmp_path_factory.mktemp("run")
     given = {"label": "species", "missing": "impute"}
-    options = types.SimpleNamespace(
-        seed=1, dataset=f"csv:{PENGUINS}", data_dir=None, data_flags=given
-    )
-    texts = {"dataset": options.dataset, "epochs": "2", "seed": "1", **given}
+    dataset = f"csv:{PENGUINS}"
+    texts = {"dataset": dataset, "epochs": "2", "seed": "1", **given}
     flags = {name: [text] for name, text in texts.items()}
+    data, options = datasets.load(dataset, **given), types.SimpleNamespace(seed=1)
     with run_directory.open_run(folder, flags, recipe="recipes.classify") as run:
-        run.write_metrics(classify.main(classify.Classify(epochs=2), options, run))
+        run.write_metrics(classify.main(classify.Classify(epochs=2), data, options, run))
     return folder
 
 

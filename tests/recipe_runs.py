@@ -8,7 +8,7 @@ import types
 from unittest import mock
 
 from recipes.claims import verdicts as claims
-from tfcourse import command_line, run_directory
+from tfcourse import command_line, datasets, run_directory
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import flagfiles
 from tfcourse.training import in_memory
@@ -63,7 +63,8 @@ def run(main, hyperparameters, folder, dataset="digits"):
         mock.patch.object(in_memory, "compiles_with_xla", return_value=False),
         run_directory.open_run(folder, flags, recipe="recipe") as run_,
     ):
-        metrics = main(hyperparameters, options, run_)
+        data = [datasets.load(dataset)] if dataset else []
+        metrics = main(hyperparameters, *data, options, run_)
     assert json.loads(json.dumps(metrics)) == metrics
     assert all(math.isfinite(v) for v in metrics.values() if isinstance(v, (int, float)))
     for row in metrics["evidence"]:

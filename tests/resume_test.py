@@ -28,9 +28,8 @@ class Counting(Hyperparameters):
     schedule: str = choice("constant", ("constant", "one_cycle"), "Rate.")
 
 
-def main(hyperparameters, options, run):
+def main(hyperparameters, data, options, run):
     assert "tensorflow" not in sys.modules
-    data = command_line.load_data(options, run)
     if os.environ.get("SIGNAL"):
         os.kill(os.getpid(), int(os.environ["SIGNAL"]))
         time.sleep(10)

@@ -122,9 +122,8 @@ def evidence(hyperparameters, alphas, curves):
     ]
 
 
-def main(hyperparameters, options, run):
+def main(hyperparameters, data, options, run):
     hp = hyperparameters
-    data = command_line.load_data(options, run)
     alphas, curves, metrics = {}, {}, {}
     for name in CONTESTANTS:
         alphas[name], curves[name] = contest(hp, data, name, options.seed)

@@ -95,9 +95,7 @@ def evidence(measured, hyperparameters, num_examples):
     return result
 
 
-def main(hyperparameters, options, run):
-    data = command_line.load_data(options, run)
-    run.stopwatch.lap("data")
+def main(hyperparameters, data, options, run):
     train = data.train.smaller(hyperparameters.training_examples)
     data = dataclasses.replace(data, train=train)
     m = len(train)

@@ -164,9 +164,8 @@ def evidence(measured, hyperparameters):
     ]
 
 
-def main(hyperparameters, options, run):
-    data = binary(command_line.load_data(options, run))
-    run.stopwatch.lap("data")
+def main(hyperparameters, data, options, run):
+    data = binary(data)
     seeds = range(options.seed, options.seed + hyperparameters.num_seeds)
     measured = {
         name: train(hyperparameters, data, name == "with", seeds) for name in ("without", "with")

@@ -136,9 +136,7 @@ def evidence(losses, changes, hyperparameters):
     ]
 
 
-def main(hyperparameters, options, run):
-    data = command_line.load_data(options, run)
-    run.stopwatch.lap("data")
+def main(hyperparameters, data, options, run):
     seeds = range(options.seed, options.seed + hyperparameters.num_seeds)
     losses, changes = measure(hyperparameters, data, seeds)
     pictures.draw_lag(run.path / "batch_norm_inference.png", hyperparameters.stops, losses, changes)

@@ -176,9 +176,7 @@ def evidence(measured, hyperparameters):
     ]
 
 
-def main(hyperparameters, options, run):
-    data = command_line.load_data(options, run)
-    run.stopwatch.lap("data")
+def main(hyperparameters, data, options, run):
     seeds = range(options.seed, options.seed + hyperparameters.num_seeds)
     measured = measure(hyperparameters, data, seeds)
     pictures.draw_usable_rates(

@@ -177,8 +177,7 @@ def _mean_and_spread(values, digits):
     return verdicts.mean_and_spread(values, digits)
 
 
-def main(hyperparameters, options, run):
-    data = command_line.load_data(options, run)
+def main(hyperparameters, data, options, run):
     smaller = data.train.smaller(hyperparameters.training_examples)
     data = dataclasses.replace(data, train=smaller)
     m = len(smaller)

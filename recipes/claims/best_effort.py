@@ -143,8 +143,7 @@ def _short(value):
     return " and ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def main(hyperparameters, options, run):
-    data = command_line.load_data(options, run)
+def main(hyperparameters, data, options, run):
     measured = measure(hyperparameters, data, run.path / "sweeps", options)
     errors = {model: numbers["errors"] for model, numbers in measured.items()}
     pictures.draw_errors(run.path / "best_effort.png", errors, PUBLISHED)

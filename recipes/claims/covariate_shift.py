@@ -119,9 +119,7 @@ def evidence(accuracies, hyperparameters):
     ]
 
 
-def main(hyperparameters, options, run):
-    data = command_line.load_data(options, run)
-    run.stopwatch.lap("data")
+def main(hyperparameters, data, options, run):
     seeds = range(options.seed, options.seed + hyperparameters.num_seeds)
     accuracies = measure(hyperparameters, data, seeds)
     examples = {name: split.features[0] for name, split in shifted(data.test).items()}

@@ -126,9 +126,8 @@ def largest_difference(losses):
     return max(float(np.max(np.abs(v - by_hand) / by_hand)) for v in losses.values())
 
 
-def main(hyperparameters, options, run):
+def main(hyperparameters, data, options, run):
     hp = hyperparameters
-    data = command_line.load_data(options, run)
     train = data.train.smaller(hp.examples)
     order = np.random.default_rng(options.seed).permutation(len(train))
     images = np.ascontiguousarray(train.features[order].reshape(len(order), -1))

@@ -183,8 +183,7 @@ def draw(measured, hyperparameters, num_examples, file):
     pictures.draw_decays(file, rates, costs)
 
 
-def main(hyperparameters, options, run):
-    data = command_line.load_data(options, run)
+def main(hyperparameters, data, options, run):
     train_split = data.train.smaller(hyperparameters.training_examples)
     data = dataclasses.replace(data, train=train_split)
     measured = measure(hyperparameters, data, options.seed)

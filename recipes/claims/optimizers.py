@@ -187,9 +187,8 @@ def evidence(hyperparameters, tuned, accuracies, losses, difference):
     ]
 
 
-def main(hyperparameters, options, run):
+def main(hyperparameters, data, options, run):
     hp = hyperparameters
-    data = command_line.load_data(options, run)
     tuned, accuracies, losses = ({model: {} for model in hp.models} for _ in range(3))
     metrics = {}
     for model, name in itertools.product(hp.models, OPTIMIZERS):

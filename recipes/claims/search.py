@@ -160,8 +160,7 @@ def evidence(found, hyperparameters):
     ]
 
 
-def main(hyperparameters, options, run):
-    data = command_line.load_data(options, run)
+def main(hyperparameters, data, options, run):
     found = measure(hyperparameters, data, run.path / "sweeps", options)
     pictures.draw_searches(run.path / "search.png", found, TITLES)
     return {

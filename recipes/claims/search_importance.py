@@ -155,8 +155,7 @@ def evidence(measured, hyperparameters):
     return rows
 
 
-def main(hyperparameters, options, run):
-    data = command_line.load_data(options, run)
+def main(hyperparameters, data, options, run):
     measured = measure(hyperparameters, data, run.path / "sweeps", options)
     pictures.draw_importances(run.path / "search_importance.png", measured, TIERS)
     return {

@@ -122,8 +122,7 @@ def study_images(hyperparameters, data, seed, folder):
     }
 
 
-def main(hyperparameters, options, run):
-    data = command_line.load_data(options, run)
+def main(hyperparameters, data, options, run):
     fits, regions, differences = softmax_points.study(
         hyperparameters.points, hyperparameters.steps, options.seed
     )

@@ -21,8 +21,9 @@ def run(main, hyperparameters, *, dataset=None, smoke=None, build=None, train=No
     """Runs a recipe as a program and ends the process with its exit code.
 
     Args:
-        main: function of (hyperparameters, `Options`, `RunDirectory`) that does the work and
-            returns its results, a JSON-able dict. They become metrics.json.
+        main: function of (hyperparameters, data, `Options`, `RunDirectory`) that does the work and
+            returns its results, a JSON-able dict. They become metrics.json. Where the recipe uses
+            no data set, it takes no `data`.
         hyperparameters: the recipe's `Hyperparameters` class; its flags are defined here.
         dataset: str, default of --dataset; `None` where the recipe uses no data set.
         smoke: `{flag: value}` that --smoke sets, whatever else was given.
@@ -54,7 +55,7 @@ def run(main, hyperparameters, *, dataset=None, smoke=None, build=None, train=No
                 declared, options = sweeping.prepare(train, declared, options)
                 metrics = _start(sweeping.sweep, declared, options)
             else:
-                metrics = _start(main, declared, options)
+                metrics = _start(functools.partial(_train, main), declared, options)
             return _check_expectations(options, metrics)
         return 0
 
@@ -149,11 +150,20 @@ def _tell_of_more_epochs(run):
         )
 
 
+def _train(main, hyperparameters, options, run):
+    """Calls a recipe's `main`, with the data where it uses any."""
+    if options.dataset is None:
+        return main(hyperparameters, options, run)
+    data = _load_data(options, run)
+    run.stopwatch.lap("data")
+    return main(hyperparameters, data, options, run)
+
+
 def _find_learning_rate(build, hyperparameters, options, run):
     """Stands for a recipe's `main` where --find_learning_rate asks for no training yet."""
     from tfcourse import reports, training
 
-    data = load_data(options, run)
+    data = _load_data(options, run)
     run.stopwatch.lap("data")
     model = build(hyperparameters, data, options.seed)
     curve = training.find_learning_rate(
@@ -170,7 +180,7 @@ def _find_learning_rate(build, hyperparameters, options, run):
     return {"suggested_learning_rate": curve.suggestion, "dataset": data.name}
 
 
-def load_data(options, run):
+def _load_data(options, run):
     """Returns the `Dataset` of --dataset, and records which of several names it is.
 
     A resumed run keeps the one that it began with, even if an earlier name can be had by now.
