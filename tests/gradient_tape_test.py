@@ -205,8 +205,18 @@ def test_seed_orders_every_epoch_anew_and_repeats():
     assert orders(0) != orders(1)
 
 
+def with_tape(learning_rate=0.001, steps=60, dtype="float64"):
+    theta = tf.Variable(tf.zeros(2, dtype))
+    given = [tf.constant(value, dtype) for value in (X, Y, learning_rate)]
+    path = [theta.numpy()]
+    for _ in range(steps):
+        gradient_tape.mean_squared_error_step(theta, *given)
+        path.append(theta.numpy())
+    return np.array(path)
+
+
 def test_fifteen_points_take_the_golden_path():
-    path = gradient_tape.linear_regression_with_tape(X, Y)
+    path = with_tape()
     assert path.shape == (61, 2)
     np.testing.assert_allclose(path[-1], [0.0621534222, 0.3568857177], rtol=0, atol=5e-11)
     mse = float(gradient_tape.mean_squared_error(path[-1], X, Y))
@@ -215,13 +225,12 @@ def test_fifteen_points_take_the_golden_path():
 
 
 def test_tape_takes_the_slides_steps_at_twice_the_rate():
-    by_tape = gradient_tape.linear_regression_with_tape(X, Y, learning_rate=0.001, steps=60)
     by_hand = gradient_tape.linear_regression(X, Y, learning_rate=0.002, batch_size=15, epochs=60)
-    np.testing.assert_allclose(by_tape, by_hand, **FLOAT64)
+    np.testing.assert_allclose(with_tape(), by_hand, **FLOAT64)
 
 
 def test_fifteen_points_in_float32():
-    path = gradient_tape.linear_regression_with_tape(X, Y, dtype="float32")
+    path = with_tape(dtype="float32")
     assert path.dtype == np.float32
     np.testing.assert_allclose(path[-1], [0.0621534222, 0.3568857177], rtol=1e-5)
 
@@ -236,7 +245,7 @@ def test_least_squares_of_the_fifteen_points():
 
 
 def test_many_steps_reach_least_squares():
-    path = gradient_tape.linear_regression_with_tape(X, Y, learning_rate=0.02, steps=4000)
+    path = with_tape(learning_rate=0.02, steps=4000)
     np.testing.assert_allclose(path[-1], gradient_tape.least_squares(X, Y), rtol=1e-8)
 
 
@@ -246,9 +255,6 @@ PATHS = {
     "minimize_quadratic": lambda **given: gradient_tape.minimize_quadratic(CORRECT, **given),
     "linear_regression": lambda **given: gradient_tape.linear_regression(
         X, Y, **{"learning_rate": 0.1, "batch_size": 5, **given}
-    ),
-    "linear_regression_with_tape": lambda **given: gradient_tape.linear_regression_with_tape(
-        X, Y, **given
     ),
 }
 
@@ -264,7 +270,6 @@ def test_learning_rate_must_be_finite_and_positive(name, learning_rate):
     ("name", "argument", "value"),
     [
         ("minimize_quadratic", "steps", -1),
-        ("linear_regression_with_tape", "steps", -1),
         ("linear_regression", "epochs", -1),
         ("linear_regression", "batch_size", 0),
         ("linear_regression", "batch_size", 16),
@@ -278,6 +283,5 @@ def test_count_outside_its_range_is_refused(name, argument, value):
 @pytest.mark.parametrize("shapes", [((15,), (15,)), ((15, 1), (14,)), ((15, 1), (15, 1))])
 def test_shapes_must_fit(shapes):
     features, targets = (np.ones(shape) for shape in shapes)
-    for fit in (gradient_tape.linear_regression_with_tape, gradient_tape.least_squares):
-        with pytest.raises(ValueError, match=r"features\.shape=\(15,.*targets\.shape=\(1"):
-            fit(features, targets)
+    with pytest.raises(ValueError, match=r"features\.shape=\(15,.*targets\.shape=\(1"):
+        gradient_tape.least_squares(features, targets)

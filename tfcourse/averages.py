@@ -1,11 +1,18 @@
 """Exponentially weighted averages, which momentum, RMSProp, Adam and batch norm are made of."""
 
 import numbers
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+Value = TypeVar("Value", float, npt.NDArray[np.floating], "tf.Tensor")
 
 
-def average_step(average, value, beta):
+def average_step(average: Value, value: Value, beta: float) -> Value:
     """Returns the average after one more value: `beta * average + (1 - beta) * value`.
 
     It is computed as a step from the one that counts more towards the other. That scales one array
@@ -13,9 +20,9 @@ def average_step(average, value, beta):
     large one.
 
     Args:
-        average: float, NumPy array or tensor; the average so far.
-        value: the same, of the same shape; the new value.
-        beta: float in [0, 1), the decay rate.
+        average: the average so far.
+        value: the new value, of the same type and shape.
+        beta: decay rate, in [0, 1).
 
     Examples:
         >>> round(tfcourse.averages.average_step(4.0, 49.0, beta=0.9), 4)
@@ -26,14 +33,14 @@ def average_step(average, value, beta):
     return average + (1.0 - beta) * (value - average)
 
 
-def effective_window(beta):
+def effective_window(beta: float) -> float:
     """Returns about how many values the average covers: `1 / (1 - beta)`.
 
     Older values weigh less than `1/e` of the newest one: 0.9 averages over the last 10 values,
     0.98 over the last 50.
 
     Args:
-        beta: float in [0, 1), the decay rate.
+        beta: decay rate, in [0, 1).
 
     Raises:
         ValueError: if `beta` lies outside [0, 1).
@@ -45,7 +52,9 @@ def effective_window(beta):
     return 1.0 / (1.0 - _checked_beta(beta))
 
 
-def exponentially_weighted_average(values, beta, bias_correction=False):
+def exponentially_weighted_average(
+    values: npt.ArrayLike, beta: float, bias_correction: bool = False
+) -> npt.NDArray[np.float64]:
     """Averages `values` with weights that decay exponentially into the past.
 
     For the values theta_1, theta_2, ... along the first axis:
@@ -58,12 +67,12 @@ def exponentially_weighted_average(values, beta, bias_correction=False):
     to 1 from the first value on.
 
     Args:
-        values: array of finite numbers [steps, ...]; each series along axis 0 is averaged alone.
-        beta: float in [0, 1), the decay rate; 0 returns the values themselves.
-        bias_correction: bool, whether to divide by `1 - beta**t`. Defaults to False.
+        values: finite numbers [steps, ...]; each series along axis 0 is averaged alone.
+        beta: decay rate, in [0, 1); 0 returns the values themselves.
+        bias_correction: whether to divide by `1 - beta**t`.
 
     Returns:
-        float64 array of the shape of `values`: the average after each step.
+        The average after each step, in the shape of `values`.
 
     Raises:
         ValueError: if `beta` lies outside [0, 1) or `values` has no axis to average along.
@@ -76,12 +85,12 @@ def exponentially_weighted_average(values, beta, bias_correction=False):
         >>> average(data, beta=0.9, bias_correction=True).round(4)
         array([40.    , 44.7368, 44.8339, 49.244 , 50.8938])
     """
-    values = np.asarray(values, np.float64)
-    if values.ndim == 0:
-        raise ValueError(f"`values` must have at least one axis. Received: values={values}")
+    series = np.asarray(values, np.float64)
+    if series.ndim == 0:
+        raise ValueError(f"`values` must have at least one axis. Received: values={values!r}")
     average = ExponentiallyWeightedAverage(beta, bias_correction)
-    result = np.empty_like(values)  # float64 [steps, ...]
-    for step, value in enumerate(values):
+    result = np.empty_like(series)
+    for step, value in enumerate(series):
         result[step] = average.update(value)
     return result
 
@@ -90,8 +99,8 @@ class ExponentiallyWeightedAverage:
     """The same average of a stream, one value at a time and in constant memory.
 
     Args:
-        beta: float in [0, 1), the decay rate.
-        bias_correction: bool, whether `update` returns `v_t / (1 - beta**t)`. Defaults to False.
+        beta: decay rate, in [0, 1).
+        bias_correction: whether `update` returns `v_t / (1 - beta**t)`.
 
     Raises:
         ValueError: if `beta` lies outside [0, 1).
@@ -102,14 +111,14 @@ class ExponentiallyWeightedAverage:
         [3.0, 3.0, 7.0]
     """
 
-    def __init__(self, beta, bias_correction=False):
+    def __init__(self, beta: float, bias_correction: bool = False) -> None:
         self.beta = _checked_beta(beta)
         self.bias_correction = bias_correction
-        self._average = 0.0
+        self._average: npt.NDArray[np.float64] | float = 0.0
         self._steps = 0
 
-    def update(self, value):
-        """Takes in one number or array and returns the average so far, as float64."""
+    def update(self, value: npt.ArrayLike) -> npt.NDArray[np.float64] | np.float64:
+        """Takes in one number or array and returns the average so far."""
         value = np.asarray(value, np.float64)
         self._average = self.beta * self._average + (1.0 - self.beta) * value
         self._steps += 1
@@ -118,7 +127,7 @@ class ExponentiallyWeightedAverage:
         return self._average
 
 
-def _checked_beta(beta):
+def _checked_beta(beta: float) -> float:
     is_real = isinstance(beta, numbers.Real) and not isinstance(beta, bool)
     if not is_real or not 0.0 <= beta < 1.0:
         raise ValueError(f"`beta` must be a float in [0, 1). Received: beta={beta!r}")

@@ -23,8 +23,15 @@ As with the placeholder, other coefficients are other input to the same traced f
 not traced again. The left column still runs, under `tf.compat.v1`, and a test compares the two.
 """
 
+from collections.abc import Sequence
+from typing import Literal
+
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+
+Precision = Literal["float32", "float64"]
+Path = npt.NDArray[np.floating]  # A point before the first and after each step.
 
 # x and y of the linear regression in the course's PyTorch example.
 FIFTEEN_POINTS = np.array(
@@ -36,14 +43,14 @@ FIFTEEN_POINTS = np.array(
 )
 
 
-def quadratic(w, coefficients):
+def quadratic(w: tf.Variable, coefficients: tf.Tensor) -> tf.Tensor:
     """Returns the cost c0 w^2 + c1 w + c2; [1, -10, 25] is (w - 5)^2."""
     c0, c1, c2 = tf.unstack(coefficients)
     return c0 * w**2 + c1 * w + c2
 
 
 @tf.function(jit_compile=True)
-def quadratic_step(w, coefficients, learning_rate):
+def quadratic_step(w: tf.Variable, coefficients: tf.Tensor, learning_rate: tf.Tensor) -> tf.Tensor:
     """Moves the variable `w` one step down the quadratic and returns the cost before it.
 
     w <- w - learning_rate * d cost / d w
@@ -55,20 +62,25 @@ def quadratic_step(w, coefficients, learning_rate):
 
 
 def minimize_quadratic(
-    coefficients, *, learning_rate=0.01, steps=1000, initial_w=0.0, dtype="float64"
-):
+    coefficients: Sequence[float],
+    *,
+    learning_rate: float = 0.01,
+    steps: int = 1000,
+    initial_w: float = 0.0,
+    dtype: Precision = "float64",
+) -> Path:
     """Minimizes c0 w^2 + c1 w + c2 by gradient descent.
 
     Args:
-        coefficients: three numbers `(c0, c1, c2)`, `c0 > 0`: else there is no minimum.
-        learning_rate: number > 0. From 1 / c0 on, w no longer comes closer to the minimum.
-        steps: int >= 0.
-        initial_w: number, w before the first step.
-        dtype: "float64" or "float32". In float32, w stalls once a step is too short to change its
+        coefficients: `(c0, c1, c2)`, `c0 > 0`: else there is no minimum.
+        learning_rate: > 0. From 1 / c0 on, w no longer comes closer to the minimum.
+        steps: >= 0.
+        initial_w: w before the first step.
+        dtype: in float32, w stalls once a step is too short to change its
             last digit: for (w - 5)^2 near 4.99999.
 
     Returns:
-        w before the first and after each step, array of `dtype` and shape `[steps + 1]`.
+        w before the first and after each step, of `dtype` and shape `[steps + 1]`.
 
     Raises:
         ValueError: if an argument is outside its range.
@@ -82,16 +94,21 @@ def minimize_quadratic(
     if steps < 0:
         raise ValueError(f"`steps` must be >= 0. Received: steps={steps}")
     w = tf.Variable(initial_w, dtype=dtype)
-    coefficients = tf.constant(coefficients, dtype)
-    learning_rate = tf.constant(learning_rate, dtype)
+    given = tf.constant(coefficients, dtype), tf.constant(learning_rate, dtype)
     path = [w.numpy()]
     for _ in range(steps):
-        quadratic_step(w, coefficients, learning_rate)
+        quadratic_step(w, *given)
         path.append(w.numpy())
     return np.array(path)
 
 
-def quadratic_closed_form(coefficients, step, *, learning_rate=0.01, initial_w=0.0):
+def quadratic_closed_form(
+    coefficients: Sequence[float],
+    step: int | npt.NDArray[np.integer],
+    *,
+    learning_rate: float = 0.01,
+    initial_w: float = 0.0,
+) -> npt.NDArray[np.float64] | np.float64:
     """Returns where gradient descent must be after `step` steps.
 
     The gradient 2 c0 w + c1 is 0 at w* = -c1 / (2 c0), and every step multiplies the distance to
@@ -102,13 +119,13 @@ def quadratic_closed_form(coefficients, step, *, learning_rate=0.01, initial_w=0
     For (w - 5)^2 from 0 with the rate 0.01 this is 5 (1 - 0.98^n).
 
     Args:
-        coefficients: three numbers `(c0, c1, c2)`, `c0 > 0`.
-        step: int or integer array, n.
-        learning_rate: number > 0.
-        initial_w: number, w_0.
+        coefficients: `(c0, c1, c2)`, `c0 > 0`.
+        step: n, one or many.
+        learning_rate: > 0.
+        initial_w: w_0.
 
     Returns:
-        float64, or an array of the shape of `step`.
+        w_n, in the shape of `step`.
 
     Raises:
         ValueError: if an argument is outside its range.
@@ -123,7 +140,7 @@ def quadratic_closed_form(coefficients, step, *, learning_rate=0.01, initial_w=0
     return minimum + (initial_w - minimum) * (1 - 2 * learning_rate * c0) ** np.asarray(step)
 
 
-def _check_quadratic(coefficients, learning_rate):
+def _check_quadratic(coefficients: Sequence[float], learning_rate: float) -> None:
     if len(coefficients) != 3 or not np.isfinite(coefficients).all() or coefficients[0] <= 0:
         raise ValueError(
             "`coefficients` must be three finite numbers, the first > 0. "
@@ -132,25 +149,27 @@ def _check_quadratic(coefficients, learning_rate):
     _check_learning_rate(learning_rate)
 
 
-def _check_learning_rate(learning_rate):
+def _check_learning_rate(learning_rate: float) -> None:
     if not 0 < learning_rate < float("inf"):
         raise ValueError(
             f"`learning_rate` must be finite and > 0. Received: learning_rate={learning_rate}"
         )
 
 
-def predict(theta, features):
+def predict(theta: tf.Tensor, features: tf.Tensor) -> tf.Tensor:
     """Returns h(x) = theta_0 + theta_1 x_1 + ... for each row x of `features`."""
     return theta[0] + tf.linalg.matvec(features, theta[1:])
 
 
-def mean_squared_error(theta, features, targets):
+def mean_squared_error(theta: tf.Tensor, features: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """Returns the mean of (h(x) - y)^2 over the examples."""
     return tf.reduce_mean(tf.square(predict(theta, features) - targets))
 
 
 @tf.function(jit_compile=True)
-def mean_squared_error_step(theta, features, targets, learning_rate):
+def mean_squared_error_step(
+    theta: tf.Variable, features: tf.Tensor, targets: tf.Tensor, learning_rate: tf.Tensor
+) -> tf.Tensor:
     """Moves the variable `theta` one step down the mean squared error, which it returns.
 
     theta <- theta - learning_rate * d MSE / d theta
@@ -164,7 +183,9 @@ def mean_squared_error_step(theta, features, targets, learning_rate):
 
 
 @tf.function(jit_compile=True)
-def theta_update(theta, features, targets, alpha):
+def theta_update(
+    theta: tf.Tensor, features: tf.Tensor, targets: tf.Tensor, alpha: tf.Tensor
+) -> tf.Tensor:
     """Returns theta after one step on a batch of b examples, as the slide writes it.
 
         theta_j := theta_j - alpha * (1/b) * sum_k (h(x_k) - y_k) * x_kj
@@ -173,10 +194,10 @@ def theta_update(theta, features, targets, alpha):
     on half the mean squared error.
 
     Args:
-        theta: float tensor `[1 + features]`.
-        features: float tensor `[b, features]`.
-        targets: float tensor `[b]`.
-        alpha: float tensor `[]`, the learning rate.
+        theta: float `[1 + features]`.
+        features: float `[b, features]`.
+        targets: float `[b]`.
+        alpha: float `[]`, the learning rate.
     """
     errors = predict(theta, features) - targets
     x = tf.concat([tf.ones_like(targets)[:, tf.newaxis], features], axis=1)
@@ -184,48 +205,55 @@ def theta_update(theta, features, targets, alpha):
 
 
 def linear_regression(
-    features, targets, *, learning_rate, batch_size, epochs=1, seed=None, dtype="float64"
-):
+    features: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    *,
+    learning_rate: float,
+    batch_size: int,
+    epochs: int = 1,
+    seed: int | None = None,
+    dtype: Precision = "float64",
+) -> Path:
     """Fits h(x) = theta_0 + theta_1 x_1 + ... by `theta_update`, from theta = 0.
 
-    With m examples, `batch_size` = m is batch gradient descent (one step an epoch), 1 is
+    With m examples, `batch_size` = m is batch gradient descent (one step per epoch), 1 is
     stochastic gradient descent (m steps), and what lies between is mini-batch gradient descent
     (ceil(m / b) steps; the last batch may be smaller, and its mean is over its true size).
 
     Args:
-        features: float array of shape `[m, features]`.
-        targets: float array of shape `[m]`.
-        learning_rate: number > 0, the slide's alpha. Half the mean squared error is minimized, so
+        features: shape `[m, features]`.
+        targets: shape `[m]`.
+        learning_rate: > 0, the slide's alpha. Half the mean squared error is minimized, so
             0.002 here takes the steps that 0.001 takes on the mean squared error.
-        batch_size: int in [1, m], b.
-        epochs: int >= 0, passes over the examples.
+        batch_size: b, in [1, m].
+        epochs: >= 0, passes over the examples.
         seed: None goes through the examples in order, as on the slide: the batches start at
             i = 1, 11, ..., 991. An int shuffles every epoch, a pure function of (seed, epoch).
-        dtype: "float64" or "float32".
+        dtype: of theta and of all that is computed.
 
     Returns:
-        theta before the first and after each step, array of shape `[steps + 1, 1 + features]`.
+        theta before the first and after each step, of shape `[steps + 1, 1 + features]`.
 
     Raises:
         ValueError: if an argument is outside its range.
     """
-    features, targets = _examples(features, targets, dtype)
-    m = len(targets)
+    xs, ys = _examples(features, targets, dtype)
+    m = len(ys)
     _check_learning_rate(learning_rate)
     if not 1 <= batch_size <= m:
         raise ValueError(f"`batch_size` must lie in [1, {m}]. Received: batch_size={batch_size}")
     if epochs < 0:
         raise ValueError(f"`epochs` must be >= 0. Received: epochs={epochs}")
     alpha = tf.constant(learning_rate, dtype)
-    theta = tf.zeros(1 + features.shape[1], dtype)
+    theta = tf.zeros(1 + xs.shape[1], dtype)
     path = [theta.numpy()]
     for epoch in range(epochs):
-        x, y = features, targets
+        x, y = xs, ys
         if seed is not None:
             order = tf.random.experimental.stateless_shuffle(
                 tf.range(m), seed=[seed, epoch], alg="philox"
             )
-            x, y = tf.gather(x, order), tf.gather(y, order)
+            x, y = tf.gather(xs, order), tf.gather(ys, order)
         for start in range(0, m, batch_size):  # The slide counts from 1.
             end = start + batch_size
             theta = theta_update(theta, x[start:end], y[start:end], alpha)
@@ -233,46 +261,7 @@ def linear_regression(
     return np.array(path)
 
 
-def linear_regression_with_tape(
-    features, targets, *, learning_rate=0.001, steps=60, dtype="float64"
-):
-    """Fits the same line by full-batch steps down the mean squared error, from theta = 0.
-
-    The tape takes the derivative; `linear_regression` has it written out. With the defaults, the
-    fifteen points come to theta = [0.0621534222, 0.3568857177].
-
-    Args:
-        features: float array of shape `[m, features]`.
-        targets: float array of shape `[m]`.
-        learning_rate: number > 0.
-        steps: int >= 0.
-        dtype: "float64" or "float32".
-
-    Returns:
-        theta before the first and after each step, array of shape `[steps + 1, 1 + features]`.
-
-    Raises:
-        ValueError: if an argument is outside its range.
-
-    Examples:
-        >>> x, y = tfcourse.gradient_tape.FIFTEEN_POINTS.T
-        >>> tfcourse.gradient_tape.linear_regression_with_tape(x[:, np.newaxis], y)[-1].round(4)
-        array([0.0622, 0.3569])
-    """
-    features, targets = _examples(features, targets, dtype)
-    _check_learning_rate(learning_rate)
-    if steps < 0:
-        raise ValueError(f"`steps` must be >= 0. Received: steps={steps}")
-    theta = tf.Variable(tf.zeros(1 + features.shape[1], dtype))
-    learning_rate = tf.constant(learning_rate, dtype)
-    path = [theta.numpy()]
-    for _ in range(steps):
-        mean_squared_error_step(theta, features, targets, learning_rate)
-        path.append(theta.numpy())
-    return np.array(path)
-
-
-def least_squares(features, targets):
+def least_squares(features: npt.ArrayLike, targets: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Returns the theta of smallest mean squared error, where gradient descent should end.
 
     theta = (X^T X)^-1 X^T y, with a first column of ones in X
@@ -284,16 +273,18 @@ def least_squares(features, targets):
         >>> tfcourse.gradient_tape.least_squares(x[:, np.newaxis], y).round(4)
         array([0.7477, 0.26  ])
     """
-    features, targets = _examples(features, targets, "float64")
-    x = np.column_stack([np.ones(len(targets)), features])
-    return np.linalg.lstsq(x, targets.numpy())[0]
+    xs, ys = _examples(features, targets, "float64")
+    x = np.column_stack([np.ones(len(ys)), xs])
+    return np.linalg.lstsq(x, ys.numpy())[0]
 
 
-def _examples(features, targets, dtype):
-    features, targets = tf.constant(features, dtype), tf.constant(targets, dtype)
-    if features.shape.rank != 2 or targets.shape != features.shape[:1]:
+def _examples(
+    features: npt.ArrayLike, targets: npt.ArrayLike, dtype: Precision
+) -> tuple[tf.Tensor, tf.Tensor]:
+    xs, ys = tf.constant(features, dtype), tf.constant(targets, dtype)
+    if xs.shape.rank != 2 or ys.shape != xs.shape[:1]:
         raise ValueError(
             "`features` must have the shape [m, features] and `targets` [m]. "
-            f"Received: features.shape={features.shape}, targets.shape={targets.shape}"
+            f"Received: features.shape={xs.shape}, targets.shape={ys.shape}"
         )
-    return features, targets
+    return xs, ys

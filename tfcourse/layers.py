@@ -5,14 +5,23 @@ compiled. `BatchNormalization` is for reading: it equals `keras.layers.BatchNorm
 the models use.
 """
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
 import keras
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 from tfcourse import averages
 
+if TYPE_CHECKING:
+    import tensorflow as tf
 
-def softmax(logits):
+Name = TypeVar("Name")
+
+
+def softmax(logits: npt.ArrayLike) -> "tf.Tensor":
     """Turns the logits of C classes into C probabilities that sum to 1.
 
         a_i = exp(z_i) / sum_j exp(z_j)
@@ -23,8 +32,8 @@ def softmax(logits):
     Reference: Bishop, Pattern Recognition and Machine Learning, 2006, equation 4.62.
 
     Args:
-        logits: float array or tensor of shape `[..., classes]`; integers are cast to
-            `keras.config.floatx()`. -inf (an impossible class) is fine beside a finite logit.
+        logits: numbers of shape `[..., classes]`; integers are cast to `keras.config.floatx()`.
+            -inf (an impossible class) is fine beside a finite logit.
 
     Returns:
         Tensor of the same shape, each row in [0, 1] with sum 1.
@@ -38,7 +47,7 @@ def softmax(logits):
     return exponentials / ops.sum(exponentials, axis=-1, keepdims=True)
 
 
-def hardmax(logits):
+def hardmax(logits: npt.ArrayLike) -> "tf.Tensor":
     """Returns 1 for the largest logit and 0 for the others: softmax without the softness.
 
         a_i = 1 if i = argmax(z) else 0
@@ -47,10 +56,10 @@ def hardmax(logits):
     so nothing can be trained through it.
 
     Args:
-        logits: float array or tensor of shape `[..., classes]`; integers are cast as in `softmax`.
+        logits: numbers of shape `[..., classes]`; integers are cast as in `softmax`.
 
     Returns:
-        Tensor of the same shape, one 1 a row.
+        Tensor of the same shape, one 1 per row.
 
     Examples:
         >>> tfcourse.layers.hardmax([5.0, 2.0, -1.0, 3.0]).numpy()
@@ -60,7 +69,7 @@ def hardmax(logits):
     return ops.one_hot(ops.argmax(z, axis=-1), z.shape[-1], dtype=z.dtype)
 
 
-def logistic(logits):
+def logistic(logits: npt.ArrayLike) -> "tf.Tensor":
     """Returns the probability of the first of two classes: softmax for C = 2.
 
         softmax([z_1, z_2])_1 = exp(z_1) / (exp(z_1) + exp(z_2))
@@ -72,7 +81,7 @@ def logistic(logits):
     Reference: Bishop, Pattern Recognition and Machine Learning, 2006, equations 4.57 to 4.59.
 
     Args:
-        logits: float array or tensor of any shape: the first logit less the second.
+        logits: the first logit less the second, in any shape.
 
     Returns:
         Tensor of the same shape, in [0, 1].
@@ -87,23 +96,23 @@ def logistic(logits):
     return softmax(ops.stack([z, ops.zeros_like(z)], axis=-1))[..., 0]
 
 
-def _float_tensor(values):
+def _float_tensor(values: npt.ArrayLike) -> "tf.Tensor":
     tensor = ops.convert_to_tensor(values)
     dtype = keras.backend.standardize_dtype(tensor.dtype)
     return tensor if "float" in dtype else ops.cast(tensor, keras.config.floatx())
 
 
-def one_hot(labels, class_names):
+def one_hot(labels: Sequence[Name], class_names: Sequence[Name]) -> npt.NDArray[np.float32]:
     """Encodes each label as a row with a single 1, in the column of its class.
 
     Blue among (red, blue, green) is [0, 1, 0]. For integer labels, `class_names=range(10)`.
 
     Args:
-        labels: sequence of class names.
-        class_names: sequence of distinct names, one a column, in the order of the columns.
+        labels: a class name per row.
+        class_names: distinct names, one per column, in the order of the columns.
 
     Returns:
-        float32 array of shape `[labels, classes]`.
+        Array of shape `[labels, classes]`.
 
     Raises:
         ValueError: if a name occurs twice in `class_names`, or a label does not occur there.
@@ -119,23 +128,20 @@ def one_hot(labels, class_names):
         raise ValueError(
             f"Every label must be one of {list(columns)}. Received: label={unknown[0]!r}"
         )
-    rows = np.zeros((len(labels), len(columns)), "float32")
+    rows = np.zeros((len(labels), len(columns)), np.float32)
     rows[np.arange(len(labels)), [columns[label] for label in labels]] = 1.0
     return rows
 
 
-def from_one_hot(rows, class_names):
+def from_one_hot(rows: npt.ArrayLike, class_names: Sequence[Name]) -> list[Name]:
     """Decodes one-hot rows into class names; the inverse of `one_hot`.
 
     Probabilities are refused: `from_one_hot(hardmax(probabilities), class_names)` names the
     likeliest class of each row.
 
     Args:
-        rows: array or tensor of shape `[labels, classes]`, one 1 a row and 0 elsewhere.
-        class_names: sequence of distinct names, one a column, in the order of the columns.
-
-    Returns:
-        List of names.
+        rows: shape `[labels, classes]`, one 1 per row and 0 elsewhere.
+        class_names: distinct names, one per column, in the order of the columns.
 
     Raises:
         ValueError: if a row is not one-hot, the number of columns is not that of the names, or a
@@ -146,7 +152,7 @@ def from_one_hot(rows, class_names):
         ['blue', 'red']
     """
     names = list(_columns(class_names))
-    rows = ops.convert_to_numpy(rows)
+    rows = np.asarray(ops.convert_to_numpy(rows))
     if rows.ndim != 2 or rows.shape[1] != len(names):
         raise ValueError(
             f"`rows` must have the shape [labels, {len(names)}]. Received: shape={rows.shape}"
@@ -158,14 +164,14 @@ def from_one_hot(rows, class_names):
     return [names[column] for column in rows.argmax(axis=1)]
 
 
-def _columns(class_names):
+def _columns(class_names: Sequence[Name]) -> dict[Name, int]:
     columns = {name: column for column, name in enumerate(class_names)}
     if len(columns) != len(class_names):
         raise ValueError(f"`class_names` must be distinct. Received: class_names={class_names}")
     return columns
 
 
-def batch_moments(inputs):
+def batch_moments(inputs: "npt.NDArray[np.floating] | tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
     """Returns the mean and the variance of each feature over the batch.
 
         mu  = mean(x)
@@ -183,7 +189,15 @@ def batch_moments(inputs):
     return mean, ops.mean(ops.square(inputs - mean), axis=axes)
 
 
-def batch_normalize(inputs, mean, variance, *, gamma, beta, epsilon):
+def batch_normalize(
+    inputs: "npt.NDArray[np.floating] | tf.Tensor",
+    mean: "tf.Tensor",
+    variance: "tf.Tensor",
+    *,
+    gamma: "tf.Tensor | float",
+    beta: "tf.Tensor | float",
+    epsilon: float,
+) -> "tf.Tensor":
     """Divides by the standard deviation (not the variance), then scales and shifts.
 
     xh = (x - mu) / sqrt(var + epsilon)
@@ -237,7 +251,7 @@ class BatchNormalization(keras.layers.Layer):
                [ 1.]], dtype=float32)
     """
 
-    def __init__(self, momentum=0.99, epsilon=1e-3, **kwargs):
+    def __init__(self, momentum: float = 0.99, epsilon: float = 1e-3, **kwargs: Any) -> None:
         if not 0.0 <= momentum < 1.0:
             raise ValueError(f"`momentum` must lie in [0, 1). Received: momentum={momentum}")
         if not 0.0 < epsilon < float("inf"):
@@ -246,9 +260,9 @@ class BatchNormalization(keras.layers.Layer):
         self.momentum = momentum
         self.epsilon = epsilon
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         # autocast=False: under a mixed-precision policy the statistics stay float32.
-        options = {"shape": (input_shape[-1],), "autocast": False}
+        options: dict[str, Any] = {"shape": (input_shape[-1],), "autocast": False}
         self.gamma = self.add_weight(name="gamma", initializer="ones", **options)
         self.beta = self.add_weight(name="beta", initializer="zeros", **options)
         options["trainable"] = False
@@ -257,7 +271,7 @@ class BatchNormalization(keras.layers.Layer):
             name="moving_variance", initializer="ones", **options
         )
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: "tf.Tensor", training: bool = False) -> "tf.Tensor":
         # Squares of float16 overflow from 256 on: compute in float32 at least.
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         gamma, beta, moving_mean, moving_variance = (
@@ -276,5 +290,5 @@ class BatchNormalization(keras.layers.Layer):
         outputs = batch_normalize(x, mean, variance, gamma=gamma, beta=beta, epsilon=self.epsilon)
         return ops.cast(outputs, self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "momentum": self.momentum, "epsilon": self.epsilon}
