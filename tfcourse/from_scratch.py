@@ -10,21 +10,34 @@ them. Gradients are a list of such dicts.
 """
 
 import itertools
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.floating]
+Layer = dict[str, Array]  # name -> array, such as "weights".
+Activation = Literal["relu", "sigmoid"]
 
 EPSILON = 1e-3  # Of batch normalization, and
 MOMENTUM = 0.9  # of its moving averages, as in tfcourse.models.
 
 # name -> (activation g(z), its derivative in terms of the activation a = g(z))
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], npt.NDArray]]] = {
     "relu": (lambda z: np.maximum(z, 0), lambda a: a > 0),
     # The tanh form of 1 / (1 + exp(-z)), which cannot overflow.
     "sigmoid": (lambda z: (1 + np.tanh(z / 2)) / 2, lambda a: a * (1 - a)),
 }
 
 
-def initialize(sizes, *, seed, batch_norm=False, dtype="float64"):
+def initialize(
+    sizes: Sequence[int],
+    *,
+    seed: int,
+    batch_norm: bool = False,
+    dtype: Literal["float32", "float64"] = "float64",
+) -> list[Layer]:
     """Returns the layers of a network with random weights.
 
     Weights are uniform in +-sqrt(6 / (inputs + outputs)), which keeps the scale of both passes
@@ -33,11 +46,11 @@ def initialize(sizes, *, seed, batch_norm=False, dtype="float64"):
     Reference: Glorot and Bengio, 2010, http://proceedings.mlr.press/v9/glorot10a.html
 
     Args:
-        sizes: sequence of at least two ints >= 1: inputs, hidden units of each layer, classes.
-            `(784, 10)` is softmax regression.
-        seed: int >= 0.
-        batch_norm: bool, whether hidden layers are batch-normalized.
-        dtype: "float64" or "float32".
+        sizes: two or more, >= 1: inputs, hidden units of each layer, classes. `(784, 10)` is
+            softmax regression.
+        seed: >= 0.
+        batch_norm: whether hidden layers are batch-normalized.
+        dtype: of the arrays.
 
     Raises:
         ValueError: if `sizes` is too short or holds a number below 1.
@@ -58,7 +71,13 @@ def initialize(sizes, *, seed, batch_norm=False, dtype="float64"):
     return layers
 
 
-def forward(layers, inputs, *, activation="relu", training=False):
+def forward(
+    layers: list[Layer],
+    inputs: Array,
+    *,
+    activation: Activation = "relu",
+    training: bool = False,
+) -> tuple[Array, list[Layer]]:
     """Returns the logits, and of each layer what the backward pass needs.
 
         z = a W + b            or, normalized,    zh = (a W - mu) / sqrt(var + epsilon)
@@ -69,12 +88,12 @@ def forward(layers, inputs, *, activation="relu", training=False):
 
     Args:
         layers: as from `initialize`.
-        inputs: float array of shape `[examples, inputs]`.
-        activation: a key of `ACTIVATIONS`, g of the hidden layers.
-        training: bool.
+        inputs: shape `[examples, inputs]`.
+        activation: g of the hidden layers.
+        training: whether to normalize by the batch.
 
     Returns:
-        `(logits, cache)`: array of shape `[examples, classes]`, and a list with one dict a layer.
+        `(logits, cache)`: shape `[examples, classes]`, and one dict per layer.
 
     Raises:
         ValueError: if `activation` is unknown.
@@ -85,7 +104,8 @@ def forward(layers, inputs, *, activation="relu", training=False):
             f"Received: activation={activation!r}"
         )
     g, _ = ACTIVATIONS[activation]
-    a, cache = inputs, []
+    a = inputs
+    cache: list[Layer] = []
     for layer in layers:
         step = {"inputs": a}
         z = a @ layer["weights"]
@@ -103,7 +123,7 @@ def forward(layers, inputs, *, activation="relu", training=False):
     return a, cache
 
 
-def cross_entropy(logits, one_hot_labels):
+def cross_entropy(logits: Array, one_hot_labels: Array) -> tuple[np.floating, Array]:
     """Returns the mean softmax cross-entropy, and its gradient with respect to the logits.
 
         loss = -mean over examples of sum_c y_c log(softmax(z)_c)
@@ -117,7 +137,9 @@ def cross_entropy(logits, one_hot_labels):
     return loss, (np.exp(log_probabilities) - one_hot_labels) / len(logits)
 
 
-def backward(layers, cache, d_logits, *, activation="relu"):
+def backward(
+    layers: list[Layer], cache: list[Layer], d_logits: Array, *, activation: Activation = "relu"
+) -> list[Layer]:
     """Returns the gradients of the loss, from the last layer to the first by the chain rule.
 
         dz = da * g'(z)        dW = a_in^T dz        da_in = dz W^T
@@ -135,10 +157,10 @@ def backward(layers, cache, d_logits, *, activation="relu"):
         activation: as in `forward`.
 
     Returns:
-        List of dicts with the keys of the trainable arrays of `layers`.
+        Of each layer the gradients, under the names of its trainable arrays.
     """
     _, derivative = ACTIVATIONS[activation]
-    gradients = []
+    gradients: list[Layer] = []
     dz = d_logits
     for layer, step in zip(reversed(layers), reversed(cache), strict=True):
         if layer is not layers[-1]:
@@ -155,7 +177,14 @@ def backward(layers, cache, d_logits, *, activation="relu"):
     return gradients
 
 
-def train_step(layers, inputs, one_hot_labels, *, learning_rate, activation="relu"):
+def train_step(
+    layers: list[Layer],
+    inputs: Array,
+    one_hot_labels: Array,
+    *,
+    learning_rate: float,
+    activation: Activation = "relu",
+) -> tuple[np.floating, list[Layer]]:
     """Returns the loss on a batch, and the layers after one step of gradient descent.
 
     w <- w - learning_rate * d loss / d w
@@ -184,13 +213,15 @@ def train_step(layers, inputs, one_hot_labels, *, learning_rate, activation="rel
     return loss, updated
 
 
-def predict(layers, inputs, *, activation="relu"):
-    """Returns the index of the likeliest class of each example, int array `[examples]`."""
+def predict(
+    layers: list[Layer], inputs: Array, *, activation: Activation = "relu"
+) -> npt.NDArray[np.intp]:
+    """Returns the index of the likeliest class of each example, shape `[examples]`."""
     logits, _ = forward(layers, inputs, activation=activation)
     return logits.argmax(axis=1)
 
 
-def matrix_product(a, b):
+def matrix_product(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> list[list[float]]:
     """Returns the matrix product of two lists of rows, in Python loops: compare with `a @ b`.
 
     Examples:

@@ -7,11 +7,15 @@ learning rates at once: row k of its variable has rate k, in float64.
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+
+Cost = Callable[[tf.Tensor], tf.Tensor]
+MakeOptimizer = Callable[..., keras.optimizers.Optimizer]  # Called with `learning_rate`.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,19 +23,19 @@ class Landscape:
     """A cost of two parameters x and y.
 
     Attributes:
-        cost: function of a float64 tensor `[..., 2]`.
+        cost: function of float64 `[..., 2]`.
         start: x and y at the start.
         minima: the points where the cost is 0.
         window: `(x from, x to, y from, y to)`, the part worth drawing.
     """
 
-    cost: Callable
+    cost: Cost
     start: tuple[float, float]
     minima: tuple[tuple[float, float], ...]
     window: tuple[float, float, float, float]
 
 
-def ravine(w):
+def ravine(w: tf.Tensor) -> tf.Tensor:
     """Returns (u^2 + 50 v^2) / 2, u and v being the axes x and y turned by 30 degrees.
 
     Its condition number is 50. Unturned, rules that scale each parameter by itself, as RMSProp
@@ -43,7 +47,7 @@ def ravine(w):
     return (u**2 + 50.0 * v**2) / 2.0
 
 
-def rosenbrock(w):
+def rosenbrock(w: tf.Tensor) -> tf.Tensor:
     """Returns (1 - x)^2 + 100 (y - x^2)^2, a curved valley.
 
     Reference: Rosenbrock, 1960, https://doi.org/10.1093/comjnl/3.3.175
@@ -52,17 +56,17 @@ def rosenbrock(w):
     return (1.0 - x) ** 2 + 100.0 * (y - x**2) ** 2
 
 
-def saddle(w):
+def saddle(w: tf.Tensor) -> tf.Tensor:
     """Returns x^2 / 2 + (y^2 - 1)^2 / 4: a saddle at (0, 0) between minima at (0, -1), (0, 1)."""
     x, y = tf.unstack(w, axis=-1)
     return x**2 / 2.0 + (y**2 - 1.0) ** 2 / 4.0
 
 
-def quadratic(eigenvalues):
+def quadratic(eigenvalues: npt.NDArray[np.floating]) -> Cost:
     """Returns the cost sum(eigenvalues * w^2) / 2, w along the eigenvectors.
 
     Args:
-        eigenvalues: float array of shape `[..., parameters]`, > 0.
+        eigenvalues: > 0, of shape `[..., parameters]`.
     """
     return lambda w: tf.reduce_sum(eigenvalues * w**2, axis=-1) / 2.0
 
@@ -74,24 +78,31 @@ LANDSCAPES = {
 }
 
 
-def steps_to_reach(make_optimizer, cost, start, target, learning_rates, max_steps):
+def steps_to_reach(
+    make_optimizer: MakeOptimizer,
+    cost: Cost,
+    start: npt.ArrayLike,
+    target: npt.ArrayLike,
+    learning_rates: Sequence[float] | npt.NDArray[np.floating],
+    max_steps: int,
+) -> npt.NDArray[np.float64]:
     """Returns after how many steps the cost is at `target` or below and stays there.
 
     Args:
-        make_optimizer: function of `learning_rate` that returns an elementwise Keras optimizer.
+        make_optimizer: function of `learning_rate` that returns an elementwise optimizer.
         cost: as above.
-        start: float array of shape `[..., parameters]`.
-        target: float, or array of the shape of `cost(start)`.
-        learning_rates: sequence of floats > 0.
-        max_steps: int >= 1, where to give up.
+        start: shape `[..., parameters]`.
+        target: one number, or the shape of `cost(start)`.
+        learning_rates: > 0.
+        max_steps: >= 1, where to give up.
 
     Returns:
-        float64 array of shape `[rates, ...]`; infinite where the last cost is above the target.
+        Shape `[rates, ...]`; infinite where the last cost is above the target.
     """
     w, take_step = _descent(make_optimizer, cost, start, learning_rates)
 
     @tf.function(jit_compile=True)
-    def last_step_above():
+    def last_step_above() -> tf.Tensor:
         last = tf.zeros(cost(w.value).shape, tf.int32) - 1
         for step in tf.range(max_steps + 1):
             # Written so that a cost that is not a number counts as above.
@@ -104,8 +115,14 @@ def steps_to_reach(make_optimizer, cost, start, target, learning_rates, max_step
     return np.where(steps > max_steps, np.inf, steps)
 
 
-def path(make_optimizer, cost, start, learning_rate, num_steps):
-    """Returns the parameters before the first and after each step, float64 [steps + 1, ...].
+def path(
+    make_optimizer: MakeOptimizer,
+    cost: Cost,
+    start: npt.ArrayLike,
+    learning_rate: float,
+    num_steps: int,
+) -> npt.NDArray[np.float64]:
+    """Returns the parameters before the first and after each step, `[steps + 1, ...]`.
 
     Examples:
         >>> path = tfcourse.landscapes.path(
@@ -124,14 +141,19 @@ def path(make_optimizer, cost, start, learning_rate, num_steps):
     return np.array(points)
 
 
-def _descent(make_optimizer, cost, start, learning_rates):
+def _descent(
+    make_optimizer: MakeOptimizer,
+    cost: Cost,
+    start: npt.ArrayLike,
+    learning_rates: Sequence[float] | npt.NDArray[np.floating],
+) -> tuple[keras.Variable, Callable[[], None]]:
     """Returns the variable, `[rates, ...]`, and the function that moves it one step."""
     rates = np.reshape(learning_rates, (-1, *(1 for _ in np.shape(start))))
     w = keras.Variable(np.broadcast_to(start, (len(rates), *np.shape(start))), dtype="float64")
     optimizer = make_optimizer(learning_rate=lambda: tf.constant(rates, tf.float64))
     optimizer.build([w])
 
-    def take_step():
+    def take_step() -> None:
         with tf.GradientTape() as tape:
             total = tf.reduce_sum(cost(w.value))
         optimizer.apply([tape.gradient(total, w.value)], [w])

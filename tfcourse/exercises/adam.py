@@ -2,10 +2,10 @@
 
 import math
 
-from tfcourse.exercises.feedback import check_function, check_number
+from tfcourse.exercises.feedback import Feedback, Function, check_function, check_number
 
 
-def check_first_step(answer):
+def check_first_step(answer: object) -> Feedback:
     """Checks how far Adam moves w with rate 0.001 when the first gradient is 1,000."""
     return check_number(
         answer,
@@ -23,10 +23,18 @@ def check_first_step(answer):
     )
 
 
-def check_adam_averages(function):
+def check_adam_averages(function: Function) -> Feedback:
     """Checks `function(m, s, gradient, beta_1, beta_2)`, both averages after one more gradient."""
 
-    def both(m, s, gradient, beta_1, beta_2, signs=(1, 1), power=2):
+    def both(
+        m: float,
+        s: float,
+        gradient: float,
+        beta_1: float,
+        beta_2: float,
+        signs: tuple[int, int] = (1, 1),
+        power: int = 2,
+    ) -> tuple[float, float]:
         return (
             beta_1 * m + signs[0] * (1 - beta_1) * gradient,
             beta_2 * s + signs[1] * (1 - beta_2) * gradient**power,
@@ -66,7 +74,7 @@ def check_adam_averages(function):
     )
 
 
-def check_uncorrected_first_step(answer):
+def check_uncorrected_first_step(answer: object) -> Feedback:
     """Checks how many rates long Adam's first step is uncorrected, with beta 0.9 and 0.999."""
     return check_number(
         answer,

@@ -1,9 +1,9 @@
 """Chapter 2: the window of an average, its corrected start, a step of momentum."""
 
-from tfcourse.exercises.feedback import check_function, check_number
+from tfcourse.exercises.feedback import Feedback, Function, check_function, check_number
 
 
-def check_window_beta(answer):
+def check_window_beta(answer: object) -> Feedback:
     """Checks the beta of an average over about the last 20 values."""
     return check_number(
         answer,
@@ -19,7 +19,7 @@ def check_window_beta(answer):
     )
 
 
-def check_corrected_average(answer):
+def check_corrected_average(answer: object) -> Feedback:
     """Checks the bias-corrected average of 10, 20 with beta 0.9 after the second value."""
     return check_number(
         answer,
@@ -36,7 +36,7 @@ def check_corrected_average(answer):
     )
 
 
-def check_momentum_step(function):
+def check_momentum_step(function: Function) -> Feedback:
     """Checks `function(v, gradient, beta)`, the average of gradients after one more of them."""
     return check_function(
         function,

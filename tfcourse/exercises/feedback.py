@@ -2,8 +2,14 @@
 
 import dataclasses
 import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+Function = Callable[..., Any]
+Case = Mapping[str, Any]  # argument -> value
 
 _MARKS = {None: "○ Not answered yet.", False: "✗ Not yet.", True: "✓ Right."}
 
@@ -13,27 +19,35 @@ class Feedback:
     """What a notebook shows below an exercise.
 
     Attributes:
-        right: bool, or `None` where there is no answer yet.
-        text: str, a hint, or why the answer is right.
+        right: `None` where there is no answer yet.
+        text: a hint, or why the answer is right.
     """
 
     right: bool | None
     text: str
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{_MARKS[self.right]} {self.text}"
 
 
-def check_number(answer, expected, *, kind, why, mistakes, tolerance=0.003):
+def check_number(
+    answer: Any,
+    expected: float,
+    *,
+    kind: str,
+    why: str,
+    mistakes: Mapping[float, str],
+    tolerance: float = 0.003,
+) -> Feedback:
     """Returns the feedback to a number.
 
     Args:
-        answer: number, or `None` for none yet.
-        expected: float.
-        kind: str, what is asked for, such as "a number of steps".
-        why: str, said to the right answer.
+        answer: what the learner wrote; `None` for nothing yet.
+        expected: the right number.
+        kind: what is asked for, such as "a number of steps".
+        why: said to the right answer.
         mistakes: `{number: hint}`, what others have answered.
-        tolerance: float, relative to the number: room for an answer that is rounded.
+        tolerance: relative to the number: room for an answer that is rounded.
     """
     if answer is None:
         return Feedback(None, f"Put {kind} in the place of None and run the cell again.")
@@ -52,16 +66,24 @@ def check_number(answer, expected, *, kind, why, mistakes, tolerance=0.003):
     return Feedback(False, f"Expected is {kind}, and {number:g} is too {side}.")
 
 
-def check_function(function, reference, *, cases, kind, why, mistakes):
+def check_function(
+    function: Function,
+    reference: Function,
+    *,
+    cases: Sequence[Case],
+    kind: str,
+    why: str,
+    mistakes: Mapping[str, Function],
+) -> Feedback:
     """Returns the feedback to a function that the learner has written.
 
     Args:
         function: the learner's; one that returns `None` is no answer yet.
         reference: the right function, in NumPy.
-        cases: list of `{argument: value}`, with which both are called; the learner may give the
+        cases: `{argument: value}` each, with which both are called; the learner may give the
             arguments other names.
-        kind: str, what it has to return.
-        why: str, said to the right answer.
+        kind: what it has to return.
+        why: said to the right answer.
         mistakes: `{hint: function}`, functions that others have written.
     """
     if not callable(function):
@@ -79,7 +101,15 @@ def check_function(function, reference, *, cases, kind, why, mistakes):
     return Feedback(True, why)
 
 
-def _check_result(function, result, reference, cases, case, kind, mistakes):
+def _check_result(
+    function: Function,
+    result: Any,
+    reference: Function,
+    cases: Sequence[Case],
+    case: Case,
+    kind: str,
+    mistakes: Mapping[str, Function],
+) -> Feedback | None:
     """Returns what is wrong with `result`, or `None`."""
     expected = _array(reference(**case))
     try:
@@ -103,7 +133,7 @@ def _check_result(function, result, reference, cases, case, kind, mistakes):
     )
 
 
-def _agree(function, mistake, cases):
+def _agree(function: Function, mistake: Function, cases: Sequence[Case]) -> bool:
     with np.errstate(all="ignore"):
         try:
             return all(
@@ -114,23 +144,23 @@ def _agree(function, mistake, cases):
             return False
 
 
-def _copied(case):
+def _copied(case: Case) -> list[Any]:
     """Returns the arguments anew: a function may change an array that it is given."""
     return [np.copy(v) if isinstance(v, np.ndarray) else v for v in case.values()]
 
 
-def _array(value):
+def _array(value: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.asarray(value, np.float64)
 
 
-def _is_close(a, b):
+def _is_close(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> bool:
     # A tensor in float32 is an answer as well.
     return a.shape == b.shape and np.allclose(a, b, rtol=1e-5, atol=1e-6, equal_nan=True)
 
 
-def _named(case):
+def _named(case: Case) -> str:
     return ", ".join(f"{name} = {_short(value)}" for name, value in case.items())
 
 
-def _short(value):
+def _short(value: npt.ArrayLike) -> str:
     return np.array2string(np.asarray(value), precision=4, separator=", ").replace("\n", "")

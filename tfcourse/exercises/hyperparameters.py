@@ -3,11 +3,14 @@
 import math
 
 import numpy as np
+import numpy.typing as npt
 
-from tfcourse.exercises.feedback import check_function, check_number
+from tfcourse.exercises.feedback import Feedback, Function, check_function, check_number
+
+Array = npt.NDArray[np.float64]
 
 
-def check_decayed_rate(answer):
+def check_decayed_rate(answer: object) -> Feedback:
     """Checks the rate at epoch 3, from 0.1, with exponential decay by 0.95."""
     return check_number(
         answer,
@@ -27,7 +30,7 @@ def check_decayed_rate(answer):
     )
 
 
-def check_middle_beta(answer):
+def check_middle_beta(answer: object) -> Feedback:
     """Checks the middle between the betas 0.9 and 0.999, where 1 - beta is log-uniform."""
     return check_number(
         answer,
@@ -44,10 +47,17 @@ def check_middle_beta(answer):
     )
 
 
-def check_normalize(function):
+def check_normalize(function: Function) -> Feedback:
     """Checks `function(x, epsilon)`: batch normalization of x [examples, features]."""
 
-    def normalize(x, epsilon, axis=0, ddof=0, power=0.5, centred=True):
+    def normalize(
+        x: Array,
+        epsilon: float,
+        axis: int | None = 0,
+        ddof: int = 0,
+        power: float = 0.5,
+        centred: bool = True,
+    ) -> Array:
         mean = x.mean(axis=axis, keepdims=True) if centred else 0.0
         variance = x.var(axis=axis, ddof=ddof, keepdims=True)
         return (x - mean) / (variance + epsilon) ** power

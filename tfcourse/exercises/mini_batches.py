@@ -1,11 +1,16 @@
 """Chapter 1: steps of an epoch, one step of linear regression, noise."""
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 
-from tfcourse.exercises.feedback import check_function, check_number
+from tfcourse.exercises.feedback import Feedback, Function, check_function, check_number
+
+Array = npt.NDArray[np.float64]
 
 
-def check_steps_per_epoch(answer):
+def check_steps_per_epoch(answer: object) -> Feedback:
     """Checks how many steps an epoch of 1,257 examples has with 32 examples a step."""
     return check_number(
         answer,
@@ -21,18 +26,25 @@ def check_steps_per_epoch(answer):
     )
 
 
-def check_theta_update(function):
+def check_theta_update(function: Function) -> Feedback:
     """Checks `function(theta, x, y, alpha)`: a mini-batch step of h(x) = theta_0 + theta_1 x."""
 
-    def step(theta, x, y, alpha, reduce=np.mean, factor=1.0):
+    def step(
+        theta: Array,
+        x: Array,
+        y: Array,
+        alpha: float,
+        reduce: Callable[[Array], np.floating] = np.mean,
+        factor: float = 1.0,
+    ) -> Array:
         error = theta[0] + theta[1] * x - y
         return theta - alpha * factor * np.array([reduce(error), reduce(error * x)])
 
-    def one_after_the_other(theta, x, y, alpha):
+    def one_after_the_other(theta: Array, x: Array, y: Array, alpha: float) -> Array:
         first = theta[0] - alpha * np.mean(theta[0] + theta[1] * x - y)
         return np.array([first, theta[1] - alpha * np.mean((first + theta[1] * x - y) * x)])
 
-    def without_x(theta, x, y, alpha):
+    def without_x(theta: Array, x: Array, y: Array, alpha: float) -> Array:
         return theta - alpha * np.mean(theta[0] + theta[1] * x - y)
 
     return check_function(
@@ -68,7 +80,7 @@ def check_theta_update(function):
     )
 
 
-def check_noise_factor(answer):
+def check_noise_factor(answer: object) -> Feedback:
     """Checks how many times less noise the cost has with 64 examples a step than with 16."""
     return check_number(
         answer,

@@ -3,17 +3,20 @@
 import math
 
 import numpy as np
+import numpy.typing as npt
 
-from tfcourse.exercises.feedback import Feedback, check_function, check_number
+from tfcourse.exercises.feedback import Feedback, Function, check_function, check_number
+
+Array = npt.NDArray[np.float64]
 
 
-def check_one_hot(answer):
+def check_one_hot(answer: object) -> Feedback:
     """Checks the one-hot row of the digit 4 among the digits 0 to 9."""
     kind = "a list of ten numbers"
     if answer is None:
         return Feedback(None, f"Put {kind} in the place of None and run the cell again.")
 
-    def row(column):
+    def row(column: int) -> Array:
         return np.eye(10)[column]
 
     return check_function(
@@ -30,14 +33,14 @@ def check_one_hot(answer):
     )
 
 
-def check_softmax(function):
+def check_softmax(function: Function) -> Feedback:
     """Checks `function(z)`: softmax of a vector, without overflow."""
 
-    def softmax(z):
+    def softmax(z: Array) -> Array:
         exponentials = np.exp(z - z.max())
         return exponentials / exponentials.sum()
 
-    def overflows(z):
+    def overflows(z: Array) -> Array:
         return np.exp(z) / np.exp(z).sum()
 
     cases = [{"z": np.array([5.0, 2.0, -1.0, 3.0])}, {"z": np.array([1000.0, 1000.0, -1000.0])}]
@@ -65,7 +68,7 @@ def check_softmax(function):
         )
 
 
-def check_cost(answer):
+def check_cost(answer: object) -> Feedback:
     """Checks the cross-entropy of a picture whose right class got the probability 0.5."""
     return check_number(
         answer,
