@@ -24,7 +24,7 @@ SECONDS_PER_CELL = 300
 COLOURS = 128  # Of a picture: all that the eye sees, in a third of the bytes.
 
 
-def execute(notebook):
+def execute(notebook: nbformat.NotebookNode) -> None:
     """Replaces all outputs of `notebook` by those of a clean kernel in an empty folder.
 
     Left out is what differs from one machine or day to the next: times, the version of Python, and
@@ -50,7 +50,7 @@ def execute(notebook):
                 output.data["image/png"] = with_few_colours(output.data["image/png"])
 
 
-def with_few_colours(picture):
+def with_few_colours(picture: str) -> str:
     """Returns a PNG picture, base64 text in and out, with a palette of `COLOURS`."""
     image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
     few = image.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
@@ -59,7 +59,7 @@ def with_few_colours(picture):
     return base64.b64encode(file.getvalue()).decode()
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -8,12 +8,18 @@ reaches stands in configs/linear_regression*.flags.
 """
 
 import dataclasses
+import os
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import tfcourse
 from tfcourse import command_line
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, number
+from tfcourse.run_directory import RunDirectory
+
+Array = npt.NDArray[np.floating]
 
 SHOWN_STEPS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
@@ -23,11 +29,11 @@ class LinearRegression(Hyperparameters):
     learning_rate: float = number(
         0.001, "Step size on the mean squared error.", interval="(0, inf)"
     )
-    batch_size: int | str = batch_size("full", "Points a step; 1 is stochastic.")
+    batch_size: int | str = batch_size("full", "Points per step; 1 is stochastic.")
     epochs: int = integer(60, "Passes over the points.", interval="[1, inf)")
 
 
-def fit(hyperparameters, seed):
+def fit(hyperparameters: LinearRegression, seed: int) -> Array:
     """Returns b and w before the first and after each step, float64 [steps + 1, 2]."""
     x, y = tfcourse.gradient_tape.FIFTEEN_POINTS.T
     size = tfcourse.batching.resolve_batch_size(hyperparameters.batch_size, len(x))
@@ -50,23 +56,23 @@ def fit(hyperparameters, seed):
     return path
 
 
-def mean_squared_error(theta):
+def mean_squared_error(theta: Array) -> Array | np.floating:
     """Returns the mean squared error of the lines `theta`, [..., 2], on the fifteen points."""
     x, y = tfcourse.gradient_tape.FIFTEEN_POINTS.T
     predictions = theta[..., :1] + theta[..., 1:] * x
     return np.mean((predictions - y) ** 2, axis=-1)
 
 
-def print_table(path, best):
+def print_table(path: Array, best: Array) -> None:
     print(f"{'step':>14}{'w':>16}{'b':>16}{'MSE':>16}")
     last = len(path) - 1
-    rows = {step: path[step] for step in [*(s for s in SHOWN_STEPS if s < last), last]}
-    for name, (b, w) in {**rows, "least squares": best}.items():
+    rows = [(str(step), path[step]) for step in [*(s for s in SHOWN_STEPS if s < last), last]]
+    for name, (b, w) in [*rows, ("least squares", best)]:
         error = mean_squared_error(np.array([b, w]))
         print(f"{name:>14}{w:16.10f}{b:16.10f}{error:16.10f}")
 
 
-def draw(path, best, file):
+def draw(path: Array, best: Array, file: os.PathLike[str] | str) -> None:
     """Writes a PNG: the points with both lines, and the mean squared error by step."""
     style = tfcourse.reports.style
     x, y = tfcourse.gradient_tape.FIFTEEN_POINTS.T
@@ -92,7 +98,9 @@ def draw(path, best, file):
         errors.legend()
 
 
-def main(hyperparameters, options, run):
+def main(
+    hyperparameters: LinearRegression, options: command_line.Options, run: RunDirectory
+) -> dict[str, Any]:
     path = fit(hyperparameters, options.seed)
     points = tfcourse.gradient_tape.FIFTEEN_POINTS
     best = tfcourse.gradient_tape.least_squares(points[:, :1], points[:, 1])

@@ -7,13 +7,20 @@ here is random: --seed has no effect. What it reaches stands in configs/quadrati
 """
 
 import dataclasses
+import os
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 import tfcourse
 from tfcourse import command_line
 from tfcourse.hyperparameters import Hyperparameters, integer, number
+from tfcourse.run_directory import RunDirectory
 
+Array = npt.NDArray[np.float64]
+
+PRECISIONS: tuple[Literal["float32", "float64"], ...] = ("float32", "float64")
 SHOWN_STEPS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
@@ -26,21 +33,21 @@ class Quadratic(Hyperparameters):
     learning_rate: float = number(0.01, "Step size; too long from 1 / c0.", interval="(0, inf)")
     steps: int = integer(1000, "Steps of gradient descent.", interval="[1, inf)")
 
-    def cost(self, w):
+    def cost(self, w: Any) -> Any:
         return self.c0 * w**2 + self.c1 * w + self.c2
 
     @property
-    def minimum(self):
+    def minimum(self) -> float:
         return -self.c1 / (2 * self.c0) + 0.0  # 0, not -0, where c1 is 0.
 
 
-def descend(hyperparameters):
-    """Returns `{name: w by step}`, float64 [steps + 1] each."""
+def descend(hyperparameters: Quadratic) -> dict[str, Array]:
+    """Returns `{name: w by step}`, [steps + 1] each."""
     hp = hyperparameters
     coefficients = (hp.c0, hp.c1, hp.c2)
     given = {"learning_rate": hp.learning_rate, "initial_w": hp.initial_w}
-    paths = {}
-    for dtype in ("float32", "float64"):
+    paths: dict[str, Array] = {}
+    for dtype in PRECISIONS:
         path = tfcourse.gradient_tape.minimize_quadratic(
             coefficients, steps=hp.steps, dtype=dtype, **given
         )
@@ -50,13 +57,13 @@ def descend(hyperparameters):
                 f"--learning_rate must be below 1 / c0 = {1 / hp.c0:g}"
             )
         paths[dtype] = path.astype("float64")
-    paths["closed form"] = tfcourse.gradient_tape.quadratic_closed_form(
-        coefficients, np.arange(hp.steps + 1), **given
+    paths["closed form"] = np.asarray(
+        tfcourse.gradient_tape.quadratic_closed_form(coefficients, np.arange(hp.steps + 1), **given)
     )
     return paths
 
 
-def print_table(hyperparameters, paths):
+def print_table(hyperparameters: Quadratic, paths: dict[str, Array]) -> None:
     print(f"{'step':>8}" + "".join(f"{name:>18}" for name in ["w " + n for n in paths] + ["cost"]))
     last = hyperparameters.steps
     for step in [*(step for step in SHOWN_STEPS if step < last), last]:
@@ -65,7 +72,7 @@ def print_table(hyperparameters, paths):
         print(f"{step:8}" + "".join(f"{value:18.10f}" for value in numbers))
 
 
-def draw(hyperparameters, paths, file):
+def draw(hyperparameters: Quadratic, paths: dict[str, Array], file: os.PathLike[str] | str) -> None:
     """Writes a PNG: the steps on the parabola, and how far from its minimum each step is."""
     style = tfcourse.reports.style
     hp, w = hyperparameters, paths["float64"]
@@ -77,7 +84,7 @@ def draw(hyperparameters, paths, file):
         valley.plot(w, hp.cost(w), ".-", linewidth=0.8)
         c1, c2 = (f"{'-' if c < 0 else '+'} {abs(c):g}" for c in (hp.c1, hp.c2))
         valley.set(title=f"{hp.c0:g}w² {c1}w {c2}", xlabel="w", ylabel="cost")
-        looks = {
+        looks: dict[str, dict[str, Any]] = {
             "float32": {},
             "float64": {"linewidth": 4},
             "closed form": {"ls": ":", "color": "k"},
@@ -90,7 +97,9 @@ def draw(hyperparameters, paths, file):
         distance.legend()
 
 
-def main(hyperparameters, options, run):
+def main(
+    hyperparameters: Quadratic, options: command_line.Options, run: RunDirectory
+) -> dict[str, Any]:
     paths = descend(hyperparameters)
     print_table(hyperparameters, paths)
     draw(hyperparameters, paths, run.path / "curves.png")

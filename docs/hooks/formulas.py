@@ -2,6 +2,7 @@
 
 import html
 import re
+from typing import Any
 
 from latex2mathml.converter import convert
 
@@ -9,10 +10,10 @@ _DISPLAYED = re.compile(r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', re
 _INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', re.S)
 
 
-def on_page_content(page_html, **_):
+def on_page_content(page_html: str, **_: Any) -> str:
     page_html = _DISPLAYED.sub(lambda tex: _mathml(tex, "block"), page_html)
     return _INLINE.sub(lambda tex: _mathml(tex, "inline"), page_html)
 
 
-def _mathml(tex, display):
+def _mathml(tex: re.Match[str], display: str) -> str:
     return convert(html.unescape(tex[1]).strip(), display=display)

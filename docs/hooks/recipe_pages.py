@@ -5,9 +5,11 @@ import dataclasses
 import functools
 import importlib
 import pathlib
+from collections.abc import Callable, Iterable, Sequence
 
 from absl import flags
-from mkdocs.structure.files import File
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
 
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import flag_definitions
@@ -16,8 +18,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 INDEX = """# Recipes and flags
 
 A flag is written `--name=value`; the last one counts. `--flagfile=PATH` reads flags from a file,
-one a line. All are checked before TensorFlow loads. Each recipe's own flags are on its page; those
-that recipes share are [below](#flags-of-every-recipe).
+one per line. All are checked before TensorFlow loads. Each recipe's own flags are on its page;
+those that recipes share are [below](#flags-of-every-recipe).
 """
 
 # Flags that come with an argument of `command_line.run`.
@@ -27,14 +29,14 @@ SHARED = {
 }
 
 
-def on_config(config):
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
     pages = ["recipes/index.md", *(f"recipes/{name}.md" for name in programs())]
-    entry = next(entry for entry in config.nav if "recipes/" in entry.values())
+    entry = next(entry for entry in config.nav or () if "recipes/" in entry.values())
     entry.update(dict.fromkeys(entry, pages))
     return config
 
 
-def on_files(files, config):
+def on_files(files: Files, config: MkDocsConfig) -> Files:
     files.append(File.generated(config, "recipes/index.md", content=index()))
     for name, call in programs().items():
         files.append(File.generated(config, f"recipes/{name}.md", content=page(name, call)))
@@ -42,7 +44,7 @@ def on_files(files, config):
 
 
 @functools.cache
-def programs():
+def programs() -> dict[str, ast.Call]:
     """Returns `{name: call}` of the programs in recipes/, each with its call of command_line."""
     found = {}
     paths = [*ROOT.glob("recipes/*.py"), *ROOT.glob("recipes/*/*.py")]
@@ -55,7 +57,7 @@ def programs():
     return found
 
 
-def index():
+def index() -> str:
     """Returns the page that lists the recipes and the flags that they share."""
     rows = [(f"[{name}]({name}.md)", _header(name).partition("\n")[0]) for name in programs()]
     parts = [INDEX, _table(("recipe", "what it does"), rows)]
@@ -69,7 +71,7 @@ def index():
     return "\n".join(parts)
 
 
-def page(name, call):
+def page(name: str, call: ast.Call) -> str:
     """Returns the page of a recipe."""
     suffix = ".__main__" if (ROOT / "recipes" / name).is_dir() else ""
     module = importlib.import_module(f"recipes.{name}{suffix}")
@@ -83,8 +85,8 @@ def page(name, call):
         about = " ".join(line.removeprefix("#").strip() for line in lines if line.startswith("#"))
         parts += [f"- [`configs/{path.name}`](../../configs/{path.name}): {about}\n"]
     parts.append("\n## Flags\n")
-    parts.append(_declared(getattr(module, call.args[1].id)))
-    if call.func.attr == "run":
+    parts.append(_declared(getattr(module, ast.unparse(call.args[1]))))
+    if ast.unparse(call.func) == "command_line.run":
         links = ["[those of every recipe](index.md#flags-of-every-recipe)"]
         given = {keyword.arg for keyword in call.keywords}
         links += [link for argument, link in SHARED.items() if argument in given]
@@ -92,13 +94,13 @@ def page(name, call):
     return "\n".join(parts)
 
 
-def _header(name):
+def _header(name: str) -> str:
     path = ROOT / "recipes" / name.replace(".", "/")
     path = path / "__main__.py" if path.is_dir() else path.with_suffix(".py")
-    return ast.get_docstring(ast.parse(path.read_text()))
+    return ast.get_docstring(ast.parse(path.read_text())) or ""
 
 
-def _declared(hyperparameters):
+def _declared(hyperparameters: type[hp.Hyperparameters]) -> str:
     """Returns the table of a `Hyperparameters` class."""
     header = ["flag", "default", "allowed", "what it is"]
     declarations = hp.declarations(hyperparameters)
@@ -117,7 +119,7 @@ def _declared(hyperparameters):
     return _table(header, rows)
 
 
-def _search(declared):
+def _search(declared: hp.Declaration) -> str:
     if not declared.search:
         return ""
     values = [declared.format(value) for value in declared.search]
@@ -126,16 +128,16 @@ def _search(declared):
     return f"`{':'.join(values)}:{declared.scale}`"
 
 
-def _define_run():
+def _define_run() -> None:
     flag_definitions.define(hp.Hyperparameters)
     flag_definitions.define_run(dataset="")
 
 
-def _rows_of(define):
+def _rows_of(define: Callable[[], None]) -> list[tuple[str, ...]]:
     """Returns a row for each flag that `define` adds, and takes the flags away again."""
     known = set(flags.FLAGS)
     define()
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for flag in flags.FLAGS.flags_by_module_dict()[flag_definitions.__name__]:
         if flag.name not in known:
             default = "" if flag.default in (None, [], "") else f"`{flag.default_as_str}`"
@@ -147,6 +149,6 @@ def _rows_of(define):
     return rows
 
 
-def _table(header, rows):
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

@@ -1,6 +1,7 @@
 """Adds a page for each part of the library, made from its docstrings."""
 
-from mkdocs.structure.files import File
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
 
 import tfcourse
 from tfcourse import tuning
@@ -22,14 +23,14 @@ LAZY = {"tuning": tuning._MODULES}
 SHOWN = "    options: {show_root_heading: true, show_root_toc_entry: true}\n"
 
 
-def on_config(config):
-    entry = next(entry for entry in config.nav if "api/" in entry.values())
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    entry = next(entry for entry in config.nav or () if "api/" in entry.values())
     pages = ["api/index.md", *({name: f"api/{name}.md"} for name in tfcourse.__all__)]
     entry.update(dict.fromkeys(entry, pages))
     return config
 
 
-def on_files(files, config):
+def on_files(files: Files, config: MkDocsConfig) -> Files:
     listed = "".join(f"- [tfcourse.{name}]({name}.md)\n" for name in tfcourse.__all__)
     files.append(File.generated(config, "api/index.md", content=INDEX + listed))
     for name in tfcourse.__all__:

@@ -11,9 +11,12 @@ import ast
 import json
 import pathlib
 import re
+from typing import Any
 
+from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
-from mkdocs.structure.files import File
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = {
@@ -25,17 +28,17 @@ _DIRECTIVE = re.compile(r"^<!-- (source|claims): (\S+) -->$", re.M)
 _LINK = re.compile(r"(?<=\]\()(?!\w+:|#)[^)#\s]+")  # Its path, without the fragment.
 
 
-def on_config(config):
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Adds the pages in docs/ that the navigation does not name."""
     named = json.dumps(config.nav)
-    use = next(entry["Use"] for entry in config.nav if "Use" in entry)
+    use = next(entry["Use"] for entry in config.nav or () if "Use" in entry)
     for path in sorted(ROOT.glob("docs/*.md")):
         if f'"{path.name}"' not in named:
             use.append(path.name)
     return config
 
 
-def on_files(files, config):
+def on_files(files: Files, config: MkDocsConfig) -> Files:
     for source, uri in PAGES.items():
         text = _LINK.sub(lambda link: _seen_from_docs(link[0]), (ROOT / source).read_text())
         files.append(File.generated(config, uri, content=text))
@@ -47,10 +50,10 @@ def on_files(files, config):
     return files
 
 
-def on_page_markdown(markdown, page, **_):
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     page_uri = page.file.src_uri
 
-    def inside(link):
+    def inside(link: re.Match[str]) -> str:
         path = _outside(link[0], page_uri)
         return "../" * page_uri.count("/") + PAGES.get(path, path) if path else link[0]
 
@@ -59,11 +62,11 @@ def on_page_markdown(markdown, page, **_):
     )
 
 
-def _seen_from_docs(link):
+def _seen_from_docs(link: str) -> str:
     return link.removeprefix("docs/") if link.startswith("docs/") else f"../{link}"
 
 
-def _outside(link, page_uri):
+def _outside(link: str, page_uri: str) -> str | None:
     """Returns where in the repository a page's link leads if that is a file outside of docs/."""
     path = (ROOT / "docs" / page_uri).parent.joinpath(link).resolve()
     if path.is_file() and ROOT in path.parents and ROOT / "docs" not in path.parents:
@@ -71,7 +74,7 @@ def _outside(link, page_uri):
     return None
 
 
-def source(name):
+def source(name: str) -> str:
     """Returns the fenced source of `name`, a dotted path to a function or class.
 
     Its docstring is left out: that is in the reference.
@@ -94,7 +97,7 @@ def source(name):
     raise PluginError(f"docs: there is no {name} to show the source of")
 
 
-def _definition(node, names):
+def _definition(node: Any, names: list[str]) -> Any:
     for name in names:
         node = next((n for n in node.body if getattr(n, "name", None) == name), None)
         if node is None:
@@ -102,7 +105,7 @@ def _definition(node, names):
     return node
 
 
-def claims(chapter):
+def claims(chapter: str) -> str:
     """Returns a table of the measured claims of a chapter."""
     records = [json.loads(path.read_text()) for path in sorted(ROOT.glob("docs/evidence/*.json"))]
     rows = [row for r in records for row in r["rows"] if row["chapter"] == int(chapter)]
