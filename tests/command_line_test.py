@@ -233,11 +233,11 @@ def test_what_absl_or_python_would_let_pass_is_refused(recipe, arguments, messag
 def test_a_refused_folder_is_left_as_it_was(recipe):
     folder = recipe.folder / "out"
     folder.mkdir()
-    for name in ("curves.png", ".metrics.json.tmp", ".saving.keras"):
+    for name in ("curves.png", ".metrics.json.0123456789abcdef.tmp", ".saving.keras"):
         (folder / name).write_text("mine")
     assert recipe("--run_dir=out").returncode == 5
     assert sorted(p.name for p in folder.iterdir()) == [
-        ".metrics.json.tmp",
+        ".metrics.json.0123456789abcdef.tmp",
         ".saving.keras",
         "curves.png",
     ]

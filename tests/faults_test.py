@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfcourse import datasets, models, optimizers, run_directory, training
+from tfcourse import datasets, files, models, optimizers, run_directory, training
 from tfcourse.training import checkpoint, in_memory, session
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -114,10 +114,10 @@ CODES = [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG]
 @pytest.mark.parametrize("code", CODES, ids=errno.errorcode.get)
 def test_a_file_that_can_not_be_written_leaves_the_one_before(tmp_path, monkeypatch, code):
     path = tmp_path / "file"
-    run_directory.write_file(path, "before")
+    files.write_file(path, "before")
     Fault(monkeypatch, "fsync", code, 1)
     with pytest.raises(OSError, match="file") as caught:
-        run_directory.write_file(path, "after")
+        files.write_file(path, "after")
     assert caught.value.filename == str(path)
     assert path.read_text() == "before"
     assert os.listdir(tmp_path) == ["file"]
@@ -174,8 +174,16 @@ def test_a_folder_that_was_removed_or_replaced_ends_the_run(data, tmp_path, agai
 def test_only_files_of_our_own_are_removed(data, tmp_path):
     folder = tmp_path / "run"
     (folder / "checkpoints").mkdir(parents=True)
-    own = [folder / ".flags.txt.tmp", folder / "checkpoints/.000001-000001-000000001.ckpt.tmp"]
-    foreign = [folder / ".bashrc.tmp", folder / "checkpoints/mine.ckpt", folder / "notes.txt"]
+    random = "0123456789abcdef"
+    own = [
+        folder / f".flags.txt.{random}.tmp",
+        folder / f"checkpoints/.000001-000001-000000001.ckpt.{random}.tmp",
+    ]
+    foreign = [
+        folder / f".bashrc.{random}.tmp",
+        folder / "checkpoints/mine.ckpt",
+        folder / "notes.txt",
+    ]
     for path in (*own, *foreign):
         path.write_text("x")
     (folder / "flags.txt").write_text("--epochs=3\n")

@@ -76,7 +76,7 @@ class Points:
 
     def _opening(self, function):
         def wrapped(path, mode="r", **named):
-            if mode != "wb":
+            if mode != "xb":
                 return function(path, mode, **named)
             self._reach("before open")
             file = function(path, mode, **named)

@@ -32,6 +32,7 @@ import tensorflow as tf
 
 from tfcourse import (
     datasets,
+    files,
     models,
     optimizers,
     run_directory,
@@ -137,7 +138,7 @@ def outcome(model, run):
 
 
 def _publish_writes(shared):
-    write_file = run_directory.write_file
+    write_file = files.write_file
 
     def published(*arguments, **named):
         shared[8:16] = struct.pack("q", 1)
@@ -146,7 +147,7 @@ def _publish_writes(shared):
         finally:
             shared[8:16] = struct.pack("q", 0)
 
-    run_directory.write_file = published
+    files.write_file = published
 
 
 def start(function, *arguments):

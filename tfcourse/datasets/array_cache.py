@@ -13,26 +13,30 @@ import os
 import pathlib
 import re
 import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import numpy as np
 from absl import logging
 
-from tfcourse.datasets import locks
-from tfcourse.datasets.dataset import UnscaledDataset
+from tfcourse import files
+from tfcourse.datasets.dataset import Dataset, UnscaledDataset
 
 FORMAT_VERSION = 2
 SPLITS = ("train", "validation", "test")
 
 
-def directory():
-    """Returns where the cache lies, or None if there is no home to put it in."""
+def directory() -> pathlib.Path | None:
+    """Returns where the cache lies, or `None` if there is no home to put it in."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(base):  # The XDG specification says to ignore a relative one.
         base = os.path.expanduser("~/.cache")
     return pathlib.Path(base) / "tfcourse" / "datasets" if os.path.isabs(base) else None
 
 
-def cached(name, version, read_source):
+def cached(
+    name: str, version: str, read_source: Callable[[], UnscaledDataset | Dataset]
+) -> UnscaledDataset | Dataset:
     """Returns the cached `UnscaledDataset`; where there is none, reads and caches it.
 
     What the source returns instead of one, it returns uncached.
@@ -40,42 +44,41 @@ def cached(name, version, read_source):
     Processes that miss it at the same time wait while one of them reads.
 
     Args:
-        name: str, the dataset's name.
-        version: str that changes when the data may have changed.
-        read_source: callable without arguments that returns an `UnscaledDataset`.
+        name: the dataset's.
+        version: changes when the data may have changed.
+        read_source: reads the data.
     """
-    path = _path(name, version)
-    if path is None:
+    folder = directory()
+    if folder is None:
         return read_source()
-    dataset = _read(path)
-    if dataset is None:
-        with _exclusive(path, f"reading {name}"):
-            dataset = _read(path)
-            if dataset is None:
-                dataset = read_source()
-                if isinstance(dataset, UnscaledDataset):
-                    _write(path, dataset)
-    return dataset
+    path = folder / _file_name(name, version)
+    if found := _read(path):
+        return found
+    with _exclusive(path, f"reading {name}"):
+        if found := _read(path):
+            return found
+        dataset = read_source()
+        if isinstance(dataset, UnscaledDataset):
+            _write(path, dataset)
+        return dataset
 
 
-def _path(name, version):
-    if directory() is None:
-        return None
+def _file_name(name: str, version: str) -> str:
     digest = hashlib.sha256(f"{FORMAT_VERSION} {name} {version}".encode()).hexdigest()
     readable = re.sub(r"[^A-Za-z0-9_]+", "-", name)[-80:]  # A path may be long.
-    return directory() / f"{readable}-{digest[:16]}.arrays"
+    return f"{readable}-{digest[:16]}.arrays"
 
 
-def _exclusive(path, purpose):
+def _exclusive(path: pathlib.Path, purpose: str) -> AbstractContextManager[int | None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError:
         return contextlib.nullcontext()  # Nothing can be written, so nothing can collide.
-    return locks.exclusive(path.with_suffix(".lock"), purpose)
+    return files.lock(path.with_suffix(".lock"), purpose=purpose)
 
 
-def _read(path):
+def _read(path: pathlib.Path) -> UnscaledDataset | None:
     """Returns the `UnscaledDataset` in a file, or None if there is none or it is damaged."""
     try:
         with path.open("rb") as file:
@@ -101,7 +104,7 @@ def _read(path):
     return UnscaledDataset(splits=splits, class_names=class_names, **description)
 
 
-def _write(path, dataset):
+def _write(path: pathlib.Path, dataset: UnscaledDataset) -> None:
     """Writes an `UnscaledDataset`, whole or not at all. Without a place to write: a warning."""
     description = {
         "name": dataset.name,
@@ -118,9 +121,10 @@ def _write(path, dataset):
     sha256 = hashlib.sha256(body.getbuffer()).hexdigest()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for leftover in path.parent.glob(f".{path.name}.*"):  # Of a writer that was killed.
-            leftover.unlink()
-        _replace(path, sha256.encode() + b"\n", body.getbuffer())
+        for leftover, name in files.leftovers(path.parent):
+            if name == path.name:  # Of a writer that was killed, since this one holds the lock.
+                leftover.unlink()
+        files.write_file(path, [sha256.encode() + b"\n", body.getbuffer()])
     except OSError as error:
         logging.warning(
             "Cannot cache %s in %s (%s), so the next start will read it anew. Set XDG_CACHE_HOME "
@@ -129,17 +133,3 @@ def _write(path, dataset):
             path.parent,
             error.strerror,
         )
-
-
-def _replace(path, *parts):
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -1,7 +1,6 @@
 """`csv:PATH`: a table in a file."""
 
-import hashlib
-
+from tfcourse import files
 from tfcourse.datasets import table, tables
 
 USES = ("label", "missing", "categorical", "ignore")
@@ -16,6 +15,5 @@ def load(path, reading):
     """Returns the table as a `Dataset`; see `tables.dataset`."""
     name = f"csv:{path}"
     read = table.read_csv(path)
-    with open(path, "rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return tables.dataset(read, reading, name=name, origin=f"{name} (sha256 {sha256[:16]})")
+    origin = f"{name} (sha256 {files.sha256(path)[:16]})"
+    return tables.dataset(read, reading, name=name, origin=origin)

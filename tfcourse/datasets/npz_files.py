@@ -1,7 +1,6 @@
 """`npz:PATH`: arrays in a file, `x` and `y`, or `x_train`, `y_train`, `x_test`, `y_test`."""
 
-import hashlib
-
+from tfcourse import files
 from tfcourse.datasets import array_files, classes, splits
 from tfcourse.datasets.array_preprocessing import fit_arrays
 from tfcourse.datasets.dataset import Dataset, Split
@@ -28,9 +27,7 @@ def load(path, reading):
     """
     arrays = array_files.read(path)
     name = f"npz:{path}"
-    with open(path, "rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    origin = f"{name} (sha256 {sha256[:16]})"
+    origin = f"{name} (sha256 {files.sha256(path)[:16]})"
     pairs, class_names = _numbered(path, _pairs(path, arrays), arrays.get("class_names"))
     pairs = splits.complete(name, pairs, splits.OWN_HELD_OUT_SHARE)
     fitted = fit_arrays(pairs["train"][0], class_names, origin)

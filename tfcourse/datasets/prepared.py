@@ -12,7 +12,8 @@ import tempfile
 
 from absl import logging
 
-from tfcourse.datasets import locks, network
+from tfcourse import files
+from tfcourse.datasets import network
 from tfcourse.datasets.errors import DataError, DataUnavailableError
 
 
@@ -67,7 +68,7 @@ def opened(name, data_dir, check):
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(_writable_directory())
         lock = directory / f".{_slug(name)}.lock"
-        stack.enter_context(locks.exclusive(lock, f"preparing {name}"))
+        stack.enter_context(files.lock(lock, purpose=f"preparing {name}"))
         if not _find(name, directory):  # Another process may have prepared it in the meantime.
             _prepare(name, directory, data_dir, check)
         yield _find(name, directory)

@@ -1,7 +1,7 @@
 """The folder that holds everything of one run, written so that a kill leaves no torn file.
 
 flags.txt       the flags that can change a result; `--flagfile=flags.txt` runs it again
-history.csv     one row an epoch
+history.csv     one row per epoch
 metrics.json    the final numbers; its presence says that the run is finished
 model_card.md   what a classifier is, what it reaches, and its limits, for people
 model.keras     the epoch with the best validation accuracy, and its sha256 beside it
@@ -18,16 +18,23 @@ run.lock        held by the process that writes here
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import pathlib
 import shutil
-import socket
+from collections.abc import Iterable, Iterator
+from typing import Any
 
+from tfcourse import files
+from tfcourse.files import write_file
 from tfcourse.run_directory import flag_records, stopwatch
-from tfcourse.run_directory.files import write_file
-from tfcourse.run_directory.flag_records import FLAGS, ChangedFlagsError, flags_text, parse_flags
+from tfcourse.run_directory.flag_records import (
+    FLAGS,
+    ChangedFlagsError,
+    Flags,
+    flags_text,
+    parse_flags,
+)
 
 __all__ = [
     "BEST",
@@ -38,6 +45,7 @@ __all__ = [
     "MODEL_CARD",
     "PREPROCESSING",
     "ChangedFlagsError",
+    "Flags",
     "RunDirectory",
     "RunDirectoryError",
     "RunFinished",
@@ -57,15 +65,8 @@ BEST = "best"
 _OURS = (
     *(FLAGS, METRICS, MODEL_CARD, "history.csv", "model.keras", "weights.arrays", "curves.png"),
     *("model.keras.sha256", PREPROCESSING, "nudges.jsonl", "tensorboard", "checkpoints"),
-    *(
-        "learning_rate.png",
-        JOURNAL,
-        "trials.csv",
-        "curves.csv",
-        "best.flags",
-        "report.html",
-        "trials",
-    ),
+    *("learning_rate.png", JOURNAL, "trials.csv", "curves.csv", "best.flags", "report.html"),
+    "trials",
 )
 
 
@@ -79,12 +80,12 @@ class RunFinished(Exception):
     """The folder holds the finished run that was asked for; nothing is left to do.
 
     Attributes:
-        metrics: dict, what it reached.
+        metrics: what it reached.
     """
 
     exit_code = 0
 
-    def __init__(self, message, metrics):
+    def __init__(self, message: str, metrics: dict[str, Any]) -> None:
         super().__init__(message)
         self.metrics = metrics
 
@@ -93,29 +94,33 @@ class RunDirectory:
     """Paths and atomic writes inside one run's folder, and the clock of the run.
 
     Args:
-        path: path-like, an existing folder.
-        recipe: str, the recipe's module, for the header of flags.txt.
-        lock: open lock file of the folder, or `None` for a reader.
+        path: an existing folder.
+        recipe: the recipe's module, for the header of flags.txt.
+        lock: descriptor of the folder's lock file, which is held; `None` for a reader.
 
     Attributes:
-        flags: `{name: [text, ...]}` as in flags.txt, once `open_run` has settled them.
+        flags: as in flags.txt, once `open_run` has settled them.
         continued_from: the --epochs with which this run was finished before, in order.
     """
 
-    def __init__(self, path, recipe="", lock=None):
+    def __init__(
+        self, path: os.PathLike[str] | str, recipe: str = "", lock: int | None = None
+    ) -> None:
         self.path = pathlib.Path(path)
         self.stopwatch = stopwatch.Stopwatch()
-        self.flags = {}
-        self.continued_from = []
+        self.flags: Flags = {}
+        self.continued_from: list[int] = []
         self._recipe = recipe
         self._lock = lock
 
-    def write(self, name, data, *, durable=True):
-        """Writes `data` to the file `name`: all of it, or nothing.
+    def write(
+        self, name: str, data: str | bytes | Iterable[bytes | memoryview], *, durable: bool = True
+    ) -> None:
+        """Writes `data` to the file `name`: all of it, or nothing; see `files.write_file`.
 
         Args:
-            name: str, path within the folder.
-            data: str, bytes, or a list of bytes-like parts.
+            name: path within the folder.
+            data: text, bytes, or parts.
             durable: whether it has to outlast a power loss.
 
         Raises:
@@ -126,41 +131,41 @@ class RunDirectory:
         path = self.path / name
         if path.parent != self.path:
             path.parent.mkdir(exist_ok=True)
-        write_file(path, data, durable=durable)
+        files.write_file(path, data, durable=durable)
 
-    def check_ownership(self):
+    def check_ownership(self) -> None:
         """Raises `RunDirectoryError` where the folder is no longer the one that this run locked."""
         if self._lock is None:
             return
         try:
-            same = os.path.samestat(os.stat(self.path / LOCK), os.fstat(self._lock.fileno()))
+            same = os.path.samestat(os.stat(self.path / LOCK), os.fstat(self._lock))
         except FileNotFoundError:
             same = False
         if not same:
             raise RunDirectoryError(f"{self.path} was removed or replaced while the run went on")
 
-    def check_space(self, num_bytes):
+    def check_space(self, num_bytes: int) -> None:
         """Raises `RunDirectoryError` where the disk has less than `num_bytes` left."""
         free = shutil.disk_usage(self.path).free
         if free < num_bytes:
             raise RunDirectoryError(
                 f"{self.path}: the run needs about {_megabytes(num_bytes)} there, and "
-                f"{_megabytes(free)} are free; make room or name another --run_dir"
+                f"{_megabytes(free)} are free; make room or name another `run_dir`"
             )
 
-    def write_flags(self, flags):
+    def write_flags(self, flags: Flags) -> None:
         """Writes `flags` as the ones that repeat this run."""
         self.flags = flags
         comments = flag_records.continued_comments(self.continued_from)
         self.write(FLAGS, flags_text(flags, self._recipe, comments))
 
-    def write_metrics(self, metrics):
+    def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Writes metrics.json, which marks the run as finished."""
         metrics = {**metrics, "continued_from": self.continued_from}
         self.write(METRICS, json.dumps(metrics, indent=2) + "\n")
 
-    def read_metrics(self):
-        """Returns the finished run's metrics as a dict; `None` where the run is unfinished."""
+    def read_metrics(self) -> dict[str, Any] | None:
+        """Returns the finished run's metrics; `None` where the run is unfinished."""
         path = self.path / METRICS
         if not path.exists():
             return None
@@ -171,25 +176,28 @@ class RunDirectory:
         # While a finished run goes on to more epochs, its old results may still lie there.
         return metrics if metrics.get("continued_from", []) == _continued_from(self.path) else None
 
-    def remove_temporary_files(self):
+    def remove_temporary_files(self) -> None:
         """Removes what a kill in the middle of a write has left, by our own names only."""
-        left = [self.path / f".{name}.tmp" for name in _OURS]
-        left += [*self.path.glob("checkpoints/.*.ckpt.tmp"), self.path / ".saving.keras"]
-        for path in left:
+        left = [path for path, name in files.leftovers(self.path) if name in _OURS]
+        folder = self.path / "checkpoints"
+        left += [path for path, name in files.leftovers(folder) if name.endswith(".ckpt")]
+        for path in (*left, self.path / ".saving.keras"):
             path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def open_run(path, flags, *, recipe, extend=False):
+def open_run(
+    path: os.PathLike[str] | str, flags: Flags, *, recipe: str, extend: bool = False
+) -> Iterator[RunDirectory]:
     """Yields the `RunDirectory` at `path`, new or unfinished, locked against other processes.
 
     A finished run is opened again where nothing but --epochs has changed, and that to more; a
     finished sweep, where more --trials are wanted.
 
     Args:
-        path: path-like; made where it does not exist.
-        flags: `{name: [text, ...]}`, the flags that can change a result; a sweep's have `sweep`.
-        recipe: str, the recipe's module, for the header of flags.txt.
+        path: a folder; made where it does not exist.
+        flags: those that can change a result; a sweep's have `sweep`.
+        recipe: the recipe's module, for the header of flags.txt.
         extend: whether a sweep goes on with other flags than it began with.
 
     Raises:
@@ -206,24 +214,24 @@ def open_run(path, flags, *, recipe, extend=False):
         run.remove_temporary_files()
         metrics = run.read_metrics()
         run.continued_from = _continued_from(path)
-        finished = metrics is not None
         journal = (path / JOURNAL).exists()
         if "sweep" in flags:
             settled, goes_on = flag_records.settle_sweep(path, flags, begun=journal, extend=extend)
         else:
+            finished = metrics is not None
             begun = finished or journal or any(path.glob("checkpoints/*.ckpt"))
             settled, done = flag_records.settle(path, flags, begun=begun, finished=finished)
             goes_on = done is not None
-            if goes_on:
+            if done is not None:
                 run.continued_from.append(done)
-        if finished and not goes_on:
+        if metrics is not None and not goes_on:
             raise RunFinished(f"{path} holds this run, finished; see {METRICS} there", metrics)
         run.write_flags(settled)
         (path / METRICS).unlink(missing_ok=True)
         yield run
 
 
-def _make_folder(path):
+def _make_folder(path: pathlib.Path) -> None:
     """Makes the folder `path` and those above it: all of them, or none."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
@@ -233,51 +241,35 @@ def _make_folder(path):
             with contextlib.suppress(OSError):
                 folder.rmdir()
         if isinstance(error, FileExistsError):
-            raise RunDirectoryError(f"--run_dir: {path} is not a folder") from None
+            raise RunDirectoryError(f"`run_dir`: {path} is not a folder") from None
         raise
 
 
-def is_in_use(path):
+def is_in_use(path: os.PathLike[str] | str) -> bool:
     """Returns whether a process runs in the run directory `path`."""
-    try:
-        with open(pathlib.Path(path) / LOCK, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
+    return files.is_locked(pathlib.Path(path) / LOCK)
 
 
 @contextlib.contextmanager
-def _locked(path):
-    # The kernel frees the lock when its owner dies, however it dies; the text is for people.
-    with open(path / LOCK, "a+") as file:
+def _locked(path: pathlib.Path) -> Iterator[int]:
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            owner = file.read(200).strip() or "another process"
+            lock = stack.enter_context(files.lock(path / LOCK))
+        except files.LockedError as owner:
             raise RunDirectoryError(
-                f"{path} is in use by {owner}; wait for its end or name another --run_dir"
+                f"{path} is in use by {owner}; wait for its end or name another `run_dir`"
             ) from None
-        try:
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-            file.flush()
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(path / LOCK)) from error
-        yield file
+        yield lock
 
 
-def _continued_from(path):
+def _continued_from(path: pathlib.Path) -> list[int]:
     try:
         return flag_records.continued_from(path)
     except ValueError as error:
         raise RunDirectoryError(f"{path / FLAGS} is damaged ({error}); name another") from None
 
 
-def _check_ours(path):
+def _check_ours(path: pathlib.Path) -> None:
     """Raises `RunDirectoryError` where the folder holds files of our names that no run made."""
     foreign = [name for name in _OURS if (path / name).exists()]
     if foreign and not (path / FLAGS).exists():
@@ -286,5 +278,5 @@ def _check_ours(path):
         )
 
 
-def _megabytes(num_bytes):
+def _megabytes(num_bytes: int) -> str:
     return f"{num_bytes / 1e6:,.1f} MB"

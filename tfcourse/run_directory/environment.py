@@ -5,16 +5,17 @@ import os
 import pathlib
 import platform
 import subprocess
-
-import tensorflow as tf
+from typing import Any
 
 import tfcourse
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "keras-tuner", "tensorflow-datasets")
 
 
-def settings_of_libraries():
-    """Returns a JSON-able dict of what decides, for the same flags, about the last bits."""
+def settings_of_libraries() -> dict[str, Any]:
+    """Returns, JSON-able, what decides, for the same flags, about the last bits."""
+    import tensorflow as tf
+
     threading = tf.config.threading
     return {
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES[:3]},
@@ -27,9 +28,9 @@ def settings_of_libraries():
     }
 
 
-def differences(before, now):
-    """Returns a list of texts that say in what two `settings_of_libraries` differ."""
-    texts = []
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Returns texts that say in what two `settings_of_libraries` differ."""
+    texts: list[str] = []
     for name, value in before.items():
         if isinstance(value, dict):
             texts += differences(value, now.get(name, {}))
@@ -38,8 +39,8 @@ def differences(before, now):
     return texts
 
 
-def environment():
-    """Returns a JSON-able dict of what the numbers of a run depend on."""
+def environment() -> dict[str, Any]:
+    """Returns, JSON-able, what the numbers of a run depend on."""
     return {
         "tfcourse": tfcourse.__version__,
         "commit": _commit(),
@@ -52,11 +53,11 @@ def environment():
     }
 
 
-def _cores():
+def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _cpu():
+def _cpu() -> str:
     """Returns the processor's name; its architecture where the system does not tell."""
     try:
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
@@ -66,7 +67,7 @@ def _cpu():
     return names[0] if names else platform.machine()
 
 
-def _commit():
+def _commit() -> str | None:
     """Returns the commit of the source tree, with "+" where it is changed; `None` outside git."""
     folder = pathlib.Path(tfcourse.__file__).parent
     git = ["git", "-C", str(folder)]

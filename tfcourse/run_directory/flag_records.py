@@ -1,5 +1,9 @@
 """flags.txt: what a run was asked for, and whether what is asked now goes on with it."""
 
+import pathlib
+
+Flags = dict[str, list[str]]  # Each flag's texts; one that is given several times has several.
+
 FLAGS = "flags.txt"
 # They change where, how long or how loudly a run goes, never what it computes.
 NOT_COMPARED = (
@@ -17,17 +21,19 @@ class ChangedFlagsError(Exception):
     exit_code = 2
 
 
-def settle(path, flags, *, begun, finished):
+def settle(
+    path: pathlib.Path, flags: Flags, *, begun: bool, finished: bool
+) -> tuple[Flags, int | None]:
     """Returns what a run in the folder `path` goes on with, where `flags` are asked for.
 
     Args:
-        path: `pathlib.Path`, the run's folder, new or used.
-        flags: `{name: [text, ...]}`, the flags that can change a result.
+        path: the run's folder, new or used.
+        flags: those that can change a result.
         begun: whether the run has got anywhere that other flags could change.
         finished: whether the run is at its end.
 
     Returns:
-        tuple: the flags, and the --epochs at which a finished run goes on to more, or `None`.
+        The flags, and the --epochs at which a finished run goes on to more, or `None`.
 
     Raises:
         ChangedFlagsError: the folder's run has other flags.
@@ -48,7 +54,9 @@ def settle(path, flags, *, begun, finished):
     return before, None
 
 
-def settle_sweep(path, flags, *, begun, extend):
+def settle_sweep(
+    path: pathlib.Path, flags: Flags, *, begun: bool, extend: bool
+) -> tuple[Flags, bool]:
     """Returns what a sweep in the folder `path` goes on with, where `flags` are asked for.
 
     Args:
@@ -57,7 +65,7 @@ def settle_sweep(path, flags, *, begun, extend):
         extend: whether it may go on with other flags than it began with.
 
     Returns:
-        tuple: the flags, and whether there is more to try than what a finished sweep tried.
+        The flags, and whether there is more to try than what a finished sweep tried.
 
     Raises:
         ChangedFlagsError: the folder's sweep has other flags, or it is not a sweep.
@@ -76,19 +84,19 @@ def settle_sweep(path, flags, *, begun, extend):
     return flags, bool(changed) or more
 
 
-def _changed(before, asked):
+def _changed(before: Flags, asked: Flags) -> list[str]:
     names = [name for name in {**before, **asked} if before.get(name) != asked.get(name)]
     return [name for name in names if name not in NOT_COMPARED]
 
 
-def _differences(path, before, asked, changed):
+def _differences(path: pathlib.Path, before: Flags, asked: Flags, changed: list[str]) -> str:
     differences = ", ".join(
         f"--{name} is {_values(asked, name)}, was {_values(before, name)}" for name in changed
     )
     return f"{path} holds a run with other flags: {differences}"
 
 
-def _as_recorded(flags, before):
+def _as_recorded(flags: Flags, before: Flags) -> Flags:
     """Returns `flags` with what a run settles by itself as it was settled."""
     flags = dict(flags)
     names = flags.get("dataset", [""])[0].split(",")
@@ -101,20 +109,20 @@ def _as_recorded(flags, before):
     return flags
 
 
-def _values(flags, name):
+def _values(flags: Flags, name: str) -> str:
     return ",".join(flags[name]) if flags.get(name) else "not set"
 
 
-def flags_text(flags, recipe, comments="", name=FLAGS):
+def flags_text(flags: Flags, recipe: str, comments: str = "", name: str = FLAGS) -> str:
     """Returns `flags` as a flagfile called `name`."""
     header = f"# python -m {recipe} --flagfile={name} runs this again.\n"
     lines = [f"--{name}={text}\n" for name, texts in flags.items() for text in texts]
     return header + comments + "".join(lines)
 
 
-def parse_flags(text):
-    """Returns `{name: [text, ...]}` of a flagfile that `flags_text` wrote."""
-    flags = {}
+def parse_flags(text: str) -> Flags:
+    """Returns the flags of a flagfile that `flags_text` wrote."""
+    flags: Flags = {}
     for line in text.splitlines():
         if line.startswith("--"):
             name, _, value = line[2:].partition("=")
@@ -122,7 +130,7 @@ def parse_flags(text):
     return flags
 
 
-def read(path):
+def read(path: pathlib.Path) -> Flags | None:
     """Returns the flags of the run in the folder `path`; `None` where it has none yet."""
     try:
         return parse_flags((path / FLAGS).read_text())
@@ -130,12 +138,12 @@ def read(path):
         return None
 
 
-def continued_comments(continued_from):
+def continued_comments(continued_from: list[int]) -> str:
     """Returns the comments of `flags_text` from which `continued_from` reads the same numbers."""
     return "".join(f"{_CONTINUED}{epochs}\n" for epochs in continued_from)
 
 
-def continued_from(path):
+def continued_from(path: pathlib.Path) -> list[int]:
     """Returns the --epochs with which the run at `path` was finished and then went on.
 
     Raises:

@@ -7,17 +7,17 @@ import time
 class Stopwatch:
     """Notes the seconds of each stage of a run, in order."""
 
-    def __init__(self):
-        self.seconds = {}
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
         self._last = time.perf_counter() - _process_seconds()
 
-    def lap(self, stage):
+    def lap(self, stage: str) -> None:
         """Ends `stage`, which began where the last one ended; a stage may have several laps."""
         now = time.perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
         self._last = now
 
-    def report(self):
+    def report(self) -> str:
         """Returns a table of the stages, with the time that had passed at the end of each."""
         lines = [f"{'stage':24}{'seconds':>9}{'so far':>9}"]
         so_far = 0.0
@@ -27,7 +27,7 @@ class Stopwatch:
         return "\n".join(lines)
 
 
-def _process_seconds():
+def _process_seconds() -> float:
     """Returns the age of this process; 0 where the system does not tell."""
     try:
         with open("/proc/self/stat") as file:
