@@ -42,10 +42,12 @@ class Evaluation(Hyperparameters):
 
 def evaluate(probabilities, labels, class_names, num_bins):
     """Returns `(results, confusion matrix, Calibration)`; the results are JSON-able."""
+    from sklearn.metrics import confusion_matrix  # Takes a second.
+
     predictions = probabilities.argmax(axis=1)
     right = int((predictions == labels).sum())
     low, high = measures.wilson_interval(right, len(labels))
-    counts = measures.confusion(predictions, labels, len(class_names))
+    counts = confusion_matrix(labels, predictions, labels=range(len(class_names)))
     calibration = measures.calibration(probabilities, labels, num_bins)
     return (
         {

@@ -9,6 +9,7 @@ matrix, and the test images that are wrong with the most confidence.
 import dataclasses
 
 import numpy as np
+from sklearn.metrics import confusion_matrix
 
 import tfcourse
 from recipes.claims import pictures, softmax_points, verdicts
@@ -103,7 +104,7 @@ def study_images(hyperparameters, data, seed, folder):
         folder / "softmax_regression_weights.png",
     )
     tfcourse.reports.draw_confusion(
-        tfcourse.measures.confusion(predictions, labels, len(names)),
+        confusion_matrix(labels, predictions, labels=range(len(names))),
         names,
         folder / "softmax_regression_confusion.png",
     )

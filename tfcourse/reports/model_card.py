@@ -3,116 +3,47 @@
 Reference: Mitchell et al., 2019, https://arxiv.org/abs/1810.03993
 """
 
+from typing import Any
+
+import jinja2
+
 from tfcourse import measures
 
-_SPLITS = (("train", "training"), ("validation", "validation"), ("test", "test"))
-_NO_HYPERPARAMETERS = ("dataset", "data_dir", "expect", "smoke")
 
-
-def is_classifier(metrics):
+def is_classifier(metrics: dict[str, Any]) -> bool:
     """Returns whether a run's results are those of a classifier, as `final_metrics` has them."""
     return {"test_accuracy", "val_accuracy", "test_examples", "class_names"} <= metrics.keys()
 
 
-def model_card(recipe, flags, metrics):
-    """Returns a run's model card as Markdown.
+def model_card(recipe: str, flags: dict[str, list[str]], metrics: dict[str, Any]) -> str:
+    """Returns a run's model card as Markdown; its text stands in model_card.md.j2.
 
     Args:
-        recipe: str, the recipe's name.
-        flags: `{name: [text, ...]}`, as in flags.txt.
-        metrics: dict of `training.final_metrics`.
+        recipe: the recipe's name.
+        flags: as in flags.txt.
+        metrics: those of `training.final_metrics`.
     """
-    parts = (
-        [f"# {recipe} on {metrics['dataset']}", ""],
-        _model(metrics),
-        _results(metrics),
-        _data(metrics),
-        _limits(flags, metrics),
-        _hyperparameters(flags),
-        _environment(metrics["environment"]),
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("tfcourse.reports", ""),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
     )
-    return "\n".join(line for part in parts for line in part).rstrip() + "\n"
+    templates.filters["in_line"] = _in_line
+    return templates.get_template("model_card.md.j2").render(
+        recipe=recipe, flags=flags, metrics=metrics, interval=_interval, percent=_percent
+    )
 
 
-def _model(metrics):
-    names = metrics["class_names"]
-    shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
-    shape = " x ".join(map(str, metrics["input_shape"]))
-    return [
-        f"A classifier of {shape} values into {len(names)} classes ({_in_line(shown)}), with "
-        f"{metrics['parameters']:,} parameters. The weights are those of epoch "
-        f"{metrics['best_epoch']} of {metrics['epochs']}, the best on the validation split.",
-        "",
-    ]
+def _interval(accuracy: float, examples: int) -> tuple[float, float]:
+    return measures.wilson_interval(round(accuracy * examples), examples)
 
 
-def _results(metrics):
-    lines = [
-        "## Results",
-        "",
-        "| split | examples | accuracy | 95 % interval | loss |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    for split, prefix in (("validation", "val"), ("test", "test")):
-        accuracy, examples = metrics[f"{prefix}_accuracy"], metrics[f"{split}_examples"]
-        low, high = measures.wilson_interval(round(accuracy * examples), examples)
-        lines.append(
-            f"| {split} | {examples:,} | {100 * accuracy:.2f} % | {100 * low:.2f} to "
-            f"{100 * high:.2f} % | {metrics[f'{prefix}_loss']:.4f} |"
-        )
-    return [
-        *lines,
-        "",
-        "Validation chose the epoch, so its number is a little too good; the test set was used "
-        "once. Wilson's interval tells what another draw of as many test examples could give; it "
-        "does not hold how much another seed would change.",
-        "",
-    ]
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}"
 
 
-def _data(metrics):
-    counts = ", ".join(f"{metrics[f'{name}_examples']:,} {word}" for name, word in _SPLITS)
-    return ["## Data", "", f"{_in_line(metrics['origin'])}: {counts} examples.", ""]
-
-
-def _limits(flags, metrics):
-    lines = [
-        "## Use and limits",
-        "",
-        f"For examples like those of {_in_line(metrics['dataset'])}, made and prepared in the same "
-        "way. Other examples get one of the classes too, often with a high probability: the model "
-        "can't say that it does not know. It was not examined for fairness between groups of "
-        "people, for robustness or against attacks, and is meant for teaching and comparison.",
-    ]
-    if metrics.get("fallback_from"):
-        asked = ", ".join(metrics["fallback_from"])
-        lines.append(f"{_in_line(asked)} was asked for and could not be had.")
-    if flags.get("smoke") == ["True"]:
-        lines.append("This was a smoke run: it shows that all works, and is not trained to an end.")
-    return [*lines, ""]
-
-
-def _hyperparameters(flags):
-    lines = ["## Hyperparameters", "", "| flag | value |", "| --- | --- |"]
-    for name, texts in flags.items():
-        if name not in _NO_HYPERPARAMETERS:
-            lines.append(f"| `--{name}` | {_in_line(' '.join(texts))} |")
-    return [*lines, ""]
-
-
-def _environment(environment):
-    versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
-    gpus = len(environment["gpus"])
-    return [
-        "## Environment",
-        "",
-        f"tfcourse {environment['tfcourse']} (commit {environment['commit'] or 'unknown'}), Python "
-        f"{environment['python']}, {versions}; {environment['cpu']}, {environment['cores']} cores, "
-        f"{gpus or 'no'} GPU{'s' if gpus > 1 else ''}.",
-    ]
-
-
-def _in_line(text):
+def _in_line(text: object) -> str:
     """Returns a text that may be anybody's so that it stays one cell of a table, one line."""
     line = " ".join(str(text).split())
     return "".join(f"\\{letter}" if letter in "|`<>[]*_\\" else letter for letter in line)
