@@ -8,6 +8,7 @@ recipe can check its flags before TensorFlow is imported:
 """
 
 import importlib
+import types
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         models,
         optimizers,
         reports,
+        run_directory,
         schedules,
         training,
         tuning,
@@ -52,17 +54,20 @@ __all__ = [
     "models",
     "optimizers",
     "reports",
+    "run_directory",
     "schedules",
     "training",
     "tuning",
 ]
 
 
-def __getattr__(name):
-    if name in __all__:
-        return importlib.import_module(f"tfcourse.{name}")
-    raise AttributeError(f"module 'tfcourse' has no attribute {name!r}")
+if not TYPE_CHECKING:  # Else a misspelt part would be a module to an editor.
+
+    def __getattr__(name: str) -> types.ModuleType:
+        if name in __all__:
+            return importlib.import_module(f"tfcourse.{name}")
+        raise AttributeError(f"module 'tfcourse' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
