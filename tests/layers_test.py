@@ -40,6 +40,18 @@ def test_softmax_does_not_overflow(dtype):
     assert probabilities.dtype == dtype
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_softmax_of_many_equal_logits_does_not_overflow(dtype):
+    probabilities = layers.softmax(keras.ops.zeros((1, 100_000), dtype))
+    assert probabilities.dtype == dtype
+    np.testing.assert_allclose(np.sum(np.asarray(probabilities, "float64")), 1, rtol=1e-2)
+
+
+def test_hardmax_of_a_row_with_nan_is_nan():
+    rows = layers.hardmax([[1.0, float("nan"), 3.0], [1.0, 2.0, 0.0]])
+    np.testing.assert_array_equal(rows, [[np.nan] * 3, [0, 1, 0]])
+
+
 def test_softmax_gives_an_impossible_class_nothing():
     np.testing.assert_array_equal(layers.softmax([-np.inf, 0.0, 0.0]), [0.0, 0.5, 0.5])
 
@@ -253,6 +265,19 @@ def test_a_sample_gets_the_same_answer_alone():
     layer(x, training=True)
     np.testing.assert_array_equal(layer(x)[:1], layer(x[:1]))
     assert not np.allclose(layer(x, training=True)[:1], layer(x[:1], training=True))
+
+
+def test_masked_steps_do_not_count_as_in_keras():
+    x = np.random.default_rng(0).normal(size=(3, 4, 2)).astype("float32")
+    mask = np.array([[1, 1, 0, 0], [1, 1, 1, 1], [1, 0, 0, 0]], bool)
+    x[~mask] = 1e6
+    ours, theirs = layers.BatchNormalization(), keras.layers.BatchNormalization()
+    results = [layer(x, training=True, mask=mask).numpy()[mask] for layer in (ours, theirs)]
+    np.testing.assert_allclose(*results, rtol=1e-4, atol=1e-4)
+    for mine, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5)
+    sequence = keras.Sequential([keras.layers.Masking(), layers.BatchNormalization()])
+    assert sequence(np.zeros((1, 2, 2)))._keras_mask.numpy().tolist() == [[False, False]]
 
 
 def test_frozen_layer_neither_learns_nor_averages():

@@ -92,3 +92,16 @@ def test_peak_memory_sees_a_tensor_that_is_freed_again():
     found = training.peak_bytes(lambda: tf.ones(wanted, "uint8").numpy())
     assert found is None or wanted <= found < 1.5 * wanted
     assert not training.peak_bytes(lambda: None)
+
+
+def test_features_that_are_not_finite_are_told_and_change_nothing():
+    model = build()
+    layer = model.get_layer("first")
+    before = statistics(layer)
+    features = FEATURES.copy()
+    features[7, 2] = np.nan
+    with pytest.raises(ValueError, match=r"first finite inputs.*1 values"):
+        training.reestimate_batch_norm(model, features, batch_size=20)
+    for now, then in zip(statistics(layer), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+    assert layer.momentum == 0.99

@@ -43,8 +43,10 @@ def softmax(logits: npt.ArrayLike) -> "tf.Tensor":
         array([0.842, 0.042, 0.002, 0.114], dtype=float32)
     """
     z = _float_tensor(logits)
-    exponentials = ops.exp(z - ops.max(z, axis=-1, keepdims=True))
-    return exponentials / ops.sum(exponentials, axis=-1, keepdims=True)
+    # In float16 the sum of many exponentials overflows: compute in float32 at least.
+    wide = ops.cast(z, keras.backend.result_type(z.dtype, "float32"))
+    exponentials = ops.exp(wide - ops.max(wide, axis=-1, keepdims=True))
+    return ops.cast(exponentials / ops.sum(exponentials, axis=-1, keepdims=True), z.dtype)
 
 
 def hardmax(logits: npt.ArrayLike) -> "tf.Tensor":
@@ -52,8 +54,8 @@ def hardmax(logits: npt.ArrayLike) -> "tf.Tensor":
 
         a_i = 1 if i = argmax(z) else 0
 
-    Where several logits are largest, the first of them gets the 1. The gradient is 0 everywhere,
-    so nothing can be trained through it.
+    Where several logits are largest, the first of them gets the 1. A row with a NaN has no largest
+    logit: all of it is NaN. The gradient is 0 everywhere, so nothing can be trained through it.
 
     Args:
         logits: numbers of shape `[..., classes]`; integers are cast as in `softmax`.
@@ -66,7 +68,8 @@ def hardmax(logits: npt.ArrayLike) -> "tf.Tensor":
         array([1., 0., 0., 0.], dtype=float32)
     """
     z = _float_tensor(logits)
-    return ops.one_hot(ops.argmax(z, axis=-1), z.shape[-1], dtype=z.dtype)
+    ones = ops.one_hot(ops.argmax(z, axis=-1), z.shape[-1], dtype=z.dtype)
+    return ops.where(ops.any(ops.isnan(z), axis=-1, keepdims=True), float("nan"), ones)
 
 
 def logistic(logits: npt.ArrayLike) -> "tf.Tensor":
@@ -171,13 +174,16 @@ def _columns(class_names: Sequence[Name]) -> dict[Name, int]:
     return columns
 
 
-def batch_moments(inputs: "npt.NDArray[np.floating] | tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
+def batch_moments(
+    inputs: "npt.NDArray[np.floating] | tf.Tensor", mask: "tf.Tensor | None" = None
+) -> "tuple[tf.Tensor, tf.Tensor]":
     """Returns the mean and the variance of each feature over the batch.
 
         mu  = mean(x)
         var = mean((x - mu)^2)
 
-    The mean runs over all axes but the last: over examples, and over positions in images.
+    The mean runs over all axes but the last: over examples, and over positions in images. Where
+    `mask`, of the shape of these axes, is false, it leaves them out.
 
     Examples:
         >>> mean, variance = tfcourse.layers.batch_moments(np.array([[1.0, 10.0], [3.0, 30.0]]))
@@ -185,8 +191,13 @@ def batch_moments(inputs: "npt.NDArray[np.floating] | tf.Tensor") -> "tuple[tf.T
         (array([ 2., 20.]), array([  1., 100.]))
     """
     axes = tuple(range(len(inputs.shape) - 1))
-    mean = ops.mean(inputs, axis=axes)
-    return mean, ops.mean(ops.square(inputs - mean), axis=axes)
+    if mask is None:
+        mean = ops.mean(inputs, axis=axes)
+        return mean, ops.mean(ops.square(inputs - mean), axis=axes)
+    counted = ops.cast(mask, "bool")[..., None]
+    count = ops.maximum(ops.sum(ops.cast(counted, inputs.dtype)), 1)
+    mean = ops.sum(ops.where(counted, inputs, 0), axis=axes) / count
+    return mean, ops.sum(ops.where(counted, ops.square(inputs - mean), 0), axis=axes) / count
 
 
 def batch_normalize(
@@ -259,6 +270,7 @@ class BatchNormalization(keras.layers.Layer):
         super().__init__(**kwargs)
         self.momentum = momentum
         self.epsilon = epsilon
+        self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         # autocast=False: under a mixed-precision policy the statistics stay float32.
@@ -271,7 +283,9 @@ class BatchNormalization(keras.layers.Layer):
             name="moving_variance", initializer="ones", **options
         )
 
-    def call(self, inputs: "tf.Tensor", training: bool = False) -> "tf.Tensor":
+    def call(
+        self, inputs: "tf.Tensor", training: bool = False, mask: "tf.Tensor | None" = None
+    ) -> "tf.Tensor":
         # Squares of float16 overflow from 256 on: compute in float32 at least.
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         gamma, beta, moving_mean, moving_variance = (
@@ -279,7 +293,7 @@ class BatchNormalization(keras.layers.Layer):
             for weight in (self.gamma, self.beta, self.moving_mean, self.moving_variance)
         )
         if training and self.trainable:
-            mean, variance = batch_moments(x)
+            mean, variance = batch_moments(x, mask)
             for weight, average, value in (
                 (self.moving_mean, moving_mean, mean),
                 (self.moving_variance, moving_variance, variance),

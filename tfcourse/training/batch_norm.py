@@ -1,6 +1,7 @@
 """The means and variances with which batch normalization works at inference, estimated anew."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfcourse import batching, layers
@@ -30,8 +31,8 @@ def reestimate_batch_norm(model, features, batch_size=1000):
         batch_size: int >= 1, or "full". A batch should be no smaller than in training.
 
     Raises:
-        ValueError: `model` normalizes no batches, `features` is empty, or `batch_size` is out of
-            range.
+        ValueError: `model` normalizes no batches, `features` is empty, `batch_size` is out of
+            range, or a batch has no finite mean and variance; then no average has changed.
     """
     normalizing = [layer for layer in model._flatten_layers() if _is_active(layer)]
     if not normalizing:
@@ -41,6 +42,7 @@ def reestimate_batch_norm(model, features, batch_size=1000):
     size = batching.resolve_batch_size(batch_size, len(features))
     momenta = [layer.momentum for layer in normalizing]
     totals = [[0.0, 0.0] for _ in normalizing]
+    before = [(layer.moving_mean.numpy(), layer.moving_variance.numpy()) for layer in normalizing]
     try:
         for layer in normalizing:
             layer.momentum = 0.0  # After a batch the averages are the batch's own.
@@ -51,11 +53,22 @@ def reestimate_batch_norm(model, features, batch_size=1000):
                 total[0] += len(batch) * layer.moving_mean.numpy().astype("float64")
                 total[1] += len(batch) * layer.moving_variance.numpy().astype("float64")
     finally:
-        for layer, momentum in zip(normalizing, momenta, strict=True):
+        for layer, momentum, averages in zip(normalizing, momenta, before, strict=True):
             layer.momentum = momentum
+            _assign(layer, *averages)
+    for layer, total in zip(normalizing, totals, strict=True):
+        if not np.isfinite(total).all():
+            raise ValueError(
+                f"`features` must give {layer.name} finite inputs in every batch. Received: "
+                f"features of which {int((~np.isfinite(features)).sum())} values are not finite"
+            )
     for layer, (mean, variance) in zip(normalizing, totals, strict=True):
-        layer.moving_mean.assign(mean / len(features))
-        layer.moving_variance.assign(variance / len(features))
+        _assign(layer, mean / len(features), variance / len(features))
+
+
+def _assign(layer, mean, variance):
+    layer.moving_mean.assign(mean)
+    layer.moving_variance.assign(variance)
 
 
 def _is_active(layer):
