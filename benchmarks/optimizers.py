@@ -235,7 +235,7 @@ def markdown(rows, note):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=60, help="pairs per row, at least 12")
-    parser.add_argument("--optimizers", default=",".join(optimizers.OPTIMIZERS), help="which rows")
+    parser.add_argument("--optimizers", default=",".join(KERAS), help="which rows")
     parser.add_argument("--modes", default=",".join(MODES), help="which rows")
     parser.add_argument("--smoke", action="store_true", help="few pairs of tiny variables")
     parser.add_argument("--markdown", type=pathlib.Path, help="page to write")

@@ -26,9 +26,9 @@ from benchmarks import training_report
 from benchmarks.contestants import CONTESTANTS, FLOOR
 from benchmarks.contestants.process import ContestantFailedError, Process
 
-MODELS = ("softmax_regression", "batch_norm_mlp", "small_cnn")
 # All batch sizes divide these: no contestant has to deal with a smaller last batch.
 EXAMPLES = {"softmax_regression": 53_760, "batch_norm_mlp": 25_600, "small_cnn": 7_680}
+MODELS = tuple(EXAMPLES)
 RACES = {"batch_norm_mlp": 0.98, "small_cnn": 0.99}
 RACE_BATCH = 128
 RACE_EXAMPLES = 53_760

@@ -12,8 +12,8 @@ import math
 import tfcourse
 from recipes import mnist_softmax
 from tfcourse import command_line
+from tfcourse.choices import MODELS, takers
 from tfcourse.hyperparameters import (
-    MODELS,
     Hyperparameters,
     batch_size,
     choice,
@@ -41,14 +41,14 @@ class Classify(mnist_softmax.MnistSoftmax):
         (128, 64),
         "Widths of the hidden layers.",
         search=((32,), (128, 64), (512, 256)),
-        active_when=("model", ("auto", "batch_norm_mlp")),
+        active_when=("model", ("auto", *takers(MODELS, "hidden_units"))),
     )
     dropout: float = number(
         0.0,
         "Share of activations zeroed in training.",
         interval="[0, 1)",
         search=(0.0, 0.5),
-        active_when=("model", ("auto", "batch_norm_mlp", "small_cnn")),
+        active_when=("model", ("auto", *takers(MODELS, "dropout"))),
     )
     epochs: int = integer(
         0, "Passes over the training set; 0 chooses by its size.", interval="[0, inf)"

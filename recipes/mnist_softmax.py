@@ -9,11 +9,9 @@ import dataclasses
 
 import tfcourse
 from tfcourse import command_line
+from tfcourse.choices import MODELS, OPTIMIZERS, SCHEDULES, takers
 from tfcourse.hyperparameters import (
-    MODELS,
-    OPTIMIZERS,
     PRECISIONS,
-    SCHEDULES,
     Hyperparameters,
     batch_size,
     choice,
@@ -30,14 +28,14 @@ class MnistSoftmax(Hyperparameters):
         (512, 256),
         "Widths of the hidden layers.",
         search=((128,), (256, 128), (512, 256)),
-        active_when=("model", ("batch_norm_mlp",)),
+        active_when=("model", takers(MODELS, "hidden_units")),
     )
     dropout: float = number(
         0.0,
         "Share of activations zeroed in training.",
         interval="[0, 1)",
         search=(0.0, 0.5),
-        active_when=("model", ("batch_norm_mlp", "small_cnn")),
+        active_when=("model", takers(MODELS, "dropout")),
     )
     epochs: int = integer(20, "Passes over the training set.", interval="[1, inf)", search=(2, 20))
     batch_size: int | str = batch_size(128, "Examples a step.", search=(32, 512))
@@ -55,19 +53,19 @@ class MnistSoftmax(Hyperparameters):
         interval="[0, 1)",
         search=(0.9, 0.999),
         scale="one_minus_log",
-        active_when=("optimizer", ("momentum", "rmsprop")),
+        active_when=("optimizer", takers(OPTIMIZERS, "beta")),
     )
     beta_1: float = number(
         0.9,
         "Decay rate of Adam's average of gradients.",
         interval="[0, 1)",
-        active_when=("optimizer", ("adam",)),
+        active_when=("optimizer", takers(OPTIMIZERS, "beta_1")),
     )
     beta_2: float = number(
         0.999,
         "Decay rate of Adam's average of squared gradients.",
         interval="[0, 1)",
-        active_when=("optimizer", ("adam",)),
+        active_when=("optimizer", takers(OPTIMIZERS, "beta_2")),
     )
     weight_decay: float = number(
         0.0, "Share of each weight that a step at rate 1 takes away.", interval="[0, inf)"
@@ -77,7 +75,7 @@ class MnistSoftmax(Hyperparameters):
         0.95,
         "Decay of the rate, an epoch.",
         interval="(0, 1]",
-        active_when=("schedule", ("exponential", "inverse_time")),
+        active_when=("schedule", takers(SCHEDULES, "decay_rate")),
     )
     warmup_epochs: int = integer(0, "Epochs in which the rate rises.", interval="[0, inf)")
     precision: str = choice("float32", PRECISIONS, "Of activations; weights stay in float32.")
@@ -87,9 +85,9 @@ class MnistSoftmax(Hyperparameters):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.schedule == "one_cycle" and self.warmup_epochs >= self.epochs:
+        if SCHEDULES[self.schedule].spans_training and self.warmup_epochs >= self.epochs:
             raise ValueError(
-                f"`warmup_epochs` must be less than `epochs` with --schedule=one_cycle. "
+                f"`warmup_epochs` must be less than `epochs` with schedule={self.schedule}. "
                 f"Received: warmup_epochs={self.warmup_epochs}, epochs={self.epochs}"
             )
 

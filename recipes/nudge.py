@@ -11,65 +11,42 @@ and nudges.jsonl all that was asked for.
 import csv
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 
 from tfcourse import command_line, nudges, run_directory
-from tfcourse.hyperparameters import Hyperparameters, declarations, integer, number, texts
-
-# Which of the betas an optimizer has.
-BETAS = {"momentum": ("beta",), "rmsprop": ("beta",), "adam": ("beta_1", "beta_2")}
+from tfcourse.choices import OPTIMIZERS
+from tfcourse.hyperparameters import declarations, text
 
 
 @dataclasses.dataclass(frozen=True)
-class Change(Hyperparameters):
-    run_dir: tuple[str, ...] = texts(None, "Folder of the run.")
-    learning_rate: float | None = number(None, "Step size from here on.", interval="(0, 1000]")
-    beta: float | None = number(None, "Decay rate, momentum or rmsprop.", interval="[0, 1)")
-    beta_1: float | None = number(None, "Adam's first decay rate.", interval="[0, 1)")
-    beta_2: float | None = number(None, "Adam's second decay rate.", interval="[0, 1)")
-    rollback_epoch: int | None = integer(
-        None, "Goes back to the end of this epoch; 0 is the start.", interval="[0, inf)"
-    )
-
-    def __post_init__(self):
-        for name, declaration in declarations(self).items():
-            value = getattr(self, name)
-            try:
-                if value is not None:
-                    declaration.check(value)
-            except ValueError as error:
-                raise ValueError(f"--{name} {error}") from None
-
-    @property
-    def changes(self):
-        """What is asked for, as `{name: value}`."""
-        values = dataclasses.asdict(self)
-        return {n: v for n, v in values.items() if n != "run_dir" and v is not None}
+class Nudge(nudges.Change):
+    run_dir: str = text(None, "Folder of the run.")
 
 
-def check(folder, changes):
+def check(folder: pathlib.Path, changes: Mapping[str, float]) -> None:
     """Raises `UsageError` unless `folder` holds a run that can take `changes`."""
     if not (folder / run_directory.FLAGS).is_file():
         raise command_line.UsageError(
             f"--run_dir: {folder} holds no {run_directory.FLAGS}, so it is no run"
         )
     if not changes:
-        names = ", ".join(f"--{name}" for name in [*nudges.BOUNDS, nudges.ROLLBACK])
+        names = ", ".join(f"--{name}" for name in declarations(nudges.Change))
         raise command_line.UsageError(f"nothing to change: give one of {names}")
     if run_directory.RunDirectory(folder).read_metrics() is not None:
         raise command_line.UsageError(f"--run_dir: the run in {folder} is finished")
     flags = run_directory.parse_flags((folder / run_directory.FLAGS).read_text())
     optimizer = flags.get("optimizer", [None])[0]
+    takes = OPTIMIZERS[optimizer].takes if optimizer in OPTIMIZERS else ()
     for name in changes:
-        if name.startswith("beta") and optimizer and name not in BETAS.get(optimizer, ()):
+        if optimizer and name not in ("learning_rate", nudges.ROLLBACK, *takes):
             raise command_line.UsageError(f"--{name}: the run's optimizer {optimizer} has none")
-    if changes.get(nudges.ROLLBACK, 0) > epochs_done(folder):
-        raise command_line.UsageError(
-            f"--{nudges.ROLLBACK}={changes[nudges.ROLLBACK]}: the run has done "
-            f"{epochs_done(folder)} epochs"
-        )
+    done = epochs_done(folder)
+    if changes.get(nudges.ROLLBACK, 0) > done:
+        asked = f"--{nudges.ROLLBACK}={changes[nudges.ROLLBACK]}"
+        raise command_line.UsageError(f"{asked}: the run has done {done} epochs")
 
 
-def epochs_done(folder):
+def epochs_done(folder: pathlib.Path) -> int:
     """Returns the number of epochs in history.csv, which is at most a second behind."""
     try:
         with open(folder / "history.csv", newline="") as file:
@@ -78,18 +55,17 @@ def epochs_done(folder):
         return 0
 
 
-def main(change):
-    if change.run_dir is None:
-        raise command_line.UsageError("--run_dir must name the folder of a run")
-    folder = pathlib.Path(",".join(change.run_dir)).expanduser()
-    check(folder, change.changes)
-    nudges.request(folder, change.changes)
+def main(nudge: Nudge) -> None:
+    folder = pathlib.Path(nudge.run_dir).expanduser()
+    changes = nudge.asked()
+    check(folder, changes)
+    nudges.request(folder, changes)
     when = "at the next block of steps"
     if not run_directory.is_in_use(folder):
         when = "when the run goes on; no process runs there now"
-    asked = ", ".join(f"{name}={value:g}" for name, value in change.changes.items())
+    asked = ", ".join(f"{name}={value:g}" for name, value in changes.items())
     print(f"asked for {asked}: takes effect {when}")
 
 
 if __name__ == "__main__":
-    command_line.run_tool(main, Change)
+    command_line.run_tool(main, Nudge)

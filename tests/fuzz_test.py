@@ -3,6 +3,7 @@
 import pytest
 
 from tests import fuzz, fuzz_data, fuzz_program
+from tfcourse.tuning import grid
 from tfcourse.tuning import space as search_space
 
 CASES = 300
@@ -47,4 +48,4 @@ def test_a_grid_is_counted_before_it_is_made():
     searches = dict.fromkeys(("batch_size", "early_stopping", "weight_decay"), VALUES)
     space = search_space.space_of(fuzz_program.MnistSoftmax(), searches, ["dropout"])
     with pytest.raises(ValueError, match=r"the coarsest grid has \d{7,} points"):
-        search_space.check_grid(space, 1_000_000)
+        grid.check(space, 1_000_000)

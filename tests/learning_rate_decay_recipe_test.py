@@ -7,7 +7,7 @@ import recipe_runs
 from recipes.claims import learning_rate_decay
 from recipes.claims.learning_rate_decay import LearningRateDecay
 from tfcourse import schedules
-from tfcourse.hyperparameters import SCHEDULES
+from tfcourse.choices import SCHEDULES
 
 
 def test_a_smoke_run_leaves_rows_and_a_picture(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tfcourse import datasets, models, nudges, optimizers, run_directory, schedules, training
-from tfcourse.training import checkpoint, in_memory, optimizer_settings, session
+from tfcourse.training import checkpoint, in_memory, nudging, session
 
 ROOT = pathlib.Path(__file__).parents[1]
 STEPS = 4
@@ -162,7 +162,7 @@ def test_a_rate_under_a_schedule_scales_it():
     schedule = schedules.build("exponential", 0.1, steps_per_epoch=4, epochs=3, decay_rate=0.5)
     optimizer = optimizers.GradientDescent(schedule)
     optimizer.build([keras.Variable(np.zeros(1), dtype="float32")])
-    settings = optimizer_settings.OptimizerSettings(optimizer)
+    settings = nudging.OptimizerSettings(optimizer)
     optimizer.iterations.assign(5)
     before = float(optimizer.learning_rate)
     settings.set("learning_rate", 2 * before)
@@ -182,7 +182,7 @@ def test_a_new_beta_keeps_the_average(optimizer, name):
     optimizer.apply([np.float32([1, 2, 3])], [weight])
     (weighted_sum,) = optimizer._weighted_sums
     average = weighted_sum.numpy() * (1 - 0.9)
-    optimizer_settings.OptimizerSettings(optimizer).set(name, 0.99)
+    nudging.OptimizerSettings(optimizer).set(name, 0.99)
     np.testing.assert_allclose(weighted_sum.numpy() * (1 - 0.99), average, rtol=1e-5)
 
 

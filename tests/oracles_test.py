@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tfcourse.scales import Choice, Log, OneMinusLog, PowerOfTwo
 from tfcourse.tuning import choosing, oracles
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.space import Axis, Space
@@ -12,13 +13,13 @@ from tfcourse.tuning.space import Axis, Space
 pytestmark = [
     pytest.mark.filterwarnings("ignore:(currentThread|getName):DeprecationWarning:keras_tuner"),
 ]
-OPTIMIZER = Axis("optimizer", "choice", ("momentum", "adam"))
+OPTIMIZER = Axis("optimizer", Choice(("momentum", "adam")))
 SPACE = Space(
     (
         OPTIMIZER,
-        Axis("learning_rate", "log", (1e-4, 1.0)),
-        Axis("batch_size", "power_of_two", (32, 512), is_integer=True),
-        Axis("beta", "one_minus_log", (0.9, 0.999), False, ("optimizer", ("momentum",))),
+        Axis("learning_rate", Log((1e-4, 1.0))),
+        Axis("batch_size", PowerOfTwo((32, 512), is_integer=True)),
+        Axis("beta", OneMinusLog((0.9, 0.999)), ("optimizer", ("momentum",))),
     )
 )
 
@@ -175,7 +176,7 @@ def test_hyperband_trains_many_points_for_few_epochs_and_the_best_for_more():
 
 
 def test_an_exhausted_space_of_choices_ends_the_search_with_every_point_tried():
-    space = Space((OPTIMIZER, Axis("batch_size", "choice", (32, 64, 128))))
+    space = Space((OPTIMIZER, Axis("batch_size", Choice((32, 64, 128)))))
     points = search(settings("random"), 30, space=space, told=False)
     assert len(points) == 6
     assert len({tuple(positions.items()) for positions, _ in points}) == 6

@@ -7,7 +7,7 @@ from sweep_pool import Pool
 
 from recipes.claims import best_effort, search, search_importance, search_trial
 from tfcourse import datasets, tuning
-from tfcourse.hyperparameters import MODELS
+from tfcourse.choices import MODELS
 from tfcourse.tuning import state as sweeps
 
 # keras-tuner reads the current thread's name the old way.

@@ -6,17 +6,19 @@ import numpy as np
 import pytest
 
 from recipes.mnist_softmax import MnistSoftmax
+from tfcourse.scales import Choice, Linear, Log, OneMinusLog, PowerOfTwo
+from tfcourse.tuning import grid
 from tfcourse.tuning import space as search_space
 from tfcourse.tuning.space import Axis, Space
 
 AXES = {
-    "linear": Axis("dropout", "linear", (0.0, 0.5)),
-    "log": Axis("learning_rate", "log", (1e-4, 1.0)),
-    "one_minus_log": Axis("beta", "one_minus_log", (0.9, 0.999)),
-    "power_of_two": Axis("batch_size", "power_of_two", (20, 512), is_integer=True),
-    "choice": Axis("optimizer", "choice", ("momentum", "adam")),
-    "integer": Axis("epochs", "linear", (2, 20), is_integer=True),
-    "log integer": Axis("units", "log", (1, 1000), is_integer=True),
+    "linear": Axis("dropout", Linear((0.0, 0.5))),
+    "log": Axis("learning_rate", Log((1e-4, 1.0))),
+    "one_minus_log": Axis("beta", OneMinusLog((0.9, 0.999))),
+    "power_of_two": Axis("batch_size", PowerOfTwo((20, 512), is_integer=True)),
+    "choice": Axis("optimizer", Choice(("momentum", "adam"))),
+    "integer": Axis("epochs", Linear((2, 20), is_integer=True)),
+    "log integer": Axis("units", Log((1, 1000), is_integer=True)),
 }
 
 
@@ -31,40 +33,43 @@ AXES = {
 )
 def test_scales_have_their_ends_and_their_middle(name, low, middle, high):
     axis = AXES[name]
-    assert axis.value_at(0.0) == low
-    assert axis.value_at(0.5) == pytest.approx(middle, rel=1e-12)
-    assert axis.value_at(1.0) == high
+    assert axis.scale.value_at(0.0) == low
+    assert axis.scale.value_at(0.5) == pytest.approx(middle, rel=1e-12)
+    assert axis.scale.value_at(1.0) == high
 
 
 @pytest.mark.parametrize("axis", AXES.values(), ids=AXES)
 def test_positions_and_values_are_inverse_and_monotone(axis):
     positions = np.linspace(0.001, 0.999, 57)
-    values = [axis.value_at(position) for position in positions]
+    values = [axis.scale.value_at(position) for position in positions]
     for position, value in zip(positions, values, strict=True):
-        if axis.options is None and not axis.is_integer:
-            assert axis.position_of(value) == pytest.approx(position, abs=1e-9)
-        assert axis.value_at(axis.position_of(value)) == value
-    if axis.scale != "choice":
+        if axis.scale.options is None and not axis.scale.is_integer:
+            assert axis.scale.position_of(value) == pytest.approx(position, abs=1e-9)
+        assert axis.scale.value_at(axis.scale.position_of(value)) == value
+    if axis.scale.is_range:
         assert values == sorted(values)
 
 
 def test_whole_numbers_stay_whole_and_are_drawn_alike():
-    axis = Axis("epochs", "linear", (2, 5), is_integer=True)
-    drawn = [axis.value_at(u) for u in (np.arange(4000) + 0.5) / 4000]
+    axis = Axis("epochs", Linear((2, 5), is_integer=True))
+    drawn = [axis.scale.value_at(u) for u in (np.arange(4000) + 0.5) / 4000]
     assert {type(value) for value in drawn} == {int}
     assert [drawn.count(value) for value in (2, 3, 4, 5)] == [1000] * 4
-    powers = [AXES["power_of_two"].value_at(u) for u in (np.arange(500) + 0.5) / 500]
+    powers = [AXES["power_of_two"].scale.value_at(u) for u in (np.arange(500) + 0.5) / 500]
     assert [powers.count(2**k) for k in (5, 6, 7, 8, 9)] == [100] * 5
 
 
 @pytest.mark.parametrize("axis", AXES.values(), ids=AXES)
 def test_a_finer_spread_holds_the_coarser_one(axis):
-    levels = [[axis.value_at(position) for position in axis.spread(level)] for level in range(5)]
+    levels = [
+        [axis.scale.value_at(position) for position in axis.scale.spread(level)]
+        for level in range(5)
+    ]
     for coarse, fine in itertools.pairwise(levels):
         assert set(coarse) <= set(fine)
         assert len(set(fine)) == len(fine)
-    if axis.scale != "choice":
-        assert levels[0] == [axis.value_at(0.0), axis.value_at(1.0)]
+    if axis.scale.is_range:
+        assert levels[0] == [axis.scale.value_at(0.0), axis.scale.value_at(1.0)]
 
 
 def test_a_space_is_read_back_from_json():
@@ -85,9 +90,9 @@ def test_flags_narrow_widen_and_fix():
     searches = {"learning_rate": "1e-3:1e-2:log", "batch_size": "32,48", "epochs": "3:4"}
     space = search_space.space_of(MnistSoftmax(), searches, ["dropout", "hidden_units"])
     axes = {axis.name: axis for axis in space.axes}
-    assert axes["learning_rate"].search == (1e-3, 1e-2)
-    assert axes["batch_size"].options == (32, 48)
-    assert axes["epochs"].options == (3, 4)
+    assert axes["learning_rate"].scale.search == (1e-3, 1e-2)
+    assert axes["batch_size"].scale.options == (32, 48)
+    assert axes["epochs"].scale.options == (3, 4)
     assert set(axes) == {"learning_rate", "batch_size", "epochs", "optimizer", "beta"}
 
 
@@ -116,19 +121,19 @@ def test_what_makes_no_space_is_refused(searches, fixed, message):
 
 def test_a_grid_is_the_finest_that_fits_and_holds_the_coarser_ones():
     space = Space((AXES["log"], AXES["choice"], AXES["integer"]))
-    grids = {n: search_space.grid(space, n) for n in (8, 12, 24, 100)}
+    grids = {n: grid.points(space, n) for n in (8, 12, 24, 100)}
     assert [len(points) for points in grids.values()] == [8, 12, 18, 90]
     for coarse, fine in ((8, 12), (12, 24), (24, 100)):
         values = [[tuple(space.values_at(p).values()) for p in grids[n]] for n in (coarse, fine)]
         assert set(values[0]) < set(values[1])
     with pytest.raises(ValueError, match="8 points; --trials=8"):
-        search_space.grid(space, 7)
+        grid.points(space, 7)
 
 
 def test_a_grid_takes_an_inactive_axis_once():
     chooser = AXES["choice"]
-    beta = Axis("beta", "one_minus_log", (0.9, 0.999), False, ("optimizer", ("momentum",)))
-    points = search_space.grid(Space((chooser, beta)), 3)
+    beta = Axis("beta", OneMinusLog((0.9, 0.999)), ("optimizer", ("momentum",)))
+    points = grid.points(Space((chooser, beta)), 3)
     assert len(points) == 3
     assert sum("beta" in point for point in points) == 2
-    assert math.isclose(beta.value_at(points[0]["beta"]), 0.9)
+    assert math.isclose(beta.scale.value_at(points[0]["beta"]), 0.9)

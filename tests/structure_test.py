@@ -37,15 +37,18 @@ LEAVES = {
 # Who may import which part. What a part imports of itself does not count.
 MAY_IMPORT = {
     **{leaf: set() for leaf in LEAVES},
-    "optimizers": {"averages"},
+    "hyperparameters": {"scales"},
+    "models": {"choices"},
+    "optimizers": {"averages", "choices"},
+    "schedules": {"choices"},
     "layers": {"averages"},
     "data_flags": {"hyperparameters"},
     "datasets": {"files", "hyperparameters", "shipped"},
-    "hyperparameters": {"choices", "scales"},
-    "nudges": {"files", "run_directory"},
+    "nudges": {"choices", "files", "hyperparameters", "run_directory"},
     "run_directory": {"files"},
     "command_line": {
         *(
+            "choices",
             "data_flags",
             "datasets",
             "devices",
@@ -131,11 +134,10 @@ def test_what_counts_as_annotated(code, found):
 # Rooms and files that are not annotated yet. The list only shrinks.
 NOT_YET = (
     "recipes/",
-    *(f"tfcourse/{room}/" for room in ("command_line", "datasets", "inference", "optimizers")),
+    *(f"tfcourse/{room}/" for room in ("command_line", "datasets", "inference")),
     *(f"tfcourse/{room}/" for room in ("reports", "run_directory", "training", "tuning")),
-    *(f"tfcourse/{file}.py" for file in ("batching", "choices", "data_flags", "devices")),
-    *(f"tfcourse/{file}.py" for file in ("drawing", "hyperparameters", "models", "nudges")),
-    *(f"tfcourse/{file}.py" for file in ("quiet_import", "schedules", "shipped")),
+    *(f"tfcourse/{file}.py" for file in ("batching", "data_flags", "devices")),
+    *(f"tfcourse/{file}.py" for file in ("drawing", "quiet_import", "shipped")),
 )
 
 

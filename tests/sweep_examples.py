@@ -2,16 +2,17 @@
 
 import math
 
+from tfcourse.scales import Choice, Linear, Log, OneMinusLog, PowerOfTwo
 from tfcourse.tuning.space import Axis, Space
 from tfcourse.tuning.state import COMPLETE, INFEASIBLE, Sweep
 
 AXES = (
-    Axis("optimizer", "choice", ("momentum", "adam")),
-    Axis("learning_rate", "log", (1e-4, 1.0)),
-    Axis("beta", "one_minus_log", (0.9, 0.999), active_when=("optimizer", ("momentum",))),
-    Axis("batch_size", "power_of_two", (32, 512), is_integer=True),
-    Axis("hidden_units", "choice", ((128,), (256, 128))),
-    Axis("epochs", "linear", (2, 20), is_integer=True),
+    Axis("optimizer", Choice(("momentum", "adam"))),
+    Axis("learning_rate", Log((1e-4, 1.0))),
+    Axis("beta", OneMinusLog((0.9, 0.999)), active_when=("optimizer", ("momentum",))),
+    Axis("batch_size", PowerOfTwo((32, 512), is_integer=True)),
+    Axis("hidden_units", Choice(((128,), (256, 128)))),
+    Axis("epochs", Linear((2, 20), is_integer=True)),
 )
 SPACE = Space(AXES)
 
@@ -41,7 +42,7 @@ def ask(number, values, *, generation=0, note=None, space=SPACE):
         "kind": "ask",
         "trial": number,
         "values": values,
-        "positions": {name: axes[name].position_of(value) for name, value in values.items()},
+        "positions": {name: axes[name].scale.position_of(value) for name, value in values.items()},
         "generation": generation,
         "note": note or {},
         "thresholds": {},

@@ -1,3 +1,4 @@
+import dataclasses
 import html.parser
 import itertools
 import json
@@ -9,6 +10,7 @@ import subprocess
 import pytest
 import sweep_examples as examples
 
+from tfcourse.scales import Choice, Linear, Log
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.report import findings
 from tfcourse.tuning.report import page as sweep_report
@@ -224,8 +226,8 @@ def test_few_trials_still_give_a_report_that_says_so(tmp_path, scores, told, plo
 
 def test_a_sweep_whose_space_changed_is_drawn_over_both(tmp_path):
     wide = sweeps.Space((examples.AXES[1],))
-    narrow = sweeps.Space((examples.Axis("learning_rate", "log", (1e-3, 0.1)),))
-    units = sweeps.Space((examples.Axis("hidden_units", "choice", ((64,),)),))
+    narrow = sweeps.Space((examples.Axis("learning_rate", Log((1e-3, 0.1))),))
+    units = sweeps.Space((examples.Axis("hidden_units", Choice(((64,),))),))
     records = []
     for number, (space, point) in enumerate(
         [
@@ -243,7 +245,7 @@ def test_a_sweep_whose_space_changed_is_drawn_over_both(tmp_path):
 
 
 def test_no_text_of_a_journal_becomes_part_of_the_page(tmp_path):
-    space = sweeps.Space((examples.Axis("kind", "choice", (HOSTILE, "plain")),))
+    space = sweeps.Space((examples.Axis("kind", Choice((HOSTILE, "plain"))),))
     records = [examples.phase(space=space.to_json(), dataset=HOSTILE, base={"x": HOSTILE})]
     for number, value in enumerate((HOSTILE, "plain")):
         records.append(examples.ask(number, {"kind": value}, space=space))
@@ -267,8 +269,8 @@ def test_a_best_value_at_the_edge_says_how_to_search_beyond():
         "epochs": (2, "1:20:linear", 20, "2:29:linear"),
     }
     for name, (low, below, high, above) in ends.items():
-        space = sweeps.Space((examples.Axis(**{**vars(axes[name]), "active_when": None}),))
-        for value, wider in ((low, below), (high, above), (axes[name].value_at(0.5), None)):
+        space = sweeps.Space((dataclasses.replace(axes[name], active_when=None),))
+        for value, wider in ((low, below), (high, above), (axes[name].scale.value_at(0.5), None)):
             records = [examples.phase(space=space.to_json())]
             records += [examples.ask(0, {name: value}, space=space), examples.result(0, [0.5])]
             told = list(findings.cautions(sweeps.Sweep.from_records(records)))
@@ -277,7 +279,7 @@ def test_a_best_value_at_the_edge_says_how_to_search_beyond():
 
 
 def test_a_share_is_not_widened_below_zero():
-    axis = examples.Axis("dropout", "linear", (0.0, 0.5))
+    axis = examples.Axis("dropout", Linear((0.0, 0.5)))
     space = sweeps.Space((axis,))
     for value, count in ((0.0, 0), (0.5, 1)):
         records = [examples.phase(space=space.to_json())]

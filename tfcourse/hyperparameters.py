@@ -4,7 +4,8 @@ A recipe declares a frozen dataclass; every field says its default, what it is, 
 which it makes sense, and the range and scale on which a search draws it:
 
     >>> import dataclasses
-    >>> from tfcourse.hyperparameters import OPTIMIZERS, Hyperparameters, choice, number
+    >>> from tfcourse.choices import OPTIMIZERS, takers
+    >>> from tfcourse.hyperparameters import Hyperparameters, choice, number
     >>> @dataclasses.dataclass(frozen=True)
     ... class Regression(Hyperparameters):
     ...     optimizer: str = choice("momentum", OPTIMIZERS, "Update rule.")
@@ -12,7 +13,7 @@ which it makes sense, and the range and scale on which a search draws it:
     ...         0.1, "Step size.", interval="(0, inf)", search=(1e-4, 1.0), scale="log")
     ...     beta: float = number(
     ...         0.9, "Decay rate of the average.", interval="[0, 1)", search=(0.9, 0.999),
-    ...         scale="one_minus_log", active_when=("optimizer", ("momentum", "rmsprop")))
+    ...         scale="one_minus_log", active_when=("optimizer", takers(OPTIMIZERS, "beta")))
     >>> Regression(beta=0.95).arguments_of("optimizer")
     {'beta': 0.95}
 
@@ -22,22 +23,18 @@ Nothing here imports TensorFlow, so that flags are checked before it loads.
 import dataclasses
 import re
 import sys
+from collections.abc import Iterable
+from typing import Any
 
-# The names a flag may take. tests hold them equal to the keys of the dicts they look up:
-# tfcourse.models.MODELS, tfcourse.optimizers.OPTIMIZERS, tfcourse.schedules.SCHEDULES.
-MODELS = ("softmax_regression", "batch_norm_mlp", "small_cnn")
-OPTIMIZERS = ("gradient_descent", "momentum", "rmsprop", "adam")
-SCHEDULES = ("constant", "exponential", "root", "inverse_time", "one_cycle")
+from tfcourse.scales import SCALES
 
 PRECISIONS = ("float32", "mixed_bfloat16")  # dtype policies of Keras
-
-SCALES = ("linear", "log", "one_minus_log", "power_of_two", "choice")
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
-def decimal(text):
+def decimal(text: str) -> float:
     """Returns the number that `text` spells in decimal digits; `float` would also take 1_0.
 
     Raises:
@@ -58,14 +55,14 @@ class Interval:
 
     notation: str
 
-    def __contains__(self, value):
+    def __contains__(self, value: Any) -> bool:
         low, high = (float(bound) for bound in self.notation[1:-1].split(","))
         above = value >= low if self.notation[0] == "[" else value > low
         below = value <= high if self.notation[-1] == "]" else value < high
         # Also false for NaN; math.isfinite fails for whole numbers of hundreds of digits.
         return above and below and abs(value) <= sys.float_info.max
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.notation
 
 
@@ -75,31 +72,42 @@ class Declaration:
 
     Attributes:
         help: one sentence; the flag's help text.
-        interval: `Interval` that holds every allowed number, or `None`.
-        choices: tuple of allowed values, or empty.
+        interval: holds every allowed number.
+        choices: allowed values, or empty.
         search: `(low, high)` with both ends reachable, or the values of a choice; `None`
             where a search leaves the hyperparameter at its set value.
-        scale: one of `SCALES`, how a search measures distance in `search`.
+        scale: a name in `tfcourse.scales.SCALES`, how a search measures distance in `search`.
         active_when: `(name, values)`: matters only where the hyperparameter `name` has one
             of `values`. It is then an argument of whatever `name` chooses.
     """
 
     help: str
-    interval: Interval | None = None
-    choices: tuple = ()
-    search: tuple | None = None
+    interval: Interval = Interval("(-inf, inf)")
+    choices: tuple[str, ...] = ()
+    search: tuple[Any, ...] | None = None
     scale: str = "linear"
     active_when: tuple[str, tuple[str, ...]] | None = None
 
-    def parse(self, text):
+    @property
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        raise NotImplementedError
+
+    def _allows(self, value: Any) -> bool:
+        raise NotImplementedError
+
+    def _read(self, text: str) -> Any:
+        return text
+
+    def parse(self, text: str) -> Any:
         """Returns the value that `text` spells. Raises `ValueError` where it spells none."""
         return self.check(self._read(text.strip()))
 
-    def format(self, value):
+    def format(self, value: Any) -> str:
         """Returns the text that `parse` reads back as the same value."""
         return str(value)
 
-    def check(self, value):
+    def check(self, value: Any) -> Any:
         """Returns `value`. Raises `ValueError` where it is not `allowed`."""
         if not self._allows(value):
             raise ValueError(f"must be {self.allowed}. Received: {value!r}")
@@ -110,13 +118,13 @@ class Integer(Declaration):
     """A whole number."""
 
     @property
-    def allowed(self):
+    def allowed(self) -> str:
         return f"a whole number in {self.interval}"
 
-    def _allows(self, value):
+    def _allows(self, value: Any) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and value in self.interval
 
-    def _read(self, text):
+    def _read(self, text: str) -> Any:
         return int(text) if _INTEGER.fullmatch(text) else text
 
 
@@ -124,17 +132,17 @@ class Number(Declaration):
     """A real number."""
 
     @property
-    def allowed(self):
+    def allowed(self) -> str:
         return f"a number in {self.interval}"
 
-    def _allows(self, value):
+    def _allows(self, value: Any) -> bool:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         return is_number and value in self.interval
 
-    def _read(self, text):
+    def _read(self, text: str) -> Any:
         return float(text) if _DECIMAL.fullmatch(text) else text
 
-    def format(self, value):
+    def format(self, value: Any) -> str:
         return repr(float(value))
 
 
@@ -142,35 +150,32 @@ class Choice(Declaration):
     """One of a few names."""
 
     @property
-    def allowed(self):
+    def allowed(self) -> str:
         return "one of " + ", ".join(self.choices)
 
-    def _allows(self, value):
+    def _allows(self, value: Any) -> bool:
         return value in self.choices
-
-    def _read(self, text):
-        return text
 
 
 class Integers(Declaration):
     """Whole numbers, written with commas: `512,256`."""
 
     @property
-    def allowed(self):
+    def allowed(self) -> str:
         return f"whole numbers in {self.interval}, separated by commas"
 
-    def _allows(self, value):
+    def _allows(self, value: Any) -> bool:
         return (
             isinstance(value, tuple)
             and len(value) > 0
             and all(type(item) is int and item in self.interval for item in value)
         )
 
-    def _read(self, text):
+    def _read(self, text: str) -> Any:
         items = [item.strip() for item in text.split(",")]
         return tuple(int(i) for i in items) if all(map(_INTEGER.fullmatch, items)) else text
 
-    def format(self, value):
+    def format(self, value: Any) -> str:
         return ",".join(str(item) for item in value)
 
 
@@ -178,16 +183,16 @@ class Texts(Declaration):
     """Names or paths, written with commas; at least one."""
 
     @property
-    def allowed(self):
+    def allowed(self) -> str:
         return "names, separated by commas"
 
-    def _allows(self, value):
+    def _allows(self, value: Any) -> bool:
         return isinstance(value, tuple) and len(value) > 0 and all(value)
 
-    def _read(self, text):
+    def _read(self, text: str) -> Any:
         return tuple(item.strip() for item in text.split(","))
 
-    def format(self, value):
+    def format(self, value: Any) -> str:
         return ",".join(value)
 
 
@@ -195,101 +200,100 @@ class Text(Declaration):
     """A name or a path."""
 
     @property
-    def allowed(self):
+    def allowed(self) -> str:
         return "a name or a path"
 
-    def _allows(self, value):
+    def _allows(self, value: Any) -> bool:
         return isinstance(value, str)
-
-    def _read(self, text):
-        return text
 
 
 class BatchSize(Integer):
     """A number of examples, or "full": the whole training set in every step; or a choice."""
 
     @property
-    def allowed(self):
+    def allowed(self) -> str:
         return f"a whole number in {self.interval}, or {' or '.join(('full', *self.choices))}"
 
-    def _allows(self, value):
+    def _allows(self, value: Any) -> bool:
         return value in ("full", *self.choices) or super()._allows(value)
 
 
-def _field(kind, default, help, *, interval=None, scale="linear", search=None, **declared):
+# A field is declared as the type of its value, so these return what `dataclasses.field` is to a
+# type checker: anything. What they take besides is described at `Declaration`.
+
+
+def _field(
+    kind: type[Declaration],
+    default: Any,
+    help: str,
+    *,
+    interval: str = "(-inf, inf)",
+    scale: str = "linear",
+    search: Iterable[Any] | None = None,
+    choices: Iterable[str] = (),
+    active_when: tuple[str, Iterable[str]] | None = None,
+) -> Any:
     if scale not in SCALES:
         raise ValueError(f"`scale` must be one of {', '.join(SCALES)}. Received: scale={scale!r}")
     declaration = kind(
         help,
-        interval=Interval(interval) if interval else None,
-        scale=scale,
+        interval=Interval(interval),
+        choices=tuple(choices),
         search=tuple(search) if search else None,
-        **declared,
+        scale=scale,
+        active_when=(active_when[0], tuple(active_when[1])) if active_when else None,
     )
-    for value in (*(() if default is None else (default,)), *(search or ())):
+    for value in (*(() if default is None else (default,)), *(declaration.search or ())):
         declaration.check(value)
     return dataclasses.field(default=default, metadata={"declaration": declaration})
 
 
-def integer(default, help, *, interval, **declared):
+def integer(default: int | None, help: str, *, interval: str, **declared: Any) -> Any:
     """Declares a whole number; see `Declaration` for the arguments."""
     return _field(Integer, default, help, interval=interval, **declared)
 
 
-def number(default, help, *, interval, **declared):
+def number(default: float | None, help: str, *, interval: str, **declared: Any) -> Any:
     """Declares a real number; see `Declaration` for the arguments."""
     return _field(Number, default, help, interval=interval, **declared)
 
 
-def choice(default, choices, help, *, search=None, active_when=None):
+def choice(default: str | None, choices: Iterable[str], help: str, **declared: Any) -> Any:
     """Declares one of `choices`; a search draws from `search`, a part of them."""
-    return _field(
-        Choice,
-        default,
-        help,
-        choices=tuple(choices),
-        search=search,
-        scale="choice",
-        active_when=active_when,
-    )
+    return _field(Choice, default, help, choices=choices, scale="choice", **declared)
 
 
-def integers(default, help, *, interval="[1, inf)", search=None, active_when=None):
+def integers(
+    default: tuple[int, ...] | None, help: str, *, interval: str = "[1, inf)", **declared: Any
+) -> Any:
     """Declares a tuple of whole numbers; a search draws from `search`, a tuple of tuples."""
-    return _field(
-        Integers,
-        default,
-        help,
-        interval=interval,
-        search=search,
-        scale="choice",
-        active_when=active_when,
-    )
+    return _field(Integers, default, help, interval=interval, scale="choice", **declared)
 
 
-def texts(default, help):
+def texts(default: tuple[str, ...] | None, help: str) -> Any:
     """Declares a tuple of texts."""
     return _field(Texts, default, help)
 
 
-def text(default, help):
+def text(default: str | None, help: str) -> Any:
     """Declares a text; `None` as its default makes it one that has to be given."""
     return _field(Text, default, help)
 
 
-def batch_size(default, help, *, search=None, choices=()):
+def batch_size(
+    default: int | str,
+    help: str,
+    *,
+    search: tuple[int, int] | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
     """Declares a mini-batch size; a search draws powers of two between the ends of `search`.
 
     `choices` are words that the recipe turns into a number, besides "full".
     """
+    scale = "power_of_two"
     return _field(
-        BatchSize,
-        default,
-        help,
-        interval="[1, inf)",
-        search=search,
-        scale="power_of_two",
-        choices=choices,
+        BatchSize, default, help, interval="[1, inf)", scale=scale, search=search, choices=choices
     )
 
 
@@ -301,19 +305,19 @@ class Hyperparameters:
         ValueError: a value is not allowed; the message names it.
     """
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, declaration in declarations(self).items():
             try:
                 declaration.check(getattr(self, name))
             except ValueError as error:
                 raise ValueError(f"`{name}` {error}") from None
 
-    def is_active(self, name):
+    def is_active(self, name: str) -> bool:
         """Returns whether the hyperparameter `name` matters beside the values of the others."""
         condition = declarations(self)[name].active_when
         return condition is None or getattr(self, condition[0]) in condition[1]
 
-    def arguments_of(self, chooser):
+    def arguments_of(self, chooser: str) -> dict[str, Any]:
         """Returns the active hyperparameters that belong to the choice `chooser`.
 
         With `optimizer="momentum"`, `arguments_of("optimizer")` is `{"beta": 0.9}`.
@@ -321,11 +325,15 @@ class Hyperparameters:
         return {
             name: getattr(self, name)
             for name, declaration in declarations(self).items()
-            if (declaration.active_when or (None,))[0] == chooser and self.is_active(name)
+            if declaration.active_when
+            and declaration.active_when[0] == chooser
+            and self.is_active(name)
         }
 
 
-def declarations(hyperparameters):
+def declarations(
+    hyperparameters: Hyperparameters | type[Hyperparameters],
+) -> dict[str, Declaration]:
     """Returns `{name: Declaration}` of a `Hyperparameters` class or instance, in order."""
     return {
         field.name: field.metadata["declaration"] for field in dataclasses.fields(hyperparameters)

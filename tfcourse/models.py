@@ -4,20 +4,24 @@ Every model takes images `[batch, height, width, channels]` with values in [0, 1
 logits `[batch, num_classes]`; the softmax is part of the loss, where it is stable.
 """
 
+from collections.abc import Callable, Sequence
+
 import keras
 from keras import layers
+
+from tfcourse import choices
 
 # Of batch normalization's moving averages, over about the last 10 batches. Keras's 0.99 looks
 # back 100: in a run of a few hundred steps they would still hold on to where they started.
 _MOMENTUM = 0.9
 
 
-def softmax_regression(input_shape, num_classes):
+def softmax_regression(input_shape: Sequence[int], num_classes: int) -> keras.Model:
     """Returns the linear classifier `logits = W x + b`.
 
     Args:
-        input_shape: tuple of ints, the shape of one example.
-        num_classes: int >= 2.
+        input_shape: the shape of one example.
+        num_classes: >= 2.
 
     Examples:
         >>> tfcourse.models.softmax_regression((28, 28, 1), 10).count_params()
@@ -29,17 +33,22 @@ def softmax_regression(input_shape, num_classes):
     )
 
 
-def batch_norm_mlp(input_shape, num_classes, hidden_units=(512, 256), dropout=0.0):
+def batch_norm_mlp(
+    input_shape: Sequence[int],
+    num_classes: int,
+    hidden_units: Sequence[int] = (512, 256),
+    dropout: float = 0.0,
+) -> keras.Model:
     """Returns a multi-layer perceptron with batch normalization before every activation.
 
     A hidden layer is Dense -> BatchNormalization -> ReLU -> Dropout. The dense layers have no
     bias: batch normalization would subtract it, and its own `beta` takes the place.
 
     Args:
-        input_shape: tuple of ints, the shape of one example.
-        num_classes: int >= 2.
-        hidden_units: sequence of ints >= 1, the width of each hidden layer.
-        dropout: float in [0, 1), the share of activations zeroed in training.
+        input_shape: the shape of one example.
+        num_classes: >= 2.
+        hidden_units: >= 1, the width of each hidden layer.
+        dropout: in [0, 1), the share of activations zeroed in training.
 
     Reference: Ioffe & Szegedy, 2015, https://arxiv.org/abs/1502.03167, section 3.2.
 
@@ -60,34 +69,34 @@ def batch_norm_mlp(input_shape, num_classes, hidden_units=(512, 256), dropout=0.
 
 
 def plain_mlp(
-    input_shape,
-    num_classes,
-    hidden_units=(100, 100, 100),
+    input_shape: Sequence[int],
+    num_classes: int,
+    hidden_units: Sequence[int] = (100, 100, 100),
     *,
-    activation="sigmoid",
-    batch_norm=False,
-    momentum=0.99,
-    initial_sd=None,
-):
+    activation: str = "sigmoid",
+    batch_norm: bool = False,
+    momentum: float = 0.99,
+    initial_sd: float | None = None,
+) -> keras.Model:
     """Returns a multi-layer perceptron to compare with and without batch normalization.
 
     A hidden layer is Dense -> activation, or Dense -> BatchNormalization -> activation. Unlike
     `batch_norm_mlp`, which is for use, it has what the paper's experiment needs.
 
     Args:
-        input_shape: tuple of ints, the shape of one example.
-        num_classes: int >= 2.
-        hidden_units: sequence of ints >= 1, the width of each hidden layer.
-        activation: str, a name of `keras.activations`.
-        batch_norm: bool, whether to normalize before every activation.
-        momentum: float in [0, 1), of the moving averages.
-        initial_sd: float > 0, standard deviation of the initial weights, normally distributed;
+        input_shape: the shape of one example.
+        num_classes: >= 2.
+        hidden_units: >= 1, the width of each hidden layer.
+        activation: a name of `keras.activations`.
+        batch_norm: whether to normalize before every activation.
+        momentum: in [0, 1), of the moving averages.
+        initial_sd: > 0, standard deviation of the initial weights, normally distributed;
             by default they are Keras's (Glorot's uniform ones).
 
     Reference: Ioffe & Szegedy, 2015, https://arxiv.org/abs/1502.03167, section 4.1.
     """
 
-    def dense(units, name, use_bias=True):
+    def dense(units: int, name: str, use_bias: bool = True) -> layers.Dense:
         kernel = (
             keras.initializers.RandomNormal(stddev=initial_sd) if initial_sd else "glorot_uniform"
         )
@@ -103,16 +112,21 @@ def plain_mlp(
     return model
 
 
-def small_cnn(input_shape, num_classes, filters=(16, 32, 64), dropout=0.0):
+def small_cnn(
+    input_shape: Sequence[int],
+    num_classes: int,
+    filters: Sequence[int] = (16, 32, 64),
+    dropout: float = 0.0,
+) -> keras.Model:
     """Returns a convolutional network: a stage halves the image, the last layer is linear.
 
     A stage is 3x3 convolution without bias -> BatchNormalization -> ReLU -> 2x2 max-pooling.
 
     Args:
-        input_shape: tuple `(height, width, channels)`; both sides at least 2 ** len(filters).
-        num_classes: int >= 2.
-        filters: sequence of ints >= 1, the channels of each stage.
-        dropout: float in [0, 1), the share of features zeroed before the last layer.
+        input_shape: `(height, width, channels)`; both sides at least 2 ** len(filters).
+        num_classes: >= 2.
+        filters: >= 1, the channels of each stage.
+        dropout: in [0, 1), the share of features zeroed before the last layer.
 
     Raises:
         ValueError: `input_shape` is no image or too small to be halved that often.
@@ -139,8 +153,6 @@ def small_cnn(input_shape, num_classes, filters=(16, 32, 64), dropout=0.0):
     return model
 
 
-MODELS = {
-    "softmax_regression": softmax_regression,
-    "batch_norm_mlp": batch_norm_mlp,
-    "small_cnn": small_cnn,
+MODELS: dict[str, Callable[..., keras.Model]] = {
+    name: choice.load() for name, choice in choices.MODELS.items()
 }

@@ -6,26 +6,47 @@ that the same run can be had again: `--nudge=3:40:learning_rate=0.05` sets the r
 of the epoch that follows epoch 3.
 """
 
+import dataclasses
 import json
 import os
 import pathlib
 import re
 import time
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from tfcourse import run_directory
+from tfcourse.choices import OPTIMIZERS, takers
+from tfcourse.hyperparameters import Hyperparameters, declarations, integer, number
 
 REQUESTS = "nudge_requests"
 ROLLBACK = "rollback_epoch"
-# What may be set, and what it must be.
-BOUNDS = {
-    "learning_rate": ("a number in (0, 1000]", lambda x: 0.0 < x <= 1000.0),
-    "beta": ("a number in [0, 1)", lambda x: 0.0 <= x < 1.0),
-    "beta_1": ("a number in [0, 1)", lambda x: 0.0 <= x < 1.0),
-    "beta_2": ("a number in [0, 1)", lambda x: 0.0 <= x < 1.0),
-}
 _MAX_REQUEST_BYTES = 10_000
 _NUDGE = re.compile(r"(\d+):(\d+):(\w+)=([0-9.eE+-]+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Change(Hyperparameters):
+    """What can be changed; `None` leaves it as it is. Optimizers have what the table says."""
+
+    learning_rate: float | None = number(None, "Step size from here on.", interval="(0, 1000]")
+    beta: float | None = number(
+        None, f"Decay rate, {' or '.join(takers(OPTIMIZERS, 'beta'))}.", interval="[0, 1)"
+    )
+    beta_1: float | None = number(None, "Adam's first decay rate.", interval="[0, 1)")
+    beta_2: float | None = number(None, "Adam's second decay rate.", interval="[0, 1)")
+    rollback_epoch: int | None = integer(
+        None, "Goes back to the end of this epoch; 0 is the start.", interval="[0, inf)"
+    )
+
+    def __post_init__(self) -> None:
+        for name, value in self.asked().items():
+            check(name, value)
+
+    def asked(self) -> dict[str, float]:
+        """Returns what is to change, as `{name: value}`."""
+        values = {name: getattr(self, name) for name in declarations(Change)}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 class Nudge(NamedTuple):
@@ -37,14 +58,14 @@ class Nudge(NamedTuple):
     value: float
 
     @property
-    def place(self):
+    def place(self) -> tuple[int, int]:
         return self.epoch, self.step
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.epoch}:{self.step}:{self.name}={self.value!r}"
 
 
-def parse(text):
+def parse(text: str) -> Nudge:
     """Returns the `Nudge` that `text` spells. Raises `ValueError` where it spells none."""
     match = _NUDGE.fullmatch(text)
     if not match:
@@ -53,21 +74,20 @@ def parse(text):
     return Nudge(int(epoch), int(step), name, check(name, float(value)))
 
 
-def check(name, value):
+def check(name: str, value: object) -> float:
     """Returns `value` as what the setting `name` takes, else raises `ValueError`."""
-    if name == ROLLBACK:
-        if not (isinstance(value, int) and value >= 0):
-            raise ValueError(f"{name} must be a whole number >= 0. Received: {value!r}")
-        return value
-    if name not in BOUNDS:
-        raise ValueError(f"{name!r} can't be nudged; {', '.join(BOUNDS)} can")
-    allowed, allows = BOUNDS[name]
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not allows(value):
-        raise ValueError(f"{name} must be {allowed}. Received: {value!r}")
-    return float(value)
+    known = declarations(Change)
+    if name not in known:
+        settings = [setting for setting in known if setting != ROLLBACK]
+        raise ValueError(f"{name!r} can't be nudged; {', '.join(settings)} can")
+    try:
+        checked = known[name].check(value)
+    except ValueError as error:
+        raise ValueError(f"`{name}` {error}") from None
+    return checked if name == ROLLBACK else float(checked)
 
 
-def request(run_dir, changes):
+def request(run_dir: os.PathLike[str] | str, changes: Mapping[str, float]) -> None:
     """Asks the run in `run_dir` for `changes`, a dict such as `{"learning_rate": 0.01}`."""
     folder = pathlib.Path(run_dir) / REQUESTS
     folder.mkdir(exist_ok=True)
@@ -75,7 +95,9 @@ def request(run_dir, changes):
     run_directory.write_file(path, json.dumps(changes))
 
 
-def requests(run_dir):
+def requests(
+    run_dir: os.PathLike[str] | str,
+) -> Iterator[tuple[pathlib.Path, dict[str, float]]]:
     """Yields `(path, changes)` of what was asked for, oldest first; what is no request goes."""
     for path in sorted((pathlib.Path(run_dir) / REQUESTS).glob("[0-9]*.json")):
         try:

@@ -4,30 +4,99 @@ A schedule maps the step, counted from 0, to a learning rate; epochs are convert
 is built. All of them are elementwise, so that an array of steps gives the curve (see `values`).
 """
 
+import dataclasses
 import math
 import numbers
+from typing import Any, Self, TypeAlias
 
 import keras
 import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
 from keras import ops
 
+from tfcourse import choices
 
-class _EpochDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """What the three decays share: the initial rate, and the epochs that have passed."""
+# What a schedule is called with, and what it returns: one step, or an array of them.
+Steps: TypeAlias = int | npt.NDArray[np.integer] | tf.Tensor
+Rates: TypeAlias = float | npt.NDArray[np.float32] | tf.Tensor
 
-    def __init__(self, initial_learning_rate, steps_per_epoch, continuous=False):
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """What `build` tells a schedule of the training.
+
+    Attributes:
+        steps_per_epoch: >= 1.
+        epochs: >= 1.
+        warmup_steps: >= 0.
+        continuous: whether a rate changes every step, not every epoch.
+
+    Examples:
+        >>> training = tfcourse.schedules.Training(steps_per_epoch=2, epochs=3)
+        >>> tfcourse.schedules.OneCycle.of(0.1, training).total_steps
+        6
+    """
+
+    steps_per_epoch: int
+    epochs: int
+    warmup_steps: int = 0
+    continuous: bool = False
+
+
+class Schedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule that `build` can fit to a training.
+
+    Examples:
+        >>> training = tfcourse.schedules.Training(steps_per_epoch=2, epochs=3)
+        >>> tfcourse.schedules.RootDecay.of(0.1, training).steps_per_epoch
+        2
+    """
+
+    @classmethod
+    def of(cls, learning_rate: float, training: Training, **hyperparameters: Any) -> Self:
+        """Returns the schedule for `training`; its steps are those after the warm-up.
+
+        One that spans the training (see `tfcourse.choices`) has the warm-up in it.
+        """
+        return cls(learning_rate, **hyperparameters)
+
+
+class EpochDecay(Schedule):
+    """What the three decays share: the initial rate, and the epochs that have passed.
+
+    Examples:
+        >>> class Halving(tfcourse.schedules.EpochDecay):
+        ...     def __call__(self, step):
+        ...         return self.initial_learning_rate * 0.5 ** self.epochs(step)
+        >>> tfcourse.schedules.values(Halving(0.1, steps_per_epoch=2), 4)
+        array([0.1 , 0.1 , 0.05, 0.05], dtype=float32)
+    """
+
+    def __init__(
+        self, initial_learning_rate: float, steps_per_epoch: int, continuous: bool = False
+    ) -> None:
         self.initial_learning_rate = _checked_rate("initial_learning_rate", initial_learning_rate)
         self.steps_per_epoch = _checked_count("steps_per_epoch", steps_per_epoch)
         self.continuous = _checked_flag("continuous", continuous)
 
-    def epochs(self, step):
+    @classmethod
+    def of(cls, learning_rate: float, training: Training, **hyperparameters: Any) -> Self:
+        return cls(
+            learning_rate,
+            training.steps_per_epoch,
+            continuous=training.continuous,
+            **hyperparameters,
+        )
+
+    def epochs(self, step: Steps) -> Rates:
         """Returns the epochs before `step`: whole ones, or with a fraction if `continuous`."""
         if self.continuous:
             return ops.cast(step, "float32") / self.steps_per_epoch
         # Divided as integers: float32 rounds steps beyond 2**24, and quotients before that.
         return ops.cast(step // self.steps_per_epoch, "float32")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "initial_learning_rate": self.initial_learning_rate,
             "steps_per_epoch": self.steps_per_epoch,
@@ -36,7 +105,7 @@ class _EpochDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @keras.saving.register_keras_serializable(package="tfcourse")
-class ExponentialDecay(_EpochDecay):
+class ExponentialDecay(EpochDecay):
     """Multiplies the rate by `decay_rate` after every epoch.
 
         learning_rate(step) = initial_learning_rate * decay_rate ** epoch
@@ -47,10 +116,10 @@ class ExponentialDecay(_EpochDecay):
     decay_rate, staircase=not continuous)`, which divides in float32.
 
     Args:
-        initial_learning_rate: float > 0, the rate in the first epoch.
-        steps_per_epoch: int >= 1.
-        decay_rate: float in (0, 1]. Defaults to 0.95.
-        continuous: bool, whether the rate changes every step, not every epoch. Defaults to False.
+        initial_learning_rate: > 0, the rate in the first epoch.
+        steps_per_epoch: >= 1.
+        decay_rate: in (0, 1]. Defaults to 0.95.
+        continuous: whether the rate changes every step, not every epoch. Defaults to False.
 
     Raises:
         ValueError: if an argument lies outside its range.
@@ -61,20 +130,26 @@ class ExponentialDecay(_EpochDecay):
         array([0.1   , 0.1   , 0.095 , 0.095 , 0.0902, 0.0902], dtype=float32)
     """
 
-    def __init__(self, initial_learning_rate, steps_per_epoch, decay_rate=0.95, continuous=False):
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        steps_per_epoch: int,
+        decay_rate: float = 0.95,
+        continuous: bool = False,
+    ) -> None:
         super().__init__(initial_learning_rate, steps_per_epoch, continuous)
         self.decay_rate = _checked_rate("decay_rate", decay_rate, maximum=1.0)
 
-    def __call__(self, step):
+    def __call__(self, step: Steps) -> Rates:
         # As a power in float32, the rounding of `decay_rate` would grow with every epoch.
         return self.initial_learning_rate * ops.exp(math.log(self.decay_rate) * self.epochs(step))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "decay_rate": self.decay_rate}
 
 
 @keras.saving.register_keras_serializable(package="tfcourse")
-class RootDecay(_EpochDecay):
+class RootDecay(EpochDecay):
     """Divides the rate by the root of the epoch, epochs counted from 1.
 
         learning_rate(step) = initial_learning_rate / sqrt(epoch)
@@ -84,9 +159,9 @@ class RootDecay(_EpochDecay):
     `1 + step / steps_per_epoch`. It has no decay rate: the rate halves by epoch 4, whatever else.
 
     Args:
-        initial_learning_rate: float > 0, the rate in the first epoch.
-        steps_per_epoch: int >= 1.
-        continuous: bool, whether the rate changes every step, not every epoch. Defaults to False.
+        initial_learning_rate: > 0, the rate in the first epoch.
+        steps_per_epoch: >= 1.
+        continuous: whether the rate changes every step, not every epoch. Defaults to False.
 
     Raises:
         ValueError: if an argument lies outside its range.
@@ -97,12 +172,12 @@ class RootDecay(_EpochDecay):
         array([0.1   , 0.1   , 0.0707, 0.0707, 0.0577, 0.0577], dtype=float32)
     """
 
-    def __call__(self, step):
+    def __call__(self, step: Steps) -> Rates:
         return self.initial_learning_rate / ops.sqrt(1.0 + self.epochs(step))
 
 
 @keras.saving.register_keras_serializable(package="tfcourse")
-class InverseTimeDecay(_EpochDecay):
+class InverseTimeDecay(EpochDecay):
     """Divides the rate by a number that grows by `decay_rate` every epoch.
 
         learning_rate(step) = initial_learning_rate / (1 + decay_rate * epoch)
@@ -113,10 +188,10 @@ class InverseTimeDecay(_EpochDecay):
     staircase=not continuous)`, which divides in float32.
 
     Args:
-        initial_learning_rate: float > 0, the rate in the first epoch.
-        steps_per_epoch: int >= 1.
-        decay_rate: float >= 0; 1 halves the rate after the first epoch. Defaults to 1.
-        continuous: bool, whether the rate changes every step, not every epoch. Defaults to False.
+        initial_learning_rate: > 0, the rate in the first epoch.
+        steps_per_epoch: >= 1.
+        decay_rate: >= 0; 1 halves the rate after the first epoch. Defaults to 1.
+        continuous: whether the rate changes every step, not every epoch. Defaults to False.
 
     Raises:
         ValueError: if an argument lies outside its range.
@@ -127,26 +202,32 @@ class InverseTimeDecay(_EpochDecay):
         array([0.1   , 0.1   , 0.05  , 0.05  , 0.0333, 0.0333], dtype=float32)
     """
 
-    def __init__(self, initial_learning_rate, steps_per_epoch, decay_rate=1.0, continuous=False):
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        steps_per_epoch: int,
+        decay_rate: float = 1.0,
+        continuous: bool = False,
+    ) -> None:
         super().__init__(initial_learning_rate, steps_per_epoch, continuous)
         self.decay_rate = _checked_rate("decay_rate", decay_rate, zero_allowed=True)
 
-    def __call__(self, step):
+    def __call__(self, step: Steps) -> Rates:
         return self.initial_learning_rate / (1.0 + self.decay_rate * self.epochs(step))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "decay_rate": self.decay_rate}
 
 
 @keras.saving.register_keras_serializable(package="tfcourse")
-class Constant(keras.optimizers.schedules.LearningRateSchedule):
+class Constant(Schedule):
     """Keeps the rate.
 
     An optimizer that is given a plain float does the same and lets callbacks set it; this is for
     a warm-up in front.
 
     Args:
-        learning_rate: float > 0.
+        learning_rate: > 0.
 
     Raises:
         ValueError: if `learning_rate` is not a finite number > 0.
@@ -156,13 +237,13 @@ class Constant(keras.optimizers.schedules.LearningRateSchedule):
         array([0.1, 0.1, 0.1], dtype=float32)
     """
 
-    def __init__(self, learning_rate):
+    def __init__(self, learning_rate: float) -> None:
         self.learning_rate = _checked_rate("learning_rate", learning_rate)
 
-    def __call__(self, step):
+    def __call__(self, step: Steps) -> Rates:
         return self.learning_rate * ops.ones_like(step, dtype="float32")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"learning_rate": self.learning_rate}
 
 
@@ -180,7 +261,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         schedule: `LearningRateSchedule`, of this module or of Keras.
-        warmup_steps: int >= 1.
+        warmup_steps: >= 1.
 
     Raises:
         ValueError: if `schedule` is none, or `warmup_steps` lies outside its range.
@@ -191,7 +272,9 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         array([0.025, 0.05 , 0.075, 0.1  , 0.1  , 0.05 , 0.025], dtype=float32)
     """
 
-    def __init__(self, schedule, warmup_steps):
+    def __init__(
+        self, schedule: keras.optimizers.schedules.LearningRateSchedule, warmup_steps: int
+    ) -> None:
         if not isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
             raise ValueError(
                 f"`schedule` must be a `LearningRateSchedule`. Received: schedule={schedule!r}"
@@ -199,7 +282,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         self.schedule = schedule
         self.warmup_steps = _checked_count("warmup_steps", warmup_steps)
 
-    def __call__(self, step):
+    def __call__(self, step: Steps) -> Rates:
         warmed_up = ops.cast(step + 1, "float32") / self.warmup_steps
         return ops.where(
             step < self.warmup_steps,
@@ -207,18 +290,18 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
             self.schedule(ops.maximum(step - self.warmup_steps, 0)),
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         schedule = keras.optimizers.schedules.serialize(self.schedule)
         return {"schedule": schedule, "warmup_steps": self.warmup_steps}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> Self:
         schedule = keras.optimizers.schedules.deserialize(config["schedule"])
         return cls(schedule, config["warmup_steps"])
 
 
 @keras.saving.register_keras_serializable(package="tfcourse")
-class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
+class OneCycle(Schedule):
     """Raises the rate to its peak and lowers it far below the start, each along half a cosine.
 
         first = peak_learning_rate / 25
@@ -235,9 +318,9 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
     Reference: Smith and Topin, 2018, https://arxiv.org/abs/1708.07120; the cosine is fast.ai's.
 
     Args:
-        peak_learning_rate: float > 0, the highest rate.
-        total_steps: int >= 1, the steps of the whole training.
-        rise_steps: int in [0, total_steps), the step at the peak. Defaults to 3/10 of them.
+        peak_learning_rate: > 0, the highest rate.
+        total_steps: >= 1, the steps of the whole training.
+        rise_steps: in [0, total_steps), the step at the peak. Defaults to 3/10 of them.
 
     Raises:
         ValueError: if an argument lies outside its range.
@@ -249,7 +332,9 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
                0.   ], dtype=float32)
     """
 
-    def __init__(self, peak_learning_rate, total_steps, rise_steps=None):
+    def __init__(
+        self, peak_learning_rate: float, total_steps: int, rise_steps: int | None = None
+    ) -> None:
         self.peak_learning_rate = _checked_rate("peak_learning_rate", peak_learning_rate)
         self.total_steps = _checked_count("total_steps", total_steps)
         if rise_steps is None:
@@ -261,7 +346,13 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
                 f"Received: rise_steps={rise_steps}, total_steps={total_steps}"
             )
 
-    def __call__(self, step):
+    @classmethod
+    def of(cls, learning_rate: float, training: Training, **hyperparameters: Any) -> Self:
+        total_steps = _checked_count("epochs", training.epochs) * training.steps_per_epoch
+        rise_steps = training.warmup_steps or None
+        return cls(learning_rate, total_steps, rise_steps=rise_steps, **hyperparameters)
+
+    def __call__(self, step: Steps) -> Rates:
         peak = self.peak_learning_rate
         first = peak / 25.0
         # A part without steps is never looked at; 1 keeps its division defined.
@@ -274,7 +365,7 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
             _half_cosine(peak, first / 1e4, ops.maximum(to_fall, 0.0)),
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "peak_learning_rate": self.peak_learning_rate,
             "total_steps": self.total_steps,
@@ -283,30 +374,31 @@ class OneCycle(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def build(
-    name,
-    initial_learning_rate,
+    name: str,
+    initial_learning_rate: float,
     *,
-    steps_per_epoch,
-    epochs,
-    decay_rate=None,
-    warmup_epochs=0,
-    continuous=False,
-):
+    steps_per_epoch: int,
+    epochs: int,
+    warmup_epochs: int = 0,
+    continuous: bool = False,
+    **hyperparameters: Any,
+) -> keras.optimizers.schedules.LearningRateSchedule:
     """Returns the schedule called `name` for a training of `epochs` epochs.
 
     Args:
-        name: str, a key of `SCHEDULES`.
-        initial_learning_rate: float > 0, the rate at the end of the warm-up; one cycle's peak.
-        steps_per_epoch: int >= 1.
-        epochs: int >= 1, only used by one cycle.
-        decay_rate: float for "exponential" and "inverse_time", or None for their default.
-        warmup_epochs: int >= 0. One cycle rises over that time, or over 3/10 of all steps for 0;
+        name: a key of `SCHEDULES`.
+        initial_learning_rate: > 0, the rate at the end of the warm-up; one cycle's peak.
+        steps_per_epoch: >= 1.
+        epochs: >= 1, only used by one cycle.
+        warmup_epochs: >= 0. One cycle rises over that time, or over 3/10 of all steps for 0;
             other schedules start after a `WarmUp`.
-        continuous: bool, whether the three decays change every step. Defaults to False.
+        continuous: whether the three decays change every step.
+        **hyperparameters: those that the schedule takes, such as `decay_rate` of "exponential" and
+            "inverse_time"; `None` is its default.
 
     Raises:
-        ValueError: if `name` is unknown, an argument lies outside its range, or a `decay_rate` is
-            given to a schedule that has none.
+        ValueError: if `name` is unknown, an argument lies outside its range, or the schedule does
+            not take it.
 
     Examples:
         >>> schedule = tfcourse.schedules.build("root", 0.1, steps_per_epoch=2, epochs=3)
@@ -315,26 +407,24 @@ def build(
     """
     if name not in SCHEDULES:
         raise ValueError(f"`name` must be one of {', '.join(SCHEDULES)}. Received: name={name!r}")
-    if decay_rate is not None and name not in ("exponential", "inverse_time"):
-        raise ValueError(
-            f"The schedule {name!r} has no decay rate. Received: decay_rate={decay_rate!r}"
-        )
+    given = {key: value for key, value in hyperparameters.items() if value is not None}
+    for key, value in given.items():
+        if key not in choices.SCHEDULES[name].takes:
+            raise ValueError(
+                f"The schedule {name!r} has no {key.replace('_', ' ')}. Received: {key}={value!r}"
+            )
     steps_per_epoch = _checked_count("steps_per_epoch", steps_per_epoch)
     warmup_steps = _checked_count("warmup_epochs", warmup_epochs, minimum=0) * steps_per_epoch
-    if name == "one_cycle":
-        total_steps = _checked_count("epochs", epochs) * steps_per_epoch
-        return OneCycle(initial_learning_rate, total_steps, rise_steps=warmup_steps or None)
-    if name == "constant":
-        schedule = Constant(initial_learning_rate)
-    else:
-        decay = {} if decay_rate is None else {"decay_rate": decay_rate}
-        schedule = SCHEDULES[name](
-            initial_learning_rate, steps_per_epoch, continuous=continuous, **decay
-        )
-    return WarmUp(schedule, warmup_steps) if warmup_steps else schedule
+    training = Training(steps_per_epoch, epochs, warmup_steps, continuous)
+    schedule = SCHEDULES[name].of(initial_learning_rate, training, **given)
+    if warmup_steps and not choices.SCHEDULES[name].spans_training:
+        return WarmUp(schedule, warmup_steps)
+    return schedule
 
 
-def values(schedule, num_steps):
+def values(
+    schedule: keras.optimizers.schedules.LearningRateSchedule, num_steps: int
+) -> npt.NDArray[np.float32]:
     """Returns the rates of steps 0 to `num_steps - 1` as a float32 array, to plot or print them.
 
     Examples:
@@ -345,14 +435,16 @@ def values(schedule, num_steps):
     return ops.convert_to_numpy(schedule(np.arange(num_steps)))
 
 
-def _half_cosine(start, end, remaining):
+def _half_cosine(start: float, end: float, remaining: Rates) -> Rates:
     """Returns `start` where the whole way remains (1), `end` where nothing does (0)."""
     # The weight is (1 + cos(pi * (1 - remaining))) / 2, which would lose its digits towards 0.
     weight = ops.square(ops.sin(math.pi / 2.0 * remaining))
     return weight * start + (1.0 - weight) * end
 
 
-def _checked_rate(name, value, maximum=math.inf, zero_allowed=False):
+def _checked_rate(
+    name: str, value: Any, maximum: float = math.inf, zero_allowed: bool = False
+) -> float:
     is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not is_real or not 0.0 <= value <= maximum or math.isinf(value):
         in_range = False
@@ -365,23 +457,19 @@ def _checked_rate(name, value, maximum=math.inf, zero_allowed=False):
     return float(value)
 
 
-def _checked_count(name, value, minimum=1):
+def _checked_count(name: str, value: Any, minimum: int = 1) -> int:
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not is_integer or value < minimum:
         raise ValueError(f"`{name}` must be an integer >= {minimum}. Received: {name}={value!r}")
     return int(value)
 
 
-def _checked_flag(name, value):
+def _checked_flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
     return value
 
 
-SCHEDULES = {
-    "constant": Constant,
-    "exponential": ExponentialDecay,
-    "root": RootDecay,
-    "inverse_time": InverseTimeDecay,
-    "one_cycle": OneCycle,
+SCHEDULES: dict[str, type[Schedule]] = {
+    name: choice.load() for name, choice in choices.SCHEDULES.items()
 }

@@ -12,6 +12,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from tfcourse import hyperparameters as hp
+from tfcourse import scales
 from tfcourse.command_line import flag_definitions
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -123,9 +124,9 @@ def _search(declared: hp.Declaration) -> str:
     if not declared.search:
         return ""
     values = [declared.format(value) for value in declared.search]
-    if declared.scale == "choice":
-        return " or ".join(f"`{value}`" for value in values)
-    return f"`{':'.join(values)}:{declared.scale}`"
+    if scales.SCALES[declared.scale].is_range:
+        return f"`{':'.join(values)}:{declared.scale}`"
+    return " or ".join(f"`{value}`" for value in values)
 
 
 def _define_run() -> None:

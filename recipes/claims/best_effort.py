@@ -15,7 +15,8 @@ import tfcourse
 from recipes.claims import pictures, verdicts
 from recipes.mnist_softmax import MnistSoftmax, train
 from tfcourse import command_line, tuning
-from tfcourse.hyperparameters import MODELS, Hyperparameters, integer, integers
+from tfcourse.choices import MODELS
+from tfcourse.hyperparameters import Hyperparameters, integer, integers
 
 # What --search would say; all else is as mnist_softmax has it.
 SEARCHES = {

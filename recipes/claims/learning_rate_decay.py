@@ -13,7 +13,8 @@ import numpy as np
 import tfcourse
 from recipes.claims import pictures, verdicts
 from tfcourse import command_line
-from tfcourse.hyperparameters import SCHEDULES, Hyperparameters, batch_size, integer, integers
+from tfcourse.choices import SCHEDULES
+from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers
 
 # Tried for each schedule.
 INITIAL_RATES = (0.1, 0.3, 1.0, 3.0)

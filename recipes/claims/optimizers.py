@@ -16,9 +16,8 @@ from scipy import stats
 import tfcourse
 from recipes.claims import pictures, verdicts
 from tfcourse import command_line
+from tfcourse.choices import MODELS, OPTIMIZERS
 from tfcourse.hyperparameters import (
-    MODELS,
-    OPTIMIZERS,
     Hyperparameters,
     batch_size,
     integer,
@@ -57,7 +56,8 @@ class Optimizers(Hyperparameters):
 def build(hyperparameters, data, model, optimizer, learning_rate, seed, **arguments):
     """Returns the compiled network `model` for `data`."""
     tfcourse.training.set_seed(seed)
-    shape = {"hidden_units": hyperparameters.hidden_units} if model == "batch_norm_mlp" else {}
+    sized = "hidden_units" in MODELS[model].takes
+    shape = {"hidden_units": hyperparameters.hidden_units} if sized else {}
     network = tfcourse.models.MODELS[model](data.input_shape, data.num_classes, **shape)
     rule = tfcourse.optimizers.OPTIMIZERS[optimizer](learning_rate, **arguments)
     tfcourse.training.compile_classifier(network, rule)
@@ -146,7 +146,7 @@ def evidence(hyperparameters, tuned, accuracies, losses, difference):
             f"{names[name]} {verdicts.mean_and_spread(100 * values, 2)} %"
             for name, values in by_optimizer.items()
         )
-        label = model.replace("_", " ").replace("mlp", "MLP")
+        label = MODELS[model].label
         reached.append(f"{label}: {', '.join(spreads)}")
         widths.append(f"{label}: {', '.join(f'{names[n]} {width:g}' for n, width in good.items())}")
     return [

@@ -14,7 +14,8 @@ from scipy import stats
 import tfcourse
 from recipes.claims import pictures, verdicts
 from tfcourse import command_line
-from tfcourse.hyperparameters import OPTIMIZERS, Hyperparameters, integer, number
+from tfcourse.choices import OPTIMIZERS
+from tfcourse.hyperparameters import Hyperparameters, integer, number
 
 PARAMETERS = 10  # Of a random quadratic, and
 GAIN = 1e-6  # the share of its first cost that is the goal.

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 
 import tfcourse
+from tfcourse.choices import OPTIMIZERS, takers
 from tfcourse.hyperparameters import Hyperparameters, choice, integer, number
 
 
@@ -21,7 +22,7 @@ class Network(Hyperparameters):
         interval="[0, 1)",
         search=(0.9, 0.999),
         scale="one_minus_log",
-        active_when=("optimizer", ("momentum",)),
+        active_when=("optimizer", takers(OPTIMIZERS, "beta")),
     )
     beta_1: float = number(
         0.9,
@@ -29,7 +30,7 @@ class Network(Hyperparameters):
         interval="[0, 1)",
         search=(0.9, 0.999),
         scale="one_minus_log",
-        active_when=("optimizer", ("adam",)),
+        active_when=("optimizer", takers(OPTIMIZERS, "beta_1")),
     )
     beta_2: float = number(
         0.999,
@@ -37,7 +38,7 @@ class Network(Hyperparameters):
         interval="[0, 1)",
         search=(0.9, 0.9999),
         scale="one_minus_log",
-        active_when=("optimizer", ("adam",)),
+        active_when=("optimizer", takers(OPTIMIZERS, "beta_2")),
     )
     batch_size: int = integer(
         64, "Examples a step.", interval="[1, inf)", search=(16, 256), scale="power_of_two"

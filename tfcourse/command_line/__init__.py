@@ -9,6 +9,7 @@ import sys
 from absl import flags
 
 from tfcourse import data_flags, datasets, devices, run_directory
+from tfcourse.choices import SCHEDULES
 from tfcourse.command_line import exit_codes, flag_definitions, parsing, strategies, sweeping
 from tfcourse.command_line.exit_codes import NotFiniteResultError, UsageError
 from tfcourse.command_line.flag_definitions import Expectation
@@ -143,9 +144,10 @@ def _write_model_card(options, run, metrics):
 def _tell_of_more_epochs(run):
     before, now = run.continued_from[-1], run.flags["epochs"][0]
     print(f"This run was finished with --epochs={before} and goes on to {now}")
-    if run.flags.get("schedule") == ["one_cycle"]:
+    schedule = run.flags.get("schedule", [""])[0]
+    if schedule in SCHEDULES and SCHEDULES[schedule].spans_training:
         print(
-            f"--schedule=one_cycle depends on --epochs: the rate jumps after epoch {before}, and "
+            f"--schedule={schedule} depends on --epochs: the rate jumps after epoch {before}, and "
             f"a run that begins with --epochs={now} ends otherwise"
         )
 

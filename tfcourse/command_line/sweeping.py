@@ -12,7 +12,7 @@ from absl import flags
 from tfcourse import data_flags, datasets, run_directory
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import cluster
-from tfcourse.tuning import journal, settings
+from tfcourse.tuning import grid, journal, settings
 from tfcourse.tuning import space as search_space
 
 _FILES_SECONDS = 5.0
@@ -131,7 +131,7 @@ def _searched_and_fixed(base):
 
 def _check_grid(space, trials):
     try:
-        search_space.check_grid(space, trials)
+        grid.check(space, trials)
     except ValueError as error:
         raise SweepUsageError(f"--sweep=grid: {error}") from None
 

@@ -1,5 +1,10 @@
 """The course's optimizers, as Keras optimizers; `OPTIMIZERS` finds them by name."""
 
+from collections.abc import Callable
+
+import keras
+
+from tfcourse import choices
 from tfcourse.optimizers.adam import Adam
 from tfcourse.optimizers.gradient_descent import GradientDescent
 from tfcourse.optimizers.momentum import Momentum
@@ -7,9 +12,6 @@ from tfcourse.optimizers.rmsprop import RMSProp
 
 __all__ = ["OPTIMIZERS", "Adam", "GradientDescent", "Momentum", "RMSProp"]
 
-OPTIMIZERS = {
-    "gradient_descent": GradientDescent,
-    "momentum": Momentum,
-    "rmsprop": RMSProp,
-    "adam": Adam,
+OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
+    name: choice.load() for name, choice in choices.OPTIMIZERS.items()
 }

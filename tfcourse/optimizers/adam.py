@@ -1,15 +1,28 @@
 """Adam: momentum and RMSProp together, with their slow start corrected."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from tfcourse import averages
 from tfcourse.optimizers import arguments
 
 
-def adam_update(gradient, u, s, *, learning_rate, beta_1, beta_2, epsilon, epsilon_inside_sqrt):
+def adam_update(
+    gradient: tf.Tensor,
+    u: tf.Tensor,
+    s: tf.Tensor,
+    *,
+    learning_rate: tf.Tensor,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float | tf.Tensor,
+    epsilon_inside_sqrt: bool,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns `(delta, u, s)`: what to subtract from the parameter, and the new averages."""
     u = beta_1 * u + gradient
     s = averages.average_step(s, ops.square(gradient), beta_2)
@@ -17,14 +30,22 @@ def adam_update(gradient, u, s, *, learning_rate, beta_1, beta_2, epsilon, epsil
     return learning_rate * (1.0 - beta_1) * u / root, u, s
 
 
-def bias_corrected(step, *, learning_rate, beta_1, beta_2, epsilon, epsilon_inside_sqrt):
+def bias_corrected(
+    step: tf.Tensor,
+    *,
+    learning_rate: tf.Tensor,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    epsilon_inside_sqrt: bool,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the learning rate and epsilon that correct the bias of both averages at once."""
     root = ops.sqrt(average_weight(step, beta_2))
     epsilon_factor = ops.square(root) if epsilon_inside_sqrt else root
     return learning_rate * root / average_weight(step, beta_1), epsilon * epsilon_factor
 
 
-def average_weight(step, beta):
+def average_weight(step: tf.Tensor, beta: float) -> tf.Tensor:
     """Returns `1 - beta**step`, the sum of an average's weights after `step` values.
 
     Written as it stands, it would lose five of float32's seven digits at beta 0.999 and step 1.
@@ -73,14 +94,14 @@ class Adam(keras.optimizers.Optimizer):
     Reference: Kingma and Ba, 2015, https://arxiv.org/abs/1412.6980
 
     Args:
-        learning_rate: float > 0, `LearningRateSchedule` (called with the step) or callable.
+        learning_rate: > 0, `LearningRateSchedule` (called with the step) or callable.
             Defaults to 0.001.
-        beta_1: float in [0, 1), the decay rate of the average gradient. Defaults to 0.9.
-        beta_2: float in [0, 1), the decay rate of the average squared gradient. Defaults to 0.999.
-        epsilon: float > 0, keeps the step finite where gradients vanish. Defaults to 1e-8.
-        bias_correction: bool. Defaults to True.
-        epsilon_inside_sqrt: bool. Defaults to False.
-        name: str. Defaults to "adam".
+        beta_1: in [0, 1), the decay rate of the average gradient. Defaults to 0.9.
+        beta_2: in [0, 1), the decay rate of the average squared gradient. Defaults to 0.999.
+        epsilon: > 0, keeps the step finite where gradients vanish. Defaults to 1e-8.
+        bias_correction: defaults to True.
+        epsilon_inside_sqrt: defaults to False.
+        name: defaults to "adam".
         **kwargs: passed on to `keras.optimizers.Optimizer`: `weight_decay`, `clipnorm`,
             `use_ema`, `gradient_accumulation_steps` and so on.
 
@@ -96,17 +117,19 @@ class Adam(keras.optimizers.Optimizer):
         array([-0.1932,  0.1573], dtype=float32)
     """
 
+    weighted_by = "beta_1"  # What decays the weighted sums; see `training.nudging`.
+
     def __init__(
         self,
-        learning_rate=0.001,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        bias_correction=True,
-        epsilon_inside_sqrt=False,
-        name="adam",
-        **kwargs,
-    ):
+        learning_rate: arguments.LearningRate = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        bias_correction: bool = True,
+        epsilon_inside_sqrt: bool = False,
+        name: str = "adam",
+        **kwargs: Any,
+    ) -> None:
         learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
         self.beta_1 = arguments.checked_decay_rate("beta_1", beta_1)
@@ -117,7 +140,7 @@ class Adam(keras.optimizers.Optimizer):
             "epsilon_inside_sqrt", epsilon_inside_sqrt
         )
 
-    def build(self, variables):
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         if self.built:
             return
         super().build(variables)
@@ -125,13 +148,15 @@ class Adam(keras.optimizers.Optimizer):
             variables, ["weighted_sum", "average_square"]
         )
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+    ) -> None:
         index = self._get_variable_index(variable)
         weighted_sum, average_square = self._weighted_sums[index], self._average_squares[index]
         gradient, u, s, learning_rate, step = arguments.same_precision(
             variable, gradient, weighted_sum, average_square, learning_rate, self.iterations + 1
         )
-        rule = {
+        rule: dict[str, Any] = {
             "beta_1": self.beta_1,
             "beta_2": self.beta_2,
             "epsilon_inside_sqrt": self.epsilon_inside_sqrt,
@@ -148,7 +173,7 @@ class Adam(keras.optimizers.Optimizer):
         self.assign(average_square, s)
         self.assign_sub(variable, ops.cast(delta, variable.dtype))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "beta_1": self.beta_1,

@@ -1,13 +1,20 @@
-"""What the four optimizers do with their arguments: check numbers, bring tensors to one dtype."""
+"""What optimizers do with their arguments: check numbers, bring tensors to one dtype."""
 
 import math
 import numbers
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import keras
+import tensorflow as tf
 from keras import ops
 
+LearningRate: TypeAlias = (
+    float | keras.optimizers.schedules.LearningRateSchedule | Callable[[], float | tf.Tensor]
+)
 
-def checked_learning_rate(learning_rate):
+
+def checked_learning_rate(learning_rate: Any) -> LearningRate:
     """Returns a number as the float that Keras wants; a schedule or a callable as it is."""
     if callable(learning_rate):
         return learning_rate
@@ -19,28 +26,28 @@ def checked_learning_rate(learning_rate):
     return float(learning_rate)
 
 
-def checked_decay_rate(name, value):
+def checked_decay_rate(name: str, value: Any) -> float:
     """Returns the decay rate of an average as a float in [0, 1)."""
     if not _is_real(value) or not 0.0 <= value < 1.0:
         raise ValueError(f"`{name}` must be a float in [0, 1). Received: {name}={value!r}")
     return float(value)
 
 
-def checked_epsilon(epsilon):
+def checked_epsilon(epsilon: Any) -> float:
     """Returns `epsilon` as a float > 0; without it, a gradient of zero would give 0 / 0."""
     if not _is_real(epsilon) or not 0.0 < epsilon < math.inf:
         raise ValueError(f"`epsilon` must be a finite float > 0. Received: epsilon={epsilon!r}")
     return float(epsilon)
 
 
-def checked_flag(name, value):
+def checked_flag(name: str, value: Any) -> bool:
     """Returns `value` if it is True or False; "false", read from a file, would count as True."""
     if not isinstance(value, bool):
         raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
     return value
 
 
-def same_precision(variable, *tensors):
+def same_precision(variable: keras.Variable, *tensors: tf.Tensor) -> list[tf.Tensor]:
     """Returns the tensors dense and in float32, or in float64 if `variable` has that.
 
     A variable in half precision is thus updated in float32 and rounded once, when stored: 0.999
@@ -51,12 +58,12 @@ def same_precision(variable, *tensors):
     return [ops.cast(_dense(tensor, variable.shape), dtype) for tensor in tensors]
 
 
-def _dense(tensor, shape):
+def _dense(tensor: Any, shape: tuple[int, ...]) -> tf.Tensor:
     # The gradient of an embedding is a `tf.IndexedSlices`: the rows looked up, some of them twice.
     if hasattr(tensor, "dense_shape"):
         return ops.scatter(ops.expand_dims(tensor.indices, -1), tensor.values, shape)
     return tensor
 
 
-def _is_real(value):
+def _is_real(value: object) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)

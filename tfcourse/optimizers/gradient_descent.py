@@ -1,12 +1,15 @@
 """Gradient descent: the step goes straight down the gradient."""
 
+from typing import Any
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 from tfcourse.optimizers import arguments
 
 
-def gradient_descent_update(gradient, *, learning_rate):
+def gradient_descent_update(gradient: tf.Tensor, *, learning_rate: tf.Tensor) -> tf.Tensor:
     """Returns what to subtract from the parameter."""
     return learning_rate * gradient
 
@@ -28,9 +31,9 @@ class GradientDescent(keras.optimizers.Optimizer):
     Reference: Robbins and Monro, 1951, https://doi.org/10.1214/aoms/1177729586
 
     Args:
-        learning_rate: float > 0, `LearningRateSchedule` (called with the step) or callable.
+        learning_rate: > 0, `LearningRateSchedule` (called with the step) or callable.
             Defaults to 0.01.
-        name: str. Defaults to "gradient_descent".
+        name: defaults to "gradient_descent".
         **kwargs: passed on to `keras.optimizers.Optimizer`: `weight_decay`, `clipnorm`,
             `use_ema`, `gradient_accumulation_steps` and so on.
 
@@ -45,11 +48,18 @@ class GradientDescent(keras.optimizers.Optimizer):
         array([ 0.9, -1.8], dtype=float32)
     """
 
-    def __init__(self, learning_rate=0.01, name="gradient_descent", **kwargs):
+    def __init__(
+        self,
+        learning_rate: arguments.LearningRate = 0.01,
+        name: str = "gradient_descent",
+        **kwargs: Any,
+    ) -> None:
         learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+    ) -> None:
         gradient, learning_rate = arguments.same_precision(variable, gradient, learning_rate)
         delta = gradient_descent_update(gradient, learning_rate=learning_rate)
         self.assign_sub(variable, ops.cast(delta, variable.dtype))

@@ -1,12 +1,18 @@
 """Gradient descent with momentum, as an exponentially weighted average of the gradients."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 from tfcourse.optimizers import arguments
 
 
-def momentum_update(gradient, u, *, learning_rate, beta):
+def momentum_update(
+    gradient: tf.Tensor, u: tf.Tensor, *, learning_rate: tf.Tensor, beta: float
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns `(delta, u)`: what to subtract from the parameter, and the new weighted sum."""
     u = beta * u + gradient
     return learning_rate * (1.0 - beta) * u, u
@@ -38,11 +44,11 @@ class Momentum(keras.optimizers.Optimizer):
     Sutskever et al., 2013, http://proceedings.mlr.press/v28/sutskever13.html, without Nesterov.
 
     Args:
-        learning_rate: float > 0, `LearningRateSchedule` (called with the step) or callable.
+        learning_rate: > 0, `LearningRateSchedule` (called with the step) or callable.
             Defaults to 0.1, which moves as far as Keras's SGD with 0.01 and momentum 0.9.
-        beta: float in [0, 1), the decay rate of the average. 0 is plain gradient descent. Defaults
+        beta: in [0, 1), the decay rate of the average. 0 is plain gradient descent. Defaults
             to 0.9, which averages over about the last 10 gradients.
-        name: str. Defaults to "momentum".
+        name: defaults to "momentum".
         **kwargs: passed on to `keras.optimizers.Optimizer`: `weight_decay`, `clipnorm`,
             `use_ema`, `gradient_accumulation_steps` and so on.
 
@@ -58,18 +64,28 @@ class Momentum(keras.optimizers.Optimizer):
         array([-0.024 ,  0.0355], dtype=float32)
     """
 
-    def __init__(self, learning_rate=0.1, beta=0.9, name="momentum", **kwargs):
+    weighted_by = "beta"  # What decays the weighted sums; see `training.nudging`.
+
+    def __init__(
+        self,
+        learning_rate: arguments.LearningRate = 0.1,
+        beta: float = 0.9,
+        name: str = "momentum",
+        **kwargs: Any,
+    ) -> None:
         learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
         self.beta = arguments.checked_decay_rate("beta", beta)
 
-    def build(self, variables):
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         if self.built:
             return
         super().build(variables)
         self._weighted_sums = self.add_optimizer_variables(variables, "weighted_sum")
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+    ) -> None:
         weighted_sum = self._weighted_sums[self._get_variable_index(variable)]
         gradient, u, learning_rate = arguments.same_precision(
             variable, gradient, weighted_sum, learning_rate
@@ -78,5 +94,5 @@ class Momentum(keras.optimizers.Optimizer):
         self.assign(weighted_sum, u)
         self.assign_sub(variable, ops.cast(delta, variable.dtype))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "beta": self.beta}

@@ -1,13 +1,19 @@
 """RMSProp: the step is divided by the root of an average of squared gradients."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
+import tensorflow as tf
 from keras import ops
 
 from tfcourse import averages
 from tfcourse.optimizers import arguments
 
 
-def rmsprop_update(gradient, s, *, learning_rate, beta, epsilon):
+def rmsprop_update(
+    gradient: tf.Tensor, s: tf.Tensor, *, learning_rate: tf.Tensor, beta: float, epsilon: float
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns `(delta, s)`: what to subtract from the parameter, and the new average square."""
     s = averages.average_step(s, ops.square(gradient), beta)
     return learning_rate * gradient / (ops.sqrt(s) + epsilon), s
@@ -34,11 +40,11 @@ class RMSProp(keras.optimizers.Optimizer):
     https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf, which has no epsilon.
 
     Args:
-        learning_rate: float > 0, `LearningRateSchedule` (called with the step) or callable.
+        learning_rate: > 0, `LearningRateSchedule` (called with the step) or callable.
             Defaults to 0.001.
-        beta: float in [0, 1), the decay rate of the average. Defaults to 0.9.
-        epsilon: float > 0, keeps the step finite where gradients vanish. Defaults to 1e-7.
-        name: str. Defaults to "rmsprop".
+        beta: in [0, 1), the decay rate of the average. Defaults to 0.9.
+        epsilon: > 0, keeps the step finite where gradients vanish. Defaults to 1e-7.
+        name: defaults to "rmsprop".
         **kwargs: passed on to `keras.optimizers.Optimizer`: `weight_decay`, `clipnorm`,
             `use_ema`, `gradient_accumulation_steps` and so on.
 
@@ -54,19 +60,28 @@ class RMSProp(keras.optimizers.Optimizer):
         array([-0.4637,  0.2749], dtype=float32)
     """
 
-    def __init__(self, learning_rate=0.001, beta=0.9, epsilon=1e-7, name="rmsprop", **kwargs):
+    def __init__(
+        self,
+        learning_rate: arguments.LearningRate = 0.001,
+        beta: float = 0.9,
+        epsilon: float = 1e-7,
+        name: str = "rmsprop",
+        **kwargs: Any,
+    ) -> None:
         learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
         self.beta = arguments.checked_decay_rate("beta", beta)
         self.epsilon = arguments.checked_epsilon(epsilon)
 
-    def build(self, variables):
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         if self.built:
             return
         super().build(variables)
         self._average_squares = self.add_optimizer_variables(variables, "average_square")
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+    ) -> None:
         average_square = self._average_squares[self._get_variable_index(variable)]
         gradient, s, learning_rate = arguments.same_precision(
             variable, gradient, average_square, learning_rate
@@ -77,5 +92,5 @@ class RMSProp(keras.optimizers.Optimizer):
         self.assign(average_square, s)
         self.assign_sub(variable, ops.cast(delta, variable.dtype))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "beta": self.beta, "epsilon": self.epsilon}

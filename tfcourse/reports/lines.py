@@ -14,7 +14,7 @@ def draw_lines(lines, path, *, title, xlabel, ylabel, log=False):
     """
     with style.picture(path, width=6.2, height=3.4) as axes:
         ax = axes[0, 0]
-        looks = zip(style.COLOURS, lines.items(), strict=False)
+        looks = zip(style.colours(), lines.items(), strict=False)
         for colour, (label, (x, y)) in looks:
             ax.plot(x, y, color=colour, label=label)
         ax.set(title=title, xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")

@@ -1,6 +1,8 @@
 """One look for every picture: size, type, colours that the colour-blind tell apart."""
 
 import contextlib
+import itertools
+from collections.abc import Iterator
 
 import matplotlib
 from matplotlib.animation import PillowWriter
@@ -22,6 +24,12 @@ _STYLE = {
     "lines.linewidth": 1.8,
     "figure.dpi": 150,
 }
+
+
+def colours() -> Iterator[str]:
+    """Yields `COLOURS`, over and over."""
+    return itertools.cycle(COLOURS)
+
 
 _ANIMATION_DPI = 80  # A GIF holds every frame: half the dots of a still picture.
 

@@ -1,4 +1,4 @@
-"""Applies nudges between two blocks of steps, and records where.
+"""Applies nudges between two blocks of steps, records where, and sets what optimizers have.
 
 What a run became depends on the nudges of its timeline alone: `Progress.nudges`, by place. Going
 back to an epoch forgets those that came after it. So `--nudge` for each of the timeline, which
@@ -6,31 +6,130 @@ flags.txt holds, gives the same run again, and no replay ever has to go back.
 """
 
 import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
 
 from tfcourse import nudges
+from tfcourse.hyperparameters import declarations
 from tfcourse.training.checkpoint import CheckpointError, DamagedError, place
+
+if TYPE_CHECKING:
+    from tfcourse.training.session import Session
+
+# A checkpoint: the variables' arrays, and the rest.
+Snapshot = tuple[list[Any], dict[str, Any]]
+
+
+# What an optimizer may have besides its learning rate.
+_SETTINGS = [
+    name for name in declarations(nudges.Change) if name not in ("learning_rate", nudges.ROLLBACK)
+]
+
+
+class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule times a constant factor."""
+
+    def __init__(
+        self, schedule: keras.optimizers.schedules.LearningRateSchedule, factor: float
+    ) -> None:
+        self.schedule = schedule
+        self.factor = factor
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        return self.schedule(step) * self.factor
+
+    def get_config(self) -> dict[str, Any]:
+        return {"schedule": self.schedule, "factor": self.factor}
+
+
+class OptimizerSettings:
+    """The rate's factor and the hyperparameters of an optimizer, read and set; its slots stay.
+
+    All but a constant learning rate are constants of a compiled program: after `set` or
+    `restore` the training step has to be traced anew.
+
+    Args:
+        optimizer: a built one.
+    """
+
+    def __init__(self, optimizer: keras.optimizers.Optimizer) -> None:
+        self._optimizer = optimizer
+        rate = optimizer._learning_rate
+        scheduled = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
+        self._schedule = rate if scheduled else None
+        self._factor = 1.0
+
+    def state(self) -> dict[str, float]:
+        """Returns the settings that are not variables, JSON-able."""
+        names = [name for name in _SETTINGS if hasattr(self._optimizer, name)]
+        own = {name: getattr(self._optimizer, name) for name in names}
+        return {"learning_rate_factor": self._factor, **own}
+
+    def restore(self, state: Mapping[str, float]) -> None:
+        """Sets what `state` returned; the slots are as they were saved with it."""
+        for name, value in state.items():
+            if name == "learning_rate_factor":
+                self._scale(value)
+            else:
+                setattr(self._optimizer, name, value)
+
+    def set(self, name: str, value: float) -> None:
+        """Sets one setting from here on.
+
+        A new rate under a schedule scales the schedule. A new decay rate of an average of
+        gradients keeps the average itself: what is stored is a sum, `1 / (1 - beta)` times it.
+
+        Raises:
+            ValueError: the optimizer has no such setting, or the rate can't be scaled.
+        """
+        optimizer = self._optimizer
+        if name == "learning_rate":
+            if self._schedule is None:
+                optimizer.learning_rate = value
+                return
+            scheduled = float(self._schedule(optimizer.iterations))
+            if not scheduled > 0.0:
+                raise ValueError(f"the schedule's rate is {scheduled} here and can't be scaled")
+            self._scale(value / scheduled)
+        elif hasattr(optimizer, name):
+            before = getattr(optimizer, name)
+            setattr(optimizer, name, value)
+            if name == getattr(optimizer, "weighted_by", None):
+                for weighted_sum in optimizer._weighted_sums:
+                    weighted_sum.assign(weighted_sum * ((1.0 - before) / (1.0 - value)))
+        else:
+            raise ValueError(f"{optimizer.name} has no {name}")
+
+    def _scale(self, factor: float) -> None:
+        self._factor = factor
+        if self._schedule is not None:
+            scaled = ScaledSchedule(self._schedule, factor) if factor != 1.0 else self._schedule
+            self._optimizer.learning_rate = scaled
 
 
 class Nudger:
     """The nudges of one run.
 
     Args:
-        session: the `Session`, with a run directory.
+        session: with a run directory.
     """
 
-    def __init__(self, session):
+    def __init__(self, session: "Session") -> None:
         self._session = session
         self._run = session.run
-        self._start = None
+        self._start: Snapshot | None = None
 
-    def begin(self):
+    def begin(self) -> None:
         """Notes the state before the first step, and the nudges that the flags ask for."""
         texts = self._run.flags.get("nudge", [])
         timeline = [nudges.parse(text) for text in texts]
         self._session.progress.nudges = sorted(timeline, key=lambda nudge: nudge.place)
         self._start = self._session.snapshot()
 
-    def went_back(self):
+    def went_back(self) -> bool:
         """Applies what is due and what was asked for; returns whether that led to another epoch."""
         self._apply_due()
         if not self._session.program.is_alone:
@@ -46,7 +145,7 @@ class Nudger:
                     self._insert(changes)
                 else:
                     granted = {nudges.ROLLBACK: target, **changes}
-                    if not self._go_back(target, changes):
+                    if not self._go_back(int(target), changes):
                         path.unlink()
                         continue
                 progress = self._session.progress
@@ -59,13 +158,14 @@ class Nudger:
                 return True
         return False
 
-    def _insert(self, changes):
+    def _insert(self, changes: Mapping[str, float]) -> None:
         progress = self._session.progress
         for name, value in changes.items():
-            progress.nudges.insert(progress.applied, nudges.Nudge(*progress.place, name, value))
+            nudge = nudges.Nudge(progress.epoch, progress.step, name, value)
+            progress.nudges.insert(progress.applied, nudge)
             self._apply_due()
 
-    def _apply_due(self):
+    def _apply_due(self) -> None:
         progress = self._session.progress
         settings_before = self._session.settings.state()
         while progress.applied < len(progress.nudges):
@@ -85,7 +185,7 @@ class Nudger:
         if self._session.settings.state() != settings_before:
             self._session.trace_steps()
 
-    def _go_back(self, epoch, changes):
+    def _go_back(self, epoch: int, changes: Mapping[str, float]) -> bool:
         """Goes back to the end of `epoch` or, where that is not kept, to before it, from where
         training comes to it again; returns whether it could."""
         session = self._session
@@ -111,9 +211,11 @@ class Nudger:
         print(f"nudge: back to the end of epoch {epoch}{again}", flush=True)
         return True
 
-    def _nearest(self, target, timeline):
+    def _nearest(self, target: tuple[int, int], timeline: list[nudges.Nudge]) -> Snapshot | None:
         """Returns the snapshot of this timeline that is nearest before `target`."""
         checkpoints = self._session.checkpoints
+        if checkpoints is None:
+            return self._start
         # With more --epochs the schedule may be another, and would not lead there again.
         exact = bool(self._run.continued_from)
         for file in reversed(checkpoints.files()):
@@ -129,7 +231,7 @@ class Nudger:
                 return arrays, state
         return None if exact else self._start
 
-    def write_record(self):
+    def write_record(self) -> None:
         """Writes what was changed into flags.txt, to repeat the run, and into nudges.jsonl."""
         progress = self._session.progress
         if progress.log:
@@ -139,7 +241,7 @@ class Nudger:
         if texts != self._run.flags.get("nudge", []):
             self._run.write_flags({**self._run.flags, "nudge": texts})
 
-    def end(self):
+    def end(self) -> None:
         """Tells of requests that came too late."""
         for path, changes in nudges.requests(self._run.path):
             print(f"the nudge {changes} came after the last step and is left out", flush=True)

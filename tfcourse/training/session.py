@@ -5,7 +5,7 @@ import time
 
 from tfcourse.run_directory import environment as record
 from tfcourse.training import callback_states, checkpoint, interruption, nudging
-from tfcourse.training.optimizer_settings import OptimizerSettings
+from tfcourse.training.nudging import OptimizerSettings
 from tfcourse.training.progress import Progress
 
 # A block is what runs between two looks at signals, callbacks and the clock.

@@ -11,9 +11,9 @@ _MODULES = {
     "Workers": "workers",
     "mean_of": "driver",
     "search": "searching",
-    "search_space": "keras_tuner_space",
-    "tunable": "keras_tuner_space",
-    "values_in": "keras_tuner_space",
+    "search_space": "space",
+    "tunable": "space",
+    "values_in": "space",
 }
 __all__ = sorted(_MODULES)
 

@@ -3,7 +3,7 @@
 import keras_tuner
 
 from tfcourse import training
-from tfcourse.tuning import keras_tuner_space as space
+from tfcourse.tuning import space as search_spaces
 
 
 class RecipeHyperModel(keras_tuner.HyperModel):
@@ -40,11 +40,11 @@ class RecipeHyperModel(keras_tuner.HyperModel):
 
     def search_space(self):
         """Returns the whole space as `keras_tuner.HyperParameters`."""
-        return space.search_space(self._base, self._tuned)
+        return search_spaces.search_space(self._base, self._tuned)
 
     def values_in(self, hp):
         """Returns the recipe's hyperparameters with the values that `hp` has drawn."""
-        return space.values_in(hp, self._base)
+        return search_spaces.values_in(hp, self._base)
 
     def build(self, hp):
         """Returns the compiled model of a trial."""

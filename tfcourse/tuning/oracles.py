@@ -16,7 +16,7 @@ from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, Ran
 from scipy.stats import qmc
 from sklearn.exceptions import ConvergenceWarning
 
-from tfcourse.tuning import space as search_space
+from tfcourse.tuning import grid
 
 # So many equal draws in a row and a space of choices counts as exhausted.
 _MAX_COLLISIONS = 1000
@@ -134,7 +134,7 @@ class Grid(_Journaled, _Positions):
 
     def positions(self, number):
         taken = {tuple(sorted(t.hyperparameters.values.items())) for t in self.trials.values()}
-        for positions in search_space.grid(self.space_of_values, self.options["trials"]):
+        for positions in grid.points(self.space_of_values, self.options["trials"]):
             values = to_unit_values(self.space_of_values, positions)
             if tuple(sorted(values.items())) not in taken:
                 return positions
@@ -169,7 +169,7 @@ class CoarseToFine(_Journaled, _Positions):
         ]
         return {
             name: zoom(edges, [point[name] for point in points if name in point])
-            if self.axes[name].scale != "choice"
+            if self.axes[name].scale.is_range
             else ([point[name] for point in points if name in point] or (0.0, 1.0))
             for name, edges in box.items()
         }
@@ -219,13 +219,13 @@ def unit_space(space):
         scope = contextlib.nullcontext()
         if axis.active_when:
             chooser, allowed = axis.active_when
-            options = next(a for a in space.axes if a.name == chooser).search
+            options = next(a for a in space.axes if a.name == chooser).scale.search
             scope = unit.conditional_scope(chooser, [options.index(value) for value in allowed])
         with scope:
-            if axis.scale == "choice":
-                unit.Choice(axis.name, list(range(len(axis.search))), ordered=False)
-            else:
+            if axis.scale.is_range:
                 unit.Float(axis.name, 0.0, 1.0)
+            else:
+                unit.Choice(axis.name, list(range(len(axis.scale.search))), ordered=False)
     return unit
 
 
@@ -233,9 +233,9 @@ def to_unit_values(space, positions):
     """Returns the values of `unit_space` at `positions`, of the active axes alone."""
     active = space.values_at(positions)
     return {
-        axis.name: axis.search.index(active[axis.name])
-        if axis.scale == "choice"
-        else positions[axis.name]
+        axis.name: positions[axis.name]
+        if axis.scale.is_range
+        else axis.scale.search.index(active[axis.name])
         for axis in space.axes
         if axis.name in active
     }
@@ -244,9 +244,9 @@ def to_unit_values(space, positions):
 def to_positions(space, unit_values):
     """Returns `{name: position}` of the active axes from the values of `unit_space`."""
     positions = {
-        axis.name: (unit_values[axis.name] + 0.5) / len(axis.search)
-        if axis.scale == "choice"
-        else float(unit_values[axis.name])
+        axis.name: float(unit_values[axis.name])
+        if axis.scale.is_range
+        else (unit_values[axis.name] + 0.5) / len(axis.scale.search)
         for axis in space.axes
         if axis.name in unit_values
     }

@@ -1,22 +1,20 @@
-"""What a search may draw: one axis a hyperparameter, measured on its scale.
+"""What a search may draw: one axis a hyperparameter, and what decides whether it matters.
 
-A position in [0, 1] on an axis stands for a value: uniform positions are uniform on the scale.
-Both ends of a range can be reached, and whole numbers stay whole.
-
-    linear         low + u (high - low)
-    log            low (high / low)^u
-    one_minus_log  1 - (1 - low) ((1 - high) / (1 - low))^u; 0.9..0.999 has its middle at 0.99
-    power_of_two   2^k between the ends, all k alike
-    choice         the listed values, all alike
-
-Nothing here imports TensorFlow or keras-tuner.
+Nothing here imports TensorFlow or keras-tuner before it is asked for a keras-tuner space.
 """
 
-import collections
+import contextlib
 import dataclasses
-import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfcourse import hyperparameters as hp
+from tfcourse.scales import SCALES, Scale
+
+if TYPE_CHECKING:
+    import keras_tuner
+
+Base = TypeVar("Base", bound=hp.Hyperparameters)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,107 +23,46 @@ class Axis:
 
     Attributes:
         name: the hyperparameter.
-        scale: one of `hyperparameters.SCALES`.
-        search: `(low, high)`, or the values of a choice.
-        is_integer: whether its numbers are whole.
+        scale: its range, or its list of values.
         active_when: `(name, values)`: drawn only where the axis `name` has one of `values`.
 
     Examples:
-        >>> from tfcourse.search_space import Axis
-        >>> rate = Axis("learning_rate", "log", (1e-4, 1.0))
-        >>> round(rate.value_at(0.5), 4)
+        >>> from tfcourse.scales import Log, PowerOfTwo
+        >>> from tfcourse.tuning.space import Axis
+        >>> round(Axis("learning_rate", Log((1e-4, 1.0))).scale.value_at(0.5), 4)
         0.01
-        >>> Axis("batch_size", "power_of_two", (32, 256)).options
+        >>> Axis("batch_size", PowerOfTwo((32, 256))).scale.options
         (32, 64, 128, 256)
     """
 
     name: str
-    scale: str
-    search: tuple
-    is_integer: bool = False
-    active_when: tuple[str, tuple] | None = None
+    scale: Scale
+    active_when: tuple[str, tuple[Any, ...]] | None = None
 
-    @property
-    def options(self):
-        """All values as a tuple, in order; `None` on a continuous axis."""
-        if self.scale == "choice":
-            return self.search
-        low, high = self.search
-        if self.scale == "power_of_two":
-            exponents = range(math.ceil(math.log2(low)), math.floor(math.log2(high)) + 1)
-            return tuple(2**exponent for exponent in exponents)
-        if self.is_integer and high - low < 1000:
-            return tuple(range(low, high + 1))
-        return None
-
-    def value_at(self, position):
-        """Returns the value at `position`, a float in [0, 1]."""
-        if self.scale in ("choice", "power_of_two"):
-            options = self.options
-            return options[min(int(position * len(options)), len(options) - 1)]
-        low, high = self.search
-        # A whole number owns the half units around it, so that all of them are drawn alike.
-        margin = 0.5 if self.is_integer else 0.0
-        value = _from_scale(self.scale, low - margin, high + margin, position)
-        # Rounding must not lead past an end, nor just miss it.
-        value = low if position <= 0.0 else high if position >= 1.0 else min(max(value, low), high)
-        return round(value) if self.is_integer else value
-
-    def position_of(self, value):
-        """Returns the position of `value` in [0, 1]; that of an option is its middle."""
-        if self.scale in ("choice", "power_of_two"):
-            return (self.options.index(value) + 0.5) / len(self.options)
-        low, high = self.search
-        margin = 0.5 if self.is_integer else 0.0
-        low, high = (_to_scale(self.scale, v) for v in (low - margin, high + margin))
-        return (_to_scale(self.scale, value) - low) / (high - low) if high > low else 0.5
-
-    def spread(self, level):
-        """Returns positions evenly over the axis: its ends at level 0, then between, and so on.
-
-        The positions of a level are among those of the next, so that a finer grid holds the
-        coarser one. All values of a choice are there from the start.
-        """
-        options = self.options
-        if options is None:
-            return tuple(i / 2**level for i in range(2**level + 1))
-        indices = range(len(options))
-        if self.scale != "choice" and 2**level < len(options):
-            indices = sorted(
-                {round(i * (len(options) - 1) / 2**level) for i in range(2**level + 1)}
-            )
-        return tuple(self.position_of(options[i]) for i in indices)
-
-    def to_json(self):
+    def to_json(self) -> dict[str, Any]:
         """Returns the axis as a JSON-able dict."""
-        return dataclasses.asdict(self)
+        return {
+            "name": self.name,
+            "scale": self.scale.name,
+            **dataclasses.asdict(self.scale),
+            "active_when": self.active_when,
+        }
 
     @classmethod
-    def from_json(cls, fields):
+    def from_json(cls, fields: Mapping[str, Any]) -> "Axis":
         """Returns the axis that `to_json` described."""
-        fields = {**fields, "search": tuple(map(_hashable, fields["search"]))}
+        search = tuple(map(_hashable, fields["search"]))
+        active_when = None
         if fields["active_when"]:
             name, values = fields["active_when"]
-            fields["active_when"] = (name, tuple(map(_hashable, values)))
-        return cls(**fields)
+            active_when = (name, tuple(map(_hashable, values)))
+        return cls(
+            fields["name"], SCALES[fields["scale"]](search, fields["is_integer"]), active_when
+        )
 
 
-def _hashable(value):
+def _hashable(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-def _to_scale(scale, value):
-    if scale == "log":
-        return math.log(value)
-    return -math.log(1.0 - value) if scale == "one_minus_log" else float(value)
-
-
-def _from_scale(scale, low, high, position):
-    low, high = _to_scale(scale, low), _to_scale(scale, high)
-    at = low + position * (high - low)
-    if scale == "log":
-        return math.exp(at)
-    return 1.0 - math.exp(-at) if scale == "one_minus_log" else at
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,109 +71,37 @@ class Space:
 
     axes: tuple[Axis, ...]
 
-    def values_at(self, positions):
+    def values_at(self, positions: Mapping[str, float]) -> dict[str, Any]:
         """Returns `{name: value}` of the active axes at `positions`, `{name: float}`."""
-        values = {}
+        values: dict[str, Any] = {}
         for axis in self.axes:
             if self.is_active(axis, values):
-                values[axis.name] = axis.value_at(positions[axis.name])
+                values[axis.name] = axis.scale.value_at(positions[axis.name])
         return values
 
     @staticmethod
-    def is_active(axis, values):
+    def is_active(axis: Axis, values: Mapping[str, Any]) -> bool:
         """Returns whether `axis` matters beside `values`, those of the axes before it."""
         if axis.active_when is None:
             return True
         name, allowed = axis.active_when
         return values.get(name) in allowed
 
-    def to_json(self):
+    def to_json(self) -> list[dict[str, Any]]:
         """Returns the space as a JSON-able list."""
         return [axis.to_json() for axis in self.axes]
 
     @classmethod
-    def from_json(cls, axes):
+    def from_json(cls, axes: Iterable[Mapping[str, Any]]) -> "Space":
         """Returns the space that `to_json` described."""
         return cls(tuple(map(Axis.from_json, axes)))
 
 
-def grid(space, max_points):
-    """Returns the points of the finest grid with at most `max_points`, as `{name: position}`.
-
-    The numeric axes are refined in turns; a choice has all its values from the start.
-
-    Raises:
-        ValueError: even the ends of every axis make more points.
-
-    Examples:
-        >>> from tfcourse.search_space import Axis, Space, grid
-        >>> rate, beta = Axis("rate", "log", (0.01, 1.0)), Axis("beta", "choice", (0.5, 0.9))
-        >>> for point in grid(Space((rate, beta)), max_points=4):
-        ...     print(Space((rate, beta)).values_at(point))
-        {'rate': 0.01, 'beta': 0.5}
-        {'rate': 0.01, 'beta': 0.9}
-        {'rate': 1.0, 'beta': 0.5}
-        {'rate': 1.0, 'beta': 0.9}
-    """
-    check_grid(space, max_points)
-    levels = {axis.name: 0 for axis in space.axes}
-    while True:
-        refined = False
-        for axis in space.axes:
-            if len(axis.spread(levels[axis.name] + 1)) == len(axis.spread(levels[axis.name])):
-                continue
-            finer = {**levels, axis.name: levels[axis.name] + 1}
-            if _count(space, finer) <= max_points:
-                levels, refined = finer, True
-        if not refined:
-            return _product(space, levels)
-
-
-def check_grid(space, max_points):
-    """Raises `ValueError` where even the ends of every axis make more than `max_points` points."""
-    smallest = _count(space, {axis.name: 0 for axis in space.axes})
-    if smallest > max_points:
-        raise ValueError(
-            f"the coarsest grid has {smallest} points; --trials={smallest} or more, fewer values "
-            "in --search, or --fix some"
-        )
-
-
-def _count(space, levels):
-    """Returns how many points `_product` makes, without making them."""
-    choosers = {axis.active_when[0] for axis in space.axes if axis.active_when}
-    counts = collections.Counter({(): 1})  # By the values of those that decide about others.
-    for axis in space.axes:
-        extended = collections.Counter()
-        for chosen, count in counts.items():
-            active = space.is_active(axis, dict(chosen))
-            positions = axis.spread(levels[axis.name]) if active else ()
-            if axis.name in choosers and active:
-                for position in positions:
-                    extended[(*chosen, (axis.name, axis.value_at(position)))] += count
-            else:
-                extended[chosen] += count * max(len(positions), 1)
-        counts = extended
-    return counts.total()
-
-
-def _product(space, levels):
-    """Returns all combinations of active axes, each as `{name: position}`."""
-    points = [({}, {})]
-    for axis in space.axes:
-        extended = []
-        for positions, values in points:
-            active = space.is_active(axis, values)
-            for position in axis.spread(levels[axis.name]) if active else ():
-                value = axis.value_at(position)
-                extended.append(({**positions, axis.name: position}, {**values, axis.name: value}))
-            if not active:
-                extended.append((positions, values))
-        points = extended
-    return [positions for positions, _ in points]
-
-
-def space_of(base, searches=None, fixed=()):
+def space_of(
+    base: hp.Hyperparameters,
+    searches: Mapping[str, str] | None = None,
+    fixed: Iterable[str] = (),
+) -> Space:
     """Returns the `Space` of a recipe's hyperparameters.
 
     Args:
@@ -247,34 +112,36 @@ def space_of(base, searches=None, fixed=()):
     Raises:
         ValueError: a name is unknown, a range is empty or not allowed, or nothing is left.
     """
-    searches = searches or {}
+    searches, fixed = searches or {}, set(fixed)
     declarations = hp.declarations(base)
     for name in (*searches, *fixed):
         if name not in declarations:
             raise ValueError(f"no hyperparameter {name!r}; there are {', '.join(declarations)}")
-    if both := set(searches) & set(fixed):
+    if both := set(searches) & fixed:
         raise ValueError(f"{', '.join(sorted(both))} can't be both searched and fixed")
-    axes = {}
+    axes: dict[str, Axis] = {}
     # What decides about others comes before them.
     for name in sorted(declarations, key=lambda name: declarations[name].active_when is not None):
         declaration = declarations[name]
         if name in fixed or not (name in searches or declaration.search):
             continue
-        if name in searches:
-            axis = parse_axis(name, declaration, searches[name])
-        else:
-            axis = _axis(name, declaration, declaration.scale, declaration.search)
-        axis = _with_condition(axis, declaration, axes, base, asked=name in searches)
+        scale = (
+            parse_scale(name, declaration, searches[name])
+            if name in searches
+            else _scale(name, declaration, declaration.scale, declaration.search or ())
+        )
+        axis = _axis(name, scale, declaration, axes, base, asked=name in searches)
         if axis:
-            _check_fits(axis, base)
+            for value in scale.search:  # Raises where it does not go with the others of `base`.
+                dataclasses.replace(base, **{name: value})
             axes[name] = axis
     if not axes:
         raise ValueError("nothing is left to search")
     return Space(tuple(axes.values()))
 
 
-def parse_axis(name, declaration, text):
-    """Returns the axis that `text` spells: `LOW:HIGH[:SCALE]`, or values with commas.
+def parse_scale(name: str, declaration: hp.Declaration, text: str) -> Scale:
+    """Returns what `text` spells: `LOW:HIGH[:SCALE]`, or values with commas.
 
     Values that have commas themselves, such as hidden units, are divided by slashes:
     `128/256,128`.
@@ -284,66 +151,109 @@ def parse_axis(name, declaration, text):
     """
     if ":" not in text:
         divider = "/" if isinstance(declaration, hp.Integers) else ","
-        values = tuple(_parse(name, declaration, item) for item in text.split(divider))
+        values = [_parse(name, declaration, item) for item in text.split(divider)]
         if len(set(values)) < len(values):
             raise ValueError(f"{name}: a value is there twice. Received: {text!r}")
-        return _axis(name, declaration, "choice", values)
+        return _scale(name, declaration, "choice", values)
     if not isinstance(declaration, hp.Integer | hp.Number):
         raise ValueError(f"{name} takes values with commas, not a range. Received: {text!r}")
-    low, high, *scale = text.split(":")
-    default = "linear" if declaration.scale == "choice" else declaration.scale
-    scale = scale[0] if scale else default
-    if scale not in hp.SCALES or scale == "choice" or text.count(":") > 2:
+    ranges = [scale.name for scale in SCALES.values() if scale.is_range]
+    low, high, *named = text.split(":")
+    if not named:
+        named = [declaration.scale if declaration.scale in ranges else "linear"]
+    if len(named) > 1 or named[0] not in ranges:
         raise ValueError(
-            f"{name} must be LOW:HIGH:SCALE with a scale of {', '.join(hp.SCALES[:-1])}. "
-            f"Received: {text!r}"
+            f"{name} must be LOW:HIGH:SCALE with a scale of {', '.join(ranges)}. Received: {text!r}"
         )
-    return _axis(
-        name, declaration, scale, tuple(_parse(name, declaration, end) for end in (low, high))
-    )
+    ends = [_parse(name, declaration, end) for end in (low, high)]
+    return _scale(name, declaration, named[0], ends)
 
 
-def _parse(name, declaration, text):
+def _parse(name: str, declaration: hp.Declaration, text: str) -> Any:
     try:
         return declaration.parse(text)
     except ValueError as error:
         raise ValueError(f"{name} {error}") from None
 
 
-def _axis(name, declaration, scale, search):
-    if scale != "choice":
-        low, high = search
-        if isinstance(low, str) or isinstance(high, str) or low >= high:
-            raise ValueError(f"{name}: LOW must be below HIGH. Received: {low}:{high}")
-        if (scale in ("log", "power_of_two") and low <= 0) or (
-            scale == "one_minus_log" and high >= 1
-        ):
-            raise ValueError(f"{name}: the range does not go with the scale {scale}")
-    axis = Axis(name, scale, tuple(search), isinstance(declaration, hp.Integer))
-    if scale == "power_of_two" and not axis.options:
-        raise ValueError(f"{name}: no power of two lies in {search[0]}:{search[1]}")
-    return axis
+def _scale(name: str, declaration: hp.Declaration, scale: str, search: Sequence[Any]) -> Scale:
+    made = SCALES[scale](tuple(search), isinstance(declaration, hp.Integer))
+    try:
+        made.check()
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return made
 
 
-def _with_condition(axis, declaration, axes, base, *, asked):
-    """Returns `axis` with its condition, or `None` where it can never be active."""
+def _axis(
+    name: str,
+    scale: Scale,
+    declaration: hp.Declaration,
+    axes: Mapping[str, Axis],
+    base: hp.Hyperparameters,
+    *,
+    asked: bool,
+) -> Axis | None:
+    """Returns the axis with its condition, or `None` where it can never be active."""
     if declaration.active_when is None:
-        return axis
+        return Axis(name, scale)
     chooser, allowed = declaration.active_when
     if chooser in axes:
-        possible = tuple(value for value in axes[chooser].search if value in allowed)
+        possible = tuple(value for value in axes[chooser].scale.search if value in allowed)
     else:
         possible = allowed if getattr(base, chooser) in allowed else ()
     if not possible:
         if asked:
-            raise ValueError(f"{axis.name} matters only with {chooser} {' or '.join(allowed)}")
+            raise ValueError(f"{name} matters only with {chooser} {' or '.join(allowed)}")
         return None
-    if chooser not in axes:
-        return axis
-    return dataclasses.replace(axis, active_when=(chooser, possible))
+    return Axis(name, scale, (chooser, possible) if chooser in axes else None)
 
 
-def _check_fits(axis, base):
-    """Raises `ValueError` where an end or a value does not go with the others of `base`."""
-    for value in axis.search:
-        dataclasses.replace(base, **{axis.name: value})
+def tunable(hyperparameters: hp.Hyperparameters | type[hp.Hyperparameters]) -> list[str]:
+    """Returns the names of the hyperparameters that have a search range."""
+    return [name for name, d in hp.declarations(hyperparameters).items() if d.search is not None]
+
+
+def search_space(
+    base: hp.Hyperparameters, names: Iterable[str] | None = None
+) -> "keras_tuner.HyperParameters":
+    """Returns the declared ranges as a keras-tuner search space.
+
+    Args:
+        base: `Hyperparameters` with the values of all that is not searched.
+        names: names to search; by default all that have a range and can be active.
+
+    Raises:
+        ValueError: a name has no search range.
+    """
+    import keras_tuner
+
+    ranged = tunable(base)
+    names = ranged if names is None else list(names)
+    for name in names:
+        if name not in ranged:
+            raise ValueError(
+                "Only hyperparameters with a search range can be tuned: "
+                f"{', '.join(ranged)}. Received: {name!r}"
+            )
+    found = keras_tuner.HyperParameters()
+    for axis in space_of(base, fixed=set(ranged) - set(names)).axes:
+        scope: contextlib.AbstractContextManager = contextlib.nullcontext()
+        if axis.active_when:
+            scope = found.conditional_scope(axis.active_when[0], list(axis.active_when[1]))
+        with scope:
+            axis.scale.add_to_keras_tuner(found, axis.name, getattr(base, axis.name))
+    return found
+
+
+def values_in(space: "keras_tuner.HyperParameters", base: Base) -> Base:
+    """Returns `base` with the values that `space`, made by `search_space`, has drawn."""
+    drawn = {}
+    for name, declaration in hp.declarations(base).items():
+        scale = SCALES[declaration.scale]
+        proxy = scale.proxy_name.format(name)
+        if space.is_active(proxy):
+            value = space.get(proxy)
+            value = declaration.parse(value) if isinstance(value, str) else value
+            drawn[name] = scale.value_of_proxy(value)
+    return dataclasses.replace(base, **drawn)

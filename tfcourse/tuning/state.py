@@ -11,10 +11,10 @@ The state is a pure function of the journal's records, in whatever order workers
 """
 
 import dataclasses
-import json
 import math
 import statistics
 
+from tfcourse.scales import format_value as format_value
 from tfcourse.tuning.space import Space
 
 # The names a flag may take; tests hold them equal to the keys of tuning.oracles.TUNERS.
@@ -225,10 +225,3 @@ def _is_finite(value):
 
 def _as_value(value):
     return tuple(value) if isinstance(value, list) else value
-
-
-def format_value(value):
-    """Returns a hyperparameter's value as a person and a flag read it."""
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return json.dumps(value) if isinstance(value, bool) else str(value)

@@ -15,7 +15,7 @@ def draw_costs(path, curves, num_examples, target):
         target: float, a cost to be marked.
     """
     with style.picture(path, columns=2, rows=2, height=3.0) as axes:
-        for colour, (size, curve) in zip(style.COLOURS, curves.items(), strict=False):
+        for colour, (size, curve) in zip(style.colours(), curves.items(), strict=False):
             examples = curve["step"] * size
             by = {
                 "step": curve["step"],

@@ -68,7 +68,7 @@ def draw_paths(landscape, paths, path, *, examples_per_step=None, names=("x", "y
         _draw_contours(map_axes, landscape)
         map_axes.set(xlabel=names[0], ylabel=names[1])
         costs = []
-        for colour, (label, points) in zip(style.COLOURS, paths.items(), strict=False):
+        for colour, (label, points) in zip(style.colours(), paths.items(), strict=False):
             with np.errstate(all="ignore"):  # One that diverges ends at infinity.
                 cost = np.asarray(landscape.cost(points))
             seen = np.arange(len(cost)) * (examples_per_step or {}).get(label, 1)

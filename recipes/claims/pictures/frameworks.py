@@ -14,7 +14,7 @@ def draw_frameworks(names, lines, speeds, path):
         speeds: `{name: float array [rounds]}`, examples a second.
         path: path-like.
     """
-    colours = dict(zip(lines, style.COLOURS, strict=False))
+    colours = dict(zip(lines, style.colours(), strict=False))
     with style.picture(path, columns=2, width=4.4, height=2.8) as axes:
         for ax, name in zip(axes[0], ("lines of code", "thousand examples a second"), strict=True):
             for row, (framework, count) in enumerate(lines.items()):

@@ -23,7 +23,7 @@ def draw_averages(path, values, true_mean, averages, unit):
         for ax, shown in ((year, slice(None)), (start, slice(_START_DAYS))):
             ax.plot(days[shown], values[shown], ".", color="0.75", markersize=4)
             ax.plot(days[shown], true_mean[shown], ":", color="k", linewidth=1.2, label="true mean")
-            for colour, (beta, both) in zip(style.COLOURS, averages.items(), strict=False):
+            for colour, (beta, both) in zip(style.colours(), averages.items(), strict=False):
                 # A year shows no difference; the start shows hardly anything else.
                 for average, look in zip(both, ("--", "-"), strict=True):
                     if look == "-" or ax is start:

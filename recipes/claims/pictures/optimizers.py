@@ -2,18 +2,17 @@
 
 import numpy as np
 
+from tfcourse import choices
 from tfcourse.reports import style
 
 NAMES = {
-    "gradient_descent": "gradient descent",
-    "momentum": "momentum",
-    "rmsprop": "RMSProp",
-    "adam": "Adam",
+    **{name: choice.label for name, choice in choices.OPTIMIZERS.items()},
+    # Peers of a claim.
     "sgd_nesterov": "SGD with Nesterov momentum",
     "adagrad": "AdaGrad",
     "adagrad_constant": "AdaGrad, constant rate",
 }
-COLOURS = dict(zip(NAMES, style.COLOURS, strict=True))
+COLOURS = dict(zip(NAMES, style.colours(), strict=False))
 
 
 def draw_sensitivity(rates, accuracies, path):
@@ -37,7 +36,7 @@ def draw_sensitivity(rates, accuracies, path):
             ax.set_yticks(ticks, labels=map(str, ticks))
             ax.tick_params(axis="y", which="minor", left=False, labelleft=False)
             ax.set_ylabel("validation error (%)")
-            ax.set_title(f"{model.replace('_', ' ').replace('mlp', 'MLP')}; dots: the best")
+            ax.set_title(f"{choices.MODELS[model].label}; dots: the best")
             style.label_lines(ax)
 
 
@@ -61,7 +60,7 @@ def draw_seeds(accuracies, path):
             ax.set_yticks(range(len(by_optimizer)), [NAMES[name] for name in by_optimizer])
             ax.set_ylim(len(by_optimizer) - 0.5, -0.75)
             ax.set_xlabel("test accuracy (%); dots are seeds")
-            ax.set_title(model.replace("_", " ").replace("mlp", "MLP"))
+            ax.set_title(choices.MODELS[model].label)
 
 
 def draw_paper(curves, paper, path):

@@ -20,7 +20,7 @@ def draw_searches(path, found, titles):
     ticks = [tick for tick in (0.02, 0.05, 0.1, 0.2, 0.5, 1) if tick > 0.8 * low]
     with style.picture(path, columns=columns, rows=-(-len(spaces) // columns), width=3.7) as axes:
         for ax, space in zip(axes.flat, spaces, strict=False):
-            for colour, tuner in zip(style.COLOURS, tuners, strict=False):
+            for colour, tuner in zip(style.colours(), tuners, strict=False):
                 best = found[tuner, space]
                 trials = np.arange(1, best.shape[1] + 1)
                 label = tuner.replace("_", " ")

@@ -153,19 +153,7 @@ def _domains(sweep):
     axes = {
         a.name: a for phase in sweep.phases for a in sweeps.Space.from_json(phase["space"]).axes
     }
-    return {name: _domain(axes[name]) for name in hyperparameter_names(sweep)}
-
-
-def _domain(axis):
-    if axis.scale == "choice":
-        kinds = {type(value) for value in axis.search}
-        if kinds in ({int}, {float}, {str}, {bool}):
-            return summary_v2.Discrete(axis.search)
-        return summary_v2.Discrete([sweeps.format_value(value) for value in axis.search])
-    if axis.scale == "power_of_two":
-        return summary_v2.Discrete(axis.options)
-    interval = summary_v2.IntInterval if axis.is_integer else summary_v2.RealInterval
-    return interval(*axis.search)
+    return {name: axes[name].scale.tensorboard() for name in hyperparameter_names(sweep)}
 
 
 def _session(sweep, trial, result, domains):

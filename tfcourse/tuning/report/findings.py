@@ -85,47 +85,29 @@ def cautions(sweep):
 
 def _edges(sweep):
     for axis in sweep.space.axes:
-        if sweep.best is None or axis.name not in sweep.best.values or axis.scale == "choice":
+        if sweep.best is None or axis.name not in sweep.best.values or not axis.scale.is_range:
             continue
         value = sweep.best.values[axis.name]
-        options = axis.options
-        position = axis.position_of(value)
+        options = axis.scale.options
+        position = axis.scale.position_of(value)
         at_low = value == options[0] if options else position < _EDGE
         at_high = value == options[-1] if options else position > 1.0 - _EDGE
-        wider = _wider(axis, at_low=at_low, at_high=at_high)
+        wider = _wider(axis.scale, at_low=at_low, at_high=at_high)
         if wider:
+            low, high = map(short, axis.scale.search)
             yield (
                 f"The best {axis.name}, {short(value)}, lies at the edge of its range "
-                f"{short(axis.search[0])} to {short(axis.search[1])}: a better one may lie beyond, "
+                f"{low} to {high}: a better one may lie beyond, "
                 "if it matters at all (see Importance). To look there: "
                 f"--search={axis.name}={wider}"
             )
 
 
-def _wider(axis, *, at_low, at_high):
-    """Returns the range of `axis` moved out at one end, as --search takes it; "" for the same."""
-    low, high = axis.search
-    new_low, new_high = _further[axis.scale](low, high)
-    if axis.is_integer:
-        new_low, new_high = max(round(new_low), min(low, 1)), round(new_high)
+def _wider(scale, *, at_low, at_high):
+    """Returns the range of `scale` moved out at one end, as --search takes it; "" for the same."""
+    (low, high), (new_low, new_high) = scale.search, scale.widened()
     ends = new_low if at_low else low, new_high if at_high else high
-    return "" if ends == axis.search else f"{ends[0]:.6g}:{ends[1]:.6g}:{axis.scale}"
-
-
-_further = {
-    # What was never negative, such as a share, stays so.
-    "linear": lambda low, high: (
-        max(low - (high - low) / 2, min(low, 0)),
-        high + (high - low) / 2,
-    ),
-    "log": lambda low, high: (low / 10, high * 10),
-    "one_minus_log": lambda low, high: (
-        # Rounded, as 1 - 10 * (1 - 0.9) is not quite 0.
-        max(round(1 - 10 * (1 - low), 12), min(low, 0)),
-        1 - (1 - high) / 10,
-    ),
-    "power_of_two": lambda low, high: (low / 4, high * 4),
-}
+    return "" if ends == scale.search else f"{ends[0]:.6g}:{ends[1]:.6g}:{scale.name}"
 
 
 def _infeasible(sweep):

@@ -33,12 +33,12 @@ def draw_sweep(sweep, path):
 def _draw_axis(ax, axis, sweep, trials, scores):
     """Draws the score against positions on the axis's own scale."""
     active = [axis.name in trial.values for trial in trials]
-    at = [axis.position_of(t.values[axis.name]) for t in trials if axis.name in t.values]
+    at = [axis.scale.position_of(t.values[axis.name]) for t in trials if axis.name in t.values]
     ax.plot(at, scores[active], "o", color=style.COLOURS[0], alpha=0.7)
     best = sweep.best
     if best is not None and axis.name in best.values:
         ax.plot(
-            axis.position_of(best.values[axis.name]),
+            axis.scale.position_of(best.values[axis.name]),
             sweep.score(best),
             "o",
             color=style.COLOURS[1],
@@ -46,11 +46,10 @@ def _draw_axis(ax, axis, sweep, trials, scores):
             mfc="none",
             mew=2,
         )
-    values = axis.options or [axis.value_at(tick) for tick in _TICKS]
-    ax.set_xticks([axis.position_of(v) for v in values], [_text(v) for v in values])
+    values = axis.scale.options or [axis.scale.value_at(tick) for tick in _TICKS]
+    ax.set_xticks([axis.scale.position_of(v) for v in values], [_text(v) for v in values])
     ax.set(xlim=(-0.06, 1.06), xlabel=axis.name.replace("_", " "))
-    if axis.scale not in ("linear", "choice"):
-        ax.set_title(f"scale: {axis.scale.replace('_', ' ')}")
+    ax.set_title(axis.scale.title)
 
 
 def _draw_best_so_far(ax, sweep, trials, scores, better):

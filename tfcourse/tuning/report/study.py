@@ -1,7 +1,6 @@
 """A sweep as an Optuna study in memory, for Optuna's plots and importances.
 
-Each scale becomes the distribution that measures like it: log and power of two a logarithmic one,
-one_minus_log a logarithmic one of `1 - value`, under that name, choice a categorical one.
+Each scale becomes the distribution that measures like it, see `tfcourse.scales`.
 """
 
 import contextlib
@@ -11,7 +10,6 @@ import statistics
 import warnings
 
 import optuna
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.report import files as sweep_files
@@ -51,31 +49,29 @@ class Axis:
         decades: float, how far a logarithmic scale reaches; 0 elsewhere.
     """
 
-    def __init__(self, name, axes, values):
+    def __init__(self, name, scales, values):
         self.name = name
-        self._is_choice = any(axis.scale == "choice" for axis in axes)
-        self._is_complement = axes[-1].scale == "one_minus_log" and not self._is_choice
-        self.label = html.escape(f"1 - {name}" if self._is_complement else name)
-        ends = [value for axis in axes for value in axis.search]
+        # The last one counts, unless some phase had a choice, whose values may have no order.
+        lists = [scale for scale in scales if not scale.is_range]
+        self._scale = (lists or scales)[-1]
+        self.label = html.escape(self._scale.proxy_label.format(name))
+        ends = [value for scale in scales for value in scale.search]
         points = [self.value(value) for value in (*ends, *values)]
+        self.distribution = self._scale.optuna(points)
         self.labels, self.ticks, self.decades = None, None, 0.0
-        if self._is_choice:
-            self.labels = list(dict.fromkeys(points))
-            self.distribution = CategoricalDistribution(self.labels)
-            return
-        low, high, is_log = min(points), max(points), axes[-1].scale != "linear"
-        if axes[-1].scale == "power_of_two":
-            self.ticks = tuple(dict.fromkeys(option for axis in axes for option in axis.options))
-        elif is_log:
-            self.decades = math.log10(high / low)
-        kind = IntDistribution if all(isinstance(p, int) for p in points) else FloatDistribution
-        self.distribution = kind(low, high, log=is_log)
+        if lists:
+            self.labels = list(self.distribution.choices)
+        elif self._scale.ticks:
+            ticks = [tick for scale in scales for tick in scale.ticks or ()]
+            self.ticks = tuple(dict.fromkeys(ticks))
+        elif self.distribution.log:
+            self.decades = math.log10(self.distribution.high / self.distribution.low)
 
     def value(self, value):
         """Returns `value` of the hyperparameter as the study holds it."""
-        if self._is_choice:
+        if not self._scale.is_range:
             return html.escape(sweeps.format_value(value))
-        return 1.0 - value if self._is_complement else value
+        return self._scale.proxy(value)
 
 
 def axes_of(sweep):
@@ -83,9 +79,9 @@ def axes_of(sweep):
     spaces = [sweeps.Space.from_json(phase["space"]).axes for phase in sweep.phases]
     result = []
     for name in sweep_files.hyperparameter_names(sweep):
-        axes = [axis for space in spaces for axis in space if axis.name == name]
+        scales = [axis.scale for space in spaces for axis in space if axis.name == name]
         values = [trial.values[name] for trial in sweep.trials if name in trial.values]
-        result.append(Axis(name, axes, values))
+        result.append(Axis(name, scales, values))
     return result
 
 

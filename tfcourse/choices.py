@@ -1,0 +1,82 @@
+"""The one table of what is chosen by name: optimizers, schedules, models.
+
+A line here is all that a new one needs besides its own code: flags, searches, nudges, pictures,
+benchmarks and tests read it. Nothing here imports TensorFlow, so that flags are checked before
+it loads.
+"""
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What can be chosen by its name.
+
+    Attributes:
+        built_by: "module:attribute" of the class or function that makes it.
+        label: its name in pictures and texts.
+        takes: the hyperparameters that are its arguments, besides those that all of a table take.
+    """
+
+    built_by: str
+    label: str
+    takes: tuple[str, ...] = ()
+
+    def load(self) -> Any:
+        """Returns the class or function itself, and imports its module."""
+        module, _, attribute = self.built_by.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule(Choice):
+    """A schedule.
+
+    Attributes:
+        spans_training: whether it ends with the training and holds the warm-up, so that it is
+            another one for each number of epochs.
+    """
+
+    spans_training: bool = False
+
+
+OPTIMIZERS = {
+    "gradient_descent": Choice(
+        "tfcourse.optimizers.gradient_descent:GradientDescent", "gradient descent"
+    ),
+    "momentum": Choice("tfcourse.optimizers.momentum:Momentum", "momentum", ("beta",)),
+    "rmsprop": Choice("tfcourse.optimizers.rmsprop:RMSProp", "RMSProp", ("beta",)),
+    "adam": Choice("tfcourse.optimizers.adam:Adam", "Adam", ("beta_1", "beta_2")),
+}
+
+SCHEDULES = {
+    "constant": Schedule("tfcourse.schedules:Constant", "constant"),
+    "exponential": Schedule("tfcourse.schedules:ExponentialDecay", "exponential", ("decay_rate",)),
+    "root": Schedule("tfcourse.schedules:RootDecay", "root"),
+    "inverse_time": Schedule(
+        "tfcourse.schedules:InverseTimeDecay", "inverse time", ("decay_rate",)
+    ),
+    "one_cycle": Schedule("tfcourse.schedules:OneCycle", "one cycle", spans_training=True),
+}
+
+MODELS = {
+    "softmax_regression": Choice("tfcourse.models:softmax_regression", "softmax regression"),
+    "batch_norm_mlp": Choice(
+        "tfcourse.models:batch_norm_mlp", "batch norm MLP", ("hidden_units", "dropout")
+    ),
+    "small_cnn": Choice("tfcourse.models:small_cnn", "small CNN", ("dropout",)),
+}
+
+
+def takers(table: Mapping[str, Choice], hyperparameter: str) -> tuple[str, ...]:
+    """Returns the names of all in `table` that take `hyperparameter`.
+
+    Examples:
+        >>> from tfcourse.choices import OPTIMIZERS, takers
+        >>> takers(OPTIMIZERS, "beta")
+        ('momentum', 'rmsprop')
+    """
+    return tuple(name for name, choice in table.items() if hyperparameter in choice.takes)

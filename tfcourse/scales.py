@@ -1,0 +1,281 @@
+"""How a search measures distance: a class for each scale, and the one table of them.
+
+A position in [0, 1] stands for a value: uniform positions are uniform on the scale. Both ends of a
+range can be reached, and whole numbers stay whole.
+
+    linear         low + u (high - low)
+    log            low (high / low)^u
+    one_minus_log  1 - (1 - low) ((1 - high) / (1 - low))^u; 0.9..0.999 has its middle at 0.99
+    power_of_two   2^k between the ends, all k alike
+    choice         the listed values, all alike
+
+Other programs know linear and logarithmic scales alone; a scale says by which `proxy` of the value
+they measure like it. They are imported where they are asked for.
+"""
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    import keras_tuner
+    from optuna.distributions import BaseDistribution
+    from tensorboard.plugins.hparams import summary_v2
+
+
+def format_value(value: object) -> str:
+    """Returns a hyperparameter's value as a person and a flag read it."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """The values of one hyperparameter that a search may draw: a range, or values of a list.
+
+    A scale overrides `proxy` and `value_of_proxy`, or says that the proxy is measured by its
+    logarithm, or both.
+
+    Attributes:
+        search: `(low, high)`, or the values of a choice.
+        is_integer: whether its numbers are whole.
+        name: as flags and journals have it.
+        title: what a picture whose axis is uniform on the scale says of it.
+        is_range: whether it has two ends and an order.
+        sampling: how the proxy is measured.
+        proxy_name: of the proxy in keras-tuner; `{}` stands for the hyperparameter's.
+        proxy_label: the same in plots.
+    """
+
+    search: tuple[Any, ...]
+    is_integer: bool = False
+
+    name: ClassVar[str]
+    title: ClassVar[str] = ""
+    is_range: ClassVar[bool] = True
+    sampling: ClassVar[Literal["linear", "log"]] = "linear"
+    proxy_name: ClassVar[str] = "{}"
+    proxy_label: ClassVar[str] = "{}"
+
+    def check(self) -> None:
+        """Raises `ValueError` where `search` has no place on the scale."""
+        low, high = self.search
+        if isinstance(low, str) or isinstance(high, str) or low >= high:
+            raise ValueError(f"LOW must be below HIGH. Received: {low}:{high}")
+        if self.sampling == "log" and min(self.proxy(low), self.proxy(high)) <= 0:
+            raise ValueError(f"the range does not go with the scale {self.name}")
+
+    @staticmethod
+    def proxy(value: float) -> float:
+        """Returns what is measured of `value`."""
+        return value
+
+    @staticmethod
+    def value_of_proxy(proxy: float) -> float:
+        """Returns the value that `proxy` is measured of."""
+        return proxy
+
+    @property
+    def options(self) -> tuple[Any, ...] | None:
+        """All values, in order; `None` on a continuous scale."""
+        low, high = self.search
+        return tuple(range(low, high + 1)) if self.is_integer and high - low < 1000 else None
+
+    @property
+    def ticks(self) -> tuple[Any, ...] | None:
+        """The values to write on a logarithmic axis of a plot; `None` leaves them to the plot."""
+        return None
+
+    def value_at(self, position: float) -> Any:
+        """Returns the value at `position` in [0, 1]."""
+        low, high = self.search
+        start, end = self._ends()
+        at = start + position * (end - start)
+        value = self.value_of_proxy(math.exp(at) if self.sampling == "log" else at)
+        # Rounding must not lead past an end, nor just miss it.
+        value = low if position <= 0.0 else high if position >= 1.0 else min(max(value, low), high)
+        return round(value) if self.is_integer else value
+
+    def position_of(self, value: Any) -> float:
+        """Returns the position of `value` in [0, 1]; that of an option is its middle."""
+        start, end = self._ends()
+        return (self._measure(value) - start) / (end - start) if start != end else 0.5
+
+    def _ends(self) -> tuple[float, float]:
+        low, high = self.search
+        # A whole number owns the half units around it, so that all of them are drawn alike.
+        margin = 0.5 if self.is_integer else 0.0
+        return self._measure(low - margin), self._measure(high + margin)
+
+    def _measure(self, value: float) -> float:
+        proxy = self.proxy(value)
+        return math.log(proxy) if self.sampling == "log" else float(proxy)
+
+    def spread(self, level: int) -> tuple[float, ...]:
+        """Returns positions evenly over the scale: its ends at level 0, then between, and so on.
+
+        The positions of a level are among those of the next, so that a finer grid holds the
+        coarser one. All values of a choice are there from the start.
+        """
+        options = self.options
+        if options is None:
+            return tuple(i / 2**level for i in range(2**level + 1))
+        indices = list(range(len(options)))
+        if self.is_range and 2**level < len(options):
+            last = len(options) - 1
+            indices = sorted({round(i * last / 2**level) for i in range(2**level + 1)})
+        return tuple(self.position_of(options[i]) for i in indices)
+
+    def widened(self) -> tuple[Any, Any]:
+        """Returns ends beyond both of `search`, to look further."""
+        low, high = self._beyond(*self.search)
+        if not self.is_integer:
+            return low, high
+        return max(round(low), min(self.search[0], 1)), round(high)
+
+    def _beyond(self, low: float, high: float) -> tuple[float, float]:
+        # What was never negative, such as a share, stays so.
+        return max(low - (high - low) / 2, min(low, 0)), high + (high - low) / 2
+
+    def add_to_keras_tuner(
+        self, space: "keras_tuner.HyperParameters", name: str, default: Any
+    ) -> None:
+        """Adds what the hyperparameter `name` may be; `default` moves to the nearest of that."""
+        low, high = sorted(self.proxy(end) for end in self.search)
+        default = min(max(self.proxy(default), low), high)
+        kind = space.Int if self.is_integer else space.Float
+        kind(self.proxy_name.format(name), low, high, sampling=self.sampling, default=default)
+
+    def optuna(self, points: list[Any]) -> "BaseDistribution":
+        """Returns the distribution that holds `points`, proxies of values."""
+        from optuna.distributions import FloatDistribution, IntDistribution
+
+        kind = IntDistribution if all(isinstance(p, int) for p in points) else FloatDistribution
+        return kind(min(points), max(points), log=self.sampling == "log")
+
+    def tensorboard(self) -> "summary_v2.Domain":
+        """Returns the domain for TensorBoard's HParams."""
+        from tensorboard.plugins.hparams import summary_v2
+
+        interval = summary_v2.IntInterval if self.is_integer else summary_v2.RealInterval
+        return interval(*self.search)
+
+
+class Linear(Scale):
+    """Numbers as they are."""
+
+    name = "linear"
+
+
+class Log(Scale):
+    """Numbers by their logarithm: as many between 0.001 and 0.01 as between 0.01 and 0.1."""
+
+    name = "log"
+    title = "scale: log"
+    sampling = "log"
+
+    def _beyond(self, low: float, high: float) -> tuple[float, float]:
+        return low / 10, high * 10
+
+
+class OneMinusLog(Scale):
+    """Numbers below 1 by the logarithm of their distance from 1, as decay rates of averages."""
+
+    name = "one_minus_log"
+    title = "scale: one minus log"
+    sampling = "log"
+    proxy_name = "one_minus_{}"
+    proxy_label = "1 - {}"
+
+    @staticmethod
+    def proxy(value: float) -> float:
+        return 1.0 - value
+
+    @staticmethod
+    def value_of_proxy(proxy: float) -> float:
+        return 1.0 - proxy
+
+    def _beyond(self, low: float, high: float) -> tuple[float, float]:
+        # Rounded, as 1 - 10 * (1 - 0.9) is not quite 0.
+        return max(round(1 - 10 * (1 - low), 12), min(low, 0)), 1 - (1 - high) / 10
+
+
+class _Listed(Scale):
+    """Values that are listed; each owns an equal part of [0, 1]."""
+
+    @property
+    def options(self) -> tuple[Any, ...]:
+        return self.search
+
+    def value_at(self, position: float) -> Any:
+        return self.options[min(int(position * len(self.options)), len(self.options) - 1)]
+
+    def position_of(self, value: Any) -> float:
+        return (self.options.index(value) + 0.5) / len(self.options)
+
+    def tensorboard(self) -> "summary_v2.Domain":
+        from tensorboard.plugins.hparams import summary_v2
+
+        if {type(value) for value in self.options} in ({int}, {float}, {str}, {bool}):
+            return summary_v2.Discrete(self.options)
+        return summary_v2.Discrete([format_value(value) for value in self.options])
+
+
+class PowerOfTwo(_Listed):
+    """The powers of two in a range, each as likely as any other."""
+
+    name = "power_of_two"
+    title = "scale: power of two"
+    sampling = "log"
+
+    def check(self) -> None:
+        super().check()
+        if not self.options:
+            raise ValueError(f"no power of two lies in {self.search[0]}:{self.search[1]}")
+
+    @property
+    def options(self) -> tuple[int, ...]:
+        low, high = self.search
+        exponents = range(math.ceil(math.log2(low)), math.floor(math.log2(high)) + 1)
+        return tuple(2**exponent for exponent in exponents)
+
+    @property
+    def ticks(self) -> tuple[int, ...]:
+        return self.options
+
+    def _beyond(self, low: float, high: float) -> tuple[float, float]:
+        return low / 4, high * 4
+
+    def add_to_keras_tuner(
+        self, space: "keras_tuner.HyperParameters", name: str, default: Any
+    ) -> None:
+        options = list(self.options)
+        space.Choice(name, options, default=default if default in options else options[0])
+
+
+class Choice(_Listed):
+    """Listed values, each as likely as any other."""
+
+    name = "choice"
+    is_range = False
+
+    def check(self) -> None:
+        pass
+
+    def add_to_keras_tuner(
+        self, space: "keras_tuner.HyperParameters", name: str, default: Any
+    ) -> None:
+        options = [format_value(value) for value in self.search]  # It takes no tuples.
+        default = format_value(default)
+        space.Choice(name, options, default=default if default in options else options[0])
+
+    def optuna(self, points: list[Any]) -> "BaseDistribution":
+        from optuna.distributions import CategoricalDistribution
+
+        return CategoricalDistribution(list(dict.fromkeys(points)))
+
+
+SCALES: dict[str, type[Scale]] = {
+    scale.name: scale for scale in (Linear, Log, OneMinusLog, PowerOfTwo, Choice)
+}
