@@ -1,0 +1,46 @@
+"""mypy finds no error in the library, the recipes, and the code that README and docs show."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+# Mistakes that an editor has to underline, each on a line of its own.
+WRONG = """import tfcourse
+tfcourse.averages.effective_window("0.9")
+tfcourse.trainings.fit
+tfcourse.training.fti
+"""
+
+
+@pytest.fixture(scope="module")
+def errors(tmp_path_factory):
+    """The lines in which mypy reports an error."""
+    folder = tmp_path_factory.mktemp("shown")
+    for name, page in {"readme": "README.md", "two_layers": "docs/your_recipe.md"}.items():
+        blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+        assert blocks, f"{page} shows no Python"
+        (folder / f"{name}.py").write_text("\n".join(blocks))
+    (folder / "wrong.py").write_text(WRONG)
+    checked = ["tfcourse", "recipes", "docs/hooks", "notebooks/execute.py"]
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", *checked, *map(str, sorted(folder.iterdir()))],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr  # Of wrong.py; 2 is a crash.
+    return [line for line in done.stdout.splitlines() if ": error: " in line]
+
+
+def test_mypy_finds_no_error(errors):
+    assert [line for line in errors if "wrong.py:" not in line] == []
+
+
+def test_mypy_finds_what_is_wrong(errors):
+    lines = {int(line.split(":")[1]) for line in errors if "wrong.py:" in line}
+    assert lines == {2, 3, 4}
