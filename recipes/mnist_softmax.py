@@ -87,7 +87,7 @@ class MnistSoftmax(Hyperparameters):
         super().__post_init__()
         if SCHEDULES[self.schedule].spans_training and self.warmup_epochs >= self.epochs:
             raise ValueError(
-                f"`warmup_epochs` must be less than `epochs` with schedule={self.schedule}. "
+                f"`warmup_epochs` must be less than `epochs` with `schedule={self.schedule}`. "
                 f"Received: warmup_epochs={self.warmup_epochs}, epochs={self.epochs}"
             )
 

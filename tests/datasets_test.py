@@ -190,7 +190,7 @@ def test_every_name_of_the_catalogue_is_spelt_right():
 def test_data_dir_must_be_a_directory(tmp_path, kind):
     (tmp_path / "file").write_text("")
     path = {"missing": tmp_path / "missing", "file": tmp_path / "file", "empty": ""}[kind]
-    with pytest.raises(datasets.DataError, match="--data_dir"):
+    with pytest.raises(datasets.DataError, match="`data_dir`"):
         datasets.load("digits", data_dir=path)
 
 

@@ -330,7 +330,7 @@ def test_a_batch_larger_than_the_set_is_told(data, tmp_path, capsys):
     model = models.softmax_regression(data.input_shape, data.num_classes)
     training.compile_classifier(model, optimizers.Adam(0.01))
     training.fit(model, data, epochs=1, batch_size=1000, seed=1, verbose=0)
-    assert "--batch_size=1000: the set has 128 examples" in capsys.readouterr().out
+    assert "batch_size=1000: the set has 128 examples" in capsys.readouterr().out
 
 
 def test_a_finished_run_goes_on_with_more_epochs(tmp_path):
@@ -348,7 +348,7 @@ def test_a_finished_run_goes_on_with_more_epochs(tmp_path):
     assert caught.value.metrics["total"] == 1
     for changed in ({"epochs": "2"}, {"epochs": "5", "learning_rate": "0.2"}):
         with (
-            pytest.raises(run_directory.ChangedFlagsError, match="--epochs is"),
+            pytest.raises(run_directory.ChangedFlagsError, match="`epochs` is"),
             run_directory.open_run(tmp_path, settings(**changed), recipe="t"),
         ):
             pass
@@ -371,7 +371,7 @@ def test_a_stand_in_is_kept_and_flags_without_effect_are_not_compared(tmp_path):
     with run_directory.open_run(tmp_path, {**asked, "workers": ["4"]}, recipe="t") as run:
         assert run.flags["dataset"] == ["digits"]
     with (
-        pytest.raises(run_directory.ChangedFlagsError, match="--dataset is mnist, was digits"),
+        pytest.raises(run_directory.ChangedFlagsError, match="`dataset` is mnist, was digits"),
         run_directory.open_run(tmp_path, {**asked, "dataset": ["mnist"]}, recipe="t"),
     ):
         pass

@@ -109,7 +109,7 @@ FAULTS = {
     "no recipe": (header("--epochs=1"), FILE, "which recipe"),
     "a recipe by path": (header(ODD_RECIPE.format("../../evil")), FILE, "which recipe"),
     "a recipe that is not there": (header(ODD_RECIPE.format("os")), RUN, "not there"),
-    "a recipe in a module": (header(ODD_RECIPE.format("a.b")), RUN, "--recipe=recipes.a.b"),
+    "a recipe in a module": (header(ODD_RECIPE.format("a.b")), RUN, "`recipe=recipes.a.b`"),
     "a recipe of no classifier": (header(ODD_RECIPE.format("compare")), RUN, "no `build`"),
     "flags: a pipe": (pipe, FILE, "regular file"),
     "flags: binary": (written("flags.txt", b"\xff\xfe\x00"), FILE, "can't be read"),
@@ -160,7 +160,7 @@ def peak_megabytes():
 def test_no_module_outside_of_recipes_is_imported_by_a_runs_word(spoilt_run, monkeypatch):
     (spoilt_run / "planted.py").write_text("raise SystemExit('ran')\n")
     monkeypatch.syspath_prepend(str(spoilt_run))
-    for text, message in (("recipes.planted", "not there"), ("planted", "--recipe=planted")):
+    for text, message in (("recipes.planted", "not there"), ("planted", "`recipe=planted`")):
         header(ODD_RECIPE.replace("recipes.{}", text))(spoilt_run)
         with pytest.raises(inference.NotARunError, match=message):
             inference.load_run(spoilt_run)

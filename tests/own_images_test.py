@@ -67,7 +67,7 @@ def test_images_of_other_sizes_are_refused_by_name_or_resized(folder):
         datasets.DataError, match=r"zz.png: expected 6 x 4.*00.png has.* 8 x 4"
     ) as e:
         datasets.load(f"images:{folder}")
-    assert "--image_size" in str(e.value)
+    assert "`image_size` to resize" in str(e.value)
     data = datasets.load(f"images:{folder}", image_size=(3, 5))
     assert data.input_shape == (3, 5, 1)
     assert data.preprocessing.resized

@@ -137,13 +137,13 @@ def test_predictions_file_becomes_the_same_features(penguins):
         (TINY + "1e999,u,a\n", "line 14, column 'x': .* '1e999'"),
         (TINY + "1_0,u,a\n", "line 14, column 'x': .* '1_0'"),
         (TINY + "1e300,u,a\n" * 9, "column 'x': expected numbers whose squares"),
-        (TINY + " NA,u,a\n", "line 14, column 'x': expected a value.*--missing.*x 1"),
+        (TINY + " NA,u,a\n", "line 14, column 'x': expected a value.*`missing=impute`.*x 1"),
         (TINY + "1,,a\n", "line 14, column 'k': expected a value"),
         (TINY + "1,u,\n", "line 14: expected a label in .*column 'y'"),
         (TINY + "1,u,c\n", "column 'y': .* 3 examples of each class; received 1 of 'c' .*line 14"),
         ("x,k,y\n" + rows().replace(",b\n", ",a\n"), "two classes; received 'a' alone"),
         ("x,y\n" + "0,a\n0,b\n" * 6, "besides 'y' whose value varies"),
-        ("x,k,y\n" + rows(40, text="abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"), "--ignore=k"),
+        ("x,k,y\n" + rows(40, text="abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"), "`ignore=k`"),
     ],
 )
 def test_what_can_not_be_taken_is_named(load, text, message):
@@ -156,10 +156,10 @@ def test_what_can_not_be_taken_is_named(load, text, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"label": "Y"}, "column 'Y', as --label says.*There are x, k, y"),
+        ({"label": "Y"}, "column 'Y', as `label` says.*There are x, k, y"),
         ({"label": "yy"}, "Did you mean 'y'"),
-        ({"ignore": ("z",)}, "column 'z', as --ignore says"),
-        ({"categorical": ("z",)}, "column 'z', as --categorical says"),
+        ({"ignore": ("z",)}, "column 'z', as `ignore` says"),
+        ({"categorical": ("z",)}, "column 'z', as `categorical` says"),
         ({"ignore": ("y",)}, "without the label"),
     ],
 )
@@ -171,8 +171,8 @@ def test_column_that_a_flag_names_must_be_there(load, options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"label": None}, "expected --label"),
-        ({"image_size": (2, 2)}, "does not go with --image_size"),
+        ({"label": None}, "expected `label`"),
+        ({"image_size": (2, 2)}, "does not go with `image_size`"),
         ({"missing": "drop"}, "`missing` must be one of refuse, impute"),
         ({"ignore": "k"}, "`ignore` must be a list"),
     ],

@@ -45,7 +45,7 @@ def test_another_label_and_columns_left_out(fresh_home):
         ({}, "example 4[0-9], column 'height': expected a value"),
         ({"label": "place"}, "example 4[0-9]: expected a label"),
         ({"label": "heigt"}, "Did you mean 'height'"),
-        ({"ignore": ("weight",)}, "column 'weight', as --ignore says"),
+        ({"ignore": ("weight",)}, "column 'weight', as `ignore` says"),
     ],
 )
 def test_what_can_not_be_taken_is_named(fresh_home, options, message):
@@ -55,9 +55,9 @@ def test_what_can_not_be_taken_is_named(fresh_home, options, message):
 
 
 def test_option_that_the_set_has_no_use_for_is_refused(fresh_home):
-    with pytest.raises(ValueError, match="tiny_shapes does not go with --label"):
+    with pytest.raises(ValueError, match="tiny_shapes does not go with `label`"):
         datasets.load("tiny_shapes", label="label")
-    with pytest.raises(ValueError, match="tiny_flowers does not go with --image_size"):
+    with pytest.raises(ValueError, match="tiny_flowers does not go with `image_size`"):
         datasets.load("tiny_flowers", missing="impute", image_size=3)
 
 

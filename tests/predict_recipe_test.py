@@ -101,7 +101,7 @@ def test_other_sizes_are_refused_or_resized(trained_run, images, tmp_path):
     pixels = 15 * images[0, ..., 0]
     Image.fromarray(pixels).save(tmp_path / "small.png")
     Image.fromarray(pixels.repeat(3, axis=0).repeat(3, axis=1)).save(tmp_path / "large.png")
-    with pytest.raises(datasets.DataError, match=r"24 x 24.*--other_sizes=resize"):
+    with pytest.raises(datasets.DataError, match=r"24 x 24.*`other_sizes=resize`"):
         run(trained_run, tmp_path / "large.png", tmp_path / "large.csv")
     run(trained_run, tmp_path / "large.png", tmp_path / "large.csv", other_sizes="resize")
     run(trained_run, tmp_path / "small.png", tmp_path / "small.csv")

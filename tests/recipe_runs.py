@@ -56,7 +56,7 @@ def run(main, hyperparameters, folder, dataset="digits"):
     """Returns what `main` returns, checked as far as every claim recipe's results agree."""
     flags = {"dataset": [dataset]}
     options = types.SimpleNamespace(
-        seed=1, dataset=dataset, data_dir=None, data_flags={}, smoke=True
+        seed=1, dataset=dataset, data_dir=None, reading=datasets.Reading(), smoke=True
     )
     # Compiling with XLA would take most of the time and change nothing of what this is for.
     with (

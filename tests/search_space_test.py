@@ -126,7 +126,7 @@ def test_a_grid_is_the_finest_that_fits_and_holds_the_coarser_ones():
     for coarse, fine in ((8, 12), (12, 24), (24, 100)):
         values = [[tuple(space.values_at(p).values()) for p in grids[n]] for n in (coarse, fine)]
         assert set(values[0]) < set(values[1])
-    with pytest.raises(ValueError, match="8 points; --trials=8"):
+    with pytest.raises(ValueError, match="8 points; take `trials=8`"):
         grid.points(space, 7)
 
 

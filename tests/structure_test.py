@@ -13,7 +13,6 @@ LEAVES = {
     "averages",
     "batching",
     "choices",
-    "data_flags",
     "datasets",
     "devices",
     "drawing",
@@ -42,14 +41,12 @@ MAY_IMPORT = {
     "optimizers": {"averages", "choices"},
     "schedules": {"choices"},
     "layers": {"averages"},
-    "data_flags": {"hyperparameters"},
     "datasets": {"files", "hyperparameters", "shipped"},
     "nudges": {"choices", "files", "hyperparameters", "run_directory"},
     "run_directory": {"files"},
     "command_line": {
         *(
             "choices",
-            "data_flags",
             "datasets",
             "devices",
             "files",
@@ -136,7 +133,7 @@ NOT_YET = (
     "recipes/",
     *(f"tfcourse/{room}/" for room in ("command_line", "datasets", "inference")),
     *(f"tfcourse/{room}/" for room in ("reports", "run_directory", "training", "tuning")),
-    *(f"tfcourse/{file}.py" for file in ("batching", "data_flags", "devices")),
+    *(f"tfcourse/{file}.py" for file in ("batching", "devices")),
     *(f"tfcourse/{file}.py" for file in ("drawing", "quiet_import", "shipped")),
 )
 

@@ -215,7 +215,7 @@ def test_only_models_without_convolutions_are_compiled_by_xla_on_the_cpu(name, c
 
 def test_a_loss_that_is_not_finite_stops_at_once(data):
     model = compiled(data, optimizer=optimizers.GradientDescent(1e30))
-    with pytest.raises(training.NotFiniteError, match=r"epoch 1.*--learning_rate"):
+    with pytest.raises(training.NotFiniteError, match=r"epoch 1.*`learning_rate`"):
         fit(model, data, epochs=3)
 
 

@@ -23,8 +23,8 @@ Nothing here imports TensorFlow, so that flags are checked before it loads.
 import dataclasses
 import re
 import sys
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
 
 from tfcourse.scales import SCALES
 
@@ -79,6 +79,7 @@ class Declaration:
         scale: a name in `tfcourse.scales.SCALES`, how a search measures distance in `search`.
         active_when: `(name, values)`: matters only where the hyperparameter `name` has one
             of `values`. It is then an argument of whatever `name` chooses.
+        optional: whether it may be left out: `None`, or `()` of several.
     """
 
     help: str
@@ -87,6 +88,7 @@ class Declaration:
     search: tuple[Any, ...] | None = None
     scale: str = "linear"
     active_when: tuple[str, tuple[str, ...]] | None = None
+    optional: bool = False
 
     @property
     def allowed(self) -> str:
@@ -109,7 +111,8 @@ class Declaration:
 
     def check(self, value: Any) -> Any:
         """Returns `value`. Raises `ValueError` where it is not `allowed`."""
-        if not self._allows(value):
+        left_out = self.optional and value in (None, ())
+        if not (left_out or self._allows(value)):
             raise ValueError(f"must be {self.allowed}. Received: {value!r}")
         return value
 
@@ -232,6 +235,7 @@ def _field(
     search: Iterable[Any] | None = None,
     choices: Iterable[str] = (),
     active_when: tuple[str, Iterable[str]] | None = None,
+    optional: bool = False,
 ) -> Any:
     if scale not in SCALES:
         raise ValueError(f"`scale` must be one of {', '.join(SCALES)}. Received: scale={scale!r}")
@@ -242,6 +246,7 @@ def _field(
         search=tuple(search) if search else None,
         scale=scale,
         active_when=(active_when[0], tuple(active_when[1])) if active_when else None,
+        optional=optional,
     )
     for value in (*(() if default is None else (default,)), *(declaration.search or ())):
         declaration.check(value)
@@ -270,14 +275,14 @@ def integers(
     return _field(Integers, default, help, interval=interval, scale="choice", **declared)
 
 
-def texts(default: tuple[str, ...] | None, help: str) -> Any:
+def texts(default: tuple[str, ...] | None, help: str, *, optional: bool = False) -> Any:
     """Declares a tuple of texts."""
-    return _field(Texts, default, help)
+    return _field(Texts, default, help, optional=optional)
 
 
-def text(default: str | None, help: str) -> Any:
-    """Declares a text; `None` as its default makes it one that has to be given."""
-    return _field(Text, default, help)
+def text(default: str | None, help: str, *, optional: bool = False) -> Any:
+    """Declares a text; one whose default is `None` has to be given, unless it is `optional`."""
+    return _field(Text, default, help, optional=optional)
 
 
 def batch_size(
@@ -329,6 +334,21 @@ class Hyperparameters:
             and declaration.active_when[0] == chooser
             and self.is_active(name)
         }
+
+    def to_texts(self) -> dict[str, str]:
+        """Returns `{name: text}` of the values that differ from their defaults."""
+        declared = declarations(self)
+        return {
+            field.name: declared[field.name].format(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != field.default
+        }
+
+    @classmethod
+    def from_texts(cls, texts: Mapping[str, str]) -> Self:
+        """Returns the instance whose `to_texts` has the entries of `texts` that are declared."""
+        declared = declarations(cls)
+        return cls(**{n: declared[n].parse(text) for n, text in texts.items() if n in declared})
 
 
 def declarations(

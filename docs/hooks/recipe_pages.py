@@ -141,7 +141,7 @@ def _rows_of(define: Callable[[], None]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for flag in flags.FLAGS.flags_by_module_dict()[flag_definitions.__name__]:
         if flag.name not in known:
-            default = "" if flag.default in (None, [], "") else f"`{flag.default_as_str}`"
+            default = "" if flag.default in (None, [], (), "") else f"`{flag.default_as_str}`"
             allowed = "" if flag.boolean else flag.parser.syntactic_help
             about = flag.help.partition(";\n")[0]  # absl adds that it can be repeated.
             rows.append((f"`--{flag.name}`", default.replace("'", ""), allowed, about))

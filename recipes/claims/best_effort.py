@@ -81,7 +81,7 @@ def find(model, epochs, trials, data, folder, pool, options):
         pool,
         dataset=data.name,
         data_dir=options.data_dir,
-        data_flags=options.data_flags,
+        data_flags=options.reading.to_texts(),
         trials=trials,
         searches=searched,
         fixed=sorted({"epochs", "optimizer", "dropout", "hidden_units", "beta"} - set(searched)),

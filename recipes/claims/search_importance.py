@@ -89,7 +89,7 @@ def measure(hyperparameters, data, folder, options):
                 pool,
                 dataset=data.name,
                 data_dir=options.data_dir,
-                data_flags=options.data_flags,
+                data_flags=options.reading.to_texts(),
                 trials=hp.trials,
                 seed=options.seed,
             )

@@ -8,7 +8,7 @@ import sys
 
 from absl import flags
 
-from tfcourse import data_flags, datasets, devices, run_directory
+from tfcourse import datasets, devices, run_directory
 from tfcourse.choices import SCHEDULES
 from tfcourse.command_line import exit_codes, flag_definitions, parsing, strategies, sweeping
 from tfcourse.command_line.exit_codes import NotFiniteResultError, UsageError
@@ -84,9 +84,7 @@ def _start(main, hyperparameters, options):
     """Runs `main` in its run directory; all that can be checked before TensorFlow loads, is."""
     if options.dataset is not None:
         try:
-            datasets.check(
-                options.dataset, options.data_dir, **data_flags.options(options.data_flags)
-            )
+            datasets.check(options.dataset, options.data_dir, **vars(options.reading))
         except ValueError as error:
             raise UsageError(f"--dataset: {error}") from None
     if options.strategy == "multi_worker":
@@ -192,9 +190,8 @@ def _load_data(options, run):
     """
     names = datasets.check_name(options.dataset, options.data_dir)
     settled = options.dataset if len(names) == 1 else run.flags["dataset"][0]
-    reading = data_flags.options(options.data_flags)
     try:
-        data = datasets.load(settled, options.data_dir, **reading)
+        data = datasets.load(settled, options.data_dir, **vars(options.reading))
     except ValueError as error:  # A flag that the set, now that it is known, has no use for.
         raise UsageError(f"--dataset: {error}") from None
     if len(names) == 1:

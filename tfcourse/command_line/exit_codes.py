@@ -6,6 +6,7 @@ nobody reads the output any more. An exception says its code in an attribute `ex
 """
 
 import os
+import re
 import signal
 import sys
 import traceback
@@ -67,6 +68,15 @@ def code(error):
     return getattr(error, "exit_code", 5 if isinstance(error, OSError) else 1)
 
 
+def _with_flags(text):
+    """Returns `text` with arguments in backticks, such as `epochs=3`, as the flags they have."""
+
+    def flag(match):
+        return f"--{match[1]}{match[2]}" if match[1] in flags.FLAGS else match[0]
+
+    return re.sub(r"`(\w+)(|=[^`]*)`", flag, text)
+
+
 def _message(error):
     if isinstance(error, BrokenPipeError):
         text = "stopped: nobody reads the output any more"
@@ -78,5 +88,5 @@ def _message(error):
         what = (str(error).splitlines() or [""])[0]
         text = f"error: {type(error).__name__}: {what}\nThis is a bug; --debug shows where."
     # At most three lines, whatever a library had to say.
-    lines = [*text.splitlines()[:2], *getattr(error, "__notes__", ())]
+    lines = [*_with_flags(text).splitlines()[:2], *getattr(error, "__notes__", ())]
     return "\n".join(line[:500] for line in lines[:3])

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from absl import flags
 
-from tfcourse import data_flags, devices, nudges
+from tfcourse import datasets, devices, nudges
 from tfcourse import hyperparameters as hp
 from tfcourse.tuning import state as sweeps
 
@@ -121,8 +121,8 @@ def define_run(*, dataset):
             "images:FOLDER.",
         )
         flags.DEFINE_string("data_dir", None, "Folder of the original or the prepared files.")
-        for name, declaration in data_flags.DECLARATIONS.items():
-            _define_declared(name, None, declaration)
+        for field in dataclasses.fields(datasets.Reading):
+            _define(field.name, field)
     flags.DEFINE_multi(
         _ExpectationParser(),
         flags.ArgumentSerializer(),
@@ -175,6 +175,11 @@ def define_sweep():
     )
 
 
+# flags.txt holds them only where they are set to something.
+_WITHOUT_EFFECT_BY_DEFAULT = (
+    *("find_learning_rate", "strategy"),
+    *(field.name for field in dataclasses.fields(datasets.Reading)),
+)
 # Those of `define_sweep`.
 _OF_SWEEPS = (
     *(field.name for field in dataclasses.fields(SweepFlags)),
@@ -183,14 +188,11 @@ _OF_SWEEPS = (
 
 
 def _define(name, field):
-    _define_declared(name, field.default, field.metadata["declaration"])
-
-
-def _define_declared(name, default, declaration):
+    declaration = field.metadata["declaration"]
     flags.DEFINE(
         _DeclaredParser(declaration),
         name,
-        default,
+        field.default,
         declaration.help,
         serializer=_DeclaredSerializer(declaration),
     )
@@ -209,7 +211,7 @@ def effective():
     for flag in _ours():
         if flag.name in WITHOUT_EFFECT or flag.value in (None, []):
             continue
-        if (flag.name, flag.value) in (("find_learning_rate", False), ("strategy", "none")):
+        if flag.name in _WITHOUT_EFFECT_BY_DEFAULT and flag.value == flag.default:
             continue
         if flag.name in _OF_SWEEPS and trains_once:
             continue
@@ -227,7 +229,7 @@ def help_text(header):
     """Returns the text of --help: the program's header and what there is to each flag."""
     lines = [header.strip(), "", "Flags (--name=value; the last one counts):"]
     for flag in _ours():
-        default = "" if flag.default in (None, [], "") else f" [{_text(flag, flag.default)}]"
+        default = "" if flag.default in (None, [], (), "") else f" [{_text(flag, flag.default)}]"
         allowed = flag.parser.syntactic_help
         allowed = f" ({allowed})" if allowed and not flag.boolean else ""
         lines.append(f"  --{flag.name}{default}\n      {flag.help}{allowed}")

@@ -9,7 +9,7 @@ import time
 
 from absl import flags
 
-from tfcourse import data_flags
+from tfcourse import datasets
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import flag_definitions, flagfiles, sweeping
 from tfcourse.command_line.exit_codes import UsageError
@@ -30,7 +30,7 @@ class Options:
         seed: int in [0, 2**32 - 1].
         dataset: name or comma-separated names; `None` for a recipe without data.
         data_dir: folder that holds the data's files, or `None`.
-        data_flags: `{name: text}`, the set flags of `tfcourse.data_flags`.
+        reading: `datasets.Reading`, how the data is read.
         strategy: one of `devices.STRATEGIES`.
         smoke: whether this is a run of seconds that shows only that all works.
         expect: ranges in which metrics must lie.
@@ -46,7 +46,7 @@ class Options:
     seed: int
     dataset: str | None
     data_dir: str | None
-    data_flags: dict[str, str]
+    reading: datasets.Reading
     strategy: str
     smoke: bool
     expect: tuple[Expectation, ...]
@@ -108,9 +108,7 @@ def options(main):
         seed=values["seed"],
         dataset=values.get("dataset"),
         data_dir=values.get("data_dir"),
-        data_flags={
-            name: recorded[name][0] for name in data_flags.DECLARATIONS if name in recorded
-        },
+        reading=declared(datasets.Reading) if "label" in values else datasets.Reading(),
         strategy=values.get("strategy", "none"),
         smoke=values["smoke"],
         expect=tuple({e.metric: e for e in values["expect"]}.values()),
@@ -141,7 +139,8 @@ def declared(hyperparameters):
     declarations = hp.declarations(hyperparameters)
     values = {name: flags.FLAGS[name].value for name in declarations}
     for name, value in values.items():
-        if value is None and isinstance(declarations[name], hp.Text):
+        required = isinstance(declarations[name], hp.Text) and not declarations[name].optional
+        if value is None and required:
             raise UsageError(f"--{name} has to be given: {declarations[name].help}")
     try:
         return hyperparameters(**values)

@@ -9,7 +9,7 @@ import time
 
 from absl import flags
 
-from tfcourse import data_flags, datasets, run_directory
+from tfcourse import datasets, run_directory
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import cluster
 from tfcourse.tuning import grid, journal, settings
@@ -86,7 +86,7 @@ def prepare(train, base, options):
         space,
         # Which of several sets a sweep is about must not depend on what can be had today.
         dataset=datasets.check_name(options.dataset, options.data_dir)[0],
-        data_flags=options.data_flags,
+        data_flags=options.reading.to_texts(),
         trials=trials,
         recipe=options.recipe,
         tuner=values.sweep,
@@ -146,8 +146,8 @@ def sweep(base, options, run):
     from tfcourse import tuning
     from tfcourse.tuning import report
 
-    reading = data_flags.options(options.data_flags)
-    datasets.load(options.dataset, options.data_dir, **reading)  # Workers find the array cache.
+    # Workers find the array cache.
+    datasets.load(options.dataset, options.data_dir, **vars(options.reading))
     run.stopwatch.lap("data")
     asked = options.sweep
     plan = tuning.Plan(

@@ -12,11 +12,13 @@ from tfcourse.datasets.arrays import from_arrays, from_batches
 from tfcourse.datasets.dataset import Dataset, Split
 from tfcourse.datasets.errors import DataError, DataUnavailableError
 from tfcourse.datasets.loading import check, check_name, load, located
+from tfcourse.datasets.reading import Reading
 
 __all__ = [
     "DataError",
     "DataUnavailableError",
     "Dataset",
+    "Reading",
     "Split",
     "check",
     "check_name",

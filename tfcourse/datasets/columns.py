@@ -178,13 +178,13 @@ def check_numbers(table, name, values):
         raise DataError(
             f"{table.place(row)}, column {name!r}: expected a finite number; received "
             f"{str(table.columns[name][row])[:80]!r}. Correct it, or take the column for texts "
-            f"with --categorical={name}."
+            f"with `categorical={name}`."
         )
 
 
 def missing_error(table, name, row):
     return DataError(
         f"{table.place(row)}, column {name!r}: expected a value; received none. Fill it in, or "
-        "give --missing=impute to the training, which takes the training split's median or most "
+        "give `missing=impute` to the training, which takes the training split's median or most "
         "frequent text."
     )

@@ -7,6 +7,7 @@ import numpy as np
 from tfcourse.datasets import splits
 from tfcourse.datasets.dataset import UnscaledDataset
 
+USES = ()
 NUM_VALIDATION = 270
 NUM_TEST = 270
 

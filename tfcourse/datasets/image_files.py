@@ -74,7 +74,7 @@ def common_shape(paths, image_size=None):
                 raise DataError(
                     f"{path}: expected {size[0]} x {size[1]} pixels (height x width), as "
                     f"{paths[0]} has; received {_size(image)[0]} x {_size(image)[1]}. Give "
-                    "--image_size to resize all."
+                    "`image_size` to resize all."
                 )
             if image.mode not in _GREY:
                 channels = 3
@@ -95,7 +95,7 @@ def decode_all(paths, input_shape, *, resize):
     memory.check_fits(
         f"{len(paths):,} images",
         len(paths) * math.prod(input_shape) * _BYTES_PER_VALUE,
-        "Make them smaller with --image_size, or convert them to a set of TensorFlow Datasets "
+        "Make them smaller with `image_size`, or convert them to a set of TensorFlow Datasets "
         "(see docs/your_data.md).",
     )
     images = np.empty((len(paths), *input_shape), np.uint8)
@@ -105,8 +105,8 @@ def decode_all(paths, input_shape, *, resize):
             if (height, width) != input_shape[:2] and not resize:
                 raise DataError(
                     f"{path}: expected {input_shape[0]} x {input_shape[1]} pixels (height x "
-                    f"width), as in training; received {height} x {width}. Resize it, or let "
-                    "--other_sizes=resize do so."
+                    f"width), as in training; received {height} x {width}. Resize it, or "
+                    "have it resized (`resize=True`; in predict `other_sizes=resize`)."
                 )
             images[number] = _pixels(path, image, input_shape)
     return images

@@ -37,7 +37,7 @@ def check(info, reading):
     if reading.image_size is None and None in shape:
         raise DataError(
             f"Dataset {info.name!r}: expected images of one size; received shape {shape}. Give "
-            "--image_size=HEIGHT,WIDTH to resize all."
+            "`image_size=HEIGHT,WIDTH` to resize all."
         )
 
 

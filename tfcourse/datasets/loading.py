@@ -6,6 +6,7 @@ import errno
 import os
 import pathlib
 import re
+from typing import Any, Protocol
 
 from absl import logging
 
@@ -21,7 +22,7 @@ from tfcourse.datasets import (
     prepared,
     tfds_tables,
 )
-from tfcourse.datasets.dataset import UnscaledDataset
+from tfcourse.datasets.dataset import Dataset, UnscaledDataset
 from tfcourse.datasets.errors import DataError, DataUnavailableError
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.table_preprocessing import TablePreprocessing
@@ -32,7 +33,21 @@ NAME = re.compile(r"[a-z]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?", re.ASCII)
 COMMON = ("digits", "mnist", "fashion_mnist", "kmnist", "emnist", "cifar10", "cifar100")
 
 
-def load(names, data_dir=None, **options):
+class OwnSource(Protocol):
+    """A module that reads one kind of a person's own data."""
+
+    @property
+    def USES(self) -> tuple[str, ...]:  # noqa: N802
+        """The fields of `Reading` that mean something to it."""
+
+    def check(self, path: pathlib.Path, reading: Reading) -> None:
+        """Raises `DataError` where there is nothing to read; takes no time."""
+
+    def load(self, path: pathlib.Path, reading: Reading) -> Dataset:
+        """Returns what is read."""
+
+
+def load(names: str, data_dir: os.PathLike[str] | str | None = None, **options: Any) -> Dataset:
     """Returns the first of the named datasets that can be had.
 
     The first start with a set of TensorFlow Datasets prepares it; every other reads a checked
@@ -40,14 +55,14 @@ def load(names, data_dir=None, **options):
     and do not depend on any seed.
 
     Args:
-        names: str, a name or several with commas between: "digits" (built in), or a set of
+        names: a name or several with commas between: "digits" (built in), or a set of
             TensorFlow Datasets, of images such as "mnist" or of numbers and texts such as
             "titanic". A later name is taken only where the earlier ones cannot be had, and
             `Dataset.fallback_from` tells those; a damaged file is an error. Data of one's own
             stands alone: "csv:PATH", "npz:PATH" or "images:FOLDER".
-        data_dir: path or None. A directory with original files, such as MNIST's four, or with
-            sets that TensorFlow Datasets has prepared. It is only read.
-        **options: the arguments of `Reading`, such as `label`.
+        data_dir: a directory with original files, such as MNIST's four, or with sets that
+            TensorFlow Datasets has prepared. It is only read.
+        **options: fields of `Reading`, such as `label`.
 
     Raises:
         DataError: if none can be had, or something is damaged.
@@ -58,16 +73,12 @@ def load(names, data_dir=None, **options):
         >>> len(digits.train), digits.input_shape, digits.num_classes
         (1257, (8, 8, 1), 10)
     """
-    data_dir = check_data_dir(data_dir)
+    folder = check_data_dir(data_dir)
     reading = Reading(**options)
-    kind, path = split_own(names)
-    if kind:
-        _check_used(names, OWN[kind].USES, reading)
-        return OWN[kind].load(path, reading)
-    wanted = check_name(names, data_dir)
+    wanted = check_name(names, folder)
     for position, name in enumerate(wanted):
         try:
-            dataset = _read(name, data_dir, reading)
+            dataset = _read(name, folder, reading)
         except DataUnavailableError as error:
             if name == wanted[-1]:
                 raise
@@ -77,27 +88,27 @@ def load(names, data_dir=None, **options):
     raise AssertionError("unreachable")
 
 
-def split_own(names):
-    """Returns `("csv", path)` of "csv:PATH" and the like, `(None, None)` of names of sets.
+def split_own(names: str) -> tuple[str, pathlib.Path] | None:
+    """Returns `("csv", path)` of "csv:PATH" and the like, `None` of names of sets.
 
     Raises:
         ValueError: if there is no path.
     """
     kind, _, path = names.partition(":")
     if kind not in OWN:
-        return None, None
+        return None
     if not path:
         raise ValueError(f'Data of your own is called like "{kind}:PATH". Received: "{names}"')
     return kind, shipped.find(path)
 
 
-def located(names):
+def located(names: str) -> str:
     """Returns `names` with the path of one's own data made absolute."""
-    kind, path = split_own(names)
-    return f"{kind}:{path.absolute()}" if kind else names
+    own = split_own(names)
+    return f"{own[0]}:{own[1].absolute()}" if own else names
 
 
-def check(names, data_dir=None, **options):
+def check(names: str, data_dir: os.PathLike[str] | str | None = None, **options: Any) -> None:
     """Checks what takes no time: names and options, and of one's own data that it is there.
 
     Args:
@@ -111,27 +122,28 @@ def check(names, data_dir=None, **options):
     wanted = check_name(names, data_dir)
     check_data_dir(data_dir)
     for name in BUILT_IN.keys() & set(wanted):
-        _check_used(name, (), reading)
-    kind, path = split_own(names)
-    if kind:
-        _check_used(names, OWN[kind].USES, reading)
+        reading.check_used(name, BUILT_IN[name].USES)
+    own = split_own(names)
+    if own:
+        kind, path = own
+        reading.check_used(names, OWN[kind].USES)
         OWN[kind].check(path, reading)
 
 
-def check_name(names, data_dir=None):
+def check_name(names: str, data_dir: os.PathLike[str] | str | None = None) -> tuple[str, ...]:
     """Checks how names are written, without importing TensorFlow or looking for data.
 
     Args:
-        names: str, as in `load`.
-        data_dir: path or None. A directory in it is a set of that name.
+        names: as in `load`.
+        data_dir: a directory in it is a set of that name.
 
     Returns:
-        Tuple of the single names; data of one's own is one, whatever its path.
+        The single names; data of one's own is one, whatever its path.
 
     Raises:
         ValueError: if one cannot be a name, occurs twice, or is a common name misspelt.
     """
-    if split_own(names)[0]:
+    if split_own(names):
         return (names,)
     wanted = tuple(name.strip() for name in names.split(","))
     for name in wanted:
@@ -152,8 +164,8 @@ def check_name(names, data_dir=None):
     return wanted
 
 
-def check_data_dir(data_dir):
-    """Returns `data_dir` as an absolute path, None as None.
+def check_data_dir(data_dir: os.PathLike[str] | str | None) -> pathlib.Path | None:
+    """Returns `data_dir` as an absolute path, `None` as `None`.
 
     Raises:
         DataError: if it is not a directory that can be listed.
@@ -168,16 +180,21 @@ def check_data_dir(data_dir):
     except OSError as error:
         raise DataError(
             f"{path}: expected a directory with data; received {error.strerror}. Correct "
-            "--data_dir, or leave it out."
+            "`data_dir`, or leave it out."
         ) from error
     return path
 
 
-def _read(name, data_dir, reading):
+def _read(name: str, data_dir: pathlib.Path | None, reading: Reading) -> Dataset:
     """Returns the `Dataset` of one name; of images from the cache where that holds them."""
+    own = split_own(name)
+    if own:
+        kind, path = own
+        reading.check_used(name, OWN[kind].USES)
+        return OWN[kind].load(path, reading)
     if name in BUILT_IN:
         source = BUILT_IN[name]
-        _check_used(name, (), reading)
+        reading.check_used(name, source.USES)
         return array_cache.cached(name, source.version(), source.read).scaled()
     originals.check(prepared.base_name(name), data_dir)
 
@@ -193,17 +210,8 @@ def _read(name, data_dir, reading):
     if isinstance(found, UnscaledDataset):  # Tables and what is too large are not cached.
         found = found.scaled()
     is_table = isinstance(found.preprocessing, TablePreprocessing)
-    _check_used(name, tfds_tables.USES if is_table else images.USES, reading)
+    reading.check_used(name, (tfds_tables if is_table else images).USES)
     return found
-
-
-def _check_used(name, used, reading):
-    unused = reading.given().keys() - set(used)
-    if unused:
-        raise ValueError(
-            f"{name} does not go with --{min(unused)}. It takes "
-            f"{', '.join(f'--{option}' for option in used) or 'no flags of its own'}"
-        )
 
 
 def _source(info):
@@ -211,7 +219,7 @@ def _source(info):
 
 
 # Data of a person's own: the name before the colon, and who reads what comes after it.
-OWN = {
+OWN: dict[str, OwnSource] = {
     "csv": csv_files,
     "npz": npz_files,
     "images": image_folders,

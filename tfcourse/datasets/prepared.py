@@ -207,7 +207,7 @@ def _check_files_can_be_had(name, builder, data_dir):
     except DataUnavailableError as error:
         places = " or ".join(str(path) for path in (data_dir, default_directory()) if path)
         raise DataUnavailableError(
-            f"Dataset {name!r} is not in {places}, and {error}. Give --data_dir, or connect."
+            f"Dataset {name!r} is not in {places}, and {error}. Give `data_dir`, or connect."
         ) from error
 
 

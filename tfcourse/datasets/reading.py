@@ -1,57 +1,56 @@
-"""How a person's own data is to be read."""
+"""How data is read: each option declared once, as flag, check and record."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Literal
 
-MISSING = ("refuse", "impute")
+from tfcourse.hyperparameters import Hyperparameters, choice, integers, text, texts
 
 
 @dataclasses.dataclass(frozen=True)
-class Reading:
-    """What the flags say about data of one's own.
-
-    Args:
-        label: str, the column of a table that holds the class, or `None`.
-        missing: one of `MISSING`: what becomes of a table's missing values.
-        categorical: tuple of str, columns of numbers that are taken for texts.
-        ignore: tuple of str, columns that are left out.
-        image_size: tuple (height, width) that images are resized to, or one number for both;
-            `None` refuses images of different sizes.
+class Reading(Hyperparameters):
+    """How a table or images are read; columns may also be a list, and a size one number.
 
     Raises:
         ValueError: a value is not allowed; the message names it.
     """
 
-    label: str | None = None
-    missing: str = "refuse"
-    categorical: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    image_size: tuple[int, int] | None = None
+    label: str | None = text(None, "Column that holds the class, of a table.", optional=True)
+    missing: Literal["refuse", "impute"] = choice(
+        "refuse", ("refuse", "impute"), "How to treat missing values in a table."
+    )
+    categorical: tuple[str, ...] = texts(
+        (), "Columns of numbers that are treated as categories.", optional=True
+    )
+    ignore: tuple[str, ...] = texts((), "Columns that are left out.", optional=True)
+    image_size: tuple[int, int] | None = integers(
+        None,
+        "HEIGHT,WIDTH that images are resized to; one number makes squares.",
+        interval="[1, 8192]",
+        optional=True,
+    )
 
-    def __post_init__(self):
-        if self.missing not in MISSING:
-            raise ValueError(
-                f"`missing` must be one of {', '.join(MISSING)}. Received: {self.missing!r}"
-            )
+    def __post_init__(self) -> None:
         for name in ("categorical", "ignore"):
-            value = getattr(self, name)
-            if isinstance(value, str):
-                raise ValueError(f"`{name}` must be a list of columns. Received: {value!r}")
-            object.__setattr__(self, name, tuple(value))
-        if self.image_size is not None:
-            size = self.image_size
-            size = (size, size) if isinstance(size, int) else tuple(size)
-            size = size * 2 if len(size) == 1 else size
-            if len(size) != 2 or not all(type(n) is int and 1 <= n <= 8192 for n in size):
-                raise ValueError(
-                    "`image_size` must be (height, width), whole numbers in [1, 8192]. Received: "
-                    f"{self.image_size!r}"
-                )
-            object.__setattr__(self, "image_size", size)
+            if isinstance(getattr(self, name), list):
+                object.__setattr__(self, name, tuple(getattr(self, name)))
+        size: int | Sequence[int] | None = self.image_size
+        if size is not None:
+            sides = (size,) if isinstance(size, int) else tuple(size)
+            object.__setattr__(self, "image_size", sides * 2 if len(sides) == 1 else sides)
+        super().__post_init__()
+        if self.image_size is not None and len(self.image_size) != 2:
+            raise ValueError(
+                f"`image_size` must be height and width. Received: {self.image_size!r}"
+            )
 
-    def given(self):
-        """Returns `{name: value}` of what differs from the default."""
-        return {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if getattr(self, field.name) != field.default
-        }
+    def check_used(self, source: str, uses: Sequence[str]) -> None:
+        """Checks that every option that is given is one of those that `source` `uses`.
+
+        Raises:
+            ValueError: one is not.
+        """
+        unused = self.to_texts().keys() - set(uses)
+        if unused:
+            takes = ", ".join(f"`{name}`" for name in uses) or "no options of its own"
+            raise ValueError(f"{source} does not go with `{min(unused)}`. It takes {takes}")

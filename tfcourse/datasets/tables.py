@@ -62,7 +62,7 @@ def _in_memory(table, fitted, pairs):
     memory.check_fits(
         table.source,
         len(table) * fitted.input_shape[0] * _BYTES_PER_FEATURE,
-        "Leave columns out with --ignore.",
+        "Leave columns out with `ignore`.",
     )
     features = fitted.transform(table)
     return {split: Split(features[rows], labels) for split, (rows, labels) in pairs.items()}
@@ -82,7 +82,7 @@ def check_columns(source, columns, reading):
     """Checks the columns that flags name against those that there are."""
     if reading.label is None:
         raise ValueError(
-            f"{source}: expected --label to name the column with the class; received none. There "
+            f"{source}: expected `label` to name the column with the class; received none. There "
             f"are {_listed(columns)}"
         )
     for flag in ("label", "categorical", "ignore"):
@@ -92,11 +92,11 @@ def check_columns(source, columns, reading):
                 close = difflib.get_close_matches(column, columns, n=1)
                 hint = f"Did you mean {close[0]!r}? " if close else ""
                 raise DataError(
-                    f"{source}: expected a column {column!r}, as --{flag} says; received none. "
+                    f"{source}: expected a column {column!r}, as `{flag}` says; received none. "
                     f"{hint}There are {_listed(columns)}."
                 )
     if reading.label in reading.ignore:
-        raise DataError(f"{source}: expected --ignore without the label {reading.label!r}.")
+        raise DataError(f"{source}: expected `ignore` without the label {reading.label!r}.")
 
 
 def fit(table, reading, class_names, rows, source):
@@ -175,7 +175,7 @@ def _fit_categorical(table, name, missing, rows, imputes):
         raise DataError(
             f"{table.source}, column {name!r}: expected at most {limit} different texts in "
             f"{len(rows)} training examples; received {len(counts)}, such as "
-            f"{cells[0][:40]!r}. Leave it out with --ignore={name}, or group its values."
+            f"{cells[0][:40]!r}. Leave it out with `ignore={name}`, or group its values."
         )
     if len(counts) < 2:
         return None

@@ -141,7 +141,7 @@ def _columns(info, reading):
             raise DataError(
                 f"Dataset {info.name!r}, feature {key!r}: expected a number, a text, a vector, or "
                 f"8-bit images with one label each; received {' '.join(str(feature).split())}. "
-                f"Leave it out with --ignore={key}, or use another set."
+                f"Leave it out with `ignore={key}`, or use another set."
             )
     return {key: names for key, names in columns.items() if names}
 

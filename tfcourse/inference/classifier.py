@@ -119,7 +119,7 @@ def _recipe(record, name):
     if name is None and not _OURS.fullmatch(module_name):
         raise NotARunError(
             f"{record.path} says that {module_name!r} made it, and only modules of `recipes` are "
-            f"imported for being named in a file; if you trust it, add --recipe={module_name}"
+            f"imported for being named in a file; if you trust it, add `recipe={module_name}`"
         )
     try:
         found = importlib.util.find_spec(module_name)
@@ -128,7 +128,7 @@ def _recipe(record, name):
     if found is None:
         raise NotARunError(
             f"{record.path} was made by the recipe {module_name!r}, which is not there; name the "
-            "module that made it, such as --recipe=my_recipe"
+            "module that made it, such as `recipe=my_recipe`"
         )
     module = importlib.import_module(module_name)
     kinds = [
@@ -154,7 +154,7 @@ def _hyperparameters(record, kind):
             try:
                 values[name] = declaration.parse(record.flags[name][-1])
             except ValueError as error:
-                raise RunFileError(f"{flags} is damaged: --{name} {_short(error)}") from None
+                raise RunFileError(f"{flags} is damaged: {name} {_short(error)}") from None
     try:
         return kind(**values)
     except ValueError as error:

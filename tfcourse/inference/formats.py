@@ -98,7 +98,7 @@ def check_installed(name):
     missing = [package for module, package in packages if not importlib.util.find_spec(module)]
     if missing:
         raise MissingPackageError(
-            f"--format={name} needs {' and '.join(missing)}: pip install {' '.join(missing)}"
+            f"`format={name}` needs {' and '.join(missing)}: pip install {' '.join(missing)}"
         )
 
 

@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from tfcourse import data_flags, datasets
+from tfcourse import datasets
 from tfcourse.datasets import array_files
 from tfcourse.datasets.examples import Examples
 from tfcourse.datasets.preprocessing import ImagePreprocessing, TablePreprocessing
@@ -43,9 +43,11 @@ def load_split(classifier, name, data_dir=None):
         DataError: it can't be had, is damaged, or is prepared otherwise than it was then.
     """
     record = classifier.record
-    dataset = record.flags.get("dataset", [""])[-1]
+    flags = {name: texts[-1] for name, texts in record.flags.items()}
+    reading = datasets.Reading.from_texts(flags)
+    dataset = flags.get("dataset", "")
     try:
-        data = datasets.load(dataset, data_dir, **_reading(record))
+        data = datasets.load(dataset, data_dir, **vars(reading))
     except ValueError as error:
         raise datasets.DataError(f"{record.path}: {error}") from None
     # The origin may name another version of the library that brought the same data.
@@ -54,15 +56,9 @@ def load_split(classifier, name, data_dir=None):
         raise datasets.DataError(
             f"{dataset}: expected the data that the run was trained on, from "
             f"{source}; received other data, from {data.origin}. Restore it, "
-            "or evaluate on --input."
+            "or give examples of your own as `input`."
         )
     return data.splits[name]
-
-
-def _reading(record):
-    """Returns the options of `datasets.load` with which the run read its data."""
-    names = data_flags.DECLARATIONS.keys() & record.flags.keys()
-    return data_flags.options({name: record.flags[name][-1] for name in names})
 
 
 def _read_arrays(preprocessing, path):

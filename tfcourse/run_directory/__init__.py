@@ -100,7 +100,7 @@ class RunDirectory:
 
     Attributes:
         flags: as in flags.txt, once `open_run` has settled them.
-        continued_from: the --epochs with which this run was finished before, in order.
+        continued_from: the `epochs` with which this run was finished before, in order.
     """
 
     def __init__(
@@ -191,8 +191,8 @@ def open_run(
 ) -> Iterator[RunDirectory]:
     """Yields the `RunDirectory` at `path`, new or unfinished, locked against other processes.
 
-    A finished run is opened again where nothing but --epochs has changed, and that to more; a
-    finished sweep, where more --trials are wanted.
+    A finished run is opened again where nothing but `epochs` has changed, and that to more; a
+    finished sweep, where more `trials` are wanted.
 
     Args:
         path: a folder; made where it does not exist.

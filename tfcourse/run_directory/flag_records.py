@@ -33,7 +33,7 @@ def settle(
         finished: whether the run is at its end.
 
     Returns:
-        The flags, and the --epochs at which a finished run goes on to more, or `None`.
+        The flags, and the `epochs` at which a finished run goes on to more, or `None`.
 
     Raises:
         ChangedFlagsError: the folder's run has other flags.
@@ -78,7 +78,7 @@ def settle_sweep(
         return flags, True
     kept = [name for name in changed if name in _KEPT_IN_A_SWEEP or "sweep" not in before]
     if changed and (kept or not extend):
-        hint = "" if kept else "; --extend goes on with them, and keeps all trials"
+        hint = "" if kept else "; `extend` goes on with them, and keeps all trials"
         raise ChangedFlagsError(_differences(path, before, flags, changed) + hint)
     more = int(flags["trials"][0]) > int(before["trials"][0])
     return flags, bool(changed) or more
@@ -91,7 +91,7 @@ def _changed(before: Flags, asked: Flags) -> list[str]:
 
 def _differences(path: pathlib.Path, before: Flags, asked: Flags, changed: list[str]) -> str:
     differences = ", ".join(
-        f"--{name} is {_values(asked, name)}, was {_values(before, name)}" for name in changed
+        f"`{name}` is {_values(asked, name)}, was {_values(before, name)}" for name in changed
     )
     return f"{path} holds a run with other flags: {differences}"
 
@@ -144,7 +144,7 @@ def continued_comments(continued_from: list[int]) -> str:
 
 
 def continued_from(path: pathlib.Path) -> list[int]:
-    """Returns the --epochs with which the run at `path` was finished and then went on.
+    """Returns the `epochs` with which the run at `path` was finished and then went on.
 
     Raises:
         ValueError: the file is damaged: not UTF-8, or no number where one belongs.

@@ -227,7 +227,7 @@ class Checkpoints:
         if files:
             raise CheckpointError(
                 f"{files[0].parent}: none of the checkpoints there can be read; "
-                "start again with another --run_dir"
+                "start again with another `run_dir`"
             )
         return None
 

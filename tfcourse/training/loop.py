@@ -85,7 +85,7 @@ def fit(
         run.stopwatch.lap("model")
     size = batching.resolve_batch_size(batch_size, len(data.train.labels))
     if batch_size not in ("full", size):
-        print(f"--batch_size={batch_size}: the set has {size} examples, so a step takes {size}")
+        print(f"batch_size={batch_size}: the set has {size} examples, so a step takes {size}")
     batch = data.train.features[:size], data.train.labels[:size]
     model._symbolic_build(data_batch=batch)
     num_steps = batching.steps_per_epoch(len(data.train.labels), size)
@@ -99,7 +99,7 @@ def fit(
         if on_disk:
             raise datasets.DataError(
                 f"{data.name}: expected data that fits into memory, to train on several devices; "
-                "received some that stays on the disk. Leave --strategy out."
+                "received some that stays on the disk. Train on one device."
             )
         program = replicated.ReplicatedProgram(model, strategy, batch, weights)
     else:
@@ -133,7 +133,7 @@ def _keep_preprocessing(run, fitted):
     if begun and path.exists() and not _is_same(path.read_text(), fitted):
         raise datasets.DataError(
             f"{path}: expected the data that the run began with; received other data in "
-            f"{fitted.source}. Restore it, or name another --run_dir."
+            f"{fitted.source}. Restore it, or name another `run_dir`."
         )
     run.write(run_directory.PREPROCESSING, datasets.preprocessing.to_json(fitted))
 

@@ -152,7 +152,7 @@ class Session:
         if not math.isfinite(logs[name]):
             raise NotFiniteError(
                 f"{name} is {logs[name]} in epoch {self.progress.epoch + 1}, by step "
-                f"{self.progress.step} of {self.num_steps}; a lower --learning_rate may mend it"
+                f"{self.progress.step} of {self.num_steps}; a lower `learning_rate` may mend it"
             )
 
     def _check_arrays(self, arrays):
@@ -160,7 +160,7 @@ class Session:
         if bad:
             raise NotFiniteError(
                 f"{bad} is no longer finite in epoch {self.progress.epoch + 1}, by step "
-                f"{self.progress.step} of {self.num_steps}; a lower --learning_rate may mend it"
+                f"{self.progress.step} of {self.num_steps}; a lower `learning_rate` may mend it"
             )
 
     def _write_history(self):

@@ -48,8 +48,8 @@ def check(space: Space, max_points: int) -> None:
     smallest = _count(space, {axis.name: 0 for axis in space.axes})
     if smallest > max_points:
         raise ValueError(
-            f"the coarsest grid has {smallest} points; --trials={smallest} or more, fewer values "
-            "in --search, or --fix some"
+            f"the coarsest grid has {smallest} points; take `trials={smallest}` or more, "
+            "search fewer values, or fix some"
         )
 
 

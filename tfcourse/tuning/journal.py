@@ -103,5 +103,5 @@ def _parse(path, number, line):
         if len(text) == int(length) and zlib.crc32(text) == int(crc, 16):
             return json.loads(text)
     raise JournalError(
-        f"{path}, line {number}: damaged; restore the file from a copy, or name another --run_dir"
+        f"{path}, line {number}: damaged; restore the file from a copy, or name another `run_dir`"
     )

@@ -32,7 +32,7 @@ def settings_of(
         space: `search_space.Space`.
         dataset: str, one name as `datasets.load` takes it.
         trials: int >= 1, points to try.
-        data_flags: `{name: text}`, those of `tfcourse.data_flags` that say how the data is read.
+        data_flags: `{name: text}` of a `datasets.Reading`, how the data is read.
         recipe: str, the recipe's name in the record; by default that of `train`'s module.
         tuner: str, one of `sweeps.TUNERS`.
         objective: str, the metric that ranks; one whose name ends in "loss" is to be small.

@@ -17,7 +17,7 @@ import keras
 import psutil
 import tensorflow as tf
 
-from tfcourse import data_flags, datasets, run_directory, training
+from tfcourse import datasets, run_directory, training
 from tfcourse import hyperparameters as hp
 from tfcourse.tuning import state as sweeps
 
@@ -180,4 +180,4 @@ def _data(task):
 @functools.lru_cache(maxsize=1)
 def data_of(dataset, data_dir, flags=()):
     """Returns the data set, which a process loads only once."""
-    return datasets.load(dataset, data_dir, **data_flags.options(dict(flags)))
+    return datasets.load(dataset, data_dir, **vars(datasets.Reading.from_texts(dict(flags))))
