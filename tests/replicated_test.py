@@ -192,4 +192,4 @@ def test_a_tf_config_that_names_no_worker_is_refused(monkeypatch, text):
 def test_tf_config_says_which_worker_this_is(monkeypatch):
     config = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}
     monkeypatch.setenv("TF_CONFIG", json.dumps(config))
-    assert devices.worker() == (1, 2)
+    assert devices.worker() == devices.Worker(1, 2)

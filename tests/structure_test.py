@@ -133,8 +133,7 @@ NOT_YET = (
     "recipes/",
     *(f"tfcourse/{room}/" for room in ("command_line", "datasets", "inference")),
     *(f"tfcourse/{room}/" for room in ("reports", "run_directory", "training", "tuning")),
-    *(f"tfcourse/{file}.py" for file in ("batching", "devices")),
-    *(f"tfcourse/{file}.py" for file in ("drawing", "quiet_import", "shipped")),
+    "tfcourse/batching.py",
 )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tfcourse import (
         averages,
         batching,
+        choices,
         command_line,
         datasets,
         drawing,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         optimizers,
         reports,
         run_directory,
+        scales,
         schedules,
         training,
         tuning,
@@ -40,6 +42,7 @@ __version__ = "0.2.0"
 __all__ = [
     "averages",
     "batching",
+    "choices",
     "command_line",
     "datasets",
     "drawing",
@@ -55,6 +58,7 @@ __all__ = [
     "optimizers",
     "reports",
     "run_directory",
+    "scales",
     "schedules",
     "training",
     "tuning",

@@ -8,24 +8,29 @@ TF_CONFIG is TensorFlow's variable for the workers' addresses and for which of t
 Nothing here imports TensorFlow before it is asked for devices.
 """
 
+import dataclasses
 import json
 import os
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 STRATEGIES = ("none", "mirrored", "multi_worker")
 
 _ADDRESS = re.compile(r"[^\s/:]+:[0-9]{1,5}")
 
 
-class Worker(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Worker:
     """Which of the workers this process is; worker 0, the chief, writes the results."""
 
     index: int
     count: int
 
 
-def worker():
+def worker() -> Worker:
     """Returns the `Worker` that TF_CONFIG says this process is.
 
     Raises:
@@ -52,7 +57,7 @@ def worker():
     return Worker(index, len(addresses))
 
 
-def strategy(name):
+def strategy(name: str) -> "tf.distribute.Strategy | None":
     """Returns the `tf.distribute.Strategy` called `name`, or `None` for "none".
 
     That of several machines waits until all of them are there, and has to be made before

@@ -1,9 +1,15 @@
 """A drawn digit as the image that a classifier of handwritten digits was trained on."""
 
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Span = tuple[int, int]  # Where the ink begins, and where it has ended.
 
 
-def features_of(ink, input_shape):
+def features_of(ink: npt.ArrayLike, input_shape: Sequence[int]) -> npt.NDArray[np.float32]:
     """Returns a drawing as one example, in the size and place that digits have in the data sets.
 
     As in MNIST, the longer side of what is drawn becomes 20/28 of the image, and whole pixels move
@@ -16,11 +22,11 @@ def features_of(ink, input_shape):
     Handprint Recognition System, 1994; Alpaydin and Kaynak, 1998, https://doi.org/10.24432/C50P49
 
     Args:
-        ink: array [height, width] of finite numbers >= 0; 0 where nothing is drawn.
-        input_shape: tuple `(height, width, 1)`, the shape of the model's input.
+        ink: [height, width], finite and >= 0; 0 where nothing is drawn.
+        input_shape: `(height, width, 1)`, the shape of the model's input.
 
     Returns:
-        float32 [1, height, width, 1] in [0, 1].
+        [1, height, width, 1] in [0, 1].
 
     Raises:
         ValueError: if nothing is drawn, or the model takes no images of one channel.
@@ -44,7 +50,7 @@ def features_of(ink, input_shape):
             "the model must take images (height, width, 1). "
             f"Received: input_shape={tuple(input_shape)}"
         )
-    spans = [_span(ink.any(axis=axis)) for axis in (1, 0)]
+    spans = [_span(np.any(ink, axis=axis)) for axis in (1, 0)]
     if tuple(input_shape[:2]) == (8, 8):
         starts, steps = _as_in_digits(spans)
     else:
@@ -54,19 +60,21 @@ def features_of(ink, input_shape):
     return image.astype(np.float32)[np.newaxis, :, :, np.newaxis]
 
 
-def _span(is_inked):
-    first, last = np.flatnonzero(is_inked)[[0, -1]]
+def _span(is_inked: npt.NDArray[np.bool]) -> Span:
+    first, last = np.flatnonzero(is_inked)[[0, -1]].tolist()
     return first, last + 1
 
 
-def _as_in_digits(spans):
+def _as_in_digits(spans: Sequence[Span]) -> tuple[list[float], list[float]]:
     """Returns of both axes where the image begins in the drawing, and how long its pixels are."""
     height, width = (end - start for start, end in spans)
     steps = [height / 8, max(width / 5, height / 16)]
     return [sum(span) / 2 - 4 * step for span, step in zip(spans, steps, strict=True)], steps
 
 
-def _as_in_mnist(ink, spans, input_shape):
+def _as_in_mnist(
+    ink: Array, spans: Sequence[Span], input_shape: Sequence[int]
+) -> tuple[list[float], list[float]]:
     """Returns the same."""
     step = max(end - start for start, end in spans) / (min(input_shape[:2]) * 20 / 28)
     starts = []
@@ -79,8 +87,8 @@ def _as_in_mnist(ink, spans, input_shape):
     return starts, [step, step]
 
 
-def _coverage(length, size, start, step):
-    """Returns which part of output pixel i lies over input pixel j, float64 [size, length].
+def _coverage(length: int, size: int, start: float, step: float) -> Array:
+    """Returns which part of output pixel i lies over input pixel j, [size, length].
 
     Output pixels are `step` input pixels long, and the first begins at `start`.
     """

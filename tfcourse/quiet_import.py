@@ -4,13 +4,19 @@ import contextlib
 import os
 import sys
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+Prepared = TypeVar("Prepared")
 
 # What they import if it is there, for a wrapper, a converter and pictures in notebooks: a third
 # of the time that the import takes.
 _OPTIONAL = ("IPython", "jax", "matplotlib", "sklearn")
 
 
-def import_tensorflow(num_threads=None, prepare=None):
+def import_tensorflow(
+    num_threads: int | None = None, prepare: Callable[[], Prepared] | None = None
+) -> Prepared | None:
     """Imports TensorFlow and Keras and lets them look for devices, silently.
 
     Of a GPU's memory they take what they need, and not all, so that other processes find some. The
@@ -18,8 +24,8 @@ def import_tensorflow(num_threads=None, prepare=None):
     scikit-learn wrappers and no `keras.visualization`; both packages can be imported as ever.
 
     Args:
-        num_threads: int, the threads that it uses from now on; `None` for one a core.
-        prepare: function that is called before it looks.
+        num_threads: the threads that TensorFlow uses from now on; `None` for one per core.
+        prepare: called before it looks.
 
     Returns:
         What `prepare` returned.
@@ -39,10 +45,11 @@ def import_tensorflow(num_threads=None, prepare=None):
 
 
 @contextlib.contextmanager
-def _hidden(names):
+def _hidden(names: Iterable[str]) -> Iterator[None]:
     """Lets packages look as if they were not installed, but for those that are imported already."""
     hidden = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # What Python takes for a package that is missing.
+    missing: dict[str, Any] = dict.fromkeys(hidden)  # None is a package that is not there.
+    sys.modules.update(missing)
     try:
         yield
     finally:
@@ -51,7 +58,7 @@ def _hidden(names):
 
 
 @contextlib.contextmanager
-def silenced():
+def silenced() -> Iterator[None]:
     """Holds back what goes to the file descriptor of stderr; shows it where the block fails."""
     with tempfile.TemporaryFile() as remarks:
         stderr = os.dup(2)
