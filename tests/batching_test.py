@@ -1,7 +1,6 @@
 import collections
 import math
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -118,42 +117,6 @@ def test_resumed_epoch_is_the_rest_of_the_whole_one(first_step):
 def test_first_step_outside_the_epoch_is_refused(first_step):
     with pytest.raises(ValueError, match=f"first_step={first_step}"):
         batching.training_batches(split_of(14), 4, seed=3, epoch=2, first_step=first_step)
-
-
-def test_several_epochs_are_those_of_training_batches():
-    split = split_of(10)
-    epochs = batching.training_epochs(split, 4, seed=2, num_epochs=3, first_epoch=1)
-    assert epochs.cardinality() == 9
-    assert labels_of(epochs) == [
-        batch
-        for epoch in (1, 2, 3)
-        for batch in labels_of(batching.training_batches(split, 4, seed=2, epoch=epoch))
-    ]
-    with pytest.raises(ValueError, match="num_epochs=0"):
-        batching.training_epochs(split, 4, seed=2, num_epochs=0)
-
-
-def test_fit_takes_exactly_the_planned_steps_in_the_planned_order():
-    class Recorder(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.scale = self.add_weight(shape=(), initializer="ones")
-            self.seen = []
-
-        def train_step(self, data):
-            tf.py_function(lambda labels: self.seen.append(labels.numpy().tolist()), [data[1]], [])
-            return super().train_step(data)
-
-        def call(self, features):
-            return features[:, 0, 0] * self.scale
-
-    split = split_of(10)
-    model = Recorder()
-    model.compile(keras.optimizers.SGD(0.0), "mse")
-    batches = batching.training_epochs(split, 4, seed=2, num_epochs=2)
-    model.fit(batches, epochs=2, steps_per_epoch=3, shuffle=False, verbose=0)
-    assert int(model.optimizer.iterations) == 6
-    assert model.seen == labels_of(batches)
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 1.5, "32", "half", True, None])

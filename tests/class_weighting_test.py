@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
+from tests.trained_runs import epochs_of
 from tfcourse import batching, datasets, models, optimizers, training
 from tfcourse.training import class_weighting
 
@@ -28,7 +29,7 @@ def fit(model, data, **arguments):
 
 
 def keras_fit(model, data, class_weight):
-    batches = batching.training_epochs(data.train, 32, seed=1, num_epochs=2)
+    batches = epochs_of(data.train, 32, seed=1, num_epochs=2)
     return model.fit(
         batches,
         epochs=2,

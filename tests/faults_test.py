@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tfcourse import datasets, files, models, optimizers, run_directory, training
-from tfcourse.training import checkpoint, in_memory, session
+from tfcourse.training import checkpoint, session, steps
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -26,7 +26,7 @@ def data():
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     # XLA would take most of the time and changes nothing of this.
-    monkeypatch.setattr(in_memory, "compiles_with_xla", lambda model: False)
+    monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
     monkeypatch.setattr(session, "_SAVE_SECONDS", -1.0)  # A checkpoint after every block.
 
 
@@ -71,7 +71,7 @@ def trained(data, folder, act=None, *, epochs=3, make=models.softmax_regression,
 @pytest.fixture(scope="module")
 def whole(data, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(in_memory, "compiles_with_xla", lambda model: False)
+        patch.setattr(steps, "compiles_with_xla", lambda model: False)
         return trained(data, tmp_path_factory.mktemp("whole") / "run")
 
 
@@ -297,9 +297,9 @@ def test_other_libraries_are_told_and_the_path_is_kept(data, tmp_path, monkeypat
         trained(data, tmp_path / "run", act=_interrupt, in_memory_steps=False)
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     used = []
-    start_epoch = training.streaming.StreamingSteps.start_epoch
+    start_epoch = training.steps.StreamingSteps.start_epoch
     monkeypatch.setattr(
-        training.streaming.StreamingSteps,
+        training.steps.StreamingSteps,
         "start_epoch",
         lambda self, epoch: (used.append(epoch), start_epoch(self, epoch))[1],
     )

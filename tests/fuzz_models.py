@@ -2,15 +2,12 @@
 
 import hashlib
 import json
-import pathlib
 import struct
-import tempfile
-import zipfile
 
 import numpy as np
 from hypothesis import strategies as st
 
-from tests.fuzz_damage import damaged, forged_json, outcome_of, written, zip_of
+from tests.fuzz_damage import damaged, forged_json, outcome_of, written
 from tfcourse import models, training
 from tfcourse.training import checkpoint
 from tfcourse.tuning import journal
@@ -44,31 +41,6 @@ def _arrays_files():
         damaged(whole),
         damaged(whole[start:]).map(_sealed),
         forged_json(header).map(with_header),
-    )
-
-
-def _keras_members():
-    # A folder of its own: processes that test side by side import this at the same time.
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, "whole.keras")
-        _MODEL.save(path)
-        with zipfile.ZipFile(path) as archive:
-            return {name: archive.read(name) for name in archive.namelist()}
-
-
-_MEMBERS = _keras_members()
-
-
-def _keras_files():
-    config = json.loads(_MEMBERS["config.json"])
-    weights = _MEMBERS["model.weights.h5"]
-    return st.one_of(
-        damaged(zip_of(_MEMBERS)),
-        forged_json(config).map(
-            lambda forged: zip_of({**_MEMBERS, "config.json": json.dumps(forged)})
-        ),
-        damaged(weights).map(lambda forged: zip_of({**_MEMBERS, "model.weights.h5": forged})),
-        st.text(max_size=9).map(lambda name: zip_of({**_MEMBERS, f"../{name}": b""})),
     )
 
 
@@ -106,6 +78,5 @@ def _read_journal(data):
 
 READERS = {
     "checkpoints, weights.arrays": (_arrays_files(), _load_weights("weights.arrays")),
-    "model.keras": (_keras_files(), _load_weights("model.keras")),
     "journals": (damaged(_JOURNAL), _read_journal),
 }

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tfcourse import devices, models, quiet_import
-from tfcourse.training import in_memory
+from tfcourse.training import steps
 
 
 def test_memory_is_taken_as_it_is_needed(monkeypatch):
@@ -23,7 +23,7 @@ def test_xla_compiles_convolutions_only_for_a_gpu(monkeypatch, kinds, expected):
         tf.config, "list_logical_devices", lambda kind: [kind] if kind in kinds else []
     )
     networks = models.batch_norm_mlp((8, 8, 1), 10), models.small_cnn((8, 8, 1), 10)
-    assert [in_memory.compiles_with_xla(network) for network in networks] == expected
+    assert [steps.compiles_with_xla(network) for network in networks] == expected
 
 
 def test_gpus_share_batches_where_there_are_some(monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 
 from tfcourse import averages, batching, datasets, models, optimizers, schedules, training
 from tfcourse.reports.learning_rate import draw_learning_rate_curve
-from tfcourse.training import checkpoint, in_memory
+from tfcourse.training import checkpoint, steps
 from tfcourse.training.learning_rate_finder import find_learning_rate, suggest
 
 
@@ -19,7 +19,7 @@ def data():
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     # XLA would take most of the time and changes nothing of this.
-    monkeypatch.setattr(in_memory, "compiles_with_xla", lambda model: False)
+    monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
 
 
 def regression(data, optimizer):

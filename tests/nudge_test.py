@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tfcourse import datasets, models, nudges, optimizers, run_directory, schedules, training
-from tfcourse.training import checkpoint, in_memory, nudging, session
+from tfcourse.training import checkpoint, nudging, session, steps
 
 ROOT = pathlib.Path(__file__).parents[1]
 STEPS = 4
@@ -23,7 +23,7 @@ def data():
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     # XLA would take most of the time and changes nothing of this.
-    monkeypatch.setattr(in_memory, "compiles_with_xla", lambda model: False)
+    monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
 
 
 class Asking(keras.callbacks.Callback):

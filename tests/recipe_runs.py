@@ -11,7 +11,7 @@ from recipes.claims import verdicts as claims
 from tfcourse import command_line, datasets, run_directory
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import flagfiles
-from tfcourse.training import in_memory
+from tfcourse.training import steps
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -60,7 +60,7 @@ def run(main, hyperparameters, folder, dataset="digits"):
     )
     # Compiling with XLA would take most of the time and change nothing of what this is for.
     with (
-        mock.patch.object(in_memory, "compiles_with_xla", return_value=False),
+        mock.patch.object(steps, "compiles_with_xla", return_value=False),
         run_directory.open_run(folder, flags, recipe="recipe") as run_,
     ):
         data = [datasets.load(dataset)] if dataset else []

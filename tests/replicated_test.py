@@ -27,12 +27,12 @@ import keras
 import tensorflow as tf
 from recipes import mnist_softmax
 from tfcourse import datasets, devices, run_directory, training
-from tfcourse.training import in_memory, session
+from tfcourse.training import steps, session
 
 processor = tf.config.list_physical_devices("CPU")[0]
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(processor, two)
-in_memory.compiles_with_xla = lambda model: False  # It would take most of the time.
+steps.compiles_with_xla = lambda model: False  # It would take most of the time.
 session._SAVE_SECONDS = -1.0  # A checkpoint after every block.
 data = datasets.load("digits").smaller(500)
 WEIGHTS = {0: 4.0, 1: 0.25, 2: 0.0}

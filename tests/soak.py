@@ -39,7 +39,7 @@ from tfcourse import (
     schedules,
     training,
 )
-from tfcourse.training import checkpoint, in_memory, session
+from tfcourse.training import checkpoint, session, steps
 
 EPOCHS = 40
 BATCH_SIZE = 32
@@ -96,7 +96,7 @@ def train(make, folder, shared, *, save_always=True):
     # XLA takes seconds to compile a network, in each of the hundreds of processes; what is tested
     # here does not depend on it, and softmax regression is compiled by it.
     compiles = make is softmax_regression
-    in_memory.compiles_with_xla = lambda model: compiles
+    steps.compiles_with_xla = lambda model: compiles
     tf.config.threading.set_intra_op_parallelism_threads(1)
     _publish_writes(shared)
     training.set_seed(1)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfcourse import datasets, models, optimizers, schedules, training
-from tfcourse.training import in_memory
+from tfcourse.training import steps
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +13,7 @@ def data():
 @pytest.fixture
 def without_xla(monkeypatch):
     # Compiling would take most of the time; which steps are taken does not hang on it.
-    monkeypatch.setattr(in_memory, "compiles_with_xla", lambda model: False)
+    monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
 
 
 def build(data, rate=0.1, optimizer=optimizers.GradientDescent):

@@ -1,16 +1,17 @@
 """Run directories as `recipes.mnist_softmax` leaves them, made in this process."""
 
+import functools
 from unittest import mock
 
 import keras
 import numpy as np
 
 from recipes import mnist_softmax
-from tfcourse import command_line, datasets, run_directory, training
+from tfcourse import batching, command_line, datasets, run_directory, training
 from tfcourse import hyperparameters as hp
 from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
 from tfcourse.datasets.preprocessing import TablePreprocessing
-from tfcourse.training import in_memory
+from tfcourse.training import steps
 
 
 def train(folder, data=None, hidden_units=(16,), **values):
@@ -27,7 +28,7 @@ def train(folder, data=None, hidden_units=(16,), **values):
     policy = keras.config.dtype_policy()
     with run_directory.open_run(folder, flags, recipe="recipes.mnist_softmax") as run:
         # XLA would take most of the time and changes nothing of what this is for.
-        with mock.patch.object(in_memory, "compiles_with_xla", return_value=False):
+        with mock.patch.object(steps, "compiles_with_xla", return_value=False):
             model, history = mnist_softmax.train(
                 hyperparameters, data, 1, run, tensorboard=False, verbose=0
             )
@@ -41,6 +42,12 @@ def train(folder, data=None, hidden_units=(16,), **values):
 class _Options:
     recipe = "mnist_softmax"
     sweep = None
+
+
+def epochs_of(split, batch_size, seed, num_epochs):
+    """Returns the batches of several epochs after one another, for `fit` of Keras."""
+    epochs = (batching.training_batches(split, batch_size, seed, e) for e in range(num_epochs))
+    return functools.reduce(lambda one, other: one.concatenate(other), epochs)
 
 
 def table(num_rows=120, seed=0):

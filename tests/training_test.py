@@ -5,8 +5,9 @@ import keras
 import numpy as np
 import pytest
 
+from tests.trained_runs import epochs_of
 from tfcourse import batching, datasets, models, optimizers, run_directory, schedules, training
-from tfcourse.training import checkpoint, in_memory, loop, programs, session, streaming
+from tfcourse.training import checkpoint, keras_internals, programs, session, steps
 
 
 @pytest.fixture(scope="module")
@@ -101,24 +102,23 @@ def test_every_example_is_seen_once_an_epoch(data):
     split = datasets.Split(features, data.train.labels)
     model = Counting()
     training.compile_classifier(model, optimizers.GradientDescent(1e-9))
-    model._symbolic_build(data_batch=(features[:48], split.labels[:48]))
-    steps = in_memory.InMemorySteps(model, split, 48, 1, jit_compile=True)
-    steps.start_epoch(0)
-    steps.train(0, 3)
+    keras_internals.build_for(model, (features[:48], split.labels[:48]))
+    runner = steps.InMemorySteps(model, split, 48, 1, jit_compile=True)
+    runner.start_epoch(0)
+    runner.train(0, 3)
     assert model.seen.numpy().sum() == 144
-    steps.train(3, 5)
+    runner.train(3, 5)
     np.testing.assert_array_equal(model.seen.numpy(), np.ones(200))
 
 
 def test_metrics_of_an_epoch_are_those_of_keras(data):
     model, reference = compiled(data, dropout=0.0), compiled(data, dropout=0.0)
     history = fit(model, data, epochs=2).history
-    steps = batching.steps_per_epoch(len(data.train), 32)
-    batches = batching.training_epochs(data.train, 32, seed=1, num_epochs=2)
+    batches = epochs_of(data.train, 32, seed=1, num_epochs=2)
     expected = reference.fit(
         batches,
         epochs=2,
-        steps_per_epoch=steps,
+        steps_per_epoch=batching.steps_per_epoch(len(data.train), 32),
         validation_data=(data.validation.features, data.validation.labels),
         shuffle=False,
         verbose=0,
@@ -195,7 +195,7 @@ def test_early_stopping_ends_training(data):
     assert len(fit(model, data, epochs=50, early_stopping=2).history["loss"]) < 50
 
 
-def test_a_train_step_of_ones_own_goes_through_tf_data_and_says_so(data, capsys):
+def test_a_train_step_of_ones_own_goes_through_tf_data_and_says_so(data, capsys, monkeypatch):
     class Own(keras.Sequential):
         def train_step(self, batch):
             return super().train_step(batch)
@@ -203,14 +203,18 @@ def test_a_train_step_of_ones_own_goes_through_tf_data_and_says_so(data, capsys)
     training.set_seed(1)
     model = Own([keras.Input(data.input_shape), keras.layers.Flatten(), keras.layers.Dense(10)])
     training.compile_classifier(model, optimizers.GradientDescent(0.1))
-    steps = programs.Program(model).steps(data.train, 32, 1, loop._path(model, True))
-    assert isinstance(steps, streaming.StreamingSteps)
+    kinds = []
+    monkeypatch.setattr(
+        programs, "StreamingSteps", lambda *a, **k: kinds.append(a) or steps.StreamingSteps(*a, **k)
+    )
+    fit(model, data, epochs=1)
+    assert len(kinds) == 1
     assert "train_step of its own" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("name", "compiles"), [("batch_norm_mlp", True), ("small_cnn", False)])
 def test_only_models_without_convolutions_are_compiled_by_xla_on_the_cpu(name, compiles):
-    assert in_memory.compiles_with_xla(models.MODELS[name]((8, 8, 1), 10)) == compiles
+    assert steps.compiles_with_xla(models.MODELS[name]((8, 8, 1), 10)) == compiles
 
 
 def test_a_loss_that_is_not_finite_stops_at_once(data):

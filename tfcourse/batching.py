@@ -6,6 +6,7 @@ has what is left. `b = m` is batch gradient descent, `b = 1` stochastic gradient
 
 import numbers
 import os
+from typing import Any, Literal, Protocol
 
 import tensorflow as tf
 
@@ -16,7 +17,35 @@ MIN_STEPS_PER_EPOCH = 100
 MEMORY_SHARE_FOR_BATCH = 0.5
 
 
-def epoch_permutation(num_examples, seed, epoch):
+class Split(Protocol):
+    """Examples and their labels.
+
+    Attributes:
+        features: array or tensor `[examples, ...]`; or what stays on the disk, with a method
+            `read` from an array of rows to those rows.
+        labels: array or tensor `[examples, ...]`.
+    """
+
+    @property
+    def features(self) -> Any: ...
+
+    @property
+    def labels(self) -> Any: ...
+
+
+class Data(Protocol):
+    """A split to learn from, and one to choose the best epoch by."""
+
+    @property
+    def train(self) -> Split: ...
+
+    @property
+    def validation(self) -> Split: ...
+
+
+def epoch_permutation(
+    num_examples: int, seed: int | tf.Tensor, epoch: int | tf.Tensor
+) -> tf.Tensor:
     """Returns the order of examples in an epoch, int32 [num_examples].
 
     The same (seed, epoch) gives the same order, eagerly and in a graph; another epoch another
@@ -39,7 +68,7 @@ def epoch_permutation(num_examples, seed, epoch):
     return tf.random.experimental.stateless_shuffle(tf.range(num_examples), seed=pair, alg="philox")
 
 
-def resolve_batch_size(batch_size, num_examples):
+def resolve_batch_size(batch_size: int | Literal["full"], num_examples: int) -> int:
     """Returns the batch size in examples.
 
     Args:
@@ -71,7 +100,9 @@ def resolve_batch_size(batch_size, num_examples):
     return min(int(batch_size), num_examples)
 
 
-def steps_per_epoch(num_examples, batch_size, drop_remainder=False):
+def steps_per_epoch(
+    num_examples: int, batch_size: int | Literal["full"], drop_remainder: bool = False
+) -> int:
     """Returns `ceil(num_examples / batch_size)`, or the floor with `drop_remainder`.
 
     Examples:
@@ -84,7 +115,9 @@ def steps_per_epoch(num_examples, batch_size, drop_remainder=False):
     return num_examples // size if drop_remainder else -(-num_examples // size)
 
 
-def guideline_batch_size(num_examples, bytes_per_example, memory_bytes=None):
+def guideline_batch_size(
+    num_examples: int, bytes_per_example: float, memory_bytes: float | None = None
+) -> int:
     """Returns the batch size that the course's guideline gives.
 
     Fewer than 1,000 examples: all of them, batch gradient descent. Else a power of two from 16
@@ -128,11 +161,18 @@ def guideline_batch_size(num_examples, bytes_per_example, memory_bytes=None):
     return max(SMALLEST_BATCH, 1 << (max(wanted, 1).bit_length() - 1))
 
 
-def _machine_memory_bytes():
+def _machine_memory_bytes() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def training_batches(split, batch_size, seed, epoch, first_step=0, drop_remainder=False):
+def training_batches(
+    split: Split,
+    batch_size: int | Literal["full"],
+    seed: int,
+    epoch: int,
+    first_step: int = 0,
+    drop_remainder: bool = False,
+) -> tf.data.Dataset:
     """Returns one epoch's mini-batches as a `tf.data.Dataset`, in the order of (seed, epoch).
 
     Args:
@@ -163,45 +203,7 @@ def training_batches(split, batch_size, seed, epoch, first_step=0, drop_remainde
     return _tuned(_batches(_resident(split), order, batch_size, range(first_step, steps)))
 
 
-def training_epochs(split, batch_size, seed, num_epochs, first_epoch=0, drop_remainder=False):
-    """Returns the mini-batches of several epochs after one another, for `Model.fit`.
-
-    Each epoch has the order that `training_batches` gives it. Without `steps_per_epoch` Keras
-    would take all of them for one epoch.
-
-    Args:
-        split, batch_size, seed, drop_remainder: as in `training_batches`.
-        num_epochs: int >= 1.
-        first_epoch: int >= 0.
-
-    Raises:
-        ValueError: if `batch_size` or `num_epochs` is out of range.
-
-    Examples:
-        >>> digits = tfcourse.datasets.load("digits")
-        >>> model = tfcourse.models.softmax_regression(digits.input_shape, digits.num_classes)
-        >>> tfcourse.training.compile_classifier(model, tfcourse.optimizers.Adam(0.01))
-        >>> batches = tfcourse.batching.training_epochs(digits.train, 32, seed=1, num_epochs=2)
-        >>> steps = tfcourse.batching.steps_per_epoch(len(digits.train), 32)
-        >>> history = model.fit(batches, epochs=2, steps_per_epoch=steps, shuffle=False, verbose=0)
-        >>> len(history.epoch)
-        2
-    """
-    if num_epochs < 1:
-        raise ValueError(f"`num_epochs` must be >= 1. Received: num_epochs={num_epochs}")
-    steps = steps_per_epoch(len(split.labels), batch_size, drop_remainder)
-    resident = _resident(split)
-
-    def one_epoch(epoch):
-        order = epoch_permutation(len(split.labels), seed, epoch)
-        return _batches(resident, order, batch_size, range(steps))
-
-    epochs = tf.data.Dataset.range(first_epoch, first_epoch + num_epochs).flat_map(one_epoch)
-    # flat_map forgets the length, and `fit` on an unknown length counts one step too many.
-    return _tuned(epochs.apply(tf.data.experimental.assert_cardinality(num_epochs * steps)))
-
-
-def evaluation_batches(split, batch_size):
+def evaluation_batches(split: Split, batch_size: int | Literal["full"]) -> tf.data.Dataset:
     """Returns all examples in their own order, a smaller last batch included.
 
     Args:
@@ -222,7 +224,7 @@ def evaluation_batches(split, batch_size):
     return _tuned(_batches(_resident(split), order, batch_size, range(steps)))
 
 
-def _resident(split):
+def _resident(split: Split) -> tuple[Any, tf.Tensor]:
     # tf.data runs on the host: arrays that went to a GPU would come back for every batch.
     with tf.device("CPU:0"):
         stays = hasattr(split.features, "read")  # On the disk.
@@ -230,7 +232,12 @@ def _resident(split):
         return features, tf.convert_to_tensor(split.labels)
 
 
-def _batches(resident, order, batch_size, steps):
+def _batches(
+    resident: tuple[Any, tf.Tensor],
+    order: tf.Tensor,
+    batch_size: int | Literal["full"],
+    steps: range,
+) -> tf.data.Dataset:
     """Gathers whole batches by index, so that tf.data does work per batch and not per example."""
     features, labels = resident
     size = resolve_batch_size(batch_size, len(labels))

@@ -44,7 +44,15 @@ class Split:
         if max_examples >= len(self):
             return self
         rows = np.arange(max_examples) * len(self) // max_examples
-        return Split(self.features[rows], self.labels[rows])
+        return Split(self.features[rows], self.labels[rows]).frozen()
+
+    def frozen(self) -> "Split":
+        """Returns itself, its arrays read-only for whoever else holds them: nobody should."""
+        for array in (self.features, self.labels):
+            while isinstance(array, np.ndarray):
+                array.flags.writeable = False
+                array = array.base
+        return self
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from tfcourse.datasets import (
     prepared,
     tfds_tables,
 )
-from tfcourse.datasets.dataset import Dataset, UnscaledDataset
+from tfcourse.datasets.dataset import Dataset, Split, UnscaledDataset
 from tfcourse.datasets.errors import DataError, DataUnavailableError
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.table_preprocessing import TablePreprocessing
@@ -84,8 +84,16 @@ def load(names: str, data_dir: os.PathLike[str] | str | None = None, **options: 
                 raise
             logging.warning("%s Going on with %s.", error, wanted[position + 1])
         else:
-            return dataclasses.replace(dataset, fallback_from=wanted[:position])
+            return _frozen(dataclasses.replace(dataset, fallback_from=wanted[:position]))
     raise AssertionError("unreachable")
+
+
+def _frozen(dataset: Dataset) -> Dataset:
+    # Nobody else holds the arrays: what trains on them may rely on their values.
+    for split in dataset.splits.values():
+        if isinstance(split, Split):
+            split.frozen()
+    return dataset
 
 
 def split_own(names: str) -> tuple[str, pathlib.Path] | None:

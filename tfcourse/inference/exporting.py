@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfcourse import quiet_import
 from tfcourse.inference import formats
 from tfcourse.inference.serving import raw_examples, serving
+from tfcourse.training.keras_internals import all_layers
 
 TOLERANCE = 1e-4  # In a probability: more than rounding, less than any mistake in scaling makes.
 LATENCY_EXAMPLES = (1, 128)
@@ -89,7 +90,7 @@ def export(classifier, name, path, features, *, tolerance=TOLERANCE):
 
 def _in_float32(model):
     """Returns `model`, or one with the same weights whose layers compute in float32."""
-    if all(layer.compute_dtype == "float32" for layer in model._flatten_layers()):
+    if all(layer.compute_dtype == "float32" for layer in all_layers(model)):
         return model
 
     def copy(layer):

@@ -35,6 +35,7 @@ from tfcourse.run_directory.flag_records import (
     flags_text,
     parse_flags,
 )
+from tfcourse.run_directory.flag_records import read as recorded_flags
 
 __all__ = [
     "BEST",
@@ -53,6 +54,7 @@ __all__ = [
     "is_in_use",
     "open_run",
     "parse_flags",
+    "recorded_flags",
     "write_file",
 ]
 

@@ -116,6 +116,8 @@ def _values(flags: Flags, name: str) -> str:
 def flags_text(flags: Flags, recipe: str, comments: str = "", name: str = FLAGS) -> str:
     """Returns `flags` as a flagfile called `name`."""
     header = f"# python -m {recipe} --flagfile={name} runs this again.\n"
+    if not recipe:
+        header = "# What training.fit was called with, and digests of its model and its data.\n"
     lines = [f"--{name}={text}\n" for name, texts in flags.items() for text in texts]
     return header + comments + "".join(lines)
 

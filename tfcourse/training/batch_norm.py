@@ -1,13 +1,18 @@
 """The means and variances with which batch normalization works at inference, estimated anew."""
 
+from typing import Any, Literal
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfcourse import batching, layers
+from tfcourse.training import keras_internals
 
 
-def reestimate_batch_norm(model, features, batch_size=1000):
+def reestimate_batch_norm(
+    model: keras.Model, features: Any, batch_size: int | Literal["full"] = 1000
+) -> None:
     """Sets every batch normalization's moving averages to means over `features`.
 
     The averages collected in training lag behind the weights, all the more with a momentum near
@@ -34,7 +39,7 @@ def reestimate_batch_norm(model, features, batch_size=1000):
         ValueError: `model` normalizes no batches, `features` is empty, `batch_size` is out of
             range, or a batch has no finite mean and variance; then no average has changed.
     """
-    normalizing = [layer for layer in model._flatten_layers() if _is_active(layer)]
+    normalizing = [layer for layer in keras_internals.all_layers(model) if _is_active(layer)]
     if not normalizing:
         raise ValueError(
             f"`model` must have a trainable batch normalization. Received: model={model.name}"

@@ -1,8 +1,13 @@
 """What callbacks have counted so far, taken out of them and put back."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
+import numpy.typing as npt
 
+from tfcourse.training import keras_internals
 from tfcourse.training.checkpoint import CheckpointError
 
 _PLAIN = (bool, int, float, str, type(None))
@@ -12,16 +17,19 @@ _DIRECTED = "monitor_op is set"
 _DISPLAY = (keras.callbacks.History, keras.callbacks.ProgbarLogger, keras.callbacks.TensorBoard)
 
 
-def take(callbacks):
+def take(
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> tuple[list[Any], dict[str, npt.NDArray[Any]]]:
     """Returns `(states, arrays)` of the callbacks: counts, bests, patience left, kept weights.
 
     Returns:
         A JSON-able list of `[class name, {attribute: value}]`, and `{name: array}` of the
         attributes that are lists of arrays, such as the weights that EarlyStopping restores.
     """
-    states, arrays = [], {}
+    states: list[Any] = []
+    arrays: dict[str, npt.NDArray[Any]] = {}
     for i, callback in enumerate(_deciding(callbacks)):
-        plain = {}
+        plain: dict[str, Any] = {}
         for name, value in vars(callback).items():
             if isinstance(value, np.generic):
                 plain[name] = value.item()
@@ -34,7 +42,11 @@ def take(callbacks):
     return states, arrays
 
 
-def put_back(callbacks, states, arrays):
+def put_back(
+    callbacks: Sequence[keras.callbacks.Callback],
+    states: Sequence[Any],
+    arrays: dict[str, npt.NDArray[Any]],
+) -> None:
     """Sets the callbacks to what `take` returned.
 
     Raises:
@@ -51,9 +63,9 @@ def put_back(callbacks, states, arrays):
     for i, (callback, (_, plain)) in enumerate(zip(callbacks, states, strict=True)):
         plain = dict(plain)
         if plain.pop(_DIRECTED) and callback.monitor_op is None:
-            callback._set_monitor_op()  # It also turns the sign of min_delta, but once.
+            keras_internals.set_direction(callback)
         vars(callback).update(plain)
-        lists = {}
+        lists: dict[str, list[Any]] = {}
         for name, array in arrays.items():
             if name.startswith(f"callback {i} "):
                 lists.setdefault(name.split(" ")[2], []).append(array)

@@ -7,11 +7,20 @@ code, no size is believed that the file does not have, and nothing is set before
 
 import hashlib
 import json
+import pathlib
 import re
 import struct
+from collections.abc import Sequence
+from typing import Any
 
+import keras
 import ml_dtypes
 import numpy as np
+import numpy.typing as npt
+
+from tfcourse.run_directory import RunDirectory
+
+Arrays = dict[str, npt.NDArray[Any]]
 
 # The newest ones, and the newest of those that were written at the end of an epoch, to which a
 # nudged run can go back.
@@ -36,13 +45,13 @@ class DamagedError(ValueError):
     """A file whose bytes are not the ones that were written."""
 
 
-def variables_of(model):
+def variables_of(model: keras.Model) -> list[keras.Variable]:
     """Returns every variable that training changes: weights, averages, seeds, metrics, slots."""
     every = [*model.variables, *model.metrics_variables, *model.optimizer.variables]
     return list({id(variable): variable for variable in every}.values())
 
 
-def pack(arrays, state):
+def pack(arrays: Arrays, state: dict[str, Any]) -> list[Any]:
     """Returns a file of `{name: array}` and a JSON-able `state`, as a list of its parts."""
     arrays = {
         name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()
@@ -50,7 +59,7 @@ def pack(arrays, state):
     described = [[name, array.dtype.name, list(array.shape)] for name, array in arrays.items()]
     header = json.dumps({"arrays": described, "state": state}).encode()
     # Through a view of bytes, since bfloat16 is no type that a buffer can tell.
-    parts = [_LENGTH.pack(len(header)), header]
+    parts: list[Any] = [_LENGTH.pack(len(header)), header]
     parts += [array.reshape(-1).view(np.uint8).data for array in arrays.values()]
     digest = hashlib.sha256()
     for part in parts:
@@ -58,7 +67,7 @@ def pack(arrays, state):
     return [_MARK, digest.digest(), *parts]
 
 
-def read(path, max_array_bytes):
+def read(path: pathlib.Path, max_array_bytes: int) -> tuple[Arrays, dict[str, Any]]:
     """Returns `(arrays, state)` of the file that `pack` made.
 
     Args:
@@ -75,7 +84,7 @@ def read(path, max_array_bytes):
         return unpack(file.read(_PREFIX_BYTES + max_array_bytes + _MAX_HEADER_BYTES))
 
 
-def unpack(data):
+def unpack(data: bytes) -> tuple[Arrays, dict[str, Any]]:
     """Returns `(arrays, state)` of the bytes that `pack` made.
 
     Raises:
@@ -109,7 +118,7 @@ def _parse(body):
     return arrays, header["state"]
 
 
-def num_arrays(path):
+def num_arrays(path: pathlib.Path) -> int:
     """Returns how many arrays the file that `pack` made says that it holds; reads no array.
 
     Raises:
@@ -126,7 +135,7 @@ def num_arrays(path):
             raise DamagedError(f"{type(error).__name__}: {error}") from None
 
 
-def first_not_finite(arrays):
+def first_not_finite(arrays: Arrays) -> str | None:
     """Returns the name of the first of `{name: array}` with a NaN or infinity in it, or `None`."""
     for name, array in arrays.items():
         floating = np.issubdtype(array.dtype, np.floating) or array.dtype.name == "bfloat16"
@@ -135,30 +144,30 @@ def first_not_finite(arrays):
     return None
 
 
-def names_of(variables):
+def names_of(variables: Sequence[keras.Variable]) -> list[str]:
     """Returns a name for each variable that is the same in another process."""
     # Keras numbers the layers that a process has made; layers called alike are told by position.
     plain = [re.sub(r"_\d+(?=/|$)", "", variable.path) for variable in variables]
     return [f"{i} {name}" for i, name in enumerate(plain)]
 
 
-def arrays_of(variables):
+def arrays_of(variables: Sequence[keras.Variable]) -> Arrays:
     """Returns variables as `{name: array}`."""
     return {n: v.numpy() for n, v in zip(names_of(variables), variables, strict=True)}
 
 
-def assign(variables, arrays):
+def assign(variables: Sequence[keras.Variable], arrays: Arrays) -> None:
     """Sets variables to what `arrays_of` returned."""
     for name, variable in zip(names_of(variables), variables, strict=True):
         variable.assign(arrays[name])
 
 
-def bytes_of(variables):
+def bytes_of(variables: Sequence[keras.Variable]) -> int:
     """Returns the number of bytes that variables take together."""
     return sum(v.numpy().nbytes for v in variables)
 
 
-def check_fits(file, arrays, variables):
+def check_fits(file: pathlib.Path, arrays: Arrays, variables: Sequence[keras.Variable]) -> None:
     """Raises `CheckpointError` unless `arrays`, read from `file`, are of these variables."""
     names = names_of(variables)
     for name, variable in zip(names, variables, strict=True):
@@ -184,19 +193,19 @@ class Checkpoints:
         model: compiled and built `keras.Model`.
     """
 
-    def __init__(self, run, model):
+    def __init__(self, run: RunDirectory, model: keras.Model) -> None:
         self._run = run
         self._variables = variables_of(model)
 
-    def arrays(self):
+    def arrays(self) -> Arrays:
         """Returns the variables as `{name: array}`."""
         return arrays_of(self._variables)
 
-    def assign(self, arrays):
+    def assign(self, arrays: Arrays) -> None:
         """Sets the variables from what `arrays` or `read` returned."""
         assign(self._variables, arrays)
 
-    def save(self, arrays, state):
+    def save(self, arrays: Arrays, state: dict[str, Any]) -> None:
         """Writes one checkpoint of `arrays` (those of the variables, and more) and `state`."""
         files = self.files()
         serial = int(files[-1].name[:6]) + 1 if files else 0
@@ -208,11 +217,11 @@ class Checkpoints:
             if file not in files[-KEPT:] and file not in epoch_ends[-KEPT_EPOCHS:]:
                 file.unlink()
 
-    def check_space(self):
+    def check_space(self) -> None:
         """Raises `RunDirectoryError` where the disk has no room for three more checkpoints."""
         self._run.check_space(3 * bytes_of(self._variables))
 
-    def newest(self):
+    def newest(self) -> tuple[Arrays, dict[str, Any]] | None:
         """Returns `(arrays, state)` of the newest sound checkpoint, or `None` where there is none.
 
         Raises:
@@ -231,12 +240,12 @@ class Checkpoints:
             )
         return None
 
-    def files(self):
+    def files(self) -> list[pathlib.Path]:
         """Returns the checkpoints' paths, oldest first."""
         found = (self._run.path / "checkpoints").glob("*.ckpt")
         return sorted(path for path in found if _NAME.fullmatch(path.name))
 
-    def read(self, file):
+    def read(self, file: pathlib.Path) -> tuple[Arrays, dict[str, Any]]:
         """Returns `(arrays, state)` of the checkpoint `file`.
 
         Raises:
@@ -252,7 +261,7 @@ class Checkpoints:
         return arrays, state
 
 
-def place(file):
+def place(file: pathlib.Path) -> tuple[int, int]:
     """Returns `(epoch, step)` of a checkpoint from its path."""
-    _, epoch, step = _NAME.fullmatch(file.name).groups()
+    _, epoch, step = file.stem.split("-")
     return int(epoch), int(step)

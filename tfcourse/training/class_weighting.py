@@ -1,10 +1,18 @@
 """Weights for the examples of each class, so that rare classes count as much as common ones."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
+ClassWeight = Sequence[float] | npt.NDArray[np.floating] | Mapping[int, float]
 
-def balanced_class_weights(labels, num_classes):
+
+def balanced_class_weights(
+    labels: npt.NDArray[np.integer], num_classes: int
+) -> npt.NDArray[np.float64]:
     """Returns the weights with which every class has the same share in the loss.
 
         w_c = n / (k n_c)
@@ -26,7 +34,9 @@ def balanced_class_weights(labels, num_classes):
     return weights
 
 
-def checked(class_weight, labels):
+def checked(
+    class_weight: ClassWeight | None, labels: npt.NDArray[np.integer]
+) -> npt.NDArray[np.float32] | None:
     """Returns weights as float32 [classes], as `fit` takes them.
 
     Args:
@@ -40,8 +50,8 @@ def checked(class_weight, labels):
     if class_weight is None:
         return None
     num_classes = int(np.max(labels)) + 1
-    weights = class_weight
-    if isinstance(class_weight, dict):
+    weights: Any = class_weight
+    if isinstance(class_weight, Mapping):
         weights = [
             class_weight.get(c, 1.0)
             for c in range(max(num_classes, *(c + 1 for c in class_weight)))
@@ -56,7 +66,9 @@ def checked(class_weight, labels):
     return weights
 
 
-def weighted(batch, class_weights):
+def weighted(
+    batch: tuple[tf.Tensor, tf.Tensor], class_weights: npt.NDArray[np.float32] | None
+) -> tuple[tf.Tensor, ...]:
     """Returns `(features, labels)` with each example's weight as a third, as Keras takes it.
 
     Keras divides the sum of the weighted losses by the number of examples, not by their weight.

@@ -1,5 +1,11 @@
 """Losses, metrics and predictions of a whole split, each in one compiled program."""
 
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import batching
@@ -19,12 +25,12 @@ class Evaluator:
         model: built `keras.Model`; compiled, for its metrics.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: keras.Model) -> None:
         self._model = model
         self._test_all = tf.function(self._test_steps, reduce_retracing=True)
         self._predict_all = tf.function(self._predictions, reduce_retracing=True)
 
-    def evaluate(self, split):
+    def evaluate(self, split: batching.Split) -> dict[str, float]:
         """Returns the metrics as `{"loss": float, "accuracy": float, ...}`.
 
         Args:
@@ -36,7 +42,7 @@ class Evaluator:
             self._test_all.get_concrete_function(*specs)(features, labels)
         return {name: float(value) for name, value in self._model.get_metrics_result().items()}
 
-    def predict(self, features):
+    def predict(self, features: Any) -> npt.NDArray[np.float32]:
         """Returns the model's outputs as a float32 array `[examples, ...]`.
 
         Args:
@@ -49,7 +55,7 @@ class Evaluator:
     def _test_steps(self, features, labels):
         num_examples = tf.shape(labels)[0]
 
-        def step(start):
+        def step(start: tf.Tensor) -> tuple[tf.Tensor]:
             end = tf.minimum(start + _EVALUATION_BATCH, num_examples)
             self._model.test_step((features[start:end], labels[start:end]))
             return (end,)
@@ -61,7 +67,7 @@ class Evaluator:
         num_batches = -(-num_examples // _EVALUATION_BATCH)
         shape = [None, *self._model.output_shape[1:]]
 
-        def step(number, outputs):
+        def step(number: tf.Tensor, outputs: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
             start = number * _EVALUATION_BATCH
             batch = features[start : tf.minimum(start + _EVALUATION_BATCH, num_examples)]
             output = tf.cast(self._model(batch, training=False), tf.float32)
@@ -71,7 +77,7 @@ class Evaluator:
         return tf.while_loop(lambda n, _: n < num_batches, step, (0, outputs))[1].concat()
 
 
-def _parts(split):
+def _parts(split: batching.Split) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
     """Yields the whole split as tensors; one that stays on the disk, in batches."""
     if not hasattr(split.features, "read"):
         yield resident(split.features), resident(split.labels)
@@ -84,11 +90,11 @@ def _any_number(examples):
     return tf.TensorSpec([None, *examples.shape[1:]], examples.dtype)
 
 
-def evaluate(model, split):
+def evaluate(model: keras.Model, split: batching.Split) -> dict[str, float]:
     """Returns the metrics of `model` on `split` as `{"loss": float, "accuracy": float, ...}`."""
     return Evaluator(model).evaluate(split)
 
 
-def predict(model, features):
+def predict(model: keras.Model, features: Any) -> npt.NDArray[np.float32]:
     """Returns the outputs of `model` on `features` as a float32 array `[examples, ...]`."""
     return Evaluator(model).predict(features)

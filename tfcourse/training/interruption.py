@@ -3,6 +3,8 @@
 import contextlib
 import signal
 import threading
+from collections.abc import Iterator
+from typing import Any
 
 _HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -10,7 +12,7 @@ _HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Interrupted(Exception):
     """Training was asked to stop; what it had reached is saved."""
 
-    def __init__(self, message, signal_number):
+    def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
         # 130 after Ctrl-C; a hang-up counts as the request to end that it is.
         self.exit_code = 130 if signal_number == signal.SIGINT else 143
@@ -19,12 +21,12 @@ class Interrupted(Exception):
 class Request:
     """Whether a signal asked to stop, and which."""
 
-    def __init__(self):
-        self.signal_number = None
+    def __init__(self) -> None:
+        self.signal_number: int | None = None
 
 
 @contextlib.contextmanager
-def held_signals():
+def held_signals() -> Iterator[Request]:
     """Yields a `Request` that notes the first signal; after it, Ctrl-C ends the process at once.
 
     A closing terminal sends SIGHUP and SIGTERM one after the other, so a second one of those
@@ -35,7 +37,7 @@ def held_signals():
         yield request  # Python delivers signals to the main thread alone.
         return
 
-    def note(signal_number, frame):
+    def note(signal_number: int, _: Any) -> None:
         request.signal_number = request.signal_number or signal_number
         if before.get(signal.SIGINT) is not None:
             signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -2,13 +2,18 @@
 
 import dataclasses
 import math
+from typing import Literal
 
 import keras
 import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
 from keras import ops
 
 from tfcourse import averages, batching
-from tfcourse.training import checkpoint, in_memory
+from tfcourse.training import checkpoint
+from tfcourse.training.keras_internals import build_for, following
+from tfcourse.training.steps import InMemorySteps
 
 # The average covers about 10 steps, half a decade of 150 from 1e-6 to 10; fastai's 0.98 covers
 # 50, and would find the steepest place a decade or two too late.
@@ -16,6 +21,9 @@ _BETA = 0.9
 _FIRST = 10
 # A smoothed loss so many times the smallest one diverges, as in fastai.
 _DIVERGED = 4.0
+
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,24 +38,33 @@ class LearningRateCurve:
             the rate, before its minimum; `None` where it never falls.
     """
 
-    rates: np.ndarray
-    losses: np.ndarray
-    smoothed: np.ndarray
+    rates: Floats
+    losses: Floats
+    smoothed: Floats
     suggestion: float | None
 
 
 class _Rising(keras.optimizers.schedules.LearningRateSchedule):
     """`low * (high / low)^((step - first) / (num_steps - 1))`."""
 
-    def __init__(self, low, high, num_steps, first):
+    def __init__(self, low: float, high: float, num_steps: int, first: int) -> None:
         self._start, self._first = low, first
         self._growth = math.log(high / low) / (num_steps - 1)
 
-    def __call__(self, step):
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
         return self._start * ops.exp(self._growth * ops.cast(step - self._first, "float32"))
 
 
-def find_learning_rate(model, data, *, batch_size, seed, low=1e-6, high=10.0, num_steps=150):
+def find_learning_rate(
+    model: keras.Model,
+    data: batching.Data,
+    *,
+    batch_size: int | Literal["full"],
+    seed: int,
+    low: float = 1e-6,
+    high: float = 10.0,
+    num_steps: int = 150,
+) -> LearningRateCurve:
     """Trains `model` at a rate that rises from `low` to `high`, and undoes it all.
 
     It ends early where the smoothed loss is 4 times the smallest so far, or not finite.
@@ -77,23 +94,21 @@ def find_learning_rate(model, data, *, batch_size, seed, low=1e-6, high=10.0, nu
     if num_steps < 20:
         raise ValueError(f"`num_steps` must be >= 20. Received: num_steps={num_steps}")
     size = batching.resolve_batch_size(batch_size, len(data.train.labels))
-    model._symbolic_build(data_batch=(data.train.features[:size], data.train.labels[:size]))
+    build_for(model, (data.train.features[:size], data.train.labels[:size]))
     variables = checkpoint.variables_of(model)
     before, optimizer = checkpoint.arrays_of(variables), model.optimizer
-    rate = optimizer._learning_rate
-    first = int(optimizer.iterations.numpy())
-    optimizer._learning_rate = _Rising(low, high, num_steps, first)
+    rising = _Rising(low, high, num_steps, int(optimizer.iterations.numpy()))
     try:
-        losses = _losses(model, data.train, size, seed, num_steps)
+        with following(optimizer, rising):
+            losses = _losses(model, data.train, size, seed, num_steps)
     finally:
-        optimizer._learning_rate = rate
         checkpoint.assign(variables, before)
     rates = low * (high / low) ** (np.arange(len(losses)) / (num_steps - 1))
     smoothed = averages.exponentially_weighted_average(losses, _BETA, bias_correction=True)
     return LearningRateCurve(rates, np.array(losses), smoothed, suggest(rates, smoothed))
 
 
-def suggest(rates, smoothed):
+def suggest(rates: Floats, smoothed: Floats) -> float | None:
     """Returns the rate at the steepest descent of `smoothed` against log(rate), or `None`.
 
     Only the way down to the smallest loss counts. What falls later, where the loss jumps up and
@@ -115,7 +130,7 @@ def suggest(rates, smoothed):
 def _losses(model, split, batch_size, seed, num_steps):
     """Returns the loss of each step, up to the last one before it diverges."""
     # XLA would take longer to compile one program than all of these steps do without it.
-    steps = in_memory.InMemorySteps(model, split, batch_size, seed, jit_compile=False)
+    steps = InMemorySteps(model, split, batch_size, seed, jit_compile=False)
     per_epoch = len(split.labels) // batch_size  # A smaller last batch would only add noise.
     average = averages.ExponentiallyWeightedAverage(_BETA, bias_correction=True)
     losses, smallest = [], math.inf

@@ -1,54 +1,62 @@
 """Trains one Keras model: blocks of steps, validation, callbacks, checkpoints, and a record."""
 
 import dataclasses
-import functools
+import os
 import sys
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import keras
+import numpy as np
+import numpy.typing as npt
 
 from tfcourse import batching, datasets, run_directory
-from tfcourse.training import class_weighting, in_memory, interruption, programs, replicated
+from tfcourse.training import class_weighting, interruption, own_run, programs, replicated, steps
+from tfcourse.training.keras_internals import build_for
 from tfcourse.training.session import Session
 
 
 def fit(
-    model,
-    data,
+    model: keras.Model,
+    data: batching.Data,
     *,
-    epochs,
-    batch_size,
-    seed,
-    run=None,
-    callbacks=(),
-    early_stopping=0,
-    monitor="val_accuracy",
-    class_weight=None,
-    steps_per_block=None,
-    in_memory_steps=True,
-    tensorboard=True,
-    verbose=None,
-):
+    epochs: int,
+    batch_size: int | Literal["full"],
+    seed: int,
+    run_dir: os.PathLike[str] | str | None = None,
+    run: run_directory.RunDirectory | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    early_stopping: int = 0,
+    monitor: str = "val_accuracy",
+    class_weight: class_weighting.ClassWeight | None = None,
+    steps_per_block: int | None = None,
+    in_memory_steps: bool = True,
+    tensorboard: bool = True,
+    verbose: Literal[0, 1, 2] | None = None,
+) -> keras.callbacks.History:
     """Trains `model` and leaves it with the weights of its best epoch.
 
     The order of the examples is a pure function of (seed, epoch). Training ends early where a
     callback sets `model.stop_training`. Inside `on_devices` each batch is shared among devices.
 
     Args:
-        model: compiled `keras.Model`; its optimizer's rate may follow a schedule.
+        model: compiled; its optimizer's rate may follow a schedule.
         data: has `train` and `validation`, each with `features` and `labels`.
-        epochs: int >= 1, passes over the training set.
-        batch_size: int >= 1, or "full".
-        seed: int, orders the examples.
-        run: `RunDirectory` for checkpoints, history.csv and tensorboard/; an unfinished run there
-            is resumed.
+        epochs: >= 1, passes over the training set.
+        batch_size: >= 1, or "full".
+        seed: orders the examples.
+        run_dir: folder for checkpoints, history.csv, tensorboard/ and the trained model. A training
+            that stopped there goes on; of one that is finished the `History` and the best epoch's
+            weights are returned, unless `epochs` is larger.
+        run: the same for a recipe, which opens and finishes its run itself.
         callbacks: Keras callbacks. Between two calls of `on_train_batch_end` lies a block.
-        early_stopping: int >= 0, epochs without a better `monitor` after which training ends;
-            0 never does.
-        monitor: str, the metric that says which epoch is best; the larger the better, but for
-            names that end in "loss".
+        early_stopping: >= 0, epochs without a better `monitor` after which training ends; 0 never
+            does.
+        monitor: the metric that says which epoch is best; the larger the better, but for names
+            that end in "loss".
         class_weight: what an example of each class counts in the loss: a sequence such as
             `balanced_class_weights`, or `{class: weight}`. Metrics are not weighted.
-        steps_per_block: int >= 1, steps between calls of `on_train_batch_end`; `None` takes
+        steps_per_block: >= 1, steps between calls of `on_train_batch_end`; `None` takes
             blocks of about half a second.
         in_memory_steps: whether to train in the compiled program of `InMemorySteps` where the
             model allows it.
@@ -81,50 +89,74 @@ def fit(
     """
     if epochs < 1:
         raise ValueError(f"`epochs` must be >= 1. Received: epochs={epochs}")
+    if run_dir is not None and run is not None:
+        raise ValueError(f"Give `run_dir` or `run`, not both. Received: run_dir={run_dir}")
     if run:
         run.stopwatch.lap("model")
     size = batching.resolve_batch_size(batch_size, len(data.train.labels))
     if batch_size not in ("full", size):
         print(f"batch_size={batch_size}: the set has {size} examples, so a step takes {size}")
-    batch = data.train.features[:size], data.train.labels[:size]
-    model._symbolic_build(data_batch=batch)
+    build_for(model, (data.train.features[:size], data.train.labels[:size]))
+    weights = class_weighting.checked(class_weight, data.train.labels)
     num_steps = batching.steps_per_epoch(len(data.train.labels), size)
+    program = _program(model, data, size, seed, epochs * num_steps, weights)
+    path = _path(model, in_memory_steps and not hasattr(data.train.features, "read"))
     if verbose is None:
         verbose = 1 if sys.stdout.isatty() else 2
-    on_disk = hasattr(data.train.features, "read")
-    path = _path(model, in_memory_steps and not on_disk)
-    weights = class_weighting.checked(class_weight, data.train.labels)
-    strategy = replicated.current_strategy()
-    if strategy is not None:
-        if on_disk:
-            raise datasets.DataError(
-                f"{data.name}: expected data that fits into memory, to train on several devices; "
-                "received some that stays on the disk. Train on one device."
-            )
-        program = replicated.ReplicatedProgram(model, strategy, batch, weights)
-    else:
-        program = programs.program_for(model, data.train, size, epochs * num_steps, path, weights)
-    callback_list = keras.callbacks.CallbackList(
-        [*callbacks, *_own_callbacks(run if tensorboard else None, early_stopping, monitor)],
-        add_history=True,
-        add_progbar=verbose != 0,
-        model=program.model,
-        epochs=epochs,
-        steps=num_steps,
-        verbose=verbose,
-    )
-    if run:
-        _keep_preprocessing(run, getattr(data, "preprocessing", None))
-    make_steps = functools.partial(program.steps, data.train, size, seed)
-    with program.standing_in_for(model), interruption.held_signals() as request:
-        session = Session(
-            program, data.validation, make_steps, path, num_steps, callback_list, monitor, run
+
+    def train(run: run_directory.RunDirectory | None) -> keras.callbacks.History:
+        callback_list = keras.callbacks.CallbackList(
+            [*callbacks, *_own_callbacks(run if tensorboard else None, early_stopping, monitor)],
+            add_history=True,
+            add_progbar=verbose != 0,
+            model=model,
+            epochs=epochs,
+            steps=num_steps,
+            verbose=verbose,
         )
-        session.train(epochs, steps_per_block, request)
-    return model.history
+        if run:
+            _keep_preprocessing(run, getattr(data, "preprocessing", None))
+        with program.in_use(), interruption.held_signals() as request:
+            session = Session(
+                program, data.validation, path, num_steps, callback_list, monitor, run
+            )
+            session.train(epochs, steps_per_block, request)
+        return model.history
+
+    if run_dir is None:
+        return train(run)
+    arguments = {
+        "epochs": epochs,
+        "batch_size": size,
+        "seed": seed,
+        "monitor": monitor,
+        "early_stopping": early_stopping,
+        "class_weight": None if weights is None else weights.tolist(),
+    }
+    return own_run.trained_in(run_dir, model, data, arguments, train)
 
 
-def _keep_preprocessing(run, fitted):
+def _program(
+    model: keras.Model,
+    data: batching.Data,
+    batch_size: int,
+    seed: int,
+    num_steps: int,
+    class_weights: npt.NDArray[np.float32] | None,
+) -> programs.Program:
+    arguments = model, data.train, batch_size, seed, num_steps, class_weights
+    strategy = replicated.current_strategy()
+    if strategy is None:
+        return programs.Program(*arguments)
+    if hasattr(data.train.features, "read"):
+        raise datasets.DataError(
+            f"{getattr(data, 'name', 'data')}: expected data that fits into memory, to train on "
+            "several devices; received some that stays on the disk. Train on one device."
+        )
+    return replicated.ReplicatedProgram(strategy, *arguments)
+
+
+def _keep_preprocessing(run: run_directory.RunDirectory, fitted: Any) -> None:
     """Writes how raw examples become the model's input; a resumed run must have the same data."""
     if fitted is None:
         return
@@ -138,7 +170,7 @@ def _keep_preprocessing(run, fitted):
     run.write(run_directory.PREPROCESSING, datasets.preprocessing.to_json(fitted))
 
 
-def _is_same(text, fitted):
+def _is_same(text: str, fitted: Any) -> bool:
     try:
         before = datasets.preprocessing.from_json(text)
     except ValueError:
@@ -149,7 +181,7 @@ def _is_same(text, fitted):
     return before == fitted
 
 
-def _path(model, in_memory_steps):
+def _path(model: keras.Model, in_memory_steps: bool) -> dict[str, bool]:
     """Returns how the steps are taken; it is recorded, and a resumed run keeps it."""
     stock = type(model).train_step is keras.Model.train_step
     if replicated.current_strategy() is not None:
@@ -163,11 +195,13 @@ def _path(model, in_memory_steps):
         print(f"{model.name} has a train_step of its own: training step by step through tf.data")
     return {
         "in_memory": bool(in_memory_steps and stock),
-        "xla": in_memory.compiles_with_xla(model),
+        "xla": steps.compiles_with_xla(model),
     }
 
 
-def _own_callbacks(run, early_stopping, monitor):
+def _own_callbacks(
+    run: run_directory.RunDirectory | None, early_stopping: int, monitor: str
+) -> list[keras.callbacks.Callback]:
     own = []
     if early_stopping:
         mode = "min" if monitor.endswith("loss") else "max"

@@ -1,9 +1,11 @@
 """What a piece of work needs of memory."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 
-def peak_bytes(work):
+def peak_bytes(work: Callable[[], object]) -> int | None:
     """Returns the bytes that TensorFlow held at most during `work()`, beyond those before.
 
     They are those of its allocator, on the GPU where there is one. On the CPU it does not count

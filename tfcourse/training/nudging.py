@@ -15,6 +15,7 @@ import tensorflow as tf
 from tfcourse import nudges
 from tfcourse.hyperparameters import declarations
 from tfcourse.training.checkpoint import CheckpointError, DamagedError, place
+from tfcourse.training.keras_internals import schedule_of
 
 if TYPE_CHECKING:
     from tfcourse.training.session import Session
@@ -57,9 +58,7 @@ class OptimizerSettings:
 
     def __init__(self, optimizer: keras.optimizers.Optimizer) -> None:
         self._optimizer = optimizer
-        rate = optimizer._learning_rate
-        scheduled = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
-        self._schedule = rate if scheduled else None
+        self._schedule = schedule_of(optimizer)
         self._factor = 1.0
 
     def state(self) -> dict[str, float]:

@@ -1,171 +1,237 @@
 """What is compiled to train a model, and how trainings of one process share it.
 
 Compiling takes longer than a short training. In a sweep many of them differ only in what lies in
-variables: weights, slots, seeds, learning rates. Inside `shared_programs` such a training lends its
-weights to the model whose program is there already, and takes them back when it is done.
+variables: weights, slots, seeds, learning rates. Inside `shared_programs` such a training borrows
+the program of an earlier one. For each block of steps the variables of that program take the
+model's values, and then their own again: who looks at either model never sees the other's.
 """
 
-import collections
 import contextlib
-import json
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
 
-from tfcourse.training import in_memory, streaming
+from tfcourse import batching
+from tfcourse.training.checkpoint import Checkpoints, variables_of
+from tfcourse.training.constants import constants_of
 from tfcourse.training.evaluation import Evaluator
-from tfcourse.training.stepping import RateTable, copy_state
+from tfcourse.training.keras_internals import following, schedule_of
+from tfcourse.training.stepping import RateTable, rates_of
+from tfcourse.training.steps import InMemorySteps, StreamingSteps
 
 _MAX_PROGRAMS = 4
-_shared = None  # {key: Program}, the one used last at the end; `None` while nothing is shared.
+_kept: list["Compiled"] = []  # The one used last at the end.
+_is_sharing = False
+
+
+@contextlib.contextmanager
+def shared_programs() -> Iterator[None]:
+    """Lets trainings inside share programs where they would compile the same one.
+
+    They do where data, model, loss and optimizer are the same objects or provably equal. Programs
+    outlive the context, up to four of them, for the next one.
+    """
+    global _is_sharing
+    before, _is_sharing = _is_sharing, True
+    try:
+        yield
+    finally:
+        _is_sharing = before
 
 
 class Program:
-    """The compiled training steps and the compiled evaluation of one model.
+    """The training steps and the evaluation of one model.
 
     Args:
         model: compiled and built `keras.Model`.
-        table: `RateTable` that its optimizer follows, or `None`.
+        split: the training set.
+        batch_size: int in [1, number of examples].
+        seed: int, orders the examples.
+        num_steps: int, steps of the whole training.
         class_weights: float32 [classes] or `None`.
 
     Attributes:
-        schedule: what the table is to hold in the next training.
         is_alone: whether no other process takes part in the training.
         is_chief: whether this process, of all that take part, writes the results.
     """
 
     is_alone = is_chief = True
 
-    def __init__(self, model, table=None, class_weights=None):
+    def __init__(
+        self,
+        model: keras.Model,
+        split: batching.Split,
+        batch_size: int,
+        seed: int,
+        num_steps: int,
+        class_weights: npt.NDArray[np.float32] | None = None,
+    ) -> None:
         self.model = model
-        self.evaluator = Evaluator(model)
-        self.schedule = None
-        self._table = table
+        self._split = split
+        self._batch_size = batch_size
+        self._seed = seed
+        self._num_steps = num_steps
         self._class_weights = class_weights
-        self._steps = None
-        self._is_fresh = True
+        self._path: dict[str, bool] = {}
+        self._epoch = 0
+        self._compiled: Compiled | None = None
 
-    def steps(self, split, batch_size, seed, path):
-        """Returns what takes the steps; a second time in one training, it is made anew."""
-        if self._steps is not None and self._is_fresh:
-            self._steps.seed = seed
-        else:
-            # A run may have begun on a machine in whose memory the data fitted.
-            fits = path["in_memory"] and not hasattr(split.features, "read")
-            kind = in_memory.InMemorySteps if fits else streaming.StreamingSteps
-            self._steps = kind(
-                self.model,
-                split,
-                batch_size,
-                seed,
-                jit_compile=path["xla"],
-                class_weights=self._class_weights,
-            )
-        self._is_fresh = False
-        return self._steps
+    def trace(self, path: dict[str, bool]) -> None:
+        """Lets the next step be traced anew, with the settings that the optimizer then has."""
+        self._give_back()
+        self._path = path
 
-    def newest(self, checkpoints):
+    def start_epoch(self, epoch: int) -> None:
+        """Draws the order of the examples in `epoch`, counted from 0."""
+        self._epoch = epoch
+        if self._compiled:
+            self._compiled.steps.start_epoch(epoch)
+
+    def train(self, first: int, last: int) -> None:
+        """Takes the steps `first` to `last - 1` of the epoch."""
+        with self._at_work() as compiled:
+            compiled.steps.train(first, last)
+
+    def evaluate(self, split: batching.Split) -> dict[str, float]:
+        """Returns the metrics as `{"loss": float, "accuracy": float, ...}`."""
+        with self._at_work() as compiled:
+            return compiled.evaluator.evaluate(split)
+
+    def newest(self, checkpoints: Checkpoints) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Returns `(arrays, state)` to go on from, or `None`."""
         return checkpoints.newest()
 
     @contextlib.contextmanager
-    def standing_in_for(self, model):
-        """While it is open, the program's model has the state of `model`, which gets it back."""
-        if self._table is not None:
-            self._table.set_to(self.schedule)
-        if self.model is not model:
-            copy_state(model, self.model)
-        self._is_fresh = True
+    def in_use(self) -> Iterator[None]:
+        """Inside, the model is trained; a training that fails leaves no program to others."""
         try:
             yield
+            self._give_back()
         finally:
-            if self.model is not model:
-                copy_state(self.model, model)
-                model.history = self.model.history
-                model.stop_training = self.model.stop_training
+            self._compiled = None
+
+    @contextlib.contextmanager
+    def _at_work(self) -> Iterator["Compiled"]:
+        if self._compiled is None:  # As late as this: callbacks may have changed settings.
+            self._compiled = self._take()
+            self._compiled.steps.start_epoch(self._epoch)
+        with self._compiled.holding(self.model):
+            yield self._compiled
+
+    def _take(self) -> "Compiled":
+        """Returns a program of an earlier training, or a new one."""
+        schedule, first = schedule_of(self.model.optimizer), _steps_taken(self.model.optimizer)
+        size = 1 << self._num_steps.bit_length() if schedule else 0  # Other lengths fit as well.
+        constants = rates = None
+        if _is_sharing and self._path["in_memory"]:
+            rates = rates_of(schedule, first, size) if schedule else None
+            told = (self._split, self._class_weights, self._batch_size, size, self._path)
+            if schedule is None or rates is not None:
+                constants = constants_of(self.model, *told)
+        found = _found(constants)
+        if found is None:
+            table = RateTable(size) if constants and schedule else None
+            found = Compiled(self.model, self._new_steps(), table)
+            found.constants = constants
+            found.tell = functools.partial(constants_of, self.model, *told) if constants else None
+        found.steps.seed = self._seed
+        if found.table and rates is not None:
+            found.table.assign(rates, first)
+        return found
+
+    def _new_steps(self) -> InMemorySteps | StreamingSteps:
+        # A run may have begun on a machine in whose memory the data fitted.
+        fits = self._path["in_memory"] and not hasattr(self._split.features, "read")
+        return (InMemorySteps if fits else StreamingSteps)(
+            self.model,
+            self._split,
+            self._batch_size,
+            self._seed,
+            jit_compile=self._path["xla"],
+            class_weights=self._class_weights,
+        )
+
+    def _give_back(self) -> None:
+        if self._compiled and self._compiled.is_as_traced():
+            _kept.append(self._compiled)
+            del _kept[:-_MAX_PROGRAMS]
+        self._compiled = None
 
 
-@contextlib.contextmanager
-def shared_programs():
-    """Lets trainings inside share programs; a model that `fit` has trained may be used again.
-
-    Programs outlive the context, up to four of them, for the next one.
-    """
-    global _shared
-    before, _shared = _shared, _kept
-    try:
-        yield
-    finally:
-        _shared = before
-
-
-_kept = collections.OrderedDict()
-
-
-def program_for(model, split, batch_size, num_steps, path, class_weights=None):
-    """Returns the `Program` that trains `model`, new or shared.
+class Compiled:
+    """Steps and evaluation as they were traced with one model, at work for it or for another.
 
     Args:
         model: compiled and built `keras.Model`.
-        split: the training set.
-        batch_size: int.
-        num_steps: int, steps of the whole training.
-        path: dict, how the steps are taken.
-        class_weights: float32 [classes] or `None`.
+        steps: its steps.
+        table: `RateTable` that stands for the schedule of whoever is at work, or `None`.
+
+    Attributes:
+        constants: what was traced as a constant, or `None` where that can't be told.
+        tell: function that tells the same of the model as it is now.
     """
-    key = (
-        _key(model, split, batch_size, num_steps, path, class_weights)
-        if _shared is not None
-        else None
-    )
-    if key is None:
-        return Program(model, class_weights=class_weights)
-    optimizer = model.optimizer
-    rate = optimizer._learning_rate
-    scheduled = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
-    if key not in _shared:
-        table = RateTable(_padded(num_steps)) if scheduled else None
-        if scheduled:
-            optimizer._learning_rate = table
-        _shared[key] = Program(model, table, class_weights)
-    _shared[key].schedule = rate
-    _shared.move_to_end(key)
-    while len(_shared) > _MAX_PROGRAMS:
-        _shared.popitem(last=False)
-    return _shared[key]
+
+    constants: list[Any] | None = None
+    tell: Callable[[], list[Any] | None] | None = None
+
+    def __init__(self, model: keras.Model, steps: Any, table: RateTable | None = None) -> None:
+        self.steps = steps
+        self.table = table
+        self.evaluator = Evaluator(model)
+        self._model = model
+        self._optimizer = model.optimizer
+        self._variables = variables_of(model)
+
+    def is_as_traced(self) -> bool:
+        """Returns whether it may train other models: nobody has changed what it was traced with."""
+        if self.constants is None or self.tell is None or self.tell() != self.constants:
+            return False
+        now = variables_of(self._model)
+        return [id(each) for each in now] == [id(each) for each in self._variables]
+
+    @contextlib.contextmanager
+    def holding(self, model: keras.Model) -> Iterator[None]:
+        """While it is open, steps and evaluation are those of `model`."""
+        with contextlib.ExitStack() as stack:
+            if self.table:
+                stack.enter_context(following(self._optimizer, self.table))
+            if model is not self._model:
+                stack.enter_context(_lent(variables_of(model), self._variables))
+            yield
 
 
-def forget_shared_programs():
-    """Drops all programs that are kept."""
-    _kept.clear()
-
-
-def _padded(num_steps):
-    """Returns a power of two beyond `num_steps`, so that trainings of other lengths fit too."""
-    return 1 << num_steps.bit_length()
-
-
-def _key(model, split, batch_size, num_steps, path, class_weights):
-    """Returns all that a program has as constants, as a text; `None` where that can't be told."""
-    if not path["in_memory"]:
-        return None
+@contextlib.contextmanager
+def _lent(theirs: list[keras.Variable], mine: list[keras.Variable]) -> Iterator[None]:
+    # Values change places without being copied.
+    before = [variable.value.read_value() for variable in mine]
+    _assign(mine, [variable.value.read_value() for variable in theirs])
     try:
-        compiled = model.get_compile_config()
-        settings = compiled["optimizer"]["config"]
-        rate = settings.pop("learning_rate")
-        described = [
-            type(model).__name__,
-            model.get_config(),
-            compiled,
-            id(split.features),
-            batch_size,
-            _padded(num_steps) if isinstance(rate, dict) else None,
-            path,
-            None if class_weights is None else class_weights.tolist(),
-        ]
-        text = json.dumps(described, sort_keys=True)
-        # Keras numbers the layers that a process has made: they are told by their position.
-        for position, layer in enumerate(model._flatten_layers()):
-            text = text.replace(f'"{layer.name}"', f'"layer {position}"')
-        return text
-    except (AttributeError, KeyError, NotImplementedError, TypeError, ValueError):
-        return None
+        yield
+    finally:
+        _assign(theirs, [variable.value.read_value() for variable in mine])
+        _assign(mine, before)
+
+
+def _assign(variables: list[keras.Variable], values: list[tf.Tensor]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.value.assign(value, read_value=False)
+
+
+def _found(constants: list[Any] | None) -> Compiled | None:
+    """Returns the kept program with these constants, which is then no longer kept."""
+    for compiled in reversed(_kept) if constants else ():
+        if compiled.constants == constants:
+            _kept.remove(compiled)
+            if compiled.is_as_traced():
+                return compiled
+    return None
+
+
+def _steps_taken(optimizer: keras.Optimizer) -> int:
+    """Returns a number of steps that the optimizer has taken at least, as schedules count them."""
+    return int(optimizer.iterations) * (optimizer.gradient_accumulation_steps or 1)

@@ -1,8 +1,11 @@
 """Where training stands; together with the variables, all that a resume needs."""
 
 import dataclasses
+from typing import Any
 
-from tfcourse import nudges
+import numpy.typing as npt
+
+from tfcourse.nudges import Nudge, parse
 
 
 @dataclasses.dataclass
@@ -28,19 +31,19 @@ class Progress:
     step: int = 0
     entered: bool = False
     train_seconds: float = 0.0
-    history: list = dataclasses.field(default_factory=list)
+    history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     best_epoch: int | None = None
     best_value: float | None = None
-    best_weights: list = dataclasses.field(default_factory=list, repr=False)
-    nudges: list = dataclasses.field(default_factory=list)
+    best_weights: list[npt.NDArray[Any]] = dataclasses.field(default_factory=list, repr=False)
+    nudges: list[Nudge] = dataclasses.field(default_factory=list)
     applied: int = 0
-    log: list = dataclasses.field(default_factory=list)
+    log: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
     @property
-    def place(self):
+    def place(self) -> tuple[int, int]:
         return self.epoch, self.step
 
-    def state(self):
+    def state(self) -> dict[str, Any]:
         """Returns all but the arrays, JSON-able and independent of what follows."""
         names = [field.name for field in dataclasses.fields(self)]
         values = {name: getattr(self, name) for name in names if name != "best_weights"}
@@ -48,17 +51,17 @@ class Progress:
         return {**values, **copies, "nudges": [str(nudge) for nudge in self.nudges]}
 
     @classmethod
-    def from_state(cls, state, best_weights):
+    def from_state(cls, state: dict[str, Any], best_weights: list[npt.NDArray[Any]]) -> "Progress":
         """Returns the progress whose `state` was saved."""
-        timeline = [nudges.parse(text) for text in state["nudges"]]
+        timeline = [parse(text) for text in state["nudges"]]
         return cls(**{**state, "nudges": timeline}, best_weights=best_weights)
 
-    def next_nudge_step(self, num_steps):
+    def next_nudge_step(self, num_steps: int) -> int:
         """Returns the step of this epoch at which a nudge waits; `num_steps` where none does."""
         waiting = self.nudges[self.applied : self.applied + 1]
         return waiting[0].step if waiting and waiting[0].epoch == self.epoch else num_steps
 
-    def csv(self):
+    def csv(self) -> str:
         """Returns the history as the text of history.csv."""
         columns = list(self.history[-1])
         if self.nudges:

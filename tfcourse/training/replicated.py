@@ -10,13 +10,17 @@ device, up to the order of additions. Batch normalization takes its moments over
 """
 
 import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import batching
 from tfcourse.training import checkpoint, class_weighting, programs
+from tfcourse.training.keras_internals import all_layers, build_for, schedule_of
 from tfcourse.training.resident import resident
 
 _LOST = (
@@ -26,7 +30,7 @@ _LOST = (
     tf.errors.DeadlineExceededError,
     tf.errors.InternalError,
 )
-_strategy = None
+_strategy: tf.distribute.Strategy | None = None
 
 
 class WorkerLostError(Exception):
@@ -36,7 +40,7 @@ class WorkerLostError(Exception):
 
 
 @contextlib.contextmanager
-def on_devices(strategy):
+def on_devices(strategy: tf.distribute.Strategy | None) -> Iterator[None]:
     """Lets trainings inside share each batch among the devices of a strategy; `None`: as ever.
 
     Args:
@@ -50,7 +54,7 @@ def on_devices(strategy):
         _strategy = before
 
 
-def current_strategy():
+def current_strategy() -> tf.distribute.Strategy | None:
     """Returns the strategy of the innermost `on_devices`, or `None`."""
     return _strategy
 
@@ -59,27 +63,28 @@ class ReplicatedProgram(programs.Program):
     """Trains a model through a twin whose variables lie on every device of a strategy.
 
     Args:
-        model: compiled and built `keras.Model` with the stock `train_step` and one output.
         strategy: `tf.distribute.Strategy`.
-        batch: `(features, labels)` to build its metrics with.
-        class_weights: float32 [classes] or `None`.
+        model: compiled and built `keras.Model` with the stock `train_step` and one output.
+        *others: as those of `Program`.
     """
 
-    def __init__(self, model, strategy, batch, class_weights=None):
-        super().__init__(_twin(model, strategy, batch), class_weights=class_weights)
+    def __init__(self, strategy: tf.distribute.Strategy, model: keras.Model, *others: Any) -> None:
+        super().__init__(model, *others)
         self._strategy = strategy
         resolver = strategy.cluster_resolver
         several = resolver is not None and bool(resolver.cluster_spec().as_dict())
         self.is_alone = not several
         self.is_chief = not several or resolver.task_id == 0
 
-    def steps(self, split, batch_size, seed, path):
-        """Returns what takes the steps."""
-        return ReplicatedSteps(
-            self.model, split, batch_size, seed, self._strategy, self._class_weights
-        )
+    def _take(self) -> programs.Compiled:
+        split, size = self._split, self._batch_size
+        twin = _twin(self.model, self._strategy, (split.features[:size], split.labels[:size]))
+        steps = ReplicatedSteps(twin, split, size, self._seed, self._strategy, self._class_weights)
+        return programs.Compiled(twin, steps)
 
-    def newest(self, checkpoints):
+    def newest(
+        self, checkpoints: checkpoint.Checkpoints
+    ) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Returns what the chief's `checkpoints.newest()` is, on every worker."""
         found = checkpoints.newest() if self.is_chief else None
         if self.is_alone:
@@ -95,7 +100,7 @@ class ReplicatedProgram(programs.Program):
     def _sum_over_workers(self, array):
         """Returns the chief's array, where the others give zeros of its shape."""
 
-        def sum_of_first_devices(values):
+        def sum_of_first_devices(values: tf.Tensor) -> tf.Tensor:
             context = tf.distribute.get_replica_context()
             first = tf.cast(tf.equal(context.replica_id_in_sync_group, 0), values.dtype)
             return context.all_reduce(tf.distribute.ReduceOp.SUM, values * first)
@@ -119,7 +124,15 @@ class ReplicatedSteps:
         class_weights: float [classes], what an example of a class counts in the loss, or `None`.
     """
 
-    def __init__(self, model, split, batch_size, seed, strategy, class_weights=None):
+    def __init__(
+        self,
+        model: keras.Model,
+        split: batching.Split,
+        batch_size: int,
+        seed: int,
+        strategy: tf.distribute.Strategy,
+        class_weights: npt.NDArray[np.float32] | None = None,
+    ) -> None:
         self._model = model
         self._features = resident(split.features)
         self._labels = resident(split.labels)
@@ -128,14 +141,14 @@ class ReplicatedSteps:
         self._strategy = strategy
         self._class_weights = class_weights
         self.seed = seed
-        self._order = None
+        self._order: tf.Tensor = None
         self._step = tf.function(self._run_step, input_signature=[tf.TensorSpec([None], tf.int32)])
 
-    def start_epoch(self, epoch):
+    def start_epoch(self, epoch: int) -> None:
         """Draws the order of the examples in `epoch`, counted from 0."""
         self._order = batching.epoch_permutation(self._num_examples, self.seed, epoch)
 
-    def train(self, first, last):
+    def train(self, first: int, last: int) -> None:
         """Takes the steps `first` to `last - 1` of the epoch.
 
         Raises:
@@ -154,7 +167,8 @@ class ReplicatedSteps:
             self._strategy.experimental_local_results(value)[0] for value in (outputs, loss)
         )
         self._model.compute_metrics(None, labels, outputs)
-        self._model._loss_tracker.update_state(loss, sample_weight=tf.size(indices))
+        (tracker,) = (metric for metric in self._model.metrics if metric.name == "loss")
+        tracker.update_state(loss, sample_weight=tf.size(indices))
 
     def _run_part(self, features, labels):
         """Takes this device's part of a step; returns the whole batch's outputs and loss."""
@@ -180,23 +194,23 @@ class ReplicatedSteps:
         return context.all_reduce(tf.distribute.ReduceOp.SUM, [outputs, loss])
 
 
-def _twin(model, strategy, batch):
+def _twin(
+    model: keras.Model, strategy: tf.distribute.Strategy, batch: tuple[Any, Any]
+) -> keras.Model:
     """Returns a model like `model`, its layers and its optimizer on the devices of `strategy`."""
     settings = model.optimizer.get_config()
-    rate = model.optimizer._learning_rate
-    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
-        settings["learning_rate"] = rate
+    settings["learning_rate"] = schedule_of(model.optimizer) or settings["learning_rate"]
     with strategy.scope():
         twin = keras.models.clone_model(model)
         optimizer = type(model.optimizer).from_config(settings)
         optimizer.build(twin.trainable_variables)
-    for layer in twin._flatten_layers():
+    for layer in all_layers(twin):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
     compiled = {n: v for n, v in model.get_compile_config().items() if n != "optimizer"}
     twin.compile(optimizer=optimizer, **keras.saving.deserialize_keras_object(compiled))
     # Outside of the scope, so that each process has metrics of its own.
-    twin._symbolic_build(data_batch=batch)
+    build_for(twin, batch)
     return twin
 
 

@@ -1,19 +1,32 @@
 """Arrays in the device's memory, each of them once, however often it is trained on."""
 
 import weakref
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import datasets
 
 # Values that stay in a core's cache between the passes of `as_bytes`.
 _BLOCK = 1 << 14
-_tensors = {}
+_tensors: dict[Any, Any] = {}
 
 
-def resident(array):
-    """Returns `array` as a tensor: of a read-only array, the same one as long as that lives.
+def is_constant(array: Any) -> bool:
+    """Returns whether nobody can change `array`: a tensor, or an array that is read-only and no
+    view of one that is not."""
+    while isinstance(array, np.ndarray) and not array.flags.writeable:
+        if array.base is None:
+            return True
+        array = array.base
+    return isinstance(array, (tf.Tensor, bytes))
+
+
+def resident(array: Any) -> tf.Tensor:
+    """Returns `array` as a tensor: of one that can't change, the same as long as that lives.
 
     A search trains on the same arrays over and over; so do training and validation.
 
@@ -41,19 +54,19 @@ class ResidentFeatures:
         may_be_bytes: whether bytes are used where that changes no value.
     """
 
-    def __init__(self, features, *, may_be_bytes):
+    def __init__(self, features: Any, *, may_be_bytes: bool) -> None:
         # No constant: TensorFlow would multiply by its inverse, rounded.
         self._divisor = tf.Variable(255.0, trainable=False)
         self._bytes = _kept(features, _byte_tensor) if may_be_bytes else None
         self._rows = resident(features) if self._bytes is None else self._bytes
 
-    def gather(self, indices):
+    def gather(self, indices: tf.Tensor) -> tf.Tensor:
         """Returns the features of the examples `indices`, an int tensor."""
         rows = tf.gather(self._rows, indices)
         return rows if self._bytes is None else tf.cast(rows, tf.float32) / self._divisor
 
 
-def as_bytes(features):
+def as_bytes(features: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8] | None:
     """Returns uint8 `b` for which `b / 255` in float32 is exactly `features`; else `None`.
 
     Args:
@@ -72,15 +85,15 @@ def as_bytes(features):
     return found.reshape(features.shape)
 
 
-def _byte_tensor(features):
+def _byte_tensor(features: Any) -> tf.Tensor | None:
     is_float32 = isinstance(features, np.ndarray) and features.dtype == np.float32
     found = as_bytes(features) if is_float32 else None
     return None if found is None else tf.convert_to_tensor(found)
 
 
-def _kept(array, convert):
-    """Returns `convert(array)`; of a read-only array, the same one as long as that lives."""
-    if not isinstance(array, np.ndarray) or array.flags.writeable:
+def _kept(array: Any, convert: Callable[[Any], Any]) -> Any:
+    """Returns `convert(array)`; of an array that can't change, the same as long as that lives."""
+    if not isinstance(array, np.ndarray) or not is_constant(array):
         return convert(array)
     key = id(array), convert
     if key not in _tensors:

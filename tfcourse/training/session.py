@@ -2,10 +2,16 @@
 
 import math
 import time
+from typing import Any
 
+import keras
+
+from tfcourse import batching
+from tfcourse.run_directory import RunDirectory
 from tfcourse.run_directory import environment as record
 from tfcourse.training import callback_states, checkpoint, interruption, nudging
 from tfcourse.training.nudging import OptimizerSettings
+from tfcourse.training.programs import Program
 from tfcourse.training.progress import Progress
 
 # A block is what runs between two looks at signals, callbacks and the clock.
@@ -32,7 +38,6 @@ class Session:
     Args:
         program: `Program` of the compiled and built model.
         validation: split to evaluate after each epoch.
-        make_steps: function of `path` that returns what takes the steps.
         path: dict that says how the steps are taken.
         num_steps: int, steps an epoch.
         callbacks: `keras.callbacks.CallbackList`.
@@ -40,7 +45,16 @@ class Session:
         run: `RunDirectory` or `None`.
     """
 
-    def __init__(self, program, validation, make_steps, path, num_steps, callbacks, monitor, run):
+    def __init__(
+        self,
+        program: Program,
+        validation: batching.Split,
+        path: dict[str, bool],
+        num_steps: int,
+        callbacks: keras.callbacks.CallbackList,
+        monitor: str,
+        run: RunDirectory | None,
+    ) -> None:
         self.program = program
         self.model = model = program.model
         self.validation = validation
@@ -51,14 +65,16 @@ class Session:
         self.settings = OptimizerSettings(model.optimizer)
         self.progress = Progress()
         self.libraries = {**record.settings_of_libraries(), "path": path}
-        self.checkpoints = checkpoint.Checkpoints(run, model) if run else None
-        self.nudger = nudging.Nudger(self) if run else None
-        self._make_steps = make_steps
+        # Without a run directory they are `None`, and nothing asks for them.
+        self.checkpoints: Any = checkpoint.Checkpoints(run, model) if run else None
+        self.nudger: Any = nudging.Nudger(self) if run else None
         self._saved_at = self._history_at = time.perf_counter()
         self._save_cost = 0.0
-        self._seconds_per_step = None
+        self._seconds_per_step: float | None = None
 
-    def train(self, epochs, steps_per_block, request):
+    def train(
+        self, epochs: int, steps_per_block: int | None, request: interruption.Request
+    ) -> None:
         """Trains until `epochs` are done or a callback stops it; leaves the best weights."""
         self.model.stop_training = False
         self.callbacks.on_train_begin()
@@ -76,21 +92,21 @@ class Session:
             self._save_if_due(request, last=last)
         self._finish(request)
 
-    def trace_steps(self):
+    def trace_steps(self) -> None:
         """Makes the training step anew, with the optimizer's settings of now."""
-        self._steps = self._make_steps(self.libraries["path"])
+        self.program.trace(self.libraries["path"])
         self._seconds_per_step = None
         if self.progress.entered:
-            self._steps.start_epoch(self.progress.epoch)
+            self.program.start_epoch(self.progress.epoch)
 
-    def enter_epoch(self):
+    def enter_epoch(self) -> None:
         """Begins the epoch at hand, unless that is done."""
         progress = self.progress
         if progress.entered:
             return
         self.callbacks.on_epoch_begin(progress.epoch)
         self.model.reset_metrics()
-        self._steps.start_epoch(progress.epoch)
+        self.program.start_epoch(progress.epoch)
         progress.train_seconds = 0.0
         progress.entered = True
 
@@ -100,7 +116,7 @@ class Session:
         last = min(wanted, progress.next_nudge_step(self.num_steps), self.num_steps)
         self.callbacks.on_train_batch_begin(progress.step)
         started = time.perf_counter()
-        self._steps.train(progress.step, last)
+        self.program.train(progress.step, last)
         logs = _floats(self.model.get_metrics_result())
         seconds = time.perf_counter() - started
         if self.run and self._seconds_per_step is None:
@@ -120,7 +136,7 @@ class Session:
     def _end_epoch(self):
         progress = self.progress
         logs = _floats(self.model.get_metrics_result())
-        validation = self.program.evaluator.evaluate(self.validation)
+        validation = self.program.evaluate(self.validation)
         logs |= {f"val_{name}": value for name, value in validation.items()}
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         for name in ("loss", "val_loss", self.monitor):
@@ -164,11 +180,11 @@ class Session:
             )
 
     def _write_history(self):
-        if self.progress.history:
+        if self.run and self.progress.history:
             self.run.write("history.csv", self.progress.csv(), durable=False)
         self._history_at = time.perf_counter()
 
-    def snapshot(self):
+    def snapshot(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Returns `(arrays, state)`: all that `set_to` needs to continue from here."""
         states, kept = callback_states.take(self.callbacks.callbacks)
         best = {f"best {i}": array for i, array in enumerate(self.progress.best_weights)}
@@ -181,7 +197,7 @@ class Session:
         }
         return {**self.checkpoints.arrays(), **best, **kept}, state
 
-    def save(self):
+    def save(self) -> None:
         """Writes a checkpoint of this moment."""
         if not self.program.is_chief:
             return
@@ -224,7 +240,7 @@ class Session:
         where = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
         print(f"Resuming at {where}", flush=True)
 
-    def set_to(self, arrays, state):
+    def set_to(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
         """Goes to the moment of which `snapshot` returned `arrays` and `state`."""
         names = Progress().state()
         best = [array for name, array in arrays.items() if name.startswith("best ")]
@@ -238,14 +254,15 @@ class Session:
         self.model.stop_training = state["stopped"]
         history = self.model.history
         history.epoch = [row["epoch"] - 1 for row in self.progress.history]
-        names = set().union(*self.progress.history) - {"epoch", "train_seconds"}
-        history.history = {name: [row[name] for row in self.progress.history] for name in names}
+        logged = set().union(*self.progress.history) - {"epoch", "train_seconds"}
+        history.history = {name: [row[name] for row in self.progress.history] for name in logged}
 
     def _finish(self, request):
         progress = self.progress
         self.callbacks.on_train_end(progress.history[-1] if progress.history else None)
         for variable, value in zip(self.model.variables, progress.best_weights, strict=False):
             variable.assign(value)
+        self.model.history.best_epoch = progress.best_epoch
         self.model.history.nudges = [str(nudge) for nudge in progress.nudges[: progress.applied]]
         if self.run:
             self._write_history()

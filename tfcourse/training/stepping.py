@@ -1,10 +1,17 @@
 """Training to given numbers of steps, for curves by step rather than by epoch."""
 
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
 import keras
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
+from keras.optimizers.schedules import LearningRateSchedule
 
 from tfcourse import batching, schedules
-from tfcourse.training import in_memory
+from tfcourse.training import steps
+from tfcourse.training.keras_internals import build_for
 
 
 class Stepping:
@@ -30,15 +37,17 @@ class Stepping:
         steps_per_epoch: int.
     """
 
-    def __init__(self, model, split, batch_size):
+    def __init__(
+        self, model: keras.Model, split: batching.Split, batch_size: int | Literal["full"]
+    ) -> None:
         size = batching.resolve_batch_size(batch_size, len(split.labels))
         self.steps_per_epoch = batching.steps_per_epoch(len(split.labels), size)
-        model._symbolic_build(data_batch=(split.features[:size], split.labels[:size]))
+        build_for(model, (split.features[:size], split.labels[:size]))
         self._model = model
-        xla = in_memory.compiles_with_xla(model)
-        self._steps = in_memory.InMemorySteps(model, split, size, seed=0, jit_compile=xla)
+        xla = steps.compiles_with_xla(model)
+        self._steps = steps.InMemorySteps(model, split, size, seed=0, jit_compile=xla)
 
-    def restart(self, start):
+    def restart(self, start: keras.Model) -> None:
         """Gives the model the state of `start`: weights, random generators, slots, learning rate.
 
         Args:
@@ -46,7 +55,7 @@ class Stepping:
         """
         copy_state(start, self._model)
 
-    def run(self, stops, seed):
+    def run(self, stops: Iterable[int], seed: int) -> Iterator[int]:
         """Trains from the state of now; yields each of `stops` when so many steps are done.
 
         The model's metrics are then those of the steps since the stop before.
@@ -69,7 +78,7 @@ class Stepping:
             yield stop
 
 
-def copy_state(source, target):
+def copy_state(source: keras.Model, target: keras.Model) -> None:
     """Gives the compiled model `target` the variables of `source`, and its optimizer those of its.
 
     Args:
@@ -81,24 +90,48 @@ def copy_state(source, target):
             variable.assign(value)
 
 
-class RateTable(keras.optimizers.schedules.LearningRateSchedule):
+class RateTable(LearningRateSchedule):
     """The rates of another schedule step by step, to be exchanged without a new program.
 
     Args:
         num_steps: int >= 1, steps of a training.
     """
 
-    def __init__(self, num_steps):
+    def __init__(self, num_steps: int) -> None:
         self._num_steps = num_steps
         self._rates = tf.Variable(tf.zeros([num_steps]), trainable=False)
+        self._first = tf.Variable(0, trainable=False)
 
-    def set_to(self, schedule):
+    def set_to(self, schedule: LearningRateSchedule) -> None:
         """Takes over the rates of `schedule`."""
-        self._rates.assign(schedules.values(schedule, self._num_steps))
+        self.assign(schedules.values(schedule, self._num_steps), 0)
 
-    def __call__(self, step):
+    def assign(self, rates: npt.NDArray[np.float32], first: int) -> None:
+        """Takes over rates, the first of them that of step `first`."""
+        self._rates.assign(rates)
+        self._first.assign(first)
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
         # After the last step the rate is still asked for, though not used.
-        return tf.gather(self._rates, tf.minimum(step, self._num_steps - 1))
+        place = tf.minimum(tf.cast(step, tf.int32) - self._first, self._num_steps - 1)
+        return tf.gather(self._rates, place)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, int]:
         return {"num_steps": self._num_steps}
+
+
+def rates_of(
+    schedule: LearningRateSchedule, first: int, num_steps: int
+) -> npt.NDArray[np.float32] | None:
+    """Returns the rates of `num_steps` steps from `first` on, or `None`.
+
+    Some schedules take one step at a time only; all those here and most of Keras's take many.
+    """
+    try:
+        rates = schedules.values(schedule, first + num_steps)[first:]
+        last = first + num_steps - 1
+        alone = [float(schedule(tf.constant(step))) for step in (first, (first + last) // 2, last)]
+        found = rates[[0, (last - first) // 2, -1]]
+    except (TypeError, ValueError, IndexError, tf.errors.OpError):
+        return None
+    return rates if np.allclose(found, alone, rtol=1e-5, atol=0) else None

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfcourse.training import tracing
+from tfcourse.training import keras_internals
 
 
 def step(layer, images, *, fused, training=True):
@@ -14,7 +14,7 @@ def step(layer, images, *, fused, training=True):
         with tf.GradientTape() as tape:
             tape.watch(images)
             if fused:
-                with tracing.fast_operations(jit_compile=False):
+                with keras_internals.fast_operations(jit_compile=False):
                     outputs = layer(images, training=training)
             else:
                 outputs = layer(images, training=training)

@@ -1,0 +1,174 @@
+"""What a compiled program holds as constants, to tell whether it would train another model alike.
+
+Plain numbers and texts are compared by value, functions of Keras and arrays that nobody can change
+by identity. A function of the user's own may close over anything, and so may an object of a
+class that neither Keras nor this library has made: of those nothing is proven.
+"""
+
+import functools
+import json
+import types
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from tfcourse import batching
+from tfcourse.training.keras_internals import all_layers, has_decay_exclusions, schedule_of
+from tfcourse.training.resident import is_constant
+
+_KNOWN = ("keras", "tfcourse")
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+
+
+class _NotProvenError(Exception):
+    """Something may hold a constant that can't be told."""
+
+
+class _Same:
+    """Equal to itself alone; it keeps its object alive, so that no other gets its place."""
+
+    def __init__(self, item: Any) -> None:
+        self._item = item
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self._item is other._item
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def constants_of(
+    model: keras.Model,
+    split: batching.Split,
+    class_weights: npt.NDArray[np.float32] | None,
+    *others: Any,
+) -> list[Any] | None:
+    """Returns what can be compared: equal lists make the same program; `None` where that is unsure.
+
+    Args:
+        model: compiled and built `keras.Model`.
+        split: the training set.
+        class_weights: float32 [classes] or `None`.
+        *others: plain values.
+    """
+    if not (is_constant(split.features) and is_constant(split.labels)):
+        return None
+    try:
+        return [
+            _Same(split.features),
+            _Same(split.labels),
+            None if class_weights is None else class_weights.tolist(),
+            [keras.config.epsilon(), keras.config.floatx(), keras.config.image_data_format()],
+            _of_model(model),
+            _of(others, {}),
+        ]
+    except (_NotProvenError, AttributeError, NotImplementedError, TypeError, ValueError):
+        return None
+
+
+def _of_model(model: keras.Model) -> list[Any]:
+    _check_known(type(model))
+    layers = [layer for layer in all_layers(model) if isinstance(layer, keras.layers.Layer)]
+    places: dict[int, Any] = {id(layer): ["layer", i] for i, layer in enumerate(layers)}
+    # Before the configurations, in which Keras warns of lambdas.
+    described = [_of_layer(layer, places) for layer in layers]
+    described += [_of_optimizer(model.optimizer, places)]
+    described += [_of(model.loss, places), _of(list(model.metrics), places)]
+    compiled = {k: v for k, v in model.get_compile_config().items() if k != "optimizer"}
+    config = without_names(model.get_config(), model)
+    return [*described, json.dumps([compiled, config], sort_keys=True)]
+
+
+def _of_layer(layer: keras.layers.Layer, places: dict[int, Any]) -> list[Any]:
+    _check_known(type(layer))
+    settings = [layer.trainable, layer.compute_dtype, layer.variable_dtype]
+    # Of a model, its configuration tells the graph.
+    own = {} if isinstance(layer, keras.Model) else _own(layer, _attributes(keras.layers.Layer))
+    return [type(layer), settings, _of(own, places), _of(layer.weights, places)]
+
+
+def _of_optimizer(optimizer: keras.Optimizer, places: dict[int, Any]) -> list[Any]:
+    _check_known(type(optimizer))
+    schedule = schedule_of(optimizer)
+    if has_decay_exclusions(optimizer) or "learning_rate" in vars(optimizer):
+        raise _NotProvenError
+    if schedule is not None:
+        _check_known(type(schedule))
+    elif not isinstance(optimizer._learning_rate, keras.Variable):
+        raise _NotProvenError
+    own = _own(optimizer, _attributes(keras.Optimizer))
+    config = {k: v for k, v in optimizer.get_config().items() if k not in ("learning_rate", "name")}
+    return [type(optimizer), schedule is None, _of(own, places), _of(config, places)]
+
+
+def _of(item: Any, known: dict[int, Any]) -> Any:
+    """Returns what tells `item` from all that would make another program."""
+    if isinstance(item, _PLAIN):
+        return [type(item).__name__, item]
+    if id(item) in known:
+        return known[id(item)]
+    if isinstance(item, keras.Variable):
+        return [list(item.shape), str(item.dtype), item.trainable]
+    if isinstance(item, type):
+        return _Same(item)
+    if isinstance(item, types.FunctionType):
+        _check_known(item)
+        if item.__closure__:
+            raise _NotProvenError
+        return _Same(item)
+    if isinstance(item, Mapping):
+        return [[_of(key, known), _of(value, known)] for key, value in item.items()]
+    if isinstance(item, (list, tuple)):
+        return [_of(each, known) for each in item]
+    return _of_object(item, known)
+
+
+def _of_object(item: Any, known: dict[int, Any]) -> list[Any]:
+    _check_known(type(item))
+    # What they have drawn lies in variables.
+    if isinstance(item, (keras.Initializer, keras.random.SeedGenerator)):
+        return [type(item)]
+    known[id(item)] = ["object", len(known)]
+    base = _attributes(keras.metrics.Metric) if isinstance(item, keras.metrics.Metric) else ()
+    variables = item.variables if isinstance(item, keras.metrics.Metric) else ()
+    return [type(item), _of(_own(item, base), known), _of(list(variables), known)]
+
+
+def _own(item: Any, common: Any) -> dict[str, Any]:
+    """Returns the attributes of an object but those that every one of its kind has."""
+    return {name: value for name, value in vars(item).items() if name not in common}
+
+
+@functools.cache
+def _attributes(kind: type) -> frozenset[str]:
+    arguments = {"learning_rate": 0.1} if kind is keras.Optimizer else {}
+    return frozenset(vars(kind(name="plain", **arguments)))
+
+
+def _check_known(item: Any) -> None:
+    if item.__module__.split(".")[0] not in _KNOWN or "<lambda>" in item.__qualname__:
+        raise _NotProvenError
+
+
+def without_names(config: Any, model: keras.Model) -> Any:
+    """Returns a configuration of `model` in which layers are told by their position.
+
+    Keras numbers the layers that a process has made, so names differ between equal models.
+    """
+    places = {layer.name: i for i, layer in enumerate(all_layers(model))}
+
+    def place_of(name: Any) -> Any:
+        return places.get(name, name) if isinstance(name, str) else name
+
+    def renamed(item: Any) -> Any:
+        if isinstance(item, dict):
+            return {k: place_of(v) if k == "name" else renamed(v) for k, v in item.items()}
+        if isinstance(item, (list, tuple)):
+            is_tensor = len(item) == 3 and [type(each) for each in item] == [str, int, int]
+            first = [place_of(item[0])] if is_tensor else []  # It is [layer, node, output].
+            return first + [renamed(each) for each in item[len(first) :]]
+        return item
+
+    return renamed(config)

@@ -1,0 +1,154 @@
+"""Every private or patched part of Keras that training uses: what for, and what would replace it.
+
+Elsewhere only public names are used. One exception is no internal in Keras's own eyes: its
+documentation of custom optimizers calls `self._get_variable_index(variable)` in `update_step`, and
+so do ours.
+"""
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras.optimizers.schedules import LearningRateSchedule
+
+
+def schedule_of(optimizer: keras.Optimizer) -> LearningRateSchedule | None:
+    """Returns the schedule that the optimizer's learning rate follows, or `None`.
+
+    `optimizer.learning_rate` gives the rate of now instead. To be replaced by a public getter.
+    """
+    rate = optimizer._learning_rate
+    return rate if isinstance(rate, LearningRateSchedule) else None
+
+
+@contextlib.contextmanager
+def following(optimizer: keras.Optimizer, schedule: LearningRateSchedule) -> Iterator[None]:
+    """While it is open, the optimizer's learning rate follows `schedule`.
+
+    The public setter drops the variable of a constant rate for good. To be replaced once it
+    can take that back.
+    """
+    before = optimizer._learning_rate
+    optimizer._learning_rate = schedule
+    try:
+        yield
+    finally:
+        optimizer._learning_rate = before
+
+
+def has_decay_exclusions(optimizer: keras.Optimizer) -> bool:
+    """Returns whether some variables are excluded from weight decay.
+
+    To be replaced where `optimizer.get_config()` tells it.
+    """
+    names = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
+    return any(getattr(optimizer, name, None) for name in names)
+
+
+def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Returns `model` and every layer in it, those inside of other layers included.
+
+    `model.layers` has only the outermost. To be replaced by a public recursion over layers.
+    """
+    return list(model._flatten_layers())
+
+
+def build_for(model: keras.Model, batch: tuple[Any, ...]) -> None:
+    """Makes all variables of a compiled model: weights, metrics and the optimizer's slots.
+
+    `fit` does it so before its first step. Public methods would take a step, or leave out the
+    metrics. To be replaced by a public way to build for a batch.
+
+    Args:
+        model: compiled `keras.Model`.
+        batch: `(features, labels)`.
+    """
+    model._symbolic_build(data_batch=batch)
+
+
+def set_direction(callback: keras.callbacks.Callback) -> None:
+    """Lets a callback find out whether its metric is to rise or to fall, as its first epoch does.
+
+    It also turns the sign of `min_delta`, so it must not be called twice. To be replaced where
+    Keras's callbacks save their own state.
+    """
+    callback._set_monitor_op()
+
+
+def fast_operations(jit_compile: bool) -> contextlib.AbstractContextManager[None]:
+    """Returns the context in which to trace a training step that XLA compiles, or does not.
+
+    Keras offers no argument for either choice, so each is made where Keras meets TensorFlow, and
+    taken back when the trace is done. A model keeps its own layers, and saves as ever.
+    """
+    return _vectorized_dropout() if jit_compile else _fused_batch_norm()
+
+
+@contextlib.contextmanager
+def _vectorized_dropout() -> Iterator[None]:
+    """Lets dropout name its generator instead of leaving it to XLA.
+
+    Left to choose, XLA on the CPU draws dropout's numbers one at a time: 30 times as long as the
+    whole rest of a step. To be replaced where Keras's dropout takes a generator.
+    """
+    stateless_dropout = tf.nn.experimental.stateless_dropout
+    tf.nn.experimental.stateless_dropout = functools.partial(stateless_dropout, rng_alg="threefry")
+    try:
+        yield
+    finally:
+        tf.nn.experimental.stateless_dropout = stateless_dropout
+
+
+@contextlib.contextmanager
+def _fused_batch_norm() -> Iterator[None]:
+    """Normalizes images in one kernel where Keras takes ten passes over them.
+
+    In a small CNN on the CPU those passes take longer than the convolutions. To be replaced where
+    Keras calls that kernel itself.
+    """
+    kind = keras.layers.BatchNormalization
+    call = kind.call
+
+    def fused_call(
+        layer: keras.layers.BatchNormalization,
+        inputs: tf.Tensor,
+        training: bool | None = None,
+        mask: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        if training and layer.trainable and mask is None and _can_be_fused(layer, inputs):
+            return _normalize_batch(layer, inputs)
+        return call(layer, inputs, training=training, mask=mask)
+
+    kind.call = fused_call
+    try:
+        yield
+    finally:
+        kind.call = call
+
+
+def _can_be_fused(layer: keras.layers.BatchNormalization, inputs: tf.Tensor) -> bool:
+    return (
+        len(inputs.shape) == 4
+        and layer.axis in (-1, 3)
+        and layer.scale
+        and layer.center
+        and not layer.synchronized
+        and not layer.renorm
+        and inputs.dtype in ("float32", "bfloat16", "float16")
+    )
+
+
+def _normalize_batch(layer: keras.layers.BatchNormalization, images: tf.Tensor) -> tf.Tensor:
+    """Returns `images` normalized over all but the channels; updates the moving averages."""
+    outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+        images, layer.gamma.value, layer.beta.value, epsilon=layer.epsilon
+    )
+    # The kernel divides the squares by n - 1; Keras, like the paper's training step, by n.
+    n = tf.cast(tf.size(images) // tf.shape(images)[-1], variance.dtype)
+    variance *= (n - 1.0) / n
+    for average, value in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
+        average.assign(average * layer.momentum + value * (1.0 - layer.momentum))
+    return outputs

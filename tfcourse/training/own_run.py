@@ -1,0 +1,111 @@
+"""A run directory that `fit` opens by itself: what it records there, and how it goes on."""
+
+import csv
+import hashlib
+import json
+import os
+import pathlib
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfcourse import batching, run_directory
+from tfcourse.training.constants import without_names
+from tfcourse.training.keras_internals import schedule_of
+from tfcourse.training.model_files import WEIGHTS, load_weights, save_model
+
+
+def trained_in(
+    run_dir: os.PathLike[str] | str,
+    model: keras.Model,
+    data: batching.Data,
+    arguments: dict[str, Any],
+    train: Callable[[run_directory.RunDirectory], keras.callbacks.History],
+) -> keras.callbacks.History:
+    """Returns the `History` of `train(run)` in the folder `run_dir`, or that of a finished run.
+
+    Args:
+        run_dir: the folder; made where it does not exist.
+        model: compiled and built `keras.Model`, which is left with the best epoch's weights.
+        data: what it is trained on.
+        arguments: those that change a result, by name.
+        train: function that trains, or goes on.
+
+    Raises:
+        ChangedFlagsError: the folder's run has another model, other data or other arguments.
+        RunDirectoryError: it is in use, or holds something else.
+    """
+    path = pathlib.Path(run_dir)
+    flags = {**arguments, "model": _model_digest(model), "data": _data_digest(data)}
+    if schedule_of(model.optimizer) is None:
+        flags["learning_rate"] = float(model.optimizer.learning_rate)
+    texts = {name: [str(value)] for name, value in flags.items() if value is not None}
+    if "learning_rate" in texts and int(model.optimizer.iterations) > 0:
+        # A rate that training has changed is no other argument.
+        before = run_directory.recorded_flags(path) or texts
+        texts["learning_rate"] = before.get("learning_rate", texts["learning_rate"])
+    try:
+        with run_directory.open_run(path, texts, recipe="") as run:
+            history = train(run)
+            save_model(model, run)
+            run.write_metrics({"epochs": len(history.epoch), "best_epoch": history.best_epoch})
+    except run_directory.RunFinished as finished:
+        print(finished, flush=True)
+        load_weights(model, path / WEIGHTS)
+        history = _history(path, model)
+        history.best_epoch = finished.metrics["best_epoch"]
+    return history
+
+
+def _history(path: pathlib.Path, model: keras.Model) -> keras.callbacks.History:
+    """Returns what history.csv holds as `fit` returned it."""
+    history = keras.callbacks.History()
+    history.set_model(model)
+    with open(path / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    history.epoch = [int(row["epoch"]) - 1 for row in rows]
+    names = [name for name in rows[0] if name not in ("epoch", "train_seconds", "nudges")]
+    history.history = {name: [float(row[name]) for row in rows] for name in names}
+    history.nudges = []
+    model.history = history
+    return history
+
+
+def _model_digest(model: keras.Model) -> str:
+    """Returns a digest of all that a model's configuration tells, the same in each process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of lambdas, which are not read back here.
+        try:
+            configs = [model.get_config(), model.get_compile_config()]
+        except NotImplementedError:
+            configs = []
+    for config in configs[1:]:
+        for name in ("name", "learning_rate"):
+            config["optimizer"]["config"].pop(name, None)
+    schedule = schedule_of(model.optimizer)
+    settings = [
+        type(model).__name__,
+        [[list(variable.shape), str(variable.dtype)] for variable in model.variables],
+        type(schedule).__name__,
+        without_names(configs, model),
+    ]
+    text = json.dumps(settings, sort_keys=True, default=lambda item: type(item).__name__)
+    return _short(hashlib.sha256(text.encode()))
+
+
+def _data_digest(data: batching.Data) -> str:
+    digest = hashlib.sha256()
+    for split in (data.train, data.validation):
+        on_disk = hasattr(split.features, "read")
+        for array in (split.labels,) if on_disk else (split.labels, split.features):
+            array = np.ascontiguousarray(array)
+            digest.update(f"{array.dtype} {array.shape}".encode())
+            digest.update(array.reshape(-1).view(np.uint8).data)
+    return _short(digest)
+
+
+def _short(digest: Any) -> str:
+    return digest.hexdigest()[:16]
