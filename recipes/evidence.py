@@ -7,6 +7,7 @@ docs/evidence/NAME.json, and writes docs/evidence.md from all of these. Without 
 first runs the flagfile of every recipe that has been published, into runs/evidence/TIME/NAME.
 """
 
+import collections
 import dataclasses
 import json
 import pathlib
@@ -14,7 +15,12 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import jinja2
+
+from recipes.claims import harness
 from tfcourse import command_line, run_directory
 from tfcourse.hyperparameters import Hyperparameters, texts
 
@@ -26,13 +32,6 @@ CHAPTERS = {
     5: "Softmax regression",
     6: "Frameworks",
 }
-INTRODUCTION = """# Evidence
-
-What the course and its papers claim, measured. Each row is one claim, what came out when it was
-run, and the verdict that these numbers give. The command below a table makes its numbers, texts and
-pictures again; `±` is the standard deviation over seeds. `python -m recipes.evidence` runs them all
-and writes this page.
-"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +50,7 @@ class NotPublishableError(Exception):
     exit_code = 2
 
 
-def read(path):
+def read(path: str) -> tuple[str, dict[str, Any]]:
     """Returns `(recipe, record)` of the finished run in the folder `path`."""
     run = run_directory.RunDirectory(path)
     metrics = run.read_metrics()
@@ -79,11 +78,12 @@ def read(path):
         "pictures": sorted(
             file.name for kind in ("png", "gif") for file in run.path.glob(f"{recipe}*.{kind}")
         ),
-        "rows": metrics["evidence"],
+        **{name: metrics[name] for name in ("numbers", "holds") if name in metrics},
+        **({} if "numbers" in metrics else {"rows": metrics["evidence"]}),
     }
 
 
-def publish(path, docs):
+def publish(path: str, docs: pathlib.Path) -> None:
     """Copies one run's pictures and rows into the folder `docs`."""
     recipe, record = read(path)
     images = docs / "images" / "evidence"
@@ -98,48 +98,46 @@ def publish(path, docs):
     rows.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
 
-def page(records):
+def rows_of(record: Mapping[str, Any]) -> list[harness.Row]:
+    """Returns the rows of a published recipe.
+
+    They are written from its numbers, unless it last ran when only sentences were kept.
+    """
+    if "numbers" in record:
+        return harness.evidence(record["recipe"], record["numbers"], record["holds"])
+    return record["rows"]
+
+
+def page(records: Sequence[Mapping[str, Any]]) -> str:
     """Returns docs/evidence.md: by chapter, each recipe's rows, pictures and command."""
-    parts = [INTRODUCTION, _counts(records)]
-    for chapter, title in CHAPTERS.items():
-        part = [_section(record, chapter) for record in records]
-        if any(part):
-            parts += [f"## {chapter}. {title}\n", *filter(None, part)]
-    return "\n".join(parts)
+    chapters = []
+    for number, title in CHAPTERS.items():
+        sections = [section for record in records if (section := _section(record, number))]
+        if sections:
+            chapters.append({"number": number, "title": title, "sections": sections})
+    counts = collections.Counter(row["verdict"] for r in records for row in rows_of(r))
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["cell"] = lambda text: text.replace("|", "\\|")
+    template = environment.from_string(pathlib.Path(__file__).with_suffix(".md.j2").read_text())
+    return template.render(chapters=chapters, counts=counts)
 
 
-def _counts(records):
-    verdicts = [row["verdict"] for record in records for row in record["rows"]]
-    counts = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(sorted(verdicts)))
-    return f"So far, {len(verdicts)} claims: {counts}.\n"
+def _section(record: Mapping[str, Any], chapter: int) -> dict[str, Any] | None:
+    """Returns what a chapter shows of a recipe; None for nothing."""
+    rows = [row for row in rows_of(record) if row["chapter"] == chapter]
+    elsewhere = {r["picture"] for r in rows_of(record) if r["chapter"] != chapter}
+    shown = [row["picture"] for row in rows]
+    shown += [name for name in record["pictures"] if name not in elsewhere]
+    pictures = {
+        name: next((r["claim"] for r in rows if r["picture"] == name), record["recipe"])
+        for name in shown
+    }
+    return {"record": record, "rows": rows, "pictures": pictures} if rows else None
 
 
-def _section(record, chapter):
-    rows = [row for row in record["rows"] if row["chapter"] == chapter]
-    if not rows:
-        return ""
-    lines = [f"### {record['recipe'].replace('_', ' ').capitalize()}\n"]
-    lines += ["| claim | measured | verdict |", "| --- | --- | --- |"]
-    for row in rows:
-        cells = (row["claim"], row["measured"], f"**{row['verdict']}**")
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    elsewhere = {r["picture"] for r in record["rows"] if r["chapter"] != chapter}
-    shown = dict.fromkeys(row["picture"] for row in rows)
-    shown |= dict.fromkeys(p for p in record["pictures"] if p not in elsewhere)
-    for picture in shown:
-        about = next((r["claim"] for r in rows if r["picture"] == picture), record["recipe"])
-        lines.append(f"\n![{about}](images/evidence/{picture})")
-    versions = record["versions"]
-    lines += [
-        f"\n    {record['command']}\n",
-        f"{record['seconds']} s on {record['cores']} cores of {record['cpu']}, TensorFlow "
-        f"{versions['tensorflow']}, Keras {versions['keras']}, {record['date']}; "
-        f"[numbers and flags](evidence/{record['recipe']}.json).\n",
-    ]
-    return "\n".join(lines)
-
-
-def repeat(docs, data_dir):
+def repeat(docs: pathlib.Path, data_dir: str) -> list[str]:
     """Runs every published recipe again; returns the run directories."""
     run_dirs = []
     folder = time.strftime("runs/evidence/%Y%m%d-%H%M%S")
@@ -156,14 +154,14 @@ def repeat(docs, data_dir):
     return run_dirs
 
 
-def main(evidence):
+def main(evidence: Evidence) -> None:
     docs = pathlib.Path(",".join(evidence.docs))
     data_dir = ",".join(evidence.data_dir or ())
     for run_dir in evidence.run_dirs or repeat(docs, data_dir):
         publish(run_dir, docs)
     records = [json.loads(path.read_text()) for path in sorted((docs / "evidence").glob("*.json"))]
     (docs / "evidence.md").write_text(page(records))
-    print(f"{docs / 'evidence.md'} holds {sum(len(r['rows']) for r in records)} claims")
+    print(f"{docs / 'evidence.md'} holds {sum(len(rows_of(r)) for r in records)} claims")
 
 
 if __name__ == "__main__":

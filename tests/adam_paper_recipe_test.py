@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import recipe_runs
 
-from recipes.claims import adam_paper
+from recipes.claims import adam_paper, harness
 from recipes.claims.adam_paper import AdamPaper
 
 
@@ -53,7 +53,8 @@ def test_step_sizes_are_alpha_over_the_root_of_the_step():
 )
 def test_verdicts_follow_the_numbers(costs, verdicts):
     curves = {name: np.full((3, 45), cost) for name, cost in costs.items()}
-    rows = adam_paper.evidence(AdamPaper(), dict.fromkeys(costs, 0.1), curves)
+    found = adam_paper.findings(AdamPaper(), dict.fromkeys(costs, 0.1), curves)
+    rows = harness.evidence("adam_paper", *found)
     words = ("holds", "holds in part", "does not hold")
     assert [row["verdict"] for row in rows] == [words[index] for index in verdicts]
     assert f"Adam {costs['adam']:.3f} ± 0.000 (paper 0.257, alpha here 0.1)" in rows[0]["measured"]

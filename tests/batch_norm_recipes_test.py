@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 import recipe_runs
 
-from recipes.claims import batch_norm, batch_norm_inference, batch_norm_rates, covariate_shift
+from recipes.claims import (
+    batch_norm,
+    batch_norm_inference,
+    batch_norm_rates,
+    covariate_shift,
+    harness,
+)
 from tfcourse import datasets
 
 
@@ -49,7 +55,7 @@ def test_verdicts_on_the_figure_follow_the_accuracies():
     inputs = np.random.default_rng(0).normal(size=(1, 200, 3)).repeat(51, axis=0)
 
     def rows(with_, without):
-        return batch_norm.evidence(
+        found = batch_norm.findings(
             {
                 "with": {"accuracy": np.stack([with_] * 2), "inputs": inputs},
                 "without": {
@@ -59,6 +65,7 @@ def test_verdicts_on_the_figure_follow_the_accuracies():
             },
             hyperparameters,
         )
+        return harness.evidence("batch_norm", *found)
 
     good, bad = rows(fast, slow), rows(slow, fast)
     assert verdicts(good) == ["holds", "holds", "holds"]
@@ -93,7 +100,8 @@ def test_verdicts_on_rates_follow_the_accuracies():
             for depth, networks in ((3, shallow), (20, deep))
             for activation in hyperparameters.activations
         }
-        return batch_norm_rates.evidence(measured, hyperparameters)
+        found = batch_norm_rates.findings(measured, hyperparameters)
+        return harness.evidence("batch_norm_rates", *found)
 
     assert verdicts(rows((many, few), (few, none))) == ["holds", "holds", "holds"]
     assert verdicts(rows((many, few), (few, few))) == ["holds in part", "holds", "does not hold"]
@@ -109,7 +117,8 @@ def test_verdict_on_moving_averages_follows_their_lag():
         moving = losses[batch_norm_inference.MOVING]
         moving[:, hyperparameters.stops.index(100)], moving[:, -1] = at_100_steps, last
         changes = {"inference": [1e-6], "training": [3.0]}
-        return verdicts(batch_norm_inference.evidence(losses, changes, hyperparameters))
+        found = batch_norm_inference.findings(losses, changes, hyperparameters)
+        return verdicts(harness.evidence("batch_norm_inference", *found))
 
     assert verdict(0.2, 0.2) == ["holds", "holds"]
     assert verdict(0.3, 0.2) == ["holds", "holds in part"]
@@ -140,7 +149,8 @@ def test_verdict_on_shift_asks_for_better_and_nearly_as_good_as_unshifted():
         accuracies["as in training"][covariate_shift.WITH] = [0.97, 0.97]
         for name in ("brightened", "dimmed", "inverted", "moved by 1/10"):
             accuracies[name][covariate_shift.WITH] = [with_.get(name, 0.3)] * 2
-        return verdicts(covariate_shift.evidence(accuracies, covariate_shift.CovariateShift()))
+        found = covariate_shift.findings(accuracies, covariate_shift.CovariateShift())
+        return verdicts(harness.evidence("covariate_shift", *found))
 
     assert verdict() == ["does not hold"]
     assert verdict(dimmed=0.9) == ["does not hold"]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import recipe_runs
 
-from recipes.claims import batch_noise, batch_size
+from recipes.claims import batch_noise, batch_size, harness
 from tfcourse import datasets
 
 
@@ -35,8 +35,8 @@ def test_verdict_on_stochastic_descent_follows_examples_and_seconds():
 
     def verdict(one, ten, full):
         measured = {1: measures(1, *one), 10: measures(10, *ten), 4000: measures(4000, *full)}
-        rows = batch_size.evidence(measured, batch_size.BatchSize(), 4000)
-        return rows[-1]["verdict"]
+        found = batch_size.findings(measured, batch_size.BatchSize(), 4000)
+        return harness.evidence("batch_size", *found)[-1]["verdict"]
 
     assert verdict((10, 1.0), (20, 2.0), (30, 3.0)) == "holds"
     assert verdict((10, 3.0), (20, 2.0), (30, 4.0)) == "holds in part"

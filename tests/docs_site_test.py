@@ -10,13 +10,14 @@ import sys
 import pytest
 
 import tfcourse
+from recipes import evidence
 
 ROOT = pathlib.Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "docs/course").glob("*.md"))
 PUBLISHED = {
     str(row["chapter"])
     for path in (ROOT / "docs/evidence").glob("*.json")
-    for row in json.loads(path.read_text())["rows"]
+    for row in evidence.rows_of(json.loads(path.read_text()))
 }
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 

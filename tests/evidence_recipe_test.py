@@ -1,13 +1,17 @@
 import json
+import pathlib
 import re
 import subprocess
 import sys
 
+import jinja2
+import numpy as np
 import pytest
 
 from recipes import evidence
-from recipes.claims import verdicts as claims
+from recipes.claims import harness
 
+ROOT = pathlib.Path(__file__).parents[1]
 ENVIRONMENT = {
     "python": "3.11.7",
     "versions": {"tensorflow": "2.21.0", "keras": "3.15.1"},
@@ -26,8 +30,14 @@ def make_run(tmp_path):
             f"# python -m recipes.{recipe} --flagfile=flags.txt runs this again.\n{flags}"
         )
         rows = [
-            claims.claim(c, f"claim {c}", "a|b 1.0 ± 0.1", "holds", f"{recipe}.png")
-            for c in chapters
+            {
+                "chapter": chapter,
+                "claim": f"claim {chapter}",
+                "measured": "a|b 1.0 ± 0.1",
+                "verdict": "holds",
+                "picture": f"{recipe}.png",
+            }
+            for chapter in chapters
         ]
         metrics = {"evidence": rows, "environment": ENVIRONMENT, "seconds": 12.3, **changes}
         (folder / "metrics.json").write_text(json.dumps(metrics))
@@ -110,23 +120,74 @@ def test_published_recipes_are_run_again(make_run, tmp_path, monkeypatch):
     assert second[-1] == "--data_dir=/m"
 
 
+def test_a_page_tells_what_the_template_makes_of_the_numbers(make_run, tmp_path, templates):
+    (templates / "averages.md.j2").write_text(
+        "## noise (chapter 2, averages.png)\n\nIt falls.\n\nBy {{ arms.a|spread(1) }}\nper day.\n"
+    )
+    numbers, holds = {"arms": {"a": [1.0, 2.0]}}, {"noise": [True, False]}
+    assert "| It falls. | By 1.5 ± 0.7 per day. | **holds in part** |" in publish(
+        tmp_path, make_run(numbers=numbers, holds=holds)
+    )
+    record = json.loads((tmp_path / "docs" / "evidence" / "averages.json").read_text())
+    assert (record["numbers"], record["holds"]) == (numbers, holds)
+    assert "rows" not in record
+
+
+def test_the_committed_page_is_what_the_committed_numbers_give():
+    paths = sorted((ROOT / "docs" / "evidence").glob("*.json"))
+    records = [json.loads(path.read_text()) for path in paths]
+    assert evidence.page(records) == (ROOT / "docs" / "evidence.md").read_text()
+
+
+@pytest.fixture
+def templates(tmp_path, monkeypatch):
+    """An empty folder in which templates are looked for."""
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    harness._environment.cache_clear()
+    monkeypatch.setattr(harness, "__file__", str(folder / "harness.py"))
+    yield folder
+    harness._environment.cache_clear()
+
+
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("text", "message"),
     [
-        ((7, "claim", "1", "holds", "a.png"), "chapter=7"),
-        ((1, "claim", "1", "maybe", "a.png"), "verdict='maybe'"),
-        ((1, "claim", " ", "holds", "a.png"), "measured=' '"),
+        ("## other (chapter 1, a.png)\n\nclaim\n\nmeasured", r"must be \['noise'\].*'other'"),
+        ("## noise (chapter 7, a.png)\n\nclaim\n\nmeasured", "Received: "),
+        ("before\n## noise (chapter 1, a.png)\n\nclaim\n\nmeasured", "after 'before'"),
+        ("## noise (chapter 1, a.png)\n\nclaim", "two paragraphs"),
+        ("## noise (chapter 1, a.png)\n\nclaim\n\nmeasured\n\nmore", "two paragraphs"),
     ],
 )
-def test_a_row_is_checked(arguments, message):
+def test_a_template_is_checked(templates, text, message):
+    (templates / "averages.md.j2").write_text(text)
     with pytest.raises(ValueError, match=message):
-        claims.claim(*arguments)
+        harness.evidence("averages", {}, {"noise": [True]})
+
+
+def test_a_number_that_a_template_misses_is_named(templates):
+    (templates / "averages.md.j2").write_text("## noise (chapter 1, a.png)\n\na\n\n{{ lag }}")
+    with pytest.raises(jinja2.UndefinedError, match="lag"):
+        harness.evidence("averages", {}, {"noise": [True]})
 
 
 def test_verdict_and_spread_come_from_the_numbers():
-    assert claims.verdict_of(True, True) == "holds"
-    assert claims.verdict_of(True, False) == "holds in part"
-    assert claims.verdict_of(False) == "does not hold"
-    assert claims.mean_and_spread([1.0, 2.0, 3.0], 2) == "2.00 ± 1.00"
-    assert claims.mean_and_spread([1.0], 1) == "1.0"
-    assert claims.mean_and_spread([1000.0, 4000.0], 0) == "2,500 ± 2,121"
+    assert harness.verdict_of([True, True]) == "holds"
+    assert harness.verdict_of([True, False]) == "holds in part"
+    assert harness.verdict_of([False]) == "does not hold"
+    assert harness.spread([1.0, 2.0, 3.0], 2) == "2.00 ± 1.00"
+    assert harness.spread([1.0], 1) == "1.0"
+    assert harness.spread([1000.0, 4000.0], 0) == "2,500 ± 2,121"
+    assert harness.spread([0.5, 0.7], 0, times=100) == "60 ± 14"
+    assert harness.spread([1.0, None]) == harness.spread([1.0, np.inf]) == "not reached"
+
+
+def test_results_are_kept_as_json_has_them():
+    values = {8: np.array([[1.0, np.nan]], "float32"), "a": (np.int64(3), np.bool_(True))}
+    assert harness.plain(values) == {"8": [[1.0, None]], "a": [3, True]}
+
+
+def test_the_largest_seed_is_followed_by_0():
+    assert harness.seeds(7, 2) == [7, 8]
+    assert harness.seeds(2**32 - 2, 3, skip=1) == [2**32 - 1, 0, 1]

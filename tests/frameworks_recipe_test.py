@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import recipe_runs
 
-from recipes.claims import frameworks
+from recipes.claims import frameworks, harness
 from recipes.claims.frameworks import Frameworks
 from recipes.claims.one_network import measures
 from tfcourse import from_scratch
@@ -88,7 +88,9 @@ def test_verdicts_follow_the_numbers():
     lines = {"numpy": 30, "tensorflow": 20, "keras": 31}
     speeds = {name: np.array([s, s + 2.0]) * 1000 for name, s in
               {"numpy": 50, "tensorflow": 90, "keras": 40}.items()}  # fmt: skip
-    rows = frameworks.evidence(lines, 7, (1e-6, 50), speeds, [8, 64], ([1.0, 2.0], [0.05, 0.02]))
+    seconds = [1.0, 2.0], [0.05, 0.02]
+    found = frameworks.findings(Frameworks(), lines, 7, 1e-6, speeds, [8, 64], seconds)
+    rows = harness.evidence("frameworks", *found)
     expected = ["holds", "holds in part", "holds in part", "holds"]
     assert [row["verdict"] for row in rows] == expected
     assert "7 lines of backward pass, in TensorFlow, Keras none" in rows[0]["measured"]

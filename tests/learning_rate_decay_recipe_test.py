@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import recipe_runs
 
-from recipes.claims import learning_rate_decay
+from recipes.claims import harness, learning_rate_decay
 from recipes.claims.learning_rate_decay import LearningRateDecay
 from tfcourse import schedules
 from tfcourse.choices import SCHEDULES
@@ -48,6 +48,7 @@ def numbers(**last_costs):
     ],
 )
 def test_verdicts_follow_the_costs(costs, verdicts):
-    rows = learning_rate_decay.evidence(numbers(**costs), 1e-8, LearningRateDecay())
+    found = learning_rate_decay.findings(numbers(**costs), 1e-8, LearningRateDecay())
+    rows = harness.evidence("learning_rate_decay", *found)
     assert [rows[0]["verdict"], rows[2]["verdict"]] == verdicts
     assert rows[1]["verdict"] == "holds"

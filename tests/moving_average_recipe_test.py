@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from recipes.claims import moving_average
+from recipes.claims import harness, moving_average
 from recipes.claims.moving_average import MovingAverage
 
 
@@ -58,11 +58,14 @@ def test_verdicts_follow_the_numbers():
     hyperparameters = MovingAverage(num_seeds=20)
     true_mean, noise = moving_average.temperatures(hyperparameters, seed=5)
     measured = {b: moving_average.measure(true_mean, noise, b) for b in moving_average.BETAS}
-    rows = moving_average.evidence(measured, hyperparameters)
-    assert [row["verdict"] for row in rows] == ["holds in part", "holds", "holds"]
+
+    def verdicts():
+        found = moving_average.findings(measured, hyperparameters)
+        return [row["verdict"] for row in harness.evidence("moving_average", *found)]
+
+    assert verdicts() == ["holds in part", "holds", "holds"]
     measured[0.98]["lag"] = measured[0.9]["lag"] - 1
-    rows = moving_average.evidence(measured, hyperparameters)
-    assert rows[1]["verdict"] == "holds in part"
+    assert verdicts() == ["holds in part", "holds in part", "holds"]
 
 
 def test_pictures_are_drawn(tmp_path):

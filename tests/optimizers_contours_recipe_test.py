@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import recipe_runs
 
-from recipes.claims import optimizers_contours
+from recipes.claims import harness, optimizers_contours
 from recipes.claims.optimizers_contours import OptimizersContours
 
 SMALL = OptimizersContours(lowest_rate=0.01, rates_per_decade=5, max_steps=3000, quadratics=20)
@@ -60,10 +60,10 @@ def test_verdicts_follow_the_numbers():
 
     def verdicts(adam):
         counts = {"gradient_descent": 50, "momentum": 30, "rmsprop": 40, "adam": adam}
-        results = {name: (0.1, float(n), None) for name, n in counts.items()}
+        results = {n: optimizers_contours.Finish(0.1, float(c), None) for n, c in counts.items()}
         races = dict.fromkeys(("ravine", "Rosenbrock", "saddle"), results)
-        rows = optimizers_contours.evidence(races, condition, steps, SMALL)
-        return [row["verdict"] for row in rows]
+        found = optimizers_contours.findings(races, condition, steps, SMALL)
+        return [row["verdict"] for row in harness.evidence("optimizers_contours", *found)]
 
     assert verdicts(adam=10) == ["holds", "holds", "holds"]
     steps["momentum"] = np.array([10.0, 10.0, 8.0])

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import recipe_runs
 
-from recipes.claims import optimizers
+from recipes.claims import harness, optimizers
 from recipes.claims.optimizers import Optimizers
 
 NAMES = ("gradient_descent", "momentum", "rmsprop", "adam")
@@ -35,7 +35,8 @@ def rows(*models):
         {str(number): parts[part] for number, parts in enumerate(models)} for part in range(3)
     )
     hyperparameters = Optimizers(num_seeds=3, lowest_rate=0.01, decades=2, rates_per_decade=1)
-    return optimizers.evidence(hyperparameters, tuned, accuracies, losses, 0.0)
+    found = optimizers.findings(hyperparameters, tuned, accuracies, losses, 0.0)
+    return harness.evidence("optimizers", *found)
 
 
 def test_verdicts_follow_the_numbers():

@@ -7,7 +7,7 @@ import runpy
 import types
 from unittest import mock
 
-from recipes.claims import verdicts as claims
+from recipes.claims import harness
 from tfcourse import command_line, datasets, run_directory
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import flagfiles
@@ -68,7 +68,7 @@ def run(main, hyperparameters, folder, dataset="digits"):
     assert json.loads(json.dumps(metrics)) == metrics
     assert all(math.isfinite(v) for v in metrics.values() if isinstance(v, (int, float)))
     for row in metrics["evidence"]:
-        assert row["verdict"] in claims.VERDICTS
+        assert row["verdict"] in harness.VERDICTS
         assert "nan" not in row["measured"]
         assert (folder / row["picture"]).read_bytes().startswith((b"\x89PNG", b"GIF8"))
     return metrics

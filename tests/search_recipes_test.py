@@ -5,7 +5,7 @@ import pytest
 import recipe_runs
 from sweep_pool import Pool
 
-from recipes.claims import best_effort, search, search_importance, search_trial
+from recipes.claims import best_effort, harness, search, search_importance, search_trial
 from tfcourse import datasets, tuning
 from tfcourse.choices import MODELS
 from tfcourse.tuning import state as sweeps
@@ -62,7 +62,8 @@ def test_best_so_far_never_falls_and_takes_the_infeasible_for_nothing():
 def test_verdict_on_random_search_follows_the_numbers(grid, verdict):
     found = {(t, s): np.full((2, 4), 0.9) for t in search.TUNERS for s in search.SPACES}
     found |= {("grid", s): np.full((2, 4), grid) for s in search.SPACES}
-    rows = search.evidence(found, search.Search(num_seeds=2, trials=4))
+    found = search.findings(found, search.Search(num_seeds=2, trials=4))
+    rows = harness.evidence("search", *found)
     assert [row["verdict"] for row in rows[:2]] == [verdict, "does not hold"]
 
 

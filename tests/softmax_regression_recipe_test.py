@@ -3,7 +3,7 @@ import pytest
 import recipe_runs
 from scipy.special import expit
 
-from recipes.claims import softmax_points, softmax_regression
+from recipes.claims import harness, softmax_points, softmax_regression
 from recipes.claims.softmax_regression import SoftmaxRegression
 
 
@@ -56,8 +56,8 @@ def test_before_the_optimum_only_the_path_is_the_same(two_classes):
 
 def test_verdicts_follow_the_numbers():
     images = {
-        "labels": np.zeros(5),
-        "accuracies": np.array([0.92, 0.93, 0.94]),
+        "examples": 5,
+        "accuracies": [0.92, 0.93, 0.94],
         "deviation": 1e-7,
         "truth": "4",
         "said": "9",
@@ -66,9 +66,10 @@ def test_verdicts_follow_the_numbers():
 
     def verdicts(left, differences, **changes):
         regions = {3: (left, 100), 6: (0, 50)}
-        rows = softmax_regression.evidence(
+        found = softmax_regression.findings(
             SoftmaxRegression(), regions, differences, {**images, **changes}
         )
+        rows = harness.evidence("softmax_regression", *found)
         return [row["verdict"] for row in rows], rows
 
     assert verdicts(0, (1e-15, 1e-7))[0] == ["holds"] * 3

@@ -10,13 +10,19 @@ not digits.
 """
 
 import dataclasses
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import tfcourse
-from recipes.claims import pictures, verdicts
+from recipes.claims import harness, pictures
 from tfcourse import command_line
+from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, number
+from tfcourse.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    import keras
 
 # Training cost at epoch 45 in the paper's experiment.
 PAPER = {"adam": 0.257, "sgd_nesterov": 0.265, "adagrad": 0.459}
@@ -34,13 +40,13 @@ class AdamPaper(Hyperparameters):
     num_seeds: int = integer(3, "Trainings at the chosen alpha.", interval="[1, inf)")
 
     @property
-    def alphas(self):
+    def alphas(self) -> np.ndarray:
         return self.lowest_alpha * np.logspace(
             0, self.decades, self.decades * self.alphas_per_decade + 1
         )
 
 
-def make_optimizer(name, alpha):
+def make_optimizer(name: str, alpha: float) -> "keras.Optimizer":
     """Returns the optimizer of a contestant; all but "adagrad_constant" decay as the paper's."""
     import keras
 
@@ -53,7 +59,9 @@ def make_optimizer(name, alpha):
     return keras.optimizers.Adagrad(rate, initial_accumulator_value=0.0)
 
 
-def costs(hyperparameters, data, name, alpha, seed, epochs):
+def costs(
+    hyperparameters: AdamPaper, data: Dataset, name: str, alpha: float, seed: int, epochs: int
+) -> np.ndarray:
     """Returns the training cost of each epoch, the mean over its steps; infinite from a failure."""
     tfcourse.training.set_seed(seed)
     model = tfcourse.models.softmax_regression(data.input_shape, data.num_classes)
@@ -67,62 +75,52 @@ def costs(hyperparameters, data, name, alpha, seed, epochs):
     return np.array(history.history["loss"])
 
 
-def contest(hyperparameters, data, name, seed):
+def contest(
+    hyperparameters: AdamPaper, data: Dataset, name: str, seed: int
+) -> tuple[float, np.ndarray]:
     """Returns `(alpha, costs [seeds, epochs])`: the best of the grid, and other seeds with it."""
     hp = hyperparameters
-    # The largest seed is followed by 0.
-    seeds = [(seed + 1 + offset) % 2**32 for offset in range(hp.num_seeds)]
+    seeds = harness.seeds(seed, hp.num_seeds, skip=1)
     with tfcourse.training.shared_programs():
         last = [costs(hp, data, name, alpha, seed, hp.tuning_epochs)[-1] for alpha in hp.alphas]
         alpha = float(hp.alphas[np.argmin(last)])
         return alpha, np.array([costs(hp, data, name, alpha, other, hp.epochs) for other in seeds])
 
 
-def evidence(hyperparameters, alphas, curves):
-    """Returns the rows of docs/evidence.md."""
+def findings(
+    hyperparameters: AdamPaper, alphas: dict[str, float], curves: dict[str, np.ndarray]
+) -> harness.Findings:
     hp = hyperparameters
-    labels = pictures.optimizers.NAMES
-    last = {name: values[:, -1] for name, values in curves.items()}
-    means = {name: values.mean() for name, values in last.items()}
-    measured = ", ".join(
-        f"{labels[name]} {verdicts.mean_and_spread(last[name])} (paper {paper:g}, alpha here "
-        f"{alphas[name]:.2g})"
-        for name, paper in PAPER.items()
-    )
-    setting = (
-        f"Training cost at epoch {hp.epochs}, {hp.num_seeds} seeds, each alpha the best of "
-        f"{len(hp.alphas)} by the cost after {hp.tuning_epochs} epochs"
-    )
-    return [
-        verdicts.claim(
-            3,
-            "Adam converges like SGD with Nesterov momentum, and both faster than AdaGrad "
-            "(logistic regression on MNIST, step size alpha / sqrt(t)).",
-            f"{setting}: {measured}.",
-            verdicts.verdict_of(
-                means["adam"] <= means["sgd_nesterov"] + 0.01,
-                means["adam"] < means["adagrad"] and means["sgd_nesterov"] < means["adagrad"],
-            ),
-            "adam_paper.png",
-        ),
-        verdicts.claim(
-            3,
-            "AdaGrad stays far behind: at epoch 45 its training cost is .459, Adam's .257.",
-            f"{setting}: AdaGrad's is {means['adagrad'] / means['adam']:.2f} times Adam's (paper "
-            f"{PAPER['adagrad'] / PAPER['adam']:.2f} times); with a constant step size instead, "
-            f"which AdaGrad divides by a growing sum anyway, it reaches "
-            f"{verdicts.mean_and_spread(last['adagrad_constant'])} "
-            f"({means['adagrad_constant'] / means['adam']:.2f} times).",
-            verdicts.verdict_of(
-                means["adagrad"] > 1.5 * means["adam"],
-                means["adagrad_constant"] > 1.5 * means["adam"],
-            ),
-            "adam_paper.png",
-        ),
-    ]
+    means = {name: values[:, -1].mean() for name, values in curves.items()}
+    numbers = {
+        "hp": dataclasses.asdict(hp),
+        "num_alphas": len(hp.alphas),
+        "paper": PAPER,
+        "arms": {
+            name: {
+                "label": pictures.optimizers.NAMES[name],
+                "alpha": alphas[name],
+                "cost": values[:, -1],
+                "cost_by_epoch": values,
+            }
+            for name, values in curves.items()
+        },
+    }
+    return numbers, {
+        "order": [
+            means["adam"] <= means["sgd_nesterov"] + 0.01,
+            means["adam"] < means["adagrad"] and means["sgd_nesterov"] < means["adagrad"],
+        ],
+        "adagrad": [
+            means["adagrad"] > 1.5 * means["adam"],
+            means["adagrad_constant"] > 1.5 * means["adam"],
+        ],
+    }
 
 
-def main(hyperparameters, data, options, run):
+def main(
+    hyperparameters: AdamPaper, data: Dataset, options: command_line.Options, run: RunDirectory
+) -> dict[str, Any]:
     hp = hyperparameters
     alphas, curves, metrics = {}, {}, {}
     for name in CONTESTANTS:
@@ -132,13 +130,7 @@ def main(hyperparameters, data, options, run):
         metrics[f"{name}_cost"] = float(last.mean())
         metrics[f"{name}_alpha"] = alphas[name]
     pictures.optimizers.draw_paper(curves, PAPER, run.path / "adam_paper.png")
-    return {
-        **metrics,
-        "dataset": data.name,
-        "fallback_from": list(data.fallback_from),
-        "evidence": evidence(hp, alphas, curves),
-        "environment": tfcourse.training.environment(),
-    }
+    return harness.results("adam_paper", metrics, findings(hp, alphas, curves), data)
 
 
 if __name__ == "__main__":

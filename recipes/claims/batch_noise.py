@@ -8,13 +8,17 @@ is that of each step's own mini-batch, as one sees it in training.
 
 import dataclasses
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 import tfcourse
-from recipes.claims import batch_size, pictures, verdicts
+from recipes.claims import batch_size, harness, pictures
 from tfcourse import command_line
+from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer, integers, number
+from tfcourse.run_directory import RunDirectory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +30,7 @@ class BatchNoise(Hyperparameters):
     num_seeds: int = integer(3, "Trainings with each batch size.", interval="[2, inf)")
 
 
-def noise_of(costs):
+def noise_of(costs: np.ndarray) -> float:
     """Returns the scatter of a cost curve around its trend, from its second half.
 
     Two steps of white noise differ by sqrt(2) of its standard deviation; the trend adds little.
@@ -34,12 +38,14 @@ def noise_of(costs):
     return float(np.std(np.diff(costs[len(costs) // 2 :])) / np.sqrt(2))
 
 
-def measure(hyperparameters, data, size, seeds):
+def measure(
+    hyperparameters: BatchNoise, data: Dataset, size: int, seeds: Sequence[int]
+) -> dict[str, Any]:
     """Returns the costs by step of each seed, their noise, and the bytes of a step."""
     hp = hyperparameters
     model = batch_size.build(data, hp.learning_rate, seed=0)
     stepping = tfcourse.training.Stepping(model, data.train, size)
-    curves = []
+    curves: list[list[float]] = []
     for seed in seeds:
         stepping.restart(batch_size.build(data, hp.learning_rate, seed))
         curves.append([])
@@ -53,67 +59,42 @@ def measure(hyperparameters, data, size, seeds):
     }
 
 
-def evidence(measured, hyperparameters, num_examples):
-    """Returns the rows of evidence, made from `{batch size: measures}`."""
-
-    names = {size: f"b = {size:,}" for size in measured} | {num_examples: "the full batch"}
-    noise = {size: np.mean(m["noise"]) for size, m in measured.items()}
-    parts = list(measured)[:-1]
-    power = np.polyfit(np.log(parts), np.log([noise[size] for size in parts]), 1)[0]
-    rows = "; ".join(
-        f"{verdicts.mean_and_spread(m['noise'])} with {names[size]}" for size, m in measured.items()
-    )
-    result = [
-        verdicts.claim(
-            1,
-            "The noise of the cost curve grows as the batch gets smaller.",
-            f"Scatter of a step's cost around its trend, in nats: {rows} "
-            f"(n = {hyperparameters.num_seeds}). It falls with b to the power {power:.2f}; "
-            f"independent examples give -0.5.",
-            verdicts.verdict_of(*(np.diff(list(noise.values())) < 0)),
-            "batch_noise.png",
-        )
-    ]
-    if all(m["bytes"] is not None for m in measured.values()):
-        mebibytes = {size: m["bytes"] / 2**20 for size, m in measured.items()}
-        memory = "; ".join(
-            f"{f'{count:.1f}' if count else 'under 0.25'} MiB with {names[size]}"
-            for size, count in mebibytes.items()
-        )
-        result.append(
-            verdicts.claim(
-                1,
-                "The batch must fit into memory: a step needs more, the larger the batch.",
-                f"A step needs, beyond data and weights, {memory} (one measurement each).",
-                verdicts.verdict_of(
-                    mebibytes[num_examples] > mebibytes[parts[0]],
-                    *(np.diff(list(mebibytes.values())) >= 0),
-                ),
-                "batch_noise.png",
-            )
-        )
-    return result
+def findings(
+    measured: dict[int, dict[str, Any]], hyperparameters: BatchNoise, num_examples: int
+) -> harness.Findings:
+    """Returns what the template tells, of `{batch size: measures}`."""
+    noise = [np.mean(m["noise"]) for m in measured.values()]
+    parts = np.log(list(measured)[:-1])
+    numbers = {
+        "hp": dataclasses.asdict(hyperparameters),
+        "arms": batch_size.by_name(measured, num_examples),
+        "power": np.polyfit(parts, np.log(noise[:-1]), 1)[0],
+    }
+    holds = {"noise": list(np.diff(noise) < 0)}
+    count = [m["bytes"] for m in measured.values()]
+    if None not in count:
+        holds["memory"] = [count[-1] > count[0], *(np.diff(count) >= 0)]
+    return numbers, holds
 
 
-def main(hyperparameters, data, options, run):
+def main(
+    hyperparameters: BatchNoise, data: Dataset, options: command_line.Options, run: RunDirectory
+) -> dict[str, Any]:
     train = data.train.smaller(hyperparameters.training_examples)
     data = dataclasses.replace(data, train=train)
     m = len(train)
     sizes = [*(size for size in sorted(hyperparameters.batch_sizes) if size < m), m]
-    seeds = range(options.seed, options.seed + hyperparameters.num_seeds)
+    seeds = harness.seeds(options.seed, hyperparameters.num_seeds)
     measured = {size: measure(hyperparameters, data, size, seeds) for size in sizes}
-    rows = evidence(measured, hyperparameters, m)
-    print("\n".join(row["measured"] for row in rows))
     pictures.draw_noise(run.path / "batch_noise.png", measured, m)
-    return {
+    metrics = {
         **{
             f"noise_{'full' if size == m else size}": float(np.mean(numbers["noise"]))
             for size, numbers in measured.items()
         },
         "bytes": {str(size): numbers["bytes"] for size, numbers in measured.items()},
-        "evidence": rows,
-        **tfcourse.training.provenance(data),
     }
+    return harness.results("batch_noise", metrics, findings(measured, hyperparameters, m), data)
 
 
 if __name__ == "__main__":

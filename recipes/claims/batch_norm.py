@@ -11,13 +11,20 @@ and 0.1 are 3.6 points away (root mean square). The one with it has no say.
 """
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import tfcourse
-from recipes.claims import pictures, verdicts
+from recipes.claims import harness, pictures
 from tfcourse import command_line
+from tfcourse.datasets import Dataset, Split
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, number
+from tfcourse.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    import keras
 
 # Read off figure 1 (a): test accuracy by step.
 PAPER = {
@@ -38,18 +45,21 @@ class BatchNorm(Hyperparameters):
     num_seeds: int = integer(3, "Trainings of each network.", interval="[2, inf)")
 
 
-def binary(data):
+def binary(data: Dataset) -> Dataset:
     """Returns `data` with every pixel 0 or 1."""
 
-    def threshold(split):
+    def threshold(split: Split) -> Split:
         return dataclasses.replace(split, features=(split.features > 0.5).astype("float32"))
 
     return dataclasses.replace(
-        data, **{name: threshold(split) for name, split in data.splits.items()}
+        data,
+        train=threshold(data.train),
+        validation=threshold(data.validation),
+        test=threshold(data.test),
     )
 
 
-def build(hyperparameters, data, batch_norm, seed):
+def build(hyperparameters: BatchNorm, data: Dataset, batch_norm: bool, seed: int) -> "keras.Model":
     hp = hyperparameters
     tfcourse.training.set_seed(seed)
     model = tfcourse.models.plain_mlp(
@@ -64,7 +74,9 @@ def build(hyperparameters, data, batch_norm, seed):
     return model
 
 
-def train(hyperparameters, data, batch_norm, seeds):
+def train(
+    hyperparameters: BatchNorm, data: Dataset, batch_norm: bool, seeds: Sequence[int]
+) -> dict[str, np.ndarray]:
     """Returns `{"accuracy": [seeds, stops], "inputs": [stops, examples, units]}`.
 
     The inputs are those of the last hidden layer's sigmoids, of the first seed.
@@ -73,7 +85,8 @@ def train(hyperparameters, data, batch_norm, seeds):
     stepping = tfcourse.training.Stepping(model, data.train, hyperparameters.batch_size)
     evaluator = tfcourse.training.Evaluator(model)
     shown = data.test.smaller(500).features
-    accuracies, inputs = [], []
+    accuracies: list[list[float]] = []
+    inputs = []
     for seed in seeds:
         stepping.restart(build(hyperparameters, data, batch_norm, seed))
         accuracies.append([])
@@ -86,18 +99,18 @@ def train(hyperparameters, data, batch_norm, seeds):
     return {"accuracy": np.array(accuracies), "inputs": np.array(inputs)}
 
 
-def inputs_of_last_sigmoids(model, features):
+def inputs_of_last_sigmoids(model: "keras.Model", features: Any) -> np.ndarray:
     """Returns what the last hidden layer's sigmoids get at inference, [examples, units]."""
     for layer in model.layers[:-2]:  # All but these sigmoids and the logits.
         features = layer(features)
     return features.numpy()
 
 
-def stops_of(hyperparameters):
+def stops_of(hyperparameters: BatchNorm) -> np.ndarray:
     return np.arange(NUM_STOPS + 1) * (hyperparameters.steps // NUM_STOPS)
 
 
-def drift(inputs):
+def drift(inputs: np.ndarray) -> float:
     """Returns how far a unit's inputs wander: the change of their median from the first tenth of
     training to its end, in units of their final 15 to 85 % range; the median over units."""
     low, median, high = np.percentile(inputs, PERCENTILES, axis=1)  # [stops, units] each
@@ -105,68 +118,45 @@ def drift(inputs):
     return float(np.median(np.abs(median[-1] - median[begin]) / (high[-1] - low[-1])))
 
 
-def evidence(measured, hyperparameters):
-    """Returns the rows of evidence, made from the numbers."""
-    hp = hyperparameters
-    stops = stops_of(hp)
+def findings(
+    measured: Mapping[str, Mapping[str, np.ndarray]], hyperparameters: BatchNorm
+) -> harness.Findings:
+    """Returns what the template tells, of what `train` returns for "with" and "without"."""
+    stops = stops_of(hyperparameters)
     early = int(np.argmin(np.abs(stops - 5_000)))
-    n = f"n = {hp.num_seeds}"
-    texts = {
-        (name, stop): verdicts.mean_and_spread(100 * m["accuracy"][:, stop], 2) + " %"
-        for name, m in measured.items()
-        for stop in (early, -1)
-    }
-    gap = {
-        stop: float(np.mean(measured["with"]["accuracy"][:, stop]))
-        - float(np.mean(measured["without"]["accuracy"][:, stop]))
-        for stop in (early, -1)
-    }
-    final = np.mean(measured["without"]["accuracy"][:, -1])
-    reached = stops[measured["with"]["accuracy"].mean(axis=0) >= final]
-    sooner = f"{reached[0]:,} steps reach" if len(reached) else f"{stops[-1]:,} do not reach"
-
-    def ahead(stop):
-        """Returns whether each seed with it is ahead of each without."""
-        accuracies = {name: m["accuracy"][:, stop] for name, m in measured.items()}
-        return accuracies["with"].min() > accuracies["without"].max()
-
+    accuracies = {name: m["accuracy"] for name, m in measured.items()}
+    by_stop = {name: values.mean(axis=0) for name, values in accuracies.items()}
+    reached = stops[by_stop["with"] >= by_stop["without"][-1]]
     drifts = {name: drift(m["inputs"]) for name, m in measured.items()}
-    return [
-        verdicts.claim(
-            4,
-            "Batch normalization makes a sigmoid network train faster (Ioffe and Szegedy, figure "
-            "1a: 95.6 % against 78.4 % at 5,000 steps).",
-            f"At {stops[early]:,} steps {texts['with', early]} with and {texts['without', early]} "
-            f"without it ({n}): a gap of {100 * gap[early]:.1f} points, the paper's is 17.2. With "
-            f"it, {sooner} what {stops[-1]:,} reach without. Both: rate {hp.learning_rate:g}, "
-            f"initial weights of standard deviation {hp.initial_sd:g}; the paper gives neither.",
-            verdicts.verdict_of(ahead(early), len(reached) and reached[0] < stops[-1]),
-            "batch_norm.png",
-        ),
-        verdicts.claim(
-            4,
-            "... and end at a higher accuracy (98.2 % against 97.2 %).",
-            f"After {stops[-1]:,} steps {texts['with', -1]} with and {texts['without', -1]} "
-            f"without it ({n}): a gap of {100 * gap[-1]:.1f} points, the paper's is 1.0.",
-            verdicts.verdict_of(ahead(-1)),
-            "batch_norm.png",
-        ),
-        verdicts.claim(
-            4,
-            "With batch normalization the inputs of a layer keep their distribution as training "
-            "goes on (figure 1b, c).",
-            f"From a tenth of the training to its end, the median input of a sigmoid in the last "
-            f"hidden layer moves by {drifts['with']:.2f} of its 15 to 85 % range with and "
-            f"{drifts['without']:.2f} without it (median unit, first seed).",
-            verdicts.verdict_of(drifts["with"] < drifts["without"]),
-            "batch_norm_inputs.png",
-        ),
-    ]
+    numbers = {
+        "hp": dataclasses.asdict(hyperparameters),
+        "arms": {
+            name: {"early": values[:, early], "end": values[:, -1], "accuracy_by_stop": values}
+            for name, values in accuracies.items()
+        },
+        "stops": stops,
+        "early": stops[early],
+        "end": stops[-1],
+        "reached": reached[0] if len(reached) else None,
+        "drift": drifts,
+    }
+
+    def is_ahead(stop: int) -> bool:
+        """Returns whether each seed with it is ahead of each without."""
+        return accuracies["with"][:, stop].min() > accuracies["without"][:, stop].max()
+
+    return numbers, {
+        "faster": [is_ahead(early), len(reached) > 0 and reached[0] < stops[-1]],
+        "higher": [is_ahead(-1)],
+        "inputs": [drifts["with"] < drifts["without"]],
+    }
 
 
-def main(hyperparameters, data, options, run):
+def main(
+    hyperparameters: BatchNorm, data: Dataset, options: command_line.Options, run: RunDirectory
+) -> dict[str, Any]:
     data = binary(data)
-    seeds = range(options.seed, options.seed + hyperparameters.num_seeds)
+    seeds = harness.seeds(options.seed, hyperparameters.num_seeds)
     measured = {
         name: train(hyperparameters, data, name == "with", seeds) for name in ("without", "with")
     }
@@ -184,15 +174,12 @@ def main(hyperparameters, data, options, run):
         PERCENTILES,
     )
     at = {f"{stop // 1000}k": i for i, stop in enumerate(stops) if stop in (5_000, 10_000, 20_000)}
-    return {
-        **{
-            f"accuracy_{name}_{when}": float(np.mean(m["accuracy"][:, index]))
-            for name, m in measured.items()
-            for when, index in {**at, "end": -1}.items()
-        },
-        "evidence": evidence(measured, hyperparameters),
-        **tfcourse.training.provenance(data),
+    metrics = {
+        f"accuracy_{name}_{when}": float(np.mean(m["accuracy"][:, index]))
+        for name, m in measured.items()
+        for when, index in {**at, "end": -1}.items()
     }
+    return harness.results("batch_norm", metrics, findings(measured, hyperparameters), data)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,20 @@ data show the lag; the test set is not used.
 """
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import tfcourse
-from recipes.claims import pictures, verdicts
+from recipes.claims import harness, pictures
 from tfcourse import command_line
+from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, number
+from tfcourse.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    import keras
 
 STOPS = (1, 3, 10, 30, 100, 300, 1000, 3000)
 # Means and variances to normalize by.
@@ -32,11 +39,11 @@ class BatchNormInference(Hyperparameters):
     num_seeds: int = integer(5, "Trainings.", interval="[2, inf)")
 
     @property
-    def stops(self):
+    def stops(self) -> list[int]:
         return [step for step in STOPS if step <= self.max_steps]
 
 
-def build(hyperparameters, data, seed):
+def build(hyperparameters: BatchNormInference, data: Dataset, seed: int) -> "keras.Model":
     hp = hyperparameters
     tfcourse.training.set_seed(seed)
     model = tfcourse.models.plain_mlp(
@@ -52,7 +59,9 @@ def build(hyperparameters, data, seed):
     return model
 
 
-def losses_of(model, evaluator, data):
+def losses_of(
+    model: "keras.Model", evaluator: "tfcourse.training.Evaluator", data: Dataset
+) -> dict[str, float]:
     """Returns the validation cost by each kind of mean and variance; `model` stays as it is."""
     kept = model.get_weights()
     by_moving = evaluator.evaluate(data.validation)["loss"]
@@ -68,7 +77,7 @@ def losses_of(model, evaluator, data):
     return {MOVING: by_moving, OWN: by_own, ANEW: by_anew}
 
 
-def change_alone(model, features, training):
+def change_alone(model: "keras.Model", features: np.ndarray, training: bool) -> float:
     """Returns the largest change of an example's logits, from within the batch to alone."""
     kept = model.get_weights()
     together = model(features, training=training).numpy()[:NUM_ALONE]
@@ -77,14 +86,16 @@ def change_alone(model, features, training):
     return float(np.abs(np.concatenate(alone) - together).max())
 
 
-def measure(hyperparameters, data, seeds):
+def measure(
+    hyperparameters: BatchNormInference, data: Dataset, seeds: Sequence[int]
+) -> tuple[dict[str, np.ndarray], dict[str, list[float]]]:
     """Returns `{kind: costs [seeds, stops]}` and `{"inference" or "training": change [seeds]}`."""
     hp = hyperparameters
     model = build(hp, data, seed=0)
     stepping = tfcourse.training.Stepping(model, data.train, hp.batch_size)
     evaluator = tfcourse.training.Evaluator(model)
-    losses = {kind: [] for kind in KINDS}
-    changes = {"inference": [], "training": []}
+    losses: dict[str, list[list[float]]] = {kind: [] for kind in KINDS}
+    changes: dict[str, list[float]] = {"inference": [], "training": []}
     for seed in seeds:
         stepping.restart(build(hp, data, seed))
         rows = [losses_of(model, evaluator, data) for _ in stepping.run(hp.stops, seed)]
@@ -97,60 +108,51 @@ def measure(hyperparameters, data, seeds):
     return {kind: np.array(rows) for kind, rows in losses.items()}, changes
 
 
-def evidence(losses, changes, hyperparameters):
-    """Returns the rows of evidence, made from the numbers."""
+def findings(
+    losses: Mapping[str, np.ndarray],
+    changes: Mapping[str, Sequence[float]],
+    hyperparameters: BatchNormInference,
+) -> harness.Findings:
     hp = hyperparameters
-    early, late = hp.stops.index(LOOK_BACK_STEPS), -1
-    n = f"n = {hp.num_seeds}"
+    stops = {"early": hp.stops.index(LOOK_BACK_STEPS), "late": len(hp.stops) - 1}
     lag = losses[MOVING].mean(axis=0) / losses[ANEW].mean(axis=0)
-
-    def costs(stop):
-        return ", ".join(
-            f"{verdicts.mean_and_spread(rows[:, stop])} by {kind}" for kind, rows in losses.items()
-        )
-
-    return [
-        verdicts.claim(
-            4,
-            "With the averages collected in training, a single sample gets the same answer alone "
-            "as within a batch.",
-            f"The logits of {NUM_ALONE} samples change by at most "
-            f"{max(changes['inference']):.0e} at inference, and by up to "
-            f"{max(changes['training']):.1f} in training mode, where the mean is the sample "
-            f"itself ({n}).",
-            verdicts.verdict_of(max(changes["inference"]) < 1e-4),
-            "batch_norm_inference.png",
-        ),
-        verdicts.claim(
-            4,
-            "At inference the averages collected in training stand in for a batch's own mean and "
-            "variance.",
-            f"Validation cost with momentum {hp.momentum:g} after {hp.stops[early]} steps: "
-            f"{costs(early)}; after {hp.stops[late]:,} steps: {costs(late)} ({n}). Of where they "
-            f"started, the averages still hold {hp.momentum ** hp.stops[early]:.0%} and "
-            f"{hp.momentum ** hp.stops[late]:.0%}; their cost is {lag[early]:.2f} and "
-            f"{lag[late]:.2f} times that of averages that `training.reestimate_batch_norm` took.",
-            verdicts.verdict_of(lag[early] < 1.1, lag[late] < 1.1),
-            "batch_norm_inference.png",
-        ),
-    ]
+    numbers = {
+        "hp": dataclasses.asdict(hp),
+        "arms": {
+            kind: {**{name: rows[:, stop] for name, stop in stops.items()}, "loss_by_stop": rows}
+            for kind, rows in losses.items()
+        },
+        "changes": changes,
+        "num_alone": NUM_ALONE,
+        "steps": {name: hp.stops[stop] for name, stop in stops.items()},
+        "lag": {name: lag[stop] for name, stop in stops.items()},
+    }
+    return numbers, {
+        "alone": [max(changes["inference"]) < 1e-4],
+        "averages": [lag[stop] < 1.1 for stop in stops.values()],
+    }
 
 
-def main(hyperparameters, data, options, run):
-    seeds = range(options.seed, options.seed + hyperparameters.num_seeds)
+def main(
+    hyperparameters: BatchNormInference,
+    data: Dataset,
+    options: command_line.Options,
+    run: RunDirectory,
+) -> dict[str, Any]:
+    seeds = harness.seeds(options.seed, hyperparameters.num_seeds)
     losses, changes = measure(hyperparameters, data, seeds)
     pictures.draw_lag(run.path / "batch_norm_inference.png", hyperparameters.stops, losses, changes)
     names = {MOVING: "moving", OWN: "own", ANEW: "anew"}
-    return {
+    metrics = {
         **{
             f"loss_{names[kind]}_{stop}": float(column.mean())
             for kind, rows in losses.items()
             for stop, column in zip(hyperparameters.stops, rows.T, strict=True)
         },
         **{f"alone_{mode}": max(values) for mode, values in changes.items()},
-        "evidence": evidence(losses, changes, hyperparameters),
-        **tfcourse.training.provenance(data),
     }
+    found = findings(losses, changes, hyperparameters)
+    return harness.results("batch_norm_inference", metrics, found, data)
 
 
 if __name__ == "__main__":

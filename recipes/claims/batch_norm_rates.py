@@ -8,14 +8,23 @@ accuracy on validation reaches a target; the test set is not used.
 
 import dataclasses
 import itertools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import tfcourse
-from recipes.claims import pictures, verdicts
+from recipes.claims import harness, pictures
 from tfcourse import command_line
+from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, number, texts
+from tfcourse.run_directory import RunDirectory
 
+if TYPE_CHECKING:
+    import keras
+
+# `{(depth, activation): {"with" or "without": accuracies [seeds, rates]}}`.
+Measured = dict[tuple[int, str], dict[str, np.ndarray]]
 RATES = tuple(float(f"{10**power:.3g}") for power in np.arange(-4, 2.1, 0.5))
 
 
@@ -30,7 +39,14 @@ class BatchNormRates(Hyperparameters):
     num_seeds: int = integer(2, "Trainings at each rate.", interval="[2, inf)")
 
 
-def build(hyperparameters, data, depth, activation, batch_norm, seed):
+def build(
+    hyperparameters: BatchNormRates,
+    data: Dataset,
+    depth: int,
+    activation: str,
+    batch_norm: bool,
+    seed: int,
+) -> "keras.Model":
     tfcourse.training.set_seed(seed)
     model = tfcourse.models.plain_mlp(
         data.input_shape,
@@ -44,7 +60,9 @@ def build(hyperparameters, data, depth, activation, batch_norm, seed):
     return model
 
 
-def accuracies(hyperparameters, data, seeds, **network):
+def accuracies(
+    hyperparameters: BatchNormRates, data: Dataset, seeds: Sequence[int], **network: Any
+) -> np.ndarray:
     """Returns the accuracy on validation after the steps, [seeds, rates]."""
     hp = hyperparameters
     model = build(hp, data, **network, seed=0)
@@ -65,7 +83,7 @@ def accuracies(hyperparameters, data, seeds, **network):
     return found
 
 
-def decades(accuracy, target):
+def decades(accuracy: np.ndarray, target: float) -> float:
     """Returns the powers of ten that the usable rates span, of accuracies [rates].
 
     One usable rate alone counts as its share of the grid.
@@ -77,11 +95,10 @@ def decades(accuracy, target):
     return float((usable[-1] - usable[0] + 1) * step)
 
 
-def measure(hyperparameters, data, seeds):
-    """Returns `{(depth, activation): {"with" or "without": [seeds, rates]}}`."""
-    measured = {}
+def measure(hyperparameters: BatchNormRates, data: Dataset, seeds: Sequence[int]) -> Measured:
+    measured: Measured = {}
     for depth, activation in itertools.product(hyperparameters.depths, hyperparameters.activations):
-        networks = measured[depth, activation] = {}
+        networks = measured.setdefault((depth, activation), {})
         for name in ("without", "with"):
             networks[name] = accuracies(
                 hyperparameters,
@@ -100,10 +117,12 @@ def measure(hyperparameters, data, seeds):
     return measured
 
 
-def summarize(measured, hyperparameters):
+def summarize(
+    measured: Measured, hyperparameters: BatchNormRates
+) -> tuple[dict[tuple[int, str], Any], dict[tuple[int, str], Any]]:
     """Returns `(decades [seeds], best accuracy of all rates)`, each as `measured` is nested."""
 
-    def each(function):
+    def each(function: Callable[[np.ndarray], Any]) -> dict[tuple[int, str], dict[str, Any]]:
         return {
             network: {name: function(values) for name, values in networks.items()}
             for network, networks in measured.items()
@@ -114,70 +133,51 @@ def summarize(measured, hyperparameters):
     return spans, each(lambda values: float(values.mean(axis=0).max()))
 
 
-def evidence(measured, hyperparameters):
-    """Returns the rows of evidence, made from the numbers."""
+def findings(measured: Measured, hyperparameters: BatchNormRates) -> harness.Findings:
     hp = hyperparameters
     spans, best = summarize(measured, hp)
     shallow, deep = min(hp.depths), max(hp.depths)
-    n = f"n = {hp.num_seeds}, {hp.steps:,} steps, rates half a decade apart"
+    numbers = {
+        "hp": dataclasses.asdict(hp),
+        "shallow": shallow,
+        "deep": deep,
+        "rates": RATES,
+        # {depth: {activation: {network: numbers}}}
+        "arms": {
+            depth: {
+                activation: {
+                    name: {
+                        "decades": spans[depth, activation][name],
+                        "best": best[depth, activation][name],
+                        "accuracy_by_rate": values,
+                    }
+                    for name, values in measured[depth, activation].items()
+                }
+                for activation in hp.activations
+            }
+            for depth in (shallow, deep)
+        },
+    }
 
-    def each(numbers, depth, form):
-        return "; ".join(
-            f"{form(numbers[depth, activation]['with'])} with and "
-            f"{form(numbers[depth, activation]['without'])} without it ({activation})"
-            for activation in hp.activations
-        )
-
-    def decades_at(depth):
-        return each(spans, depth, lambda values: verdicts.mean_and_spread(values, 1))
-
-    def best_at(depth):
-        return each(best, depth, "{:.1%}".format)
-
-    def gained(depth, activation):
+    def gained(depth: int, activation: str) -> float:
         both = spans[depth, activation]
         return both["with"].mean() - both["without"].mean()
 
-    def trains(activation, name):
+    def trains(activation: str, name: str) -> bool:
         return spans[deep, activation][name].min() > 0
 
-    return [
-        verdicts.claim(
-            4,
-            "With batch normalization a far wider range of learning rates works.",
-            f"{shallow} hidden layers: rates that reach {hp.target_accuracy:.0%} on validation "
-            f"span, in decades, {decades_at(shallow)}; {deep} layers: "
-            f"{decades_at(deep)} ({n}).",
-            # Far wider: by half a power of ten or more.
-            verdicts.verdict_of(
-                *(gained(d, a) > 0.49 for d in (shallow, deep) for a in hp.activations)
-            ),
-            "batch_norm_rates.png",
-        ),
-        verdicts.claim(
-            4,
-            "Batch normalization trains faster, even where each network has its own best rate.",
-            f"Best accuracy on validation over all rates, {shallow} hidden layers: "
-            f"{best_at(shallow)} ({n}).",
-            verdicts.verdict_of(
-                *(best[shallow, a]["with"] > best[shallow, a]["without"] for a in hp.activations)
-            ),
-            "batch_norm_rates.png",
-        ),
-        verdicts.claim(
-            4,
-            f"With batch normalization very deep networks become trainable ({deep} hidden layers).",
-            f"Best accuracy on validation over all rates: {best_at(deep)} ({n}).",
-            verdicts.verdict_of(
-                *(trains(a, "with") and not trains(a, "without") for a in hp.activations)
-            ),
-            "batch_norm_rates.png",
-        ),
-    ]
+    return numbers, {
+        # Far wider: by half a power of ten or more.
+        "wider": [gained(d, a) > 0.49 for d in (shallow, deep) for a in hp.activations],
+        "faster": [best[shallow, a]["with"] > best[shallow, a]["without"] for a in hp.activations],
+        "deep": [trains(a, "with") and not trains(a, "without") for a in hp.activations],
+    }
 
 
-def main(hyperparameters, data, options, run):
-    seeds = range(options.seed, options.seed + hyperparameters.num_seeds)
+def main(
+    hyperparameters: BatchNormRates, data: Dataset, options: command_line.Options, run: RunDirectory
+) -> dict[str, Any]:
+    seeds = harness.seeds(options.seed, hyperparameters.num_seeds)
     measured = measure(hyperparameters, data, seeds)
     pictures.draw_usable_rates(
         run.path / "batch_norm_rates.png",
@@ -186,16 +186,13 @@ def main(hyperparameters, data, options, run):
         hyperparameters.target_accuracy,
     )
     numbers = zip(("decades", "best"), summarize(measured, hyperparameters), strict=True)
-    return {
-        **{
-            f"{quantity}_{activation}_{depth}_{name}": float(np.mean(values))
-            for quantity, nested in numbers
-            for (depth, activation), both in nested.items()
-            for name, values in both.items()
-        },
-        "evidence": evidence(measured, hyperparameters),
-        **tfcourse.training.provenance(data),
+    metrics = {
+        f"{quantity}_{activation}_{depth}_{name}": float(np.mean(values))
+        for quantity, nested in numbers
+        for (depth, activation), both in nested.items()
+        for name, values in both.items()
     }
+    return harness.results("batch_norm_rates", metrics, findings(measured, hyperparameters), data)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,20 @@ the same few, by the training cost at the end of its budget. Seconds are those o
 
 import dataclasses
 import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import tfcourse
-from recipes.claims import pictures, verdicts
+from recipes.claims import harness, pictures
 from tfcourse import command_line
+from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer, integers, number
+from tfcourse.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    import keras
 
 RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
@@ -31,7 +38,7 @@ class BatchSize(Hyperparameters):
     num_seeds: int = integer(3, "Trainings with the rate that was chosen.", interval="[2, inf)")
 
 
-def build(data, rate, seed):
+def build(data: Dataset, rate: float, seed: int) -> "keras.Model":
     tfcourse.training.set_seed(seed)
     model = tfcourse.models.softmax_regression(data.input_shape, data.num_classes)
     tfcourse.training.compile_classifier(model, tfcourse.optimizers.GradientDescent(rate))
@@ -42,12 +49,10 @@ class Descent:
     """Trains by gradient descent with one batch size, again and again.
 
     Args:
-        data: `Dataset`.
-        batch_size: int.
-        epochs: int, the budget of a training.
+        epochs: the budget of a training.
     """
 
-    def __init__(self, data, batch_size, epochs):
+    def __init__(self, data: Dataset, batch_size: int, epochs: int) -> None:
         self.data = data
         self.batch_size = batch_size
         self.model = build(data, RATES[0], seed=0)
@@ -55,10 +60,10 @@ class Descent:
         self.num_steps = epochs * self.stepping.steps_per_epoch
         self.evaluator = tfcourse.training.Evaluator(self.model)
 
-    def cost(self):
+    def cost(self) -> float:
         return self.evaluator.evaluate(self.data.train)["loss"]
 
-    def curve(self, rate, seed):
+    def curve(self, rate: float, seed: int) -> dict[str, np.ndarray]:
         """Returns `{"step", "seconds", "cost"}`: arrays over the stops of one training.
 
         The cost is of the whole training set; the clock stands still while it is computed.
@@ -75,17 +80,17 @@ class Descent:
         step = np.concatenate([[0], stops])
         return {"step": step, "seconds": np.array(seconds), "cost": np.array(costs)}
 
-    def choose_rate(self, seed):
+    def choose_rate(self, seed: int) -> float:
         """Returns the rate with the lowest training cost at the end of the budget."""
-        costs = {}
+        costs: dict[float, float] = {}
         for rate in RATES:
             self.stepping.restart(build(self.data, rate, seed))
             for _ in self.stepping.run([self.num_steps], seed):
                 costs[rate] = np.nan_to_num(self.cost(), nan=np.inf)
-        return min(costs, key=costs.get)
+        return min(costs, key=lambda rate: costs[rate])
 
 
-def reached(curve, target):
+def reached(curve: Mapping[str, np.ndarray], target: float) -> tuple[float, float]:
     """Returns the step and seconds at which the cost first falls to `target`, or infinity.
 
     Between two stops the cost is taken to fall in a straight line.
@@ -95,19 +100,22 @@ def reached(curve, target):
     if cost[at] > target:
         return np.inf, np.inf
     share = (cost[at - 1] - target) / (cost[at - 1] - cost[at])
-    return tuple(
+    step, seconds = (
         curve[name][at - 1] + share * (curve[name][at] - curve[name][at - 1])
         for name in ("step", "seconds")
     )
+    return step, seconds
 
 
-def measure(hyperparameters, data, batch_size, seed):
+def measure(
+    hyperparameters: BatchSize, data: Dataset, batch_size: int, seed: int
+) -> dict[str, Any]:
     """Returns what one batch size does: curves, and arrays of one number a seed."""
     hp, full = hyperparameters, batch_size == len(data.train)
     descent = Descent(data, batch_size, hp.full_epochs if full else hp.epochs)
     rate = descent.choose_rate(seed)
     # Seeds that the choice has not seen.
-    seeds = range(seed + 1, seed + 1 + hp.num_seeds)
+    seeds = harness.seeds(seed, hp.num_seeds, skip=1)
     curves = [descent.curve(rate, s) for s in seeds]
     steps, seconds = np.transpose([reached(curve, hp.target_cost) for curve in curves])
     result = {
@@ -126,58 +134,42 @@ def measure(hyperparameters, data, batch_size, seed):
     return result
 
 
-def evidence(measured, hyperparameters, num_examples):
-    """Returns the rows of evidence, made from `{batch size: measures}`."""
-    hp = hyperparameters
-    n = f"n = {hp.num_seeds}"
+def by_name(measured: Mapping[int, Any], num_examples: int) -> dict[str, Any]:
+    """Returns `measured`, by what a sentence calls each batch size."""
+    return {
+        "the full batch" if size == num_examples else f"b = {size:,}": measures
+        for size, measures in measured.items()
+    }
 
-    names = {size: f"b = {size:,}" for size in measured} | {num_examples: "the full batch"}
 
-    def each(name, digits):
-        return "; ".join(
-            f"{_mean_and_spread(m[name], digits)} with {names[size]}"
-            for size, m in measured.items()
-        )
+def findings(
+    measured: dict[int, dict[str, Any]], hyperparameters: BatchSize, num_examples: int
+) -> harness.Findings:
+    """Returns what the template tells, of `{batch size: measures}`."""
 
-    def fastest(name):
+    def fastest(name: str) -> int:
         return min(measured, key=lambda size: np.mean(measured[size][name]))
 
     first_epoch = {
         size: np.interp(num_examples, m["curves"][0]["step"] * size, m["curves"][0]["cost"])
         for size, m in measured.items()
     }
-    return [
-        verdicts.claim(
-            1,
-            "Mini-batches make progress before the whole set is processed.",
-            f"After one pass over {num_examples:,} examples the training cost is "
-            + "; ".join(f"{cost:.3f} with {names[size]}" for size, cost in first_epoch.items())
-            + " (first seed).",
-            verdicts.verdict_of(max(list(first_epoch.values())[:-1]) < first_epoch[num_examples]),
-            "batch_size.png",
-        ),
-        verdicts.claim(
-            1,
-            "Stochastic descent (b = 1) learns fastest (erratum E1: per example, not per second).",
-            f"To training cost {hp.target_cost:g}, in examples: "
-            f"{each('examples_to_target', 0)}. In seconds: "
-            f"{each('seconds_to_target', 2)} ({n}; each at the best of the same {len(RATES)} "
-            f"rates, by the cost at the end of its budget).",
-            verdicts.verdict_of(
-                fastest("examples_to_target") == 1, fastest("seconds_to_target") == 1
-            ),
-            "batch_size.png",
-        ),
-    ]
+    arms = {size: {**m, "first_epoch": first_epoch[size]} for size, m in measured.items()}
+    numbers = {
+        "hp": dataclasses.asdict(hyperparameters),
+        "num_examples": num_examples,
+        "num_rates": len(RATES),
+        "arms": by_name(arms, num_examples),
+    }
+    return numbers, {
+        "progress": [max(list(first_epoch.values())[:-1]) < first_epoch[num_examples]],
+        "fastest": [fastest("examples_to_target") == 1, fastest("seconds_to_target") == 1],
+    }
 
 
-def _mean_and_spread(values, digits):
-    if not np.isfinite(values).all():
-        return "not reached"
-    return verdicts.mean_and_spread(values, digits)
-
-
-def main(hyperparameters, data, options, run):
+def main(
+    hyperparameters: BatchSize, data: Dataset, options: command_line.Options, run: RunDirectory
+) -> dict[str, Any]:
     smaller = data.train.smaller(hyperparameters.training_examples)
     data = dataclasses.replace(data, train=smaller)
     m = len(smaller)
@@ -190,16 +182,13 @@ def main(hyperparameters, data, options, run):
         hyperparameters.target_cost,
     )
     names = ("rate", "seconds_per_step", "examples_to_target", "seconds_to_target")
-    numbers = {
+    metrics = {
         f"{name}_{'full' if size == m else size}": float(np.mean(measured[size][name]))
         for size in sizes
         for name in names
     }
-    return {
-        **{name: value for name, value in numbers.items() if np.isfinite(value)},
-        "evidence": evidence(measured, hyperparameters, m),
-        **tfcourse.training.provenance(data),
-    }
+    metrics = {name: value for name, value in metrics.items() if np.isfinite(value)}
+    return harness.results("batch_size", metrics, findings(measured, hyperparameters, m), data)
 
 
 if __name__ == "__main__":

@@ -8,15 +8,20 @@ them, and only these see the test set.
 
 import dataclasses
 import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 import tfcourse
-from recipes.claims import pictures, verdicts
+from recipes.claims import harness, pictures
 from recipes.mnist_softmax import MnistSoftmax, train
 from tfcourse import command_line, tuning
 from tfcourse.choices import MODELS
+from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer, integers
+from tfcourse.run_directory import RunDirectory
 
 # What --search would say; all else is as mnist_softmax has it.
 SEARCHES = {
@@ -70,7 +75,15 @@ class BestEffort(Hyperparameters):
                 )
 
 
-def find(model, epochs, trials, data, folder, pool, options):
+def find(
+    model: str,
+    epochs: int,
+    trials: int,
+    data: Dataset,
+    folder: pathlib.Path,
+    pool: "tuning.Workers",
+    options: command_line.Options,
+) -> tuple[MnistSoftmax, float]:
     """Returns the best hyperparameters that a sweep of `trials` finds, and its score."""
     base = MnistSoftmax(model=model, epochs=epochs)
     searched = SEARCHES[model]
@@ -91,10 +104,12 @@ def find(model, epochs, trials, data, folder, pool, options):
     return dataclasses.replace(base, **best.values), sweep.score(best)
 
 
-def measure(hyperparameters, data, folder, options):
+def measure(
+    hyperparameters: BestEffort, data: Dataset, folder: pathlib.Path, options: command_line.Options
+) -> dict[str, dict[str, Any]]:
     """Returns `{model: {"found": hyperparameters, "validation": float, "errors": [per cent]}}`."""
     hp = hyperparameters
-    measured = {}
+    measured: dict[str, dict[str, Any]] = {}
     with tuning.Workers(len(os.sched_getaffinity(0))) as pool:
         for model, trials, epochs in zip(SEARCHES, hp.trials, hp.epochs, strict=True):
             found, score = find(model, epochs, trials, data, folder / model, pool, options)
@@ -102,7 +117,7 @@ def measure(hyperparameters, data, folder, options):
             print(f"{model}: best of {trials} trials {score:.4f} on validation", flush=True)
     for model, numbers in measured.items():
         # Seeds that no trial has had.
-        for seed in range(options.seed, options.seed + hp.num_seeds):
+        for seed in harness.seeds(options.seed, hp.num_seeds):
             trained, history = train(numbers["found"], data, seed, verbose=0)
             metrics = tfcourse.training.final_metrics(trained, history, data)
             numbers["errors"].append(100 * (1 - metrics["test_accuracy"]))
@@ -110,50 +125,38 @@ def measure(hyperparameters, data, folder, options):
     return measured
 
 
-def evidence(measured, hyperparameters):
-    """Returns the rows of evidence, made from the errors."""
-    hp = hyperparameters
-    rows = []
-    for (model, numbers), trials in zip(measured.items(), hp.trials, strict=True):
-        values = ", ".join(
-            f"{name.replace('_', ' ')} {_short(getattr(numbers['found'], name))}"
-            for name in SEARCHES[model]
-        )
-        published = PUBLISHED[model]
-        rows.append(
-            verdicts.claim(
-                5,
-                f"Without augmentation, {model.replace('_', ' ')} does at least as well as "
-                "the models of its kind in LeCun's table of MNIST.",
-                f"Test error {verdicts.mean_and_spread(numbers['errors'], 2)} % ({hp.num_seeds} "
-                f"seeds), with the best of {trials} trials on validation ({values}); published: "
-                + "; ".join(f"{name} {error:g} %" for name, error in published)
-                + ".",
-                verdicts.verdict_of(
-                    *(np.mean(numbers["errors"]) <= error for _, error in published)
-                ),
-                "best_effort.png",
-            )
-        )
-    return rows
+def findings(
+    measured: Mapping[str, Mapping[str, Any]], hyperparameters: BestEffort
+) -> harness.Findings:
+    numbers = {
+        "hp": dataclasses.asdict(hyperparameters),
+        "arms": {
+            model: {
+                **each,
+                "found": {name: getattr(each["found"], name) for name in SEARCHES[model]},
+                "trials": trials,
+                "published": PUBLISHED[model],
+            }
+            for (model, each), trials in zip(measured.items(), hyperparameters.trials, strict=True)
+        },
+    }
+    return numbers, {
+        model: [bool(np.mean(each["errors"]) <= error) for _, error in PUBLISHED[model]]
+        for model, each in measured.items()
+    }
 
 
-def _short(value):
-    if isinstance(value, float):
-        return f"{value:.2g}"
-    return " and ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def main(hyperparameters, data, options, run):
+def main(
+    hyperparameters: BestEffort, data: Dataset, options: command_line.Options, run: RunDirectory
+) -> dict[str, Any]:
     measured = measure(hyperparameters, data, run.path / "sweeps", options)
     errors = {model: numbers["errors"] for model, numbers in measured.items()}
     pictures.draw_errors(run.path / "best_effort.png", errors, PUBLISHED)
-    return {
+    metrics = {
         **{f"test_error_{model}": float(np.mean(e)) for model, e in errors.items()},
         **{f"val_accuracy_{model}": n["validation"] for model, n in measured.items()},
-        "evidence": evidence(measured, hyperparameters),
-        **tfcourse.training.provenance(data),
     }
+    return harness.results("best_effort", metrics, findings(measured, hyperparameters), data)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,22 @@ the images as they are; then the test images are brightened, dimmed, inverted or
 """
 
 import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import tfcourse
-from recipes.claims import pictures, verdicts
+from recipes.claims import harness, pictures
 from tfcourse import command_line
+from tfcourse.datasets import Dataset, Split
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, number
+from tfcourse.run_directory import RunDirectory
 
-SHIFTS = {
+if TYPE_CHECKING:
+    import keras
+
+SHIFTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "as in training": lambda images: images,
     "brightened": lambda images: 0.5 + 0.5 * images,
     "dimmed": lambda images: 0.3 * images,
@@ -34,7 +41,9 @@ class CovariateShift(Hyperparameters):
     num_seeds: int = integer(5, "Trainings of each network.", interval="[2, inf)")
 
 
-def train(hyperparameters, data, batch_norm, seed):
+def train(
+    hyperparameters: CovariateShift, data: Dataset, batch_norm: bool, seed: int
+) -> "keras.Model":
     """Returns the network of the best epoch on validation."""
     hp = hyperparameters
     tfcourse.training.set_seed(seed)
@@ -54,7 +63,7 @@ def train(hyperparameters, data, batch_norm, seed):
     return model
 
 
-def shifted(split):
+def shifted(split: Split) -> dict[str, Split]:
     """Returns `{shift: split}` with the images of `split` shifted."""
     return {
         name: dataclasses.replace(split, features=shift(split.features).astype("float32"))
@@ -62,14 +71,18 @@ def shifted(split):
     }
 
 
-def measure(hyperparameters, data, seeds):
+def measure(
+    hyperparameters: CovariateShift, data: Dataset, seeds: Sequence[int]
+) -> dict[str, dict[str, list[float]]]:
     """Returns `{shift: {network: accuracies [seeds]}}` on the test images.
 
     The third network is the second with means and variances of the shifted images themselves,
     which needs no labels.
     """
     splits = shifted(data.test)
-    accuracies = {name: {network: [] for network in NETWORKS} for name in SHIFTS}
+    accuracies: dict[str, dict[str, list[float]]] = {
+        name: {network: [] for network in NETWORKS} for name in SHIFTS
+    }
     for seed in seeds:
         for network in (WITHOUT, WITH):
             model = train(hyperparameters, data, network == WITH, seed)
@@ -85,57 +98,39 @@ def measure(hyperparameters, data, seeds):
     return accuracies
 
 
-def evidence(accuracies, hyperparameters):
-    """Returns the row of evidence, made from the numbers."""
-
+def findings(
+    accuracies: Mapping[str, Mapping[str, Sequence[float]]], hyperparameters: CovariateShift
+) -> harness.Findings:
     mean = {
         name: {network: float(np.mean(values)) for network, values in networks.items()}
         for name, networks in accuracies.items()
     }
-    others = [name for name in SHIFTS if name != "as in training"]
-    texts = "; ".join(
-        f"{name} "
-        + ", ".join(
-            f"{verdicts.mean_and_spread(100 * np.array(accuracies[name][network]), 1)} % {network}"
-            for network in NETWORKS
-        )
+    # Robust would be: better than the plain network, and nearly as good as unshifted.
+    holds = [
+        mean[name][WITH] > mean[name][WITHOUT]
+        and mean[name][WITH] > mean["as in training"][WITH] - 0.05
         for name in SHIFTS
-    )
-    return [
-        verdicts.claim(
-            4,
-            "Batch normalization makes a network robust to covariate shift (erratum E10).",
-            f"Test accuracy on images {texts} (n = {hyperparameters.num_seeds}).",
-            # Robust would be: better than the plain network, and nearly as good as unshifted.
-            verdicts.verdict_of(
-                *(
-                    mean[name][WITH] > mean[name][WITHOUT]
-                    and mean[name][WITH] > mean["as in training"][WITH] - 0.05
-                    for name in others
-                )
-            ),
-            "covariate_shift.png",
-        )
+        if name != "as in training"
     ]
+    return {"hp": dataclasses.asdict(hyperparameters), "arms": accuracies}, {"robust": holds}
 
 
-def main(hyperparameters, data, options, run):
-    seeds = range(options.seed, options.seed + hyperparameters.num_seeds)
+def main(
+    hyperparameters: CovariateShift, data: Dataset, options: command_line.Options, run: RunDirectory
+) -> dict[str, Any]:
+    seeds = harness.seeds(options.seed, hyperparameters.num_seeds)
     accuracies = measure(hyperparameters, data, seeds)
     examples = {name: split.features[0] for name, split in shifted(data.test).items()}
     pictures.draw_shifts(run.path / "covariate_shift.png", examples, accuracies)
     short = {WITHOUT: "without", WITH: "with", ANEW: "anew"}
-    return {
-        **{
-            f"accuracy_{name.replace(' ', '_').replace('/', '_')}_{short[network]}": float(
-                np.mean(values)
-            )
-            for name, networks in accuracies.items()
-            for network, values in networks.items()
-        },
-        "evidence": evidence(accuracies, hyperparameters),
-        **tfcourse.training.provenance(data),
+    metrics = {
+        f"accuracy_{name.replace(' ', '_').replace('/', '_')}_{short[network]}": float(
+            np.mean(values)
+        )
+        for name, networks in accuracies.items()
+        for network, values in networks.items()
     }
+    return harness.results("covariate_shift", metrics, findings(accuracies, hyperparameters), data)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,24 @@ train with it. The test set is not used.
 """
 
 import dataclasses
+import pathlib
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import tfcourse
-from recipes.claims import pictures, verdicts
+from recipes.claims import harness, pictures
 from tfcourse import command_line
 from tfcourse.choices import SCHEDULES
+from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers
+from tfcourse.run_directory import RunDirectory
 
+if TYPE_CHECKING:
+    import keras
+
+# `{schedule: {"initial_rate": float, metric: [seeds, epochs], ...}}`.
+Measured = dict[str, dict[str, Any]]
 # Tried for each schedule.
 INITIAL_RATES = (0.1, 0.3, 1.0, 3.0)
 DECAYS = ("exponential", "root", "inverse_time")
@@ -35,7 +44,9 @@ class LearningRateDecay(Hyperparameters):
     num_seeds: int = integer(3, "Trainings with the rate that was chosen.", interval="[2, inf)")
 
 
-def schedule(name, initial_rate, hyperparameters, num_examples):
+def schedule(
+    name: str, initial_rate: float, hyperparameters: LearningRateDecay, num_examples: int
+) -> "keras.optimizers.schedules.LearningRateSchedule":
     """Returns the schedule `name`; the decays have the slides' own constants."""
     hp = hyperparameters
     return tfcourse.schedules.build(
@@ -52,7 +63,7 @@ class Trainings:
     So one compiled program serves them all; the rates are those of `schedule`, step by step.
     """
 
-    def __init__(self, hyperparameters, data):
+    def __init__(self, hyperparameters: LearningRateDecay, data: Dataset) -> None:
         hp = self.hyperparameters = hyperparameters
         self.data = data
         self.steps_per_epoch = tfcourse.batching.steps_per_epoch(len(data.train), hp.batch_size)
@@ -61,19 +72,19 @@ class Trainings:
         self.stepping = tfcourse.training.Stepping(self.model, data.train, hp.batch_size)
         self.evaluator = tfcourse.training.Evaluator(self.model)
 
-    def build(self, seed):
+    def build(self, seed: int) -> "keras.Model":
         tfcourse.training.set_seed(seed)
         shape, classes = self.data.input_shape, self.data.num_classes
         model = tfcourse.models.batch_norm_mlp(shape, classes, self.hyperparameters.hidden_units)
         tfcourse.training.compile_classifier(model, tfcourse.optimizers.Momentum(self.rates))
         return model
 
-    def train(self, name, initial_rate, seed):
+    def train(self, name: str, initial_rate: float, seed: int) -> dict[str, list[float]]:
         """Returns `{"loss", "val_loss", "val_accuracy"}` after each epoch; NaN once it diverged."""
         hp = self.hyperparameters
         self.rates.set_to(schedule(name, initial_rate, hp, len(self.data.train)))
         self.stepping.restart(self.build(seed))
-        history = {"loss": [], "val_loss": [], "val_accuracy": []}
+        history: dict[str, list[float]] = {"loss": [], "val_loss": [], "val_accuracy": []}
         stops = self.steps_per_epoch * np.arange(1, hp.epochs + 1)
         for _ in self.stepping.run(stops, seed):
             validation = self.evaluator.evaluate(self.data.validation)
@@ -83,20 +94,19 @@ class Trainings:
         return history
 
 
-def choose_rate(trainings, name, seed):
+def choose_rate(trainings: Trainings, name: str, seed: int) -> float:
     """Returns the initial rate with the lowest validation cost after the last epoch."""
     costs = {rate: trainings.train(name, rate, seed)["val_loss"][-1] for rate in INITIAL_RATES}
     return min(costs, key=lambda rate: np.nan_to_num(costs[rate], nan=np.inf))
 
 
-def measure(hyperparameters, data, seed):
-    """Returns `{schedule: {"initial_rate": float, metric: array [seeds, epochs], ...}}`."""
+def measure(hyperparameters: LearningRateDecay, data: Dataset, seed: int) -> Measured:
     trainings = Trainings(hyperparameters, data)
-    measured = {}
+    measured: Measured = {}
     for name in SCHEDULES:
         rate = choose_rate(trainings, name, seed)
         # Seeds that the choice has not seen.
-        seeds = range(seed + 1, seed + 1 + hyperparameters.num_seeds)
+        seeds = harness.seeds(seed, hyperparameters.num_seeds, skip=1)
         histories = [trainings.train(name, rate, s) for s in seeds]
         measured[name] = {"initial_rate": rate}
         for metric in ("loss", "val_loss", "val_accuracy"):
@@ -106,7 +116,7 @@ def measure(hyperparameters, data, seed):
     return measured
 
 
-def formula_error():
+def formula_error() -> float:
     """Returns the largest relative error of the schedules to the slides' printed rates."""
     errors = []
     for name, printed in PRINTED_RATES.items():
@@ -118,59 +128,38 @@ def formula_error():
     return max(errors)
 
 
-def evidence(measured, error, hyperparameters):
-    """Returns the rows of evidence, made from the numbers."""
-
-    last = {name: numbers["loss"][:, -1] for name, numbers in measured.items()}
-    texts = {
-        name: f"{name.replace('_', ' ')} {verdicts.mean_and_spread(costs, 4)} (from rate "
-        f"{measured[name]['initial_rate']:g})"
-        for name, costs in last.items()
-    }
-    accuracies = {name: m["val_accuracy"][:, -1].mean() for name, m in measured.items()}
-    n = f"n = {hyperparameters.num_seeds}"
+def findings(
+    measured: Measured, error: float, hyperparameters: LearningRateDecay
+) -> harness.Findings:
+    cost = {name: float(m["loss"][:, -1].mean()) for name, m in measured.items()}
+    accuracy = {name: m["val_accuracy"][:, -1].mean() for name, m in measured.items()}
+    best = min(DECAYS, key=lambda name: cost[name])
     ends = INITIAL_RATES[0], INITIAL_RATES[-1]
-    edge = [n.replace("_", " ") for n, m in measured.items() if m["initial_rate"] in ends]
-    better = [np.mean(last[name]) < np.mean(last["constant"]) for name in DECAYS]
-    best = min(DECAYS, key=lambda name: np.mean(last[name]))
-    return [
-        verdicts.claim(
-            4,
-            "With decay of the learning rate the cost ends lower than at a constant rate.",
-            f"Training cost after {hyperparameters.epochs} epochs, each from the best of the same "
-            f"{len(INITIAL_RATES)} rates: {texts['constant']}; "
-            f"{', '.join(texts[name] for name in DECAYS)} ({n}). Accuracy on validation: "
-            + ", ".join(f"{accuracies[name]:.2%}" for name in ("constant", *DECAYS))
-            + "."
-            + (f" At the edge of the rates tried: {', '.join(edge)}." if edge else ""),
-            verdicts.verdict_of(*better),
-            "learning_rate_decay.png",
-        ),
-        verdicts.claim(
-            4,
-            "Exponential, root and inverse-time decay change the rate once an epoch, from the "
-            "initial rate (errata E8, E9).",
-            f"At an initial rate of 0.1 the largest relative error to the formulas' values is "
-            f"{error:.0e}, in the first as in the last step of an epoch.",
-            verdicts.verdict_of(error < 1e-6),
-            "learning_rate_decay.png",
-        ),
-        verdicts.claim(
-            4,
-            "One cycle (Smith and Topin, 2018; not on the slides) beats all three decays in the "
-            "same number of epochs.",
-            f"Training cost: {texts['one_cycle']}; the best decay: {texts[best]} ({n}). Accuracy "
-            f"on validation {accuracies['one_cycle']:.2%} and {accuracies[best]:.2%}.",
-            verdicts.verdict_of(
-                np.mean(last["one_cycle"]) < np.mean(last[best]),
-                accuracies["one_cycle"] > max(accuracies[name] for name in DECAYS),
-            ),
-            "learning_rate_decay.png",
-        ),
-    ]
+    numbers = {
+        "hp": dataclasses.asdict(hyperparameters),
+        "num_rates": len(INITIAL_RATES),
+        "arms": {
+            name: {**m, "cost": m["loss"][:, -1], "accuracy": accuracy[name]}
+            for name, m in measured.items()
+        },
+        "decays": DECAYS,
+        "best_decay": best,
+        "at_edge": [name for name, m in measured.items() if m["initial_rate"] in ends],
+        "formula_error": error,
+    }
+    return numbers, {
+        "decay": [cost[name] < cost["constant"] for name in DECAYS],
+        "formulas": [error < 1e-6],
+        "one_cycle": [
+            cost["one_cycle"] < cost[best],
+            accuracy["one_cycle"] > max(accuracy[name] for name in DECAYS),
+        ],
+    }
 
 
-def draw(measured, hyperparameters, num_examples, file):
+def draw(
+    measured: Measured, hyperparameters: LearningRateDecay, num_examples: int, file: pathlib.Path
+) -> None:
     steps = tfcourse.batching.steps_per_epoch(num_examples, hyperparameters.batch_size)
     at = np.arange(steps * hyperparameters.epochs)
     rates = {
@@ -184,28 +173,29 @@ def draw(measured, hyperparameters, num_examples, file):
     pictures.draw_decays(file, rates, costs)
 
 
-def main(hyperparameters, data, options, run):
+def main(
+    hyperparameters: LearningRateDecay,
+    data: Dataset,
+    options: command_line.Options,
+    run: RunDirectory,
+) -> dict[str, Any]:
     train_split = data.train.smaller(hyperparameters.training_examples)
     data = dataclasses.replace(data, train=train_split)
     measured = measure(hyperparameters, data, options.seed)
     error = formula_error()
     draw(measured, hyperparameters, len(data.train), run.path / "learning_rate_decay.png")
-    return {
+    found = findings(measured, error, hyperparameters)
+    metrics = {
         **{
             f"{metric}_{name}": float(numbers[metric][:, -1].mean())
             for name, numbers in measured.items()
             for metric in ("loss", "val_loss", "val_accuracy")
         },
         **{f"initial_rate_{name}": numbers["initial_rate"] for name, numbers in measured.items()},
-        "decays_below_constant": sum(  # of three
-            float(measured[name]["loss"][:, -1].mean())
-            < float(measured["constant"]["loss"][:, -1].mean())
-            for name in DECAYS
-        ),
+        "decays_below_constant": sum(found[1]["decay"]),  # of three
         "formula_error": error,
-        "evidence": evidence(measured, error, hyperparameters),
-        **tfcourse.training.provenance(data),
     }
+    return harness.results("learning_rate_decay", metrics, found, data)
 
 
 if __name__ == "__main__":

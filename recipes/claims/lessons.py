@@ -5,6 +5,7 @@ recipes that are imported here, and docs/evidence.md has what they measured.
 """
 
 import functools
+import os
 import types
 
 import numpy as np
@@ -19,6 +20,8 @@ from recipes.claims import (
     pictures,
     softmax_points,
 )
+
+File = os.PathLike[str] | str
 
 _LINE = (3.0, 2.0)  # theta of the made-up data, and
 _NUM_EXAMPLES = 1000  # as on the slide.

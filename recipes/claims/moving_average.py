@@ -7,13 +7,17 @@ are from it, how late they follow, how low they start.
 """
 
 import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 import tfcourse
-from recipes.claims import pictures, verdicts
+from recipes.claims import harness, pictures
 from tfcourse import command_line
 from tfcourse.hyperparameters import Hyperparameters, integer, number
+from tfcourse.run_directory import RunDirectory
 
 BETAS = (0.9, 0.98)
 UNIT = "°F"
@@ -28,7 +32,7 @@ class MovingAverage(Hyperparameters):
     num_seeds: int = integer(100, "Series to draw.", interval="[2, inf)")
 
 
-def temperatures(hyperparameters, seed):
+def temperatures(hyperparameters: MovingAverage, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns `(true mean [days, 1], noise [days, seeds])` in degrees Fahrenheit."""
     hp = hyperparameters
     day = np.arange(1, hp.days + 1)[:, np.newaxis]
@@ -37,7 +41,7 @@ def temperatures(hyperparameters, seed):
     return true_mean, noise
 
 
-def lag_days(average, first_day):
+def lag_days(average: np.ndarray, first_day: int) -> np.ndarray:
     """Returns by how many days each average [days, seeds] trails the yearly wave.
 
     A sine and a cosine of one year are fitted from `first_day` on; the lag is in their phase.
@@ -49,12 +53,12 @@ def lag_days(average, first_day):
     return np.arctan2(sine, cosine) * YEAR / (2 * np.pi)
 
 
-def settled_day(beta):
+def settled_day(beta: float) -> int:
     """Returns the day from which the start weighs less than 5 %: three windows."""
     return round(3 * tfcourse.averages.effective_window(beta)) + 1
 
 
-def measure(true_mean, noise, beta):
+def measure(true_mean: np.ndarray, noise: np.ndarray, beta: float) -> dict[str, np.ndarray]:
     """Returns what an average with `beta` does: arrays of one number a seed, by name."""
     average = tfcourse.averages.exponentially_weighted_average
     window = round(tfcourse.averages.effective_window(beta))
@@ -62,7 +66,7 @@ def measure(true_mean, noise, beta):
     corrected = average(true_mean + noise, beta, bias_correction=True)
     after = slice(settled_day(beta) - 1, None)
 
-    def error(values, days):
+    def error(values: np.ndarray, days: slice) -> np.ndarray:
         return np.sqrt(np.mean((values - true_mean)[days] ** 2, axis=0))
 
     return {
@@ -76,12 +80,14 @@ def measure(true_mean, noise, beta):
     }
 
 
-def errors_by_window(true_mean, noise, windows):
+def errors_by_window(
+    true_mean: np.ndarray, noise: np.ndarray, windows: Sequence[float] | np.ndarray
+) -> dict[str, np.ndarray]:
     """Returns `{part: errors [seeds, windows]}`: of both, of noise alone, of lag alone."""
     series = {"both": true_mean + noise, "noise alone": noise, "lag alone": true_mean + 0 * noise}
-    goals = {"both": true_mean, "noise alone": 0.0, "lag alone": true_mean}
+    goals: dict[str, Any] = {"both": true_mean, "noise alone": 0.0, "lag alone": true_mean}
     first = settled_day(1 - 1 / max(windows)) - 1
-    errors = {name: [] for name in series}
+    errors: dict[str, list[np.ndarray]] = {name: [] for name in series}
     for window in windows:
         for name, values in series.items():
             average = tfcourse.averages.exponentially_weighted_average(
@@ -91,64 +97,41 @@ def errors_by_window(true_mean, noise, windows):
     return {name: np.stack(columns, axis=1) for name, columns in errors.items()}
 
 
-def evidence(measured, hyperparameters):
-    """Returns the rows of evidence, made from `{beta: measures}` alone."""
-
+def findings(
+    measured: Mapping[float, Mapping[str, np.ndarray]], hyperparameters: MovingAverage
+) -> harness.Findings:
+    """Returns what the template tells, of `{beta: measures}` alone."""
     small, large = (measured[beta] for beta in BETAS)
     windows = [round(tfcourse.averages.effective_window(beta)) for beta in BETAS]
     shares = [1 - beta**window for beta, window in zip(BETAS, windows, strict=True)]
     # The mean of n independent values has 1 / n of their variance.
     plain = [(hyperparameters.noise**2 / np.mean(measured[b]["noise"] ** 2)) for b in BETAS]
-    n = f"{hyperparameters.num_seeds} series"
-    texts = {name: [verdicts.mean_and_spread(m[name], 1) for m in (small, large)] for name in small}
-    return [
-        verdicts.claim(
-            2,
-            "An average with β covers about the last 1 / (1 - β) values: 0.9 ten, 0.98 fifty.",
-            f"The last {windows[0]} and {windows[1]} days hold {shares[0]:.0%} and {shares[1]:.0%} "
-            f"of the weight; noise falls as in a plain mean of {plain[0]:.0f} and {plain[1]:.0f} "
-            f"days, about 2 / (1 - β) ({n}).",
-            verdicts.verdict_of(
-                min(shares) > 0.6,
-                all(abs(p / w - 1) < 0.25 for p, w in zip(plain, windows, strict=True)),
-            ),
-            "moving_average_window.png",
-        ),
-        verdicts.claim(
-            2,
-            "A larger β gives a smoother curve that follows later.",
-            f"Of {hyperparameters.noise:g} {UNIT} of noise, {texts['noise'][0]} are left with β "
-            f"{BETAS[0]} and {texts['noise'][1]} with {BETAS[1]}; the curves trail by "
-            f"{texts['lag'][0]} and {texts['lag'][1]} days. The error to the true mean is "
-            f"{texts['error'][0]} and {texts['error'][1]} {UNIT} ({n}).",
-            verdicts.verdict_of(
-                np.mean(large["noise"]) < np.mean(small["noise"]),
-                np.mean(large["lag"]) > np.mean(small["lag"]),
-            ),
-            "moving_average.png",
-        ),
-        verdicts.claim(
-            2,
-            "From v = 0 the start is too low, and division by 1 - β^t mends it (erratum E2).",
-            f"Uncorrected, the first day is {np.mean(small['first_day_uncorrected']):.0%} and "
-            f"{np.mean(large['first_day_uncorrected']):.0%} of the true mean. Over the first "
-            f"1 / (1 - β) days the error falls from {texts['start_error_uncorrected'][0]} to "
-            f"{texts['start_error_corrected'][0]} {UNIT} with β {BETAS[0]}, from "
-            f"{texts['start_error_uncorrected'][1]} to {texts['start_error_corrected'][1]} with "
-            f"{BETAS[1]} ({n}).",
-            verdicts.verdict_of(
-                *(
-                    np.mean(m["start_error_corrected"])
-                    < 0.3 * np.mean(m["start_error_uncorrected"])
-                    for m in (small, large)
-                )
-            ),
-            "moving_average.png",
-        ),
-    ]
+    mean = {beta: {name: np.mean(v) for name, v in m.items()} for beta, m in measured.items()}
+    numbers = {
+        "hp": dataclasses.asdict(hyperparameters),
+        "unit": UNIT,
+        "betas": BETAS,
+        "arms": measured,
+        "windows": windows,
+        "shares": shares,
+        "plain": plain,
+    }
+    return numbers, {
+        "window": [
+            min(shares) > 0.6,
+            all(abs(p / w - 1) < 0.25 for p, w in zip(plain, windows, strict=True)),
+        ],
+        "smoother": [
+            np.mean(large["noise"]) < np.mean(small["noise"]),
+            np.mean(large["lag"]) > np.mean(small["lag"]),
+        ],
+        "start": [
+            m["start_error_corrected"] < 0.3 * m["start_error_uncorrected"] for m in mean.values()
+        ],
+    }
 
 
-def draw(true_mean, noise, folder):
+def draw(true_mean: np.ndarray, noise: np.ndarray, folder: pathlib.Path) -> None:
     """Writes both pictures into `folder`; the first is of the first series alone."""
     average = tfcourse.averages.exponentially_weighted_average
     values = true_mean[:, 0] + noise[:, 0]
@@ -164,21 +147,18 @@ def draw(true_mean, noise, folder):
     )
 
 
-def main(hyperparameters, options, run):
+def main(
+    hyperparameters: MovingAverage, options: command_line.Options, run: RunDirectory
+) -> dict[str, Any]:
     true_mean, noise = temperatures(hyperparameters, options.seed)
     measured = {beta: measure(true_mean, noise, beta) for beta in BETAS}
-    rows = evidence(measured, hyperparameters)
-    print("\n".join(f"{row['claim']} {row['verdict']}: {row['measured']}" for row in rows))
     draw(true_mean, noise, run.path)
-    return {
-        **{
-            f"{name}_{beta:g}": float(np.mean(values))
-            for beta, measures in measured.items()
-            for name, values in measures.items()
-        },
-        "evidence": rows,
-        "environment": tfcourse.training.environment(),
+    metrics = {
+        f"{name}_{beta:g}": float(np.mean(values))
+        for beta, measures in measured.items()
+        for name, values in measures.items()
     }
+    return harness.results("moving_average", metrics, findings(measured, hyperparameters))
 
 
 if __name__ == "__main__":

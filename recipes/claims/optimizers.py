@@ -7,16 +7,20 @@ epoch; then it trains with other seeds at that rate. The pictures: validation ac
 rate, and test accuracy by seed.
 """
 
+import copy
 import dataclasses
 import itertools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import stats
 
 import tfcourse
-from recipes.claims import pictures, verdicts
+from recipes.claims import harness, pictures
 from tfcourse import command_line
 from tfcourse.choices import MODELS, OPTIMIZERS
+from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import (
     Hyperparameters,
     batch_size,
@@ -25,7 +29,13 @@ from tfcourse.hyperparameters import (
     number,
     texts,
 )
+from tfcourse.run_directory import RunDirectory
 
+if TYPE_CHECKING:
+    import keras
+
+# `{model: {optimizer: numbers}}`, of one number for each rate or seed.
+Results = Mapping[str, Mapping[str, np.ndarray]]
 WITHIN = 0.01  # of the best validation accuracy, a learning rate counts as a good one.
 
 
@@ -48,12 +58,20 @@ class Optimizers(Hyperparameters):
             )
 
     @property
-    def rates(self):
+    def rates(self) -> np.ndarray:
         count = self.decades * self.rates_per_decade + 1
         return self.lowest_rate * np.logspace(0, self.decades, count)
 
 
-def build(hyperparameters, data, model, optimizer, learning_rate, seed, **arguments):
+def build(
+    hyperparameters: Optimizers,
+    data: Dataset,
+    model: str,
+    optimizer: str,
+    learning_rate: float,
+    seed: int,
+    **arguments: Any,
+) -> "keras.Model":
     """Returns the compiled network `model` for `data`."""
     tfcourse.training.set_seed(seed)
     sized = "hidden_units" in MODELS[model].takes
@@ -64,7 +82,9 @@ def build(hyperparameters, data, model, optimizer, learning_rate, seed, **argume
     return network
 
 
-def compare(hyperparameters, data, model, optimizer, seed):
+def compare(
+    hyperparameters: Optimizers, data: Dataset, model: str, optimizer: str, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Tunes the rate of one optimizer on one model, then trains with `num_seeds` other seeds.
 
     Returns:
@@ -77,7 +97,7 @@ def compare(hyperparameters, data, model, optimizer, seed):
     stepping = tfcourse.training.Stepping(network, data.train, hp.batch_size)
     evaluator = tfcourse.training.Evaluator(network)
 
-    def train(rate, seed):
+    def train(rate: float, seed: int) -> float:
         """Returns the mean training loss over the last epoch."""
         stepping.restart(build(*choice, rate, seed))
         run_epochs(stepping, hp.epochs, seed)
@@ -88,33 +108,33 @@ def compare(hyperparameters, data, model, optimizer, seed):
         train(rate, seed)
         tuned.append(evaluator.evaluate(data.validation)["accuracy"])
     best = hp.rates[np.argmax(tuned)]
-    for offset in range(hp.num_seeds):
-        # The largest seed is followed by 0.
-        losses.append(train(best, (seed + 1 + offset) % 2**32))
+    for other in harness.seeds(seed, hp.num_seeds, skip=1):
+        losses.append(train(best, other))
         accuracies.append(evaluator.evaluate(data.test)["accuracy"])
     return np.array(tuned), np.array(accuracies), np.array(losses)
 
 
-def run_epochs(stepping, epochs, seed):
+def run_epochs(stepping: "tfcourse.training.Stepping", epochs: int, seed: int) -> None:
     for _ in stepping.run(stepping.steps_per_epoch * np.arange(1, epochs + 1), seed):
         pass
 
 
-def largest_difference_to_rmsprop(hyperparameters, data, seed):
+def largest_difference_to_rmsprop(hyperparameters: Optimizers, data: Dataset, seed: int) -> float:
     """Returns how far Adam with beta_1 = 0, uncorrected, ends from RMSProp in any weight."""
     hp = hyperparameters
     weights = []
-    for optimizer, arguments in (
+    variants: tuple[tuple[str, dict[str, Any]], ...] = (
         ("rmsprop", {"beta": 0.9, "epsilon": 1e-7}),
         ("adam", {"beta_1": 0.0, "beta_2": 0.9, "epsilon": 1e-7, "bias_correction": False}),
-    ):
+    )
+    for optimizer, arguments in variants:
         network = build(hp, data, hp.models[0], optimizer, 1e-3, seed, **arguments)
         run_epochs(tfcourse.training.Stepping(network, data.train, hp.batch_size), 1, seed)
         weights.append(network.get_weights())
     return max(float(np.abs(a - b).max()) for a, b in zip(*weights, strict=True))
 
 
-def wins(accuracies, losses):
+def wins(accuracies: Results, losses: Results) -> tuple[int, int, int]:
     """Returns `(more accurate, lower loss, pairs)`: seeds in which momentum beats descent."""
     pairs = [(a["momentum"], a["gradient_descent"]) for a in accuracies.values()]
     more_accurate = sum(int((ours > theirs).sum()) for ours, theirs in pairs)
@@ -122,75 +142,60 @@ def wins(accuracies, losses):
     return more_accurate, int(np.sum(lower)), sum(len(ours) for ours, _ in pairs)
 
 
-def good_decades(hyperparameters, tuned):
+def good_decades(hyperparameters: Optimizers, tuned: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Returns how many powers of ten the rates span that come within `WITHIN` of the best."""
     best = max(values.max() for values in tuned.values())
     steps = {name: int((values >= best - WITHIN).sum()) for name, values in tuned.items()}
     return {name: count / hyperparameters.rates_per_decade for name, count in steps.items()}
 
 
-def evidence(hyperparameters, tuned, accuracies, losses, difference):
-    """Returns the rows of docs/evidence.md."""
+def findings(
+    hyperparameters: Optimizers,
+    tuned: Results,
+    accuracies: Results,
+    losses: Results,
+    difference: float,
+) -> harness.Findings:
     hp = hyperparameters
-    names = pictures.optimizers.NAMES
     more_accurate, lower, pairs = wins(accuracies, losses)
     interval = stats.binomtest(more_accurate, pairs).proportion_ci(method="wilson")
-    how = f"each with the best of the same {len(hp.rates)} rates"
-    firsts, widest, reached, widths = [], [], [], []
-    for model, by_optimizer in accuracies.items():
-        means = {name: values.mean() for name, values in by_optimizer.items()}
-        good = good_decades(hp, tuned[model])
-        firsts.append(max(means, key=means.get))
-        widest.append(good["adam"] == max(good.values()))
-        spreads = (
-            f"{names[name]} {verdicts.mean_and_spread(100 * values, 2)} %"
-            for name, values in by_optimizer.items()
-        )
-        label = MODELS[model].label
-        reached.append(f"{label}: {', '.join(spreads)}")
-        widths.append(f"{label}: {', '.join(f'{names[n]} {width:g}' for n, width in good.items())}")
-    return [
-        verdicts.claim(
-            2,
-            "Momentum almost always beats plain gradient descent.",
-            f"On MNIST, {how}, momentum has the higher test accuracy in {more_accurate} of {pairs} "
-            f"pairs of trainings from the same weights and batches (95 % interval "
-            f"{100 * interval.low:.0f} to {100 * interval.high:.0f} %) and the lower training loss "
-            f"in {lower}; {len(accuracies)} models, {hp.num_seeds} seeds, {hp.epochs} epochs.",
-            verdicts.verdict_of(more_accurate >= 0.9 * pairs, lower >= 0.9 * pairs),
-            "optimizers_seeds.png",
-        ),
-        verdicts.claim(
-            3,
-            "Adam compares favourably to the other methods.",
-            f"Test accuracy after {hp.epochs} epochs, {how}, mean and standard deviation of "
-            f"{hp.num_seeds} seeds: {'; '.join(reached)}.",
-            verdicts.verdict_of(*(first == "adam" for first in firsts)),
-            "optimizers_seeds.png",
-        ),
-        verdicts.claim(
-            3,
-            "Adam's learning rate needs little tuning.",
-            f"Powers of ten that the rates span within {100 * WITHIN:g} percentage point of "
-            f"the best validation accuracy: {'; '.join(widths)}.",
-            verdicts.verdict_of(*widest),
-            "optimizers.png",
-        ),
-        verdicts.claim(
-            3,
-            "Adam is momentum and RMSProp in one.",
-            "With b1 = 0 and without bias correction, after an epoch of MNIST the weight that "
-            f"differs most from RMSProp's differs by {difference:g}.",
-            verdicts.verdict_of(difference == 0.0),
-            "optimizers.png",
-        ),
-    ]
+    good = {model: good_decades(hp, by_optimizer) for model, by_optimizer in tuned.items()}
+    firsts = [max(by, key=lambda name: by[name].mean()) for by in accuracies.values()]
+    numbers = {
+        "hp": dataclasses.asdict(hp),
+        "rates": hp.rates,
+        "within": WITHIN,
+        "wins": {"accuracy": more_accurate, "loss": lower, "pairs": pairs},
+        "interval": [interval.low, interval.high],
+        "difference": difference,
+        "arms": {
+            MODELS[model].label: {
+                pictures.optimizers.NAMES[name]: {
+                    "test_accuracy": accuracies[model][name],
+                    "loss": losses[model][name],
+                    "val_accuracy_by_rate": values,
+                    "good_decades": good[model][name],
+                }
+                for name, values in by_optimizer.items()
+            }
+            for model, by_optimizer in tuned.items()
+        },
+    }
+    return numbers, {
+        "momentum": [more_accurate >= 0.9 * pairs, lower >= 0.9 * pairs],
+        "adam": [first == "adam" for first in firsts],
+        "rate": [decades["adam"] == max(decades.values()) for decades in good.values()],
+        "both": [difference == 0.0],
+    }
 
 
-def main(hyperparameters, data, options, run):
+def main(
+    hyperparameters: Optimizers, data: Dataset, options: command_line.Options, run: RunDirectory
+) -> dict[str, Any]:
     hp = hyperparameters
-    tuned, accuracies, losses = ({model: {} for model in hp.models} for _ in range(3))
-    metrics = {}
+    tuned: dict[str, dict[str, np.ndarray]] = {model: {} for model in hp.models}
+    accuracies, losses = copy.deepcopy(tuned), copy.deepcopy(tuned)
+    metrics: dict[str, Any] = {}
     for model, name in itertools.product(hp.models, OPTIMIZERS):
         results = compare(hp, data, model, name, options.seed)
         tuned[model][name], accuracies[model][name], losses[model][name] = results
@@ -207,19 +212,13 @@ def main(hyperparameters, data, options, run):
     draw = pictures.optimizers
     draw.draw_sensitivity(hp.rates, tuned, run.path / "optimizers.png")
     draw.draw_seeds(accuracies, run.path / "optimizers_seeds.png")
-    return {
-        **metrics,
+    metrics |= {
         "momentum_wins_accuracy": more_accurate / pairs,
         "momentum_wins_loss": lower / pairs,
         "adam_minus_rmsprop": difference,
-        "rates": hp.rates.tolist(),
-        "val_accuracies": {m: {n: list(v) for n, v in by.items()} for m, by in tuned.items()},
-        "test_accuracies": {m: {n: list(v) for n, v in by.items()} for m, by in accuracies.items()},
-        "dataset": data.name,
-        "fallback_from": list(data.fallback_from),
-        "evidence": evidence(hp, tuned, accuracies, losses, difference),
-        "environment": tfcourse.training.environment(),
     }
+    found = findings(hp, tuned, accuracies, losses, difference)
+    return harness.results("optimizers", metrics, found, data)
 
 
 if __name__ == "__main__":

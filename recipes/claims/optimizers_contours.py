@@ -7,15 +7,18 @@ of one grid for all. The pictures: the race (PNG and GIF) and the count.
 """
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
 
 import tfcourse
-from recipes.claims import pictures, verdicts
+from recipes.claims import harness, pictures
 from tfcourse import command_line
 from tfcourse.choices import OPTIMIZERS
 from tfcourse.hyperparameters import Hyperparameters, integer, number
+from tfcourse.run_directory import RunDirectory
 
 PARAMETERS = 10  # Of a random quadratic, and
 GAIN = 1e-6  # the share of its first cost that is the goal.
@@ -40,14 +43,24 @@ class OptimizersContours(Hyperparameters):
             )
 
     @property
-    def rates(self):
+    def rates(self) -> np.ndarray:
         decades = np.log10(self.highest_rate / self.lowest_rate)
         count = round(decades * self.rates_per_decade) + 1
         return np.geomspace(self.lowest_rate, self.highest_rate, count)
 
 
-def race(hyperparameters, landscape):
-    """Returns `{optimizer: (learning rate, steps to the target, path)}` on a landscape."""
+class Finish(NamedTuple):
+    """How an optimizer came down a landscape at its best rate; `steps` may be infinite."""
+
+    learning_rate: float
+    steps: float
+    path: np.ndarray
+
+
+def race(
+    hyperparameters: OptimizersContours, landscape: "tfcourse.landscapes.Landscape"
+) -> dict[str, Finish]:
+    """Lets each optimizer run down a landscape."""
     hp = hyperparameters
     finished = {}
     for name in OPTIMIZERS:
@@ -56,11 +69,11 @@ def race(hyperparameters, landscape):
         best = int(steps.argmin())
         length = int(min(steps[best], hp.max_steps))
         path = tfcourse.landscapes.path(*contest, hp.rates[best], length)
-        finished[name] = hp.rates[best], steps[best], path
+        finished[name] = Finish(hp.rates[best], steps[best], path)
     return finished
 
 
-def random_quadratics(count, seed):
+def random_quadratics(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns eigenvalues and starts of quadratics, float64 [count, PARAMETERS] each.
 
     The condition number is log-uniform in [1, 1000], the largest eigenvalue 1. The parameters are
@@ -74,7 +87,9 @@ def random_quadratics(count, seed):
     return condition**-shares, rng.normal(size=(count, PARAMETERS))
 
 
-def count_wins(hyperparameters, seed):
+def count_wins(
+    hyperparameters: OptimizersContours, seed: int
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Returns `(condition numbers, {optimizer: steps})`, arrays [quadratics] each.
 
     Raises:
@@ -99,74 +114,74 @@ def count_wins(hyperparameters, seed):
     return eigenvalues.max(axis=1) / eigenvalues.min(axis=1), steps
 
 
-def wins_by_decade(condition, steps):
+def wins_by_decade(
+    condition: np.ndarray, steps: Mapping[str, np.ndarray]
+) -> dict[tuple[int, int], tuple[int, int]]:
     """Returns `{(from, to): (wins of momentum, quadratics)}` by condition number."""
     won = steps["momentum"] < steps["gradient_descent"]
     inside = {(low, high): (low <= condition) & (condition <= high) for low, high in DECADES}
     return {decade: (int(won[rows].sum()), int(rows.sum())) for decade, rows in inside.items()}
 
 
-def evidence(races, condition, steps, hyperparameters):
-    """Returns the rows of docs/evidence.md."""
-
+def findings(
+    races: Mapping[str, Mapping[str, Finish]],
+    condition: np.ndarray,
+    steps: Mapping[str, np.ndarray],
+    hyperparameters: OptimizersContours,
+) -> harness.Findings:
     wins = wins_by_decade(condition, steps)
-    won, total = np.sum(list(wins.values()), axis=0)
-    interval = stats.binomtest(int(won), int(total)).proportion_ci(method="wilson")
-    decades = ", ".join(f"{k} of {n} from {low} to {high}" for (low, high), (k, n) in wins.items())
-    grid = f"each with the best of the same {len(hyperparameters.rates)} rates"
-    ravine = {name: result[1] for name, result in races["ravine"].items()}
-    lists = "; ".join(f"{place}: {_listed(results)}" for place, results in races.items())
-    firsts = [min(results, key=lambda name: results[name][1]) for results in races.values()]
-    return [
-        verdicts.claim(
-            2,
-            "Momentum almost always beats plain gradient descent.",
-            f"On random quadratics, {grid}, momentum (beta 0.9) needs fewer steps in {won} of "
-            f"{total} ({100 * won / total:.0f} %, 95 % interval {100 * interval.low:.0f} to "
-            f"{100 * interval.high:.0f} %). By condition number: {decades}. In the last of "
-            f"these it is {gain(condition, steps):.1f} times as fast (median).",
-            verdicts.verdict_of(*(k >= 0.95 * n for k, n in wins.values())),
-            "optimizers_contours_count.png",
-        ),
-        verdicts.claim(
-            2,
-            "In a ravine, where gradient descent swings to and fro, momentum needs fewer steps.",
-            f"Steps to cost {hyperparameters.target:g}, {grid}: {_listed(races['ravine'])}.",
-            verdicts.verdict_of(ravine["momentum"] < ravine["gradient_descent"]),
-            "optimizers_contours.png",
-        ),
-        verdicts.claim(
-            3,
-            "Adam, momentum and RMSProp together, is ahead of the other three.",
-            f"Steps to cost {hyperparameters.target:g}, {grid}: {lists}.",
-            verdicts.verdict_of(*(first == "adam" for first in firsts)),
-            "optimizers_contours.gif",
-        ),
-    ]
+    won, total = (int(count) for count in np.sum(list(wins.values()), axis=0))
+    interval = stats.binomtest(won, total).proportion_ci(method="wilson")
+    numbers = {
+        "hp": dataclasses.asdict(hyperparameters),
+        "num_rates": len(hyperparameters.rates),
+        "races": {
+            place: {
+                pictures.optimizers.NAMES[name]: {
+                    "rate": result.learning_rate,
+                    "steps": result.steps,
+                }
+                for name, result in results.items()
+            }
+            for place, results in races.items()
+        },
+        "arms": steps,
+        "condition": condition,
+        "won": won,
+        "total": total,
+        "interval": [interval.low, interval.high],
+        "decades": [
+            {"low": low, "high": high, "won": k, "total": n} for (low, high), (k, n) in wins.items()
+        ],
+        "gain": gain(condition, steps),
+    }
+    needed = {place: {name: r.steps for name, r in rs.items()} for place, rs in races.items()}
+    return numbers, {
+        "momentum": [k >= 0.95 * n for k, n in wins.values()],
+        "ravine": [needed["ravine"]["momentum"] < needed["ravine"]["gradient_descent"]],
+        "adam": [min(steps, key=lambda name: steps[name]) == "adam" for steps in needed.values()],
+    }
 
 
-def _listed(results):
-    names = pictures.optimizers.NAMES
-    return ", ".join(f"{names[name]} {n:,.0f}" for name, (_, n, _) in results.items())
-
-
-def gain(condition, steps):
+def gain(condition: np.ndarray, steps: Mapping[str, np.ndarray]) -> float:
     """Returns how many times as fast momentum is on the worst conditioned, a median."""
     worst = condition >= DECADES[-1][0]
     return float(np.median(steps["gradient_descent"][worst] / steps["momentum"][worst]))
 
 
-def main(hyperparameters, options, run):
+def main(
+    hyperparameters: OptimizersContours, options: command_line.Options, run: RunDirectory
+) -> dict[str, Any]:
     hp = hyperparameters
     landscapes = tfcourse.landscapes.LANDSCAPES
     races = {name: race(hp, landscape) for name, landscape in landscapes.items()}
     condition, steps = count_wins(hp, options.seed)
-    paths = {place: {name: r[2] for name, r in result.items()} for place, result in races.items()}
+    paths = {place: {n: r.path for n, r in results.items()} for place, results in races.items()}
     contours = pictures.contours
     contours.draw_race(landscapes, paths, run.path / "optimizers_contours.png")
     contours.animate_race(landscapes, paths, run.path / "optimizers_contours.gif")
     contours.draw_count(condition, steps, run.path / "optimizers_contours_count.png")
-    metrics = {}
+    metrics: dict[str, float] = {}
     for place, results in races.items():
         for name, (rate, needed, _) in results.items():
             print(f"{place:>12}  {name:>18}  rate {rate:8.4g}  steps {needed:g}")
@@ -175,12 +190,8 @@ def main(hyperparameters, options, run):
     for (low, high), (won, n) in wins_by_decade(condition, steps).items():
         print(f"condition {low} to {high}: momentum first in {won} of {n}")
         metrics[f"momentum_wins_{low}_to_{high}"] = won / max(n, 1)
-    return {
-        **metrics,
-        "momentum_gain": gain(condition, steps),
-        "evidence": evidence(races, condition, steps, hp),
-        "environment": tfcourse.training.environment(),
-    }
+    metrics["momentum_gain"] = gain(condition, steps)
+    return harness.results("optimizers_contours", metrics, findings(races, condition, steps, hp))
 
 
 if __name__ == "__main__":

@@ -9,16 +9,24 @@ set is not used. `recipes.claims.search_importance` says which hyperparameters m
 import dataclasses
 import itertools
 import os
+import pathlib
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import tfcourse
-from recipes.claims import pictures, verdicts
+from recipes.claims import harness, pictures
 from recipes.claims.search_trial import Network, train
 from tfcourse import command_line, tuning
+from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer
+from tfcourse.run_directory import RunDirectory
 from tfcourse.tuning import space as search_space
 
+if TYPE_CHECKING:
+    from tfcourse.tuning.state import Sweep
+
+# `{(tuner, space): best validation accuracy so far [seeds, trials]}`.
+Found = dict[tuple[str, str], np.ndarray]
 TUNERS = ("grid", "random", "quasi_random", "coarse_to_fine")
 # What --search would say. The rest of `Network` stays as it is.
 LOG = {"learning_rate": "1e-4:1:log", "decay_rate": "0.5:1"}
@@ -49,18 +57,21 @@ class Search(Hyperparameters):
     training_examples: int = integer(3_000, "Examples a trial trains on.", interval="[10, inf)")
 
 
-def best_so_far(sweep):
+def best_so_far(sweep: "Sweep") -> np.ndarray:
     """Returns the best validation accuracy after each trial; 0 where none has been finite."""
     scores = [sweep.score(trial) or 0.0 for trial in sweep.trials]
     return np.maximum.accumulate(scores)
 
 
-def measure(hyperparameters, data, folder, options):
-    """Returns `{(tuner, space): array [seeds, trials] of the best validation accuracy so far}`."""
+def measure(
+    hyperparameters: Search, data: Dataset, folder: pathlib.Path, options: command_line.Options
+) -> Found:
     hp = hyperparameters
     # A grid has two values on each axis at least.
     spaces = [name for name, (_, axes) in SPACES.items() if 2 ** len(axes) <= hp.trials]
-    found = {key: [] for key in itertools.product(TUNERS, spaces)}
+    found: dict[tuple[str, str], list[np.ndarray]] = {
+        key: [] for key in itertools.product(TUNERS, spaces)
+    }
     with tuning.Workers(len(os.sched_getaffinity(0))) as pool:
         for tuner, space in found:
             optimizer, axes = SPACES[space]
@@ -68,7 +79,7 @@ def measure(hyperparameters, data, folder, options):
                 optimizer=optimizer, epochs=hp.epochs, training_examples=hp.training_examples
             )
             searchable = {axis.name for axis in search_space.space_of(base).axes}
-            for seed in range(options.seed, options.seed + hp.num_seeds):
+            for seed in harness.seeds(options.seed, hp.num_seeds):
                 sweep = tuning.search(
                     train,
                     base,
@@ -88,86 +99,52 @@ def measure(hyperparameters, data, folder, options):
     return {key: np.array(curves) for key, curves in found.items()}
 
 
-def evidence(found, hyperparameters):
-    """Returns the rows of evidence, made from the curves."""
-    hp = hyperparameters
+def findings(found: Found, hyperparameters: Search) -> harness.Findings:
     last = {key: curves[:, -1] for key, curves in found.items()}
-    n = f"{hp.trials} trials, {hp.num_seeds} seeds"
+    spaces = [space for space in ("log", "adam_log", "four") if ("random", space) in found]
+    scales = {"momentum": ("log", "linear"), "Adam": ("adam_log", "adam_linear")}
 
-    def told(tuner, space):
-        return f"{tuner.replace('_', ' ')} {verdicts.mean_and_spread(last[tuner, space], 4)}"
+    def pair(one: tuple[str, str], other: tuple[str, str]) -> dict[str, Any]:
+        """Returns whether `one` is better on average, and in how many seeds."""
+        return {
+            "better": bool(last[one].mean() > last[other].mean()),
+            "wins": int(np.sum(last[one] > last[other])),
+        }
 
-    def is_better(one, other):
-        return last[one].mean() > last[other].mean()
-
-    def wins(one, other):
-        return f"{int(np.sum(last[one] > last[other]))} of {hp.num_seeds}"
-
-    names = {
-        "log": "rate and decay with momentum",
-        "adam_log": "with Adam",
-        "four": "beta and units besides, with momentum",
+    by_space = {
+        space: {
+            "random": pair(("random", space), ("grid", space)),
+            "coarse_to_fine": pair(("coarse_to_fine", space), ("random", space)),
+        }
+        for space in spaces
     }
-    spaces = {name: text for name, text in names.items() if ("random", name) in found}
-    optimizers = {"": "momentum", "adam_": "Adam"}
-    pairs = [((t, f"{o}log"), (t, f"{o}linear")) for o in optimizers for t in TUNERS]
-    log_wins = sum(int(np.sum(last[log] > last[linear])) for log, linear in pairs)
-    return [
-        verdicts.claim(
-            4,
-            "Random search finds better values than a grid of as many trials.",
-            f"Best validation accuracy ({n}): "
-            + "; ".join(
-                f"{text}: {told('grid', name)}, {told('random', name)} (better in "
-                f"{wins(('random', name), ('grid', name))}), {told('quasi_random', name)}"
-                for name, text in spaces.items()
-            )
-            + ". Bergstra and Bengio (2012) found .9465 for 8 random trials, .9531 for a grid of "
-            "about 100.",
-            verdicts.verdict_of(*(is_better(("random", s), ("grid", s)) for s in spaces)),
-            "search.png",
-        ),
-        verdicts.claim(
-            4,
-            "Going from coarse to fine finds better values than drawing all at random.",
-            f"Best validation accuracy ({n}): "
-            + "; ".join(
-                f"{text}: {told('coarse_to_fine', name)} against {told('random', name)}, better in "
-                f"{wins(('coarse_to_fine', name), ('random', name))}"
-                for name, text in spaces.items()
-            )
-            + ".",
-            verdicts.verdict_of(*(is_better(("coarse_to_fine", s), ("random", s)) for s in spaces)),
-            "search.png",
-        ),
-        verdicts.claim(
-            4,
-            "The learning rate is searched better on a logarithmic scale than on a linear one.",
-            f"Best validation accuracy ({n}), on log and on linear: "
-            + "; ".join(
-                f"{text}: "
-                + ", ".join(
-                    f"{tuner.replace('_', ' ')} {last[tuner, f'{prefix}log'].mean():.4f} and "
-                    f"{last[tuner, f'{prefix}linear'].mean():.4f}"
-                    for tuner in TUNERS
-                )
-                for prefix, text in optimizers.items()
-            )
-            + f". Log was better in {log_wins} of {len(pairs) * hp.num_seeds} pairs.",
-            verdicts.verdict_of(*(is_better(log, linear) for log, linear in pairs)),
-            "search.png",
-        ),
-    ]
+    by_scale = [pair((t, log), (t, linear)) for log, linear in scales.values() for t in TUNERS]
+    arms: dict[str, dict[str, Any]] = {}
+    for (tuner, space), curves in found.items():
+        arms.setdefault(space, {})[tuner] = {"accuracy": curves[:, -1], "accuracy_by_trial": curves}
+    numbers = {
+        "hp": dataclasses.asdict(hyperparameters),
+        "tuners": TUNERS,
+        "arms": arms,
+        "pairs": by_space,
+        "scales": scales,
+        "log_wins": sum(each["wins"] for each in by_scale),
+        "log_pairs": len(by_scale) * hyperparameters.num_seeds,
+    }
+    return numbers, {
+        "random": [each["random"]["better"] for each in by_space.values()],
+        "coarse_to_fine": [each["coarse_to_fine"]["better"] for each in by_space.values()],
+        "scale": [each["better"] for each in by_scale],
+    }
 
 
-def main(hyperparameters, data, options, run):
+def main(
+    hyperparameters: Search, data: Dataset, options: command_line.Options, run: RunDirectory
+) -> dict[str, Any]:
     found = measure(hyperparameters, data, run.path / "sweeps", options)
     pictures.draw_searches(run.path / "search.png", found, TITLES)
-    return {
-        **{f"{tuner}_{space}": float(c[:, -1].mean()) for (tuner, space), c in found.items()},
-        "evidence": evidence(found, hyperparameters),
-        **tfcourse.training.provenance(data),
-    }
+    metrics = {f"{tuner}_{space}": float(c[:, -1].mean()) for (tuner, space), c in found.items()}
+    return harness.results("search", metrics, findings(found, hyperparameters), data)
 
 
 if __name__ == "__main__":

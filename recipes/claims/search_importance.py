@@ -10,14 +10,21 @@ used.
 
 import dataclasses
 import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import tfcourse
-from recipes.claims import pictures, verdicts
+from recipes.claims import harness, pictures
 from recipes.claims.search_trial import Network, train
 from tfcourse import command_line, tuning
+from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer
+from tfcourse.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from tfcourse.tuning.state import Trial
 
 # Of the lectures: 1 first, 2 second, 3 third, 4 rarely tuned.
 TIERS = {
@@ -40,13 +47,15 @@ class SearchImportance(Hyperparameters):
     training_examples: int = integer(5_000, "Examples a trial trains on.", interval="[10, inf)")
 
 
-def importances(trials, scores, num_resamples):
+def importances(
+    trials: Sequence["Trial"], scores: Sequence[float] | np.ndarray, num_resamples: int
+) -> dict[str, np.ndarray]:
     """Returns `{hyperparameter: array [num_resamples]}` of shares of the explained variance.
 
     Args:
-        trials: list of `sweeps.Trial`.
-        scores: array of a float a trial.
-        num_resamples: int >= 1; each draws as many trials with replacement.
+        trials: of one sweep.
+        scores: one per trial.
+        num_resamples: at least 1; each draws as many trials with replacement.
     """
     import optuna
 
@@ -73,7 +82,12 @@ def importances(trials, scores, num_resamples):
     return {name: np.array([share[name] for share in shares]) for name in trials[0].positions}
 
 
-def measure(hyperparameters, data, folder, options):
+def measure(
+    hyperparameters: SearchImportance,
+    data: Dataset,
+    folder: pathlib.Path,
+    options: command_line.Options,
+) -> dict[str, dict[str, Any]]:
     """Returns `{optimizer: {"all", "better half": importances, "failed": int}}`."""
     hp = hyperparameters
     measured = {}
@@ -110,64 +124,54 @@ def measure(hyperparameters, data, folder, options):
     return measured
 
 
-def ranked(shares):
+def ranked(shares: Mapping[str, np.ndarray]) -> list[str]:
     """Returns the names of hyperparameters, the most important one first."""
     return sorted(shares, key=lambda name: -shares[name].mean())
 
 
-def evidence(measured, hyperparameters):
-    """Returns the rows of evidence, made from the importances."""
-
-    rows = []
+def findings(
+    measured: Mapping[str, Mapping[str, Any]], hyperparameters: SearchImportance
+) -> harness.Findings:
+    arms: dict[str, dict[str, Any]] = {}
+    holds = {}
     for optimizer, numbers in measured.items():
-        parts = []
-        for subset in ("all", "better half"):
-            shares = numbers[subset]
-            order = ranked(shares)
-            tiers = [
-                np.mean([shares[n].mean() for n in shares if TIERS[n] == t])
-                for t in sorted({TIERS[n] for n in shares})
-            ]
-            parts.append((subset, order, shares, tiers))
-        told = "; ".join(
-            f"{'over all trials' if subset == 'all' else 'among the better half'}: "
-            + ", ".join(
-                f"{name.replace('_', ' ')} {shares[name].mean():.0%} ± {shares[name].std():.0%}"
-                for name in order
-            )
-            for subset, order, shares, _ in parts
-        )
-        rows.append(
-            verdicts.claim(
-                4,
-                "The learning rate matters most; then momentum, batch size and hidden units; then "
-                "layers and decay; Adam's betas rarely"
-                + (" (with momentum)." if optimizer == "momentum" else " (with Adam)."),
-                f"Share of the variance explained in {hyperparameters.trials} random trials, "
-                f"{told}.",
-                verdicts.verdict_of(
-                    *(order[0] == "learning_rate" for _, order, _, _ in parts),
-                    *(tiers == sorted(tiers, reverse=True) for *_, tiers in parts),
-                ),
-                "search_importance.png",
-            )
-        )
-    return rows
+        arms[optimizer] = {
+            subset: {name: numbers[subset][name] for name in ranked(numbers[subset])}
+            for subset in ("all", "better half")
+        }
+        holds[optimizer] = [
+            *(next(iter(shares)) == "learning_rate" for shares in arms[optimizer].values()),
+            *(_is_ordered_by_tier(shares) for shares in arms[optimizer].values()),
+        ]
+    return {"hp": dataclasses.asdict(hyperparameters), "arms": arms}, holds
 
 
-def main(hyperparameters, data, options, run):
+def _is_ordered_by_tier(shares: Mapping[str, np.ndarray]) -> bool:
+    """Returns whether the mean share of a tier falls from tier to tier."""
+    tiers = [
+        np.mean([shares[name].mean() for name in shares if TIERS[name] == tier])
+        for tier in sorted({TIERS[name] for name in shares})
+    ]
+    return tiers == sorted(tiers, reverse=True)
+
+
+def main(
+    hyperparameters: SearchImportance,
+    data: Dataset,
+    options: command_line.Options,
+    run: RunDirectory,
+) -> dict[str, Any]:
     measured = measure(hyperparameters, data, run.path / "sweeps", options)
     pictures.draw_importances(run.path / "search_importance.png", measured, TIERS)
-    return {
+    metrics = {
         **{
             f"{optimizer}_{name}": float(shares.mean())
             for optimizer, numbers in measured.items()
             for name, shares in numbers["all"].items()
         },
         **{f"{optimizer}_best": numbers["best"] for optimizer, numbers in measured.items()},
-        "evidence": evidence(measured, hyperparameters),
-        **tfcourse.training.provenance(data),
     }
+    return harness.results("search_importance", metrics, findings(measured, hyperparameters), data)
 
 
 if __name__ == "__main__":

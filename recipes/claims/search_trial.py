@@ -2,10 +2,16 @@
 
 import dataclasses
 import functools
+from typing import TYPE_CHECKING, Any
 
 import tfcourse
 from tfcourse.choices import OPTIMIZERS, takers
+from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, choice, integer, number
+from tfcourse.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +59,7 @@ class Network(Hyperparameters):
 
 
 @functools.lru_cache(maxsize=1)
-def with_fewer_examples(data, num_examples):
+def with_fewer_examples(data: Dataset, num_examples: int) -> Dataset:
     """Returns `data` with a smaller training split, the same one for trial after trial.
 
     Only trials on the same arrays share a compiled program.
@@ -61,7 +67,13 @@ def with_fewer_examples(data, num_examples):
     return dataclasses.replace(data, train=data.train.smaller(num_examples))
 
 
-def train(hyperparameters, data, seed, run=None, **fit_arguments):
+def train(
+    hyperparameters: Network,
+    data: Dataset,
+    seed: int,
+    run: RunDirectory | None = None,
+    **fit_arguments: Any,
+) -> tuple["keras.Model", "keras.callbacks.History"]:
     """Trains one `Network`; what a trial of the sweeps does."""
     hp, training = hyperparameters, tfcourse.training
     data = with_fewer_examples(data, hp.training_examples)

@@ -5,10 +5,14 @@ from scipy.special import expit
 
 import tfcourse
 
+Layers = list[dict[str, np.ndarray]]
+Fit = tuple[np.ndarray, np.ndarray, Layers]  # Points, labels, layers.
 CLASSES = (3, 4, 5, 6)
 
 
-def plane_points(num_classes, points, rng):
+def plane_points(
+    num_classes: int, points: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns `(points [n, 2], labels [n])`: one class in the middle, the others around it."""
     angles = 2 * np.pi * np.arange(num_classes - 1) / (num_classes - 1) + 0.3
     centres = np.concatenate([[[0.0, 0.0]], np.stack([np.cos(angles), np.sin(angles)], axis=1)])
@@ -16,7 +20,9 @@ def plane_points(num_classes, points, rng):
     return 2 * centres[labels] + rng.normal(0, 0.45, (len(labels), 2)), labels
 
 
-def fit_points(points, labels, steps, learning_rate=1.0):
+def fit_points(
+    points: np.ndarray, labels: np.ndarray, steps: int, learning_rate: float = 1.0
+) -> Layers:
     """Returns the layers of softmax regression after full-batch steps from 0, in float64."""
     num_classes = labels.max() + 1
     layers = [
@@ -30,7 +36,9 @@ def fit_points(points, labels, steps, learning_rate=1.0):
     return layers
 
 
-def broken_segments(layers, rng, segments=100_000):
+def broken_segments(
+    layers: Layers, rng: np.random.Generator, segments: int = 100_000
+) -> tuple[int, int]:
     """Returns how many straight segments leave the region that both of their ends lie in.
 
     Boundaries between any two classes are straight just where every region is convex.
@@ -44,7 +52,9 @@ def broken_segments(layers, rng, segments=100_000):
     return int(((a == b) & (a != c)).sum()), int((a == b).sum())
 
 
-def differences_to_logistic_regression(points, labels, steps):
+def differences_to_logistic_regression(
+    points: np.ndarray, labels: np.ndarray, steps: int
+) -> tuple[float, float]:
     """Returns the largest differences in the probability of class 1, of two classes.
 
     Softmax over the logits 0 and z is the sigmoid of z, so softmax regression is logistic
@@ -70,7 +80,9 @@ def differences_to_logistic_regression(points, labels, steps):
     )
 
 
-def study(points_of_class, steps, seed):
+def study(
+    points_of_class: int, steps: int, seed: int
+) -> tuple[dict[int, Fit], dict[int, tuple[int, int]], tuple[float, float]]:
     """Returns `({classes: (points, labels, layers)}, {classes: broken segments}, differences)`."""
     fits, regions = {}, {}
     for num_classes in CLASSES:

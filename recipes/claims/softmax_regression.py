@@ -7,14 +7,22 @@ matrix, and the test images that are wrong with the most confidence.
 """
 
 import dataclasses
+import pathlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
 import tfcourse
-from recipes.claims import pictures, softmax_points, verdicts
+from recipes.claims import harness, pictures, softmax_points
 from tfcourse import command_line
+from tfcourse.datasets import Dataset, Split
 from tfcourse.hyperparameters import Hyperparameters, integer, number
+from tfcourse.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    import keras
 
 NUM_SHOWN = 20  # Most confidently wrong images.
 
@@ -28,8 +36,7 @@ class SoftmaxRegression(Hyperparameters):
     num_seeds: int = integer(3, "Trainings on images.", interval="[1, inf)")
 
 
-def fit_images(hyperparameters, data, seed):
-    """Returns the trained Keras model."""
+def fit_images(hyperparameters: SoftmaxRegression, data: Dataset, seed: int) -> "keras.Model":
     hp = hyperparameters
     tfcourse.training.set_seed(seed)
     model = tfcourse.models.softmax_regression(data.input_shape, data.num_classes)
@@ -40,55 +47,40 @@ def fit_images(hyperparameters, data, seed):
     return model
 
 
-def probabilities(model, split):
+def probabilities(model: "keras.Model", split: Split) -> np.ndarray:
     """Returns the probability of each class, float32 [examples, classes]."""
     return np.asarray(tfcourse.layers.softmax(tfcourse.training.predict(model, split.features)))
 
 
-def evidence(hyperparameters, regions, differences, images):
-    """Returns the rows of docs/evidence.md."""
-    hp = hyperparameters
-    broken = sum(left for left, _ in regions.values())
-    segments = sum(total for _, total in regions.values())
+def findings(
+    hyperparameters: SoftmaxRegression,
+    regions: Mapping[int, tuple[int, int]],
+    differences: tuple[float, float],
+    images: Mapping[str, Any],
+) -> harness.Findings:
     path, optimum = differences
-    return [
-        verdicts.claim(
-            5,
-            "The decision boundary of softmax regression between any two classes is linear.",
-            f"{min(regions)} to {max(regions)} classes of points in the plane: of {segments:,} "
-            f"random segments with both ends in one region, {broken} leave it in between; regions "
-            "are convex just where the boundaries are straight.",
-            verdicts.verdict_of(broken == 0),
-            "softmax_regression.png",
-        ),
-        verdicts.claim(
-            5,
-            "With two classes, softmax regression is logistic regression.",
-            f"{hp.steps:,} steps of gradient descent on {2 * hp.points} points, in float64: the "
-            f"probabilities differ by at most {path:.1g} from those of the sigmoid form at twice "
-            f"the rate, and by {optimum:.1g} from scikit-learn's LogisticRegression, which goes on "
-            "to the optimum.",
-            verdicts.verdict_of(path < 1e-12, optimum < 1e-4),
-            "softmax_regression.png",
-        ),
-        verdicts.claim(
-            5,
-            "Softmax gives each class a probability, and they sum to 1.",
-            f"On {len(images['labels']):,} test images no sum differs from 1 by more than "
-            f"{images['deviation']:.1g} (float32). Test accuracy "
-            f"{verdicts.mean_and_spread(100 * images['accuracies'], 2)} % ({hp.num_seeds} seeds); "
-            f"the surest mistake is a {images['truth']} that is taken for a {images['said']} with "
-            f"probability {images['surest']:.5f}.",
-            verdicts.verdict_of(images["deviation"] < 1e-5),
-            "softmax_regression_wrong.png",
-        ),
-    ]
+    broken, segments = (sum(counts) for counts in zip(*regions.values(), strict=True))
+    numbers = {
+        "hp": dataclasses.asdict(hyperparameters),
+        "classes": {"fewest": min(regions), "most": max(regions)},
+        "regions": regions,
+        "segments": segments,
+        "broken": broken,
+        "differences": {"path": path, "optimum": optimum},
+        "images": images,
+    }
+    return numbers, {
+        "linear": [broken == 0],
+        "two_classes": [path < 1e-12, optimum < 1e-4],
+        "probabilities": [images["deviation"] < 1e-5],
+    }
 
 
-def study_images(hyperparameters, data, seed, folder):
+def study_images(
+    hyperparameters: SoftmaxRegression, data: Dataset, seed: int, folder: pathlib.Path
+) -> dict[str, Any]:
     """Trains on images, draws the first seed's model into `folder`, returns its numbers."""
-    # The largest seed is followed by 0.
-    seeds = [(seed + offset) % 2**32 for offset in range(hyperparameters.num_seeds)]
+    seeds = harness.seeds(seed, hyperparameters.num_seeds)
     models = [fit_images(hyperparameters, data, other) for other in seeds]
     guesses = [probabilities(model, data.test) for model in models]
     labels, names = data.test.labels, data.class_names
@@ -114,8 +106,8 @@ def study_images(hyperparameters, data, seed, folder):
         folder / "softmax_regression_wrong.png",
     )
     return {
-        "labels": labels,
-        "accuracies": np.array(accuracies),
+        "examples": len(labels),
+        "accuracies": accuracies,
         "deviation": float(np.abs(guess.sum(axis=1) - 1).max()),
         "truth": names[labels[surest[0]]],
         "said": names[predictions[surest[0]]],
@@ -123,24 +115,25 @@ def study_images(hyperparameters, data, seed, folder):
     }
 
 
-def main(hyperparameters, data, options, run):
+def main(
+    hyperparameters: SoftmaxRegression,
+    data: Dataset,
+    options: command_line.Options,
+    run: RunDirectory,
+) -> dict[str, Any]:
     fits, regions, differences = softmax_points.study(
         hyperparameters.points, hyperparameters.steps, options.seed
     )
     pictures.softmax.draw_regions(fits, run.path / "softmax_regression.png")
     images = study_images(hyperparameters, data, options.seed, run.path)
-    rows = evidence(hyperparameters, regions, differences, images)
-    print("\n".join(f"{row['claim']} {row['verdict']}: {row['measured']}" for row in rows))
-    return {
+    metrics = {
         "broken_segments": sum(left for left, _ in regions.values()),
         "difference_to_sigmoid": differences[0],
         "difference_to_scikit_learn": differences[1],
-        "test_accuracy": float(images["accuracies"].mean()),
-        "dataset": data.name,
-        "fallback_from": list(data.fallback_from),
-        "evidence": rows,
-        "environment": tfcourse.training.environment(),
+        "test_accuracy": float(np.mean(images["accuracies"])),
     }
+    found = findings(hyperparameters, regions, differences, images)
+    return harness.results("softmax_regression", metrics, found, data)
 
 
 if __name__ == "__main__":

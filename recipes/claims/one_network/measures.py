@@ -3,18 +3,25 @@
 import io
 import time
 import tokenize
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import tfcourse
 
+if TYPE_CHECKING:
+    from recipes.claims.frameworks import Frameworks
+
 # Tokens that are no code, and strings that stand alone: docstrings.
 _NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
 
 
-def lines_of_code(source):
+def lines_of_code(source: str) -> int:
     """Returns how many lines of Python source hold code: no blank line, comment, docstring."""
-    lines, statement = set(), []
+    lines: set[int] = set()
+    statement: list[tokenize.TokenInfo] = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type not in _NO_CODE | {tokenize.ENDMARKER}:
             statement.append(token)
@@ -25,11 +32,17 @@ def lines_of_code(source):
     return len(lines)
 
 
-def losses_by_step(found, weights, images, labels, hyperparameters):
+def losses_by_step(
+    found: Mapping[str, ModuleType],
+    weights: Sequence[np.ndarray],
+    images: np.ndarray,
+    labels: np.ndarray,
+    hyperparameters: "Frameworks",
+) -> dict[str, np.ndarray]:
     """Returns `{name: loss of each step}`, float64 [steps] each."""
     hp = hyperparameters
     size = tfcourse.batching.resolve_batch_size(hp.batch_size, len(labels))
-    losses = {}
+    losses: dict[str, list[float]] = {}
     for name, module in found.items():
         network = module.Network(weights, hp.learning_rate)
         losses[name] = []
@@ -39,7 +52,13 @@ def losses_by_step(found, weights, images, labels, hyperparameters):
     return {name: np.array(values) for name, values in losses.items()}
 
 
-def examples_per_second(found, weights, images, labels, hyperparameters):
+def examples_per_second(
+    found: Mapping[str, ModuleType],
+    weights: Sequence[np.ndarray],
+    images: np.ndarray,
+    labels: np.ndarray,
+    hyperparameters: "Frameworks",
+) -> dict[str, np.ndarray]:
     """Returns `{name: float array [rounds]}`; the rounds of all take turns."""
     hp = hyperparameters
     size = tfcourse.batching.resolve_batch_size(hp.batch_size, len(labels))
@@ -48,7 +67,7 @@ def examples_per_second(found, weights, images, labels, hyperparameters):
     }
     for network in contestants.values():
         network.train(images, labels, size)  # What compiles, compiles here.
-    speeds = {name: [] for name in contestants}
+    speeds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(hp.rounds):
         for name, network in contestants.items():
             started = time.perf_counter()
@@ -57,7 +76,7 @@ def examples_per_second(found, weights, images, labels, hyperparameters):
     return {name: np.array(values) for name, values in speeds.items()}
 
 
-def time_matrix_products(sizes, seed):
+def time_matrix_products(sizes: Sequence[int], seed: int) -> tuple[list[float], list[float]]:
     """Returns `(seconds in Python loops, seconds in NumPy)`, lists, a number a size."""
     rng = np.random.default_rng(seed)
     loops, numpy = [], []
@@ -69,7 +88,7 @@ def time_matrix_products(sizes, seed):
     return loops, numpy
 
 
-def median_seconds(function, *arguments, repeats):
+def median_seconds(function: Callable[..., Any], *arguments: Any, repeats: int) -> float:
     """Returns the seconds of a call, the median of five rounds of so many repeats."""
     rounds = []
     for _ in range(5):

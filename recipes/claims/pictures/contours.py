@@ -31,8 +31,8 @@ def draw_race(landscapes, paths, path):
 def animate_race(landscapes, paths, path):
     """Writes the same race as the GIF file `path`; the moments of its frames grow by a factor."""
     slowest = max(len(points) for races in paths.values() for points in races.values())
-    moments = np.unique(np.geomspace(1, slowest, _FRAMES).astype(int)) - 1
-    moments = [*moments, *[moments[-1]] * _LAST_FRAMES]
+    growing = np.unique(np.geomspace(1, slowest, _FRAMES).astype(int)) - 1
+    moments = [*growing, *[growing[-1]] * _LAST_FRAMES]
     with style.animation(path, columns=len(landscapes)) as (axes, take_frame):
         runners = []
         for ax, (name, landscape) in zip(axes[0], landscapes.items(), strict=True):
