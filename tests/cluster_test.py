@@ -13,7 +13,7 @@ import sweep_test
 from recipes.mnist_softmax import MnistSoftmax
 from tfcourse import hyperparameters as hp
 from tfcourse import run_directory, tuning
-from tfcourse.tuning import journal, workers
+from tfcourse.tuning import journal, records, workers
 
 # keras-tuner reads the current thread's name the old way.
 pytestmark = pytest.mark.filterwarnings(
@@ -75,11 +75,11 @@ def on_one_worker(folder, settings):
     """Returns the results of the same sweep on one worker of this machine."""
     run = run_directory.RunDirectory(folder)
     with (
-        journal.Journal(folder / run_directory.JOURNAL) as records,
+        journal.Journal(folder / run_directory.JOURNAL) as open_journal,
         tuning.Workers(1) as pool,
     ):
         plan = tuning.Plan(path=str(sweep_test.ROOT))
-        tuning.Driver(run, records, hp.declarations(MnistSoftmax), settings, plan).train(pool)
+        tuning.Driver(run, open_journal, hp.declarations(MnistSoftmax), settings, plan).train(pool)
     return sweep_test.results(folder)
 
 
@@ -105,7 +105,7 @@ def test_a_lost_node_changes_no_result(cluster, tmp_path):
     assert [len(cluster.prepared(name)) for name in ("one", "two", "bare")] == [1, 1, 0]
     alone = tmp_path / "alone"
     alone.mkdir()
-    settings = {n: v for n, v in sweep_test.records(folder)[0].items() if n != "kind"}
+    settings = records.from_json(sweep_test.records(folder)[0])
     assert sweep_test.results(folder) == on_one_worker(alone, settings)
 
 

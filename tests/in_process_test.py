@@ -1,6 +1,13 @@
+import gc
+import random
 import signal
+import sys
 
+import keras
+import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow.python.framework import config
 
 from recipes import mnist_softmax
 from tfcourse import training, tuning
@@ -37,7 +44,7 @@ def test_a_search_without_workers_is_watched_and_goes_on_where_it_was(tmp_path, 
     ran = []
     monkeypatch.setattr(trial, "run", lambda task, run=trial.run: ran.append(task) or run(task))
     again = search(tmp_path, trials=4)
-    assert [task["folder"].split("/")[-2] for task in ran] == ["00003"]
+    assert [task.folder.split("/")[-2] for task in ran] == ["00003"]
     assert [again.score(each) for each in again.trials[:3]] == scores
 
 
@@ -50,3 +57,38 @@ def test_a_stop_ends_the_sweep_and_costs_no_trial(tmp_path, monkeypatch):
         with pytest.raises(training.Interrupted):
             search(tmp_path, trials=1)
     assert search(tmp_path, trials=1).best.number == 0
+
+
+def of_the_process():
+    """Draws from every generator, and tells what else belongs to the process."""
+    return {
+        "python": random.random(),
+        "numpy": np.random.random(),
+        "tensorflow": float(tf.random.uniform(())),
+        "keras": float(keras.random.uniform(())),
+        "dtype policy": keras.config.dtype_policy().name,
+        "is deterministic": config.is_op_determinism_enabled(),
+        "layer": keras.layers.Dense(1).name,
+        "frozen objects": gc.get_freeze_count(),
+        "stdout": sys.stdout,
+        "path": list(sys.path),
+    }
+
+
+def begun():
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(7)
+    config.disable_op_determinism()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    of_the_process()  # What follows is neither the first number nor the first layer.
+
+
+def test_the_process_is_afterwards_as_it_was(tmp_path):
+    try:
+        begun()
+        expected = of_the_process()
+        begun()
+        search(tmp_path, trials=1)
+        assert of_the_process() == expected
+    finally:
+        keras.config.set_dtype_policy("float32")

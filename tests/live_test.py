@@ -10,6 +10,7 @@ from sweep_examples import large_sweep, phase, small_sweep
 from tfcourse import datasets, models, optimizers, training
 from tfcourse.reports import live, style
 from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.report import live as sweep_live
 from tfcourse.tuning.report import picture as sweep_picture
 
 
@@ -92,7 +93,7 @@ def test_curves_work_in_keras_own_fit(shown):
 
 
 def test_sweep_is_shown_when_a_trial_has_finished(shown):
-    watch = live.LiveSweep(clock=lambda: 0.0)
+    watch = sweep_live.LiveSweep(clock=lambda: 0.0)
     done = large_sweep(3)
     part = sweeps.Sweep(done.phases, done.trials[:1], None)
     for state in (part, part, done, done):
@@ -103,8 +104,10 @@ def test_sweep_is_shown_when_a_trial_has_finished(shown):
 
 def test_the_last_state_of_a_sweep_is_always_shown(shown, monkeypatch):
     drawn = []
-    monkeypatch.setattr(live, "draw_sweep", lambda sweep, file: drawn.append(len(sweep.trials)))
-    watch, done = live.LiveSweep(clock=Clock()), large_sweep(9)
+    monkeypatch.setattr(
+        sweep_live, "draw_sweep", lambda sweep, file: drawn.append(len(sweep.trials))
+    )
+    watch, done = sweep_live.LiveSweep(clock=Clock()), large_sweep(9)
     for count in range(1, 10):
         watch(sweeps.Sweep(done.phases, done.trials[:count], None), [])
     assert drawn == [1, 5, 9]

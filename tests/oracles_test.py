@@ -1,4 +1,5 @@
 import itertools
+import types
 
 import numpy as np
 import pytest
@@ -25,15 +26,8 @@ SPACE = Space(
 
 
 def settings(tuner, **others):
-    return {
-        "tuner": tuner,
-        "seed": 0,
-        "trials": 30,
-        "generation_size": 5,
-        "max_epochs": 9,
-        "pruning": "none",
-        **others,
-    }
+    values = {"seed": 0, "trials": 30, "generation_size": 5, "max_epochs": 9, **others}
+    return types.SimpleNamespace(tuner=tuner, **values)
 
 
 def score(space, positions):
@@ -44,7 +38,7 @@ def score(space, positions):
 
 def search(settings, count, space=SPACE, told=True, restart_at=()):
     """Asks and tells generation by generation; `restart_at` rebuilds the chooser by replay."""
-    chooser, asked, size = choosing.Chooser(settings, space, 0), [], settings["generation_size"]
+    chooser, asked, size = choosing.Chooser(settings, space, 0), [], settings.generation_size
     while len(asked) < count:
         batch = []
         for _ in range(size):

@@ -60,7 +60,7 @@ MAY_IMPORT = {
     "training": LEAVES,
     "inference": LEAVES | {"training"},
     "tuning": LEAVES | {"reports", "training"},
-    "reports": LEAVES | {"tuning"},
+    "reports": LEAVES,
 }
 
 

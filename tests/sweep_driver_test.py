@@ -1,20 +1,22 @@
 """The driver with workers that answer at once, so that every point at which it can die is tried."""
 
 import collections
-import json
 import pathlib
 
 import numpy as np
 import pytest
 from sweep_pool import Pool, trained
 
-from recipes.mnist_softmax import MnistSoftmax
+from recipes.mnist_softmax import MnistSoftmax, train
 from tfcourse import hyperparameters as hp
 from tfcourse import run_directory, tuning
 from tfcourse.tuning import driver as drivers
 from tfcourse.tuning import journal
 from tfcourse.tuning import space as search_space
 from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.records import Result
+from tfcourse.tuning.settings import settings_of
+from tfcourse.tuning.task import Outcome
 
 # keras-tuner reads the current thread's name the old way.
 pytestmark = [
@@ -27,25 +29,8 @@ SEARCHES = {"learning_rate": "1e-4:1:log", "batch_size": "32,64", "optimizer": "
 def settings(tuner="random", searches=SEARCHES, **others):
     fixed = [n for n in ("epochs", "dropout", "hidden_units", "beta") if n not in searches]
     space = search_space.space_of(BASE, searches, fixed)
-    values = {
-        "recipe": "mnist_softmax",
-        "module": "recipes.mnist_softmax",
-        "function": "train",
-        "hyperparameters": "MnistSoftmax",
-        "tuner": tuner,
-        "objective": "val_accuracy",
-        "space": space.to_json(),
-        "seed": 3,
-        "replicates": 1,
-        "trials": 10,
-        "base": {n: d.format(getattr(BASE, n)) for n, d in hp.declarations(BASE).items()},
-        "dataset": "digits",
-        "generation_size": 4,
-        "pruning": "none",
-        "max_epochs": 9,
-        **others,
-    }
-    return json.loads(json.dumps(values))
+    values = {"trials": 10, "seed": 3, "generation_size": 4, **others}
+    return settings_of(train, BASE, space, dataset="digits", tuner=tuner, **values)
 
 
 def run(folder, asked, pool, **plan):
@@ -76,7 +61,7 @@ def test_the_answer_does_not_depend_on_the_number_of_workers(tmp_path, tuner, nu
     many = run(tmp_path / "many", asked, Pool(num_workers, seed=num_workers)).sweep
     assert state(alone) == state(many)
     assert alone.best.number == many.best.number
-    assert asked["trials"] - 2 <= len(alone.trials) <= asked["trials"]
+    assert asked.trials - 2 <= len(alone.trials) <= asked.trials
 
 
 class Killed(BaseException):
@@ -157,7 +142,7 @@ def test_a_trial_whose_worker_dies_runs_again_and_is_given_up_in_the_end(tmp_pat
     deaths = collections.Counter()
 
     def dying(task):
-        number = int(task["folder"].split("/")[-2])
+        number = int(task.folder.split("/")[-2])
         deaths[number] += 1
         if number == 2 or (number == 5 and deaths[5] < 3):
             return None
@@ -173,13 +158,8 @@ def test_a_trial_whose_worker_dies_runs_again_and_is_given_up_in_the_end(tmp_pat
 
 def test_infeasible_trials_are_kept_with_their_reason_and_never_best(tmp_path):
     def failing(task):
-        if float(task["values"]["learning_rate"]) > 0.005:
-            return {
-                "status": sweeps.INFEASIBLE,
-                "reason": "not finite: loss",
-                "curve": [],
-                "seconds": 0.0,
-            }
+        if float(task.values["learning_rate"]) > 0.005:
+            return Outcome(Result(sweeps.INFEASIBLE, "not finite: loss"))
         return trained(task)
 
     sweep = run(tmp_path, settings(trials=12), Pool(2, answer=failing)).sweep
@@ -192,7 +172,7 @@ def test_infeasible_trials_are_kept_with_their_reason_and_never_best(tmp_path):
 
 def test_the_first_trials_all_failing_for_one_reason_end_it_until_that_is_mended(tmp_path):
     def broken(task):
-        return {"status": sweeps.INFEASIBLE, "reason": "TypeError: no", "curve": [], "seconds": 0.0}
+        return Outcome(Result(sweeps.INFEASIBLE, "TypeError: no"))
 
     pool = Pool(2, answer=broken)
     with pytest.raises(drivers.AllTrialsFailedError, match="first 5 trials failed: TypeError: no"):
@@ -202,15 +182,14 @@ def test_the_first_trials_all_failing_for_one_reason_end_it_until_that_is_mended
     assert state(run(tmp_path, settings(), Pool(2)).sweep) == state(whole)
 
 
-@pytest.mark.parametrize(("code", "expected"), [(None, 5), (3, 3)])
-def test_a_fault_of_the_machine_is_no_fault_of_the_trial(tmp_path, code, expected):
+@pytest.mark.parametrize("code", [5, 3])
+def test_a_fault_of_the_machine_is_no_fault_of_the_trial(tmp_path, code):
     def full(task):
-        result = {"status": "environment", "reason": "No space left on device"}
-        return result if code is None else {**result, "code": code}
+        return Outcome(Result(sweeps.INFEASIBLE, "No space left on device"), fault=code)
 
     with pytest.raises(drivers.EnvironmentFaultError, match="No space left") as error:
         run(tmp_path, settings(), Pool(2, answer=full))
-    assert error.value.exit_code == expected
+    assert error.value.exit_code == code
     sweep = run(tmp_path, settings(), Pool(2)).sweep
     assert {sweep.status(t) for t in sweep.trials} == {sweeps.COMPLETE}
 
@@ -234,7 +213,7 @@ def test_pruning_is_decided_by_earlier_generations_alone(tmp_path, pruning):
 def test_replicates_have_seeds_of_their_own_and_are_ranked_by_their_mean(tmp_path):
     driver = run(tmp_path, settings(replicates=3), Pool(2))
     sweep = driver.sweep
-    seeds = {driver.task(t.number, r)["seed"] for t in sweep.trials for r in range(3)}
+    seeds = {driver.task(t.number, r).seed for t in sweep.trials for r in range(3)}
     assert len(seeds) == 30
     trial = sweep.trials[0]
     best = [max(row["val_accuracy"] for row in trial.results[r].curve) for r in range(3)]
@@ -245,7 +224,7 @@ def test_replicates_have_seeds_of_their_own_and_are_ranked_by_their_mean(tmp_pat
 
 def test_only_the_best_trials_keep_their_folders(tmp_path):
     def leaving(task):
-        pathlib.Path(task["folder"]).mkdir(parents=True)
+        pathlib.Path(task.folder).mkdir(parents=True)
         return trained(task)
 
     sweep = run(tmp_path, settings(), Pool(3, answer=leaving), keep_models=2).sweep
@@ -276,9 +255,9 @@ def test_the_test_set_is_used_once_for_the_chosen_trial(tmp_path):
             pool = Pool(2)
             driver.train(pool)
             chosen = driver.choose(pool)
-        assert chosen["trial"] == driver.sweep.best.number
-        assert [each["test_accuracy"] for each in chosen["metrics"]] == [0.5, 1.5]
-        mean = tuning.mean_of(chosen["metrics"])
+        assert chosen.trial == driver.sweep.best.number
+        assert [each["test_accuracy"] for each in chosen.metrics] == [0.5, 1.5]
+        mean = tuning.mean_of(chosen.metrics)
         assert mean["test_accuracy"] == 1.0
         assert mean["test_accuracy_spread"] == pytest.approx(np.sqrt(0.5))
         assert mean["dataset"] == "digits"
@@ -291,5 +270,5 @@ def test_best_flags_hold_what_the_best_trial_was_trained_with(tmp_path):
     flags = run_directory.parse_flags(driver.best_flags())
     best = driver.sweep.best
     assert float(flags["learning_rate"][0]) == best.values["learning_rate"]
-    assert flags["seed"] == [str(driver.task(best.number, 0)["seed"])]
+    assert flags["seed"] == [str(driver.task(best.number, 0).seed)]
     assert set(flags) == {*hp.declarations(BASE), "seed", "dataset"}

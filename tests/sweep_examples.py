@@ -3,8 +3,10 @@
 import math
 
 from tfcourse.scales import Choice, Linear, Log, OneMinusLog, PowerOfTwo
+from tfcourse.tuning.records import COMPLETE, INFEASIBLE, Ask, Finished, Result
+from tfcourse.tuning.settings import Settings
 from tfcourse.tuning.space import Axis, Space
-from tfcourse.tuning.state import COMPLETE, INFEASIBLE, Sweep
+from tfcourse.tuning.state import Sweep
 
 AXES = (
     Axis("optimizer", Choice(("momentum", "adam"))),
@@ -19,34 +21,27 @@ SPACE = Space(AXES)
 
 def phase(**changes):
     settings = {
-        "kind": "sweep",
         "recipe": "mnist_softmax",
         "module": "recipes.mnist_softmax",
+        "function": "train",
+        "hyperparameters": "MnistSoftmax",
         "tuner": "random",
         "objective": "val_accuracy",
-        "space": SPACE.to_json(),
+        "space": SPACE,
         "seed": 1,
         "replicates": 1,
         "trials": 24,
         "base": {"schedule": "one_cycle"},
         "dataset": "digits",
-        "generation_size": None,
-        "pruning": False,
+        "generation_size": 8,
     }
-    return {**settings, **changes}
+    return Settings(**{**settings, **changes})
 
 
 def ask(number, values, *, generation=0, note=None, space=SPACE):
     axes = {axis.name: axis for axis in space.axes}
-    return {
-        "kind": "ask",
-        "trial": number,
-        "values": values,
-        "positions": {name: axes[name].scale.position_of(value) for name, value in values.items()},
-        "generation": generation,
-        "note": note or {},
-        "thresholds": {},
-    }
+    positions = {name: axes[name].scale.position_of(value) for name, value in values.items()}
+    return Ask(number, values, positions, generation, note or {}, {})
 
 
 def result(number, scores, *, replicate=0, status=COMPLETE, reason="", seconds=2.0):
@@ -54,15 +49,7 @@ def result(number, scores, *, replicate=0, status=COMPLETE, reason="", seconds=2
         {"epoch": epoch, "loss": 1.0 / epoch, "val_accuracy": score}
         for epoch, score in enumerate(scores, start=1)
     ]
-    return {
-        "kind": "result",
-        "trial": number,
-        "replicate": replicate,
-        "status": status,
-        "reason": reason,
-        "curve": curve,
-        "seconds": seconds,
-    }
+    return Finished(number, replicate, Result(status, reason, curve, seconds))
 
 
 def values(learning_rate, *, optimizer="adam", beta=0.99, batch_size=64, units=(128,), epochs=5):

@@ -10,6 +10,7 @@ import werkzeug.test
 from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
 from tensorboard.plugins import base_plugin
 
+from tfcourse.tuning import records
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.report import files as sweep_files
 
@@ -58,9 +59,9 @@ def test_curves_are_a_row_for_each_epoch_of_each_training():
 
 
 def test_axes_of_every_phase_have_a_column():
-    narrow = sweeps.Space(examples.AXES[1:2]).to_json()
-    records = [examples.phase(), examples.phase(space=narrow)]
-    names = sweep_files.hyperparameter_names(sweeps.Sweep.from_records(records))
+    narrow = sweeps.Space(examples.AXES[1:2])
+    phases = [examples.phase(), examples.phase(space=narrow)]
+    names = sweep_files.hyperparameter_names(sweeps.Sweep.from_records(phases))
     assert names[0] == "learning_rate"
     assert set(names) == {axis.name for axis in examples.AXES}
 
@@ -123,7 +124,7 @@ def test_written_again_hparams_replace_only_what_changed(tmp_path):
     sweep_files.write_hparams(sweep, tmp_path)
     (tmp_path / "trial_0001" / "mine.txt").write_text("mine")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
-    sweep.apply({"kind": "void", "trials": [1]})
+    sweep.apply(records.Void([1]))
     sweep.apply(examples.result(2, [0.5], replicate=1))
     sweep_files.write_hparams(sweep, tmp_path)
     after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
@@ -134,8 +135,8 @@ def test_written_again_hparams_replace_only_what_changed(tmp_path):
 
 
 def test_trials_without_replicates_have_one_folder_each(tmp_path):
-    records = [examples.phase(), examples.ask(0, examples.values(0.1)), examples.result(0, [0.5])]
-    sweep_files.write_hparams(sweeps.Sweep.from_records(records), tmp_path)
+    told = [examples.phase(), examples.ask(0, examples.values(0.1)), examples.result(0, [0.5])]
+    sweep_files.write_hparams(sweeps.Sweep.from_records(told), tmp_path)
     assert [path.name for path in (tmp_path / "trial_0000").iterdir() if path.is_file()]
 
 

@@ -6,22 +6,24 @@ import random
 import numpy as np
 
 from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.records import Result
+from tfcourse.tuning.task import Outcome
 
 
 def trained(task):
-    """What a training of `task` comes to: a pure function of it, best at a rate of 0.01."""
-    rng = np.random.default_rng(task["seed"])
-    quality = 1 / (1 + abs(np.log10(float(task["values"]["learning_rate"])) + 2))
-    epochs = int(task["values"]["epochs"])
+    """The outcome of a training of `task`: a pure function of it, best at a rate of 0.01."""
+    rng = np.random.default_rng(task.seed)
+    quality = 1 / (1 + abs(np.log10(float(task.values["learning_rate"])) + 2))
+    epochs = int(task.values["epochs"])
     values = quality * (1 - 0.5 ** np.arange(1, epochs + 1)) + 0.01 * rng.uniform(size=epochs)
     curve, status, best = [], sweeps.COMPLETE, 0.0
     for epoch, value in enumerate(values, start=1):
         curve.append({"epoch": epoch, "val_accuracy": float(value), "val_loss": float(1 - value)})
         best = max(best, value)
-        if best < task["thresholds"].get(epoch, 0.0):
+        if best < task.thresholds.get(epoch, 0.0):
             status = sweeps.PRUNED
             break
-    return {"status": status, "reason": "", "curve": curve, "seconds": 1.0}
+    return Outcome(Result(status, "", curve, 1.0))
 
 
 class Pool:

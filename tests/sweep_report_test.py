@@ -12,6 +12,7 @@ import sweep_examples as examples
 
 from tfcourse.scales import Choice, Linear, Log
 from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.records import Chosen
 from tfcourse.tuning.report import findings
 from tfcourse.tuning.report import page as sweep_report
 from tfcourse.tuning.report.study import axes_of, study_of
@@ -70,7 +71,7 @@ def sweep_of(scores, **phase):
 def test_the_report_begins_with_the_answer(tmp_path):
     sweep = examples.large_sweep(60)
     metrics = {"test_accuracy": 0.97531, "test_examples": 180, "val_loss": 1.0}
-    sweep.apply({"kind": "chosen", "trial": sweep.best.number, "metrics": [metrics]})
+    sweep.apply(Chosen(sweep.best.number, [metrics]))
     page = report_of(sweep, tmp_path)
     values = ", ".join(f"{n} {findings.short(v)}" for n, v in sweep.best.values.items())
     score = f"{sweep.score(sweep.best):.4f}"
@@ -88,9 +89,9 @@ def test_test_results_are_those_of_the_best_trial_and_of_all_its_replicates():
     sweep = sweep_of([0.5, 0.75])
     assert findings.on_test_set(sweep) == {}
     metrics = [{"test_loss": 0.5}, {"test_loss": 0.25}]
-    sweep.apply({"kind": "chosen", "trial": 0, "metrics": metrics})
+    sweep.apply(Chosen(0, metrics))
     assert findings.on_test_set(sweep) == {}
-    sweep.apply({"kind": "chosen", "trial": 1, "metrics": metrics})
+    sweep.apply(Chosen(1, metrics))
     spread = 0.25 / 2**0.5
     assert findings.on_test_set(sweep) == {"test_loss": f"0.3750 ± {spread:.2g}"}
 
@@ -236,7 +237,7 @@ def test_a_sweep_whose_space_changed_is_drawn_over_both(tmp_path):
             (units, {"hidden_units": (64,)}),
         ]
     ):
-        records.append(examples.phase(space=space.to_json()))
+        records.append(examples.phase(space=space))
         records.append(examples.ask(number, point, space=space))
         records.append(examples.result(number, [0.5 + number / 10]))
     page = report_of(sweeps.Sweep.from_records(records), tmp_path)
@@ -246,7 +247,7 @@ def test_a_sweep_whose_space_changed_is_drawn_over_both(tmp_path):
 
 def test_no_text_of_a_journal_becomes_part_of_the_page(tmp_path):
     space = sweeps.Space((examples.Axis("kind", Choice((HOSTILE, "plain"))),))
-    records = [examples.phase(space=space.to_json(), dataset=HOSTILE, base={"x": HOSTILE})]
+    records = [examples.phase(space=space, dataset=HOSTILE, base={"x": HOSTILE})]
     for number, value in enumerate((HOSTILE, "plain")):
         records.append(examples.ask(number, {"kind": value}, space=space))
         records.append(examples.result(number, [0.5]))
@@ -271,7 +272,7 @@ def test_a_best_value_at_the_edge_says_how_to_search_beyond():
     for name, (low, below, high, above) in ends.items():
         space = sweeps.Space((dataclasses.replace(axes[name], active_when=None),))
         for value, wider in ((low, below), (high, above), (axes[name].scale.value_at(0.5), None)):
-            records = [examples.phase(space=space.to_json())]
+            records = [examples.phase(space=space)]
             records += [examples.ask(0, {name: value}, space=space), examples.result(0, [0.5])]
             told = list(findings.cautions(sweeps.Sweep.from_records(records)))
             assert len(told) == (wider is not None)
@@ -282,7 +283,7 @@ def test_a_share_is_not_widened_below_zero():
     axis = examples.Axis("dropout", Linear((0.0, 0.5)))
     space = sweeps.Space((axis,))
     for value, count in ((0.0, 0), (0.5, 1)):
-        records = [examples.phase(space=space.to_json())]
+        records = [examples.phase(space=space)]
         records += [examples.ask(0, {"dropout": value}, space=space), examples.result(0, [0.5])]
         assert len(findings.cautions(sweeps.Sweep.from_records(records))) == count
 

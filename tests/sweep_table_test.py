@@ -5,6 +5,7 @@ import sweep_examples as examples
 from rich.console import Console
 
 from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.records import Void
 from tfcourse.tuning.report import table as sweep_table
 
 
@@ -58,7 +59,7 @@ def test_a_resumed_sweep_does_not_print_old_trials_again():
 def test_trials_whose_results_were_taken_back_are_told_again():
     table = plain_table()
     sweep = sweep_of(examples.ask(0, examples.values(0.1)))
-    for record in (None, examples.result(0, [0.5]), {"kind": "void", "trials": [0]}):
+    for record in (None, examples.result(0, [0.5]), Void([0])):
         if record:
             sweep.apply(record)
         table.update(sweep, [])
@@ -76,7 +77,7 @@ def test_the_table_shows_best_latest_and_running_trials():
     table = plain_table(clock)
     sweep = examples.large_sweep(40)
     clock.now += 90.0
-    running = [{"trial": 3, "replicate": 0, "started": clock.now - 7.0}]
+    running = [sweeps.Running(3, 0, clock.now - 7.0)]
     table.update(sweep, running)
     lines = shown(table).splitlines()
     infeasible = sum(sweep.status(trial) == sweeps.INFEASIBLE for trial in sweep.trials)
@@ -97,7 +98,7 @@ def test_the_best_is_the_smallest_loss_or_the_largest_accuracy(objective):
     sweep = sweep_of(*records, objective=objective)
     for number, score in enumerate((0.25, 0.5)):
         record = examples.result(number, [score])
-        record["curve"][0]["val_loss"] = score
+        record.result.curve[0]["val_loss"] = score
         sweep.apply(record)
     table.update(sweep, [])
     assert f"(trial {int(objective == 'val_accuracy')})" in shown(table)
@@ -107,7 +108,7 @@ def test_the_time_left_is_that_of_the_trials_that_are_missing():
     clock = Clock()
     table = plain_table(clock)
     sweep = sweep_of(*[examples.ask(n, examples.values(0.1)) for n in range(4)], trials=10)
-    running = [{"trial": n, "replicate": 0, "started": clock.now - 5.0} for n in (2, 3)]
+    running = [sweeps.Running(n, 0, clock.now - 5.0) for n in (2, 3)]
     table.update(sweep, running)
     assert "left" not in shown(table)
     for number, seconds in ((0, 10.0), (1, 30.0)):

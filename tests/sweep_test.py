@@ -14,6 +14,7 @@ import pytest
 from tfcourse import run_directory
 from tfcourse.tuning import journal
 from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.records import from_json
 
 ROOT = pathlib.Path(__file__).parents[1]
 FLAGS = (
@@ -81,7 +82,7 @@ def test_a_sweep_leaves_what_it_promises(whole):
         *("metrics.json", "flags.txt", "tensorboard", "trials"),
     } <= names
     metrics = json.loads((whole / "metrics.json").read_text())
-    sweep = sweeps.Sweep.from_records(records(whole))
+    sweep = sweeps.Sweep.from_records(map(from_json, records(whole)))
     assert metrics["trial"] == sweep.best.number
     assert metrics["val_accuracy"] == pytest.approx(sweep.score(sweep.best), abs=1e-6)
     assert 0.8 < metrics["test_accuracy"] <= 1.0

@@ -8,7 +8,6 @@ process was started, and the scores.
 
 import json
 import os
-import pathlib
 import sys
 import tempfile
 import time
@@ -33,45 +32,34 @@ def base_of(task):
 
 def tfcourse_sweep(task, ended, num_workers):
     from tfcourse import hyperparameters as hp
-    from tfcourse import run_directory, tuning
-    from tfcourse.tuning import journal
-    from tfcourse.tuning import space as search_space
+    from tfcourse import tuning
 
     idle = task["model"] == "idle"
     if idle:
-        from benchmarks.idle_recipe import Idle
+        from benchmarks.idle_recipe import Idle, train
 
         base, searches = Idle(), {"rate": "0.01:0.9:log"}
     else:
+        from recipes.mnist_softmax import train
+
         base, searches = base_of(task), {"learning_rate": f"{LOW}:{HIGH}:log"}
-    fixed = set(hp.declarations(base)) - set(searches)
-    settings = {
-        "recipe": "benchmark",
-        "module": type(base).__module__,
-        "function": "train",
-        "hyperparameters": type(base).__name__,
-        "tuner": "random",
-        "objective": "val_accuracy",
-        "space": search_space.space_of(base, searches, fixed).to_json(),
-        "seed": task["seed"],
-        "replicates": 1,
-        "trials": task["trials"],
-        "base": {n: d.format(getattr(base, n)) for n, d in hp.declarations(base).items()},
-        "dataset": task["dataset"],
-        "generation_size": 8,
-        "pruning": "none",
-        "max_epochs": None,
-    }
     with tempfile.TemporaryDirectory() as folder:
-        run = run_directory.RunDirectory(folder)
-        with journal.Journal(pathlib.Path(folder) / run_directory.JOURNAL) as records:
-            plan = tuning.Plan(data_dir=task["data_dir"], path=os.getcwd(), keep_models=1)
-            driver = tuning.Driver(
-                run, records, hp.declarations(base), json.loads(json.dumps(settings)), plan
-            )
-            with tuning.Workers(num_workers) as workers:
-                driver.train(workers, lambda sweep, running: ended(len(sweep.finished())))
-        return [driver.sweep.score(each) for each in driver.sweep.finished()]
+        sweep = tuning.search(
+            train,
+            base,
+            folder,
+            dataset=task["dataset"],
+            data_dir=task["data_dir"],
+            trials=task["trials"],
+            seed=task["seed"],
+            workers=num_workers,
+            searches=searches,
+            fixed=set(hp.declarations(base)) - set(searches),
+            keep_models=1,
+            report=False,
+            watch=lambda sweep, running: ended(len(sweep.finished())),
+        )
+        return [sweep.score(each) for each in sweep.finished()]
 
 
 def data_of(task):

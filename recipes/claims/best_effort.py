@@ -99,6 +99,8 @@ def find(
         searches=searched,
         fixed=sorted({"epochs", "optimizer", "dropout", "hidden_units", "beta"} - set(searched)),
         seed=options.seed,
+        keep_models=0,
+        report=False,
     )
     best = sweep.best
     return dataclasses.replace(base, **best.values), sweep.score(best)

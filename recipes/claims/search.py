@@ -92,6 +92,8 @@ def measure(
                     fixed=searchable - set(axes),
                     tuner=tuner,
                     seed=seed,
+                    keep_models=0,
+                    report=False,
                 )
                 found[tuner, space].append(best_so_far(sweep))
             best = np.array(found[tuner, space])[:, -1]

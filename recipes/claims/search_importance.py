@@ -106,6 +106,8 @@ def measure(
                 data_flags=options.reading.to_texts(),
                 trials=hp.trials,
                 seed=options.seed,
+                keep_models=0,
+                report=False,
             )
             # One that diverged is as good as guessing.
             scores = np.array(

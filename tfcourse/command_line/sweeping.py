@@ -2,10 +2,8 @@
 
 import contextlib
 import dataclasses
-import math
 import os
 import re
-import time
 
 from absl import flags
 
@@ -14,8 +12,6 @@ from tfcourse import hyperparameters as hp
 from tfcourse.command_line import cluster
 from tfcourse.tuning import grid, journal, settings
 from tfcourse.tuning import space as search_space
-
-_FILES_SECONDS = 5.0
 
 
 class SweepUsageError(Exception):
@@ -29,7 +25,7 @@ class SweepOptions:
     """A checked sweep.
 
     Attributes:
-        settings: dict, a phase of `sweeps.Sweep`: all that decides about the results.
+        settings: all that decides about the results.
         path: folder that the recipe's module is found in, or "" where it is installed.
         num_workers: int >= 1, processes of this machine.
         cluster: `cluster.Cluster`, whose workers may take their place.
@@ -38,7 +34,7 @@ class SweepOptions:
         extend: whether it may go on with other settings.
     """
 
-    settings: dict
+    settings: settings.Settings
     path: str
     num_workers: int
     cluster: cluster.Cluster
@@ -105,8 +101,8 @@ def prepare(train, base, options):
         max_minutes=values.max_minutes,
         extend=values.extend,
     )
-    recorded = {**options.flags, "dataset": [asked["dataset"]]}
-    changed = {"dataset": asked["dataset"], "flags": recorded, "sweep": sweep}
+    recorded = {**options.flags, "dataset": [asked.dataset]}
+    changed = {"dataset": asked.dataset, "flags": recorded, "sweep": sweep}
     return base, dataclasses.replace(options, **changed)
 
 
@@ -144,7 +140,7 @@ def sweep(base, options, run):
         all trials were done.
     """
     from tfcourse import tuning
-    from tfcourse.tuning import report
+    from tfcourse.tuning import report, searching
 
     # Workers find the array cache.
     datasets.load(options.dataset, options.data_dir, **vars(options.reading))
@@ -160,27 +156,19 @@ def sweep(base, options, run):
             tuning.Workers(asked.num_workers, asked.cluster.scheduler, asked.cluster.resources)
         )
         run.stopwatch.lap("workers")
-        with _Files(driver, run) as files, report.SweepTable() as table:
-
-            def watch(sweep, running):
-                table.update(sweep, running)
-                files.update()
-
-            done = driver.train(workers, watch)
-        run.stopwatch.lap("trials")
-        chosen = driver.choose(workers) if done else None
-        files.finish()
-    if not done:
+        table = stack.enter_context(report.SweepTable())
+        chosen = searching.carry_out(driver, workers, table.update)
+    if chosen is None:
         num_done = len(driver.sweep.finished())
-        print(f"--max_minutes are over: {num_done} trials of {asked.settings['trials']} are done;")
+        print(f"--max_minutes are over: {num_done} trials of {asked.settings.trials} are done;")
         print(f"the same command goes on. {run.path / 'report.html'} shows what there is")
         return None
     print(f"{run.path / 'report.html'} shows the sweep; {run.path / 'best.flags'} trains its best")
-    metrics = tuning.mean_of(chosen["metrics"])
-    print(f"Trial {chosen['trial']}: {', '.join(_final(metrics))}")
+    metrics = tuning.mean_of(chosen.metrics)
+    print(f"Trial {chosen.trial}: {', '.join(_final(metrics))}")
     return {
         **metrics,
-        "trial": chosen["trial"],
+        "trial": chosen.trial,
         "trials": len(driver.sweep.trials),
     }
 
@@ -190,58 +178,3 @@ def _final(metrics):
     for name, value in metrics.items():
         if re.match("(test|val)_", name) and isinstance(value, float):
             yield f"{name} {value:.4f}"
-
-
-class _Files:
-    """The files that follow from a sweep's journal, written now and then and at the end."""
-
-    def __init__(self, driver, run):
-        self._driver = driver
-        self._run = run
-        self._num_results = -1
-        self._written_at = -math.inf
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._write()  # After an interruption too; the report takes seconds, and waits.
-
-    def update(self):
-        """Writes the tables if something has come and the last time is a while ago."""
-        num_results = sum(len(each.results) for each in self._driver.sweep.trials)
-        due = time.monotonic() - self._written_at > _FILES_SECONDS
-        if due and num_results != self._num_results:
-            self._write()
-            self._num_results, self._written_at = num_results, time.monotonic()
-
-    def _write(self):
-        from tfcourse.tuning import report
-
-        sweep = self._driver.sweep
-        self._run.write("trials.csv", report.trials_csv(sweep), durable=False)
-        self._run.write("curves.csv", report.curves_csv(sweep), durable=False)
-        if sweep.best is not None:
-            self._run.write("best.flags", self._driver.best_flags(), durable=False)
-
-    def finish(self):
-        """Writes all, the report and TensorBoard's files included."""
-        from tfcourse.tuning import report
-        from tfcourse.tuning.report.page import write_sweep_report
-
-        self._write()
-        report.write_hparams(self._driver.sweep, self._run.path / "tensorboard")
-        write_sweep_report(self._driver.sweep, self._run.path / "report.html")
-        self._write_model_cards()
-
-    def _write_model_cards(self):
-        """Writes the card of each replicate of the chosen trial into its own folder."""
-        from tfcourse import reports
-
-        chosen = self._driver.sweep.chosen
-        for replicate, metrics in enumerate(chosen["metrics"] if chosen else ()):
-            task = self._driver.task(chosen["trial"], replicate)
-            folder = run_directory.RunDirectory(task["folder"])
-            if reports.is_classifier(metrics) and folder.path.is_dir():
-                card = reports.model_card(task["recipe"], task["flags"], metrics)
-                folder.write(run_directory.MODEL_CARD, card)

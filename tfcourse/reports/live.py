@@ -1,35 +1,36 @@
-"""Pictures in a notebook that are drawn anew while a cell goes on: a training, a sweep.
+"""A picture of a training in a notebook that is drawn anew while a cell goes on.
 
 It is imported by its own name, since Keras takes seconds to load:
 
-    from tfcourse.reports.live import LiveCurves, LiveSweep
+    from tfcourse.reports.live import LiveCurves
 """
 
 import io
 import time
+from collections.abc import Callable
+from typing import BinaryIO
 
 import keras
 from IPython.display import DisplayHandle, Image
 
 from tfcourse.reports.curves import draw_history
-from tfcourse.tuning.report.picture import draw_sweep
 
 _SHARE_OF_TIME = 0.2  # That drawing may take.
 
 
-class _LivePicture:
+class LivePicture:
     """One output of a cell, replaced as often as a fifth of the time allows.
 
     Args:
         clock: function that returns seconds.
     """
 
-    def __init__(self, clock):
+    def __init__(self, clock: Callable[[], float]):
         self._clock = clock
-        self._handle = None
+        self._handle: DisplayHandle | None = None
         self._due = -float("inf")
 
-    def show(self, draw, *, last=False):
+    def show(self, draw: Callable[[BinaryIO], None], *, last: bool = False) -> None:
         """Shows what `draw(file)` writes, if it is due or the `last`."""
         begun = self._clock()
         if begun < self._due and not last:
@@ -55,12 +56,12 @@ class LiveCurves(keras.callbacks.Callback):
         clock: function that returns seconds, as `time.perf_counter` does.
     """
 
-    def __init__(self, clock=time.perf_counter):
+    def __init__(self, clock: Callable[[], float] = time.perf_counter):
         super().__init__()
         self._clock = clock
 
     def on_train_begin(self, logs=None):
-        self._picture = _LivePicture(self._clock)
+        self._picture = LivePicture(self._clock)
         self._history = {"epoch": []}
 
     def on_epoch_end(self, epoch, logs=None):
@@ -75,23 +76,3 @@ class LiveCurves(keras.callbacks.Callback):
 
     def _draw(self, file):
         draw_history(self._history, file)
-
-
-class LiveSweep:
-    """Shows a sweep in the notebook as it goes on: hand it to `tuning.search` as `watch`.
-
-    Args:
-        clock: function that returns seconds.
-    """
-
-    def __init__(self, clock=time.perf_counter):
-        self._picture = _LivePicture(clock)
-        self._num_shown = 0
-
-    def __call__(self, sweep, running):
-        """Shows the state of `sweep`, a `sweeps.Sweep`, if a trial has finished."""
-        finished = len(sweep.finished())
-        if finished > self._num_shown:
-            self._num_shown = finished
-            last = finished == len(sweep.trials) == sweep.settings["trials"]
-            self._picture.show(lambda file: draw_sweep(sweep, file), last=last)

@@ -1,6 +1,17 @@
 """Hyperparameter search: keras-tuner chooses, workers train, a journal remembers."""
 
 import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfcourse.tuning.driver import Driver, Plan, mean_of
+    from tfcourse.tuning.hypermodel import RecipeHyperModel
+    from tfcourse.tuning.in_process import InProcess
+    from tfcourse.tuning.records import Result
+    from tfcourse.tuning.searching import search
+    from tfcourse.tuning.space import search_space, tunable, values_in
+    from tfcourse.tuning.state import Sweep, Trial
+    from tfcourse.tuning.workers import Workers
 
 # Loaded when first used: a worker silences TensorFlow's import before it imports the rest.
 _MODULES = {
@@ -8,6 +19,9 @@ _MODULES = {
     "InProcess": "in_process",
     "Plan": "driver",
     "RecipeHyperModel": "hypermodel",
+    "Result": "records",
+    "Sweep": "state",
+    "Trial": "state",
     "Workers": "workers",
     "mean_of": "driver",
     "search": "searching",
@@ -15,10 +29,24 @@ _MODULES = {
     "tunable": "space",
     "values_in": "space",
 }
-__all__ = sorted(_MODULES)
+__all__ = [
+    "Driver",
+    "InProcess",
+    "Plan",
+    "RecipeHyperModel",
+    "Result",
+    "Sweep",
+    "Trial",
+    "Workers",
+    "mean_of",
+    "search",
+    "search_space",
+    "tunable",
+    "values_in",
+]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -2,11 +2,15 @@
 
 import math
 import statistics
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from tfcourse.tuning import oracles
 from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.settings import Settings
+from tfcourse.tuning.space import Space
 
 # What these choose next depends on results, so they are asked for whole generations.
 LEARNING = ("coarse_to_fine", "bayesian", "hyperband")
@@ -19,25 +23,25 @@ class Chooser:
     """One oracle, for as long as a sweep's settings ask for the same.
 
     Args:
-        settings: a phase of `sweeps.Sweep`.
-        space: its `search_space.Space`.
-        first: int, the number of the first trial that is chosen here.
+        settings: what says which oracle, and its seed.
+        space: what it chooses from.
+        first: the number of the first trial that is chosen here.
     """
 
-    def __init__(self, settings, space, first):
+    def __init__(self, settings: Settings, space: Space, first: int):
         self._space = space
         self._first = first
-        self._oracle = oracles.TUNERS[settings["tuner"]](
-            space, oracle_seed(settings["seed"], first), settings
+        self._oracle = oracles.TUNERS[settings.tuner](
+            space, oracle_seed(settings.seed, first), settings
         )
-        self._trials = []
+        self._trials: list[Any] = []  # As keras-tuner has them.
 
     @property
-    def num_trials(self):
+    def num_trials(self) -> int:
         """How many points it has chosen."""
         return len(self._trials)
 
-    def ask(self):
+    def ask(self) -> tuple[dict[str, float], dict[str, Any]] | None:
         """Returns `(positions, note)` of a new point; `None` where there is none for now."""
         trial = self._oracle.create_trial(str(len(self._trials)))
         if trial.status != "RUNNING":
@@ -46,17 +50,17 @@ class Chooser:
         values = trial.hyperparameters.values
         return oracles.to_positions(self._space, values), self._oracle.note(values)
 
-    def replay(self, positions):
+    def replay(self, positions: Mapping[str, float]) -> None:
         """Brings the oracle to where it is after `ask` has returned `positions`."""
         self._oracle.recorded = oracles.to_unit_values(
-            self._space, {axis.name: 0.5 for axis in self._space.axes} | positions
+            self._space, {**{axis.name: 0.5 for axis in self._space.axes}, **positions}
         )
         trial = self._oracle.create_trial(str(len(self._trials)))
         trial.hyperparameters.values = self._oracle.recorded
         self._oracle.recorded = None
         self._trials.append(trial)
 
-    def tell(self, number, score):
+    def tell(self, number: int, score: float | None) -> None:
         """Tells the score of trial `number`, larger is better; `None` where it is infeasible."""
         trial = self._trials[number - self._first]
         if score is None:
@@ -67,35 +71,33 @@ class Chooser:
         self._oracle.end_trial(trial)
 
 
-def oracle_seed(seed, first):
+def oracle_seed(seed: int, first: int) -> int:
     """Returns the seed of an oracle whose first trial is `first`."""
     return seed if first == 0 else trial_seed(seed, first, 0)
 
 
-def trial_seed(seed, trial, replicate):
+def trial_seed(seed: int, trial: int, replicate: int) -> int:
     """Returns the seed in [0, 2**32) that the training of a replicate of a trial gets."""
     return int(np.random.SeedSequence([seed, trial, replicate]).generate_state(1)[0])
 
 
-def asks_in_generations(settings):
+def asks_in_generations(settings: Settings) -> bool:
     """Returns whether results decide about what follows, so that it waits for them."""
-    return settings["tuner"] in LEARNING or settings["pruning"] != "none"
+    return settings.tuner in LEARNING or settings.pruning != "none"
 
 
-def is_same_search(settings, others):
+def is_same_search(settings: Settings, others: Settings) -> bool:
     """Returns whether both sets of settings can be served by one oracle."""
     names = ("tuner", "objective", "space", "seed", "pruning", "generation_size", "max_epochs")
-    return all(settings[name] == others[name] for name in names)
+    return all(getattr(settings, name) == getattr(others, name) for name in names)
 
 
-def signed(sweep, score):
+def signed(sweep: sweeps.Sweep, score: float) -> float:
     """Returns `score` so that larger is better."""
-    if score is None:
-        return None
     return -score if sweeps.is_minimized(sweep.objective) else score
 
 
-def thresholds(sweep, before):
+def thresholds(sweep: sweeps.Sweep, before: int) -> dict[int, float]:
     """Returns `{epoch: score}`: a trial that is worse after that epoch is given up.
 
     With `median` a trial's best score so far must reach the median of the best so far of the
@@ -103,15 +105,15 @@ def thresholds(sweep, before):
     them after 1, 3, 9 ... epochs. Only trials of earlier generations count.
 
     Args:
-        sweep: `sweeps.Sweep`.
-        before: int, trials with a lower number count.
+        sweep: the state.
+        before: trials with a lower number count.
     """
-    pruning = sweep.settings["pruning"]
+    pruning = sweep.settings.pruning
     if pruning == "none":
         return {}
     curves = [_best_so_far(sweep, trial) for trial in sweep.trials[:before]]
     longest = max(map(len, curves), default=0)
-    epochs = range(1, longest + 1)
+    epochs = list(range(1, longest + 1))
     if pruning == "successive_halving":
         epochs = [_HALVING**k for k in range(20) if _HALVING**k <= longest]
     bars = {}
@@ -127,11 +129,11 @@ def thresholds(sweep, before):
     return bars
 
 
-def _best_so_far(sweep, trial):
-    """Returns the best signed score after each epoch of the first replicate, as a list."""
+def _best_so_far(sweep: sweeps.Sweep, trial: sweeps.Trial) -> list[float]:
+    """Returns the best signed score after each epoch of the first replicate."""
     if 0 not in trial.results or sweep.status(trial) == sweeps.INFEASIBLE:
         return []
-    best, curve = -math.inf, []
+    best, curve = -math.inf, list[float]()
     for row in trial.results[0].curve:
         value = row[sweep.objective]
         best = best if value is None else max(best, signed(sweep, value))

@@ -9,18 +9,27 @@ import collections
 import dataclasses
 import itertools
 import os
+import pathlib
 import shutil
 import statistics
 import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from tfcourse import datasets, run_directory
-from tfcourse.tuning import choosing
+from tfcourse import hyperparameters as hp
+from tfcourse.tuning import choosing, journal, records
 from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.settings import Settings
+from tfcourse.tuning.task import Key, Outcome, Pool, Task
 
 TRIALS = "trials"
 # If the first trials all fail for one reason, so will the others.
 _SAME_REASON = 5
 _TICK_SECONDS = 0.25
+# Called with the state and the trainings that go on, whenever something has happened and several
+# times a second.
+Watch: TypeAlias = Callable[[sweeps.Sweep, list[sweeps.Running]], None]
 
 
 class AllTrialsFailedError(Exception):
@@ -32,7 +41,9 @@ class AllTrialsFailedError(Exception):
 class EnvironmentFaultError(Exception):
     """A worker's machine could not do its part: disk, memory, permission or data."""
 
-    exit_code = 5
+    def __init__(self, message: str, exit_code: int = 5):
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +53,11 @@ class Plan:
     Attributes:
         data_dir: folder that holds the data's files, or `None`.
         path: folder that the recipe's module is found in, or "" where it is installed.
-        keep_models: int >= 0, of so many of the best trials the checkpoints stay.
-        max_minutes: float, after which no more is begun; 0 for no limit.
+        keep_models: >= 0, of so many of the best trials the checkpoints stay.
+        max_minutes: after which no more is begun; 0 for no limit.
     """
 
-    data_dir: str | None = None
+    data_dir: str | os.PathLike[str] | None = None
     path: str = ""
     keep_models: int = 3
     max_minutes: float = 0.0
@@ -57,55 +68,62 @@ class Driver:
 
     Args:
         run: the sweep's open `RunDirectory`.
-        journal: its open `journal.Journal`.
-        declarations: `{name: Declaration}` of the recipe's hyperparameters.
-        settings: dict, the phase of `sweeps.Sweep` that is asked for.
-        plan: `Plan`.
+        journal: its open journal.
+        declarations: those of the recipe's hyperparameters.
+        settings: the phase that is asked for.
+        plan: how it is run.
 
     Attributes:
-        sweep: `sweeps.Sweep`, the state.
+        run: the sweep's folder.
+        sweep: the state.
     """
 
-    def __init__(self, run, journal, declarations, settings, plan):
-        self._run = run
+    def __init__(
+        self,
+        run: run_directory.RunDirectory,
+        journal: journal.Journal,
+        declarations: Mapping[str, hp.Declaration],
+        settings: Settings,
+        plan: Plan,
+    ):
+        self.run = run
         self._journal = journal
         self._declarations = declarations
         self._plan = plan
         self._deadline = time.monotonic() + 60 * (plan.max_minutes or float("inf"))
-        self.sweep = sweeps.Sweep.from_records(journal.records)
-        self._running = {}
+        self.sweep = sweeps.Sweep.from_records(map(records.from_json, journal.records))
+        self._running: dict[Key, sweeps.Running] = {}
         self._unkept = {each.number for each in self.sweep.finished()}
         self._begin_phase(settings)
         self._void_if_all_failed()
         self._replay()
 
-    def _append(self, *records):
-        self._journal.append(*records)
-        for record in records:
+    def _append(self, *new: records.Record) -> None:
+        self._journal.append(*(record.to_json() for record in new))
+        for record in new:
             self.sweep.apply(record)
 
-    def _begin_phase(self, settings):
-        record = {"kind": "sweep", **settings}
-        if not self.sweep.phases or self.sweep.settings != record:
-            self._append(record)
+    def _begin_phase(self, settings: Settings) -> None:
+        if not self.sweep.phases or self.sweep.settings != settings:
+            self._append(settings)
 
-    def _void_if_all_failed(self):
+    def _void_if_all_failed(self) -> None:
         """Lets trials start again that had all failed for one reason, mended since."""
         if self._common_reason():
             numbers = [t.number for t in self.sweep.finished()]
-            self._append({"kind": "void", "trials": numbers})
+            self._append(records.Void(numbers))
             for number in numbers:
                 shutil.rmtree(self._trial_folder(number), ignore_errors=True)
 
-    def _common_reason(self):
+    def _common_reason(self) -> str | None:
         finished = self.sweep.finished()
         reasons = {self.sweep.reason(t).partition(":")[0] for t in finished}
-        enough = len(finished) >= min(_SAME_REASON, self.sweep.settings["trials"])
+        enough = len(finished) >= min(_SAME_REASON, self.sweep.settings.trials)
         if enough and len(reasons) == 1 and "" not in reasons:
             return self.sweep.reason(finished[0])
         return None
 
-    def _replay(self):
+    def _replay(self) -> None:
         """Brings the oracle to where the journal has left it."""
         phases, first_phase = self.sweep.phases, len(self.sweep.phases) - 1
         while first_phase and choosing.is_same_search(phases[first_phase - 1], phases[-1]):
@@ -124,66 +142,56 @@ class Driver:
             for replicate in self.sweep.missing(each)
         )
 
-    def _tell(self):
+    def _tell(self) -> None:
         """Tells the oracle what has come of the trials that it chose so far, in their order."""
         num_asked = self._first + self._chooser.num_trials
         for each in self.sweep.trials[self._num_told : num_asked]:
-            self._chooser.tell(each.number, choosing.signed(self.sweep, self._score(each)))
+            score = self._score(each)
+            signed = None if score is None else choosing.signed(self.sweep, score)
+            self._chooser.tell(each.number, signed)
         self._num_told = num_asked
 
-    def _score(self, each):
+    def _score(self, each: sweeps.Trial) -> float | None:
         """Returns the score of a finished trial; one that was pruned has the one it reached."""
         if self.sweep.status(each) == sweeps.INFEASIBLE:
             return None
         scores = self.sweep.scores(each)
         return statistics.fmean(scores) if scores else None
 
-    def _ask(self):
+    def _ask(self) -> None:
         """Asks for all trials that can be asked for now, and writes them down at once."""
         settings, asked = self.sweep.settings, len(self.sweep.trials)
-        wanted = settings["trials"] - asked
+        wanted = settings.trials - asked
         generation = 0
         if choosing.asks_in_generations(settings):
             if self._waiting or self._running:
                 return
             self._tell()
-            size = settings["generation_size"]
+            size = settings.generation_size
             wanted = min(wanted, size - (asked - self._first) % size)
             generation = self.sweep.trials[-1].generation + 1 if self.sweep.trials else 0
         bars = choosing.thresholds(self.sweep, asked) if wanted > 0 else {}
-        records = []
+        asks = []
         for number in range(asked, asked + wanted):
             point = self._chooser.ask()
             if point is None:
                 break
-            records.append(self._ask_record(number, generation, bars, *point))
-        if records:
-            self._append(*records)
+            positions, note = point
+            every = {axis.name: positions.get(axis.name, 0.5) for axis in self.sweep.space.axes}
+            values = self.sweep.space.values_at(every)
+            asks.append(records.Ask(number, values, positions, generation, note, bars))
+        if asks:
+            self._append(*asks)
             self._waiting.extend(
-                (record["trial"], replicate)
-                for record in records
-                for replicate in range(self.sweep.replicates)
+                (ask.trial, replicate) for ask in asks for replicate in range(self.sweep.replicates)
             )
 
-    def _ask_record(self, number, generation, bars, positions, note):
-        every = {axis.name: positions.get(axis.name, 0.5) for axis in self.sweep.space.axes}
-        return {
-            "kind": "ask",
-            "trial": number,
-            "values": self.sweep.space.values_at(every),
-            "positions": positions,
-            "generation": generation,
-            "note": note,
-            "thresholds": bars,
-        }
-
-    def train(self, pool, watch=lambda sweep, running: None):
+    def train(self, pool: Pool, watch: Watch = lambda sweep, running: None) -> bool:
         """Trains trials in the workers of `pool` until all are done, or the time is over.
 
         Args:
-            pool: `workers.Workers`.
-            watch: function of `(sweep, running)`, called whenever something has happened and
-                several times a second; `running` is a list of dicts.
+            pool: who trains.
+            watch: see `Watch`.
 
         Returns:
             Whether all are done.
@@ -205,43 +213,35 @@ class Driver:
                 self._record(*outcome)
             watch(self.sweep, list(self._running.values()))
 
-    def _submit(self, pool, number, replicate):
+    def _submit(self, pool: Pool, number: int, replicate: int) -> None:
         if replicate not in self.sweep.missing(self.sweep.trials[number]):
             return  # Another replicate has shown that the trial is infeasible, or bad.
-        self._running[number, replicate] = {
-            "trial": number,
-            "replicate": replicate,
-            "started": time.time(),
-        }
+        self._running[number, replicate] = sweeps.Running(number, replicate, time.time())
         pool.submit((number, replicate), "run", self.task(number, replicate))
 
-    def _record(self, key, result):
+    def _record(self, key: Key, outcome: Outcome | None) -> None:
         del self._running[key]
         number, replicate = key
-        if result is None:
-            self._append({"kind": "lost", "trial": number})
+        if outcome is None:
+            self._append(records.Lost(number))
             if self.sweep.trials[number].num_lost < sweeps.MAX_LOST:
                 self._waiting.appendleft(key)
                 return
             reason = f"lost: its worker died {sweeps.MAX_LOST} times, perhaps for want of memory"
-            result = {"status": sweeps.INFEASIBLE, "reason": reason, "curve": [], "seconds": 0.0}
-        if result["status"] == "environment":
-            error = EnvironmentFaultError(f"trial {number}: {result['reason']}")
-            error.exit_code = result.get("code", 5)
-            raise error
-        names = ("status", "reason", "curve", "seconds")
-        kept = {name: result[name] for name in names}
-        self._append({"kind": "result", "trial": number, "replicate": replicate, **kept})
+            outcome = Outcome(records.Result(sweeps.INFEASIBLE, reason))
+        if outcome.fault is not None:
+            raise EnvironmentFaultError(f"trial {number}: {outcome.result.reason}", outcome.fault)
+        self._append(records.Finished(number, replicate, outcome.result))
         self._remove_folders(number)
         self._check_reasons()
 
-    def _check_reasons(self):
+    def _check_reasons(self) -> None:
         reason = self._common_reason()
         if reason:
             count = len(self.sweep.finished())
             raise AllTrialsFailedError(f"all of the first {count} trials failed: {reason}")
 
-    def _remove_folders(self, number):
+    def _remove_folders(self, number: int) -> None:
         """Removes the folders of trials that are not, or no longer, among the best ones."""
         self._unkept.add(number)
         kept = {each.number for each in self.sweep.ranked()[: self._plan.keep_models]}
@@ -251,95 +251,104 @@ class Driver:
                 shutil.rmtree(self._trial_folder(each), ignore_errors=True)
                 self._unkept.discard(each)
 
-    def choose(self, pool):
+    def choose(self, pool: Pool) -> records.Chosen:
         """Evaluates the best trial on the test set, once.
 
         Returns:
-            The record `chosen`: the trial's number, and the metrics of each of its replicates.
+            The trial's number, and the metrics of each of its replicates.
+
+        Raises:
+            AllTrialsFailedError: no trial was completed.
         """
         best = self.sweep.best
         if best is None:
             raise AllTrialsFailedError("no trial was completed; trials.csv says why")
         chosen = self.sweep.chosen
-        if chosen is None or chosen["trial"] != best.number:
-            keys = [("test", replicate) for replicate in range(self.sweep.replicates)]
-            for key in keys:
-                pool.submit(key, "test", self.task(best.number, key[1]))
-            metrics = {}
-            while len(metrics) < len(keys):
-                outcome = pool.next_outcome(_TICK_SECONDS)
-                if outcome and outcome[1] is None:
-                    pool.submit(outcome[0], "test", self.task(best.number, outcome[0][1]))
-                elif outcome:
-                    metrics[outcome[0][1]] = outcome[1]
-            replicates = [metrics[replicate] for replicate in sorted(metrics)]
-            self._append({"kind": "chosen", "trial": best.number, "metrics": replicates})
+        if chosen is None or chosen.trial != best.number:
+            chosen = records.Chosen(best.number, self._tested(pool, best.number))
+            self._append(chosen)
             self._name_best(best.number)
-        return self.sweep.chosen
+        return chosen
 
-    def _name_best(self, number):
+    def _tested(self, pool: Pool, number: int) -> list[dict[str, Any]]:
+        """Returns the metrics of each replicate of a trial."""
+        waiting = [(number, replicate) for replicate in range(self.sweep.replicates)]
+        metrics: dict[Key, dict[str, Any]] = {}
+        while len(metrics) < self.sweep.replicates:
+            while waiting and pool.num_free > 0:
+                key = waiting.pop(0)
+                pool.submit(key, "test", self.task(*key))
+            outcome = pool.next_outcome(_TICK_SECONDS)
+            if outcome and outcome[1] is None:
+                waiting.append(outcome[0])
+            elif outcome:
+                metrics[outcome[0]] = outcome[1]
+        return [metrics[key] for key in sorted(metrics)]
+
+    def _name_best(self, number: int) -> None:
         """Makes `best` a name for the folder of the best trial."""
-        name = self._run.path / run_directory.BEST
+        name = self.run.path / run_directory.BEST
         name.unlink(missing_ok=True)
-        name.symlink_to(self._trial_folder(number).relative_to(self._run.path) / "0")
+        name.symlink_to(self._trial_folder(number).relative_to(self.run.path) / "0")
 
-    def best_flags(self):
-        """Returns a flagfile that trains the best trial again."""
+    def best_flags(self) -> str:
+        """Returns a flagfile that trains the best trial again; "" where there is none."""
         best = self.sweep.best
+        if best is None:
+            return ""
         score = f"{self.sweep.objective} {self.sweep.score(best):.6g}"
         spread = self.sweep.spread(best)
         if spread is not None:
             score += f" +- {spread:.2g} over {self.sweep.replicates} seeds"
         header = f"# Trial {best.number}, the best of {len(self.sweep.finished())}: {score}.\n"
-        flags = self.task(best.number, 0)["flags"]
+        flags = self.task(best.number, 0).flags
         return run_directory.flags_text(
-            flags, self.sweep.settings["module"], header, name="best.flags"
+            flags, self.sweep.settings.module, header, name="best.flags"
         )
 
-    def task(self, number, replicate):
+    def task(self, number: int, replicate: int) -> Task:
         """Returns what a worker has to know to train one replicate of a trial."""
         each = self.sweep.trials[number]
         settings = self.sweep.phases[each.phase]
-        seed = choosing.trial_seed(settings["seed"], number, replicate)
+        seed = choosing.trial_seed(settings.seed, number, replicate)
         values = self.values_of(each)
-        data_flags = settings.get("data_flags", {})
-        flags = {name: [text] for name, text in {**values, **data_flags}.items()}
-        return {
-            "module": settings["module"],
-            "function": settings["function"],
-            "hyperparameters": settings["hyperparameters"],
-            "recipe": settings["recipe"],
-            "path": self._plan.path,
-            "values": values,
-            "seed": seed,
-            "flags": {**flags, "seed": [str(seed)], "dataset": [settings["dataset"]]},
+        flags = {name: [text] for name, text in {**values, **settings.data_flags}.items()}
+        return Task(
+            recipe=settings.recipe,
+            module=settings.module,
+            function=settings.function,
+            hyperparameters=settings.hyperparameters,
+            path=self._plan.path,
+            values=values,
+            seed=seed,
+            flags={**flags, "seed": [str(seed)], "dataset": [settings.dataset]},
             # A worker may have been started elsewhere.
-            "dataset": datasets.located(settings["dataset"]),
-            "data_dir": self._plan.data_dir and os.path.abspath(self._plan.data_dir),
-            "data_flags": data_flags,
-            "folder": os.path.abspath(self._trial_folder(number) / str(replicate)),
-            "objective": settings["objective"],
-            "thresholds": each.thresholds,
-        }
+            dataset=datasets.located(settings.dataset),
+            data_dir=os.path.abspath(self._plan.data_dir) if self._plan.data_dir else None,
+            data_flags=settings.data_flags,
+            folder=os.path.abspath(self._trial_folder(number) / str(replicate)),
+            objective=settings.objective,
+            thresholds=each.thresholds,
+        )
 
-    def values_of(self, each):
+    def values_of(self, each: sweeps.Trial) -> dict[str, str]:
         """Returns `{name: text}` of all hyperparameters of a trial, as flags read them."""
-        texts = dict(self.sweep.phases[each.phase]["base"])
+        texts = dict(self.sweep.phases[each.phase].base)
         for name, value in each.values.items():
             texts[name] = self._declarations[name].format(value)
         if "epochs" in each.note:
             texts["epochs"] = str(each.note["epochs"])
         return texts
 
-    def _trial_folder(self, number):
-        return self._run.path / TRIALS / f"{number:05d}"
+    def _trial_folder(self, number: int) -> pathlib.Path:
+        return self.run.path / TRIALS / f"{number:05d}"
 
 
-def mean_of(metrics):
-    """Returns the metrics of replicates as one dict: of numbers the mean, and of tests the spread.
+def mean_of(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns the metrics of replicates as one dict: of numbers the mean, and their spread.
 
     Args:
-        metrics: list of dicts, one a replicate.
+        metrics: those of each replicate.
     """
     mean = dict(metrics[0])
     if len(metrics) > 1:

@@ -8,10 +8,14 @@ middle of a write, and is cut off; any other damage is refused.
 
 import json
 import os
+import pathlib
 import re
 import zlib
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 _LINE = re.compile(rb"([0-9a-f]{8}) (\d{1,9}) (.*)", re.DOTALL)
+Record: TypeAlias = dict[str, Any]  # JSON-able; see `records` for what they are.
 
 
 class JournalError(Exception):
@@ -24,70 +28,75 @@ class Journal:
     """The open journal at `path`, to which only one process writes.
 
     Args:
-        path: `pathlib.Path`; made where it does not exist.
+        path: made where it does not exist.
 
     Attributes:
-        records: list of dicts, all that stands in the journal.
+        records: all that stands in the journal.
 
     Raises:
         JournalError: a line is not as it was written.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: pathlib.Path):
         self._path = path
-        self.records = []
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        self.records: list[Record] = []
+        self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             self.records, self._end = read(path)
-            os.ftruncate(self._file, self._end)
+            os.ftruncate(self._open_file(), self._end)
         except BaseException:
             self.close()
             raise
 
-    def append(self, *records):
+    def append(self, *records: Record) -> None:
         """Adds `records`, all or none of them, and waits until they are on the disk.
 
         Raises:
             OSError: the disk is full or broken; the journal is as before.
         """
-        line = line_of(records)
+        line, file = line_of(records), self._open_file()
         try:
             written = 0
             while written < len(line):
-                written += os.pwrite(self._file, line[written:], self._end + written)
-            os.fsync(self._file)
+                written += os.pwrite(file, line[written:], self._end + written)
+            os.fsync(file)
         except OSError as error:
-            os.ftruncate(self._file, self._end)
+            os.ftruncate(file, self._end)
             raise OSError(error.errno, error.strerror, str(self._path)) from error
         self._end += len(line)
         self.records += records
 
-    def close(self):
+    def _open_file(self) -> int:
+        if self._file is None:
+            raise ValueError(f"{self._path}: the journal is closed")
+        return self._file
+
+    def close(self) -> None:
         """Closes the file."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
-    def __enter__(self):
+    def __enter__(self) -> "Journal":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
-def line_of(records):
+def line_of(records: Sequence[Record]) -> bytes:
     """Returns the journal's line for `records`, JSON-able dicts."""
     text = json.dumps(records, allow_nan=False, separators=(",", ":")).encode()
     return b"%08x %d %s\n" % (zlib.crc32(text), len(text), text)
 
 
-def read(path):
+def read(path: pathlib.Path) -> tuple[list[Record], int]:
     """Returns `(records, end)`: all sound records, and where the last one ends.
 
     Raises:
         JournalError: a line that has an end is not as it was written.
     """
-    records, end = [], 0
+    records, end = list[Record](), 0
     for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
         if not line.endswith(b"\n"):
             break
@@ -96,7 +105,7 @@ def read(path):
     return records, end
 
 
-def _parse(path, number, line):
+def _parse(path: pathlib.Path, number: int, line: bytes) -> list[Record]:
     match = _LINE.fullmatch(line)
     if match:
         crc, length, text = match.groups()

@@ -28,7 +28,7 @@ class _Journaled:
     Args:
         space: `search_space.Space`.
         seed: int >= 0; 0 is a seed like any other.
-        options: dict of the sweep's settings: `trials`, `generation_size`, `max_epochs`.
+        options: the sweep's `Settings`: `trials`, `generation_size`, `max_epochs` count.
         arguments: for keras-tuner's oracle.
     """
 
@@ -39,6 +39,7 @@ class _Journaled:
         self.options = options
         super().__init__(
             objective=keras_tuner.Objective("score", "max"),
+            seed=1,  # Without one, it would draw from Python's generator; see `populate_space`.
             hyperparameters=unit_space(space),
             allow_new_entries=False,
             tune_new_entries=False,
@@ -87,7 +88,7 @@ class Bayesian(_Journaled, BayesianOptimizationOracle):
     """Fits a Gaussian process to the scores; begins with one generation of random points."""
 
     def __init__(self, space, seed, options):
-        super().__init__(space, seed, options, num_initial_points=options["generation_size"])
+        super().__init__(space, seed, options, num_initial_points=options.generation_size)
         # It only decides where the fit's restarts begin; 0 would have counted as no seed.
         self.gpr.n_restarts_optimizer = 4  # Of 20, which take seconds and rarely find more.
         self.gpr.random_state = np.random.RandomState(seed % 2**32).randint(2**31)
@@ -106,7 +107,7 @@ class Hyperband(_Journaled, HyperbandOracle):
 
     def __init__(self, space, seed, options):
         super().__init__(
-            space, seed, options, max_epochs=options["max_epochs"], hyperband_iterations=None
+            space, seed, options, max_epochs=options.max_epochs, hyperband_iterations=None
         )
 
     def note(self, values):
@@ -134,7 +135,7 @@ class Grid(_Journaled, _Positions):
 
     def positions(self, number):
         taken = {tuple(sorted(t.hyperparameters.values.items())) for t in self.trials.values()}
-        for positions in grid.points(self.space_of_values, self.options["trials"]):
+        for positions in grid.points(self.space_of_values, self.options.trials):
             values = to_unit_values(self.space_of_values, positions)
             if tuple(sorted(values.items())) not in taken:
                 return positions
@@ -150,20 +151,20 @@ class CoarseToFine(_Journaled, _Positions):
     """
 
     def positions(self, number):
-        round_number = number // self.options["generation_size"]
+        round_number = number // self.options.generation_size
         box = {name: (0.0, 1.0) for name in self.axes}
         for before in range(1, round_number + 1):
-            box = self._zoomed(box, before * self.options["generation_size"])
+            box = self._zoomed(box, before * self.options.generation_size)
         rng = np.random.default_rng([self.sweep_seed, number])
         return {name: self._draw(axis, box[name], rng) for name, axis in self.axes.items()}
 
     def note(self, values):
-        return {"round": (len(self.trials) - 1) // self.options["generation_size"] + 1}
+        return {"round": (len(self.trials) - 1) // self.options.generation_size + 1}
 
     def _zoomed(self, box, num_trials):
         trials = [t for t in list(self.trials.values())[:num_trials] if t.status == "COMPLETED"]
         best = sorted(trials, key=lambda trial: (-trial.score, trial.trial_id))
-        best = best[: max(2, math.ceil(self.options["generation_size"] / 4))]
+        best = best[: max(2, math.ceil(self.options.generation_size / 4))]
         points = [
             to_positions(self.space_of_values, trial.hyperparameters.values) for trial in best
         ]

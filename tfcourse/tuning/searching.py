@@ -1,68 +1,140 @@
-"""A sweep from Python: the same journal, driver and workers that --sweep uses."""
+"""A sweep from Python: the same journal, driver, workers and files that --sweep has."""
 
+import contextlib
+import os
 import pathlib
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from tfcourse import hyperparameters as hp
 from tfcourse import run_directory
 from tfcourse.tuning import journal
 from tfcourse.tuning import space as search_space
-from tfcourse.tuning.driver import Driver, Plan
+from tfcourse.tuning.driver import Driver, Plan, Watch
+from tfcourse.tuning.files import SweepFiles
+from tfcourse.tuning.records import Chosen
 from tfcourse.tuning.settings import module_of, settings_of
+from tfcourse.tuning.state import Sweep
+from tfcourse.tuning.task import Pool
 
 
 def search(
-    train,
-    base,
-    folder,
-    pool,
+    train: Callable[..., Any],
+    base: hp.Hyperparameters,
+    folder: str | os.PathLike[str],
+    pool: Pool | None = None,
     *,
-    dataset,
-    trials,
-    searches=None,
-    fixed=(),
-    data_dir=None,
-    keep_models=0,
-    watch=lambda sweep, running: None,
-    **settings,
-):
+    dataset: str,
+    trials: int,
+    workers: int | None = None,
+    searches: Mapping[str, str] | None = None,
+    fixed: Collection[str] = (),
+    data_dir: str | os.PathLike[str] | None = None,
+    data_flags: Mapping[str, str] | None = None,
+    tuner: str = "random",
+    objective: str = "val_accuracy",
+    seed: int = 1,
+    replicates: int = 1,
+    generation_size: int | None = None,
+    pruning: str = "none",
+    keep_models: int = 3,
+    max_minutes: float = 0.0,
+    report: bool = True,
+    watch: Watch = lambda sweep, running: None,
+) -> Sweep:
     """Searches hyperparameters in `folder`, or goes on with the search that is there.
 
-        with tuning.Workers(2) as pool:
-            sweep = tuning.search(
-                mnist_softmax.train, MnistSoftmax(epochs=3), "runs/search", pool,
-                dataset="digits", trials=12, searches={"learning_rate": "1e-4:1:log"},
-            )
+        sweep = tuning.search(
+            mnist_softmax.train, MnistSoftmax(epochs=3), "runs/search",
+            dataset="digits", trials=12, searches={"learning_rate": "1e-4:1:log"}, workers=2,
+        )
         sweep.best.values  # {"learning_rate": ...}
 
-    Args:
-        train: function in a module that workers can import; see `settings_of`.
-        base: `Hyperparameters`, the values of what is not searched.
-        folder: path-like, for the journal and the trials' files.
-        pool: `Workers`, which can serve many searches one after another.
-        dataset: str, one name as `datasets.load` takes it.
-        trials: int >= 1.
-        searches: `{name: text}`, axes as --search takes them.
-        fixed: names of hyperparameters that are not searched, though they declare a range.
-        data_dir: folder that holds the data's files, or `None`.
-        keep_models: int >= 0, best trials whose checkpoints stay.
-        watch: function of (sweep, running), called whenever something has happened.
-        settings: arguments of `settings_of`: tuner, objective, seed, replicates and so on.
+    It leaves there what `--sweep` leaves: trials.csv, curves.csv, report.html, best.flags, and
+    under `best` the run directory of the best trial, which alone is evaluated on the test set.
 
-    Returns:
-        The `sweeps.Sweep`.
+    Args:
+        train: function of (hyperparameters, data, seed, run) and arguments of `training.fit`, in a
+            module that workers can import. A script that searches needs its main guard.
+        base: the values of what is not searched.
+        folder: for the journal, the files and the trials' run directories.
+        pool: `Workers` that serve several searches one after another, or `InProcess()`; by default
+            workers are started for this search alone.
+        dataset: one name as `datasets.load` takes it.
+        trials: points to try, >= 1.
+        workers: processes to start where there is no `pool`; by default one per core.
+        searches: axes as --search takes them, in place of the ranges that are declared.
+        fixed: names of hyperparameters that are not searched, though they declare a range.
+        data_dir: folder that holds the data's files.
+        data_flags: texts of the flags that say how the data is read.
+        tuner: "random", "grid", "coarse_to_fine", "quasi_random", "bayesian" or "hyperband".
+        objective: the metric that ranks; one whose name ends in "loss" is to be small.
+        seed: in [0, 2**32).
+        replicates: trainings of each point, >= 1, with seeds of their own.
+        generation_size: points chosen at once where results decide about the next; by default a
+            third of the trials for coarse_to_fine, else 8.
+        pruning: "none", "median" or "successive_halving".
+        keep_models: how many of the best trials keep their run directories; >= 1 with `report`.
+        max_minutes: after which no more is begun; 0 for no limit.
+        report: whether the best trial is evaluated and the files are written; without, there is
+            only the journal.
+        watch: called with the `Sweep` and the trainings that go on, whenever something happened.
 
     Raises:
-        ValueError: an axis does not fit its hyperparameter.
+        ValueError: an axis does not fit its hyperparameter, or there are both `pool` and `workers`.
         AllTrialsFailedError: the first trials failed, all for one reason.
     """
-    space = search_space.space_of(base, searches, fixed)
-    asked = settings_of(train, base, space, dataset=dataset, trials=trials, **settings)
-    plan = Plan(data_dir, module_of(train)[1], keep_models)
+    if pool is not None and workers is not None:
+        raise ValueError(f"`workers` starts processes; `pool` has its own. Received: {workers=}")
+    if report and keep_models < 1:
+        raise ValueError(f"`keep_models` must be >= 1 for a report. Received: {keep_models=}")
+    settings = settings_of(
+        train,
+        base,
+        search_space.space_of(base, searches, fixed),
+        dataset=dataset,
+        trials=trials,
+        data_flags=data_flags,
+        tuner=tuner,
+        objective=objective,
+        seed=seed,
+        replicates=replicates,
+        generation_size=generation_size,
+        pruning=pruning,
+    )
+    plan = Plan(data_dir, module_of(train)[1], keep_models, max_minutes)
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with journal.Journal(folder / run_directory.JOURNAL) as records:
-        driver = Driver(
-            run_directory.RunDirectory(folder), records, hp.declarations(base), asked, plan
-        )
-        driver.train(pool, watch)
+    run = run_directory.RunDirectory(folder)
+    with contextlib.ExitStack() as stack:
+        records = stack.enter_context(journal.Journal(folder / run_directory.JOURNAL))
+        driver = Driver(run, records, hp.declarations(base), settings, plan)
+        if pool is None:
+            from tfcourse.tuning.workers import Workers  # Dask takes its time to load.
+
+            num_workers = workers or len(os.sched_getaffinity(0))
+            pool = stack.enter_context(Workers(num_workers))
+        if report:
+            carry_out(driver, pool, watch)
+        else:
+            driver.train(pool, watch)
     return driver.sweep
+
+
+def carry_out(driver: Driver, pool: Pool, watch: Watch) -> Chosen | None:
+    """Trains all trials, evaluates the best one, and leaves the files of a sweep.
+
+    Returns:
+        What was chosen; `None` where the time was over before all trials were done.
+    """
+    with SweepFiles(driver) as files:
+
+        def watched(sweep: Sweep, running: list[Any]) -> None:
+            watch(sweep, running)
+            files.update()
+
+        done = driver.train(pool, watched)
+    driver.run.stopwatch.lap("trials")
+    chosen = driver.choose(pool) if done else None
+    files.finish()
+    return chosen

@@ -1,77 +1,124 @@
-"""All that decides about a sweep's results, as one dict; nothing here imports TensorFlow."""
+"""All that decides about a sweep's results, as one record; nothing here imports TensorFlow."""
 
-import json
+import dataclasses
 import pathlib
 import sys
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from tfcourse import hyperparameters as hp
+from tfcourse.tuning.space import Space
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """A phase of a sweep, as its journal records it.
+
+    Attributes:
+        recipe: the recipe's name in the record.
+        module: the module that a worker imports for it.
+        function: the name there of the function that trains.
+        hyperparameters: the name there of the class of hyperparameters.
+        tuner: one of `state.TUNERS`.
+        objective: the metric that ranks; one whose name ends in "loss" is to be small.
+        space: what is searched.
+        seed: in [0, 2**32).
+        replicates: trainings of each point, with seeds of their own.
+        trials: points to try.
+        base: texts of all hyperparameters, for those that are not searched.
+        dataset: one name as `datasets.load` takes it.
+        generation_size: points chosen at once where results decide about the next.
+        pruning: one of `state.PRUNINGS`.
+        max_epochs: the most that a trial gets; `None` where the recipe has no epochs.
+        data_flags: texts of a `datasets.Reading`, how the data is read.
+    """
+
+    kind: ClassVar[str] = "sweep"
+    recipe: str
+    module: str
+    function: str
+    hyperparameters: str
+    tuner: str
+    objective: str
+    space: Space
+    seed: int
+    replicates: int
+    trials: int
+    base: Mapping[str, str]
+    dataset: str
+    generation_size: int
+    pruning: str = "none"
+    max_epochs: int | None = None
+    data_flags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the journal's record of these settings."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        if not self.data_flags:
+            del fields["data_flags"]
+        return {"kind": self.kind, **fields, "space": self.space.to_json()}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Settings":
+        """Returns the settings that `to_json` described."""
+        return cls(**{**fields, "space": Space.from_json(fields["space"])})
 
 
 def settings_of(
-    train,
-    base,
-    space,
+    train: Callable[..., Any],
+    base: hp.Hyperparameters,
+    space: Space,
     *,
-    dataset,
-    trials,
-    data_flags=None,
-    recipe=None,
-    tuner="random",
-    objective="val_accuracy",
-    seed=1,
-    replicates=1,
-    generation_size=None,
-    pruning="none",
-):
-    """Returns a phase of `sweeps.Sweep`, plain enough for JSON.
+    dataset: str,
+    trials: int,
+    data_flags: Mapping[str, str] | None = None,
+    recipe: str | None = None,
+    tuner: str = "random",
+    objective: str = "val_accuracy",
+    seed: int = 1,
+    replicates: int = 1,
+    generation_size: int | None = None,
+    pruning: str = "none",
+) -> Settings:
+    """Returns the `Settings` of a sweep.
 
     Args:
         train: function of (hyperparameters, data, seed, run) and arguments of `training.fit`, in a
             module that workers can import.
-        base: `Hyperparameters`, the values of what is not searched.
-        space: `search_space.Space`.
-        dataset: str, one name as `datasets.load` takes it.
-        trials: int >= 1, points to try.
-        data_flags: `{name: text}` of a `datasets.Reading`, how the data is read.
-        recipe: str, the recipe's name in the record; by default that of `train`'s module.
-        tuner: str, one of `sweeps.TUNERS`.
-        objective: str, the metric that ranks; one whose name ends in "loss" is to be small.
-        seed: int in [0, 2**32).
-        replicates: int >= 1, trainings of each point, with seeds of their own.
-        generation_size: int, points chosen at once where results decide about the next; by default
-            a third of the trials for coarse_to_fine, else 8.
-        pruning: str, one of `sweeps.PRUNINGS`.
+        base: the values of what is not searched.
+        space: what is searched.
+        recipe: by default the name of `train`'s module.
+        generation_size: by default a third of the trials for coarse_to_fine, else 8.
+        dataset, trials, data_flags, tuner, objective, seed, replicates, pruning: see `Settings`.
     """
     module, _ = module_of(train)
     if not generation_size:
         generation_size = max(4, -(-trials // 3)) if tuner == "coarse_to_fine" else 8
-    settings = {
-        "recipe": recipe or module.rpartition(".")[2],
-        "module": module,
-        "function": train.__name__,
-        "hyperparameters": type(base).__name__,
-        "tuner": tuner,
-        "objective": objective,
-        "space": space.to_json(),
-        "seed": seed,
-        "replicates": replicates,
-        "trials": trials,
-        "base": {n: d.format(getattr(base, n)) for n, d in hp.declarations(base).items()},
-        "dataset": dataset,
-        "generation_size": generation_size,
-        "pruning": pruning,
-        "max_epochs": getattr(base, "epochs", None),
-    }
-    if data_flags:
-        settings["data_flags"] = data_flags
-    return json.loads(json.dumps(settings))
+    return Settings(
+        recipe=recipe or module.rpartition(".")[2],
+        module=module,
+        function=train.__name__,
+        hyperparameters=type(base).__name__,
+        tuner=tuner,
+        objective=objective,
+        space=space,
+        seed=seed,
+        replicates=replicates,
+        trials=trials,
+        base={n: d.format(getattr(base, n)) for n, d in hp.declarations(base).items()},
+        dataset=dataset,
+        generation_size=generation_size,
+        pruning=pruning,
+        max_epochs=getattr(base, "epochs", None),
+        data_flags=dict(data_flags or {}),
+    )
 
 
-def module_of(train):
+def module_of(train: Callable[..., Any]) -> tuple[str, str]:
     """Returns the name by which a worker imports `train`, and the folder where it has to look."""
     module = sys.modules[train.__module__]
     spec = getattr(module, "__spec__", None)
     if spec is not None:
         return spec.name, str(pathlib.Path.cwd())
-    script = pathlib.Path(module.__file__).resolve()
+    script = pathlib.Path(str(module.__file__)).resolve()
     return script.stem, str(script.parent)

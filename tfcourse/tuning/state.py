@@ -1,57 +1,45 @@
 """A sweep as its journal tells it: the space, the trials, their scores, which one is best.
 
-The state is a pure function of the journal's records, in whatever order workers finished:
-
-    sweep    what is searched, and how; again wherever a later call extends it
-    ask      a trial's number and values
-    result   what one training of a trial (a replicate) came to
-    lost     a training whose worker died
-    void     trials whose results no longer count, since all had failed for one reason
-    chosen   the best trial, and what it reached on the test set
+The state is a pure function of the journal's records, in whatever order workers finished.
 """
 
 import dataclasses
-import math
 import statistics
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from tfcourse.scales import format_value as format_value
+from tfcourse.tuning.records import (
+    COMPLETE,
+    INFEASIBLE,
+    PRUNED,
+    Ask,
+    Chosen,
+    Finished,
+    Lost,
+    Record,
+    Result,
+    Void,
+    is_minimized,
+)
+from tfcourse.tuning.settings import Settings
 from tfcourse.tuning.space import Space
 
 # The names a flag may take; tests hold them equal to the keys of tuning.oracles.TUNERS.
 TUNERS = ("random", "grid", "coarse_to_fine", "quasi_random", "bayesian", "hyperband")
 PRUNINGS = ("none", "median", "successive_halving")
-COMPLETE = "complete"
-PRUNED = "pruned"
-INFEASIBLE = "infeasible"
 UNFINISHED = "unfinished"
 # So many times a trial may take its worker with it.
 MAX_LOST = 5
 
 
 @dataclasses.dataclass(frozen=True)
-class Result:
-    """What one training came to.
+class Running:
+    """A training that goes on: which replicate of which trial, and when it was handed out."""
 
-    Attributes:
-        status: COMPLETE, PRUNED or INFEASIBLE.
-        reason: str, why it is infeasible.
-        curve: list of dicts, a row an epoch: `epoch`, `loss`, `val_accuracy` and so on.
-        seconds: float, from its start to its end, loading of data aside.
-    """
-
-    status: str
-    reason: str = ""
-    curve: list = dataclasses.field(default_factory=list)
-    seconds: float = 0.0
-
-    def best(self, objective):
-        """Returns `(score, epoch)` of the best finite epoch, or `(None, None)`."""
-        rows = [row for row in self.curve if _is_finite(row.get(objective))]
-        if not rows:
-            return None, None
-        choose = min if is_minimized(objective) else max
-        row = choose(rows, key=lambda row: row[objective])
-        return row[objective], row["epoch"]
+    trial: int
+    replicate: int
+    started: float  # Seconds, as `time.time` counts them.
 
 
 @dataclasses.dataclass
@@ -59,25 +47,25 @@ class Trial:
     """One point of the space, trained once for every replicate.
 
     Attributes:
-        number: int, counted from 0 in the order in which trials were asked for.
-        values: `{name: value}` of the active searched hyperparameters.
-        positions: `{name: float}`, where on the axes they lie.
-        generation: int; results of earlier generations led to it.
-        note: dict, what the tuner wants to tell of it, such as its round or its epochs.
+        number: counted from 0 in the order in which trials were asked for.
+        values: those of the active searched hyperparameters.
+        positions: where on the axes they lie, in [0, 1].
+        generation: results of earlier generations led to it.
+        note: what the tuner wants to tell of it, such as its round or its epochs.
         thresholds: `{epoch: score}` under which it is pruned.
         phase: index of the sweep's settings that asked for it.
-        results: `{replicate: Result}`.
+        results: by replicate.
         num_lost: how many of its trainings have died with their worker.
     """
 
     number: int
-    values: dict
-    positions: dict
+    values: Mapping[str, Any]
+    positions: Mapping[str, float]
     generation: int
-    note: dict
-    thresholds: dict
+    note: Mapping[str, Any]
+    thresholds: Mapping[int, float]
     phase: int
-    results: dict = dataclasses.field(default_factory=dict)
+    results: dict[int, Result] = dataclasses.field(default_factory=dict)
     num_lost: int = 0
 
 
@@ -86,78 +74,63 @@ class Sweep:
     """All that a journal says.
 
     Attributes:
-        phases: list of settings, each a dict with `recipe`, `tuner`, `objective`, `space`,
-            `seed`, `replicates`, `trials` and more; the last one counts.
-        trials: list of `Trial`, by number.
-        chosen: dict of the last record `chosen`, or `None`.
+        phases: the settings, of which the last one counts.
+        trials: by number.
+        chosen: the best trial and its metrics on the test set, once it was chosen.
     """
 
-    phases: list
-    trials: list
-    chosen: dict | None
+    phases: list[Settings]
+    trials: list[Trial]
+    chosen: Chosen | None
 
     @classmethod
-    def from_records(cls, records):
-        """Returns the state after `records`, those of a `journal.Journal`."""
+    def from_records(cls, records: Iterable[Record]) -> "Sweep":
+        """Returns the state after `records`."""
         sweep = cls([], [], None)
         for record in records:
             sweep.apply(record)
         return sweep
 
-    def apply(self, record):
+    def apply(self, record: Record) -> None:
         """Brings the state up to date with one more record."""
-        getattr(self, f"_apply_{record['kind']}")(record)
-
-    def _apply_sweep(self, record):
-        self.phases.append(record)
-
-    def _apply_ask(self, record):
-        thresholds = {int(epoch): score for epoch, score in record["thresholds"].items()}
-        self.trials.append(
-            Trial(
-                record["trial"],
-                {name: _as_value(value) for name, value in record["values"].items()},
-                record["positions"],
-                record["generation"],
-                record["note"],
-                thresholds,
-                len(self.phases) - 1,
-            )
-        )
-
-    def _apply_result(self, record):
-        result = Result(record["status"], record["reason"], record["curve"], record["seconds"])
-        self.trials[record["trial"]].results[record["replicate"]] = result
-
-    def _apply_lost(self, record):
-        self.trials[record["trial"]].num_lost += 1
-
-    def _apply_void(self, record):
-        for number in record["trials"]:
-            self.trials[number].results.clear()
-            self.trials[number].num_lost = 0
-
-    def _apply_chosen(self, record):
-        self.chosen = record
+        match record:
+            case Settings():
+                self.phases.append(record)
+            case Ask(trial, values, positions, generation, note, thresholds):
+                point = values, positions, generation, note, thresholds
+                self.trials.append(Trial(trial, *point, phase=len(self.phases) - 1))
+            case Finished(trial, replicate, result):
+                self.trials[trial].results[replicate] = result
+            case Lost(trial):
+                self.trials[trial].num_lost += 1
+            case Void(trials):
+                for number in trials:
+                    self.trials[number].results.clear()
+                    self.trials[number].num_lost = 0
+            case Chosen():
+                self.chosen = record
 
     @property
-    def settings(self):
+    def settings(self) -> Settings:
+        """The last phase, which counts."""
         return self.phases[-1]
 
     @property
-    def objective(self):
+    def objective(self) -> str:
         """The metric that ranks, such as "val_accuracy"; smaller is better if it is a loss."""
-        return self.settings["objective"]
+        return self.settings.objective
 
     @property
-    def space(self):
-        return Space.from_json(self.settings["space"])
+    def space(self) -> Space:
+        """What is searched."""
+        return self.settings.space
 
     @property
-    def replicates(self):
-        return self.settings["replicates"]
+    def replicates(self) -> int:
+        """How many trainings each trial gets."""
+        return self.settings.replicates
 
-    def status(self, trial):
+    def status(self, trial: Trial) -> str:
         """Returns COMPLETE, PRUNED, INFEASIBLE or UNFINISHED."""
         statuses = {result.status for result in trial.results.values()}
         if INFEASIBLE in statuses:
@@ -166,7 +139,7 @@ class Sweep:
             return PRUNED
         return COMPLETE if len(trial.results) >= self.replicates else UNFINISHED
 
-    def missing(self, trial):
+    def missing(self, trial: Trial) -> list[int]:
         """Returns the replicates of `trial` that still have to be trained.
 
         One that is infeasible or pruned says it all: the others are not trained.
@@ -175,53 +148,47 @@ class Sweep:
             return []
         return [number for number in range(self.replicates) if number not in trial.results]
 
-    def reason(self, trial):
+    def reason(self, trial: Trial) -> str:
         """Returns why `trial` is infeasible, or ""."""
         return next((r.reason for r in trial.results.values() if r.status == INFEASIBLE), "")
 
-    def scores(self, trial):
+    def scores(self, trial: Trial) -> list[float]:
         """Returns the finite scores of the replicates trained so far, in order."""
         results = [trial.results[number] for number in sorted(trial.results)]
         scores = [result.best(self.objective)[0] for result in results]
         return [score for score in scores if score is not None]
 
-    def score(self, trial):
+    def score(self, trial: Trial) -> float | None:
         """Returns the mean over the replicates of `trial`; `None` where it has none yet."""
         scores = self.scores(trial)
         if self.status(trial) in (INFEASIBLE, UNFINISHED) or not scores:
             return None
         return statistics.fmean(scores)
 
-    def spread(self, trial):
+    def spread(self, trial: Trial) -> float | None:
         """Returns the standard deviation over the replicates; `None` for fewer than two."""
         scores = self.scores(trial)
         return statistics.stdev(scores) if len(scores) > 1 else None
 
-    def ranked(self):
+    def ranked(self) -> list[Trial]:
         """Returns the complete trials, best first; of equals, the earlier one."""
+        return [trial for trial, _ in self._ranked()]
+
+    def ranked_scores(self) -> list[float]:
+        """Returns the scores of the trials that `ranked` returns."""
+        return [score for _, score in self._ranked()]
+
+    def _ranked(self) -> list[tuple[Trial, float]]:
         sign = 1 if is_minimized(self.objective) else -1
         complete = [trial for trial in self.trials if self.status(trial) == COMPLETE]
-        scored = [trial for trial in complete if self.score(trial) is not None]
-        return sorted(scored, key=lambda trial: (sign * self.score(trial), trial.number))
+        scored = [(trial, s) for trial in complete if (s := self.score(trial)) is not None]
+        return sorted(scored, key=lambda pair: (sign * pair[1], pair[0].number))
 
     @property
-    def best(self):
+    def best(self) -> Trial | None:
         """The best complete trial, or `None`."""
         return next(iter(self.ranked()), None)
 
-    def finished(self):
+    def finished(self) -> list[Trial]:
         """Returns the trials that are done, by number."""
         return [trial for trial in self.trials if self.status(trial) != UNFINISHED]
-
-
-def is_minimized(objective):
-    """Returns whether the smaller value of the metric `objective` is the better one."""
-    return objective.endswith("loss")
-
-
-def _is_finite(value):
-    return isinstance(value, (int, float)) and math.isfinite(value)
-
-
-def _as_value(value):
-    return tuple(value) if isinstance(value, list) else value

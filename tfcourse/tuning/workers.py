@@ -4,15 +4,18 @@ import contextlib
 import logging
 import os
 import queue
-import random
-import signal
 import sys
 import threading
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import dask
 import distributed
+import psutil
 
 from tfcourse import quiet_import
+from tfcourse.tuning.dask_internals import keep_random_from_dask, kill_workers
+from tfcourse.tuning.task import Key, Task
 
 # One thread a trial; TensorFlow and XLA's compiler read these when the process starts.
 _ENVIRONMENT = {
@@ -32,7 +35,6 @@ _SETTINGS = {
 }
 # Training sets seeds, dtype policies and stdout of the whole process.
 _one_trial = threading.Lock()
-_random_of_dask = random.Random()
 # TensorFlow keeps some memory of every trace; a worker that has grown by this is replaced.
 _GROWTH_BYTES = 600e6
 
@@ -41,7 +43,7 @@ class Workers:
     """Runs functions in worker processes and hands back what they return, as it comes.
 
     Args:
-        num_workers: int >= 1, processes on this machine.
+        num_workers: >= 1, processes on this machine.
         scheduler: address of a running Dask scheduler, whose workers are used instead, each for
             one function at a time.
         resources: `{name: amount}`, what such a worker must have to be used.
@@ -50,11 +52,16 @@ class Workers:
         OSError: there is no scheduler.
     """
 
-    def __init__(self, num_workers, scheduler=None, resources=None):
+    def __init__(
+        self,
+        num_workers: int,
+        scheduler: str | None = None,
+        resources: Mapping[str, float] | None = None,
+    ):
         self._stack = contextlib.ExitStack()
-        self._outcomes = queue.SimpleQueue()
-        self._running = set()
-        self._first_memory = {}
+        self._outcomes: queue.SimpleQueue[tuple[Key, Any]] = queue.SimpleQueue()
+        self._running: set[Key] = set()
+        self._first_memory: dict[str, int] = {}
         self._num_restarting = 0
         for name in ("distributed", "tornado", "asyncio"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -83,45 +90,41 @@ class Workers:
         if self.num_free == 0:
             print(f"Waiting for workers at {scheduler}", flush=True)
 
-    def __enter__(self):
+    def __enter__(self) -> "Workers":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Ends the processes of this machine, at once; those of a cluster live on."""
-        nannies = self._cluster.workers.values() if self._cluster else ()
-        for nanny in nannies:
-            nanny.auto_restart = False
-            with contextlib.suppress(ProcessLookupError, TypeError):  # It is gone already.
-                # What a trial has to save, it has saved; asked kindly, it would end its block.
-                os.kill(nanny.pid, signal.SIGKILL)
+        if self._cluster:
+            kill_workers(self._cluster)
         self._stack.close()
 
     @property
-    def num_free(self):
+    def num_free(self) -> int:
         """How many more functions would run at once."""
         slots = self._num_workers or self._num_suitable()
         return slots - self._num_restarting - len(self._running)
 
-    def _num_suitable(self):
+    def _num_suitable(self) -> int:
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         return sum(
             all(worker["resources"].get(n, 0) >= amount for n, amount in self._resources.items())
             for worker in workers
         )
 
-    def submit(self, key, name, task):
+    def submit(self, key: Key, name: Literal["run", "test"], task: Task) -> None:
         """Runs the function `name` of `tuning.trial` in a free worker, under the name `key`."""
         future = self._client.submit(
-            _work, name, task, pure=False, retries=0, resources=self._resources
+            _work, name, task.to_json(), pure=False, retries=0, resources=self._resources
         )
         self._running.add(key)
         # The future has to be held: Dask drops work that nobody waits for.
         future.add_done_callback(lambda done: self._outcomes.put((key, done)))
 
-    def next_outcome(self, timeout):
+    def next_outcome(self, timeout: float) -> tuple[Key, Any] | None:
         """Returns `(key, result)`, or `None` after `timeout` seconds without one.
 
         A result of `None` says that the worker died.
@@ -144,18 +147,18 @@ class Workers:
             return key, None
         if error is not None:
             raise error
-        address, result = future.result()
-        self._replace_if_grown(address, result.get("memory", 0))
+        address, memory, result = future.result()
+        self._replace_if_grown(address, memory)
         return key, result
 
-    def _replace_if_grown(self, address, memory):
+    def _replace_if_grown(self, address: str, memory: int) -> None:
         first = self._first_memory.setdefault(address, memory)
         if self._num_workers is None or memory - first < _GROWTH_BYTES:
             return
         del self._first_memory[address]
         self._num_restarting += 1
 
-        def restart():
+        def restart() -> None:
             try:
                 self._client.restart_workers([address], timeout=60, raise_for_error=False)
             finally:
@@ -164,34 +167,17 @@ class Workers:
         threading.Thread(target=restart, daemon=True).start()
 
 
-def _work(name, task):
+def _work(name: str, fields: Mapping[str, Any]) -> tuple[str, int, Any]:
+    """Returns this worker's address, its memory in bytes, and the answer to a `Task`."""
     with _one_trial:
-        return distributed.get_worker().address, _run(name, task)
+        keep_random_from_dask()
+        if "tensorflow" not in sys.modules:
+            os.environ.update(_ENVIRONMENT)  # A cluster's workers were started by others.
+            quiet_import.import_tensorflow(num_threads=1)
+            # Every trial traces its step anew, which TensorFlow takes for a mistake.
+            logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        from tfcourse.tuning import trial
 
-
-def keep_random_from_dask():
-    """Has Dask draw from a generator of its own instead of Python's global one.
-
-    Its other threads draw at any time, be it only to estimate sizes: also between the seed of a
-    trial and the weights that Keras draws from that.
-    """
-    for module_name, module in list(sys.modules.items()):
-        if module_name.partition(".")[0] not in ("dask", "distributed", "tornado"):
-            continue
-        for name, value in list(vars(module).items()):
-            if value is random:
-                setattr(module, name, _random_of_dask)
-            elif name in random.__all__ and value is getattr(random, name):
-                setattr(module, name, getattr(_random_of_dask, name, value))
-
-
-def _run(name, task):
-    keep_random_from_dask()
-    if "tensorflow" not in sys.modules:
-        os.environ.update(_ENVIRONMENT)  # A cluster's workers were started by others.
-        quiet_import.import_tensorflow(num_threads=1)
-        # Every trial traces its step anew, which TensorFlow takes for a mistake.
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    from tfcourse.tuning import trial
-
-    return getattr(trial, name)(task)
+        with trial.own_process():
+            answer = getattr(trial, name)(Task.from_json(fields))
+        return distributed.get_worker().address, psutil.Process().memory_info().rss, answer

@@ -5,8 +5,11 @@ TensorFlow is not needed: TensorBoard brings the messages and the format of an e
 
 import csv
 import io
+import os
 import pathlib
 import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2, summary_v2
@@ -17,17 +20,15 @@ from tfcourse.tuning import state as sweeps
 
 # One name of ours in every folder: written again it is replaced, and nothing else is touched.
 _EVENTS = "events.out.tfevents.0.sweep"
+Domains: TypeAlias = dict[str, Any]  # Of each hyperparameter, as TensorBoard has them.
 
 
-def trials_csv(sweep):
-    """Returns a table with a row a trial, as CSV.
+def trials_csv(sweep: sweeps.Sweep) -> str:
+    """Returns a table with a row per trial, as CSV.
 
     A score is the mean over the trial's replicates, `spread` their standard deviation and
     `best_epoch` the mean of their best epochs; `trained_epochs` and `seconds` are sums. What the
     tuner noted stands in columns `note_...`, a hyperparameter that is not active is left empty.
-
-    Args:
-        sweep: `sweeps.Sweep`.
     """
     notes = list(dict.fromkeys(name for trial in sweep.trials for name in trial.note))
     names = hyperparameter_names(sweep)
@@ -40,12 +41,8 @@ def trials_csv(sweep):
     return _csv(header, rows)
 
 
-def curves_csv(sweep):
-    """Returns a long table with a row for each epoch of each training, as CSV.
-
-    Args:
-        sweep: `sweeps.Sweep`.
-    """
+def curves_csv(sweep: sweeps.Sweep) -> str:
+    """Returns a long table with a row for each epoch of each training, as CSV."""
     trainings = [(t.number, r, t.results[r].curve) for t in sweep.trials for r in sorted(t.results)]
     metrics = dict.fromkeys(name for *_, curve in trainings for row in curve for name in row)
     metrics.pop("epoch", None)
@@ -57,9 +54,9 @@ def curves_csv(sweep):
     return _csv(["trial", "replicate", "epoch", *metrics], rows)
 
 
-def hyperparameter_names(sweep):
+def hyperparameter_names(sweep: sweeps.Sweep) -> list[str]:
     """Returns the names of all that was ever searched, in the order of the spaces."""
-    spaces = [axis["name"] for phase in reversed(sweep.phases) for axis in phase["space"]]
+    spaces = [axis.name for phase in reversed(sweep.phases) for axis in phase.space.axes]
     return list(dict.fromkeys(spaces))
 
 
@@ -69,11 +66,11 @@ _COLUMNS = (
 )
 
 
-def summary(sweep, trial):
-    """Returns what `trial` came to, as a dict of the columns with which trials.csv begins."""
+def summary(sweep: sweeps.Sweep, trial: sweeps.Trial) -> dict[str, Any]:
+    """Returns what `trial` came to, by the columns with which trials.csv begins."""
     results = trial.results.values()
-    best_epochs = [result.best(sweep.objective)[1] for result in results]
-    best_epochs = [epoch for epoch in best_epochs if epoch is not None]
+    bests = (result.best(sweep.objective)[1] for result in results)
+    best_epochs = [epoch for epoch in bests if epoch is not None]
     best_epoch = statistics.mean(best_epochs) if best_epochs else None
     values = (
         *(trial.number, sweep.status(trial), sweep.reason(trial)),
@@ -84,7 +81,7 @@ def summary(sweep, trial):
     return dict(zip(_COLUMNS, values, strict=True))
 
 
-def _csv(header, rows):
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(header)
@@ -93,17 +90,17 @@ def _csv(header, rows):
     return file.getvalue()
 
 
-def write_hparams(sweep, folder):
+def write_hparams(sweep: sweeps.Sweep, folder: str | os.PathLike[str]) -> None:
     """Writes the finished trials for TensorBoard's HParams tab: `tensorboard --logdir=folder`.
 
     The folder itself holds the domains and the metric; `trial_0003` holds trial 3, or one folder
-    a replicate where there are several. An infeasible trial is marked as failed. Clocks are not
+    per replicate where there are several. An infeasible trial is marked as failed. Clocks are not
     in a journal: a trial's times count from its own start. What has not changed since it was
     written is left alone, files of other names too; those of trials that no longer count go.
 
     Args:
-        sweep: `sweeps.Sweep`.
-        folder: path-like; made where it does not exist.
+        sweep: finished or not.
+        folder: made where it does not exist.
 
     Raises:
         OSError: a file can't be written.
@@ -123,7 +120,7 @@ def write_hparams(sweep, folder):
         path.unlink()
 
 
-def _write_events(path, events):
+def _write_events(path: pathlib.Path, events: Iterable[event_pb2.Event]) -> None:
     file = io.BytesIO()
     writer = RecordWriter(file)
     for event in (event_pb2.Event(file_version="brain.Event:2"), *events):
@@ -133,30 +130,30 @@ def _write_events(path, events):
         run_directory.write_file(path, file.getvalue(), durable=False)
 
 
-def _event(summary, step=0, seconds=0.0):
+def _event(summary: Any, step: int = 0, seconds: float = 0.0) -> event_pb2.Event:
     return event_pb2.Event(summary=summary, step=step, wall_time=seconds)
 
 
-def _experiment(sweep):
+def _experiment(sweep: sweeps.Sweep) -> summary_pb2.Summary:
     domains = _domains(sweep)
     hparams = [summary_v2.HParam(name, domain) for name, domain in domains.items()]
     score = summary_v2.Metric(_score_tag(sweep), display_name=f"best {sweep.objective}")
     return summary_v2.hparams_config_pb(hparams, [score], time_created_secs=0.0)
 
 
-def _score_tag(sweep):
+def _score_tag(sweep: sweeps.Sweep) -> str:
     return f"best/{sweep.objective}"
 
 
-def _domains(sweep):
+def _domains(sweep: sweeps.Sweep) -> Domains:
     """Returns `{name: domain}` of all that was ever searched; the last phase counts."""
-    axes = {
-        a.name: a for phase in sweep.phases for a in sweeps.Space.from_json(phase["space"]).axes
-    }
+    axes = {axis.name: axis for phase in sweep.phases for axis in phase.space.axes}
     return {name: axes[name].scale.tensorboard() for name in hyperparameter_names(sweep)}
 
 
-def _session(sweep, trial, result, domains):
+def _session(
+    sweep: sweeps.Sweep, trial: sweeps.Trial, result: sweeps.Result, domains: Domains
+) -> list[event_pb2.Event]:
     """Returns the events of one training: its hyperparameters, its curve, its score, its end."""
     values = {
         name: value if domains[name].dtype is not str else sweeps.format_value(value)
@@ -170,18 +167,18 @@ def _session(sweep, trial, result, domains):
         seconds = result.seconds * index / num_epochs
         events.append(_event(_scalars(metrics), row["epoch"], seconds))
     score, epoch = result.best(sweep.objective)
-    if score is not None:
+    if score is not None and epoch is not None:
         events.append(_event(_scalars({_score_tag(sweep): score}), epoch, result.seconds))
     return [*events, _event(_end(result), seconds=result.seconds)]
 
 
-def _scalars(metrics):
+def _scalars(metrics: Mapping[str, float | None]) -> summary_pb2.Summary:
     numbers = {name: value for name, value in metrics.items() if value is not None}
     values = [summary_pb2.Summary.Value(tag=tag, simple_value=numbers[tag]) for tag in numbers]
     return summary_pb2.Summary(value=values)
 
 
-def _end(result):
+def _end(result: sweeps.Result) -> summary_pb2.Summary:
     failed = result.status == sweeps.INFEASIBLE
     status = api_pb2.STATUS_FAILURE if failed else api_pb2.STATUS_SUCCESS
     end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=result.seconds)

@@ -3,6 +3,7 @@
 import collections
 import math
 import statistics
+from collections.abc import Iterator, Sequence
 
 from tfcourse.tuning import state as sweeps
 
@@ -10,29 +11,29 @@ from tfcourse.tuning import state as sweeps
 _EDGE = 0.05
 
 
-def number(value):
+def number(value: float) -> str:
     """Returns a score, or a float in general, as people read it: four digits."""
     return f"{value:#.4g}"
 
 
-def difference(value):
+def difference(value: float) -> str:
     """Returns a difference of scores as people read it: two digits."""
     return f"{value:.2g}"
 
 
-def answer(sweep):
+def answer(sweep: sweeps.Sweep) -> str:
     """Returns the best score and where it was reached, or why there is none, in one sentence."""
     best = sweep.best
     if best is None:
         return _no_answer(sweep)
-    score, spread = number(sweep.score(best)), sweep.spread(best)
+    score, spread = number(sweep.ranked_scores()[0]), sweep.spread(best)
     if spread is not None:
         score += f" ± {difference(spread)} (mean of {sweep.replicates} trainings)"
     values = ", ".join(f"{name} {short(value)}" for name, value in best.values.items())
     return f"Best {sweep.objective}: {score}, by trial {best.number} with {values}."
 
 
-def _no_answer(sweep):
+def _no_answer(sweep: sweeps.Sweep) -> str:
     finished = sweep.finished()
     if not finished:
         return "No trial is done yet."
@@ -41,49 +42,49 @@ def _no_answer(sweep):
     return f"There is no best trial: of {len(finished)} that are done, {told}."
 
 
-def short(value):
+def short(value: object) -> str:
     """Returns a hyperparameter's value with four digits at most."""
     return f"{value:.4g}" if isinstance(value, float) else sweeps.format_value(value)
 
 
-def on_test_set(sweep):
+def on_test_set(sweep: sweeps.Sweep) -> dict[str, str]:
     """Returns what the best trial reached on the test set, as `{name: text}`; {} while unknown."""
     chosen, best = sweep.chosen, sweep.best
-    if chosen is None or best is None or chosen["trial"] != best.number:
+    if chosen is None or best is None or chosen.trial != best.number:
         return {}
-    first, *_ = replicates = chosen["metrics"]
+    first, *_ = replicates = chosen.metrics
     names = [name for name in first if name.startswith("test_") and type(first[name]) is float]
     return {name: _mean([metrics[name] for metrics in replicates]) for name in names}
 
 
-def _mean(values):
+def _mean(values: Sequence[float]) -> str:
     text = number(statistics.fmean(values))
     return f"{text} ± {difference(statistics.stdev(values))}" if len(values) > 1 else text
 
 
-def effort(sweep):
+def effort(sweep: sweeps.Sweep) -> str:
     """Returns how many trials there are of each kind, and how long they trained."""
     statuses = collections.Counter(sweep.status(trial) for trial in sweep.trials)
     told = ", ".join(f"{count} {status}" for status, count in statuses.items())
     seconds = sum(result.seconds for t in sweep.trials for result in t.results.values())
-    planned = max(sweep.settings["trials"], len(sweep.trials))
+    planned = max(sweep.settings.trials, len(sweep.trials))
     done = f"{len(sweep.finished())} of {planned} trials done" + (f" ({told})" if told else "")
     return f"{done}, {duration(seconds)} of training in all"
 
 
-def duration(seconds):
+def duration(seconds: float) -> str:
     """Returns a number of seconds in the units that people use."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def cautions(sweep):
+def cautions(sweep: sweeps.Sweep) -> list[str]:
     """Returns sentences about what makes the result weaker than it looks."""
     return [*_edges(sweep), *_infeasible(sweep), *_no_score(sweep)]
 
 
-def _edges(sweep):
+def _edges(sweep: sweeps.Sweep) -> Iterator[str]:
     for axis in sweep.space.axes:
         if sweep.best is None or axis.name not in sweep.best.values or not axis.scale.is_range:
             continue
@@ -110,7 +111,7 @@ def _wider(scale, *, at_low, at_high):
     return "" if ends == scale.search else f"{ends[0]:.6g}:{ends[1]:.6g}:{scale.name}"
 
 
-def _infeasible(sweep):
+def _infeasible(sweep: sweeps.Sweep) -> Iterator[str]:
     finished = sweep.finished()
     lost = [trial for trial in finished if sweep.status(trial) == sweeps.INFEASIBLE]
     if lost:
@@ -120,14 +121,14 @@ def _infeasible(sweep):
         yield f"Infeasible: {len(lost)} of {len(finished)} trials ({share}). Why: {told}"
 
 
-def _no_score(sweep):
+def _no_score(sweep: sweeps.Sweep) -> Iterator[str]:
     complete = [trial for trial in sweep.trials if sweep.status(trial) == sweeps.COMPLETE]
     without = sum(sweep.score(trial) is None for trial in complete)
     if without:
         yield f"Complete, but without any finite {sweep.objective}, so not ranked: {without}"
 
 
-def would_more_help(sweep):
+def would_more_help(sweep: sweeps.Sweep) -> str:
     """Returns what more trials would probably bring, and by which rule, in a few sentences.
 
     The rule: had only a random half of the trials been made, the best of them would have been
@@ -136,7 +137,7 @@ def would_more_help(sweep):
     ranked = sweep.ranked()
     if len(ranked) < 8:
         return "Fewer than 8 complete trials: too few to say whether more would help."
-    scores = [sweep.score(trial) for trial in ranked]
+    scores = sweep.ranked_scores()
     half = expected_best(scores, len(scores) // 2)
     gain = abs(scores[0] - half)
     text = (
@@ -144,8 +145,7 @@ def would_more_help(sweep):
         f"reached {number(half)} on average; the other half added {difference(gain)}. Twice as "
         "many trials would probably add less than that again."
     )
-    spreads = [sweep.spread(trial) for trial in ranked[:5]]
-    spreads = [spread for spread in spreads if spread is not None]
+    spreads = [spread for t in ranked[:5] if (spread := sweep.spread(t)) is not None]
     if not spreads:
         return f"{text} How much of it is chance can't be said: each was trained once."
     noise = statistics.fmean(spreads)
@@ -159,7 +159,7 @@ def would_more_help(sweep):
     return text
 
 
-def expected_best(scores, size):
+def expected_best(scores: Sequence[float], size: int) -> float:
     """Returns the mean, over all subsets of `size` scores, of the best score of the subset.
 
         sum over i of scores[i] * C(n - 1 - i, size - 1) / C(n, size)
@@ -167,8 +167,8 @@ def expected_best(scores, size):
     since scores[i] is the best of those subsets that have none of the i better ones.
 
     Args:
-        scores: list of n floats, best first.
-        size: int in [1, n].
+        scores: n of them, best first.
+        size: in [1, n].
     """
     n = len(scores)
     weights = [math.comb(n - 1 - i, size - 1) / math.comb(n, size) for i in range(n)]

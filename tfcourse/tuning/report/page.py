@@ -1,171 +1,140 @@
 """A sweep as one HTML page that needs no network: the answer, plots, cautions, every trial."""
 
-import html
-import importlib.resources
 import json
+import os
 import pathlib
 import re
 import shlex
-import string
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import jinja2
 import plotly
 
 from tfcourse import run_directory
-from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.report import files as sweep_files
 from tfcourse.tuning.report import findings
 from tfcourse.tuning.report.plots import MIN_FOR_IMPORTANCE, Plots
 from tfcourse.tuning.report.study import axes_of, quiet
+from tfcourse.tuning.state import Sweep, Trial, format_value
 
 
-def write_sweep_report(sweep, path):
+def write_sweep_report(sweep: Sweep, path: str | os.PathLike[str]) -> None:
     """Writes the report of `sweep`, about 5 MB of which nearly all is the library for its plots.
 
     Args:
-        sweep: `sweeps.Sweep`, finished or not.
-        path: path-like, the HTML file.
+        sweep: finished or not.
+        path: the HTML file.
 
     Raises:
         OSError: the file can't be written.
     """
-    figures = {}
-    with quiet():
-        sections = [_answer(sweep), *_plots(sweep, figures), _table(sweep)]
-    page = string.Template(importlib.resources.files(__package__).joinpath("page.html").read_text())
-    text = page.substitute(
-        title=html.escape(_title(sweep)),
-        body="\n".join(sections),
-        wide=f"{110 * (len(sweep.space.axes) + 1)}px",
-        plotly=plotly.offline.get_plotlyjs(),
-        # No text of a figure may end the script that holds it.
-        figures=json.dumps(figures).replace("<", "\\u003c"),
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(__package__, ""),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
     )
+    with quiet():
+        text = environment.get_template("page.html.j2").render(
+            title=f"{sweep.settings.tuner} search of {sweep.settings.recipe} on "
+            f"{sweep.settings.dataset}",
+            objective=sweep.objective,
+            plotly=plotly.offline.get_plotlyjs(),
+            **_answer(sweep),
+            **_plots(sweep),
+            **_table(sweep),
+        )
     run_directory.write_file(pathlib.Path(path), text)
 
 
-def _title(sweep):
-    settings = sweep.settings
-    return f"{settings['tuner']} search of {settings['recipe']} on {settings['dataset']}"
-
-
-def _answer(sweep):
-    best = sweep.best
-    parts = [f'<p class="answer">{html.escape(findings.answer(sweep))}</p>']
+def _answer(sweep: Sweep) -> dict[str, Any]:
     tested = findings.on_test_set(sweep)
-    if tested:
-        told = ", ".join(f"{name} {text}" for name, text in tested.items())
-        parts.append(f"<p>On the test set, used once: {html.escape(told)}.</p>")
-    parts.append(f"<p>{html.escape(findings.effort(sweep))}.</p>")
-    for caution in findings.cautions(sweep):
-        text = re.sub(r"--search=\S+", r"<code>\g<0></code>", html.escape(caution))
-        parts.append(f'<p class="caution">{text}</p>')
-    if best is not None:
-        parts.append(f"<p>{html.escape(findings.would_more_help(sweep))}</p>")
-        command = f"<pre>{html.escape(_command(sweep, best))}</pre>"
-        parts.append(f"<details><summary>To train with these values</summary>{command}</details>")
-    return "\n".join(parts)
+    best = sweep.best
+    return {
+        "answer": findings.answer(sweep),
+        "tested": ", ".join(f"{name} {text}" for name, text in tested.items()),
+        "effort": findings.effort(sweep),
+        "cautions": [list(_with_flags(caution)) for caution in findings.cautions(sweep)],
+        "more": best and findings.would_more_help(sweep),
+        "command": best and _command(sweep, best),
+    }
 
 
-def _command(sweep, trial):
+def _with_flags(text: str) -> Iterator[tuple[str, str]]:
+    """Returns the parts of `text`, each with the flag that follows it, or ""."""
+    parts = [*re.split(r"(--search=\S+)", text), ""]
+    return zip(parts[::2], parts[1::2], strict=True)
+
+
+def _command(sweep: Sweep, trial: Trial) -> str:
     settings = sweep.phases[trial.phase]
-    flags = {name: sweeps.format_value(value) for name, value in trial.values.items()}
+    flags = {name: format_value(value) for name, value in trial.values.items()}
     if "epochs" in trial.note:  # A tuner that gives some trials more time than others.
         flags["epochs"] = str(trial.note["epochs"])
-    data = {"dataset": settings["dataset"], **settings.get("data_flags", {})}
-    flags = {**settings["base"], **flags, **data}
+    data = {"dataset": settings.dataset, **settings.data_flags}
+    flags = {**settings.base, **flags, **data}
     words = [shlex.quote(f"--{name}={text}") for name, text in flags.items()]
-    return " \\\n    ".join([f"python -m {settings['module']}", *words])
+    return " \\\n    ".join([f"python -m {settings.module}", *words])
 
 
-def _plots(sweep, figures):
-    """Yields the sections with plots; their figures go into the dict `figures`."""
+def _plots(sweep: Sweep) -> dict[str, Any]:
+    """Returns the figures by the name of their place on the page, and what is said of them."""
+    said = {"slices": [], "below": "", "wide": f"{110 * (len(sweep.space.axes) + 1)}px"}
     if sweep.best is None:
-        return
-    axes = axes_of(sweep)
-    plots = Plots(sweep, axes)
-    below = ""
+        return {**said, "figures": {}, "importance": ""}
+    plots = Plots(sweep, axes_of(sweep))
     if plots.num_below:
         floor = findings.number(plots.floor)
-        below = f" Scores worse than {floor} are drawn there: {plots.num_below} of them."
-
-    def plot(name, figure, wide=False):
-        figures[name] = json.loads(figure.to_json())
-        text = f'<div class="plot" id="{name}"></div>'
-        return f'<div class="scroll"><div class="wide">{text}</div></div>' if wide else text
-
-    objective = html.escape(sweep.objective)
-    yield _section("Best so far", f"{objective} of every trial, in the order asked for.{below}")
-    yield plot("history", plots.history())
-    yield _section(
-        "Learning curves", "The best trials; where it is steep, the first epochs lie outside."
-    )
-    yield plot("curves", plots.curves())
-    yield _section(
-        "Hyperparameters",
-        f"{objective} against each one, on the scale that was searched; the ring is the best "
-        f"trial, a cross an infeasible one.{below}",
-    )
-    slices = [plot(f"slice_{i}", figure) for i, figure in enumerate(plots.slices())]
-    yield f'<div class="grid">{"".join(slices)}</div>'
-    yield from _importance(sweep, plots, plot)
-    yield _section("All values together", f"A line a trial, the best tenth in orange.{below}")
-    yield plot("parallel", plots.parallel_coordinates(), wide=True)
-
-
-def _importance(sweep, plots, plot):
-    scores = [sweep.score(trial) for trial in sweep.ranked()]
+        said["below"] = f" Scores worse than {floor} are drawn there: {plots.num_below} of them."
+    slices = {f"slice_{i}": figure for i, figure in enumerate(plots.slices())}
+    figures = {"history": plots.history(), "curves": plots.curves(), **slices}
+    scores = sweep.ranked_scores()
     if len(scores) < MIN_FOR_IMPORTANCE:
-        need = f"It takes {MIN_FOR_IMPORTANCE} complete trials to tell"
-        yield _section("Importance", f"{need}; there are {len(scores)}.")
-        return
-    if scores[0] == scores[-1]:
-        yield _section("Importance", "All trials have the same score.")
-        return
-    yield _section(
-        "Importance",
-        "How much each hyperparameter decides whether a trial is among the best (PED-ANOVA). "
-        "It is an estimate, the rougher the fewer trials there are.",
-    )
-    yield plot("importance", plots.importance())
+        importance = f"It takes {MIN_FOR_IMPORTANCE} complete trials to tell; there are "
+        importance += f"{len(scores)}."
+    elif scores[0] == scores[-1]:
+        importance = "All trials have the same score."
+    else:
+        importance = (
+            "How much each hyperparameter decides whether a trial is among the best (PED-ANOVA). "
+            "It is an estimate, the rougher the fewer trials there are."
+        )
+        figures["importance"] = plots.importance()
+    figures["parallel"] = plots.parallel_coordinates()
+    drawn = {name: json.loads(figure.to_json()) for name, figure in figures.items()}
+    return {**said, "slices": list(slices), "figures": drawn, "importance": importance}
 
 
-def _section(title, note):
-    return f'<h2>{title}</h2>\n<p class="note">{note}</p>'
-
-
-def _table(sweep):
+def _table(sweep: Sweep) -> dict[str, Any]:
     """Returns every trial as a row, best first, then the others by number."""
     names = sweep_files.hyperparameter_names(sweep)
     ranked = sweep.ranked()
     numbers = {trial.number for trial in ranked}
-    rows = [*ranked, *(trial for trial in sweep.trials if trial.number not in numbers)]
+    trials = [*ranked, *(trial for trial in sweep.trials if trial.number not in numbers)]
     spread = ["spread"] if sweep.replicates > 1 else []
     columns = ["trial", "status", "score", *spread, "best_epoch", "trained_epochs", "seconds"]
+    rows = []
+    for trial in trials:
+        summary = sweep_files.summary(sweep, trial)
+        cells = [_cell(summary[column], _FORMATS.get(column)) for column in columns]
+        cells += [_cell(trial.values.get(name)) for name in names]
+        rows.append((cells, summary["reason"]))
     heads = [*(column.replace("_", " ") for column in columns), *names, "reason"]
-    head = "".join(f"<th><button>{html.escape(name)}</button></th>" for name in heads)
-    body = "\n".join(_row(sweep, trial, columns, names) for trial in rows)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>"
-    note = "Best first; a click on a heading sorts."
-    return f'{_section("Trials", note)}\n<div class="scroll">{table}</div>'
+    return {"heads": heads, "rows": rows}
 
 
-def _row(sweep, trial, columns, names):
-    summary = sweep_files.summary(sweep, trial)
-    cells = [_cell(summary[column], _FORMATS.get(column, findings.short)) for column in columns]
-    cells += [_cell(trial.values.get(name), findings.short) for name in names]
-    reason = html.escape(summary["reason"])
-    return f'<tr>{"".join(cells)}<td class="text">{reason}</td></tr>'
-
-
-_FORMATS = {
+_FORMATS: dict[str, Callable[[float], str]] = {
     "score": findings.number,
     "spread": findings.difference,
     "seconds": "{:.1f}".format,
 }
 
 
-def _cell(value, form):
+def _cell(value: Any, form: Callable[[Any], str] | None = None) -> tuple[str, str]:
+    """Returns a cell's text, and the number by which it is sorted, or ""."""
     if value is None:
-        return "<td></td>"
-    key = f' data-key="{value!r}"' if isinstance(value, float) else ""
-    return f"<td{key}>{html.escape(form(value))}</td>"
+        return "", ""
+    return (form or findings.short)(value), repr(value) if isinstance(value, float) else ""

@@ -1,5 +1,8 @@
 """A sweep in one picture: the score against each hyperparameter, and the best so far."""
 
+import os
+from typing import BinaryIO
+
 import numpy as np
 
 from tfcourse.reports import style
@@ -8,12 +11,12 @@ from tfcourse.tuning import state as sweeps
 _TICKS = (0.0, 0.5, 1.0)
 
 
-def draw_sweep(sweep, path):
+def draw_sweep(sweep: sweeps.Sweep, path: str | os.PathLike[str] | BinaryIO) -> None:
     """Writes the finished trials of `sweep` into the PNG file `path`.
 
     Args:
-        sweep: `sweeps.Sweep`, finished or not.
-        path: path-like, or a file open for bytes.
+        sweep: finished or not.
+        path: of the file, or a file open for bytes.
     """
     trials = [trial for trial in sweep.finished() if sweep.score(trial) is not None]
     scores = np.array([sweep.score(trial) for trial in trials])
@@ -59,7 +62,7 @@ def _draw_best_so_far(ax, sweep, trials, scores, better):
         so_far = better.accumulate(scores)
         ax.step(numbers, so_far, where="post", color=style.COLOURS[1])
         ax.set_title(f"best: {so_far[-1]:.4f}")
-    ax.set(xlabel="trial", xlim=(0, sweep.settings["trials"] + 1))
+    ax.set(xlabel="trial", xlim=(0, sweep.settings.trials + 1))
     ax.xaxis.get_major_locator().set_params(integer=True)
 
 

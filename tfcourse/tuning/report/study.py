@@ -76,7 +76,7 @@ class Axis:
 
 def axes_of(sweep):
     """Returns the list of `Axis` of all that was ever searched."""
-    spaces = [sweeps.Space.from_json(phase["space"]).axes for phase in sweep.phases]
+    spaces = [phase.space.axes for phase in sweep.phases]
     result = []
     for name in sweep_files.hyperparameter_names(sweep):
         scales = [axis.scale for space in spaces for axis in space if axis.name == name]

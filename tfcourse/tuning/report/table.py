@@ -1,6 +1,7 @@
 """What a person watches while a sweep runs: a live table, or a line for each trial that is done."""
 
 import time
+from collections.abc import Callable, Iterable, Sequence
 
 from rich import box
 from rich.console import Console, Group
@@ -10,7 +11,7 @@ from rich.text import Text
 
 from tfcourse.reports.style import COLOURS
 from tfcourse.tuning import state as sweeps
-from tfcourse.tuning.report.progress import Progress, Rows, new_lines, outcome
+from tfcourse.tuning.report.progress import Progress, Row, Rows, RunningRow, new_lines, outcome
 
 _REDRAWS_PER_SECOND = 4
 _NUM_BEST, _NUM_LAST, _NUM_RUNNING = 5, 3, 8
@@ -28,20 +29,20 @@ class SweepTable:
     has changed. Elsewhere (a file, a pipe, a notebook) each trial that is done prints a line.
 
     Args:
-        console: `rich.console.Console`; defaults to one for stdout.
-        clock: function that returns the time in seconds, as `time.time` does.
+        console: defaults to one for stdout.
+        clock: returns the time in seconds, as `time.time` does.
     """
 
-    def __init__(self, console=None, clock=time.time):
+    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.time):
         self._console = console or Console()
         self._clock = clock
         self._is_live = self._console.is_interactive and not self._console.is_jupyter
-        self._live = None
+        self._live: Live | None = None
         self._started = clock()
         self._rows = Rows()
-        self._state = None
+        self._state: Progress | None = None
 
-    def __enter__(self):
+    def __enter__(self) -> "SweepTable":
         self._started = self._clock()
         if self._is_live:
             self._live = Live(
@@ -52,17 +53,12 @@ class SweepTable:
             self._live.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self._live:
             self._live.stop()
 
-    def update(self, sweep, running):
-        """Shows the state of `sweep`.
-
-        Args:
-            sweep: `sweeps.Sweep`.
-            running: list of dicts `trial`, `replicate`, `started`, the trainings that go on.
-        """
+    def update(self, sweep: sweeps.Sweep, running: Iterable[sweeps.Running]) -> None:
+        """Shows the state of `sweep` and the trainings that go on."""
         before = self._state
         # The thread that draws sees one state as a whole, and nothing that still changes.
         self._state = Progress.of(sweep, self._rows.of(sweep), running, _NUM_BEST)
@@ -70,7 +66,7 @@ class SweepTable:
             for line in new_lines(before, self._state):
                 print(line, file=self._console.file, flush=True)
 
-    def render(self):
+    def render(self) -> Group | Text:
         """Returns the table as it stands, for rich."""
         state = self._state
         if state is None:
@@ -84,26 +80,33 @@ class SweepTable:
         for title, rows in (("best", state.best), ("latest", latest)):
             _add_title(table, title, rows)
             for row in rows:
-                style = _ORANGE if row["status"] == sweeps.INFEASIBLE else None
-                _add_row(table, names, row, outcome(row), row["seconds"], style)
+                style = _ORANGE if row.status == sweeps.INFEASIBLE else None
+                _add_row(table, names, row, outcome(row), row.seconds, style)
         _add_title(table, "running", state.running)
-        for row in state.running[:_NUM_RUNNING]:
-            _add_row(table, names, row, "", self._clock() - row["started"], "dim")
+        for item in state.running[:_NUM_RUNNING]:
+            _add_row(table, names, item, "", self._clock() - item.started, "dim")
         return Group(_header(state, self._clock(), self._started), table)
 
 
-def _add_title(table, title, rows):
+def _add_title(table: Table, title: str, rows: Sequence[Row | RunningRow]) -> None:
     if rows:
         table.add_row(Text(title, style=f"bold {_BLUE}", no_wrap=True))
 
 
-def _add_row(table, names, row, score, seconds, style):
-    values = [Text(row["values"].get(name, "")) for name in names]
-    table.add_row(row["label"], score, f"{seconds:.0f}", *values, style=style)
+def _add_row(
+    table: Table,
+    names: Sequence[str],
+    row: Row | RunningRow,
+    score: str,
+    seconds: float,
+    style: str | None,
+) -> None:
+    values = [Text(row.values.get(name, "")) for name in names]
+    table.add_row(row.label, score, f"{seconds:.0f}", *values, style=style)
 
 
-def _header(state, now, started):
-    reasons = [row["reason"] for row in state.rows if row["status"] == sweeps.INFEASIBLE]
+def _header(state: Progress, now: float, started: float) -> Text:
+    reasons = [row.reason for row in state.rows if row.status == sweeps.INFEASIBLE]
     left = state.seconds_left(now)
     parts = [f"{len(state.rows)} of {state.planned} trials done"]
     parts += [f"{len(reasons)} infeasible"] if reasons else []
@@ -111,14 +114,14 @@ def _header(state, now, started):
     parts += [f"about {_duration(left)} left"] if left is not None else []
     header = Text(", ".join(parts))
     for row in state.best[:1]:
-        best = f"\nbest {state.objective} {outcome(row)} (trial {row['trial']})"
+        best = f"\nbest {state.objective} {outcome(row)} (trial {row.trial})"
         header.append(best, style=f"bold {_GREEN}")
     for reason in reasons[-1:]:
         header.append(f"\nlatest infeasible: {reason}", style=_ORANGE)
     return header
 
 
-def _duration(seconds):
-    minutes, seconds = divmod(round(seconds), 60)
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,40 @@
+"""What reaches into Dask beyond its documented ways, and why."""
+
+import contextlib
+import os
+import random
+import signal
+import sys
+
+import distributed
+
+_random_of_dask = random.Random()
+
+
+def keep_random_from_dask() -> None:
+    """Has Dask draw from a generator of its own instead of Python's global one.
+
+    Its other threads draw at any time, be it only to estimate sizes: also between the seed of a
+    trial and the weights that Keras draws from that. It can go once Dask's modules use a
+    `random.Random` of their own.
+    """
+    for module_name, module in list(sys.modules.items()):
+        if module_name.partition(".")[0] not in ("dask", "distributed", "tornado"):
+            continue
+        for name, value in list(vars(module).items()):
+            if value is random:
+                setattr(module, name, _random_of_dask)
+            elif name in random.__all__ and value is getattr(random, name):
+                setattr(module, name, getattr(_random_of_dask, name, value))
+
+
+def kill_workers(cluster: distributed.LocalCluster) -> None:
+    """Ends the worker processes of `cluster` at once.
+
+    What a trial has to save, it has saved; closed as Dask does it, a worker would first end its
+    block. It can go once `close` takes a signal or no time at all.
+    """
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        with contextlib.suppress(ProcessLookupError, TypeError):  # It is gone already.
+            os.kill(nanny.pid, signal.SIGKILL)

@@ -1,0 +1,65 @@
+"""The files that follow from a sweep's journal, written now and then and at the end."""
+
+import math
+import time
+
+from tfcourse import reports, run_directory
+from tfcourse.tuning import report
+from tfcourse.tuning.driver import Driver
+from tfcourse.tuning.records import Chosen
+
+_SECONDS = 5.0  # Between two times that the tables are written.
+
+
+class SweepFiles:
+    """Keeps trials.csv, curves.csv and best.flags up to date while a sweep goes on.
+
+    Args:
+        driver: of the sweep.
+    """
+
+    def __init__(self, driver: Driver):
+        self._driver = driver
+        self._num_results = -1
+        self._written_at = -math.inf
+
+    def __enter__(self) -> "SweepFiles":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._write()  # After an interruption too; the report takes seconds, and waits.
+
+    def update(self) -> None:
+        """Writes the tables if something has come and the last time is a while ago."""
+        num_results = sum(len(each.results) for each in self._driver.sweep.trials)
+        due = time.monotonic() - self._written_at > _SECONDS
+        if due and num_results != self._num_results:
+            self._write()
+            self._num_results, self._written_at = num_results, time.monotonic()
+
+    def _write(self) -> None:
+        sweep, run = self._driver.sweep, self._driver.run
+        run.write("trials.csv", report.trials_csv(sweep), durable=False)
+        run.write("curves.csv", report.curves_csv(sweep), durable=False)
+        if sweep.best is not None:
+            run.write("best.flags", self._driver.best_flags(), durable=False)
+
+    def finish(self) -> None:
+        """Writes all, the report, TensorBoard's files and the model cards included."""
+        from tfcourse.tuning.report.page import write_sweep_report  # Takes seconds to load.
+
+        self._write()
+        sweep, folder = self._driver.sweep, self._driver.run.path
+        report.write_hparams(sweep, folder / "tensorboard")
+        write_sweep_report(sweep, folder / "report.html")
+        if sweep.chosen is not None:
+            self._write_model_cards(sweep.chosen)
+
+    def _write_model_cards(self, chosen: Chosen) -> None:
+        """Writes the card of each replicate of the chosen trial into its own folder."""
+        for replicate, metrics in enumerate(chosen.metrics):
+            task = self._driver.task(chosen.trial, replicate)
+            trial = run_directory.RunDirectory(task.folder)
+            if reports.is_classifier(metrics) and trial.path.is_dir():
+                card = reports.model_card(task.recipe, task.flags, metrics)
+                trial.write(run_directory.MODEL_CARD, card)

@@ -1,0 +1,158 @@
+"""What a sweep's journal holds, record by record, and how each is written as JSON.
+
+sweep    what is searched, and how; again wherever a later call extends it: `Settings`
+ask      a trial's number and values
+result   what one training of a trial (a replicate) came to
+lost     a training whose worker died
+void     trials whose results no longer count, since all had failed for one reason
+chosen   the best trial, and what it reached on the test set
+"""
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias
+
+from tfcourse.tuning.settings import Settings
+
+COMPLETE = "complete"
+PRUNED = "pruned"
+INFEASIBLE = "infeasible"
+# An epoch's number under "epoch", and its metrics, `None` where they are not finite.
+Row: TypeAlias = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What one training came to.
+
+    Attributes:
+        status: COMPLETE, PRUNED or INFEASIBLE.
+        reason: why it is infeasible.
+        curve: a row per epoch: `epoch`, `loss`, `val_accuracy` and so on.
+        seconds: from its start to its end, loading of data aside.
+    """
+
+    status: str
+    reason: str = ""
+    curve: Sequence[Row] = ()
+    seconds: float = 0.0
+
+    def best(self, objective: str) -> tuple[float, int] | tuple[None, None]:
+        """Returns `(score, epoch)` of the best finite epoch, or `(None, None)`."""
+        rows = [row for row in self.curve if _is_finite(row.get(objective))]
+        if not rows:
+            return None, None
+        choose = min if is_minimized(objective) else max
+        row = choose(rows, key=lambda row: row[objective])
+        return row[objective], row["epoch"]
+
+
+class _Record:
+    """A record whose fields are plain values already."""
+
+    kind: ClassVar[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the record as the journal holds it."""
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]  # Those below are dataclasses.
+        return {"kind": self.kind, **{field.name: getattr(self, field.name) for field in fields}}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Any:
+        """Returns the record that `to_json` described."""
+        return cls(**fields)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ask(_Record):
+    """A point to be tried.
+
+    Attributes:
+        trial: its number, counted from 0.
+        values: those of the active searched hyperparameters.
+        positions: where on the axes they lie, in [0, 1].
+        generation: results of earlier generations led to it.
+        note: what the tuner wants to tell of it, such as its round or its epochs.
+        thresholds: `{epoch: score}` under which it is pruned.
+    """
+
+    kind: ClassVar[str] = "ask"
+    trial: int
+    values: Mapping[str, Any]
+    positions: Mapping[str, float]
+    generation: int
+    note: Mapping[str, Any]
+    thresholds: Mapping[int, float]
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Ask":
+        """Returns the record that `to_json` described, with tuples for JSON's lists."""
+        values = {n: tuple(v) if isinstance(v, list) else v for n, v in fields["values"].items()}
+        thresholds = {int(epoch): score for epoch, score in fields["thresholds"].items()}
+        return cls(**{**fields, "values": values, "thresholds": thresholds})
+
+
+@dataclasses.dataclass(frozen=True)
+class Finished(_Record):
+    """One training of `trial`, the replicate of that number, came to `result`."""
+
+    kind: ClassVar[str] = "result"
+    trial: int
+    replicate: int
+    result: Result
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the record as the journal holds it: the result's fields beside the others."""
+        place = {"kind": self.kind, "trial": self.trial, "replicate": self.replicate}
+        return {**place, **dataclasses.asdict(self.result)}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Finished":
+        """Returns the record that `to_json` described."""
+        result = {field.name: fields[field.name] for field in dataclasses.fields(Result)}
+        return cls(fields["trial"], fields["replicate"], Result(**result))
+
+
+@dataclasses.dataclass(frozen=True)
+class Lost(_Record):
+    """A training of `trial` died with its worker."""
+
+    kind: ClassVar[str] = "lost"
+    trial: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Void(_Record):
+    """What `trials` came to no longer counts."""
+
+    kind: ClassVar[str] = "void"
+    trials: Sequence[int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen(_Record):
+    """The best trial, and the metrics of each of its replicates, the test set's included."""
+
+    kind: ClassVar[str] = "chosen"
+    trial: int
+    metrics: Sequence[Mapping[str, Any]]
+
+
+Record: TypeAlias = Settings | Ask | Finished | Lost | Void | Chosen
+_KINDS: dict[str, Any] = {kind.kind: kind for kind in (Settings, Ask, Finished, Lost, Void, Chosen)}
+
+
+def from_json(fields: Mapping[str, Any]) -> Record:
+    """Returns the record that a journal holds as `fields`."""
+    others = {name: value for name, value in fields.items() if name != "kind"}
+    return _KINDS[fields["kind"]].from_json(others)
+
+
+def is_minimized(objective: str) -> bool:
+    """Returns whether the smaller value of the metric `objective` is the better one."""
+    return objective.endswith("loss")
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)

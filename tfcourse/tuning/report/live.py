@@ -1,0 +1,33 @@
+"""A picture of a sweep in a notebook that is drawn anew while a cell goes on.
+
+It is imported by its own name, since Keras takes seconds to load:
+
+    from tfcourse.tuning.report.live import LiveSweep
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+from tfcourse.reports.live import LivePicture
+from tfcourse.tuning.report.picture import draw_sweep
+from tfcourse.tuning.state import Running, Sweep
+
+
+class LiveSweep:
+    """Shows a sweep in the notebook as it goes on: hand it to `tuning.search` as `watch`.
+
+    Args:
+        clock: returns seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter):
+        self._picture = LivePicture(clock)
+        self._num_shown = 0
+
+    def __call__(self, sweep: Sweep, running: Sequence[Running]) -> None:
+        """Shows the state of `sweep`, if a trial has finished."""
+        finished = len(sweep.finished())
+        if finished > self._num_shown:
+            self._num_shown = finished
+            last = finished == len(sweep.trials) == sweep.settings.trials
+            self._picture.show(lambda file: draw_sweep(sweep, file), last=last)

@@ -1,0 +1,86 @@
+"""What a worker is told and what it answers; nothing here imports TensorFlow or Dask."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias
+
+from tfcourse.tuning.records import Result
+
+# A trial's number and one of its replicates.
+Key: TypeAlias = tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One training: a replicate of a trial.
+
+    Attributes:
+        recipe, module, function, hyperparameters: see `Settings`.
+        path: folder that the module is found in, or "" where it is installed.
+        values: texts of all hyperparameters.
+        seed: of this training, in [0, 2**32).
+        flags: those of the training's flags.txt.
+        dataset: one name as `datasets.load` takes it, found from any folder.
+        data_dir: absolute path of the folder that holds the data's files, or `None`.
+        data_flags: texts of the flags that say how the data is read.
+        folder: absolute path of the training's run directory.
+        objective: the metric that counts.
+        thresholds: `{epoch: score}`: one that is worse after that epoch is given up.
+    """
+
+    recipe: str
+    module: str
+    function: str
+    hyperparameters: str
+    path: str
+    values: Mapping[str, str]
+    seed: int
+    flags: Mapping[str, Sequence[str]]
+    dataset: str
+    data_dir: str | None
+    data_flags: Mapping[str, str]
+    folder: str
+    objective: str
+    thresholds: Mapping[int, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the task as plain values, so that any process can be handed one."""
+        thresholds = {str(epoch): score for epoch, score in self.thresholds.items()}
+        return {**vars(self), "thresholds": thresholds}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "Task":
+        """Returns the task that `to_json` described."""
+        thresholds = {int(epoch): score for epoch, score in fields["thresholds"].items()}
+        return cls(**{**fields, "thresholds": thresholds})
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """A worker's answer to a `Task`.
+
+    Attributes:
+        result: what the training came to.
+        fault: exit code of the fault where the machine failed and not the trial, or `None`; the
+            result's reason says what was wrong.
+    """
+
+    result: Result
+    fault: int | None = None
+
+
+class Pool(Protocol):
+    """Who trains: `Workers`, or `InProcess`."""
+
+    @property
+    def num_free(self) -> int:
+        """How many more tasks would run at once."""
+
+    def submit(self, key: Key, name: Literal["run", "test"], task: Task) -> None:
+        """Has the function `name` of `tuning.trial` called with `task`, under the name `key`."""
+
+    def next_outcome(self, timeout: float) -> tuple[Key, Any] | None:
+        """Returns `(key, what the function returned)`; `None` after `timeout` seconds without.
+
+        The function's answer is `None` where its worker died.
+        """
