@@ -136,7 +136,7 @@ class Chosen(_Record):
 
     kind: ClassVar[str] = "chosen"
     trial: int
-    metrics: Sequence[Mapping[str, Any]]
+    metrics: Sequence[dict[str, Any]]
 
 
 Record: TypeAlias = Settings | Ask | Finished | Lost | Void | Chosen

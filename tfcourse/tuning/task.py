@@ -1,7 +1,7 @@
 """What a worker is told and what it answers; nothing here imports TensorFlow or Dask."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
 from tfcourse.tuning.records import Result
@@ -35,7 +35,7 @@ class Task:
     path: str
     values: Mapping[str, str]
     seed: int
-    flags: Mapping[str, Sequence[str]]
+    flags: dict[str, list[str]]
     dataset: str
     data_dir: str | None
     data_flags: Mapping[str, str]
