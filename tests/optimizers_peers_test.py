@@ -45,7 +45,7 @@ def trajectory(optimizer, gradients, dtype="float64"):
             lambda: keras.optimizers.Adam(RATE, beta_1=0.75, beta_2=0.875, epsilon=1e-30),
         ),
     ],
-    ids=optimizers.OPTIMIZERS,
+    ids=["gradient_descent", "momentum", "rmsprop", "adam"],
 )
 def test_steps_equal_kerass(ours, kerass, gradients):
     np.testing.assert_allclose(

@@ -4,8 +4,9 @@ import recipe_runs
 
 from recipes.claims import harness, optimizers
 from recipes.claims.optimizers import Optimizers
+from tfcourse import choices
 
-NAMES = ("gradient_descent", "momentum", "rmsprop", "adam")
+NAMES = tuple(choices.OPTIMIZERS)
 
 
 def test_a_smoke_run_leaves_rows_and_pictures(tmp_path):
@@ -24,7 +25,7 @@ def test_a_network_that_there_is_none_of_is_refused():
 
 def results(momentum, adam, curve):
     """Results of one model: three seeds, and the validation accuracies of three rates."""
-    accuracies = {"gradient_descent": 0.90, "momentum": momentum, "rmsprop": 0.91, "adam": adam}
+    accuracies = {**dict.fromkeys(NAMES, 0.90), "momentum": momentum, "rmsprop": 0.91, "adam": adam}
     accuracies = {name: np.array([0.0, 0.01, -0.01]) + a for name, a in accuracies.items()}
     tuned = dict.fromkeys(NAMES, np.array([0.1, 0.9, 0.1])) | {"adam": np.array(curve)}
     return tuned, accuracies, {name: 1 - values for name, values in accuracies.items()}

@@ -119,11 +119,10 @@ def small_data():
     return rng.normal(size=(16, 4)).astype("float32"), rng.normal(size=(16, 1)).astype("float32")
 
 
+# But the learning rate.
 NOT_DEFAULT = {
-    "gradient_descent": {},
-    "momentum": {"beta": 0.7},
-    "rmsprop": {"beta": 0.7, "epsilon": 0.01},
-    "adam": {"beta_1": 0.7, "beta_2": 0.8, "epsilon": 0.01, "epsilon_inside_sqrt": True},
+    name: {key: value for key, value in arguments.items() if key != "learning_rate"}
+    for name, arguments in references.NOT_DEFAULT.items()
 }
 
 

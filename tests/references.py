@@ -123,6 +123,21 @@ OPTIMIZERS = {
     "adam": adam,
 }
 
+# Each argument of an optimizer, other than by default.
+NOT_DEFAULT = {
+    "gradient_descent": {"learning_rate": 0.25},
+    "momentum": {"learning_rate": 0.25, "beta": 0.7},
+    "rmsprop": {"learning_rate": 0.25, "beta": 0.7, "epsilon": 0.01},
+    "adam": {
+        "learning_rate": 0.25,
+        "beta_1": 0.7,
+        "beta_2": 0.8,
+        "epsilon": 0.01,
+        "bias_correction": False,
+        "epsilon_inside_sqrt": True,
+    },
+}
+
 SCHEDULES = {
     "constant": constant,
     "exponential": exponential,

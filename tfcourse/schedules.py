@@ -7,19 +7,21 @@ is built. All of them are elementwise, so that an array of steps gives the curve
 import dataclasses
 import math
 import numbers
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 from keras import ops
 
 from tfcourse import choices
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 # What a schedule is called with, and what it returns: one step, or an array of them.
-Steps: TypeAlias = int | npt.NDArray[np.integer] | tf.Tensor
-Rates: TypeAlias = float | npt.NDArray[np.float32] | tf.Tensor
+Steps: TypeAlias = "int | npt.NDArray[np.integer] | tf.Tensor"
+Rates: TypeAlias = "float | npt.NDArray[np.float32] | tf.Tensor"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -175,8 +175,9 @@ def _find_learning_rate(build, hyperparameters, options, run):
         print(f"The loss fell at no learning rate; {picture} shows it")
         return {"dataset": data.name}
     print(f"Suggested: --learning_rate={curve.suggestion:.2g}; {picture} shows why")
-    if getattr(hyperparameters, "schedule", None) == "one_cycle":
-        print("It is safe as a constant rate; the peak of one_cycle may be up to 10 times as high")
+    schedule = getattr(hyperparameters, "schedule", "")
+    if schedule in SCHEDULES and SCHEDULES[schedule].spans_training:
+        print(f"It is safe as a constant rate; the peak of {schedule} may be 10 times as high")
     return {"suggested_learning_rate": curve.suggestion, "dataset": data.name}
 
 

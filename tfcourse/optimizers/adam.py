@@ -2,27 +2,29 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from tfcourse import averages
 from tfcourse.optimizers import arguments
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 
 def adam_update(
-    gradient: tf.Tensor,
-    u: tf.Tensor,
-    s: tf.Tensor,
+    gradient: "tf.Tensor",
+    u: "tf.Tensor",
+    s: "tf.Tensor",
     *,
-    learning_rate: tf.Tensor,
+    learning_rate: "tf.Tensor",
     beta_1: float,
     beta_2: float,
-    epsilon: float | tf.Tensor,
+    epsilon: "float | tf.Tensor",
     epsilon_inside_sqrt: bool,
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+) -> "tuple[tf.Tensor, tf.Tensor, tf.Tensor]":
     """Returns `(delta, u, s)`: what to subtract from the parameter, and the new averages."""
     u = beta_1 * u + gradient
     s = averages.average_step(s, ops.square(gradient), beta_2)
@@ -31,21 +33,21 @@ def adam_update(
 
 
 def bias_corrected(
-    step: tf.Tensor,
+    step: "tf.Tensor",
     *,
-    learning_rate: tf.Tensor,
+    learning_rate: "tf.Tensor",
     beta_1: float,
     beta_2: float,
     epsilon: float,
     epsilon_inside_sqrt: bool,
-) -> tuple[tf.Tensor, tf.Tensor]:
+) -> "tuple[tf.Tensor, tf.Tensor]":
     """Returns the learning rate and epsilon that correct the bias of both averages at once."""
     root = ops.sqrt(average_weight(step, beta_2))
     epsilon_factor = ops.square(root) if epsilon_inside_sqrt else root
     return learning_rate * root / average_weight(step, beta_1), epsilon * epsilon_factor
 
 
-def average_weight(step: tf.Tensor, beta: float) -> tf.Tensor:
+def average_weight(step: "tf.Tensor", beta: float) -> "tf.Tensor":
     """Returns `1 - beta**step`, the sum of an average's weights after `step` values.
 
     Written as it stands, it would lose five of float32's seven digits at beta 0.999 and step 1.
@@ -149,7 +151,7 @@ class Adam(keras.optimizers.Optimizer):
         )
 
     def update_step(
-        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+        self, gradient: "tf.Tensor", variable: keras.Variable, learning_rate: "tf.Tensor"
     ) -> None:
         index = self._get_variable_index(variable)
         weighted_sum, average_square = self._weighted_sums[index], self._average_squares[index]

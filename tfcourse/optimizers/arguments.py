@@ -3,14 +3,16 @@
 import math
 import numbers
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
-import tensorflow as tf
 from keras import ops
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 LearningRate: TypeAlias = (
-    float | keras.optimizers.schedules.LearningRateSchedule | Callable[[], float | tf.Tensor]
+    "float | keras.optimizers.schedules.LearningRateSchedule | Callable[[], float | tf.Tensor]"
 )
 
 
@@ -47,7 +49,7 @@ def checked_flag(name: str, value: Any) -> bool:
     return value
 
 
-def same_precision(variable: keras.Variable, *tensors: tf.Tensor) -> list[tf.Tensor]:
+def same_precision(variable: keras.Variable, *tensors: "tf.Tensor") -> "list[tf.Tensor]":
     """Returns the tensors dense and in float32, or in float64 if `variable` has that.
 
     A variable in half precision is thus updated in float32 and rounded once, when stored: 0.999
@@ -58,7 +60,7 @@ def same_precision(variable: keras.Variable, *tensors: tf.Tensor) -> list[tf.Ten
     return [ops.cast(_dense(tensor, variable.shape), dtype) for tensor in tensors]
 
 
-def _dense(tensor: Any, shape: tuple[int, ...]) -> tf.Tensor:
+def _dense(tensor: Any, shape: tuple[int, ...]) -> "tf.Tensor":
     # The gradient of an embedding is a `tf.IndexedSlices`: the rows looked up, some of them twice.
     if hasattr(tensor, "dense_shape"):
         return ops.scatter(ops.expand_dims(tensor.indices, -1), tensor.values, shape)

@@ -1,15 +1,17 @@
 """Gradient descent: the step goes straight down the gradient."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from tfcourse.optimizers import arguments
 
+if TYPE_CHECKING:
+    import tensorflow as tf
 
-def gradient_descent_update(gradient: tf.Tensor, *, learning_rate: tf.Tensor) -> tf.Tensor:
+
+def gradient_descent_update(gradient: "tf.Tensor", *, learning_rate: "tf.Tensor") -> "tf.Tensor":
     """Returns what to subtract from the parameter."""
     return learning_rate * gradient
 
@@ -58,7 +60,7 @@ class GradientDescent(keras.optimizers.Optimizer):
         super().__init__(learning_rate, name=name, **kwargs)
 
     def update_step(
-        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+        self, gradient: "tf.Tensor", variable: keras.Variable, learning_rate: "tf.Tensor"
     ) -> None:
         gradient, learning_rate = arguments.same_precision(variable, gradient, learning_rate)
         delta = gradient_descent_update(gradient, learning_rate=learning_rate)

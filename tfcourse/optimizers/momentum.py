@@ -1,18 +1,20 @@
 """Gradient descent with momentum, as an exponentially weighted average of the gradients."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from tfcourse.optimizers import arguments
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 
 def momentum_update(
-    gradient: tf.Tensor, u: tf.Tensor, *, learning_rate: tf.Tensor, beta: float
-) -> tuple[tf.Tensor, tf.Tensor]:
+    gradient: "tf.Tensor", u: "tf.Tensor", *, learning_rate: "tf.Tensor", beta: float
+) -> "tuple[tf.Tensor, tf.Tensor]":
     """Returns `(delta, u)`: what to subtract from the parameter, and the new weighted sum."""
     u = beta * u + gradient
     return learning_rate * (1.0 - beta) * u, u
@@ -84,7 +86,7 @@ class Momentum(keras.optimizers.Optimizer):
         self._weighted_sums = self.add_optimizer_variables(variables, "weighted_sum")
 
     def update_step(
-        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+        self, gradient: "tf.Tensor", variable: keras.Variable, learning_rate: "tf.Tensor"
     ) -> None:
         weighted_sum = self._weighted_sums[self._get_variable_index(variable)]
         gradient, u, learning_rate = arguments.same_precision(

@@ -1,19 +1,26 @@
 """RMSProp: the step is divided by the root of an average of squared gradients."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from tfcourse import averages
 from tfcourse.optimizers import arguments
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 
 def rmsprop_update(
-    gradient: tf.Tensor, s: tf.Tensor, *, learning_rate: tf.Tensor, beta: float, epsilon: float
-) -> tuple[tf.Tensor, tf.Tensor]:
+    gradient: "tf.Tensor",
+    s: "tf.Tensor",
+    *,
+    learning_rate: "tf.Tensor",
+    beta: float,
+    epsilon: float,
+) -> "tuple[tf.Tensor, tf.Tensor]":
     """Returns `(delta, s)`: what to subtract from the parameter, and the new average square."""
     s = averages.average_step(s, ops.square(gradient), beta)
     return learning_rate * gradient / (ops.sqrt(s) + epsilon), s
@@ -80,7 +87,7 @@ class RMSProp(keras.optimizers.Optimizer):
         self._average_squares = self.add_optimizer_variables(variables, "average_square")
 
     def update_step(
-        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: tf.Tensor
+        self, gradient: "tf.Tensor", variable: keras.Variable, learning_rate: "tf.Tensor"
     ) -> None:
         average_square = self._average_squares[self._get_variable_index(variable)]
         gradient, s, learning_rate = arguments.same_precision(
