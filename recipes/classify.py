@@ -8,11 +8,13 @@ What is not set is chosen by the kind and the size of the data; docs/your_data.m
 
 import dataclasses
 import math
+from typing import TYPE_CHECKING, Any, Literal
 
 import tfcourse
 from recipes import mnist_softmax
 from tfcourse import command_line
 from tfcourse.choices import MODELS, takers
+from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import (
     Hyperparameters,
     batch_size,
@@ -21,6 +23,12 @@ from tfcourse.hyperparameters import (
     integers,
     number,
 )
+from tfcourse.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfcourse.tuning import RecipeHyperModel
 
 # Below it a linear model has as many weights as the examples can tell.
 SMALL = 500
@@ -53,7 +61,7 @@ class Classify(mnist_softmax.MnistSoftmax):
     epochs: int = integer(
         0, "Passes over the training set; 0 chooses by its size.", interval="[0, inf)"
     )
-    batch_size: int | str = batch_size(
+    batch_size: int | Literal["full", "auto"] = batch_size(  # type: ignore[assignment]
         "auto",
         "Examples a step; auto takes the course's guideline: all of less than 1000 examples, else "
         "a power of two.",
@@ -73,11 +81,11 @@ class Classify(mnist_softmax.MnistSoftmax):
         "What an example counts: balanced gives every class the same share in the loss.",
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         Hyperparameters.__post_init__(self)  # How they go together shows once they are settled.
 
 
-def settled(hyperparameters, data):
+def settled(hyperparameters: Classify, data: Dataset) -> mnist_softmax.MnistSoftmax:
     """Returns the `MnistSoftmax` that stands for `hyperparameters` on `data`."""
     names = [field.name for field in dataclasses.fields(mnist_softmax.MnistSoftmax)]
     values = {name: getattr(hyperparameters, name) for name in names}
@@ -94,13 +102,13 @@ def settled(hyperparameters, data):
     return mnist_softmax.MnistSoftmax(**values)
 
 
-def _model(input_shape, num_examples):
+def _model(input_shape: tuple[int, ...], num_examples: int) -> str:
     if len(input_shape) == 3 and min(input_shape[:2]) >= 8:
         return "small_cnn"
     return "softmax_regression" if num_examples < SMALL else "batch_norm_mlp"
 
 
-def _bytes_per_example(input_shape, values):
+def _bytes_per_example(input_shape: tuple[int, ...], values: dict[str, Any]) -> int:
     """Returns what a step holds of an example: its features, and twice all activations."""
     activations = 0
     if values["model"] == "batch_norm_mlp":
@@ -110,12 +118,18 @@ def _bytes_per_example(input_shape, values):
     return 4 * (math.prod(input_shape) + 2 * activations)
 
 
-def build(hyperparameters, data, seed):
+def build(hyperparameters: Classify, data: Dataset, seed: int) -> "keras.Model":
     """Returns the compiled model for `data`."""
     return mnist_softmax.build(settled(hyperparameters, data), data, seed)
 
 
-def train(hyperparameters, data, seed, run=None, **fit_arguments):
+def train(
+    hyperparameters: Classify,
+    data: Dataset,
+    seed: int,
+    run: RunDirectory | None = None,
+    **fit_arguments: Any,
+) -> "tuple[keras.Model, keras.callbacks.History]":
     """Returns the trained model, with the weights of its best epoch, and its `History`."""
     class_weight = None
     if hyperparameters.class_weight == "balanced":
@@ -125,12 +139,14 @@ def train(hyperparameters, data, seed, run=None, **fit_arguments):
     )
 
 
-def hypermodel(data, base=None, **arguments):
+def hypermodel(data: Dataset, base: Classify | None = None, **arguments: Any) -> "RecipeHyperModel":
     """Returns this recipe as a `keras_tuner.HyperModel`; see `tfcourse.tuning`."""
     return tfcourse.tuning.RecipeHyperModel(build, base or Classify(), data, **arguments)
 
 
-def main(hyperparameters, data, options, run):
+def main(
+    hyperparameters: Classify, data: Dataset, options: command_line.Options, run: RunDirectory
+) -> dict[str, Any]:
     print(f"{data.origin}: {len(data.train):,} training examples of {data.num_classes} classes")
     try:
         chosen = settled(hyperparameters, data)

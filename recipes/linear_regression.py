@@ -9,7 +9,7 @@ reaches stands in configs/linear_regression*.flags.
 
 import dataclasses
 import os
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,7 @@ class LinearRegression(Hyperparameters):
     learning_rate: float = number(
         0.001, "Step size on the mean squared error.", interval="(0, inf)"
     )
-    batch_size: int | str = batch_size("full", "Points per step; 1 is stochastic.")
+    batch_size: int | Literal["full"] = batch_size("full", "Points per step; 1 is stochastic.")
     epochs: int = integer(60, "Passes over the points.", interval="[1, inf)")
 
 

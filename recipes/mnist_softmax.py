@@ -6,10 +6,12 @@ The numbers it reaches stand in the headers of configs/mnist_softmax*.flags.
 """
 
 import dataclasses
+from typing import TYPE_CHECKING, Any, Literal
 
 import tfcourse
 from tfcourse import command_line
 from tfcourse.choices import MODELS, OPTIMIZERS, SCHEDULES, takers
+from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import (
     PRECISIONS,
     Hyperparameters,
@@ -19,6 +21,12 @@ from tfcourse.hyperparameters import (
     integers,
     number,
 )
+from tfcourse.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfcourse.tuning import RecipeHyperModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +46,7 @@ class MnistSoftmax(Hyperparameters):
         active_when=("model", takers(MODELS, "dropout")),
     )
     epochs: int = integer(20, "Passes over the training set.", interval="[1, inf)", search=(2, 20))
-    batch_size: int | str = batch_size(128, "Examples a step.", search=(32, 512))
+    batch_size: int | Literal["full"] = batch_size(128, "Examples a step.", search=(32, 512))
     optimizer: str = choice("adam", OPTIMIZERS, "Update rule.", search=("momentum", "adam"))
     learning_rate: float = number(
         1e-3,
@@ -78,12 +86,14 @@ class MnistSoftmax(Hyperparameters):
         active_when=("schedule", takers(SCHEDULES, "decay_rate")),
     )
     warmup_epochs: int = integer(0, "Epochs in which the rate rises.", interval="[0, inf)")
-    precision: str = choice("float32", PRECISIONS, "Of activations; weights stay in float32.")
+    precision: Literal["float32", "mixed_bfloat16"] = choice(
+        "float32", PRECISIONS, "Of activations; weights stay in float32."
+    )
     early_stopping: int = integer(
         0, "Epochs without a better validation accuracy that end it; 0 never.", interval="[0, inf)"
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if SCHEDULES[self.schedule].spans_training and self.warmup_epochs >= self.epochs:
             raise ValueError(
@@ -92,7 +102,7 @@ class MnistSoftmax(Hyperparameters):
             )
 
 
-def build(hyperparameters, data, seed):
+def build(hyperparameters: MnistSoftmax, data: Dataset, seed: int) -> "keras.Model":
     """Returns the compiled model for `data`."""
     hp = hyperparameters
     tfcourse.training.set_seed(seed)
@@ -115,7 +125,13 @@ def build(hyperparameters, data, seed):
     return model
 
 
-def train(hyperparameters, data, seed, run=None, **fit_arguments):
+def train(
+    hyperparameters: MnistSoftmax,
+    data: Dataset,
+    seed: int,
+    run: RunDirectory | None = None,
+    **fit_arguments: Any,
+) -> "tuple[keras.Model, keras.callbacks.History]":
     """Returns the trained model, with the weights of its best epoch, and its `History`."""
     model = build(hyperparameters, data, seed)
     history = tfcourse.training.fit(
@@ -131,12 +147,16 @@ def train(hyperparameters, data, seed, run=None, **fit_arguments):
     return model, history
 
 
-def hypermodel(data, base=None, **arguments):
+def hypermodel(
+    data: Dataset, base: MnistSoftmax | None = None, **arguments: Any
+) -> "RecipeHyperModel":
     """Returns this recipe as a `keras_tuner.HyperModel`; see `tfcourse.tuning`."""
     return tfcourse.tuning.RecipeHyperModel(build, base or MnistSoftmax(), data, **arguments)
 
 
-def main(hyperparameters, data, options, run):
+def main(
+    hyperparameters: MnistSoftmax, data: Dataset, options: command_line.Options, run: RunDirectory
+) -> dict[str, Any]:
     print(f"{data.name}: {len(data.train):,} training images from {data.origin}")
     model, history = train(hyperparameters, data, options.seed, run)
     metrics = tfcourse.training.final_metrics(model, history, data)
