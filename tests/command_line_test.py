@@ -2,7 +2,6 @@ import os
 import pathlib
 import subprocess
 import sys
-import types
 
 import pytest
 
@@ -277,7 +276,26 @@ def test_runs_that_start_in_the_same_second_get_folders_of_their_own(recipe):
     "given", [["--run_dir", "./out/"], ["-run_dir=out"], ["--run_dir=out"], ["--run_dir", "~/out"]]
 )
 def test_the_command_that_goes_on_names_the_folder_once(monkeypatch, given):
-    options = types.SimpleNamespace(run_dir=pathlib.Path("out"))
-    monkeypatch.setattr(sys, "argv", ["recipe.py", "--epochs=3", *given, "--seed=2"])
-    command = parsing.resume_command(options)
-    assert command.endswith("--epochs=3 --seed=2 --run_dir=out")
+    typed = ["/bin/python3", "-m", "recipe", "--epochs=3", *given, "--seed=2"]
+    monkeypatch.setattr(sys, "orig_argv", typed)
+    command = parsing.resume_command(pathlib.Path("out"))
+    assert command == "python -m recipe --epochs=3 --seed=2 --run_dir=out"
+
+
+def test_the_command_that_goes_on_is_the_console_command_where_that_was_typed(monkeypatch):
+    typed = ["/venv/bin/python", "/venv/bin/tfcourse", "train", "mnist_softmax", "--seed=2"]
+    monkeypatch.setattr(sys, "orig_argv", typed)
+    command = parsing.resume_command(pathlib.Path("out"))
+    assert command == "tfcourse train mnist_softmax --seed=2 --run_dir=out"
+
+
+def test_what_an_error_says_of_an_argument_names_its_flag(recipe):
+    (recipe.folder / "adding.py").write_text(
+        RECIPE.replace(
+            'raise KeyError("hidden")',
+            'raise datasets.DataError("Give `epochs=3`, another `optimizer` or `no_such`.")',
+        ).replace("import command_line,", "import command_line, datasets,")
+    )
+    result = recipe("--run_dir=out", "--epochs=99")
+    assert result.returncode == 3
+    assert result.stderr == "error: Give --epochs=3, another --optimizer or `no_such`.\n"

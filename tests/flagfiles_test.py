@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from tfcourse.command_line import flagfiles
+from tfcourse.command_line import UsageError, flagfiles
 
 
 def texts(*arguments):
@@ -16,7 +16,7 @@ def write(folder, name, text):
 
 
 def refused(path, message):
-    with pytest.raises(flagfiles.FlagfileError, match=message):
+    with pytest.raises(UsageError, match=message):
         flagfiles.expand([f"--flagfile={path}"])
 
 
@@ -77,7 +77,7 @@ def test_what_is_not_a_small_regular_text_file_is_refused(tmp_path):
     refused(write(tmp_path, "binary", b"\xff\xfe\x00"), "not UTF-8")
     refused(write(tmp_path, "large", "#" * (flagfiles.MAX_BYTES + 1)), "bytes")
     refused(tmp_path / "missing", "no flagfile")
-    with pytest.raises(flagfiles.FlagfileError, match="names no file"):
+    with pytest.raises(UsageError, match="names no file"):
         flagfiles.expand(["--flagfile"])
 
 

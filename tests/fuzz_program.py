@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from recipes.mnist_softmax import MnistSoftmax
 from tfcourse import command_line, quiet_import, run_directory
 from tfcourse import hyperparameters as hp
-from tfcourse.command_line import flag_definitions, strategies, sweeping
+from tfcourse.command_line import flag_definitions, program, strategies
 
 RECIPE_FLAGS = tuple(hp.declarations(MnistSoftmax))
 OTHER_FLAGS = (
@@ -198,10 +198,8 @@ def run_program(arguments):
     with (
         mock.patch.object(sys, "argv", ["recipe", *arguments]),
         mock.patch.object(quiet_import, "import_tensorflow", return_value=None),
-        mock.patch.object(strategies, "_trained_on", contextlib.nullcontext),
-        mock.patch.object(sweeping, "sweep", _trained),
-        mock.patch.object(command_line, "_train", _trained),
-        mock.patch.object(command_line, "_find_learning_rate", _trained),
+        mock.patch.object(strategies, "on_devices", contextlib.nullcontext),
+        mock.patch.object(program, "_work", _trained),
         mock.patch.dict(os.environ, {"TF_CONFIG": ""}),
         contextlib.redirect_stderr(errors),
         contextlib.redirect_stdout(output),

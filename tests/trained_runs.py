@@ -7,8 +7,9 @@ import keras
 import numpy as np
 
 from recipes import mnist_softmax
-from tfcourse import batching, command_line, datasets, run_directory, training
+from tfcourse import batching, datasets, run_directory, training
 from tfcourse import hyperparameters as hp
+from tfcourse.command_line import program
 from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
 from tfcourse.datasets.preprocessing import TablePreprocessing
 from tfcourse.training import steps
@@ -35,13 +36,8 @@ def train(folder, data=None, hidden_units=(16,), **values):
         keras.config.set_dtype_policy(policy)  # A program of its own would end here.
         training.save_model(model, run)
         metrics = training.final_metrics(model, history, data)
-        command_line._write_model_card(_Options, run, metrics)
+        program.write_model_card("mnist_softmax", run, metrics)
         run.write_metrics(metrics)
-
-
-class _Options:
-    recipe = "mnist_softmax"
-    sweep = None
 
 
 def epochs_of(split, batch_size, seed, num_epochs):

@@ -5,11 +5,14 @@ model file, 5 environment (disk, permission, lock), 6 not finite, 130 and 143 in
 nobody reads the output any more. An exception says its code in an attribute `exit_code`.
 """
 
+import contextlib
 import os
 import re
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
+from types import FrameType
 
 from absl import flags
 
@@ -32,17 +35,23 @@ class NotFiniteResultError(Exception):
     exit_code = 6
 
 
-def exit_code(program):
-    """Returns the exit code with which `program`, a function that returns one, ends."""
+class MissedExpectationError(Exception):
+    """A result lies outside of the range that --expect says."""
+
+    exit_code = 1
+
+
+@contextlib.contextmanager
+def exits() -> Iterator[None]:
+    """Ends the process after its block: with 0, or with the code of the exception that left it."""
     # TensorFlow reports its instruction sets and missing GPUs on stderr; errors still show.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _terminate)
     try:
-        number = program()
+        yield
         sys.stdout.flush()
-        return number
     except (Exception, KeyboardInterrupt, Terminated) as error:
         if isinstance(error, BrokenPipeError):
             # What is still to be written would raise again when Python ends.
@@ -52,14 +61,15 @@ def exit_code(program):
         if "--debug" in sys.argv[1:] or ("debug" in flags.FLAGS and flags.FLAGS["debug"].value):
             traceback.print_exc()
         print(_message(error), file=sys.stderr)
-        return code(error)
+        sys.exit(code(error))
+    sys.exit(0)
 
 
-def _terminate(number, frame):
+def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated(f"stopped by {signal.Signals(number).name}")
 
 
-def code(error):
+def code(error: BaseException) -> int:
     """Returns the exit code of an exception."""
     if isinstance(error, KeyboardInterrupt):
         return 130
@@ -68,16 +78,7 @@ def code(error):
     return getattr(error, "exit_code", 5 if isinstance(error, OSError) else 1)
 
 
-def _with_flags(text):
-    """Returns `text` with arguments in backticks, such as `epochs=3`, as the flags they have."""
-
-    def flag(match):
-        return f"--{match[1]}{match[2]}" if match[1] in flags.FLAGS else match[0]
-
-    return re.sub(r"`(\w+)(|=[^`]*)`", flag, text)
-
-
-def _message(error):
+def _message(error: BaseException) -> str:
     if isinstance(error, BrokenPipeError):
         text = "stopped: nobody reads the output any more"
     elif code(error) > 128:
@@ -90,3 +91,12 @@ def _message(error):
     # At most three lines, whatever a library had to say.
     lines = [*_with_flags(text).splitlines()[:2], *getattr(error, "__notes__", ())]
     return "\n".join(line[:500] for line in lines[:3])
+
+
+def _with_flags(text: str) -> str:
+    """Returns `text` with arguments in backticks, such as `epochs=3`, as the flags they have."""
+
+    def flag(match: re.Match[str]) -> str:
+        return f"--{match[1]}{match[2]}" if match[1] in flags.FLAGS else match[0]
+
+    return re.sub(r"`(\w+)(|=[^`]*)`", flag, text)

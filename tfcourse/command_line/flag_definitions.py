@@ -2,7 +2,8 @@
 
 import dataclasses
 import math
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 from absl import flags
 
@@ -55,14 +56,14 @@ class Expectation(NamedTuple):
     low: float
     high: float
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.metric}:{self.low!r}:{self.high!r}"
 
 
 class _ExpectationParser(flags.ArgumentParser):
     syntactic_help = "METRIC:LOW:HIGH"
 
-    def parse(self, argument):
+    def parse(self, argument: str) -> Expectation:
         name, *bounds = argument.split(":")
         try:
             low, high = (hp.decimal(bound) for bound in bounds)
@@ -76,33 +77,33 @@ class _ExpectationParser(flags.ArgumentParser):
 class _NudgeParser(flags.ArgumentParser):
     syntactic_help = "EPOCH:STEP:NAME=VALUE"
 
-    def parse(self, argument):
+    def parse(self, argument: Any) -> Any:
         return nudges.parse(argument) if isinstance(argument, str) else argument
 
 
 class _DeclaredParser(flags.ArgumentParser):
     """Parses a flag's text as its declaration says."""
 
-    def __init__(self, declaration):
+    def __init__(self, declaration: hp.Declaration) -> None:
         super().__init__()
         self.syntactic_help = declaration.allowed
         self._declaration = declaration
 
-    def parse(self, argument):
+    def parse(self, argument: Any) -> Any:
         if isinstance(argument, str):
             return self._declaration.parse(argument)
         return self._declaration.check(argument)
 
 
 class _DeclaredSerializer(flags.ArgumentSerializer):
-    def __init__(self, declaration):
+    def __init__(self, declaration: hp.Declaration) -> None:
         self._declaration = declaration
 
-    def serialize(self, value):
+    def serialize(self, value: Any) -> str:
         return self._declaration.format(value)
 
 
-def define(hyperparameters):
+def define(hyperparameters: type[hp.Hyperparameters]) -> None:
     """Defines a flag for each declared hyperparameter, --debug and --help."""
     for field in dataclasses.fields(hyperparameters):
         _define(field.name, field)
@@ -110,8 +111,14 @@ def define(hyperparameters):
     flags.DEFINE_bool("help", False, "Shows this text.", short_name="h")
 
 
-def define_run(*, dataset):
-    """Defines the flags of every recipe; `dataset` is the default of --dataset, `None` for none."""
+def define_run(*, dataset: str | None, finder: bool = False, sweep: bool = False) -> None:
+    """Defines the flags of every recipe.
+
+    Args:
+        dataset: default of --dataset, `None` for a recipe without data.
+        finder: whether its learning rate can be looked for.
+        sweep: whether it can be swept, and trained by several devices.
+    """
     _define("seed", SEED)
     if dataset is not None:
         flags.DEFINE_string(
@@ -141,9 +148,14 @@ def define_run(*, dataset):
     flags.DEFINE_bool("smoke", False, "Runs in seconds, tiny and offline.")
     flags.DEFINE_string("run_dir", None, "Where the results go; by default runs/RECIPE/TIME.")
     flags.DEFINE_bool("timing", False, "Prints the seconds that each stage takes.")
+    if finder:
+        define_finder()
+    if sweep:
+        _define("strategy", STRATEGY)
+        define_sweep()
 
 
-def define_finder():
+def define_finder() -> None:
     """Defines the flag of a recipe whose learning rate can be looked for."""
     flags.DEFINE_bool(
         "find_learning_rate",
@@ -152,12 +164,7 @@ def define_finder():
     )
 
 
-def define_strategy():
-    """Defines the flag of a recipe that several devices can train."""
-    _define("strategy", STRATEGY)
-
-
-def define_sweep():
+def define_sweep() -> None:
     """Defines the flags of a recipe that can be swept."""
     for field in dataclasses.fields(SweepFlags):
         _define(field.name, field)
@@ -187,7 +194,7 @@ _OF_SWEEPS = (
 )
 
 
-def _define(name, field):
+def _define(name: str, field: dataclasses.Field[Any]) -> None:
     declaration = field.metadata["declaration"]
     flags.DEFINE(
         _DeclaredParser(declaration),
@@ -198,13 +205,13 @@ def _define(name, field):
     )
 
 
-def _ours():
+def _ours() -> Iterator[flags.Flag]:
     """Yields the flags that this module defined, in order."""
     by_module = flags.FLAGS.flags_by_module_dict()
     yield from by_module.get(__name__, ())
 
 
-def effective():
+def effective() -> dict[str, list[str]]:
     """Returns `{name: [text, ...]}` of the set flags that can change a result."""
     recorded = {}
     trains_once = "sweep" in flags.FLAGS and flags.FLAGS.sweep == "none"
@@ -225,7 +232,7 @@ def effective():
     return recorded
 
 
-def help_text(header):
+def help_text(header: str) -> str:
     """Returns the text of --help: the program's header and what there is to each flag."""
     lines = [header.strip(), "", "Flags (--name=value; the last one counts):"]
     for flag in _ours():
@@ -237,5 +244,5 @@ def help_text(header):
     return "\n".join(lines)
 
 
-def _text(flag, value):
+def _text(flag: flags.Flag, value: Any) -> str:
     return flag.serializer.serialize(value) if flag.serializer else str(value)

@@ -5,11 +5,14 @@ are skipped, and `--flagfile=other` includes another file at that place. Paths c
 working directory; `configs/...` is also found where the package is installed.
 """
 
+import pathlib
 import re
 import stat
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from tfcourse import shipped
+from tfcourse.command_line.exit_codes import UsageError
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 8
@@ -19,12 +22,6 @@ _FLAG_LINE = re.compile(r"--?[A-Za-z_]\w*(=.*)?")
 _INCLUDE = re.compile(r"--?flagfile=(.*)")
 
 
-class FlagfileError(Exception):
-    """A flagfile that can't be taken as it is; the message names file and line."""
-
-    exit_code = 2
-
-
 class Argument(NamedTuple):
     """One flag and where it was written: "configs/a.flags:3", or "" for the command line."""
 
@@ -32,25 +29,25 @@ class Argument(NamedTuple):
     origin: str
 
 
-def expand(arguments):
+def expand(arguments: Iterable[str]) -> list[Argument]:
     """Returns `arguments` with each `--flagfile=PATH` replaced by that file's flags.
 
     Args:
-        arguments: list of str, the command line without the program's name.
+        arguments: the command line without the program's name.
 
     Returns:
-        List of `Argument`, in the order in which they count: the last value wins.
+        The flags in the order in which they count: the last value wins.
 
     Raises:
-        FlagfileError: a file is missing, no regular file, too large, not UTF-8, includes
+        UsageError: a file is missing, no regular file, too large, not UTF-8, includes
             itself, nests too deep, or has a line that is not a flag.
     """
-    opened = []
+    opened: list[pathlib.Path] = []
     result = []
-    arguments = iter(arguments)
-    for text in arguments:
+    rest = iter(arguments)
+    for text in rest:
         if text in ("--flagfile", "-flagfile"):
-            text = f"--flagfile={next(arguments, '')}"
+            text = f"--flagfile={next(rest, '')}"
         include = _INCLUDE.fullmatch(text)
         if include:
             result += _read(include[1], "--flagfile", (), opened)
@@ -59,17 +56,19 @@ def expand(arguments):
     return result
 
 
-def _read(name, origin, including, opened):
+def _read(
+    name: str, origin: str, including: tuple[pathlib.Path, ...], opened: list[pathlib.Path]
+) -> list[Argument]:
     path = _find(name, origin)
     if path in including:
         chain = " -> ".join(str(file) for file in (*including, path))
-        raise FlagfileError(f"{origin}: the flagfile includes itself: {chain}")
+        raise UsageError(f"{origin}: the flagfile includes itself: {chain}")
     opened.append(path)
     if len(including) >= MAX_DEPTH or len(opened) > MAX_FILES:
-        raise FlagfileError(
+        raise UsageError(
             f"{origin}: flagfiles may nest {MAX_DEPTH} deep and include {MAX_FILES} files"
         )
-    flags = []
+    flags: list[Argument] = []
     for number, line in enumerate(_lines(path, name), start=1):
         line = line.strip()
         place = f"{name}:{number}"
@@ -78,30 +77,30 @@ def _read(name, origin, including, opened):
             flags += _read(include[1], place, (*including, path), opened)
         elif line and not line.startswith(("#", "//")):
             if not _FLAG_LINE.fullmatch(line):
-                raise FlagfileError(f"{place}: expected --name=value. Received: {line[:80]!r}")
+                raise UsageError(f"{place}: expected --name=value. Received: {line[:80]!r}")
             flags.append(Argument(line, place))
     return flags
 
 
-def _find(name, origin):
+def _find(name: str, origin: str) -> pathlib.Path:
     if not name:
-        raise FlagfileError(f"{origin}: --flagfile names no file; write --flagfile=PATH")
+        raise UsageError(f"{origin}: --flagfile names no file; write --flagfile=PATH")
     path = shipped.find(name)
     if not path.exists():
-        raise FlagfileError(f"{origin}: there is no flagfile {name!r}")
+        raise UsageError(f"{origin}: there is no flagfile {name!r}")
     return path.resolve()
 
 
-def _lines(path, name):
+def _lines(path: pathlib.Path, name: str) -> list[str]:
     # A FIFO or /dev/zero would never end, so the kind and the size are looked at first.
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise FlagfileError(f"{name}: a flagfile must be a regular file")
+        raise UsageError(f"{name}: a flagfile must be a regular file")
     if status.st_size > MAX_BYTES:
-        raise FlagfileError(f"{name}: a flagfile may have {MAX_BYTES} bytes, not {status.st_size}")
+        raise UsageError(f"{name}: a flagfile may have {MAX_BYTES} bytes, not {status.st_size}")
     try:
         return path.read_bytes().decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise FlagfileError(f"{name}: not UTF-8 text (byte {error.start})") from None
+        raise UsageError(f"{name}: not UTF-8 text (byte {error.start})") from None
     except OSError as error:
-        raise FlagfileError(f"{name}: {error.strerror}") from None
+        raise UsageError(f"{name}: {error.strerror}") from None

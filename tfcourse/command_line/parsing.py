@@ -6,6 +6,8 @@ import re
 import shlex
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from absl import flags
 
@@ -16,6 +18,7 @@ from tfcourse.command_line.exit_codes import UsageError
 from tfcourse.command_line.flag_definitions import Expectation
 
 _MAX_NAME = 100  # characters of a flag
+_Declared = TypeVar("_Declared", bound=hp.Hyperparameters)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,16 +30,17 @@ class Options:
         module: that with its package, as `python -m` takes it.
         flags: `{name: [text, ...]}`, every flag that can change a result.
         run_dir: folder for the results.
-        seed: int in [0, 2**32 - 1].
+        seed: in [0, 2**32 - 1].
         dataset: name or comma-separated names; `None` for a recipe without data.
         data_dir: folder that holds the data's files, or `None`.
-        reading: `datasets.Reading`, how the data is read.
+        reading: how the data is read.
         strategy: one of `devices.STRATEGIES`.
         smoke: whether this is a run of seconds that shows only that all works.
         expect: ranges in which metrics must lie.
-        sweep: `SweepOptions`, or `None` for a single training.
+        find_learning_rate: whether to suggest a rate instead of training.
+        tuner: one of `sweeps.TUNERS`, or "none" for a single training.
+        sweep: the checked sweep, or `None` for a single training.
         timing: whether to print the seconds of each stage.
-        debug: whether to show tracebacks.
     """
 
     recipe: str
@@ -50,13 +54,34 @@ class Options:
     strategy: str
     smoke: bool
     expect: tuple[Expectation, ...]
+    find_learning_rate: bool
+    tuner: str
     sweep: sweeping.SweepOptions | None
     timing: bool
-    debug: bool
 
 
-def parse(main):
-    """Parses the command line; returns whether there is something to do besides --help."""
+def read(
+    main: Callable[..., Any], hyperparameters: type[_Declared], smoke: Mapping[str, Any]
+) -> tuple[_Declared, Options]:
+    """Returns the recipe's hyperparameters and all else that its command line says.
+
+    Args:
+        main: the recipe's function, which names its module.
+        hyperparameters: the class that declares the recipe's flags.
+        smoke: `{flag: value}` that --smoke sets.
+
+    Raises:
+        UsageError: a flag can't be taken; the message names it.
+        SystemExit: --help was asked for, and is printed.
+    """
+    parse(main)
+    for name, value in smoke.items() if flags.FLAGS.smoke else ():
+        flags.FLAGS[name].value = value
+    return declared(hyperparameters), _options(main)
+
+
+def parse(main: Callable[..., Any]) -> None:
+    """Parses the command line of the program whose function `main` is; --help ends it here."""
     arguments = flagfiles.expand(sys.argv[1:])
     if any(re.match("--?undefok(=|$)", argument.text) for argument in arguments):
         raise UsageError("--undefok would hide misspelt flags")
@@ -73,11 +98,12 @@ def parse(main):
     if len(rest) > 1:
         raise UsageError(f"{rest[1]!r} is no flag; values are written --flag=value")
     if flags.FLAGS.help:
-        print(flag_definitions.help_text(sys.modules[main.__module__].__doc__ or ""))
-    return not flags.FLAGS.help
+        header = sys.modules[main.__module__].__doc__ or ""
+        print(flag_definitions.help_text(header), flush=True)
+        sys.exit(0)
 
 
-def _origin(error, arguments):
+def _origin(error: Exception, arguments: Sequence[flagfiles.Argument]) -> str:
     """Returns "file:line: " where the flag that `error` names was read from a flagfile."""
     named = re.search(r"--(\w+)|flag '(\w+)'", str(error))
     for argument in reversed(arguments):
@@ -87,9 +113,9 @@ def _origin(error, arguments):
     return ""
 
 
-def options(main):
-    """Returns the `Options` of the parsed command line of the recipe whose function `main` is."""
-    module = _module_name(main)
+def _options(main: Callable[..., Any]) -> Options:
+    spec = sys.modules[main.__module__].__spec__
+    module = spec.name if spec else pathlib.Path(sys.argv[0]).stem
     recipe = module.rpartition(".")[2]
     values = flags.FLAGS.flag_values_dict()
     recorded = flag_definitions.effective()
@@ -112,13 +138,14 @@ def options(main):
         strategy=values.get("strategy", "none"),
         smoke=values["smoke"],
         expect=tuple({e.metric: e for e in values["expect"]}.values()),
+        find_learning_rate=values.get("find_learning_rate", False),
+        tuner=values.get("sweep", "none"),
         sweep=None,
         timing=values["timing"],
-        debug=values["debug"],
     )
 
 
-def _new_run_dir(recipe):
+def _new_run_dir(recipe: str) -> pathlib.Path:
     """Returns runs/RECIPE/TIME, with a number behind it where that is taken."""
     first = pathlib.Path("runs", recipe, time.strftime("%Y%m%d-%H%M%S"))
     path, number = first, 1
@@ -128,13 +155,7 @@ def _new_run_dir(recipe):
     return path
 
 
-def _module_name(main):
-    module = sys.modules[main.__module__]
-    spec = getattr(module, "__spec__", None)
-    return spec.name if spec else pathlib.Path(sys.argv[0]).stem
-
-
-def declared(hyperparameters):
+def declared(hyperparameters: type[_Declared]) -> _Declared:
     """Returns an instance of the class `hyperparameters` with the values of the command line."""
     declarations = hp.declarations(hyperparameters)
     values = {name: flags.FLAGS[name].value for name in declarations}
@@ -148,14 +169,16 @@ def declared(hyperparameters):
         raise UsageError(str(error)) from None
 
 
-def resume_command(options):
-    """Returns the command that goes on with the interrupted run."""
-    given, arguments = [], iter(sys.argv[1:])
+def resume_command(run_dir: pathlib.Path) -> str:
+    """Returns the command that goes on with the run in `run_dir`: the one that was typed."""
+    given = []
+    arguments = iter(sys.orig_argv[1:])
     for argument in arguments:
         if argument in ("--run_dir", "-run_dir"):
             next(arguments, None)  # The path stands by itself.
         elif not re.match("--?run_dir=", argument):
             given.append(argument)
-    module = sys.modules["__main__"].__spec__
-    program = f"-m {module.name}" if module else sys.argv[0]
-    return f"python {program} {shlex.join([*given, f'--run_dir={options.run_dir}'])}"
+    program = ["python"]
+    if given and pathlib.Path(given[0]).name == "tfcourse":  # The console command, a script.
+        program, given = ["tfcourse"], given[1:]
+    return shlex.join([*program, *given, f"--run_dir={run_dir}"])

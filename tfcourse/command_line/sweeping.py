@@ -4,20 +4,21 @@ import contextlib
 import dataclasses
 import os
 import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from tfcourse import datasets, run_directory
 from tfcourse import hyperparameters as hp
-from tfcourse.command_line import cluster
+from tfcourse.command_line.exit_codes import UsageError
 from tfcourse.tuning import grid, journal, settings
 from tfcourse.tuning import space as search_space
 
+if TYPE_CHECKING:
+    from tfcourse.command_line.parsing import Options
 
-class SweepUsageError(Exception):
-    """Flags that make no sweep; the message names the flag."""
-
-    exit_code = 2
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/]+:[0-9]{1,5}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +29,8 @@ class SweepOptions:
         settings: all that decides about the results.
         path: folder that the recipe's module is found in, or "" where it is installed.
         num_workers: int >= 1, processes of this machine.
-        cluster: `cluster.Cluster`, whose workers may take their place.
+        scheduler: address of a running Dask scheduler, whose workers take their place.
+        resources: `{name: amount}` that such a worker must have to be given a trial.
         keep_models: int, best trials whose models are kept.
         max_minutes: float, 0 for no limit.
         extend: whether it may go on with other settings.
@@ -37,45 +39,44 @@ class SweepOptions:
     settings: settings.Settings
     path: str
     num_workers: int
-    cluster: cluster.Cluster
+    scheduler: str | None
+    resources: dict[str, float]
     keep_models: int
     max_minutes: float
     extend: bool
 
 
-def prepare(train, base, options):
+def prepare(
+    train: Callable[..., Any], base: hp.Hyperparameters, options: "Options"
+) -> tuple[hp.Hyperparameters, "Options"]:
     """Returns `(base, options)` with the values that --fix sets and the sweep's options.
 
     Raises:
-        SweepUsageError: a flag does not go with the others; its message names it.
+        UsageError: a flag does not go with the others; its message names it.
     """
     values = flags.FLAGS
     searches, fixed, base = _searched_and_fixed(base)
     if values.sweep == "hyperband":
         if values.pruning != "none":
-            raise SweepUsageError("--pruning: hyperband ends trials in a way of its own")
+            raise UsageError("--pruning: hyperband ends trials in a way of its own")
         if getattr(base, "epochs", 1) == 0:
-            raise SweepUsageError("--sweep=hyperband: give --epochs, the most that a trial gets")
+            raise UsageError("--sweep=hyperband: give --epochs, the most that a trial gets")
         if "epochs" in searches:
-            raise SweepUsageError("--search: hyperband itself chooses epochs, up to --epochs")
+            raise UsageError("--search: hyperband itself chooses epochs, up to --epochs")
         fixed.add("epochs")
     if not re.fullmatch(r"\w+", values.objective):
-        raise SweepUsageError(f"--objective must be a metric. Received: {values.objective!r}")
+        raise UsageError(f"--objective must be a metric. Received: {values.objective!r}")
     try:
         space = search_space.space_of(base, searches, fixed)
     except ValueError as error:
-        raise SweepUsageError(f"--search, --fix: {error}") from None
-    try:
-        workers = cluster.from_flags()
-    except ValueError as error:
-        raise SweepUsageError(str(error)) from None
+        raise UsageError(f"--search, --fix: {error}") from None
     trials = min(values.trials, 4) if options.smoke else values.trials
     if values.sweep == "grid":
         _check_grid(space, trials)
     if options.dataset is None:
-        raise SweepUsageError("--sweep: this recipe trains on no data set")
+        raise UsageError("--sweep: this recipe trains on no data set")
     if options.strategy != "none":
-        raise SweepUsageError("--strategy: a sweep gives each trial a device of its own")
+        raise UsageError("--strategy: a sweep gives each trial a device of its own")
     asked = settings.settings_of(
         train,
         base,
@@ -96,7 +97,8 @@ def prepare(train, base, options):
         settings=asked,
         path=settings.module_of(train)[1],
         num_workers=values.workers or len(os.sched_getaffinity(0)),
-        cluster=workers,
+        scheduler=_scheduler(),
+        resources=_resources(),
         keep_models=values.keep_models,
         max_minutes=values.max_minutes,
         extend=values.extend,
@@ -112,7 +114,7 @@ def _searched_and_fixed(base):
     for text in flags.FLAGS.search:
         name, equals, values = text.partition("=")
         if not equals:
-            raise SweepUsageError(f"--search must be NAME=VALUES. Received: {text!r}")
+            raise UsageError(f"--search must be NAME=VALUES. Received: {text!r}")
         searches[name] = values
     for text in flags.FLAGS.fix:
         name, equals, value = text.partition("=")
@@ -121,18 +123,47 @@ def _searched_and_fixed(base):
             try:
                 base = dataclasses.replace(base, **{name: declarations[name].parse(value)})
             except ValueError as error:
-                raise SweepUsageError(f"--fix: {name} {error}") from None
+                raise UsageError(f"--fix: {name} {error}") from None
     return searches, fixed, base
+
+
+def _scheduler() -> str | None:
+    address = flags.FLAGS.scheduler
+    if address is not None and not _ADDRESS.fullmatch(address):
+        raise UsageError(
+            f"--scheduler must be an address such as tcp://10.0.0.1:8786. Received: {address!r}"
+        )
+    return address
+
+
+def _resources() -> dict[str, float]:
+    text = flags.FLAGS.trial_resources
+    if text is not None and flags.FLAGS.scheduler is None:
+        raise UsageError("--trial_resources: only the workers of a --scheduler have resources")
+    resources = {}
+    for part in text.split(",") if text is not None else ():
+        name, _, amount = part.partition("=")
+        try:
+            resources[name] = hp.decimal(amount)
+        except ValueError:
+            resources[name] = 0.0
+        if not (name.isidentifier() and resources[name] > 0.0):
+            raise UsageError(
+                f"--trial_resources must be NAME=AMOUNT, such as GPU=1. Received: {part!r}"
+            )
+    return resources
 
 
 def _check_grid(space, trials):
     try:
         grid.check(space, trials)
     except ValueError as error:
-        raise SweepUsageError(f"--sweep=grid: {error}") from None
+        raise UsageError(f"--sweep=grid: {error}") from None
 
 
-def sweep(base, options, run):
+def sweep(
+    base: hp.Hyperparameters, options: "Options", run: run_directory.RunDirectory
+) -> dict[str, Any] | None:
     """Runs the sweep of `options.sweep`; the counterpart of a recipe's `main`.
 
     Returns:
@@ -143,9 +174,10 @@ def sweep(base, options, run):
     from tfcourse.tuning import report, searching
 
     # Workers find the array cache.
-    datasets.load(options.dataset, options.data_dir, **vars(options.reading))
+    datasets.load(str(options.dataset), options.data_dir, **vars(options.reading))
     run.stopwatch.lap("data")
     asked = options.sweep
+    assert asked is not None
     plan = tuning.Plan(
         options.data_dir, asked.path, asked.keep_models, max_minutes=asked.max_minutes
     )
@@ -153,7 +185,7 @@ def sweep(base, options, run):
         records = stack.enter_context(journal.Journal(run.path / run_directory.JOURNAL))
         driver = tuning.Driver(run, records, hp.declarations(base), asked.settings, plan)
         workers = stack.enter_context(
-            tuning.Workers(asked.num_workers, asked.cluster.scheduler, asked.cluster.resources)
+            tuning.Workers(asked.num_workers, asked.scheduler, asked.resources)
         )
         run.stopwatch.lap("workers")
         table = stack.enter_context(report.SweepTable())

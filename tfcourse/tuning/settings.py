@@ -119,6 +119,7 @@ def module_of(train: Callable[..., Any]) -> tuple[str, str]:
     module = sys.modules[train.__module__]
     spec = getattr(module, "__spec__", None)
     if spec is not None:
-        return spec.name, str(pathlib.Path.cwd())
+        depth = spec.name.count(".") + (spec.submodule_search_locations is not None)
+        return spec.name, str(pathlib.Path(str(module.__file__)).absolute().parents[depth])
     script = pathlib.Path(str(module.__file__)).resolve()
     return script.stem, str(script.parent)

@@ -1,0 +1,243 @@
+"""What a program does, from its flags to its exit code."""
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from tfcourse import datasets, devices, quiet_import, run_directory
+from tfcourse.choices import SCHEDULES
+from tfcourse.command_line import exit_codes, flag_definitions, parsing, strategies, sweeping
+from tfcourse.command_line.exit_codes import (
+    MissedExpectationError,
+    NotFiniteResultError,
+    UsageError,
+)
+from tfcourse.command_line.parsing import Options
+from tfcourse.hyperparameters import Hyperparameters
+from tfcourse.run_directory import RunDirectory
+
+Metrics = dict[str, Any]  # JSON-able
+
+
+def run(
+    main: Callable[..., Metrics],
+    hyperparameters: type[Hyperparameters],
+    *,
+    dataset: str | None = None,
+    smoke: Mapping[str, Any] | None = None,
+    build: Callable[..., Any] | None = None,
+    train: Callable[..., Any] | None = None,
+) -> None:
+    """Runs a recipe as a program and ends the process with its exit code.
+
+    Args:
+        main: function of (hyperparameters, data, `Options`, `RunDirectory`) that does the work and
+            returns its results, which become metrics.json. Where the recipe uses no data set, it
+            takes no `data`.
+        hyperparameters: the recipe's class; its flags are defined here.
+        dataset: default of --dataset; `None` where the recipe uses no data set.
+        smoke: `{flag: value}` that --smoke sets, whatever else was given.
+        build: function of (hyperparameters, data, seed) that returns a compiled model; with it
+            the recipe has --find_learning_rate.
+        train: function of (hyperparameters, data, seed, run) and arguments of `training.fit`,
+            in the module of `main`, that returns the trained model and its history; with it the
+            recipe has --sweep and --strategy.
+    """
+    with exit_codes.exits():
+        flag_definitions.define(hyperparameters)
+        flag_definitions.define_run(dataset=dataset, finder=bool(build), sweep=bool(train))
+        values, options = parsing.read(main, hyperparameters, smoke or {})
+        if train and options.tuner != "none":
+            values, options = sweeping.prepare(train, values, options)
+        _check(options)
+        try:
+            with _opened(options) as run:
+                metrics = _work(main, build, values, options, run)
+                if metrics is None:  # A sweep whose time is over, but not its trials.
+                    return
+                _finish(options, run, metrics)
+        except run_directory.RunFinished as finished:
+            print(finished)
+            metrics = finished.metrics
+        _check_expectations(options, metrics)
+
+
+def run_tool(main: Callable[[Any], object], arguments: type[Hyperparameters]) -> None:
+    """Runs a program that makes no run of its own, such as recipes.compare, likewise.
+
+    Args:
+        main: function of an instance of `arguments`.
+        arguments: the class that declares the program's flags.
+    """
+    with exit_codes.exits():
+        flag_definitions.define(arguments)
+        parsing.parse(main)
+        main(parsing.declared(arguments))
+
+
+def _check(options: Options) -> None:
+    """Checks what can be checked of flags that belong together before TensorFlow loads."""
+    if options.find_learning_rate and options.sweep:
+        raise UsageError("--find_learning_rate goes before a sweep, not with it")
+    try:
+        if options.dataset is not None:
+            datasets.check(options.dataset, options.data_dir, **vars(options.reading))
+    except ValueError as error:
+        raise UsageError(f"--dataset: {error}") from None
+    try:
+        if options.strategy == "multi_worker":
+            devices.worker()
+    except ValueError as error:
+        raise UsageError(f"--strategy=multi_worker: {error}") from None
+
+
+@contextlib.contextmanager
+def _opened(options: Options) -> Iterator[RunDirectory]:
+    """Opens the run directory, imports TensorFlow, and takes the devices to train on."""
+    run_dir, extend = options.run_dir, options.sweep is not None and options.sweep.extend
+    try:
+        with contextlib.ExitStack() as stack:
+            if options.strategy == "multi_worker":  # A refusal of the folder then ends them all.
+                run_dir = stack.enter_context(strategies.meeting(run_dir))
+            run = stack.enter_context(
+                run_directory.open_run(run_dir, options.flags, recipe=options.module, extend=extend)
+            )
+            if run.continued_from:
+                _tell_of_more_epochs(run)
+            run.stopwatch.lap("Python, flags")
+            if options.strategy == "mirrored":
+                stack.enter_context(strategies.on_devices("mirrored"))
+            elif options.strategy == "none":
+                quiet_import.import_tensorflow()
+            run.stopwatch.lap("import TensorFlow")
+            yield run
+    except (Exception, KeyboardInterrupt, exit_codes.Terminated) as error:
+        if exit_codes.code(error) > 128:
+            error.add_note(f"to go on: {parsing.resume_command(options.run_dir)}")
+        raise
+
+
+def _tell_of_more_epochs(run: RunDirectory) -> None:
+    before, now = run.continued_from[-1], run.flags["epochs"][0]
+    print(f"This run was finished with --epochs={before} and goes on to {now}")
+    schedule = run.flags.get("schedule", [""])[0]
+    if schedule in SCHEDULES and SCHEDULES[schedule].spans_training:
+        print(
+            f"--schedule={schedule} depends on --epochs: the rate jumps after epoch {before}, and "
+            f"a run that begins with --epochs={now} ends otherwise"
+        )
+
+
+def _work(
+    main: Callable[..., Metrics],
+    build: Callable[..., Any] | None,
+    hyperparameters: Hyperparameters,
+    options: Options,
+    run: RunDirectory,
+) -> Metrics | None:
+    """Does what the flags ask for: a sweep, a search for the learning rate, or `main`."""
+    if options.sweep:
+        return sweeping.sweep(hyperparameters, options, run)
+    if options.dataset is None:
+        return main(hyperparameters, options, run)
+    data = _load_data(options, run)
+    run.stopwatch.lap("data")
+    if build and options.find_learning_rate:
+        return _find_learning_rate(build, hyperparameters, data, options.seed, run)
+    return main(hyperparameters, data, options, run)
+
+
+def _load_data(options: Options, run: RunDirectory) -> datasets.Dataset:
+    """Returns the `Dataset` of --dataset, and records which of several names it is.
+
+    A resumed run keeps the one that it began with, even if an earlier name can be had by now.
+
+    Raises:
+        DataError: none of the names can be had, or something is damaged.
+    """
+    asked = str(options.dataset)
+    names = datasets.check_name(asked, options.data_dir)
+    settled = asked if len(names) == 1 else run.flags["dataset"][0]
+    try:
+        data = datasets.load(settled, options.data_dir, **vars(options.reading))
+    except ValueError as error:  # A flag that the set, now that it is known, has no use for.
+        raise UsageError(f"--dataset: {error}") from None
+    if len(names) == 1:
+        return data
+    if settled in names:
+        return dataclasses.replace(data, fallback_from=names[: names.index(settled)])
+    flags = {**run.flags, "dataset": [names[len(data.fallback_from)]]}
+    if data.fallback_from:
+        flags.pop("expect", None)  # It was meant for another set.
+    run.write_flags(flags)
+    return data
+
+
+def _find_learning_rate(
+    build: Callable[..., Any],
+    hyperparameters: Any,
+    data: datasets.Dataset,
+    seed: int,
+    run: RunDirectory,
+) -> Metrics:
+    """Stands for a recipe's `main` where --find_learning_rate asks for no training yet."""
+    from tfcourse import reports, training
+
+    model = build(hyperparameters, data, seed)
+    curve = training.find_learning_rate(
+        model, data, batch_size=hyperparameters.batch_size, seed=seed
+    )
+    picture = run.path / "learning_rate.png"
+    reports.draw_learning_rate_curve(curve, picture)
+    if curve.suggestion is None:
+        print(f"The loss fell at no learning rate; {picture} shows it")
+        return {"dataset": data.name}
+    print(f"Suggested: --learning_rate={curve.suggestion:.2g}; {picture} shows why")
+    schedule = getattr(hyperparameters, "schedule", "")
+    if schedule in SCHEDULES and SCHEDULES[schedule].spans_training:
+        print(f"It is safe as a constant rate; the peak of {schedule} may be 10 times as high")
+    return {"suggested_learning_rate": curve.suggestion, "dataset": data.name}
+
+
+def _finish(options: Options, run: RunDirectory, metrics: Metrics) -> None:
+    """Writes the results, which marks the run as finished."""
+    for name, value in metrics.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise NotFiniteResultError(f"{name} is {value}; a lower `learning_rate` may mend it")
+    run.stopwatch.lap("results, pictures")
+    seconds = run.stopwatch.seconds
+    if not options.sweep:  # A sweep has written those of its best trial.
+        write_model_card(options.recipe, run, metrics)
+    run.write_metrics({**metrics, "seconds": sum(seconds.values()), "stages": seconds})
+    print(f"The results are in {run.path}")
+    if options.timing:
+        print(run.stopwatch.report())
+
+
+def write_model_card(recipe: str, run: RunDirectory, metrics: Metrics) -> None:
+    """Writes model_card.md where the run ends in a classifier."""
+    if "test_accuracy" in metrics:
+        from tfcourse import reports
+
+        if reports.is_classifier(metrics):
+            card = reports.model_card(recipe, run.flags, metrics)
+            run.write(run_directory.MODEL_CARD, card)
+
+
+def _check_expectations(options: Options, metrics: Metrics) -> None:
+    stand_in = metrics["dataset"] if metrics.get("fallback_from") else ""
+    if options.expect and (options.smoke or stand_in):
+        reason = f"a run on {stand_in}" if stand_in else "a smoke run"
+        print(f"--expect is left unchecked: this was {reason}")
+        return
+    missed = []
+    for metric, low, high in options.expect:
+        numbers = [name for name, value in metrics.items() if isinstance(value, (int, float))]
+        if metric not in numbers:
+            raise UsageError(f"--expect={metric}: no such result; there are {', '.join(numbers)}")
+        if not low <= metrics[metric] <= high:
+            missed.append(f"{metric} is {metrics[metric]:.6g}, not in [{low}, {high}]")
+    if missed:
+        raise MissedExpectationError(f"--expect: {', '.join(missed)}")
