@@ -134,7 +134,7 @@ def _options(main: Callable[..., Any]) -> Options:
         seed=values["seed"],
         dataset=values.get("dataset"),
         data_dir=values.get("data_dir"),
-        reading=declared(datasets.Reading) if "label" in values else datasets.Reading(),
+        reading=declared(datasets.Reading) if "dataset" in values else datasets.Reading(),
         strategy=values.get("strategy", "none"),
         smoke=values["smoke"],
         expect=tuple({e.metric: e for e in values["expect"]}.values()),
