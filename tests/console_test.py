@@ -77,8 +77,8 @@ def test_ours_run_beside_a_recipes_of_their_own(folder):
     assert shown.returncode == 0
     assert shown.stdout == tfcourse(ROOT, "--help", module="recipes.mnist_softmax").stdout
     predicted = tfcourse(folder, "predict", "--run_dir=none", "--input=a", "--output=b.csv")
-    assert predicted.returncode == 4
-    assert "none" in predicted.stderr
+    assert predicted.returncode == 2
+    assert "none holds no flags.txt" in predicted.stderr
 
 
 def test_a_sweep_and_what_comes_of_it_run_there(folder):
