@@ -104,8 +104,7 @@ def prepare(
         extend=values.extend,
     )
     recorded = {**options.flags, "dataset": [asked.dataset]}
-    changed = {"dataset": asked.dataset, "flags": recorded, "sweep": sweep}
-    return base, dataclasses.replace(options, **changed)
+    return base, dataclasses.replace(options, dataset=asked.dataset, flags=recorded, sweep=sweep)
 
 
 def _searched_and_fixed(base):
