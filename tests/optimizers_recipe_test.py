@@ -33,7 +33,8 @@ def results(momentum, adam, curve):
 
 def rows(*models):
     tuned, accuracies, losses = (
-        {str(number): parts[part] for number, parts in enumerate(models)} for part in range(3)
+        dict(zip(choices.MODELS, (parts[part] for parts in models), strict=False))
+        for part in range(3)
     )
     hyperparameters = Optimizers(num_seeds=3, lowest_rate=0.01, decades=2, rates_per_decade=1)
     found = optimizers.findings(hyperparameters, tuned, accuracies, losses, 0.0)

@@ -5,8 +5,9 @@ recipes that are imported here, and docs/evidence.md has what they measured.
 """
 
 import functools
-import os
 import types
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,20 +21,22 @@ from recipes.claims import (
     pictures,
     softmax_points,
 )
-
-File = os.PathLike[str] | str
+from tfcourse.datasets import Dataset
+from tfcourse.reports.style import File
 
 _LINE = (3.0, 2.0)  # theta of the made-up data, and
 _NUM_EXAMPLES = 1000  # as on the slide.
 
 
-def draw_linear_descent(batch_sizes, learning_rate, path, epochs=1):
+def draw_linear_descent(
+    batch_sizes: Sequence[int], learning_rate: float, path: File, epochs: int = 1
+) -> None:
     """Draws how linear regression finds its two parameters, with several batch sizes.
 
     Args:
         batch_sizes: ints in [1, 1000].
         learning_rate: float > 0, the slide's alpha.
-        path: path-like, the PNG file.
+        path: the PNG file.
         epochs: int >= 1, passes over the 1,000 examples.
     """
     rng = np.random.default_rng(0)
@@ -44,7 +47,7 @@ def draw_linear_descent(batch_sizes, learning_rate, path, epochs=1):
     offset = np.mean((best[0] + best[1] * x - y) ** 2) / 2
     moments = np.array([[1.0, x.mean()], [x.mean(), np.mean(x**2)]])
 
-    def cost(theta):
+    def cost(theta: Any) -> np.ndarray:
         error = np.asarray(theta) - best
         return offset + np.einsum("...i,ij,...j", error, moments, error) / 2
 
@@ -68,7 +71,13 @@ def draw_linear_descent(batch_sizes, learning_rate, path, epochs=1):
     )
 
 
-def draw_noise(data, batch_sizes, path, learning_rate=0.1, steps=60):
+def draw_noise(
+    data: Dataset,
+    batch_sizes: Sequence[int],
+    path: File,
+    learning_rate: float = 0.1,
+    steps: int = 60,
+) -> None:
     """Draws the cost of each step's own mini-batch on `data`, and how much it scatters."""
     hyperparameters = batch_noise.BatchNoise(learning_rate=learning_rate, steps=steps, num_seeds=2)
     sizes = [*batch_sizes, len(data.train)]
@@ -76,13 +85,15 @@ def draw_noise(data, batch_sizes, path, learning_rate=0.1, steps=60):
     pictures.draw_noise(path, measured, len(data.train))
 
 
-def draw_batch_sizes(data, rates, path, epochs=5, target=0.5):
+def draw_batch_sizes(
+    data: Dataset, rates: Mapping[int, float], path: File, epochs: int = 5, target: float = 0.5
+) -> None:
     """Draws the training cost by step, epoch, example and second.
 
     Args:
         data: `Dataset`.
         rates: `{batch size: learning rate}`; the size of the training set is the full batch.
-        path: path-like, the PNG file.
+        path: the PNG file.
         epochs: int, of mini-batches; the full batch gets twenty times as many.
         target: float, the cost that is marked.
     """
@@ -95,7 +106,7 @@ def draw_batch_sizes(data, rates, path, epochs=5, target=0.5):
     pictures.draw_costs(path, curves, len(data.train), target)
 
 
-def draw_averages(betas, path, seed=1):
+def draw_averages(betas: Sequence[float], path: File, seed: int = 1) -> None:
     """Draws a year of noisy temperatures and their averages, corrected and not."""
     true_mean, noise = moving_average.temperatures(moving_average.MovingAverage(), seed)
     values = true_mean[:, 0] + noise[:, 0]
@@ -104,14 +115,16 @@ def draw_averages(betas, path, seed=1):
     pictures.draw_averages(path, values, true_mean[:, 0], averages, moving_average.UNIT)
 
 
-def draw_descents(landscape, runners, steps, path):
+def draw_descents(
+    landscape: str, runners: Mapping[str, tuple[str, Mapping[str, Any]]], steps: int, path: File
+) -> None:
     """Draws how optimizers go down a cost of two parameters.
 
     Args:
         landscape: a key of `tfcourse.landscapes.LANDSCAPES`.
         runners: `{label: (key of OPTIMIZERS, {argument: value})}`.
         steps: int >= 1.
-        path: path-like, the PNG file.
+        path: the PNG file.
     """
     place = tfcourse.landscapes.LANDSCAPES[landscape]
     paths = {}
@@ -123,13 +136,13 @@ def draw_descents(landscape, runners, steps, path):
     pictures.contours.draw_paths(place, paths, path)
 
 
-def draw_step_lengths(variants, steps, path):
+def draw_step_lengths(variants: Mapping[str, Mapping[str, Any]], steps: int, path: File) -> None:
     """Draws how long Adam's steps are, in learning rates, where the gradient never changes.
 
     Args:
         variants: `{label: {argument of Adam: value}}`.
         steps: int >= 1.
-        path: path-like, the PNG file.
+        path: the PNG file.
     """
     lines = {}
     for label, arguments in variants.items():
@@ -145,7 +158,7 @@ def draw_step_lengths(variants, steps, path):
     )
 
 
-def draw_sensitivity(data, path, epochs=3):
+def draw_sensitivity(data: Dataset, path: File, epochs: int = 3) -> None:
     """Draws validation error against learning rate, for each optimizer on softmax regression."""
     hyperparameters = optimizers.Optimizers(
         epochs=epochs, batch_size=32, rates_per_decade=1, num_seeds=2
@@ -158,7 +171,7 @@ def draw_sensitivity(data, path, epochs=3):
     pictures.optimizers.draw_sensitivity(hyperparameters.rates, {model: tuned}, path)
 
 
-def draw_decays(initial_rate, decay_rate, epochs, path):
+def draw_decays(initial_rate: float, decay_rate: float, epochs: int, path: File) -> None:
     """Draws the slides' three decays, and what comes of erratum E9, epoch by epoch."""
     epoch = np.arange(epochs)
     lines = {}
@@ -179,7 +192,7 @@ def draw_decays(initial_rate, decay_rate, epochs, path):
     )  # fmt: skip
 
 
-def draw_usable_rates(data, path, depth=3, steps=100):
+def draw_usable_rates(data: Dataset, path: File, depth: int = 3, steps: int = 100) -> None:
     """Draws validation accuracy by learning rate, with and without batch normalization."""
     hyperparameters = batch_norm_rates.BatchNormRates(width=64, steps=steps)
     accuracies = {
@@ -193,7 +206,12 @@ def draw_usable_rates(data, path, depth=3, steps=100):
     pictures.draw_usable_rates(path, batch_norm_rates.RATES, {title: accuracies}, target)
 
 
-def draw_quadratic(coefficients, learning_rate, steps, path):
+def draw_quadratic(
+    coefficients: Mapping[str, tuple[float, float, float]],
+    learning_rate: float,
+    steps: int,
+    path: File,
+) -> None:
     """Draws w on its way down c0 w^2 + c1 w + c2, for several `{label: coefficients}`."""
     lines = {
         label: (
@@ -209,7 +227,7 @@ def draw_quadratic(coefficients, learning_rate, steps, path):
     )
 
 
-def draw_regions(classes, path, points=60, steps=500):
+def draw_regions(classes: Sequence[int], path: File, points: int = 60, steps: int = 500) -> None:
     """Draws the regions of softmax regression on points in the plane, for `classes`, ints."""
     fits = {}
     for num_classes in classes:

@@ -18,5 +18,5 @@ def draw_lines(lines, path, *, title, xlabel, ylabel, log=False):
         for colour, (label, (x, y)) in looks:
             ax.plot(x, y, color=colour, label=label)
         ax.set(title=title, xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        style.whole_numbers(ax.xaxis)
         style.label_lines(ax, gap=0.09)

@@ -2,12 +2,20 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal
 
 import matplotlib
+import numpy as np
 from matplotlib.animation import PillowWriter
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 
+File = os.PathLike[str] | str
 # Okabe & Ito, 2008, https://jfly.uni-koeln.de/color/, without its yellow, too pale for a line.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
@@ -35,7 +43,14 @@ _ANIMATION_DPI = 80  # A GIF holds every frame: half the dots of a still picture
 
 
 @contextlib.contextmanager
-def picture(path, *, columns=1, rows=1, width=4.6, height=3.4):
+def picture(
+    path: File,
+    *,
+    columns: int = 1,
+    rows: int = 1,
+    width: float = 4.6,
+    height: float = 3.4,
+) -> Iterator[np.ndarray]:
     """Yields axes, [rows, columns], each `width` by `height` inches; then writes the PNG `path`.
 
     The figure is made without pyplot: nothing global is kept, no window system is asked.
@@ -47,21 +62,71 @@ def picture(path, *, columns=1, rows=1, width=4.6, height=3.4):
 
 
 @contextlib.contextmanager
-def animation(path, *, columns=1, rows=1, width=3.2, height=3.0, frames_per_second=6):
+def animation(
+    path: File,
+    *,
+    columns: int = 1,
+    rows: int = 1,
+    width: float = 3.2,
+    height: float = 3.0,
+    frames_per_second: int = 6,
+) -> Iterator[tuple[np.ndarray, Callable[[], None]]]:
     """Yields axes, as `picture` does, and a function that takes a frame; writes the GIF `path`."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
         writer = PillowWriter(fps=frames_per_second)
         with writer.saving(figure, path, dpi=_ANIMATION_DPI):
 
-            def take_frame():
+            def take_frame() -> None:
                 writer.grab_frame()
                 figure.set_layout_engine("none")  # Once is enough, and takes as long as a frame.
 
             yield figure.subplots(rows, columns, squeeze=False), take_frame
 
 
-def label_lines(axes, gap=0.07):
+def band(
+    axes: Axes,
+    x: Sequence[float] | np.ndarray,
+    values: np.ndarray,
+    look: str = "-",
+    *,
+    of: Literal["extremes", "deviation"] = "extremes",
+    alpha: float = 0.15,
+    **line: str | float,
+) -> Line2D:
+    """Draws the mean over seeds as a line in a band that is as wide as they spread.
+
+    Args:
+        axes: where it is drawn.
+        x: steps, epochs or what the values go with.
+        values: [seeds, len(x)].
+        look: matplotlib's format of the line.
+        of: whether the band reaches to the extremes or by one standard deviation.
+        alpha: opacity of the band.
+        **line: properties of the line.
+    """
+    mean = values.mean(axis=0)
+    (drawn,) = axes.plot(x, mean, look, **line)
+    if of == "extremes":
+        low, high = values.min(axis=0), values.max(axis=0)
+    else:
+        low, high = mean - values.std(axis=0), mean + values.std(axis=0)
+    axes.fill_between(x, low, high, color=drawn.get_color(), alpha=alpha, lw=0)
+    return drawn
+
+
+def ticks(axis: Axis, values: Sequence[float]) -> None:
+    """Writes these numbers, and no others, on a logarithmic axis."""
+    axis.set_ticks(values, labels=[str(value) for value in values])
+    axis.set_minor_locator(NullLocator())
+
+
+def whole_numbers(axis: Axis) -> None:
+    """Has an axis that counts show no fractions."""
+    axis.get_major_locator().set_params(integer=True)
+
+
+def label_lines(axes: Axes, gap: float = 0.07) -> None:
     """Writes each line's label behind its right end, at least `gap` of the height apart."""
     lines = [line for line in axes.get_lines() if not line.get_label().startswith("_")]
     axes.autoscale_view()  # Limits that were not set are otherwise found only when it is drawn.
@@ -82,14 +147,16 @@ def label_lines(axes, gap=0.07):
         )
 
 
-def _spread_out(ends, gap):
+def _spread_out(ends: Mapping[Line2D, float], gap: float) -> dict[Line2D, float]:
     """Returns `ends`, a dict of heights, moved as little as leaves `gap` between neighbours."""
 
-    def centre(group):
+    def centre(group: Sequence[Line2D]) -> float:
         return sum(ends[line] for line in group) / len(group)
 
-    groups = []  # Each is of labels that touch, centred on the mean of their ends.
-    for line in sorted(ends, key=ends.get):
+    groups: list[
+        list[Line2D]
+    ] = []  # Each is of labels that touch, centred on the mean of their ends.
+    for line in sorted(ends, key=lambda line: ends[line]):
         groups.append([line])
         while len(groups) > 1:
             lower, upper = groups[-2:]

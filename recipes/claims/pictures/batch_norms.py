@@ -1,5 +1,7 @@
 """What batch normalization changes: accuracy, inputs of a layer, usable rates, inference."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from tfcourse.reports import style
@@ -7,11 +9,15 @@ from tfcourse.reports import style
 _COLOUR = {"without": style.COLOURS[1], "with": style.COLOURS[0]}
 
 
-def draw_paper(path, stops, accuracies, paper):
+def draw_paper(
+    path: style.File,
+    stops: np.ndarray,
+    accuracies: Mapping[str, np.ndarray],
+    paper: Mapping[str, Mapping[int, float]],
+) -> None:
     """Writes test accuracy by step, beside the paper's, into the PNG file `path`.
 
     Args:
-        path: path-like.
         stops: int array [stops], steps.
         accuracies: `{"with" or "without": [seeds, stops]}`; mean and extremes are drawn.
         paper: `{"with" or "without": {step: accuracy}}`.
@@ -19,11 +25,8 @@ def draw_paper(path, stops, accuracies, paper):
     with style.picture(path, width=6.8, height=3.6) as axes:
         ax = axes[0, 0]
         for name, values in accuracies.items():
-            colour, mean = _COLOUR[name], values.mean(axis=0)
-            ax.plot(stops, mean, color=colour, label=f"{name} batch norm")
-            ax.fill_between(
-                stops, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.2, lw=0
-            )
+            colour = _COLOUR[name]
+            style.band(ax, stops, values, color=colour, label=f"{name} batch norm", alpha=0.2)
             ax.plot(*zip(*paper[name].items(), strict=True), "o", color=colour, mfc="white")
         step, value = next(iter(paper["without"].items()))
         ax.annotate(
@@ -39,11 +42,15 @@ def draw_paper(path, stops, accuracies, paper):
         style.label_lines(ax)
 
 
-def draw_inputs(path, stops, inputs, percentiles):
+def draw_inputs(
+    path: style.File,
+    stops: np.ndarray,
+    inputs: Mapping[str, np.ndarray],
+    percentiles: Sequence[float],
+) -> None:
     """Writes how the inputs of a layer's activations move in training into the PNG file `path`.
 
     Args:
-        path: path-like.
         stops: int array [stops], steps.
         inputs: `{"with" or "without": [stops, examples, units]}`.
         percentiles: three numbers in [0, 100], to be drawn of the unit that moves like most.
@@ -87,11 +94,15 @@ def _share_y(axes):
         ax.set_ylim(min(low), max(high))
 
 
-def draw_usable_rates(path, rates, accuracies, target):
+def draw_usable_rates(
+    path: style.File,
+    rates: np.ndarray,
+    accuracies: Mapping[str, Mapping[str, np.ndarray]],
+    target: float,
+) -> None:
     """Writes the accuracy by learning rate, a panel a network, into the PNG file `path`.
 
     Args:
-        path: path-like.
         rates: float array [rates].
         accuracies: `{title: {"with" or "without": [seeds, rates]}}`.
         target: float, the accuracy from which a rate counts as usable.
@@ -102,15 +113,7 @@ def draw_usable_rates(path, rates, accuracies, target):
         for ax, (title, networks) in zip(axes.flat, accuracies.items(), strict=True):
             for name, values in networks.items():
                 label = f"{name} batch norm"
-                ax.plot(rates, values.mean(axis=0), ".-", color=_COLOUR[name], label=label)
-                ax.fill_between(
-                    rates,
-                    values.min(axis=0),
-                    values.max(axis=0),
-                    color=_COLOUR[name],
-                    alpha=0.15,
-                    lw=0,
-                )
+                style.band(ax, rates, values, ".-", color=_COLOUR[name], label=label)
             ax.axhline(target, color="0.5", ls=":", linewidth=1)
             ax.set(title=title, xscale="log", ylim=(0, 1))
         for ax in axes[:, -1]:
@@ -121,11 +124,15 @@ def draw_usable_rates(path, rates, accuracies, target):
             ax.set_ylabel("validation accuracy")
 
 
-def draw_lag(path, stops, losses, changes):
+def draw_lag(
+    path: style.File,
+    stops: Sequence[int],
+    losses: Mapping[str, np.ndarray],
+    changes: Mapping[str, Sequence[float]],
+) -> None:
     """Writes how the moving averages lag, and what a sample alone gets, into the PNG `path`.
 
     Args:
-        path: path-like.
         stops: ints [stops], steps.
         losses: `{kind of mean and variance: [seeds, stops]}`, validation costs.
         changes: `{"inference" or "training": [seeds]}`, largest change of a sample's logits.
@@ -134,15 +141,9 @@ def draw_lag(path, stops, losses, changes):
         lag, alone = axes[0]
         # The second is broad, so that it shows on both sides of the third, which covers it.
         for width, (label, values) in zip((1.8, 5.0, 1.8), losses.items(), strict=True):
-            (line,) = lag.plot(stops, values.mean(axis=0), ".-", label=label, linewidth=width)
-            colour = line.get_color()
-            lag.fill_between(
-                stops, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.15, lw=0
-            )
+            style.band(lag, stops, values, ".-", label=label, linewidth=width)
         lag.set(xscale="log", yscale="log", xlabel="step", ylabel="validation cost (nats)")
-        ticks = [0.1, 0.2, 0.5, 1, 2]
-        lag.set_yticks(ticks, labels=map(str, ticks))
-        lag.yaxis.minorticks_off()
+        style.ticks(lag.yaxis, [0.1, 0.2, 0.5, 1, 2])
         lag.set_title("normalized at inference by")
         style.label_lines(lag)
         for place, values in enumerate(changes.values()):
@@ -152,11 +153,14 @@ def draw_lag(path, stops, losses, changes):
         alone.set_title("one sample: alone against in a batch")
 
 
-def draw_shifts(path, examples, accuracies):
+def draw_shifts(
+    path: style.File,
+    examples: Mapping[str, np.ndarray],
+    accuracies: Mapping[str, Mapping[str, Sequence[float]]],
+) -> None:
     """Writes accuracy on shifted images, with an example of each, into the PNG file `path`.
 
     Args:
-        path: path-like.
         examples: `{shift: image}`, [height, width, channels] in [0, 1].
         accuracies: `{shift: {network: [seeds]}}`; mean and standard deviation are drawn.
     """

@@ -1,15 +1,22 @@
 """Gradient descent with several batch sizes, along the four axes that tell them apart."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from tfcourse.reports import style
 
 
-def draw_costs(path, curves, num_examples, target):
+def draw_costs(
+    path: style.File,
+    curves: Mapping[int, Mapping[str, np.ndarray]],
+    num_examples: int,
+    target: float,
+) -> None:
     """Writes the training cost by step, epoch, example and second into the PNG file `path`.
 
     Args:
-        path: path-like.
         curves: `{batch size: {"step": ..., "seconds": ..., "cost": ...}}`, arrays of equal length.
         num_examples: int, in the training set.
         target: float, a cost to be marked.
@@ -31,8 +38,7 @@ def draw_costs(path, curves, num_examples, target):
         for ax, unit in zip(axes.flat, by, strict=True):
             ax.set(xscale="log", yscale="log", xlabel=f"{unit}s", title=f"by {unit}")
             ax.axhline(target, color="0.5", ls=":", linewidth=1)
-            ticks = [0.2, 0.3, 0.5, 1, 2]
-            ax.set_yticks(ticks, labels=map(str, ticks))
+            style.ticks(ax.yaxis, [0.2, 0.3, 0.5, 1, 2])
             ax.minorticks_off()
             ax.set_ylim(lowest, 3)
         for ax in axes[:, 0]:
@@ -41,11 +47,12 @@ def draw_costs(path, curves, num_examples, target):
             style.label_lines(ax, gap=0.09)
 
 
-def draw_noise(path, measured, num_examples):
+def draw_noise(
+    path: style.File, measured: Mapping[int, Mapping[str, Any]], num_examples: int
+) -> None:
     """Writes what a batch size does to the cost curve and to memory into the PNG file `path`.
 
     Args:
-        path: path-like.
         measured: `{batch size: {"curve": [steps], "noise": [seeds], "bytes": int or None}}`, with
             the cost of each step on its own mini-batch.
         num_examples: int, in the training set: the size of the last batch.
@@ -74,5 +81,5 @@ def draw_noise(path, measured, num_examples):
             axes[0, 2].xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
 
 
-def _name(size, num_examples):
+def _name(size: int, num_examples: int) -> str:
     return f"all {size:,}" if size == num_examples else f"b = {size:,}"

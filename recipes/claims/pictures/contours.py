@@ -1,5 +1,8 @@
 """Optimizers on their way down cost functions of two parameters, still and moving."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from recipes.claims.pictures.optimizers import COLOURS, NAMES
@@ -10,13 +13,16 @@ _LAST_FRAMES = 6  # The end stands still for a while.
 _FAR = 1e6
 
 
-def draw_race(landscapes, paths, path):
+def draw_race(
+    landscapes: Mapping[str, Any],
+    paths: Mapping[str, Mapping[str, np.ndarray]],
+    path: style.File,
+) -> None:
     """Writes the contours and the paths down them into the PNG file `path`.
 
     Args:
         landscapes: `{name: Landscape}`, see `tfcourse.landscapes`.
         paths: `{landscape: {optimizer: float array [steps + 1, 2]}}`.
-        path: path-like.
     """
     with style.picture(path, columns=len(landscapes), width=3.6, height=3.7) as axes:
         for ax, (name, landscape) in zip(axes[0], landscapes.items(), strict=True):
@@ -28,7 +34,11 @@ def draw_race(landscapes, paths, path):
                 _write(ax, row, f"{NAMES[optimizer]} {len(points) - 1:,}", colour)
 
 
-def animate_race(landscapes, paths, path):
+def animate_race(
+    landscapes: Mapping[str, Any],
+    paths: Mapping[str, Mapping[str, np.ndarray]],
+    path: style.File,
+) -> None:
     """Writes the same race as the GIF file `path`; the moments of its frames grow by a factor."""
     slowest = max(len(points) for races in paths.values() for points in races.values())
     growing = np.unique(np.geomspace(1, slowest, _FRAMES).astype(int)) - 1
@@ -52,13 +62,19 @@ def animate_race(landscapes, paths, path):
             take_frame()
 
 
-def draw_paths(landscape, paths, path, *, examples_per_step=None, names=("x", "y")):
+def draw_paths(
+    landscape: Any,
+    paths: Mapping[str, np.ndarray],
+    path: style.File,
+    *,
+    examples_per_step: Mapping[str, int] | None = None,
+    names: tuple[str, str] = ("x", "y"),
+) -> None:
     """Writes paths over the contours, and the cost along them, into the PNG file `path`.
 
     Args:
         landscape: `tfcourse.landscapes.Landscape`, or an object with its attributes.
         paths: `{label: float array [steps + 1, 2]}`; they may leave the picture.
-        path: path-like.
         examples_per_step: `{label: int}`, to draw the cost by examples seen; by default it is
             drawn by step.
         names: str each, of the two parameters.
@@ -84,13 +100,14 @@ def draw_paths(landscape, paths, path, *, examples_per_step=None, names=("x", "y
         style.label_lines(cost_axes, gap=0.08)
 
 
-def draw_count(condition_numbers, steps, path):
+def draw_count(
+    condition_numbers: np.ndarray, steps: Mapping[str, np.ndarray], path: style.File
+) -> None:
     """Writes how many times as fast momentum is, by condition number, into the PNG file `path`.
 
     Args:
         condition_numbers: float array of shape `[quadratics]`.
         steps: `{"gradient_descent": steps, "momentum": steps}`, arrays of that shape.
-        path: path-like.
     """
     gain = steps["gradient_descent"] / steps["momentum"]
     won = gain > 1
@@ -101,8 +118,7 @@ def draw_count(condition_numbers, steps, path):
         ax.axhline(1.0, color="0.3", linewidth=1)
         ax.set(xscale="log", yscale="log", xlabel="condition number of the quadratic")
         ax.set_ylabel("steps of gradient descent\n/ steps of momentum")
-        ticks = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
-        ax.set_yticks(ticks, labels=map(str, ticks))
+        style.ticks(ax.yaxis, [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10])
         ax.minorticks_off()
         ax.set_ylim(min(gain.min(), 0.5) / 1.3, max(gain.max(), 2.0) * 1.6)
         ax.set_title("both with the best rate of one grid, momentum with beta 0.9")

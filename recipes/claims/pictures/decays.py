@@ -1,15 +1,20 @@
 """Learning-rate schedules, and the cost that each of them reaches."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from tfcourse.reports import style
 
 
-def draw_decays(path, rates, costs):
+def draw_decays(
+    path: style.File,
+    rates: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    costs: Mapping[str, np.ndarray],
+) -> None:
     """Writes rates and training costs by epoch into the PNG file `path`.
 
     Args:
-        path: path-like.
         rates: `{label: (epochs, rates)}`, float arrays; the rate at fractions of epochs.
         costs: `{label: costs}`, float arrays [seeds, epochs]; mean and spread are drawn.
     """
@@ -21,13 +26,9 @@ def draw_decays(path, rates, costs):
         rate_axes.set(title="schedules", xlabel="epoch", ylabel="learning rate / initial rate")
         for label, values in costs.items():
             epochs = np.arange(1, values.shape[1] + 1)
-            mean, spread = values.mean(axis=0), values.std(axis=0)
-            (line,) = cost_axes.plot(epochs, mean, label=label)
-            cost_axes.fill_between(
-                epochs, mean - spread, mean + spread, color=line.get_color(), alpha=0.15, lw=0
-            )
+            style.band(cost_axes, epochs, values, of="deviation", label=label)
         cost_axes.set_yscale("log")
         cost_axes.set(title="training cost", xlabel="epoch", ylabel="cross-entropy (nats)")
         for ax in axes[0]:
-            ax.xaxis.get_major_locator().set_params(integer=True)
+            style.whole_numbers(ax.xaxis)
             style.label_lines(ax)

@@ -1,18 +1,24 @@
 """Implementations of one network side by side: their code and their speed."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from tfcourse.reports import style
 
 
-def draw_frameworks(names, lines, speeds, path):
+def draw_frameworks(
+    names: Mapping[str, str],
+    lines: Mapping[str, int],
+    speeds: Mapping[str, np.ndarray],
+    path: style.File,
+) -> None:
     """Writes lines of code and examples a second as bars into the PNG file `path`.
 
     Args:
         names: `{name: label}`, of these and perhaps of others.
         lines: `{name: int}`.
         speeds: `{name: float array [rounds]}`, examples a second.
-        path: path-like.
     """
     colours = dict(zip(lines, style.colours(), strict=False))
     with style.picture(path, columns=2, width=4.4, height=2.8) as axes:
@@ -36,19 +42,22 @@ def draw_frameworks(names, lines, speeds, path):
         axes[0, 1].set_title("bars: medians; ticks: rounds")
 
 
-def draw_matrix_products(sizes, seconds, path):
+def draw_matrix_products(
+    sizes: Sequence[int],
+    seconds: tuple[Sequence[float], Sequence[float]],
+    path: style.File,
+) -> None:
     """Writes the time of a matrix product in loops and in NumPy into the PNG file `path`.
 
     Args:
         sizes: list of ints, rows and columns.
         seconds: pair of lists, in Python loops and in NumPy.
-        path: path-like.
     """
     with style.picture(path, width=5.6, height=3.2) as axes:
         ax = axes[0, 0]
         for label, times in zip(("Python loops", "NumPy"), seconds, strict=True):
             ax.plot(sizes, times, marker="o", label=label)
         ax.set(xscale="log", yscale="log", xlabel="rows and columns", ylabel="seconds a product")
-        ax.set_xticks(sizes, labels=map(str, sizes))
+        style.ticks(ax.xaxis, sizes)
         ax.minorticks_off()
         style.label_lines(ax)

@@ -1,5 +1,7 @@
 """Exponentially weighted averages of a noisy series, and what each length costs."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from tfcourse.reports import style
@@ -7,11 +9,16 @@ from tfcourse.reports import style
 _START_DAYS = 60
 
 
-def draw_averages(path, values, true_mean, averages, unit):
+def draw_averages(
+    path: style.File,
+    values: np.ndarray,
+    true_mean: np.ndarray,
+    averages: Mapping[float, tuple[np.ndarray, np.ndarray]],
+    unit: str,
+) -> None:
     """Writes a series with its averages into the PNG file `path`: all of it, and its start.
 
     Args:
-        path: path-like.
         values: float array [days], the noisy series.
         true_mean: float array [days], what it scatters around.
         averages: `{beta: (uncorrected, corrected)}`, float arrays [days] each.
@@ -35,11 +42,16 @@ def draw_averages(path, values, true_mean, averages, unit):
         start.set_title(f"the first {_START_DAYS} days")
 
 
-def draw_windows(path, windows, parts, marked, unit):
+def draw_windows(
+    path: style.File,
+    windows: np.ndarray,
+    parts: Mapping[str, np.ndarray],
+    marked: Mapping[float, str],
+    unit: str,
+) -> None:
     """Writes the error by length of the average into the PNG file `path`.
 
     Args:
-        path: path-like.
         windows: float array [windows], `1 / (1 - beta)` each.
         parts: `{label: errors}`, float arrays [seeds, windows]; mean and spread are drawn.
         marked: `{window: label}`, to be pointed at.
@@ -48,11 +60,7 @@ def draw_windows(path, windows, parts, marked, unit):
     with style.picture(path, width=6.4) as axes:
         ax = axes[0, 0]
         for label, errors in parts.items():
-            mean, spread = errors.mean(axis=0), errors.std(axis=0)
-            (line,) = ax.plot(windows, mean, label=label)
-            ax.fill_between(
-                windows, mean - spread, mean + spread, color=line.get_color(), alpha=0.15, lw=0
-            )
+            style.band(ax, windows, errors, of="deviation", label=label)
         for window, label in marked.items():
             ax.axvline(window, color="0.5", ls=":", linewidth=1)
             ax.annotate(
@@ -64,9 +72,7 @@ def draw_windows(path, windows, parts, marked, unit):
                 color="0.3",
             )
         ax.set_xscale("log")
-        ticks = [1, 2, 5, 10, 20, 50]
-        ax.set_xticks(ticks, labels=map(str, ticks))
-        ax.minorticks_off()
+        style.ticks(ax.xaxis, [1, 2, 5, 10, 20, 50])
         ax.set_xlim(right=1.1 * windows[-1])
         ax.set_ylim(bottom=0)
         ax.set(

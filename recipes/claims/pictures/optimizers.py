@@ -1,5 +1,7 @@
 """Optimizers side by side: how they take to learning rates, and what they reach seed by seed."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from tfcourse import choices
@@ -15,15 +17,17 @@ NAMES = {
 COLOURS = dict(zip(NAMES, style.colours(), strict=False))
 
 
-def draw_sensitivity(rates, accuracies, path):
+def draw_sensitivity(
+    rates: np.ndarray,
+    accuracies: Mapping[str, Mapping[str, np.ndarray]],
+    path: style.File,
+) -> None:
     """Writes validation error against learning rate into the PNG file `path`.
 
     Args:
         rates: float array of shape `[rates]`, ascending.
         accuracies: `{model: {optimizer: float array [rates]}}`, shares of examples.
-        path: path-like.
     """
-    ticks = [1, 2, 3, 5, 10, 20, 50, 100]
     with style.picture(path, columns=len(accuracies), width=5.6, height=3.6) as axes:
         for ax, (model, curves) in zip(axes[0], accuracies.items(), strict=True):
             ax.set(xscale="log", yscale="log", xlabel="learning rate")
@@ -33,19 +37,17 @@ def draw_sensitivity(rates, accuracies, path):
                 look = {"color": COLOURS[optimizer], "label": NAMES[optimizer]}
                 ax.plot(rates, errors, marker=".", **look)
                 ax.plot(rates[best], errors[best], "o", color=look["color"], markersize=9)
-            ax.set_yticks(ticks, labels=map(str, ticks))
-            ax.tick_params(axis="y", which="minor", left=False, labelleft=False)
+            style.ticks(ax.yaxis, [1, 2, 3, 5, 10, 20, 50, 100])
             ax.set_ylabel("validation error (%)")
             ax.set_title(f"{choices.MODELS[model].label}; dots: the best")
             style.label_lines(ax)
 
 
-def draw_seeds(accuracies, path):
+def draw_seeds(accuracies: Mapping[str, Mapping[str, np.ndarray]], path: style.File) -> None:
     """Writes each seed's test accuracy, and the means, into the PNG file `path`.
 
     Args:
         accuracies: `{model: {optimizer: float array [seeds]}}`, shares of examples.
-        path: path-like.
     """
     with style.picture(path, columns=len(accuracies), width=4.6, height=2.8) as axes:
         for ax, (model, by_optimizer) in zip(axes[0], accuracies.items(), strict=True):
@@ -63,23 +65,21 @@ def draw_seeds(accuracies, path):
             ax.set_title(choices.MODELS[model].label)
 
 
-def draw_paper(curves, paper, path):
+def draw_paper(
+    curves: Mapping[str, np.ndarray], paper: Mapping[str, float], path: style.File
+) -> None:
     """Writes training cost by epoch, and a paper's values at the end, into the PNG file `path`.
 
     Args:
         curves: `{optimizer: float array [seeds, epochs]}`.
         paper: `{optimizer: cost at the last epoch}`; it may leave out some.
-        path: path-like.
     """
     with style.picture(path, width=7.4, height=3.8) as axes:
         ax = axes[0, 0]
         for optimizer, values in curves.items():
             epochs = np.arange(1, values.shape[1] + 1)
             colour, label = COLOURS[optimizer], NAMES[optimizer]
-            ax.plot(epochs, values.mean(axis=0), color=colour, label=label)
-            ax.fill_between(
-                epochs, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.2, linewidth=0
-            )
+            style.band(ax, epochs, values, color=colour, label=label, alpha=0.2)
             if optimizer in paper:
                 ax.plot(epochs[-1], paper[optimizer], "D", color=colour, clip_on=False)
         ax.set(xlabel="epoch", ylabel="training cost (nats)", xlim=(0, epochs[-1]))

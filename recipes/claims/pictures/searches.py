@@ -1,15 +1,20 @@
 """What searches found, and what mattered in them."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from tfcourse.reports import style
 
 
-def draw_searches(path, found, titles):
+def draw_searches(
+    path: style.File,
+    found: Mapping[tuple[str, str], np.ndarray],
+    titles: Mapping[str, str],
+) -> None:
     """Writes the lowest error by trial, and where each search ended, into the PNG file `path`.
 
     Args:
-        path: path-like.
         found: `{(tuner, space): array [seeds, trials]}`, the best validation accuracy so far.
         titles: `{space: str}`, in the order of the panels.
     """
@@ -28,8 +33,7 @@ def draw_searches(path, found, titles):
                 ends = np.full(len(best), trials[-1])
                 ax.plot(ends, 1 - best[:, -1], "o", color=colour, alpha=0.6, markersize=4)
             ax.set(title=titles[space], xlabel="trial", yscale="log", ylim=(0.8 * low, 1))
-            ax.set_yticks(ticks, labels=map(str, ticks))
-            ax.minorticks_off()
+            style.ticks(ax.yaxis, ticks)
         for ax in axes[:, 0]:
             ax.set_ylabel("lowest validation error so far")
         for ax in axes.flat[len(spaces) :]:
@@ -38,11 +42,14 @@ def draw_searches(path, found, titles):
             style.label_lines(axes.flat[min((row + 1) * columns, len(spaces)) - 1])
 
 
-def draw_importances(path, measured, tiers):
+def draw_importances(
+    path: style.File,
+    measured: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]],
+    tiers: Mapping[str, int],
+) -> None:
     """Writes each hyperparameter's share of the explained variance into the PNG file `path`.
 
     Args:
-        path: path-like.
         measured: `{optimizer: {"all": shares, "better half": shares}}`, where shares are
             `{hyperparameter: array}`, a value for each resample.
         tiers: `{hyperparameter: int in [1, 4]}`, how important the course calls it.
@@ -70,15 +77,18 @@ def draw_importances(path, measured, tiers):
             ax.set_xlabel("share of the variance; (n): the course's tier")
 
 
-def draw_errors(path, errors, published):
+def draw_errors(
+    path: style.File,
+    errors: Mapping[str, Sequence[float]],
+    published: Mapping[str, Sequence[tuple[str, float]]],
+) -> None:
     """Writes test errors of seeds, beside published ones, into the PNG file `path`.
 
     Args:
-        path: path-like.
         errors: `{model: [test error in per cent, one a seed]}`.
         published: `{model: [(name, test error in per cent), ...]}`.
     """
-    rows = []
+    rows: list[tuple[str, Sequence[float], str]] = []
     for model, values in errors.items():
         rows += [(name, [error], "0.45") for name, error in published[model]]
         rows.append((model.replace("_", " "), values, style.COLOURS[0]))
@@ -99,7 +109,5 @@ def draw_errors(path, errors, published):
             )
         ax.set_yticks(-np.arange(len(rows)), [name for name, _, _ in rows])
         ax.set(xscale="log", xlabel="error on the test set (%)", xlim=(0.3, 30))
-        ticks = [0.5, 1, 2, 5, 10, 20]
-        ax.set_xticks(ticks, labels=map(str, ticks))
-        ax.minorticks_off()
+        style.ticks(ax.xaxis, [0.5, 1, 2, 5, 10, 20])
         ax.grid(axis="y", visible=False)

@@ -1,5 +1,8 @@
 """Softmax regression in pictures: regions in the plane, and weights."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from tfcourse.reports import style
@@ -7,13 +10,12 @@ from tfcourse.reports import style
 _MARKERS = "osD^vP"
 
 
-def draw_regions(fits, path):
+def draw_regions(fits: Mapping[int, tuple[np.ndarray, np.ndarray, Any]], path: style.File) -> None:
     """Writes the decision regions of several fits into the PNG file `path`.
 
     Args:
         fits: `{classes: (points [n, 2], labels [n], layers)}`, a linear classifier's layers as in
             `tfcourse.from_scratch`.
-        path: path-like.
     """
     with style.picture(path, columns=len(fits), width=3.0, height=3.0) as axes:
         for ax, (num_classes, (points, labels, layers)) in zip(axes[0], fits.items(), strict=True):
@@ -32,14 +34,13 @@ def draw_regions(fits, path):
             ax.grid(visible=False)
 
 
-def draw_weights(weights, class_names, path):
+def draw_weights(weights: np.ndarray, class_names: Sequence[str], path: style.File) -> None:
     """Writes the weights of each class as an image into the PNG file `path`.
 
     Args:
         weights: float array of shape `[height, width, channels, classes]`; the mean over channels
             is drawn.
         class_names: sequence of str, one a class.
-        path: path-like.
     """
     images = np.moveaxis(weights.mean(axis=2), -1, 0)
     # A few pixels that are nearly always 0 may have any weight; the scale is left to the others.
