@@ -130,10 +130,21 @@ def test_what_counts_as_annotated(code, found):
 
 # Rooms and files that are not annotated yet. The list only shrinks.
 NOT_YET = (
-    "recipes/",
-    *(f"tfcourse/{room}/" for room in ("datasets", "inference")),
-    *(f"tfcourse/{room}/" for room in ("reports", "run_directory", "training", "tuning")),
+    "recipes/claims/lessons.py",
+    "recipes/claims/one_network/",
+    "recipes/claims/pictures/",
+    "recipes/compare.py",
+    "recipes/evaluate.py",
+    "recipes/export.py",
+    "recipes/playground/__main__.py",
+    "recipes/playground/page.py",
+    "recipes/predict.py",
     "tfcourse/batching.py",
+    "tfcourse/datasets/",
+    "tfcourse/inference/",
+    "tfcourse/reports/",
+    "tfcourse/tuning/",
+    "tfcourse/tuning/report/",
 )
 
 
