@@ -2,8 +2,8 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Self
 
 from absl import flags
 
@@ -56,43 +56,32 @@ class Expectation(NamedTuple):
     low: float
     high: float
 
-    def __str__(self) -> str:
-        return f"{self.metric}:{self.low!r}:{self.high!r}"
-
-
-class _ExpectationParser(flags.ArgumentParser):
-    syntactic_help = "METRIC:LOW:HIGH"
-
-    def parse(self, argument: str) -> Expectation:
-        name, *bounds = argument.split(":")
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Returns what `text` spells. Raises `ValueError` where it spells none."""
+        name, *bounds = text.split(":")
         try:
             low, high = (hp.decimal(bound) for bound in bounds)
         except ValueError:
             low, high = math.nan, math.nan
         if not (name and low <= high):
-            raise ValueError(f"must be METRIC:LOW:HIGH with LOW <= HIGH. Received: {argument!r}")
-        return Expectation(name, low, high)
+            raise ValueError(f"must be METRIC:LOW:HIGH with LOW <= HIGH. Received: {text!r}")
+        return cls(name, low, high)
+
+    def __str__(self) -> str:
+        return f"{self.metric}:{self.low!r}:{self.high!r}"
 
 
-class _NudgeParser(flags.ArgumentParser):
-    syntactic_help = "EPOCH:STEP:NAME=VALUE"
+class _Parser(flags.ArgumentParser):
+    """Reads a flag's text by a function; what is a value already, as a default is, stays."""
 
-    def parse(self, argument: Any) -> Any:
-        return nudges.parse(argument) if isinstance(argument, str) else argument
-
-
-class _DeclaredParser(flags.ArgumentParser):
-    """Parses a flag's text as its declaration says."""
-
-    def __init__(self, declaration: hp.Declaration) -> None:
+    def __init__(self, read: Callable[[str], Any], syntax: str) -> None:
         super().__init__()
-        self.syntactic_help = declaration.allowed
-        self._declaration = declaration
+        self.syntactic_help = syntax
+        self._read = read
 
     def parse(self, argument: Any) -> Any:
-        if isinstance(argument, str):
-            return self._declaration.parse(argument)
-        return self._declaration.check(argument)
+        return self._read(argument) if isinstance(argument, str) else argument
 
 
 class _DeclaredSerializer(flags.ArgumentSerializer):
@@ -124,25 +113,23 @@ def define_run(*, dataset: str | None, finder: bool = False, sweep: bool = False
         flags.DEFINE_string(
             "dataset",
             dataset,
-            "Data set, or several: the first to be had. Your own: csv:PATH, npz:PATH or "
-            "images:FOLDER.",
+            "Data set, or several: the first to be had. Your own: "
+            f"{', '.join(datasets.own_names())}.",
         )
         flags.DEFINE_string("data_dir", None, "Folder of the original or the prepared files.")
         for field in dataclasses.fields(datasets.Reading):
             _define(field.name, field)
-    flags.DEFINE_multi(
-        _ExpectationParser(),
-        flags.ArgumentSerializer(),
+    _define_several(
         "expect",
-        [],
+        Expectation.parse,
+        "METRIC:LOW:HIGH",
         "Range in which a result must lie, else exit 1.",
     )
     if dataset is not None:
-        flags.DEFINE_multi(
-            _NudgeParser(),
-            flags.ArgumentSerializer(),
+        _define_several(
             "nudge",
-            [],
+            nudges.parse,
+            "EPOCH:STEP:NAME=VALUE",
             "Changes a setting there in training, as recorded by recipes.nudge.",
         )
     flags.DEFINE_bool("smoke", False, "Runs in seconds, tiny and offline.")
@@ -197,12 +184,16 @@ _OF_SWEEPS = (
 def _define(name: str, field: dataclasses.Field[Any]) -> None:
     declaration = field.metadata["declaration"]
     flags.DEFINE(
-        _DeclaredParser(declaration),
+        _Parser(declaration.parse, declaration.allowed),
         name,
         field.default,
         declaration.help,
         serializer=_DeclaredSerializer(declaration),
     )
+
+
+def _define_several(name: str, read: Callable[[str], Any], syntax: str, help: str) -> None:
+    flags.DEFINE_multi(_Parser(read, syntax), flags.ArgumentSerializer(), name, [], help)
 
 
 def _ours() -> Iterator[flags.Flag]:

@@ -11,7 +11,7 @@ from tfcourse.datasets import preprocessing
 from tfcourse.datasets.arrays import from_arrays, from_batches
 from tfcourse.datasets.dataset import Dataset, Split
 from tfcourse.datasets.errors import DataError, DataUnavailableError
-from tfcourse.datasets.loading import check, check_name, load, located
+from tfcourse.datasets.loading import check, check_name, load, located, own_names
 from tfcourse.datasets.reading import Reading
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "from_batches",
     "load",
     "located",
+    "own_names",
     "preprocessing",
 ]

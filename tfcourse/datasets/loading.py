@@ -59,7 +59,7 @@ def load(names: str, data_dir: os.PathLike[str] | str | None = None, **options: 
             TensorFlow Datasets, of images such as "mnist" or of numbers and texts such as
             "titanic". A later name is taken only where the earlier ones cannot be had, and
             `Dataset.fallback_from` tells those; a damaged file is an error. Data of one's own
-            stands alone: "csv:PATH", "npz:PATH" or "images:FOLDER".
+            stands alone: "csv:PATH" or another of `own_names`.
         data_dir: a directory with original files, such as MNIST's four, or with sets that
             TensorFlow Datasets has prepared. It is only read.
         **options: fields of `Reading`, such as `label`.
@@ -110,6 +110,11 @@ def split_own(names: str) -> tuple[str, pathlib.Path] | None:
     return kind, shipped.find(path)
 
 
+def own_names() -> tuple[str, ...]:
+    """Returns how data of one's own is called: "csv:PATH" and so on."""
+    return tuple(f"{kind}:PATH" for kind in OWN)
+
+
 def located(names: str) -> str:
     """Returns `names` with the path of one's own data made absolute."""
     own = split_own(names)
@@ -158,8 +163,8 @@ def check_name(names: str, data_dir: os.PathLike[str] | str | None = None) -> tu
         if not NAME.fullmatch(name):
             raise ValueError(
                 'A dataset is called like "mnist", "emnist/letters" or "mnist:3.0.1", several '
-                'with commas between; data of your own like "csv:PATH", "npz:PATH" or '
-                f'"images:FOLDER". Received: dataset="{names}"'
+                f"with commas between; data of your own like {', '.join(own_names())}. "
+                f'Received: dataset="{names}"'
             )
         base_name = prepared.base_name(name)
         close = difflib.get_close_matches(base_name, COMMON, n=1, cutoff=0.75)
