@@ -8,10 +8,12 @@ It prints the flags in which the runs differ and what each reached, and draws --
 import dataclasses
 import os
 import pathlib
+from typing import Any
 
 from tfcourse import command_line, reports, run_directory
 from tfcourse.hyperparameters import Hyperparameters, texts
 
+Run = tuple[run_directory.Flags, dict[str, Any]]  # Its flags and its metrics.
 RESULTS = ("test_accuracy", "test_loss", "val_accuracy", "best_epoch", "seconds")
 
 
@@ -20,11 +22,11 @@ class Comparison(Hyperparameters):
     run_dirs: tuple[str, ...] = texts(None, "Folders of two or more runs.")
     picture: tuple[str, ...] = texts(("comparison.png",), "PNG file to write.")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(set(self.run_dirs or ())) < 2 or len(set(self.run_dirs)) < len(self.run_dirs):
-            raise ValueError("--run_dirs must name two or more runs, separated by commas")
+            raise ValueError("`run_dirs` must name two or more runs, separated by commas")
         if len(self.picture) != 1 or not self.picture[0].endswith(".png"):
-            raise ValueError(f"--picture must name one .png file. Received: {self.picture}")
+            raise ValueError(f"`picture` must name one .png file. Received: {self.picture}")
 
 
 class NotARunError(Exception):
@@ -33,12 +35,12 @@ class NotARunError(Exception):
     exit_code = 2
 
 
-def read(path):
+def read(path: str) -> Run:
     """Returns `(flags, metrics)` of a run; the metrics are empty until it is finished."""
     run = run_directory.RunDirectory(path)
     for name in (run_directory.FLAGS, "history.csv"):
         if not (run.path / name).exists():
-            raise NotARunError(f"--run_dirs: {path} holds no {name}, so it is no run")
+            raise NotARunError(f"`run_dirs`: {path} holds no {name}, so it is no run")
     try:
         reports.read_history(run.path)
     except (ValueError, IndexError) as error:
@@ -47,8 +49,8 @@ def read(path):
     return flags, run.read_metrics() or {}
 
 
-def table(runs):
-    """Returns the lines of the comparison: a column a run, a row a differing flag or result."""
+def table(runs: dict[str, Run]) -> list[str]:
+    """Returns the comparison: a column per run, a row per differing flag or result."""
     every_flag = {name: None for flags, _ in runs.values() for name in flags}
     differing = [
         name for name in every_flag if len({str(f.get(name)) for f, _ in runs.values()}) > 1
@@ -65,11 +67,11 @@ def table(runs):
     ]
 
 
-def _number(value):
+def _number(value: Any) -> str:
     return "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def main(comparison):
+def main(comparison: Comparison) -> None:
     shared = os.path.commonpath(
         [pathlib.Path(path).absolute().parent for path in comparison.run_dirs]
     )

@@ -11,10 +11,19 @@ import dataclasses
 import io
 import json
 import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 import tfcourse
-from tfcourse import command_line, datasets, measures, quiet_import, run_directory
+from tfcourse import command_line, datasets, files, measures, quiet_import
 from tfcourse.hyperparameters import Hyperparameters, choice, integer, text
+
+if TYPE_CHECKING:
+    from tfcourse.datasets.streamed import StreamedFeatures
+    from tfcourse.inference import Classifier
 
 SPLITS = ("train", "validation", "test")
 NOTES = {
@@ -40,7 +49,12 @@ class Evaluation(Hyperparameters):
     recipe: str = text("", "Module that made the run, where it is not one of `recipes`.")
 
 
-def evaluate(probabilities, labels, class_names, num_bins):
+def evaluate(
+    probabilities: npt.NDArray[np.float64],
+    labels: npt.NDArray[np.int32],
+    class_names: Sequence[str],
+    num_bins: int,
+) -> tuple[dict[str, Any], npt.NDArray[np.int64], measures.Calibration]:
     """Returns `(results, confusion matrix, Calibration)`; the results are JSON-able."""
     from sklearn.metrics import confusion_matrix  # Takes a second.
 
@@ -67,12 +81,14 @@ def evaluate(probabilities, labels, class_names, num_bins):
     )
 
 
-def _shares(parts, wholes):
-    """Returns a quotient a class; `None` where a class does not occur."""
+def _shares(parts: npt.NDArray[Any], wholes: npt.NDArray[Any]) -> list[float | None]:
+    """Returns a quotient per class; `None` where a class does not occur."""
     return [int(p) / int(w) if w else None for p, w in zip(parts, wholes, strict=True)]
 
 
-def examples_of(evaluation, classifier):
+def examples_of(
+    evaluation: Evaluation, classifier: "Classifier"
+) -> tuple[str, str, "npt.NDArray[np.float32] | StreamedFeatures", npt.NDArray[np.int32]]:
     """Returns `(name, note, features, labels)` of what there is to evaluate on."""
     if not evaluation.input:
         split = tfcourse.inference.load_split(
@@ -92,7 +108,12 @@ def examples_of(evaluation, classifier):
     return name, NOTES["input"], examples.features, examples.labels
 
 
-def write(folder, results, counts, calibration):
+def write(
+    folder: pathlib.Path,
+    results: dict[str, Any],
+    counts: npt.NDArray[np.int64],
+    calibration: measures.Calibration,
+) -> None:
     """Writes the results and their pictures into `folder`, once all are made."""
     pictures = {"confusion.png": io.BytesIO(), "calibration.png": io.BytesIO()}
     names = results["class_names"]
@@ -100,11 +121,11 @@ def write(folder, results, counts, calibration):
     tfcourse.reports.draw_calibration(calibration, pictures["calibration.png"])
     folder.mkdir(parents=True, exist_ok=True)
     for name, picture in pictures.items():
-        run_directory.write_file(folder / name, picture.getvalue(), durable=False)
-    run_directory.write_file(folder / "evaluation.json", json.dumps(results, indent=1) + "\n")
+        files.write_file(folder / name, picture.getvalue(), durable=False)
+    files.write_file(folder / "evaluation.json", json.dumps(results, indent=1) + "\n")
 
 
-def main(evaluation):
+def main(evaluation: Evaluation) -> None:
     quiet_import.import_tensorflow()
     classifier = tfcourse.inference.load_run(evaluation.run_dir, evaluation.recipe or None)
     name, note, features, labels = examples_of(evaluation, classifier)

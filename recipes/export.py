@@ -9,9 +9,10 @@ The exported model is loaded again and compared on real examples: the run's vali
 import dataclasses
 import json
 import pathlib
+from typing import Any
 
 import tfcourse
-from tfcourse import command_line, quiet_import, run_directory
+from tfcourse import command_line, files, quiet_import
 from tfcourse.hyperparameters import Hyperparameters, choice, text
 
 FORMATS = ("saved_model", "litert", "onnx")
@@ -27,25 +28,25 @@ class Export(Hyperparameters):
     data_dir: str = text("", "Folder of the original or the prepared files of the data.")
     recipe: str = text("", "Module that made the run, where it is not one of `recipes`.")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.path.exists() or description_of(self.path).exists():
-            raise ValueError(f"--output: {self.output} is there already; name another")
+            raise ValueError(f"`output`: {self.output} is there already; name another")
         if not self.path.parent.is_dir():
-            raise ValueError(f"--output: {self.path.parent} is no folder; make it first")
+            raise ValueError(f"`output`: {self.path.parent} is no folder; make it first")
 
     @property
-    def path(self):
-        """`--output` as an absolute path."""
+    def path(self) -> pathlib.Path:
+        """`output` as an absolute path."""
         return pathlib.Path(self.output).expanduser().absolute()
 
 
-def description_of(path):
+def description_of(path: pathlib.Path) -> pathlib.Path:
     """Returns the path of the file that says what was exported to `path`."""
     return path.with_name(f"{path.name}.json")
 
 
-def table(result):
+def table(result: dict[str, Any]) -> list[str]:
     """Returns the lines of a table of what was measured."""
     milliseconds = result["median_milliseconds"]
     row = {
@@ -62,20 +63,19 @@ def table(result):
     ]
 
 
-def main(asked):
+def main(asked: Export) -> None:
     quiet_import.import_tensorflow()
     inference = tfcourse.inference
     inference.check_installed(asked.format)
     classifier = inference.load_run(asked.run_dir, asked.recipe or None)
     if asked.input:
-        examples = inference.read_examples(classifier.preprocessing, asked.input)
+        features = inference.read_examples(classifier.preprocessing, asked.input).features
     else:
-        examples = inference.load_split(classifier, "validation", asked.data_dir or None)
-    result = inference.export(
-        classifier, asked.format, asked.path, examples.features[:_NUM_COMPARED]
-    )
+        split = inference.load_split(classifier, "validation", asked.data_dir or None)
+        features = split.features[:_NUM_COMPARED]
+    result = inference.export(classifier, asked.format, asked.path, features[:_NUM_COMPARED])
     content = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    run_directory.write_file(description_of(asked.path), content, durable=False)
+    files.write_file(description_of(asked.path), content, durable=False)
     print("\n".join(table(result)))
     print(f"{asked.path} predicts the same {result['compared_examples']} examples as the run")
 

@@ -12,8 +12,12 @@ import dataclasses
 import io
 import json
 import pathlib
+from collections.abc import Sequence
 
-from tfcourse import command_line, quiet_import, run_directory
+import numpy as np
+import numpy.typing as npt
+
+from tfcourse import command_line, files, quiet_import
 from tfcourse.hyperparameters import Hyperparameters, choice, text
 
 SUFFIXES = (".csv", ".json")
@@ -28,19 +32,21 @@ class Prediction(Hyperparameters):
     other_sizes: str = choice("refuse", ("refuse", "resize"), "What to do with other image sizes.")
     recipe: str = text("", "Module that made the run, where it is not one of `recipes`.")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         output = pathlib.Path(self.output).expanduser()
         if output.suffix not in SUFFIXES or output.is_dir():
-            raise ValueError(f"--output must name a .csv or .json file. Received: {self.output!r}")
+            raise ValueError(f"`output` must name a .csv or .json file. Received: {self.output!r}")
         if not output.absolute().parent.is_dir():
-            raise ValueError(f"--output: {output.parent} is no folder; make it first")
+            raise ValueError(f"`output`: {output.parent} is no folder; make it first")
         if output.resolve() == pathlib.Path(self.input).expanduser().resolve():
-            raise ValueError(f"--output would overwrite --input. Received: {self.output!r}")
+            raise ValueError(f"`output` would overwrite `input`. Received: {self.output!r}")
 
 
-def as_csv(places, probabilities, class_names):
-    """Returns a table with a row an example as text."""
+def as_csv(
+    places: Sequence[str], probabilities: npt.NDArray[np.float64], class_names: Sequence[str]
+) -> str:
+    """Returns a table with a row per example as text."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["input", "label", *(f"probability_{name}" for name in class_names)])
@@ -50,8 +56,10 @@ def as_csv(places, probabilities, class_names):
     return buffer.getvalue()
 
 
-def as_json(places, probabilities, class_names):
-    """Returns a list with an object an example as text."""
+def as_json(
+    places: Sequence[str], probabilities: npt.NDArray[np.float64], class_names: Sequence[str]
+) -> str:
+    """Returns a list with an object per example as text."""
     examples = [
         {
             "input": place,
@@ -66,7 +74,7 @@ def as_json(places, probabilities, class_names):
     return json.dumps(examples, indent=1, ensure_ascii=False) + "\n"
 
 
-def main(prediction):
+def main(prediction: Prediction) -> None:
     quiet_import.import_tensorflow()
     from tfcourse import inference
 
@@ -78,7 +86,7 @@ def main(prediction):
     output = pathlib.Path(prediction.output).expanduser()
     write = as_csv if output.suffix == ".csv" else as_json
     content = write(examples.places, probabilities, classifier.class_names)
-    run_directory.write_file(output, content, durable=False)
+    files.write_file(output, content, durable=False)
     print(f"{len(probabilities):,} predictions are in {output}")
 
 

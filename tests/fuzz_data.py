@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.fuzz_damage import damaged, forged_json, outcome_of, written, zip_of
-from tfcourse.datasets import array_files, idx, image_files, preprocessing
+from tfcourse.datasets import array_files, checks, image_files, originals, preprocessing
 from tfcourse.datasets.errors import DataError
 
 _IDX = struct.pack(">4I", 0x803, 5, 4, 4) + bytes(range(80))
@@ -30,7 +30,7 @@ def _read_idx(data):
     path = written("images.gz", data)
     digest = hashlib.sha256(_GOOD_IDX).hexdigest()
     outcome = outcome_of(
-        lambda: idx.check_published(path, len(_GOOD_IDX), digest), DataError, "images.gz"
+        lambda: originals.check_published(path, len(_GOOD_IDX), digest), DataError, "images.gz"
     )
     assert (outcome == "accepted") == (data == _GOOD_IDX)
     return outcome
@@ -91,9 +91,9 @@ def read_npz(data):
 
     def read():
         features, labels = array_files.read_examples(path)
-        array_files.check_finite(path, array_files.as_features(path, features))
+        checks.check_finite(path, checks.as_features(path, features))
         if labels is not None:
-            array_files.label_numbers(path, labels, ("a", "b"))
+            checks.label_numbers(path, labels, ("a", "b"))
 
     return outcome_of(read, DataError, "a.npz")
 

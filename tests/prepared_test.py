@@ -265,7 +265,7 @@ def test_silent_proxy_is_told_within_seconds(fresh_home, monkeypatch):
 
 
 def test_hanging_name_resolution_is_told_within_seconds(fresh_home, monkeypatch):
-    monkeypatch.setattr(network, "_ask", lambda url, answers: time.sleep(5))
+    monkeypatch.setattr(network, "_fault", lambda url: time.sleep(5))
     monkeypatch.setattr(network, "TIMEOUT_SECONDS", 0.2)
     start_time = time.monotonic()
     with pytest.raises(datasets.DataUnavailableError, match=r"no answer within 0\.2 s"):

@@ -12,9 +12,15 @@ import importlib.util
 import os
 import pathlib
 import threading
+from typing import TYPE_CHECKING
 
 from tfcourse import command_line, quiet_import
 from tfcourse.hyperparameters import Hyperparameters, integer, text
+
+if TYPE_CHECKING:
+    import gradio
+
+    from tfcourse.inference import Classifier
 
 RUNS = pathlib.Path("runs/mnist_softmax")
 TRAIN = "python -m recipes.mnist_softmax --flagfile=configs/mnist_softmax.flags"
@@ -28,7 +34,7 @@ class Playground(Hyperparameters):
     )
 
 
-def newest_run(runs=RUNS):
+def newest_run(runs: pathlib.Path = RUNS) -> pathlib.Path:
     """Returns the newest finished run in the folder `runs`.
 
     Raises:
@@ -37,12 +43,12 @@ def newest_run(runs=RUNS):
     finished = sorted(runs.glob("*/metrics.json"), key=lambda path: path.stat().st_mtime)
     if not finished:
         raise command_line.UsageError(
-            f"--run_dir: {runs} holds no finished run; name one, or train one with\n{TRAIN}"
+            f"`run_dir`: {runs} holds no finished run; name one, or train one with\n{TRAIN}"
         )
     return finished[-1].parent
 
 
-def load(run_dir):
+def load(run_dir: os.PathLike[str] | str) -> "Classifier":
     """Returns the `Classifier` of a run that takes drawings.
 
     Raises:
@@ -53,13 +59,13 @@ def load(run_dir):
     classifier = inference.load_run(run_dir)
     if len(classifier.input_shape) != 3 or classifier.input_shape[2] != 1:
         raise command_line.UsageError(
-            f"--run_dir: {run_dir} was trained on {classifier.input_shape}, not on grey images"
+            f"`run_dir`: {run_dir} was trained on {classifier.input_shape}, not on grey images"
         )
     return classifier
 
 
-def serve(classifier, port):
-    """Starts to serve the page on this machine alone; returns the `gradio.Blocks`."""
+def serve(classifier: "Classifier", port: int) -> "gradio.Blocks":
+    """Starts to serve the page on this machine alone."""
     import gradio
 
     from recipes.playground import page as playground_page
@@ -77,7 +83,7 @@ def serve(classifier, port):
     return blocks
 
 
-def main(playground):
+def main(playground: Playground) -> None:
     if importlib.util.find_spec("gradio") is None:
         raise command_line.UsageError('gradio is missing: pip install -e ".[playground]"')
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Read when gradio is imported.

@@ -3,12 +3,15 @@
 import base64
 import html
 import io
+from collections.abc import Sequence
 
 import gradio
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from tfcourse import drawing
+from tfcourse.inference import Classifier
 
 CANVAS = 420  # Pixels, a side.
 # Strokes as broad, beside a digit that fills most of the canvas, as those of the data.
@@ -80,10 +83,10 @@ element.querySelector(".clear").addEventListener("click", () => {
 """
 
 
-def page(classifier):
-    """Returns the page for a `Classifier` of grey images, a `gradio.Blocks`."""
+def page(classifier: Classifier) -> gradio.Blocks:
+    """Returns the page for a classifier of grey images."""
 
-    def score(url):
+    def score(url: str) -> str:
         ink = ink_of(url)
         if not ink.any():
             return score_table(classifier.class_names)
@@ -106,18 +109,18 @@ def page(classifier):
     return blocks
 
 
-def ink_of(url):
+def ink_of(url: str) -> npt.NDArray[np.uint8]:
     """Returns the ink in the canvas's data URL, a PNG image: how opaque each pixel is."""
     data = base64.b64decode(url.removeprefix("data:image/png;base64,"), validate=True)
     return np.asarray(Image.open(io.BytesIO(data), formats=["PNG"]).convert("RGBA"))[..., 3]
 
 
-def score_table(class_names, logits=None):
+def score_table(class_names: Sequence[str], logits: npt.NDArray[np.floating] | None = None) -> str:
     """Returns the HTML table of a prediction; its bars are empty before anything is drawn.
 
     Args:
-        class_names: sequence of str.
-        logits: float array [classes], or None.
+        class_names: one per row.
+        logits: [classes].
     """
     best, scores = None, np.zeros(len(class_names))
     if logits is not None:
@@ -141,6 +144,6 @@ def score_table(class_names, logits=None):
     return f'<table class="scores">{"".join(rows)}</table>'
 
 
-def _bar(start, length):
+def _bar(start: float, length: float) -> str:
     style = f"left: {100 * start:.2f}%; width: {100 * length:.2f}%"
     return f'<div class="track"><i style="{style}"></i></div>'

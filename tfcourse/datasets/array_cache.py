@@ -6,6 +6,7 @@ TensorFlow Datasets keeps take six seconds, after TensorFlow has been imported.
 """
 
 import contextlib
+import dataclasses
 import hashlib
 import io
 import json
@@ -15,15 +16,61 @@ import re
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from absl import logging
 
 from tfcourse import files
-from tfcourse.datasets.dataset import Dataset, UnscaledDataset
+from tfcourse.datasets.array_preprocessing import ImagePreprocessing
+from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray, Split
 
 FORMAT_VERSION = 2
-SPLITS = ("train", "validation", "test")
+
+
+Found = TypeVar("Found")  # What a source returns.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class UnscaledDataset:
+    """A set as it is read and cached: whole numbers, a quarter of the size of float32.
+
+    Args:
+        name, class_names, origin: as those of a `Dataset`.
+        splits: "train", "validation" and "test": features [examples, height, width, channels] in
+            [0, maximum], and labels [examples].
+        maximum: the value that becomes 1.0.
+        resized: whether images of other sizes were resized to these.
+    """
+
+    name: str
+    splits: dict[str, tuple[npt.NDArray[np.uint8], IntArray]]
+    maximum: int
+    class_names: tuple[str, ...]
+    origin: str
+    resized: bool = False
+
+    def scaled(self) -> Dataset:
+        """Returns the `Dataset`, its features divided by `maximum`."""
+        splits: dict[str, Any] = {
+            split: Split(np.divide(features, self.maximum, dtype=np.float32), labels)
+            for split, (features, labels) in self.splits.items()
+        }
+        preprocessing = ImagePreprocessing(
+            input_shape=splits["train"].features.shape[1:],
+            resized=self.resized,
+            maximum=self.maximum,
+            class_names=self.class_names,
+            source=self.origin,
+        )
+        return Dataset(
+            name=self.name,
+            class_names=self.class_names,
+            origin=self.origin,
+            preprocessing=preprocessing,
+            **splits,
+        )
 
 
 def directory() -> pathlib.Path | None:
@@ -34,9 +81,7 @@ def directory() -> pathlib.Path | None:
     return pathlib.Path(base) / "tfcourse" / "datasets" if os.path.isabs(base) else None
 
 
-def cached(
-    name: str, version: str, read_source: Callable[[], UnscaledDataset | Dataset]
-) -> UnscaledDataset | Dataset:
+def cached(name: str, version: str, read_source: Callable[[], Found]) -> UnscaledDataset | Found:
     """Returns the cached `UnscaledDataset`; where there is none, reads and caches it.
 
     What the source returns instead of one, it returns uncached.

@@ -1,6 +1,7 @@
-"""NPZ files: arrays under checked names, of which the header is read before the data."""
+"""Files of arrays as NumPy writes them, of which the header is read before the data."""
 
 import math
+import os
 import pathlib
 import struct
 import tokenize
@@ -9,11 +10,13 @@ import zlib
 
 import numpy as np
 
+from tfcourse import files
 from tfcourse.datasets import memory
-from tfcourse.datasets.columns import as_category
+from tfcourse.datasets.checks import Numbers
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import check_file
 
+SUFFIXES = (".npy", ".npz")
 # NumPy reads a header as Python reads a literal, which can fail as code can.
 _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError),
@@ -23,7 +26,7 @@ _DAMAGED = (
 _BYTES_PER_VALUE = 2 * 4
 
 
-def read(path):
+def read(path: os.PathLike[str] | str) -> dict[str, Numbers]:
     """Returns the arrays of an NPZ file as `{name: array}`.
 
     Pickled objects are refused; so is what would not fit into memory, by the sizes in the headers.
@@ -50,13 +53,13 @@ def read(path):
     except _DAMAGED as error:
         raise DataError(
             f"{path}: expected an NPZ file, as numpy.savez writes it; received "
-            f"{str(error).splitlines()[0] if str(error) else type(error).__name__}. Write it anew."
+            f"{files.first_line(error)}. Write it anew."
         ) from None
     except (OSError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"{path}: expected a file to read; received {error}.") from None
 
 
-def _bytes_needed(path, archive, info):
+def _bytes_needed(path: pathlib.Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
     """Returns what an array takes until it is scaled, from its header alone."""
     with archive.open(info) as member:
         version = np.lib.format.read_magic(member)
@@ -76,8 +79,10 @@ def _bytes_needed(path, archive, info):
     return math.prod(map(int, shape)) * (2 * dtype.itemsize + _BYTES_PER_VALUE)
 
 
-def read_examples(path):
-    """Returns `(x, y)` of an NPZ file of new examples; `y` is `None` where there is none."""
+def read_examples(path: pathlib.Path) -> tuple[Numbers, Numbers | None]:
+    """Returns `(x, y)` of new examples: of an NPZ file, or of an NPY file, which has no labels."""
+    if path.suffix.lower() == ".npy":
+        return _read_npy(path), None
     arrays = read(path)
     if "x" not in arrays:
         raise DataError(
@@ -93,79 +98,14 @@ def read_examples(path):
     return features, labels
 
 
-def as_features(where, features):
-    """Returns an array of numbers [examples, features] or [examples, height, width, channels].
-
-    Raises:
-        DataError: type or rank differ.
-    """
-    features = np.asarray(features)
-    is_real = np.issubdtype(features.dtype, np.number) and not np.iscomplexobj(features)
-    if not is_real and features.dtype != bool:
-        raise DataError(f"{where}: expected numbers; received type {features.dtype}. Convert them.")
-    if features.ndim == 3:
-        features = features[..., np.newaxis]
-    if features.ndim not in (2, 4) or 0 in features.shape:
+def _read_npy(path: pathlib.Path) -> Numbers:
+    check_file(path, "an array as numpy.save writes it")
+    try:
+        # A map of the file can't be larger than the file, whatever its header claims.
+        mapped: Numbers = np.load(path, mmap_mode="r", allow_pickle=False)
+        return mapped
+    except (OSError, ValueError, EOFError) as error:
         raise DataError(
-            f"{where}: expected [examples, features] or [examples, height, width, channels], not "
-            f"empty; received shape {features.shape}. Reshape them."
-        )
-    return features
-
-
-def check_finite(where, features):
-    """Raises `DataError`, naming the first bad example, unless all values are finite."""
-    if not np.issubdtype(features.dtype, np.floating):
-        return
-    finite = np.isfinite(features)
-    if not finite.all():
-        example, *position = (
-            int(i) for i in np.unravel_index(int((~finite).argmax()), finite.shape)
-        )
-        raise DataError(
-            f"{where}: expected finite numbers; received "
-            f"{features[(example, *position)]} at example {example}, position {tuple(position)}. "
-            "Correct or remove that example."
-        )
-
-
-def label_cells(where, labels):
-    """Returns an array of labels as a list of whole numbers or texts.
-
-    Raises:
-        DataError: naming the first example whose label is neither.
-    """
-    if labels.dtype == bool:
-        return labels.astype(int).tolist()
-    if labels.dtype.kind == "S":
-        return [label.decode("utf-8", "replace") for label in labels.tolist()]
-    if labels.dtype.kind not in "iufU":
-        raise DataError(
-            f"{where}: expected whole numbers or texts as labels; received type {labels.dtype}. "
-            "Number the classes, such as by np.unique(labels, return_inverse=True)."
-        )
-    if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
-        example = int((labels != np.floor(labels)).argmax())
-        raise DataError(
-            f"{where}: expected whole numbers or texts as labels; received {labels[example]} at "
-            f"example {example}. Correct it; a quantity is no class."
-        )
-    return labels.tolist()
-
-
-def label_numbers(where, labels, class_names):
-    """Returns labels, texts or whole numbers, as int32 positions in `class_names`.
-
-    Raises:
-        DataError: naming the first example whose label is none of them.
-    """
-    numbers = {name: number for number, name in enumerate(class_names)}
-    cells = label_cells(where, labels)
-    found = np.array([numbers.get(as_category(cell), -1) for cell in cells], np.int32)
-    if (found < 0).any():
-        example = int((found < 0).argmax())
-        raise DataError(
-            f"{where}: expected one of the classes {', '.join(class_names[:20])}; received "
-            f"{str(cells[example])[:80]!r} at example {example}. Correct it."
-        )
-    return found
+            f"{path}: expected an array as numpy.save writes it; received "
+            f"{files.first_line(error)}."
+        ) from None

@@ -1,13 +1,16 @@
 """How arrays and images become a model's input."""
 
 import dataclasses
+import os
 import pathlib
 
 import numpy as np
+import numpy.typing as npt
 
-from tfcourse.datasets import array_files, fields, image_files
+from tfcourse.datasets import array_files, checks, fields, image_files
+from tfcourse.datasets.checks import Numbers
+from tfcourse.datasets.dataset import Examples, FloatArray, Preprocessing
 from tfcourse.datasets.errors import DataError
-from tfcourse.datasets.examples import Examples
 
 _BLOCK = 1024
 
@@ -17,11 +20,11 @@ class ArrayPreprocessing:
     """Arrays, shifted and scaled: `(value - shift) / scale`.
 
     Args:
-        input_shape: tuple of ints, (features,) or (height, width, channels).
-        shift: tuple of floats, one, or one a feature.
-        scale: tuple of as many floats > 0.
-        class_names: tuple of str, in the order of the labels.
-        source: str, the data that it was fitted on.
+        input_shape: (features,) or (height, width, channels).
+        shift: one number, or one per feature.
+        scale: as many numbers > 0.
+        class_names: in the order of the labels.
+        source: the data that it was fitted on.
     """
 
     input_shape: tuple[int, ...]
@@ -30,7 +33,7 @@ class ArrayPreprocessing:
     class_names: tuple[str, ...]
     source: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         fields.texts("class_names", self.class_names, 2)
         fields.text("source", self.source)
         fields.shape("input_shape", self.input_shape, (1, 3))
@@ -40,9 +43,9 @@ class ArrayPreprocessing:
             for position, value in enumerate(values):
                 check(f"{name}[{position}]", value)
             fits = len(values) in (1, self.input_shape[-1]) and len(values) == len(self.shift)
-            fields.check(name, len(values), fits, "one number, or one a feature")
+            fields.check(name, len(values), fits, "one number, or one per feature")
 
-    def transform(self, features):
+    def transform(self, features: npt.ArrayLike, /) -> FloatArray:
         """Returns float32 [examples, *input_shape].
 
         Args:
@@ -52,32 +55,28 @@ class ArrayPreprocessing:
         Raises:
             DataError: shape or type differ, or a value is not finite; names the first example.
         """
-        features = array_files.as_features("features", features)
+        features = checks.as_features("features", features)
         if features.shape[1:] != self.input_shape:
             raise DataError(
                 f"features: expected examples of shape {self.input_shape}, as in training; "
                 f"received {features.shape[1:]}. Reshape them."
             )
-        array_files.check_finite("features", features)
+        checks.check_finite("features", features)
         shift, scale = np.array(self.shift), np.array(self.scale)
         scaled = np.empty(features.shape, np.float32)
         for start in range(0, len(features), _BLOCK):  # In double precision, a part at a time.
             block = slice(start, start + _BLOCK)
             with np.errstate(over="ignore"):
                 scaled[block] = (features[block] - shift) / scale
-        array_files.check_finite("scaled features", scaled)
+        checks.check_finite("scaled features", scaled)
         return scaled
 
-    def read(self, path):
+    def read(self, path: os.PathLike[str] | str, *, resize: bool = False) -> Examples:
         """Returns the `Examples` of an NPZ file with `x` and, where it has labels, `y`."""
-        features, labels = array_files.read_examples(path)
-        if labels is not None:
-            labels = array_files.label_numbers(f"{path}, y", labels, self.class_names)
-        places = tuple(f"{path}, example {number}" for number in range(len(features)))
-        return Examples(self.transform(features), labels, places)
+        return _read_arrays(self, pathlib.Path(path).expanduser())
 
 
-def fit_arrays(features, class_names, source):
+def fit_arrays(features: Numbers, class_names: tuple[str, ...], source: str) -> ArrayPreprocessing:
     """Returns the `ArrayPreprocessing` that the training split's features suggest.
 
     Bytes are divided by 255; images in [0, 1] stay; other images are standardized by one mean and
@@ -86,7 +85,8 @@ def fit_arrays(features, class_names, source):
     Raises:
         DataError: double precision can't hold the squares of the numbers.
     """
-    shift, scale = (0.0,), (1.0,)
+    shift: tuple[float, ...] = (0.0,)
+    scale: tuple[float, ...] = (1.0,)
     if features.dtype == np.uint8:
         scale = (255.0,)
     elif features.ndim == 2 or features.min() < 0 or features.max() > 1:
@@ -109,11 +109,11 @@ class ImagePreprocessing:
     """Images: decoded, resized or not, and divided by `maximum`.
 
     Args:
-        input_shape: tuple of ints (height, width, channels), of 1 to 4 channels.
-        resized: bool, whether images of another size are resized; else they are refused.
-        maximum: int > 0, the value that becomes 1.
-        class_names: tuple of str, in the order of the labels.
-        source: str, the data that it was fitted on.
+        input_shape: (height, width, channels), of 1 to 4 channels.
+        resized: whether images of another size are resized; else they are refused.
+        maximum: > 0, the value that becomes 1.
+        class_names: in the order of the labels.
+        source: the data that it was fitted on.
     """
 
     input_shape: tuple[int, ...]
@@ -122,7 +122,7 @@ class ImagePreprocessing:
     class_names: tuple[str, ...]
     source: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         fields.texts("class_names", self.class_names, 2)
         fields.text("source", self.source)
         fields.shape("input_shape", self.input_shape, (3,))
@@ -132,7 +132,7 @@ class ImagePreprocessing:
         is_whole = type(self.maximum) is int and 0 < self.maximum < 1 << 16
         fields.check("maximum", self.maximum, is_whole, "a whole number in [1, 65535]")
 
-    def transform(self, images):
+    def transform(self, images: npt.ArrayLike, /) -> FloatArray:
         """Returns float32 [examples, height, width, channels] in [0, 1].
 
         Args:
@@ -141,7 +141,7 @@ class ImagePreprocessing:
         Raises:
             DataError: shape, type or range differ.
         """
-        images = array_files.as_features("images", images)
+        images = checks.as_features("images", images)
         if images.shape[1:] != self.input_shape:
             raise DataError(
                 f"images: expected shape {self.input_shape}, as in training; received "
@@ -155,13 +155,41 @@ class ImagePreprocessing:
             )
         return np.divide(images, self.maximum, dtype=np.float32)
 
-    def read(self, path):
-        """Returns the `Examples` of an image, or of all images in a folder.
+    def read(self, path: os.PathLike[str] | str, *, resize: bool = False) -> Examples:
+        """Returns the `Examples` of an image, of all images in a folder, or of a file of arrays.
 
         Labels come from folders called like the classes, where all images lie in such.
         """
-        paths, labels = image_files.find(pathlib.Path(path).expanduser(), self.class_names)
-        images = image_files.decode_all(paths, self.input_shape, resize=self.resized)
+        path = pathlib.Path(path).expanduser()
+        if path.suffix.lower() in array_files.SUFFIXES:
+            return _read_arrays(self, path)
+        paths, labels = image_files.find(path, self.class_names)
+        images: Numbers = image_files.decode_all(
+            paths, self.input_shape, resize=resize or self.resized
+        )
         if self.maximum != 255:
             images = images * (self.maximum / 255)
         return Examples(self.transform(images), labels, tuple(str(path) for path in paths))
+
+
+def _read_arrays(fitted: Preprocessing, path: pathlib.Path) -> Examples:
+    raw, found = array_files.read_examples(path)
+    labels = None
+    if found is not None:
+        labels = checks.label_numbers(f"{path}, y", found, fitted.class_names)
+    if isinstance(fitted, ImagePreprocessing):
+        _check_not_scaled(path, raw, fitted.maximum)
+    places = tuple(f"{path}, example {number}" for number in range(len(raw)))
+    try:
+        return Examples(fitted.transform(raw), labels, places)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def _check_not_scaled(path: pathlib.Path, raw: Numbers, maximum: int) -> None:
+    """Raises `DataError` for images that were scaled already: all would look black."""
+    if maximum > 1 and raw.dtype.kind == "f" and raw.size and 0 < raw.max() <= 1:
+        raise DataError(
+            f"{path}: expected values in [0, {maximum}], as those trained on had before they were "
+            f"scaled; received values up to {raw.max():g}. Multiply them by {maximum}."
+        )

@@ -1,32 +1,46 @@
 """A person's own arrays, or what yields them, as a `Dataset`."""
 
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from tfcourse.datasets import checks, memory, splits
 from tfcourse.datasets.array_preprocessing import fit_arrays
-from tfcourse.datasets.dataset import Dataset, Split
+from tfcourse.datasets.checks import Numbers
+from tfcourse.datasets.dataset import Dataset, IntArray, Split
 from tfcourse.datasets.errors import DataError
 
 _INFINITE = -1  # What tf.data calls it.
 _MEND = "Make it a set of TensorFlow Datasets, which is read from disk (see docs/your_data.md)."
 
 
-def from_arrays(train, validation=None, test=None, *, class_names=None, name="arrays", scale=False):
+Pair = tuple[npt.ArrayLike, npt.ArrayLike]  # Features and labels.
+
+
+def from_arrays(
+    train: Pair,
+    validation: Pair | None = None,
+    test: Pair | None = None,
+    *,
+    class_names: Sequence[object] | None = None,
+    name: str = "arrays",
+    scale: bool = False,
+) -> Dataset:
     """Returns arrays as a `Dataset`, checked and copied.
 
     A split that is not given is cut off the training split: a tenth, stratified, the same in
     every run.
 
     Args:
-        train: pair `(features, labels)`. Features: [examples, height, width, channels] or
+        train: `(features, labels)`. Features: [examples, height, width, channels] or
             [examples, height, width], finite, in [0, 1]. Labels: whole numbers [examples] in
             [0, classes).
-        validation: such a pair, or None.
-        test: such a pair, or None.
-        class_names: sequence of str, one per class. By default "0", "1", ... up to the largest
-            label.
-        name: str, for messages and records.
-        scale: bool, whether to scale by what the training split suggests, see `fit_arrays`; the
+        validation, test: such pairs.
+        class_names: one per class. By default "0", "1", ... up to the largest label.
+        name: for messages and records.
+        scale: whether to scale by what the training split suggests, see `fit_arrays`; the
             features may then have any range, and be [examples, features]. `Dataset.preprocessing`
             does the same to new examples.
 
@@ -40,30 +54,36 @@ def from_arrays(train, validation=None, test=None, *, class_names=None, name="ar
     """
     given = {"train": train, "validation": validation, "test": test}
     pairs = {
-        split: _as_arrays(f"{name}, split {split}", *pair, scale)
+        split: _as_arrays(f"{name}, split {split}", pair, scale)
         for split, pair in given.items()
         if pair is not None
     }
     if class_names is None:
         largest = max(int(labels.max(initial=0)) for _, labels in pairs.values())
         class_names = [str(label) for label in range(largest + 1)]
-    class_names = tuple(str(class_name) for class_name in class_names)
-    checks.check_pairs(name, pairs, len(class_names), scaled=not scale)
+    names = tuple(str(class_name) for class_name in class_names)
+    checks.check_pairs(name, pairs, len(names), scaled=not scale)
     pairs = splits.complete(name, pairs)
     fitted = None
     if scale:
-        fitted = fit_arrays(pairs["train"][0], class_names, name)
+        fitted = fit_arrays(pairs["train"][0], names, name)
         pairs = {split: (fitted.transform(x), y) for split, (x, y) in pairs.items()}
+    made: dict[str, Any] = {split: Split(*pair) for split, pair in pairs.items()}
     return Dataset(
         name=name,
-        class_names=class_names,
+        class_names=names,
         origin="arrays",
         preprocessing=fitted,
-        **{split: Split(*pair) for split, pair in pairs.items()},
+        **made,
     )
 
 
-def from_batches(train, validation=None, test=None, **arguments):
+Source = Callable[[], Any] | Iterable[Any]
+
+
+def from_batches(
+    train: Source, validation: Source | None = None, test: Source | None = None, **arguments: Any
+) -> Dataset:
     """Returns what yields examples as a `Dataset`: read once, to its end, into memory.
 
         dataset = from_batches(tf.data.Dataset.from_tensor_slices((images, labels)))
@@ -72,8 +92,7 @@ def from_batches(train, validation=None, test=None, **arguments):
     Args:
         train: a `tf.data.Dataset` of pairs `(features, label)`, batched or not; or a function
             without arguments that returns one, or an iterable of such pairs.
-        validation: likewise, or None.
-        test: likewise, or None.
+        validation, test: likewise.
         **arguments: `class_names`, `name` and `scale` of `from_arrays`.
 
     Raises:
@@ -81,14 +100,14 @@ def from_batches(train, validation=None, test=None, **arguments):
     """
     given = {"train": train, "validation": validation, "test": test}
     name = arguments.get("name", "batches")
-    pairs = {
+    pairs: dict[str, Any] = {
         split: None if source is None else _read_batches(f"{name}, split {split}", source)
         for split, source in given.items()
     }
     return from_arrays(**pairs, **{"name": name, **arguments})
 
 
-def _read_batches(where, source):
+def _read_batches(where: str, source: Any) -> tuple[Numbers, Numbers]:
     source = source() if callable(source) else source
     if getattr(source, "cardinality", lambda: 0)() == _INFINITE:
         raise DataError(
@@ -119,9 +138,9 @@ def _read_batches(where, source):
     return np.concatenate(features), np.concatenate(labels)
 
 
-def _as_arrays(where, features, labels, scale):
+def _as_arrays(where: str, pair: Pair, scale: bool) -> tuple[Numbers, IntArray]:
     try:
-        features = np.asarray(features)
+        features = np.asarray(pair[0])
     except ValueError as error:
         raise DataError(
             f"{where}: expected images of one shape; received {error}. Resize or cut them."
@@ -132,7 +151,7 @@ def _as_arrays(where, features, labels, scale):
         )
     if features.ndim == 3:
         features = features[..., np.newaxis]
-    labels = checks.whole_labels(where, labels)
+    labels = checks.whole_labels(where, pair[1])
     if scale:
         return features, labels  # Bytes stay bytes, by which they are known.
     # float64 beyond float32's range becomes infinite here, and is then refused as such.

@@ -4,21 +4,34 @@ None of these faults stops a training by itself: a label out of range is a silen
 under XLA, one NaN pixel makes every weight NaN, labels 3.7 are cut to 3.
 """
 
-import numpy as np
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from tfcourse.datasets import array_files
+import numpy as np
+import numpy.typing as npt
+
+from tfcourse.datasets.columns import as_category
+from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
 
+Numbers = npt.NDArray[Any]  # Of any type, until it is checked.
 
-def check_pairs(name, pairs, num_classes, *, scaled=True):
+
+def check_pairs(
+    name: str,
+    pairs: Mapping[str, tuple[Numbers, Numbers]],
+    num_classes: int,
+    *,
+    scaled: bool = True,
+) -> None:
     """Checks whole splits.
 
     Args:
-        name: str, the dataset's name for messages.
-        pairs: dict of split name to `(features, labels)`: features of a whole-number or
+        name: the dataset's name for messages.
+        pairs: `(features, labels)` by the name of the split: features of a whole-number or
             floating type [examples, height, width, channels], labels integer [examples].
-        num_classes: int.
-        scaled: bool, whether floating features have to lie in [0, 1]. Else they have to be finite,
+        num_classes: how many there are.
+        scaled: whether floating features have to lie in [0, 1]. Else they have to be finite,
             and may be [examples, features].
 
     Raises:
@@ -32,12 +45,14 @@ def check_pairs(name, pairs, num_classes, *, scaled=True):
         check_shapes(where, features, labels, (4,) if scaled else (2, 4))
         check_label_range(where, labels, num_classes)
         if not scaled:
-            array_files.check_finite(where, features)
+            check_finite(where, features)
         elif np.issubdtype(features.dtype, np.floating):
             check_unit_interval(where, features)
 
 
-def check_shapes(where, features, labels, ranks=(4,)):
+def check_shapes(
+    where: str, features: Numbers, labels: Numbers, ranks: tuple[int, ...] = (4,)
+) -> None:
     """Checks that there are images, or what else `ranks` allow, and as many labels."""
     if features.ndim not in ranks:
         raise DataError(
@@ -61,7 +76,7 @@ def check_shapes(where, features, labels, ranks=(4,)):
         )
 
 
-def whole_labels(where, labels):
+def whole_labels(where: str, labels: npt.ArrayLike) -> IntArray:
     """Returns labels as int32. Whole numbers of a floating type pass, 3.7 does not."""
     labels = np.asarray(labels)
     if labels.dtype == bool:
@@ -82,7 +97,7 @@ def whole_labels(where, labels):
     return labels.astype(np.int32)
 
 
-def check_label_range(where, labels, num_classes):
+def check_label_range(where: str, labels: Numbers, num_classes: int) -> None:
     bad = (labels < 0) | (labels >= num_classes)
     if bad.any():
         index = _first(bad)
@@ -92,7 +107,7 @@ def check_label_range(where, labels, num_classes):
         )
 
 
-def check_unit_interval(where, features):
+def check_unit_interval(where: str, features: Numbers) -> None:
     """Checks that all values are finite and in [0, 1]."""
     # minimum and maximum hand a NaN on, so two passes without a copy tell that all is well.
     smallest, largest = features.min(), features.max()
@@ -112,10 +127,85 @@ def check_unit_interval(where, features):
     )
 
 
-def _first(bad):
+def as_features(where: str, features: npt.ArrayLike) -> Numbers:
+    """Returns an array of numbers [examples, features] or [examples, height, width, channels].
+
+    Raises:
+        DataError: type or rank differ.
+    """
+    features = np.asarray(features)
+    is_real = np.issubdtype(features.dtype, np.number) and not np.iscomplexobj(features)
+    if not is_real and features.dtype != bool:
+        raise DataError(f"{where}: expected numbers; received type {features.dtype}. Convert them.")
+    if features.ndim == 3:
+        features = features[..., np.newaxis]
+    if features.ndim not in (2, 4) or 0 in features.shape:
+        raise DataError(
+            f"{where}: expected [examples, features] or [examples, height, width, channels], not "
+            f"empty; received shape {features.shape}. Reshape them."
+        )
+    return features
+
+
+def check_finite(where: str, features: Numbers) -> None:
+    """Raises `DataError`, naming the first bad example, unless all values are finite."""
+    if not np.issubdtype(features.dtype, np.floating):
+        return
+    finite = np.isfinite(features)
+    if not finite.all():
+        index = _first(~finite)
+        raise DataError(
+            f"{where}: expected finite numbers; received {features[index]} at {_place(index)}. "
+            "Correct or remove that example."
+        )
+
+
+def label_cells(where: str, labels: Numbers) -> list[Any]:
+    """Returns an array of labels as a list of whole numbers or texts.
+
+    Raises:
+        DataError: naming the first example whose label is neither.
+    """
+    if labels.dtype == bool:
+        return labels.astype(int).tolist()
+    if labels.dtype.kind == "S":
+        return [label.decode("utf-8", "replace") for label in labels.tolist()]
+    if labels.dtype.kind not in "iufU":
+        raise DataError(
+            f"{where}: expected whole numbers or texts as labels; received type {labels.dtype}. "
+            "Number the classes, such as by np.unique(labels, return_inverse=True)."
+        )
+    if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
+        example = int((labels != np.floor(labels)).argmax())
+        raise DataError(
+            f"{where}: expected whole numbers or texts as labels; received {labels[example]} at "
+            f"example {example}. Correct it; a quantity is no class."
+        )
+    return labels.tolist()
+
+
+def label_numbers(where: str, labels: Numbers, class_names: Sequence[str]) -> IntArray:
+    """Returns labels, texts or whole numbers, as int32 positions in `class_names`.
+
+    Raises:
+        DataError: naming the first example whose label is none of them.
+    """
+    numbers = {name: number for number, name in enumerate(class_names)}
+    cells = label_cells(where, labels)
+    found = np.array([numbers.get(as_category(cell), -1) for cell in cells], np.int32)
+    if (found < 0).any():
+        example = int((found < 0).argmax())
+        raise DataError(
+            f"{where}: expected one of the classes {', '.join(class_names[:20])}; received "
+            f"{str(cells[example])[:80]!r} at example {example}. Correct it."
+        )
+    return found
+
+
+def _first(bad: npt.NDArray[np.bool_]) -> tuple[Any, ...]:
     return np.unravel_index(int(bad.argmax()), bad.shape)
 
 
-def _place(index):
+def _place(index: tuple[Any, ...]) -> str:
     example, *rest = (int(i) for i in index)
     return f"example {example}" + (f", position {tuple(rest)}" if rest else "")

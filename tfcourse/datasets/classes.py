@@ -2,10 +2,13 @@
 
 import collections
 import re
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
 from tfcourse.datasets.columns import as_category, is_missing
+from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
 
 # One to learn from, and with stratified splits at most one each to choose by and to test with.
@@ -14,21 +17,28 @@ MAX_CLASSES = 10_000
 _WHOLE = re.compile("-?[0-9]{1,18}")
 
 
-def number(where, cells, place, min_examples=MIN_EXAMPLES):
-    """Returns labels int32 [examples] and the names of the classes, in order.
+def number(
+    where: str,
+    cells: Iterable[Any],
+    place: Callable[[int], object],
+    min_examples: int = MIN_EXAMPLES,
+) -> tuple[IntArray, tuple[str, ...]]:
+    """Returns labels [examples] and the names of the classes, in order.
 
     Whole numbers are ordered as numbers, all else as texts.
 
     Args:
-        where: str, what messages call the labels: "iris.csv, column 'species'".
-        cells: sequence of texts or whole numbers.
-        place: function of a position that returns where it came from.
-        min_examples: int, the fewest examples that a class may have.
+        where: what messages call the labels: "iris.csv, column 'species'".
+        cells: texts or whole numbers.
+        place: tells where a position came from.
+        min_examples: the fewest that a class may have.
 
     Raises:
         DataError: a label is missing, a class has too few examples, or there is only one.
     """
-    names, known, first = [], {}, {}
+    names: list[str] = []
+    known: dict[Any, str] = {}
+    first: dict[str, int] = {}
     for row, cell in enumerate(cells):
         name = known.get(cell)
         if name is None:

@@ -2,12 +2,17 @@
 
 import dataclasses
 import re
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from absl import logging
 
 from tfcourse.datasets import fields
 from tfcourse.datasets.errors import DataError
+
+if TYPE_CHECKING:
+    from tfcourse.datasets.table import Column, Table
 
 # How an absent value is written, in any case. "None" is not among them: it is a category of
 # many a table.
@@ -16,15 +21,15 @@ MISSING = ("", "?", "na", "n/a", "nan", "null")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
-def is_missing(value):
+def is_missing(value: object) -> bool:
     """Returns whether a cell, text or number, holds no value."""
     if isinstance(value, str):
         return value.strip().lower() in MISSING
-    return value is None or value != value  # NaN alone differs from itself.
+    return value is None or bool(value != value)  # NaN alone differs from itself.
 
 
-def parse(column):
-    """Returns cells, texts or numbers, as float64: NaN where missing, infinite where no number.
+def parse(column: "Column") -> npt.NDArray[np.float64]:
+    """Returns cells, texts or numbers: NaN where missing, infinite where no number.
 
     1_0 and 0x1 are no numbers.
     """
@@ -33,7 +38,7 @@ def parse(column):
     return np.array([_parse_cell(cell) for cell in column])
 
 
-def _parse_cell(cell):
+def _parse_cell(cell: Any) -> float:
     if isinstance(cell, str):
         text = cell.strip()
         if _DECIMAL.fullmatch(text):
@@ -50,10 +55,10 @@ class NumericColumn:
     """Numbers, standardized: `(value - mean) / standard_deviation`.
 
     Args:
-        name: str.
-        mean: float, of the training split.
-        standard_deviation: float > 0, of the training split.
-        imputed: float that stands for a missing value; `None` refuses those.
+        name: the column's.
+        mean: of the training split.
+        standard_deviation: > 0, of the training split.
+        imputed: stands for a missing value; `None` refuses those.
     """
 
     name: str
@@ -61,7 +66,7 @@ class NumericColumn:
     standard_deviation: float
     imputed: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         fields.text("name", self.name)
         fields.number("mean", self.mean)
         fields.positive("standard_deviation", self.standard_deviation)
@@ -69,10 +74,10 @@ class NumericColumn:
             fields.number("imputed", self.imputed)
 
     @property
-    def feature_names(self):
+    def feature_names(self) -> tuple[str, ...]:
         return (self.name,)
 
-    def encode(self, table):
+    def encode(self, table: "Table") -> npt.NDArray[np.float32]:
         """Returns float32 [examples, 1].
 
         Raises:
@@ -103,8 +108,8 @@ class CategoricalColumn:
     A text that the training split does not have is 0 everywhere; a warning names the first.
 
     Args:
-        name: str.
-        categories: tuple of str, those of the training split.
+        name: the column's.
+        categories: those of the training split.
         imputed: one of them, which stands for a missing value; `None` refuses those.
     """
 
@@ -112,17 +117,17 @@ class CategoricalColumn:
     categories: tuple[str, ...]
     imputed: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         fields.text("name", self.name)
         fields.texts("categories", self.categories, 1)
         known = self.imputed is None or self.imputed in self.categories
         fields.check("imputed", self.imputed, known, "one of `categories` or null")
 
     @property
-    def feature_names(self):
+    def feature_names(self) -> tuple[str, ...]:
         return tuple(f"{self.name}={category}" for category in self.categories)
 
-    def encode(self, table):
+    def encode(self, table: "Table") -> npt.NDArray[np.float32]:
         """Returns float32 [examples, categories].
 
         Raises:
@@ -152,14 +157,14 @@ class CategoricalColumn:
         return (found[:, np.newaxis] == np.arange(len(self.categories))).astype(np.float32)
 
 
-def as_category(value):
+def as_category(value: object) -> str:
     """Returns the text of a cell, without the blanks around it."""
     if isinstance(value, float | np.floating) and value.is_integer():
         value = int(value)  # A column with missing values may have made 3 to 3.0.
     return str(value).strip()
 
 
-def numbers(table, name):
+def numbers(table: "Table", name: str) -> npt.NDArray[np.float64]:
     """Returns the column `name` as float64 [examples], NaN where a value is missing.
 
     Raises:
@@ -170,7 +175,7 @@ def numbers(table, name):
     return values
 
 
-def check_numbers(table, name, values):
+def check_numbers(table: "Table", name: str, values: npt.NDArray[np.float64]) -> None:
     """Raises `DataError` where `parse` has found a cell of the column that is no finite number."""
     bad = np.isinf(values)
     if bad.any():
@@ -182,7 +187,7 @@ def check_numbers(table, name, values):
         )
 
 
-def missing_error(table, name, row):
+def missing_error(table: "Table", name: str, row: int) -> DataError:
     return DataError(
         f"{table.place(row)}, column {name!r}: expected a value; received none. Fill it in, or "
         "give `missing=impute` to the training, which takes the training split's median or most "

@@ -1,14 +1,56 @@
 """The small immutable types that every source of data ends in."""
 
 import dataclasses
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from tfcourse.datasets.array_preprocessing import ArrayPreprocessing, ImagePreprocessing
-from tfcourse.datasets.table_preprocessing import TablePreprocessing
+if TYPE_CHECKING:
+    from tfcourse.datasets.streamed import StreamedSplit
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int32]
+SPLITS = ("train", "validation", "test")
 
 
-def _read_only(array):
+class Examples(NamedTuple):
+    """New examples, read for a model that is trained, as that takes them.
+
+    Attributes:
+        features: [examples, *input_shape].
+        labels: [examples], or `None` where the file has none.
+        places: where each came from: "new.csv, line 2".
+    """
+
+    features: FloatArray
+    labels: IntArray | None
+    places: tuple[str, ...]
+
+
+class Preprocessing(Protocol):
+    """How raw examples become a model's input; see `tfcourse.datasets.preprocessing`."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def input_shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def source(self) -> str: ...
+
+    def transform(self, raw: Any, /) -> FloatArray:
+        """Returns the features of raw values in memory."""
+        ...
+
+    def read(self, path: os.PathLike[str] | str, *, resize: bool = False) -> Examples:
+        """Returns what a file holds; `resize` takes images of another size than trained on."""
+        ...
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     view = array.view()
     view.flags.writeable = False
     return view
@@ -19,24 +61,24 @@ class Split:
     """Examples and their labels, as read-only NumPy arrays.
 
     Args:
-        features: float32 [examples, height, width, channels], in [0, 1], or [examples, features].
-        labels: int32 [examples], in [0, classes).
+        features: [examples, height, width, channels], in [0, 1], or [examples, features].
+        labels: [examples], in [0, classes).
     """
 
-    features: np.ndarray
-    labels: np.ndarray
+    features: FloatArray
+    labels: IntArray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "features", _read_only(self.features))
         object.__setattr__(self, "labels", _read_only(self.labels))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Split({len(self)} examples {self.features.shape[1:]})"
 
-    def smaller(self, max_examples):
+    def smaller(self, max_examples: int) -> "Split":
         """Returns at most `max_examples` examples, evenly spaced so that a sorted set keeps all
         its classes."""
         if max_examples < 1:
@@ -60,85 +102,43 @@ class Dataset:
     """A named set: train to learn from, validation to choose by, test to use once.
 
     Args:
-        name: str, such as "mnist".
-        train: `Split`.
-        validation: `Split`.
-        test: `Split`.
-        class_names: tuple of str, one per class, in the order of the labels.
-        origin: str, where the examples came from, for the record of a run.
-        fallback_from: tuple of str, the names asked for before this one that could not be had.
-            Empty where the first name was loaded.
+        name: such as "mnist".
+        train, validation, test: the splits.
+        class_names: one per class, in the order of the labels.
+        origin: where the examples came from, for the record of a run.
+        fallback_from: the names asked for before this one that could not be had. Empty where the
+            first name was loaded.
         preprocessing: how `features` were made from raw examples, fitted on `train`; `None` where
             that is not known. A run keeps it, see `tfcourse.datasets.preprocessing`.
     """
 
     name: str
-    train: Split
-    validation: Split
-    test: Split
+    train: "Split | StreamedSplit"
+    validation: "Split | StreamedSplit"
+    test: "Split | StreamedSplit"
     class_names: tuple[str, ...]
     origin: str
     fallback_from: tuple[str, ...] = ()
-    preprocessing: TablePreprocessing | ArrayPreprocessing | ImagePreprocessing | None = None
+    preprocessing: Preprocessing | None = None
 
     @property
-    def splits(self):
+    def splits(self) -> "dict[str, Split | StreamedSplit]":
         """The three splits by name, in the order train, validation, test."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @property
-    def num_classes(self):
+    def num_classes(self) -> int:
         return len(self.class_names)
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> tuple[int, ...]:
         """Shape of one example: (height, width, channels), or (features,)."""
-        return self.train.features.shape[1:]
+        shape: tuple[int, ...] = self.train.features.shape
+        return shape[1:]
 
-    def smaller(self, max_examples):
+    def smaller(self, max_examples: int) -> "Dataset":
         """Returns the set with at most `max_examples` examples in each split, for quick trials."""
-        cut = {name: split.smaller(max_examples) for name, split in self.splits.items()}
-        return dataclasses.replace(self, **cut)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class UnscaledDataset:
-    """A set as it is read and cached: whole numbers, a quarter of the size of float32.
-
-    Args:
-        name: str.
-        splits: dict of "train", "validation" and "test" to a pair of arrays: features uint8
-            [examples, height, width, channels] in [0, maximum] and labels int32 [examples].
-        maximum: int, the value that becomes 1.0.
-        class_names: tuple of str.
-        origin: str.
-        resized: bool, whether images of other sizes were resized to these.
-    """
-
-    name: str
-    splits: dict[str, tuple[np.ndarray, np.ndarray]]
-    maximum: int
-    class_names: tuple[str, ...]
-    origin: str
-    resized: bool = False
-
-    def scaled(self):
-        """Returns the `Dataset`, its features divided by `maximum`."""
-        splits = {
-            split: Split(np.divide(features, self.maximum, dtype=np.float32), labels)
-            for split, (features, labels) in self.splits.items()
+        cut: dict[str, Any] = {
+            name: split.smaller(max_examples) for name, split in self.splits.items()
         }
-        preprocessing = ImagePreprocessing(
-            input_shape=splits["train"].features.shape[1:],
-            resized=self.resized,
-            maximum=self.maximum,
-            class_names=self.class_names,
-            source=self.origin,
-        )
-        return Dataset(
-            name=self.name,
-            class_names=self.class_names,
-            origin=self.origin,
-            preprocessing=preprocessing,
-            **splits,
-        )
+        return dataclasses.replace(self, **cut)

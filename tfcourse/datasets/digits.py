@@ -5,18 +5,18 @@ import importlib.metadata
 import numpy as np
 
 from tfcourse.datasets import splits
-from tfcourse.datasets.dataset import UnscaledDataset
+from tfcourse.datasets.array_cache import UnscaledDataset
 
 USES = ()
 NUM_VALIDATION = 270
 NUM_TEST = 270
 
 
-def version():
+def version() -> str:
     return f"scikit-learn {importlib.metadata.version('scikit-learn')}"
 
 
-def read():
+def read() -> UnscaledDataset:
     """Returns the 1,797 8x8 images, 1,257 of them to train on, as an `UnscaledDataset`."""
     from sklearn.datasets import load_digits  # Takes a second.
 

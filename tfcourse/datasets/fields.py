@@ -2,24 +2,25 @@
 
 import reprlib
 import sys
+from typing import Any
 
 MAX_TEXT = 10_000
 MAX_ITEMS = 1 << 20
 
 
-def check(name, value, is_allowed, expected):
+def check(name: str, value: object, is_allowed: bool, expected: str) -> None:
     """Raises `ValueError`, naming the field, unless `is_allowed`."""
     if not is_allowed:
         received = reprlib.repr(value)  # Cut where it is long.
         raise ValueError(f"`{name}` must be {expected}. Received: {received}")
 
 
-def text(name, value):
+def text(name: str, value: object) -> None:
     is_text = isinstance(value, str) and len(value) <= MAX_TEXT
     check(name, value, is_text, f"a text of at most {MAX_TEXT} characters")
 
 
-def number(name, value):
+def number(name: str, value: Any) -> None:
     """Checks that `value` is a finite number of double precision."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     # NaN fails this too, and a whole number of a thousand digits does not overflow in it.
@@ -27,17 +28,17 @@ def number(name, value):
     check(name, value, is_finite, "a finite number")
 
 
-def positive(name, value):
+def positive(name: str, value: Any) -> None:
     number(name, value)
     check(name, value, value > 0, "a number > 0")
 
 
-def sequence(name, value, lowest=0):
+def sequence(name: str, value: object, lowest: int = 0) -> None:
     is_sequence = isinstance(value, tuple) and lowest <= len(value) <= MAX_ITEMS
     check(name, value, is_sequence, f"a list of {lowest} to {MAX_ITEMS} items")
 
 
-def texts(name, value, lowest):
+def texts(name: str, value: tuple[Any, ...], lowest: int) -> None:
     """Checks that `value` is a tuple of different texts."""
     sequence(name, value, lowest)
     for position, item in enumerate(value):
@@ -45,7 +46,7 @@ def texts(name, value, lowest):
     check(name, value, len(set(value)) == len(value), "a list without repetitions")
 
 
-def shape(name, value, ranks):
+def shape(name: str, value: tuple[Any, ...], ranks: tuple[int, ...]) -> None:
     """Checks that `value` is the shape of an example."""
     sequence(name, value, 1)
     for position, item in enumerate(value):

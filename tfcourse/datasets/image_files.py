@@ -2,14 +2,23 @@
 
 import contextlib
 import math
+import pathlib
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
+from tfcourse import files
 from tfcourse.datasets import memory
+from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 MAX_PIXELS = 1 << 26  # 8192 x 8192: beyond it a small file may be meant to fill the memory.
@@ -25,16 +34,12 @@ _DAMAGED = (OSError, ValueError, SyntaxError, EOFError, MemoryError, struct.erro
 _BYTES_PER_VALUE = 1 + 2 * 4
 
 
-def find(path, class_names):
+def find(
+    path: pathlib.Path, class_names: Sequence[str]
+) -> tuple[list[pathlib.Path], IntArray | None]:
     """Returns `(paths, labels)` of an image or of all images in a folder, in the order of names.
 
-    Args:
-        path: `pathlib.Path`.
-        class_names: sequence of str.
-
-    Returns:
-        List of `pathlib.Path`, and labels int32 where each lies in a folder called like a class,
-        else `None`.
+    The labels are `None` unless each lies in a folder called like a class.
     """
     if path.is_file():
         return [path], None
@@ -49,27 +54,28 @@ def find(path, class_names):
     return paths, None if -1 in labels else np.array(labels, np.int32)
 
 
-def is_image(path):
+def is_image(path: pathlib.Path) -> bool:
     """Returns whether a file is called like an image; hidden files never are."""
     hidden = path.name.startswith(".")
     return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
 
 
-def common_shape(paths, image_size=None):
+def common_shape(
+    paths: Sequence[pathlib.Path], image_size: tuple[int, int] | None = None
+) -> tuple[int, int, int]:
     """Returns the shape (height, width, channels) of images: colour if one of them is.
 
     Args:
-        paths: sequence of paths.
-        image_size: tuple (height, width) that they will be resized to, or `None`.
+        paths: at least one.
+        image_size: (height, width) that they will be resized to, or `None`.
 
     Raises:
         DataError: the sizes differ, and `image_size` is `None`; names two files.
     """
-    channels, size = 1, None
+    channels, size = 1, image_size
     for path in paths:
         with opened(path) as image:
-            if size is None:
-                size = _size(image)
+            size = size or _size(image)
             if image_size is None and _size(image) != size:
                 raise DataError(
                     f"{path}: expected {size[0]} x {size[1]} pixels (height x width), as "
@@ -78,15 +84,18 @@ def common_shape(paths, image_size=None):
                 )
             if image.mode not in _GREY:
                 channels = 3
-    return (*(image_size or size), channels)
+    height, width = size or (0, 0)
+    return height, width, channels
 
 
-def decode_all(paths, input_shape, *, resize):
+def decode_all(
+    paths: Sequence[pathlib.Path], input_shape: tuple[int, ...], *, resize: bool
+) -> npt.NDArray[np.uint8]:
     """Returns images uint8 [examples, height, width, channels].
 
     Args:
-        paths: sequence of paths.
-        input_shape: tuple (height, width, channels); see `MODES`.
+        paths: of the images.
+        input_shape: (height, width, channels); see `MODES`.
         resize: whether images of another size are resized; else they are refused.
 
     Raises:
@@ -112,7 +121,7 @@ def decode_all(paths, input_shape, *, resize):
     return images
 
 
-def opened(path):
+def opened(path: pathlib.Path) -> "PIL.Image.Image":
     """Opens an image of which only the header is read, its size and depth checked."""
     from PIL import Image
 
@@ -128,14 +137,16 @@ def opened(path):
     return image
 
 
-def _size(image):
+def _size(image: "PIL.Image.Image") -> tuple[int, int]:
     """Returns (height, width) as the image is to be shown: a camera may have been turned."""
-    with _decoding(image.filename):
+    with _decoding(getattr(image, "filename", "an image")):
         turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
     return (image.width, image.height) if turned else (image.height, image.width)
 
 
-def _pixels(path, image, input_shape):
+def _pixels(
+    path: pathlib.Path, image: "PIL.Image.Image", input_shape: tuple[int, ...]
+) -> npt.NDArray[np.uint8]:
     from PIL import ImageOps
 
     with _decoding(path):
@@ -143,7 +154,7 @@ def _pixels(path, image, input_shape):
     return _resized(image, input_shape)
 
 
-def resized(pixels, input_shape):
+def resized(pixels: npt.NDArray[np.uint8], input_shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     """Returns `pixels`, uint8 [height, width, channels], resized to `input_shape`."""
     from PIL import Image
 
@@ -152,7 +163,7 @@ def resized(pixels, input_shape):
     )
 
 
-def _resized(image, input_shape):
+def _resized(image: "PIL.Image.Image", input_shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
     from PIL import Image
 
     height, width, _ = input_shape
@@ -163,7 +174,7 @@ def _resized(image, input_shape):
 
 
 @contextlib.contextmanager
-def _decoding(path):
+def _decoding(path: pathlib.Path | str) -> Iterator[None]:
     """Turns what Pillow raises on a damaged file into a `DataError` that names it."""
     from PIL import Image
 
@@ -172,8 +183,7 @@ def _decoding(path):
             warnings.simplefilter("ignore")  # Of sizes and EXIF data: what matters is checked.
             yield
     except (*_DAMAGED, Image.DecompressionBombError) as error:
-        lines = str(error).splitlines() or [type(error).__name__]
-        received = lines[0].replace(repr(str(path)), "it").replace(str(path), "it")
+        received = files.first_line(error).replace(repr(str(path)), "it").replace(str(path), "it")
         raise DataError(
             f"{path}: expected an image ({', '.join(_FORMATS)}) of at most {MAX_PIXELS:,} pixels; "
             f"received: {received}. Replace or remove it."

@@ -6,11 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from tfcourse.datasets import array_cache, classes, image_files, splits
-from tfcourse.datasets.dataset import UnscaledDataset
+from tfcourse.datasets.array_cache import UnscaledDataset
+from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.reading import Reading
 
 USES = ("image_size",)
-_SPLITS = ("train", "validation", "test")
 
 
 class _Image(NamedTuple):
@@ -19,13 +20,12 @@ class _Image(NamedTuple):
     path: pathlib.Path
 
 
-def check(path, reading):
+def check(path: pathlib.Path, reading: Reading) -> None:
     """Checks that there is such a folder, with folders in it."""
-    path = pathlib.Path(path)
     _class_folders(path / "train" if (path / "train").is_dir() else path)
 
 
-def load(path, reading):
+def load(path: pathlib.Path, reading: Reading) -> Dataset:
     """Returns the images as a `Dataset`; a second start reads the array cache.
 
     A folder with folders called train, and perhaps validation and test, has those splits. Those
@@ -35,21 +35,22 @@ def load(path, reading):
         DataError: naming the folder or file that can't be taken.
     """
     name = f"images:{path}"
-    images = _find(pathlib.Path(path))
+    images = _find(path)
     stats = [image.path.stat() for image in images]
     version = [
         (str(image.path), stat.st_size, stat.st_mtime_ns)
         for image, stat in zip(images, stats, strict=True)
     ]
-    return array_cache.cached(
+    found = array_cache.cached(
         name, f"{version} {reading.image_size}", lambda: _read(name, images, reading.image_size)
-    ).scaled()
+    )
+    return found.scaled()
 
 
-def _find(path):
+def _find(path: pathlib.Path) -> list[_Image]:
     """Returns the `_Image`s in order."""
     whole = not (path / "train").is_dir()
-    roots = {split: path / split for split in _SPLITS if (path / split).is_dir()}
+    roots = {split: path / split for split in SPLITS if (path / split).is_dir()}
     return [
         _Image(split, folder.name, file)
         for split, root in ({"train": path} if whole else roots).items()
@@ -58,7 +59,7 @@ def _find(path):
     ]
 
 
-def _class_folders(path):
+def _class_folders(path: pathlib.Path) -> list[pathlib.Path]:
     if not path.is_dir():
         raise DataError(
             f"{path}: expected a folder with a folder of images for each class; received none "
@@ -73,7 +74,7 @@ def _class_folders(path):
     return folders
 
 
-def _images_in(folder):
+def _images_in(folder: pathlib.Path) -> list[pathlib.Path]:
     found = sorted(file for file in folder.rglob("*") if image_files.is_image(file))
     if not found:
         raise DataError(
@@ -83,7 +84,7 @@ def _images_in(folder):
     return found
 
 
-def _read(name, images, image_size):
+def _read(name: str, images: list[_Image], image_size: tuple[int, int] | None) -> UnscaledDataset:
     labels, class_names = _labels(name, images)
     paths = [image.path for image in images]
     shape = image_files.common_shape(paths, image_size)
@@ -102,9 +103,9 @@ def _read(name, images, image_size):
     )
 
 
-def _labels(name, images):
+def _labels(name: str, images: list[_Image]) -> tuple[IntArray, tuple[str, ...]]:
     """Returns labels int32 and the class names, those of the training split."""
-    is_complete = len({image.split for image in images}) == len(_SPLITS)
+    is_complete = len({image.split for image in images}) == len(SPLITS)
     training = [image for image in images if image.split == "train"]
     _, class_names = classes.number(
         f"{name}, folders",

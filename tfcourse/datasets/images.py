@@ -1,22 +1,30 @@
 """A set of TensorFlow Datasets for image classification, read into arrays."""
 
 import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from absl import logging
 
 from tfcourse.datasets import checks, image_files, memory, prepared, records, splits
+from tfcourse.datasets.array_cache import UnscaledDataset
 from tfcourse.datasets.array_preprocessing import ImagePreprocessing
-from tfcourse.datasets.dataset import Dataset, UnscaledDataset
+from tfcourse.datasets.dataset import Dataset, FloatArray, IntArray
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.streamed import StreamedFeatures, StreamedSplit
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
 
 USES = ("image_size",)
 _BYTES_PER_VALUE = 1 + 4  # As it is read, and scaled to float32.
 _MAXIMUM = 255
 
 
-def are_in(info):
+def are_in(info: "tfds.core.DatasetInfo") -> bool:
     """Returns whether a set has 8-bit images with one label each."""
     import tensorflow_datasets as tfds
 
@@ -31,7 +39,7 @@ def are_in(info):
     )
 
 
-def check(info, reading):
+def check(info: "tfds.core.DatasetInfo", reading: Reading) -> None:
     """Checks, before anything is downloaded, that the images have one size, or will have."""
     shape = info.features[info.supervised_keys[0]].shape
     if reading.image_size is None and None in shape:
@@ -41,7 +49,7 @@ def check(info, reading):
         )
 
 
-def read(builder, reading):
+def read(builder: "tfds.core.DatasetBuilder", reading: Reading) -> UnscaledDataset | Dataset:
     """Returns the set as an `UnscaledDataset`; one that is too large, as a streamed `Dataset`.
 
     A validation or test split that the set does not have is cut off its training split: MNIST's
@@ -77,11 +85,17 @@ def read(builder, reading):
     return UnscaledDataset(splits=pairs, maximum=_MAXIMUM, resized=resized, **described)
 
 
-def _streamed(builder, shape, described, resized):
+def _streamed(
+    builder: "tfds.core.DatasetBuilder",
+    shape: tuple[int, ...],
+    described: dict[str, Any],
+    resized: bool,
+) -> Dataset:
     """Returns the same splits, with features that are read as they are needed."""
     label_key = builder.info.supervised_keys[1]
     stored, labels = records.index(builder, label_key)
-    pairs, start = {}, 0
+    pairs: dict[str, tuple[npt.NDArray[Any], IntArray]] = {}
+    start = 0
     for split, stored_labels in labels.items():
         y = stored_labels.astype(np.int32)
         checks.check_label_range(f"{builder.name}, split {split}", y, len(described["class_names"]))
@@ -92,23 +106,25 @@ def _streamed(builder, shape, described, resized):
     )
     decode = _decoder(builder, shape, resized)
 
-    def read_examples(numbers):
+    def read_examples(numbers: npt.NDArray[np.int64]) -> FloatArray:
         return fitted.transform(decode(stored.read(numbers)))
 
-    streamed = {
+    streamed: dict[str, Any] = {
         split: StreamedSplit(StreamedFeatures(read_examples, numbers, shape), y)
         for split, (numbers, y) in splits.complete(builder.name, pairs).items()
     }
     return Dataset(preprocessing=fitted, **described, **streamed)
 
 
-def _decoder(builder, shape, resized):
+def _decoder(
+    builder: "tfds.core.DatasetBuilder", shape: tuple[int, ...], resized: bool
+) -> Callable[[Sequence[bytes]], npt.NDArray[np.uint8]]:
     """Returns a function from a list of serialized examples to images uint8."""
     import tensorflow as tf
 
     features, image_key = builder.info.features, builder.info.supervised_keys[0]
 
-    def image(record):
+    def image(record: Any) -> Any:
         return features.deserialize_example(record)[image_key]
 
     if resized:
@@ -124,14 +140,18 @@ def _decoder(builder, shape, resized):
     return lambda serialized: images(tf.constant(serialized)).numpy()
 
 
-def _arrays(builder, split, shape):
+def _arrays(
+    builder: "tfds.core.DatasetBuilder", split: str, shape: tuple[int, ...]
+) -> tuple[npt.NDArray[np.uint8], IntArray]:
     """Returns uint8 [examples, height, width, channels] and int32 [examples], in stored order."""
     image_key, label_key = builder.info.supervised_keys
     examples = prepared.examples(builder, split, (image_key, label_key))
     return examples[image_key], examples[label_key].astype(np.int32)
 
 
-def _resized_arrays(builder, split, shape):
+def _resized_arrays(
+    builder: "tfds.core.DatasetBuilder", split: str, shape: tuple[int, ...]
+) -> tuple[npt.NDArray[np.uint8], IntArray]:
     """Returns the same for images of any size, one after another."""
     import tensorflow_datasets as tfds
 

@@ -13,16 +13,16 @@ from absl import logging
 from tfcourse import shipped
 from tfcourse.datasets import (
     array_cache,
-    csv_files,
     digits,
     image_folders,
     images,
     npz_files,
     originals,
     prepared,
+    tables,
     tfds_tables,
 )
-from tfcourse.datasets.dataset import Dataset, Split, UnscaledDataset
+from tfcourse.datasets.dataset import Dataset, Split
 from tfcourse.datasets.errors import DataError, DataUnavailableError
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.table_preprocessing import TablePreprocessing
@@ -220,7 +220,8 @@ def _read(name: str, data_dir: pathlib.Path | None, reading: Reading) -> Dataset
 
     version = f"{prepared.version(name, data_dir)} {reading.image_size}"
     found = array_cache.cached(name, version, read)
-    if isinstance(found, UnscaledDataset):  # Tables and what is too large are not cached.
+    # Tables and what is too large are not cached.
+    if isinstance(found, array_cache.UnscaledDataset):
         found = found.scaled()
     is_table = isinstance(found.preprocessing, TablePreprocessing)
     reading.check_used(name, (tfds_tables if is_table else images).USES)
@@ -233,7 +234,7 @@ def _source(info):
 
 # Data of a person's own: the name before the colon, and who reads what comes after it.
 OWN: dict[str, OwnSource] = {
-    "csv": csv_files,
+    "csv": tables,
     "npz": npz_files,
     "images": image_folders,
 }

@@ -11,7 +11,7 @@ SHARE = 0.5
 _MEMINFO = pathlib.Path("/proc/meminfo")
 
 
-def available_bytes():
+def available_bytes() -> int:
     """Returns the memory that could be had now; where the system does not tell, all there is."""
     try:
         found = re.search(r"MemAvailable:\s*(\d+) kB", _MEMINFO.read_text())
@@ -22,23 +22,23 @@ def available_bytes():
     return all_bytes()
 
 
-def all_bytes():
+def all_bytes() -> int:
     """Returns the machine's memory."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def fits(num_bytes):
+def fits(num_bytes: int) -> bool:
     """Returns whether data takes less than half of all memory: the same at every start."""
     return num_bytes <= SHARE * all_bytes()
 
 
-def check_fits(source, num_bytes, mend):
+def check_fits(source: object, num_bytes: int, mend: str) -> None:
     """Refuses what would take more than half of the memory.
 
     Args:
         source: what the message is about: a file, or a dataset's name.
-        num_bytes: int, what reading it takes.
-        mend: str, a sentence that says what to do.
+        num_bytes: what reading it takes.
+        mend: a sentence that says what to do.
 
     Raises:
         DataError: if it does not fit.

@@ -1,22 +1,26 @@
 """`npz:PATH`: arrays in a file, `x` and `y`, or `x_train`, `y_train`, `x_test`, `y_test`."""
 
+import pathlib
+from typing import Any
+
 from tfcourse import files
-from tfcourse.datasets import array_files, classes, splits
+from tfcourse.datasets import array_files, checks, classes, splits
 from tfcourse.datasets.array_preprocessing import fit_arrays
-from tfcourse.datasets.dataset import Dataset, Split
+from tfcourse.datasets.checks import Numbers
+from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray, Split
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.table import check_file
 
 USES = ()
-_SPLITS = ("train", "validation", "test")
 
 
-def check(path, reading):
+def check(path: pathlib.Path, reading: Reading) -> None:
     """Checks that there is such a file."""
     check_file(path, "an NPZ file, as numpy.savez writes it")
 
 
-def load(path, reading):
+def load(path: pathlib.Path, reading: Reading) -> Dataset:
     """Returns the arrays as a `Dataset`.
 
     Whole files `x` and `y` are split, and splits that are not there cut off the training split, a
@@ -31,18 +35,19 @@ def load(path, reading):
     pairs, class_names = _numbered(path, _pairs(path, arrays), arrays.get("class_names"))
     pairs = splits.complete(name, pairs, splits.OWN_HELD_OUT_SHARE)
     fitted = fit_arrays(pairs["train"][0], class_names, origin)
+    made: dict[str, Any] = {s: Split(fitted.transform(x), y) for s, (x, y) in pairs.items()}
     return Dataset(
         name=name,
         class_names=class_names,
         origin=origin,
         preprocessing=fitted,
-        **{split: Split(fitted.transform(x), y) for split, (x, y) in pairs.items()},
+        **made,
     )
 
 
-def _pairs(path, arrays):
+def _pairs(path: pathlib.Path, arrays: dict[str, Numbers]) -> dict[str, tuple[Numbers, Numbers]]:
     """Returns `{split: (features, labels)}`, their shapes checked."""
-    keys = {split: (f"x_{split}", f"y_{split}") for split in _SPLITS}
+    keys = {split: (f"x_{split}", f"y_{split}") for split in SPLITS}
     if "x" in arrays:
         keys = {"train": ("x", "y")}
     present = {split: pair for split, pair in keys.items() if set(pair) & arrays.keys()}
@@ -56,8 +61,8 @@ def _pairs(path, arrays):
     pairs = {}
     for split, (x, y) in present.items():
         where = f"{path}, array {x}"
-        features, labels = array_files.as_features(where, arrays[x]), arrays[y]
-        array_files.check_finite(where, features)
+        features, labels = checks.as_features(where, arrays[x]), arrays[y]
+        checks.check_finite(where, features)
         if labels.ndim != 1 or len(labels) != len(features):
             raise DataError(
                 f"{path}, array {y}: expected one label for each of the {len(features)} examples "
@@ -71,15 +76,17 @@ def _pairs(path, arrays):
     return pairs
 
 
-def _numbered(path, pairs, names):
+def _numbered(
+    path: pathlib.Path, pairs: dict[str, tuple[Numbers, Numbers]], names: Numbers | None
+) -> tuple[dict[str, tuple[Numbers, IntArray]], tuple[str, ...]]:
     """Returns `pairs` with labels int32, and the names of the classes."""
     where = f"{path}, labels"
-    cells = array_files.label_cells(where, pairs["train"][1])
+    cells = checks.label_cells(where, pairs["train"][1])
     # Where nothing is cut off the training split, one example of a class is enough.
-    fewest = 1 if len(pairs) == len(_SPLITS) else classes.MIN_EXAMPLES
+    fewest = 1 if len(pairs) == len(SPLITS) else classes.MIN_EXAMPLES
     _, class_names = classes.number(where, cells, "example {}".format, fewest)
     numbered = {
-        split: (features, array_files.label_numbers(f"{where} of {split}", labels, class_names))
+        split: (features, checks.label_numbers(f"{where} of {split}", labels, class_names))
         for split, (features, labels) in pairs.items()
     }
     if names is None:

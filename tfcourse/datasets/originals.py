@@ -4,7 +4,7 @@ import functools
 import importlib.util
 import pathlib
 
-from tfcourse.datasets import idx
+from tfcourse import files
 from tfcourse.datasets.errors import DataError
 
 # MNIST, Fashion-MNIST and KMNIST come as four files each, under these same names.
@@ -16,15 +16,15 @@ FILE_NAMES = (
 )
 
 
-def check(name, data_dir):
+def check(name: str, data_dir: pathlib.Path | None) -> bool:
     """Checks the original files of a set, at every start: a cache must not hide a damaged one.
 
     Args:
-        name: str, a dataset's name without version or config.
-        data_dir: `pathlib.Path` or None.
+        name: a dataset's, without version or config.
+        data_dir: where they may lie.
 
     Returns:
-        bool, whether the set's files are there.
+        Whether the set's files are there.
 
     Raises:
         DataError: if one is damaged, missing while others are there, or another set's.
@@ -41,11 +41,36 @@ def check(name, data_dir):
             f"{len(FILE_NAMES) - len(missing)} of them. Add {', '.join(missing)}."
         )
     for file_name in FILE_NAMES:
-        idx.check_published(data_dir / file_name, *published[file_name])
+        check_published(data_dir / file_name, *published[file_name])
     return True
 
 
-def is_in_catalogue(name):
+def check_published(path: pathlib.Path, size: int, sha256: str) -> None:
+    """Checks that a file is, byte for byte, the one that was published.
+
+    Usual readers stop after the last byte that they want, and so accept a cut checksum; or they
+    believe the header, and so can be made to ask for any amount of memory.
+
+    Raises:
+        DataError: it is another file, or can't be read.
+    """
+    try:
+        if not path.is_file():
+            raise DataError(f"{path}: expected a file; received something else. Replace it.")
+        received = path.stat().st_size
+        # The size first: nothing of a file that is too large is read.
+        if received == size and files.sha256(path) == sha256:
+            return
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Mend or remove it.") from error
+    raise DataError(
+        f"{path}: expected the published file of {size:,} bytes with sha256 {sha256[:8]}...; "
+        f"received {received:,} other bytes: it is damaged, cut, or another file. Download it "
+        "again or remove it."
+    )
+
+
+def is_in_catalogue(name: str) -> bool:
     """Returns whether TensorFlow Datasets' package has files under this name."""
     if _published_files(name):
         return True
@@ -53,7 +78,7 @@ def is_in_catalogue(name):
 
 
 @functools.cache
-def _published_files(name):
+def _published_files(name: str) -> dict[str, tuple[int, str]]:
     """Returns {file name: (bytes, sha256)} from the table that TensorFlow Datasets carries."""
     table = _package() / "url_checksums" / f"{name}.txt"
     if not table.is_file():
@@ -63,6 +88,9 @@ def _published_files(name):
     return {row[3]: (int(row[1]), row[2]) for row in rows if len(row) == 4}
 
 
-def _package():
+def _package() -> pathlib.Path:
     # Found without importing it, which would take longer than all the rest.
-    return pathlib.Path(importlib.util.find_spec("tensorflow_datasets").origin).parent
+    found = importlib.util.find_spec("tensorflow_datasets")
+    assert found is not None
+    assert found.origin is not None
+    return pathlib.Path(found.origin).parent

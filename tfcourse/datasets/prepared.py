@@ -9,6 +9,9 @@ import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from absl import logging
 
@@ -16,19 +19,24 @@ from tfcourse import files
 from tfcourse.datasets import network
 from tfcourse.datasets.errors import DataError, DataUnavailableError
 
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
 
-def default_directory():
+Check = Callable[["tfds.core.DatasetInfo"], None]
+
+
+def default_directory() -> pathlib.Path:
     """Returns where TensorFlow Datasets keeps what it prepares."""
     return pathlib.Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
 
 
-def base_name(name):
+def base_name(name: str) -> str:
     """Returns the name without config and version: "emnist" of "emnist/letters:3.1.0"."""
     return re.split("[/:]", name)[0]
 
 
-def version(name, data_dir):
-    """Returns a str that changes when another version, or another `data_dir`, may give other data.
+def version(name: str, data_dir: pathlib.Path | None) -> str:
+    """Returns what changes when another version, or another `data_dir`, may give other data.
 
     Of a set that lies prepared in `data_dir` every file's size and time counts, so that a cache
     made from it ends with the first change to it.
@@ -44,17 +52,19 @@ def version(name, data_dir):
 
 
 @contextlib.contextmanager
-def opened(name, data_dir, check):
+def opened(
+    name: str, data_dir: pathlib.Path | None, check: Check
+) -> Iterator["tfds.core.DatasetBuilder"]:
     """Gives the builder of a prepared set, and prepares it first where it has to.
 
     `data_dir` is only read. What is prepared goes to TensorFlow Datasets' own directory or, where
     nothing can be written there, to a temporary one that lasts as long as this context.
 
     Args:
-        name: str, as TensorFlow Datasets takes it: "mnist", "emnist/letters", "mnist:3.0.1".
-        data_dir: `pathlib.Path` or None, holds a set's original files or prepared sets.
-        check: function of a builder's info that raises `DataError` where the set is of no use; it
-            is called before anything is downloaded.
+        name: as TensorFlow Datasets takes it: "mnist", "emnist/letters", "mnist:3.0.1".
+        data_dir: holds a set's original files or prepared sets.
+        check: raises `DataError` where the set is of no use; it is called before anything is
+            downloaded.
 
     Raises:
         DataUnavailableError: if the files are not there and cannot be downloaded.
@@ -74,7 +84,7 @@ def opened(name, data_dir, check):
         yield _find(name, directory)
 
 
-def splits_of(builder):
+def splits_of(builder: "tfds.core.DatasetBuilder") -> list[str]:
     """Returns which of train, validation and test a prepared set has, in this order."""
     held = builder.info.splits
     if "train" not in held:
@@ -86,7 +96,9 @@ def splits_of(builder):
     return [split for split in ("train", "validation", "test") if split in held]
 
 
-def examples(builder, split, keys):
+def examples(
+    builder: "tfds.core.DatasetBuilder", split: str, keys: Sequence[str]
+) -> dict[str, Any]:
     """Returns the features `keys` of a split as `{key: array}`, in stored order."""
     import tensorflow_datasets as tfds
 
@@ -97,7 +109,7 @@ def examples(builder, split, keys):
 
 
 @contextlib.contextmanager
-def reading(builder, split):
+def reading(builder: "tfds.core.DatasetBuilder", split: str) -> Iterator[None]:
     """Turns what TensorFlow raises on damaged files into a `DataError`."""
     import tensorflow as tf
 
@@ -106,12 +118,12 @@ def reading(builder, split):
     except (tf.errors.OpError, OSError, ValueError) as error:
         raise DataError(
             f"{builder.data_path}: expected {builder.info.splits[split].num_examples:,} examples "
-            f"in split {split}; received {type(error).__name__}: "
-            f"{str(error).strip().splitlines()[0]}. Delete this directory and start again."
+            f"in split {split}; received {_first_line(error)}. Delete this directory and start "
+            "again."
         ) from error
 
 
-def _find(name, directory):
+def _find(name: str, directory: pathlib.Path) -> "tfds.core.DatasetBuilder | None":
     """Returns the builder if the set lies prepared in `directory`, else None."""
     if not (directory / name.replace(":", "/")).is_dir():
         return None
@@ -129,7 +141,7 @@ def _find(name, directory):
 
 
 @contextlib.contextmanager
-def _writable_directory():
+def _writable_directory() -> Iterator[pathlib.Path]:
     directory = default_directory()
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -147,7 +159,9 @@ def _writable_directory():
         yield directory
 
 
-def _prepare(name, directory, data_dir, check):
+def _prepare(
+    name: str, directory: pathlib.Path, data_dir: pathlib.Path | None, check: Check
+) -> None:
     """Prepares a set beside its place and moves it there whole.
 
     A killed preparation leaves its directory, which the next one empties but for complete
@@ -184,7 +198,7 @@ def _prepare(name, directory, data_dir, check):
     shutil.rmtree(staging)
 
 
-def _builder_from_code(name, directory):
+def _builder_from_code(name: str, directory: pathlib.Path) -> "tfds.core.DatasetBuilder":
     import tensorflow_datasets as tfds
 
     try:
@@ -196,7 +210,9 @@ def _builder_from_code(name, directory):
         raise DataError(f"Dataset {name!r}: {fault}. Correct the name.") from error
 
 
-def _check_files_can_be_had(name, builder, data_dir):
+def _check_files_can_be_had(
+    name: str, builder: "tfds.core.DatasetBuilder", data_dir: pathlib.Path | None
+) -> None:
     urls = [
         url
         for url, info in (builder.url_infos or {}).items()
@@ -211,7 +227,7 @@ def _check_files_can_be_had(name, builder, data_dir):
         ) from error
 
 
-def _download_and_prepare(name, builder, **arguments):
+def _download_and_prepare(name: str, builder: "tfds.core.DatasetBuilder", **arguments: Any) -> None:
     import requests
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
@@ -228,7 +244,7 @@ def _download_and_prepare(name, builder, **arguments):
 
 
 @contextlib.contextmanager
-def _quiet(tfds):
+def _quiet(tfds: ModuleType) -> Iterator[None]:
     """Keeps standard output for the program's own, and logs free of progress bars."""
     shows_bars = sys.stderr.isatty() or "ipykernel" in sys.modules
     if not shows_bars:
@@ -241,7 +257,7 @@ def _quiet(tfds):
             tfds.enable_progress_bar()
 
 
-def _suggestion(name):
+def _suggestion(name: str) -> str:
     import difflib
 
     import tensorflow_datasets as tfds
@@ -252,10 +268,10 @@ def _suggestion(name):
     return f"Did you mean {close[0]!r}?" if close else "See tfds.list_builders()."
 
 
-def _slug(name):
+def _slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.]+", "-", name)
 
 
-def _first_line(error):
-    kind, lines = type(error).__name__, str(error).strip().splitlines()
-    return f"{kind}: {lines[0]}" if lines else kind
+def _first_line(error: BaseException) -> str:
+    kind, line = type(error).__name__, files.first_line(error)
+    return line if line == kind else f"{kind}: {line}"

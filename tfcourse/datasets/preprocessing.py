@@ -11,31 +11,34 @@
 
 import dataclasses
 import json
+from typing import Any
 
 from tfcourse.datasets import fields
 from tfcourse.datasets.array_preprocessing import ArrayPreprocessing, ImagePreprocessing
 from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
+from tfcourse.datasets.dataset import Preprocessing
 from tfcourse.datasets.table_preprocessing import TablePreprocessing
 
 FORMAT = 1
 MAX_CHARACTERS = 64 << 20
 
-KINDS = {"table": TablePreprocessing, "arrays": ArrayPreprocessing, "images": ImagePreprocessing}
-COLUMN_KINDS = {"numeric": NumericColumn, "categorical": CategoricalColumn}
+KINDS: dict[str, Any] = {
+    "table": TablePreprocessing,
+    "arrays": ArrayPreprocessing,
+    "images": ImagePreprocessing,
+}
+COLUMN_KINDS: dict[str, Any] = {"numeric": NumericColumn, "categorical": CategoricalColumn}
 
 
-def to_json(fitted):
+def to_json(fitted: Preprocessing) -> str:
     """Returns the text that `from_json` reads back as an equal preprocessing."""
-    described = {"format": FORMAT, "kind": _kind(KINDS, fitted), **dataclasses.asdict(fitted)}
-    if "columns" in described:
-        described["columns"] = [
-            {"kind": _kind(COLUMN_KINDS, column), **dataclasses.asdict(column)}
-            for column in fitted.columns
-        ]
+    described = {"format": FORMAT, **_described(KINDS, fitted)}
+    if isinstance(fitted, TablePreprocessing):
+        described["columns"] = [_described(COLUMN_KINDS, column) for column in fitted.columns]
     return json.dumps(described, indent=1, allow_nan=False) + "\n"
 
 
-def from_json(text):
+def from_json(text: str) -> Preprocessing:
     """Returns the preprocessing that `to_json` wrote.
 
     Raises:
@@ -63,7 +66,7 @@ def from_json(text):
     return _made(KINDS, "preprocessing", read)
 
 
-def _made(kinds, where, read):
+def _made(kinds: dict[str, Any], where: str, read: Any) -> Any:
     """Returns an instance of what `read`, a dict with a kind, describes."""
     fields.check(where, read, isinstance(read, dict), "an object")
     kind = read.pop("kind", None)
@@ -78,11 +81,12 @@ def _made(kinds, where, read):
         raise ValueError(f"{where}: {error}") from None
 
 
-def _kind(kinds, instance):
-    return next(name for name, kind in kinds.items() if kind is type(instance))
+def _described(kinds: dict[str, Any], instance: Any) -> dict[str, Any]:
+    kind = next(name for name, kind in kinds.items() if kind is type(instance))
+    return {"kind": kind, **dataclasses.asdict(instance)}
 
 
-def _without_repetitions(pairs):
+def _without_repetitions(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     if len(set(names)) < len(names):
         raise ValueError(f"a name twice in {sorted(names)[:20]}")

@@ -2,11 +2,17 @@
 
 import os
 import struct
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tfcourse.datasets import prepared
 from tfcourse.datasets.errors import DataError
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
 
 _BATCH = 4096
 
@@ -15,21 +21,27 @@ class Records:
     """Examples by number, in the order in which TensorFlow Datasets reads the set.
 
     Args:
-        paths: list of paths, files of TFRecords.
-        files: int [examples], which of them holds each example.
-        offsets: int [examples], where it begins there.
-        lengths: int [examples], its bytes.
+        paths: files of TFRecords.
+        files: [examples], which of them holds each example.
+        offsets: [examples], where it begins there.
+        lengths: [examples], its bytes.
     """
 
-    def __init__(self, paths, files, offsets, lengths):
+    def __init__(
+        self,
+        paths: Sequence[str],
+        files: npt.NDArray[np.integer],
+        offsets: npt.NDArray[np.integer],
+        lengths: npt.NDArray[np.integer],
+    ) -> None:
         self._paths = paths
         self._files = files
         self._offsets = offsets
         self._lengths = lengths
-        self._descriptors = {}
+        self._descriptors: dict[int, int] = {}
 
-    def read(self, numbers):
-        """Returns a list of bytes; several threads may read at once."""
+    def read(self, numbers: Iterable[Any]) -> list[bytes]:
+        """Returns the records of some examples; several threads may read at once."""
         records = []
         for number in numbers:
             file, length = int(self._files[number]), int(self._lengths[number])
@@ -39,23 +51,28 @@ class Records:
             records.append(record)
         return records
 
-    def _descriptor(self, file):
+    def _descriptor(self, file: int) -> int:
         if file not in self._descriptors:
             self._descriptors[file] = os.open(self._paths[file], os.O_RDONLY)
         return self._descriptors[file]
 
-    def __del__(self):
+    def __del__(self) -> None:
         for descriptor in self._descriptors.values():
             os.close(descriptor)
 
 
-def index(builder, key):
+def index(
+    builder: "tfds.core.DatasetBuilder", key: str
+) -> tuple[Records, dict[str, npt.NDArray[Any]]]:
     """Returns the `Records` of all splits after one another, and `{split: values}` of a feature.
 
     All is read once, so that every record's checksum is compared; that feature alone is decoded.
     """
     names = prepared.splits_of(builder)
-    paths, files, offsets, lengths, values = [], [], [], [], {}
+    paths: list[str] = []
+    files: list[int] = []
+    places: list[tuple[int, int]] = []
+    values: dict[str, npt.NDArray[Any]] = {}
     for split in names:
         ids, values[split] = _ids_and_values(builder, split, key)
         here = {path.name: _positions(path) for path in builder.info.splits[split].filepaths}
@@ -63,13 +80,14 @@ def index(builder, key):
         paths += [str(path) for path in builder.info.splits[split].filepaths]
         for name, number in ids:
             files.append(first[name])
-            offset, length = here[name][number]
-            offsets.append(offset)
-            lengths.append(length)
-    return Records(paths, np.array(files), np.array(offsets), np.array(lengths)), values
+            places.append(here[name][number])
+    offsets, lengths = np.array(places).T
+    return Records(paths, np.array(files), offsets, lengths), values
 
 
-def _ids_and_values(builder, split, key):
+def _ids_and_values(
+    builder: "tfds.core.DatasetBuilder", split: str, key: str
+) -> tuple[list[tuple[str, int]], npt.NDArray[Any]]:
     """Returns `[(file name, number in it), ...]` and a feature's values, in stored order."""
     import tensorflow_datasets as tfds
 
@@ -88,7 +106,7 @@ def _ids_and_values(builder, split, key):
     return ids, np.concatenate(values)
 
 
-def _positions(path):
+def _positions(path: os.PathLike[str]) -> list[tuple[int, int]]:
     """Returns `[(offset, length), ...]` of the records in a file.
 
     A record is its length in 8 bytes, their checksum in 4, the record, its checksum in 4.

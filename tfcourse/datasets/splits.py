@@ -1,8 +1,14 @@
 """Splits that are the same on every machine and in every run, whatever its seed."""
 
-import numpy as np
+from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
+from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
+
+Features = TypeVar("Features", bound=npt.NDArray[Any])
 
 # One constant for all sets. A run's --seed must not reach this: runs with different seeds are
 # compared on the same validation and test examples.
@@ -12,17 +18,19 @@ HELD_OUT_SHARE = 0.1
 OWN_HELD_OUT_SHARE = 0.2
 
 
-def stratified_split(labels, num_held_out):
+def stratified_split(
+    labels: npt.NDArray[np.integer], num_held_out: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Divides rows at random, with the same share of every class on both sides.
 
     Each class gives `num_held_out * count / total` rows, rounded so that the sum is exact.
 
     Args:
-        labels: int [examples].
-        num_held_out: int in (0, examples).
+        labels: [examples].
+        num_held_out: in (0, examples).
 
     Returns:
-        `(kept, held_out)`: two sorted int64 arrays of rows that together are all rows.
+        `(kept, held_out)`: two sorted arrays of rows that together are all rows.
     """
     total = len(labels)
     if not 0 < num_held_out < total:
@@ -46,13 +54,17 @@ def stratified_split(labels, num_held_out):
     return kept, np.sort(held_out)
 
 
-def complete(name, pairs, held_out_share=HELD_OUT_SHARE):
+def complete(
+    name: str,
+    pairs: dict[str, tuple[Features, IntArray]],
+    held_out_share: float = HELD_OUT_SHARE,
+) -> dict[str, tuple[Features, IntArray]]:
     """Cuts the splits that a set does not have off its training split.
 
     Args:
-        name: str, the dataset's name for messages.
-        pairs: dict of split name to `(features, labels)`, "train" among them.
-        held_out_share: float in (0, 1), of what is there, for each split.
+        name: the dataset's, for messages.
+        pairs: features and labels by the name of the split, "train" among them.
+        held_out_share: in (0, 1), of what is there, for each split.
 
     Returns:
         Such a dict of "train", "validation" and "test".
@@ -60,9 +72,9 @@ def complete(name, pairs, held_out_share=HELD_OUT_SHARE):
     Raises:
         DataError: if there are too few examples.
     """
-    pairs = dict(pairs)
+    complete: dict[str, Any] = dict(pairs)
     for missing in (split for split in ("test", "validation") if split not in pairs):
-        features, labels = pairs["train"]
+        features, labels = complete["train"]
         num_held_out = max(1, round(held_out_share * len(labels)))
         if num_held_out >= len(labels):
             raise DataError(
@@ -70,12 +82,14 @@ def complete(name, pairs, held_out_share=HELD_OUT_SHARE):
                 f"{len(labels)}. Add examples, or give that split."
             )
         kept, held_out = stratified_split(labels, num_held_out)
-        pairs["train"] = features[kept], labels[kept]
-        pairs[missing] = features[held_out], labels[held_out]
-    return pairs
+        complete["train"] = features[kept], labels[kept]
+        complete[missing] = features[held_out], labels[held_out]
+    return complete
 
 
-def three_way_split(features, labels, num_validation, num_test):
+def three_way_split(
+    features: Features, labels: IntArray, num_validation: int, num_test: int
+) -> dict[str, tuple[Features, IntArray]]:
     """Returns train, validation and test pairs `(features, labels)` by split name."""
     rest, test = stratified_split(labels, num_test)
     kept, held_out = stratified_split(labels[rest], num_validation)

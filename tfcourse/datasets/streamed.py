@@ -1,37 +1,45 @@
 """Splits that stay on the disk: a batch is read when it is needed."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from tfcourse.datasets.dataset import Split
+from tfcourse.datasets.dataset import FloatArray, IntArray, Split
 
 
 class StreamedFeatures:
     """Features that look like an array, of which a part is read at a time.
 
     Args:
-        read: function of int [n], numbers of examples, that returns their features.
-        numbers: int [examples], the numbers that are the split's.
-        shape: tuple, of one example.
+        read: returns the features of examples by their numbers.
+        numbers: [examples], those that are the split's.
+        shape: of one example.
     """
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, read, numbers, shape):
+    def __init__(
+        self,
+        read: Callable[[npt.NDArray[np.int64]], FloatArray],
+        numbers: npt.NDArray[np.int64],
+        shape: tuple[int, ...],
+    ) -> None:
         self._read = read
         self._numbers = numbers
         self.shape = (len(numbers), *shape)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._numbers)
 
-    def __getitem__(self, rows):
-        """Returns float32 [n, ...] of a slice or of an array of rows."""
+    def __getitem__(self, rows: slice | npt.NDArray[Any]) -> FloatArray:
+        """Returns [n, ...] of a slice or of an array of rows."""
         return self.read(np.arange(len(self))[rows])
 
-    def read(self, rows):
-        """Returns float32 [n, ...] of an array of rows."""
+    def read(self, rows: npt.NDArray[np.int64]) -> FloatArray:
+        """Returns [n, ...] of an array of rows."""
         return self._read(self._numbers[rows])
 
 
@@ -40,20 +48,20 @@ class StreamedSplit:
     """A `Split` whose features stay on the disk.
 
     Args:
-        features: `StreamedFeatures`.
-        labels: int32 [examples].
+        features: read a part at a time.
+        labels: [examples].
     """
 
     features: StreamedFeatures
-    labels: np.ndarray
+    labels: IntArray
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"StreamedSplit({len(self)} examples {self.features.shape[1:]})"
 
-    def smaller(self, max_examples):
+    def smaller(self, max_examples: int) -> Split:
         """Returns at most `max_examples` examples as a `Split` in memory."""
         if max_examples < 1:
             raise ValueError(f"`max_examples` must be >= 1. Received: max_examples={max_examples}")

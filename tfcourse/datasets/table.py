@@ -4,7 +4,10 @@ import csv
 import dataclasses
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TextIO
+
+import numpy.typing as npt
 
 from tfcourse.datasets import memory
 from tfcourse.datasets.errors import DataError
@@ -12,24 +15,26 @@ from tfcourse.datasets.errors import DataError
 # What a short cell takes as a Python text, by byte in the file.
 _BYTES_PER_BYTE = 25
 
+Column = Sequence[Any] | npt.NDArray[Any]  # Texts or numbers.
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Table:
     """Columns of equal length.
 
     Args:
-        source: str, what messages call it.
-        columns: `{name: sequence}` of texts or numbers.
-        lines: sequence of int, the line in the file of each row; `None` counts examples from 0.
-        num_rows: int, given where columns are read when they are asked for.
+        source: what messages call it.
+        columns: texts or numbers by name.
+        lines: the line in the file of each row; `None` counts examples from 0.
+        num_rows: given where columns are read when they are asked for.
     """
 
     source: str
-    columns: Mapping
-    lines: list | None = None
+    columns: Mapping[str, Column]
+    lines: Sequence[int] | None = None
     num_rows: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.num_rows is not None:
             return
         lengths = {name: len(column) for name, column in self.columns.items()}
@@ -39,19 +44,19 @@ class Table:
                 "them."
             )
 
-    def __len__(self):
+    def __len__(self) -> int:
         if self.num_rows is not None:
             return self.num_rows
         return len(next(iter(self.columns.values())))
 
-    def place(self, row):
+    def place(self, row: int) -> str:
         """Returns where a row came from, for messages."""
         if self.lines is None:
             return f"{self.source}, example {row}"
         return f"{self.source}, line {self.lines[row]}"
 
 
-def read_csv(path):
+def read_csv(path: os.PathLike[str] | str) -> Table:
     """Returns a CSV file as a `Table` of texts.
 
     The first line names the columns. The delimiter is the comma, semicolon or tab that this line
@@ -81,7 +86,7 @@ def read_csv(path):
         raise DataError(f"{path}: expected a file to read; received {error.strerror}.") from error
 
 
-def read_header(path):
+def read_header(path: os.PathLike[str] | str) -> list[str]:
     """Returns the names of a CSV file's columns: quick, however long the file is."""
     path = pathlib.Path(path).expanduser()
     check_file(path, "a CSV file")
@@ -92,7 +97,7 @@ def read_header(path):
         raise DataError(f"{path}: expected UTF-8 text; received other bytes.") from None
 
 
-def check_file(path, kind):
+def check_file(path: pathlib.Path, kind: str) -> None:
     """Raises `DataError` unless `path` is a regular file: a pipe might never end."""
     if not path.is_file():
         received = "something else" if path.exists() else "none there"
@@ -106,7 +111,7 @@ def _reader(file):
     return csv.reader(file, delimiter=delimiter, strict=True)
 
 
-def _header(path, reader):
+def _header(path: pathlib.Path, reader: Iterator[list[str]]) -> list[str]:
     try:
         header = [name.strip() for name in next(reader, [])]
     except csv.Error as error:
@@ -126,10 +131,10 @@ def _header(path, reader):
     return header
 
 
-def _parse(path, file):
+def _parse(path: pathlib.Path, file: TextIO) -> Table:
     reader = _reader(file)
     header = _header(path, reader)
-    columns = [[] for _ in header]
+    columns: list[list[str]] = [[] for _ in header]
     lines = []
     try:
         for row in reader:
@@ -154,7 +159,7 @@ def _parse(path, file):
     return Table(str(path), dict(zip(header, columns, strict=True)), lines)
 
 
-def _line_that_is_not_utf8(path):
+def _line_that_is_not_utf8(path: pathlib.Path) -> int:
     with open(path, "rb") as file:
         for number, line in enumerate(file, start=1):
             try:

@@ -1,14 +1,19 @@
 """How the columns of a table become a model's input."""
 
 import dataclasses
+import os
+import pathlib
+from collections.abc import Mapping
 
 import numpy as np
 
-from tfcourse.datasets import fields
+from tfcourse.datasets import array_files, fields
 from tfcourse.datasets.columns import CategoricalColumn, NumericColumn, as_category, is_missing
+from tfcourse.datasets.dataset import Examples, FloatArray, IntArray
 from tfcourse.datasets.errors import DataError
-from tfcourse.datasets.examples import Examples
-from tfcourse.datasets.table import Table, read_csv
+from tfcourse.datasets.table import Column, Table, read_csv
+
+Columns = Table | Mapping[str, Column]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,10 +21,10 @@ class TablePreprocessing:
     """Standardized and one-hot columns, after one another.
 
     Args:
-        label: str, the column that holds the class.
-        class_names: tuple of str, in the order of the labels.
-        columns: tuple of `NumericColumn` and `CategoricalColumn`.
-        source: str, the data that it was fitted on.
+        label: the column that holds the class.
+        class_names: in the order of the labels.
+        columns: how each column becomes numbers.
+        source: the data that it was fitted on.
     """
 
     label: str
@@ -27,7 +32,7 @@ class TablePreprocessing:
     columns: tuple[NumericColumn | CategoricalColumn, ...]
     source: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         fields.text("label", self.label)
         fields.texts("class_names", self.class_names, 2)
         fields.text("source", self.source)
@@ -37,19 +42,19 @@ class TablePreprocessing:
         fields.check("columns", names, self.label not in names, "columns other than the label's")
 
     @property
-    def feature_names(self):
+    def feature_names(self) -> tuple[str, ...]:
         """Names of the features: "age", "island=Dream"."""
         return tuple(name for column in self.columns for name in column.feature_names)
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> tuple[int, ...]:
         return (len(self.feature_names),)
 
-    def transform(self, table):
+    def transform(self, table: Columns, /) -> FloatArray:
         """Returns float32 [examples, features].
 
         Args:
-            table: `Table`, or `{column: sequence of texts or numbers}`; other columns are ignored.
+            table: texts or numbers; columns that are not known are ignored.
 
         Raises:
             DataError: a column is missing, or a cell does not fit; names it.
@@ -63,8 +68,8 @@ class TablePreprocessing:
             )
         return np.concatenate([column.encode(table) for column in self.columns], axis=1)
 
-    def labels(self, table):
-        """Returns the labels int32 [examples] of a `Table`, or `None` where it has none.
+    def labels(self, table: Columns) -> IntArray | None:
+        """Returns the labels [examples] of a table, or `None` where it has none.
 
         Raises:
             DataError: a label is missing or no class of the training; names its place.
@@ -84,12 +89,17 @@ class TablePreprocessing:
             )
         return np.array(found, np.int32)
 
-    def read(self, path):
+    def read(self, path: os.PathLike[str] | str, *, resize: bool = False) -> Examples:
         """Returns the `Examples` of a CSV file, with labels where it has that column."""
+        if pathlib.Path(path).suffix.lower() in array_files.SUFFIXES:
+            raise DataError(
+                f"{path}: expected a CSV file with the columns trained on; received arrays, which "
+                "have no names of columns. Save it as CSV."
+            )
         table = read_csv(path)
         places = tuple(table.place(row) for row in range(len(table)))
         return Examples(self.transform(table), self.labels(table), places)
 
 
-def _as_table(table):
+def _as_table(table: Columns) -> Table:
     return table if isinstance(table, Table) else Table("table", dict(table))

@@ -2,21 +2,29 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from absl import logging
 
 from tfcourse.datasets import memory, prepared, records, tables
+from tfcourse.datasets.dataset import Dataset
 from tfcourse.datasets.errors import DataError
-from tfcourse.datasets.table import Table
+from tfcourse.datasets.reading import Reading
+from tfcourse.datasets.table import Column, Table
 
-USES = ("label", "missing", "categorical", "ignore")
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+USES = tables.USES
+FeatureColumns = dict[str, list[str]]  # The names of each feature's columns.
 # A short text as a Python object, before it becomes numbers.
 _BYTES_PER_CELL = 100
 
 
-def check(info, reading):
+def check(info: "tfds.core.DatasetInfo", reading: Reading) -> None:
     """Checks, before anything is downloaded, that the set can be read as a table.
 
     Raises:
@@ -26,7 +34,7 @@ def check(info, reading):
     tables.check_columns(f"Dataset {info.name!r}", names, _labelled(info, reading))
 
 
-def read(builder, reading):
+def read(builder: "tfds.core.DatasetBuilder", reading: Reading) -> Dataset:
     """Returns the set as a `Dataset`; see `tables.dataset`.
 
     One that is too large is streamed: a feature at a time is read, to take its statistics.
@@ -38,7 +46,8 @@ def read(builder, reading):
         stop = start + info.splits[split].num_examples
         rows[split], start = np.arange(start, stop), stop
     num_bytes = start * sum(map(len, features.values())) * _BYTES_PER_CELL
-    columns, stored = _StoredColumns(builder, features), None
+    columns: Mapping[str, Column] = _StoredColumns(builder, features)
+    stored = None
     if memory.fits(num_bytes):
         columns = {name: columns[name] for name in columns}
     else:
@@ -55,53 +64,55 @@ def read(builder, reading):
     )
 
 
-class _StoredColumns(Mapping):
+class _StoredColumns(Mapping[str, Column]):
     """The columns of a prepared set by name, each read when it is asked for.
 
     Args:
         builder: of the prepared set.
-        features: `{feature: names of its columns}`.
+        features: the names of each feature's columns.
     """
 
-    def __init__(self, builder, features):
+    def __init__(self, builder: "tfds.core.DatasetBuilder", features: FeatureColumns) -> None:
         self._builder = builder
         self._feature_of = {name: key for key, names in features.items() for name in names}
         self._features = features
         self._last = functools.lru_cache(maxsize=1)(self._columns_of)
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Column:
         key = self._feature_of[name]
         return self._last(key)[self._features[key].index(name)]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._feature_of)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._feature_of)
 
-    def _columns_of(self, key):
+    def _columns_of(self, key: str) -> list[Column]:
         names = prepared.splits_of(self._builder)
         parts = [prepared.examples(self._builder, split, (key,))[key] for split in names]
         return _cells(self._builder.info.features[key], np.concatenate(parts))
 
 
-def _reader(builder, features):
-    """Returns a function of an int array of examples that returns a `Table` of them."""
+def _reader(
+    builder: "tfds.core.DatasetBuilder", features: FeatureColumns
+) -> Callable[[npt.NDArray[np.int64]], Table]:
+    """Returns what reads a `Table` of some examples by their numbers."""
     import tensorflow as tf
 
     stored, _ = records.index(builder, next(iter(features)))
     kinds = builder.info.features
     specs = {key: tf.TensorSpec(kinds[key].shape, kinds[key].tf_dtype) for key in features}
 
-    def parsed(record):
+    def parsed(record: Any) -> dict[str, Any]:
         example = kinds.deserialize_example(record)
         return {key: example[key] for key in features}
 
     @functools.partial(tf.function, input_signature=[tf.TensorSpec([None], tf.string)])
-    def parse(serialized):
+    def parse(serialized: Any) -> dict[str, Any]:
         return tf.map_fn(parsed, serialized, fn_output_signature=specs)
 
-    def read(numbers):
+    def read(numbers: npt.NDArray[np.int64]) -> Table:
         arrays = parse(tf.constant(stored.read(numbers)))
         return Table(
             builder.name,
@@ -115,8 +126,8 @@ def _reader(builder, features):
     return read
 
 
-def _labelled(info, reading):
-    """Returns `reading` with the set's own label where the flags name none.
+def _labelled(info: "tfds.core.DatasetInfo", reading: Reading) -> Reading:
+    """Returns `reading` with the set's own label where that names none.
 
     Features that are left out whole are no columns, and so not to be ignored.
     """
@@ -126,9 +137,9 @@ def _labelled(info, reading):
     return dataclasses.replace(reading, label=reading.label or own, ignore=ignore)
 
 
-def _columns(info, reading):
-    """Returns `{feature: names of its columns}`; a vector has a column for each of its numbers."""
-    columns = {}
+def _columns(info: "tfds.core.DatasetInfo", reading: Reading) -> FeatureColumns:
+    """Returns the columns; a vector has one for each of its numbers."""
+    columns: FeatureColumns = {}
     for key, feature in info.features.items():
         shape = getattr(feature, "shape", None)
         if key in reading.ignore:
@@ -146,7 +157,7 @@ def _columns(info, reading):
     return {key: names for key, names in columns.items() if names}
 
 
-def _cells(feature, values):
+def _cells(feature: "tfds.features.FeatureConnector", values: npt.NDArray[Any]) -> list[Column]:
     """Returns the columns that the values [examples] or [examples, n] of a feature make."""
     import tensorflow_datasets as tfds
 

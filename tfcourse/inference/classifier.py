@@ -6,15 +6,23 @@ import functools
 import importlib
 import importlib.util
 import math
+import os
+import pathlib
 import re
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import datasets, run_directory, training
+from tfcourse import datasets, files, run_directory, training
 from tfcourse import hyperparameters as hp
 from tfcourse.datasets import memory
+from tfcourse.datasets.dataset import FloatArray, Preprocessing
+from tfcourse.datasets.streamed import StreamedFeatures
 from tfcourse.inference import records
 from tfcourse.inference.records import NotARunError, RunFileError
 from tfcourse.training import checkpoint
@@ -33,44 +41,44 @@ class Classifier:
     """A trained model with all that is needed to use it.
 
     Attributes:
-        model: `keras.Model` that takes what `preprocessing` makes of examples; returns logits.
-        record: `records.RunRecord`, what its run directory says.
+        model: takes what `preprocessing` makes of examples; returns logits.
+        record: what its run directory says.
     """
 
     model: keras.Model
     record: records.RunRecord
 
     @property
-    def preprocessing(self):
+    def preprocessing(self) -> Preprocessing:
         """Has `transform`, of raw values in memory, and `read`, of a file; see `datasets`."""
         return self.record.preprocessing
 
     @property
-    def class_names(self):
-        """Tuple of str, in the order of the probabilities."""
+    def class_names(self) -> tuple[str, ...]:
+        """In the order of the probabilities."""
         return self.preprocessing.class_names
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> tuple[int, ...]:
         """Shape of one example, such as (28, 28, 1)."""
         return self.preprocessing.input_shape
 
-    def probabilities(self, features):
-        """Returns float64 [examples, classes], each row in [0, 1] with sum 1.
+    def probabilities(self, features: FloatArray | StreamedFeatures) -> npt.NDArray[np.float64]:
+        """Returns [examples, classes], each row in [0, 1] with sum 1.
 
         Args:
-            features: float32 [examples, *input_shape], as `preprocessing` makes them.
+            features: [examples, *input_shape], as `preprocessing` makes them.
         """
         logits = self._evaluator.predict(features).astype(np.float64)
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         return exponentials / exponentials.sum(axis=1, keepdims=True)
 
     @functools.cached_property
-    def _evaluator(self):
+    def _evaluator(self) -> training.Evaluator:
         return training.Evaluator(self.model)
 
 
-def load_run(path, recipe=None):
+def load_run(path: os.PathLike[str] | str, recipe: str | None = None) -> Classifier:
     """Returns the `Classifier` of a run directory, its best epoch's weights in it.
 
     The model is built anew by the recipe's own `build` with the flags that the run recorded, then
@@ -78,8 +86,8 @@ def load_run(path, recipe=None):
     random seed and TensorFlow's determinism are set, as before a training.
 
     Args:
-        path: path-like, a run directory or that of a sweep, which stands for its best trial.
-        recipe: str, the module that made the run, imported by that name. `None` takes the one
+        path: a run directory or that of a sweep, which stands for its best trial.
+        recipe: the module that made the run, imported by that name. `None` takes the one
             named in flags.txt, out of the package `recipes` and no other.
 
     Raises:
@@ -96,7 +104,7 @@ def load_run(path, recipe=None):
     return Classifier(model, record)
 
 
-def _limits(weights):
+def _limits(weights: pathlib.Path) -> tuple[int, int]:
     """Returns the most bytes and variables that the model of a file of weights may have.
 
     Recorded widths are easily written down; whoever sends them has to send their weights too.
@@ -113,7 +121,7 @@ def _limits(weights):
     return num_bytes, _TIMES_WEIGHTS * num_variables + _OTHER_VARIABLES
 
 
-def _recipe(record, name):
+def _recipe(record: records.RunRecord, name: str | None) -> tuple[ModuleType, type]:
     """Returns the recipe's module and its class of hyperparameters."""
     module_name = name or record.recipe
     if name is None and not _OURS.fullmatch(module_name):
@@ -146,7 +154,7 @@ def _recipe(record, name):
     return module, kinds[0]
 
 
-def _hyperparameters(record, kind):
+def _hyperparameters(record: records.RunRecord, kind: type) -> hp.Hyperparameters:
     """Returns an instance of `kind` with the recorded values; the others keep their defaults."""
     values, flags = {}, record.path / run_directory.FLAGS
     for name, declaration in hp.declarations(kind).items():
@@ -161,11 +169,16 @@ def _hyperparameters(record, kind):
         raise RunFileError(f"{flags} is damaged: {_short(error)}") from None
 
 
-def _short(error):
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+def _short(error: Exception) -> str:
+    return files.first_line(error)[:300]
 
 
-def _built(record, build, hyperparameters, limits):
+def _built(
+    record: records.RunRecord,
+    build: Callable[..., keras.Model],
+    hyperparameters: hp.Hyperparameters,
+    limits: tuple[int, int],
+) -> keras.Model:
     """Returns the model as `build` makes it, its weights not those of the run yet."""
     policy = keras.config.dtype_policy()
     try:
@@ -183,7 +196,7 @@ def _built(record, build, hyperparameters, limits):
     return model
 
 
-def _stand_in(record):
+def _stand_in(record: records.RunRecord) -> datasets.Dataset:
     """Returns a `Dataset` that looks like the one trained on, and takes no memory."""
     preprocessing = record.preprocessing
     # A recipe may choose its network by their number.
@@ -206,11 +219,11 @@ def _stand_in(record):
 
 
 @contextlib.contextmanager
-def _at_most(num_bytes, num_variables):
+def _at_most(num_bytes: int, num_variables: int) -> Iterator[None]:
     """Refuses more variables, or more bytes of them together, before they take any memory."""
     bytes_left, variables_left = num_bytes, num_variables
 
-    def create(next_creator, **arguments):
+    def create(next_creator: Callable[..., tf.Variable], **arguments: Any) -> tf.Variable:
         nonlocal bytes_left, variables_left
         value = arguments["initial_value"]
         if callable(value):

@@ -2,18 +2,24 @@
 
 import dataclasses
 import os
+import pathlib
 import shutil
 import statistics
 import tempfile
 import time
+from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import quiet_import
+from tfcourse.datasets.dataset import FloatArray
 from tfcourse.inference import formats
-from tfcourse.inference.serving import raw_examples, serving
+from tfcourse.inference.classifier import Classifier
+from tfcourse.inference.formats import Run
+from tfcourse.inference.serving import Inputs, raw_examples, serving
 from tfcourse.training.keras_internals import all_layers
 
 TOLERANCE = 1e-4  # In a probability: more than rounding, less than any mistake in scaling makes.
@@ -28,8 +34,15 @@ class ExportMismatchError(Exception):
     exit_code = 1
 
 
-def export(classifier, name, path, features, *, tolerance=TOLERANCE):
-    """Exports to `path`, and returns what came of it as a JSON-able dict.
+def export(
+    classifier: Classifier,
+    name: str,
+    path: pathlib.Path,
+    features: FloatArray,
+    *,
+    tolerance: float = TOLERANCE,
+) -> dict[str, Any]:
+    """Exports to `path`, and returns, JSON-able, what came of it.
 
     The preprocessing goes into the exported model; see `tfcourse.inference.serving` for what it
     takes. It is loaded again and predicts real examples; unless they come out the same, nothing
@@ -37,11 +50,11 @@ def export(classifier, name, path, features, *, tolerance=TOLERANCE):
     float32 anyway, and not every format knows bfloat16.
 
     Args:
-        classifier: `Classifier`.
-        name: str, a key of `formats.FORMATS`.
-        path: `pathlib.Path` that does not exist yet, in a folder that does.
-        features: float32 [examples, *input_shape], real examples to compare with.
-        tolerance: float, the largest difference of a probability that is let pass.
+        classifier: the one to export.
+        name: a key of `formats.FORMATS`.
+        path: does not exist yet, in a folder that does.
+        features: [examples, *input_shape], real examples to compare with.
+        tolerance: the largest difference of a probability that is let pass.
 
     Raises:
         MissingPackageError: a package that the format needs is not installed.
@@ -88,12 +101,12 @@ def export(classifier, name, path, features, *, tolerance=TOLERANCE):
     }
 
 
-def _in_float32(model):
+def _in_float32(model: keras.Model) -> keras.Model:
     """Returns `model`, or one with the same weights whose layers compute in float32."""
     if all(layer.compute_dtype == "float32" for layer in all_layers(model)):
         return model
 
-    def copy(layer):
+    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
         return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
 
     copied = keras.models.clone_model(model, clone_function=copy)
@@ -101,17 +114,18 @@ def _in_float32(model):
     return copied
 
 
-def _difference(found, expected):
+def _difference(found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> float:
     if found.shape != expected.shape:
         return float("inf")
     return float(np.abs(found - expected).max())
 
 
-def _latency(run, inputs):
+def _latency(run: Run, inputs: Inputs) -> float:
     """Returns the median of the milliseconds that a call takes, once it is warm."""
     for _ in range(3):
         run(**inputs)
-    seconds, end = [], time.perf_counter() + _LATENCY_SECONDS
+    seconds: list[float] = []
+    end = time.perf_counter() + _LATENCY_SECONDS
     while not seconds or (len(seconds) < _LATENCY_RUNS and time.perf_counter() < end):
         started = time.perf_counter()
         run(**inputs)
@@ -119,10 +133,10 @@ def _latency(run, inputs):
     return 1000 * statistics.median(seconds)
 
 
-def _repeated(inputs, num_examples):
+def _repeated(inputs: Inputs, num_examples: int) -> Inputs:
     """Returns inputs of `num_examples` examples, the same ones again where there are fewer."""
     return {n: np.resize(v, (num_examples, *v.shape[1:])) for n, v in inputs.items()}
 
 
-def _described(spec):
+def _described(spec: tf.TensorSpec) -> dict[str, Any]:
     return {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}

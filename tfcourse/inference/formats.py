@@ -3,11 +3,17 @@
 import importlib.util
 import pathlib
 import tempfile
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
 
 import keras
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import quiet_import
+from tfcourse.inference.classifier import Classifier
+from tfcourse.inference.serving import Serving
 
 _ONNX_OPSET = 18
 
@@ -18,45 +24,63 @@ class MissingPackageError(Exception):
     exit_code = 5
 
 
+Run = Callable[..., npt.NDArray[np.float32]]  # Of inputs by name to probabilities.
+Packages = tuple[tuple[str, str], ...]  # Names of modules, and of what pip installs.
+
+
+class Format(Protocol):
+    """How one format is written and read again."""
+
+    texts: ClassVar[bool]  # Whether categories go in as texts.
+    packages: ClassVar[Packages]
+
+    def write(self, classifier: Classifier, serving: Serving, path: pathlib.Path) -> None:
+        """Writes `serving` to `path`."""
+        ...
+
+    def load(self, path: pathlib.Path) -> tuple[Run, str]:
+        """Returns what runs the file, and the runtime's name."""
+        ...
+
+
 class SavedModel:
     """TensorFlow's own format: a folder. Categories go in as texts."""
 
-    texts = True
-    packages = ()  # Names of modules, and of what pip installs.
+    texts: ClassVar[bool] = True
+    packages: ClassVar[Packages] = ()
 
-    def write(self, classifier, serving, path):
-        """Writes `serving` to `path`."""
+    def write(self, classifier: Classifier, serving: Serving, path: pathlib.Path) -> None:
         archive = keras.export.ExportArchive()
         archive.track(classifier.model)
         archive.add_endpoint("serve", serving.function, list(serving.inputs.values()))
         archive.write_out(str(path), verbose=False)
 
-    def load(self, path):
-        """Returns `(function, runtime)`: of inputs by name to probabilities, and what runs it."""
+    def load(self, path: pathlib.Path) -> tuple[Run, str]:
         loaded = tf.saved_model.load(str(path))
-        serve = loaded.signatures["serving_default"]
 
-        def run(**inputs):
-            return serve(**{n: tf.constant(v) for n, v in inputs.items()})["probabilities"].numpy()
+        def run(**inputs: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+            # Asked for here, since a signature alone lets go of its variables.
+            serve = loaded.signatures["serving_default"]
+            found = serve(**{n: tf.constant(v) for n, v in inputs.items()})["probabilities"]
+            return np.asarray(found)
 
-        run.keeps = loaded  # A signature alone lets go of its variables.
         return run, f"TensorFlow {tf.__version__}"
 
 
 class LiteRT:
     """LiteRT, formerly TensorFlow Lite: a file for phones and small devices."""
 
-    texts = False
-    packages = (("ai_edge_litert", "ai-edge-litert"),)
+    texts: ClassVar[bool] = False
+    packages: ClassVar[Packages] = (("ai_edge_litert", "ai-edge-litert"),)
 
-    def write(self, classifier, serving, path):
+    def write(self, classifier: Classifier, serving: Serving, path: pathlib.Path) -> None:
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
             SavedModel().write(classifier, serving, pathlib.Path(folder, "model"))
             converter = tf.lite.TFLiteConverter.from_saved_model(str(pathlib.Path(folder, "model")))
             with quiet_import.silenced():
                 path.write_bytes(converter.convert())
 
-    def load(self, path):
+    def load(self, path: pathlib.Path) -> tuple[Run, str]:
         from ai_edge_litert.interpreter import Interpreter
 
         with quiet_import.silenced():
@@ -68,10 +92,14 @@ class LiteRT:
 class Onnx:
     """ONNX: a file for other runtimes."""
 
-    texts = False
-    packages = (("onnx", "onnx"), ("tf2onnx", "tf2onnx"), ("onnxruntime", "onnxruntime"))
+    texts: ClassVar[bool] = False
+    packages: ClassVar[Packages] = (
+        ("onnx", "onnx"),
+        ("tf2onnx", "tf2onnx"),
+        ("onnxruntime", "onnxruntime"),
+    )
 
-    def write(self, classifier, serving, path):
+    def write(self, classifier: Classifier, serving: Serving, path: pathlib.Path) -> None:
         import tf2onnx
 
         tf2onnx.convert.from_function(
@@ -81,7 +109,7 @@ class Onnx:
             output_path=str(path),
         )
 
-    def load(self, path):
+    def load(self, path: pathlib.Path) -> tuple[Run, str]:
         import onnxruntime
 
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -89,10 +117,10 @@ class Onnx:
         return lambda **inputs: session.run(["probabilities"], inputs)[0], runtime
 
 
-FORMATS = {"saved_model": SavedModel(), "litert": LiteRT(), "onnx": Onnx()}
+FORMATS: dict[str, Format] = {"saved_model": SavedModel(), "litert": LiteRT(), "onnx": Onnx()}
 
 
-def check_installed(name):
+def check_installed(name: str) -> None:
     """Raises `MissingPackageError` unless the packages of a format are there."""
     packages = FORMATS[name].packages
     missing = [package for module, package in packages if not importlib.util.find_spec(module)]
@@ -102,7 +130,7 @@ def check_installed(name):
         )
 
 
-def size_of(path):
+def size_of(path: pathlib.Path) -> int:
     """Returns the bytes of a file, or of all files in a folder."""
     if path.is_file():
         return path.stat().st_size

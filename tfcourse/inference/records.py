@@ -6,11 +6,14 @@ is checked, and what comes out are texts, numbers and a checked preprocessing.
 
 import dataclasses
 import json
+import os
 import pathlib
 import re
 import stat
+from typing import Any
 
 from tfcourse import datasets, run_directory
+from tfcourse.datasets.dataset import Preprocessing
 
 _MAX_FLAGS_BYTES = 1 << 16
 _MAX_METRICS_BYTES = 1 << 20
@@ -34,21 +37,21 @@ class RunRecord:
     """The texts of one run.
 
     Attributes:
-        path: `pathlib.Path` of the folder.
-        recipe: str, name of the recipe's module, as the file says.
-        flags: `{name: [text, ...]}`.
-        preprocessing: how raw examples become the model's input; it has `class_names`.
-        metrics: dict, the final numbers; empty where the run has none.
+        path: the folder.
+        recipe: name of the recipe's module, as the file says.
+        flags: as in flags.txt.
+        preprocessing: how raw examples become the model's input.
+        metrics: the final numbers; empty where the run has none.
     """
 
     path: pathlib.Path
     recipe: str
-    flags: dict[str, list[str]]
-    preprocessing: object
-    metrics: dict
+    flags: run_directory.Flags
+    preprocessing: Preprocessing
+    metrics: dict[str, Any]
 
 
-def read(path):
+def read(path: os.PathLike[str] | str) -> RunRecord:
     """Returns the `RunRecord` of the run directory `path`; a sweep's is that of its best trial.
 
     Raises:
@@ -76,26 +79,26 @@ def read(path):
     )
 
 
-def _text(path, max_bytes):
+def _text(path: pathlib.Path, max_bytes: int) -> str:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise RunFileError(f"{path} is not a regular file")
         if status.st_size > max_bytes:
-            raise RunFileError(f"{path} has {status.st_size:,} bytes; at most {max_bytes:,} do")
+            raise RunFileError(f"{path} is {status.st_size:,} bytes; the limit is {max_bytes:,}")
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RunFileError(f"{path} can't be read: {error}") from None
 
 
-def _preprocessing(path):
+def _preprocessing(path: pathlib.Path) -> Preprocessing:
     try:
         return datasets.preprocessing.from_json(_text(path, datasets.preprocessing.MAX_CHARACTERS))
     except ValueError as error:
         raise RunFileError(f"{path} is damaged: {error}") from None
 
 
-def _metrics(path):
+def _metrics(path: pathlib.Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:

@@ -11,13 +11,24 @@ What goes in, by the kind of data:
 """
 
 import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse.datasets.columns import NumericColumn
-from tfcourse.datasets.preprocessing import ImagePreprocessing, TablePreprocessing
+from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
+from tfcourse.datasets.dataset import FloatArray
+from tfcourse.datasets.preprocessing import (
+    ArrayPreprocessing,
+    ImagePreprocessing,
+    TablePreprocessing,
+)
+from tfcourse.inference.classifier import Classifier
+
+Inputs = dict[str, npt.NDArray[Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,52 +36,42 @@ class Serving:
     """What is exported.
 
     Attributes:
-        function: `tf.function` of the inputs by name that returns `probabilities`, float32
+        function: a `tf.function` of the inputs by name that returns `probabilities`, float32
             [examples, classes].
-        inputs: dict of names to `tf.TensorSpec`, with an open number of examples.
-        columns: dict of the inputs of a table to the names of their columns, in order.
-        categories: dict of columns to their categories, in the order of the codes.
+        inputs: a `tf.TensorSpec` by name, with an open number of examples.
+        columns: the names of the columns, in order, of the inputs of a table.
+        categories: those of each column, in the order of the codes.
     """
 
-    function: object
-    inputs: dict
-    columns: dict
-    categories: dict
+    function: Callable[..., dict[str, tf.Tensor]]
+    inputs: dict[str, tf.TensorSpec]
+    columns: dict[str, list[str]]
+    categories: dict[str, list[str]]
 
 
-def serving(classifier, *, texts):
-    """Returns the `Serving` of a `Classifier`.
+def serving(classifier: Classifier, *, texts: bool) -> Serving:
+    """Returns what is exported of a classifier.
 
     Args:
-        classifier: `Classifier`.
-        texts: bool, whether categories go in as texts; else as whole numbers.
+        classifier: with a preprocessing of a kind in `KINDS`.
+        texts: whether categories go in as texts; else as whole numbers.
     """
-    fitted = classifier.preprocessing
-    if isinstance(fitted, TablePreprocessing):
-        inputs, prepare = _table(fitted, texts)
-    elif isinstance(fitted, ImagePreprocessing):
-        dtype = tf.uint8 if fitted.maximum <= 255 else tf.float32
-        inputs = {"images": tf.TensorSpec([None, *fitted.input_shape], dtype, "images")}
+    kind = KINDS[type(classifier.preprocessing)](classifier.preprocessing, texts)
+    specs = {
+        name: tf.TensorSpec([None, *shape], dtype, name)
+        for name, (shape, dtype) in kind.inputs().items()
+    }
 
-        def prepare(images):
-            return tf.cast(images, tf.float32) / fitted.maximum
-    else:
-        inputs = {"features": tf.TensorSpec([None, *fitted.input_shape], tf.float32, "features")}
-
-        def prepare(features):
-            return (features - np.float32(fitted.shift)) / np.float32(fitted.scale)
-
-    names = list(inputs)
-
-    @tf.function(input_signature=list(inputs.values()))
-    def function(*values):
-        logits = classifier.model(prepare(**dict(zip(names, values, strict=True))), training=False)
+    @tf.function(input_signature=list(specs.values()))
+    def function(*values: tf.Tensor) -> dict[str, tf.Tensor]:
+        prepared = kind.prepare(**dict(zip(specs, values, strict=True)))
+        logits = classifier.model(prepared, training=False)
         return {"probabilities": keras.ops.softmax(tf.cast(logits, tf.float32))}
 
-    numeric, categorical = _columns(fitted)
+    numeric, categorical = _columns(classifier.preprocessing)
     return Serving(
         function,
-        inputs,
+        specs,
         columns={
             name: [column.name for column in columns]
             for name, columns in (("numeric", numeric), ("categories", categorical))
@@ -80,81 +81,147 @@ def serving(classifier, *, texts):
     )
 
 
-def raw_examples(classifier, features, *, texts):
+def raw_examples(
+    classifier: Classifier, features: FloatArray, *, texts: bool
+) -> tuple[Inputs, FloatArray]:
     """Returns `(inputs, features)`: raw values by the names of a `Serving`, and what they become.
 
     Preparing raw examples can be undone, so that features that are at hand give raw values for a
     comparison. The second is what `preprocessing` makes of those, `features` but for rounding.
 
     Args:
-        classifier: `Classifier`.
-        features: float32 [examples, *input_shape].
+        classifier: as in `serving`.
+        features: [examples, *input_shape].
         texts: as in `serving`.
     """
-    fitted = classifier.preprocessing
-    if isinstance(fitted, TablePreprocessing):
-        table = _raw_table(fitted, features)
-        return _table_inputs(fitted, table, texts), fitted.transform(table)
-    if isinstance(fitted, ImagePreprocessing):
-        raw = np.rint(features * fitted.maximum)
-        raw = raw.astype(np.uint8 if fitted.maximum <= 255 else np.float32)
-        return {"images": raw}, fitted.transform(raw)
-    raw = features * np.float32(fitted.scale) + np.float32(fitted.shift)
-    return {"features": raw}, fitted.transform(raw)
+    kind = KINDS[type(classifier.preprocessing)](classifier.preprocessing, texts)
+    return kind.raw(features)
 
 
-def _columns(fitted):
+class _Kind(Protocol):
+    """What goes in for one kind of data, as TensorFlow prepares it and back."""
+
+    def inputs(self) -> dict[str, tuple[Sequence[int], tf.DType]]:
+        """Returns the shape of an example and the type of each input."""
+        ...
+
+    def prepare(self, **inputs: tf.Tensor) -> tf.Tensor:
+        """Returns the model's input."""
+        ...
+
+    def raw(self, features: FloatArray) -> tuple[Inputs, FloatArray]: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class _Images:
+    fitted: ImagePreprocessing
+    texts: bool
+
+    def inputs(self) -> dict[str, tuple[Sequence[int], tf.DType]]:
+        dtype = tf.uint8 if self.fitted.maximum <= 255 else tf.float32
+        return {"images": (self.fitted.input_shape, dtype)}
+
+    def prepare(self, **inputs: tf.Tensor) -> tf.Tensor:
+        return tf.cast(inputs["images"], tf.float32) / self.fitted.maximum
+
+    def raw(self, features: FloatArray) -> tuple[Inputs, FloatArray]:
+        raw = np.rint(features * self.fitted.maximum)
+        raw = raw.astype(np.uint8 if self.fitted.maximum <= 255 else np.float32)
+        return {"images": raw}, self.fitted.transform(raw)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Arrays:
+    fitted: ArrayPreprocessing
+    texts: bool
+
+    def inputs(self) -> dict[str, tuple[Sequence[int], tf.DType]]:
+        return {"features": (self.fitted.input_shape, tf.float32)}
+
+    def prepare(self, **inputs: tf.Tensor) -> tf.Tensor:
+        return (inputs["features"] - _float32(self.fitted.shift)) / _float32(self.fitted.scale)
+
+    def raw(self, features: FloatArray) -> tuple[Inputs, FloatArray]:
+        raw = features * _float32(self.fitted.scale) + _float32(self.fitted.shift)
+        return {"features": raw}, self.fitted.transform(raw)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Table:
+    fitted: TablePreprocessing
+    texts: bool
+
+    def inputs(self) -> dict[str, tuple[Sequence[int], tf.DType]]:
+        numeric, categorical = _columns(self.fitted)
+        inputs = {
+            "numeric": ([len(numeric)], tf.float32),
+            "categories": ([len(categorical)], tf.string if self.texts else tf.int32),
+        }
+        return {name: (shape, dtype) for name, (shape, dtype) in inputs.items() if shape != [0]}
+
+    def prepare(self, **inputs: tf.Tensor) -> tf.Tensor:
+        numeric, categorical = _columns(self.fitted)
+        encoded = {}
+        if numeric:
+            standardized = _standardized(inputs["numeric"], numeric)
+            for position, column in enumerate(numeric):
+                encoded[column.name] = standardized[:, position : position + 1]
+        for position, texts in enumerate(categorical):
+            values = inputs["categories"][:, position : position + 1]
+            encoded[texts.name] = _one_hot(values, texts, self.texts)
+        return tf.concat([encoded[column.name] for column in self.fitted.columns], axis=1)
+
+    def raw(self, features: FloatArray) -> tuple[Inputs, FloatArray]:
+        table = _raw_table(self.fitted, features)
+        numeric, categorical = _columns(self.fitted)
+        inputs: Inputs = {}
+        if numeric:
+            inputs["numeric"] = _float32([table[column.name] for column in numeric]).T
+        if categorical:
+            values = [
+                table[column.name] if self.texts else _codes(column, table[column.name])
+                for column in categorical
+            ]
+            inputs["categories"] = np.array(values, object if self.texts else np.int32).T
+        return inputs, self.fitted.transform(table)
+
+
+KINDS: dict[type, Callable[[Any, bool], _Kind]] = {
+    TablePreprocessing: _Table,
+    ArrayPreprocessing: _Arrays,
+    ImagePreprocessing: _Images,
+}
+
+
+def _float32(values: npt.ArrayLike) -> FloatArray:
+    return np.array(values, np.float32)
+
+
+def _columns(fitted: object) -> tuple[list[NumericColumn], list[CategoricalColumn]]:
     """Returns the numeric and the categorical columns of a preprocessing; none but of a table."""
     columns = getattr(fitted, "columns", ())
     numeric = [column for column in columns if isinstance(column, NumericColumn)]
     return numeric, [column for column in columns if not isinstance(column, NumericColumn)]
 
 
-def _table(fitted, texts):
-    numeric_columns, categorical_columns = _columns(fitted)
-    inputs = {}
-    if numeric_columns:
-        shape = [None, len(numeric_columns)]
-        inputs["numeric"] = tf.TensorSpec(shape, tf.float32, "numeric")
-    if categorical_columns:
-        dtype = tf.string if texts else tf.int32
-        shape = [None, len(categorical_columns)]
-        inputs["categories"] = tf.TensorSpec(shape, dtype, "categories")
-
-    def prepare(numeric=None, categories=None):
-        standardized = _standardized(numeric, numeric_columns)
-        blocks = []
-        for column in fitted.columns:
-            if isinstance(column, NumericColumn):
-                position = numeric_columns.index(column)
-                blocks.append(standardized[:, position : position + 1])
-            else:
-                position = categorical_columns.index(column)
-                blocks.append(_one_hot(categories[:, position : position + 1], column, texts))
-        return tf.concat(blocks, axis=1)
-
-    return inputs, prepare
-
-
-def _standardized(numeric, columns):
-    if not columns:
-        return None
-    imputed = np.float32([np.nan if c.imputed is None else c.imputed for c in columns])
-    mean = np.float32([column.mean for column in columns])
-    deviation = np.float32([column.standard_deviation for column in columns])
+def _standardized(numeric: tf.Tensor, columns: list[NumericColumn]) -> tf.Tensor:
+    imputed = _float32([np.nan if c.imputed is None else c.imputed for c in columns])
+    mean = _float32([column.mean for column in columns])
+    deviation = _float32([column.standard_deviation for column in columns])
     return (tf.where(tf.math.is_nan(numeric), imputed, numeric) - mean) / deviation
 
 
-def _one_hot(values, column, texts):
+def _one_hot(values: tf.Tensor, column: CategoricalColumn, texts: bool) -> tf.Tensor:
     known = column.categories if texts else range(len(column.categories))
     if texts and column.imputed is not None:
         values = tf.where(values == "", column.imputed, values)
     return tf.cast(values == tf.constant([list(known)]), tf.float32)
 
 
-def _raw_table(fitted, features):
-    """Returns `{column: list of values}` that `fitted` makes `features` of."""
-    table, start = {}, 0
+def _raw_table(fitted: TablePreprocessing, features: FloatArray) -> dict[str, list[Any]]:
+    """Returns the columns that `fitted` makes `features` of."""
+    table: dict[str, list[Any]] = {}
+    start = 0
     for column in fitted.columns:
         block = features[:, start : start + len(column.feature_names)]
         start += block.shape[1]
@@ -170,19 +237,6 @@ def _raw_table(fitted, features):
     return table
 
 
-def _table_inputs(fitted, table, texts):
-    numeric, categorical = _columns(fitted)
-    inputs = {}
-    if numeric:
-        inputs["numeric"] = np.float32([table[column.name] for column in numeric]).T
-    if categorical:
-        values = [table[column.name] for column in categorical]
-        if not texts:
-            values = [_codes(column, row) for column, row in zip(categorical, values, strict=True)]
-        inputs["categories"] = np.array(values, object if texts else np.int32).T
-    return inputs
-
-
-def _codes(column, values):
+def _codes(column: CategoricalColumn, values: list[Any]) -> list[int]:
     codes = {category: position for position, category in enumerate(column.categories)}
     return [codes.get(value, -1) for value in values]

@@ -1,18 +1,22 @@
 """Reliability diagrams: how often a classifier is right, against how sure it is."""
 
+import os
+from typing import BinaryIO
+
 import numpy as np
 
+from tfcourse.measures import Calibration
 from tfcourse.reports import style
 
 _GAP = style.COLOURS[1]
 
 
-def draw_calibration(calibration, path):
+def draw_calibration(calibration: Calibration, path: os.PathLike[str] | str | BinaryIO) -> None:
     """Writes a reliability diagram, and how many examples each bin has, into a PNG file.
 
     Args:
-        calibration: `tfcourse.measures.Calibration`.
-        path: path-like, or a file open for bytes.
+        calibration: of `tfcourse.measures.calibration`.
+        path: a file's, or a file open for bytes.
     """
     counts, confidences, accuracies, expected_error = calibration
     edges = np.linspace(0, 1, len(counts) + 1)

@@ -1,17 +1,26 @@
 """A confusion matrix as a picture."""
 
+import os
+from collections.abc import Sequence
+from typing import BinaryIO
+
 import numpy as np
+import numpy.typing as npt
 
 from tfcourse.reports import style
 
 
-def draw_confusion(counts, class_names, path):
+def draw_confusion(
+    counts: npt.NDArray[np.integer],
+    class_names: Sequence[str],
+    path: os.PathLike[str] | str | BinaryIO,
+) -> None:
     """Writes a confusion matrix into the PNG file `path`; its diagonal is right and left white.
 
     Args:
-        counts: int array of shape `[classes, classes]`, a row a label, a column a prediction.
-        class_names: sequence of str, one a class.
-        path: path-like.
+        counts: [classes, classes], a row per label, a column per prediction.
+        class_names: one per class.
+        path: a file's, or a file open for bytes.
     """
     side = min(max(4.6, 0.36 * len(class_names)), 30)  # Room for each number, up to 83 classes.
     with style.picture(path, width=side + 0.8, height=side) as axes:

@@ -1,13 +1,20 @@
 """Loss and accuracy by epoch, of one run or of several side by side."""
 
 import csv
+import os
 import pathlib
+from collections.abc import Mapping
+from typing import BinaryIO
+
+from matplotlib.axes import Axes
 
 from tfcourse.reports import style
 
+History = dict[str, list[float]]
 
-def read_history(run_dir):
-    """Returns history.csv of the folder `run_dir` as `{column: [float, ...]}`.
+
+def read_history(run_dir: os.PathLike[str] | str) -> History:
+    """Returns the columns of history.csv in the folder `run_dir`.
 
     Raises:
         FileNotFoundError: the folder holds none.
@@ -17,19 +24,18 @@ def read_history(run_dir):
     return {name: [float(row[name]) for row in rows] for name in rows[0]}
 
 
-def draw_curves(run_dir):
+def draw_curves(run_dir: os.PathLike[str] | str) -> None:
     """Writes curves.png into the folder `run_dir`, from its history.csv."""
     folder = pathlib.Path(run_dir)
     draw_history(read_history(folder), folder / "curves.png")
 
 
-def draw_history(history, path):
+def draw_history(history: History, path: os.PathLike[str] | str | BinaryIO) -> None:
     """Writes loss and accuracy by epoch, the best epoch marked, into the PNG file `path`.
 
     Args:
-        history: `{column: [float, ...]}` with `epoch` from 1, `loss`, `accuracy`, `val_loss` and
-            `val_accuracy`.
-        path: path-like, or a file open for bytes.
+        history: `epoch` from 1, `loss`, `accuracy`, `val_loss` and `val_accuracy`.
+        path: a file's, or a file open for bytes.
     """
     with style.picture(path, columns=2) as axes:
         for ax, name in zip(axes[0], ("loss", "accuracy"), strict=True):
@@ -50,12 +56,14 @@ def draw_history(history, path):
         )
 
 
-def draw_comparison(run_dirs, path):
+def draw_comparison(
+    run_dirs: Mapping[str, os.PathLike[str] | str], path: os.PathLike[str] | str
+) -> None:
     """Writes the validation curves of several runs into the PNG file `path`.
 
     Args:
-        run_dirs: `{label: folder}`.
-        path: path-like.
+        run_dirs: their folders by their labels.
+        path: a file's.
     """
     histories = {label: read_history(folder) for label, folder in run_dirs.items()}
     with style.picture(path, columns=2, width=5.2) as axes:
@@ -65,14 +73,14 @@ def draw_comparison(run_dirs, path):
             _finish(ax, name)
 
 
-def _marker(history):
+def _marker(history: History) -> str | None:
     return "." if len(history["epoch"]) < 3 else None  # A line needs two points to be seen.
 
 
-def _finish(ax, name):
+def _finish(ax: Axes, name: str) -> None:
     ax.set_title(name.replace("val_", "validation "))
     ax.set_xlabel("epoch")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    style.whole_numbers(ax.xaxis)
     if name.endswith("accuracy"):
         ax.set_ylabel("share of examples")
         ax.set_ylim(top=1.0)

@@ -1,6 +1,11 @@
 """Pictures of single examples: images with their labels, and one with its probabilities."""
 
+import os
+from collections.abc import Sequence
+
 import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
 
 from tfcourse.reports import style
 
@@ -8,14 +13,18 @@ _COLUMNS = 10
 _OTHER_CLASSES = "0.75"  # Matplotlib's name for a light grey.
 
 
-def draw_images(features, labels, path):
-    """Writes images, ten a row and each below its label, into the PNG file `path`.
+def draw_images(
+    features: npt.NDArray[np.floating],
+    labels: Sequence[str | int],
+    path: os.PathLike[str] | str,
+) -> None:
+    """Writes images, ten per row and each below its label, into the PNG file `path`.
 
     Args:
-        features: float array of shape `[images, height, width, channels]`, in [0, 1], with 1
-            channel (grey) or 3 (red, green, blue).
-        labels: sequence of str or int, one an image.
-        path: path-like.
+        features: [images, height, width, channels], in [0, 1], with 1 channel (grey) or 3 (red,
+            green, blue).
+        labels: one per image.
+        path: a file's.
 
     Raises:
         ValueError: if there is not one label for each image.
@@ -32,18 +41,24 @@ def draw_images(features, labels, path):
             ax.set_axis_off()
         for ax, image, label in zip(axes.flat, features, labels, strict=False):
             _show(ax, image)
-            ax.set_title(label, loc="center")
+            ax.set_title(str(label), loc="center")
 
 
-def draw_prediction(image, probabilities, class_names, path, label=None):
+def draw_prediction(
+    image: npt.NDArray[np.floating],
+    probabilities: npt.ArrayLike,
+    class_names: Sequence[str],
+    path: os.PathLike[str] | str,
+    label: int | None = None,
+) -> None:
     """Writes an image, and a bar for the probability of each class, into the PNG file `path`.
 
     Args:
-        image: float array of shape `[height, width, channels]`, as in `draw_images`.
-        probabilities: float array of shape `[classes]`, in [0, 1].
-        class_names: sequence of str, one a class.
-        path: path-like.
-        label: int, the true class where it is known.
+        image: [height, width, channels], as in `draw_images`.
+        probabilities: [classes], in [0, 1].
+        class_names: one per class.
+        path: a file's.
+        label: the true class where it is known.
     """
     probabilities = np.asarray(probabilities)
     best = int(probabilities.argmax())
@@ -66,6 +81,6 @@ def draw_prediction(image, probabilities, class_names, path, label=None):
         bars.set_title(f"prediction: {class_names[best]}")
 
 
-def _show(ax, image):
+def _show(ax: Axes, image: npt.NDArray[np.floating]) -> None:
     grey = image.shape[-1] == 1
     ax.imshow(image[..., 0] if grey else image, cmap="gray_r" if grey else None, vmin=0, vmax=1)

@@ -1,14 +1,34 @@
 """Loss against learning rate, as the learning-rate finder has seen it."""
 
+import os
+from collections.abc import Sequence
+from typing import Protocol
+
 from tfcourse.reports import style
 
 
-def draw_learning_rate_curve(curve, path):
+class Curve(Protocol):
+    """A `training.learning_rate_finder.LearningRateCurve`."""
+
+    @property
+    def rates(self) -> Sequence[float]: ...
+
+    @property
+    def losses(self) -> Sequence[float]: ...
+
+    @property
+    def smoothed(self) -> Sequence[float]: ...
+
+    @property
+    def suggestion(self) -> float | None: ...
+
+
+def draw_learning_rate_curve(curve: Curve, path: os.PathLike[str] | str) -> None:
     """Writes the loss against the learning rate into the PNG file `path`, the suggestion marked.
 
     Args:
-        curve: `training.learning_rate_finder.LearningRateCurve`.
-        path: path-like.
+        curve: of the learning-rate finder.
+        path: a file's.
     """
     with style.picture(path, width=6.0) as axes:
         ax = axes[0, 0]

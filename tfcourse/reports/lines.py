@@ -1,16 +1,29 @@
 """Several lines in one picture, each with its name at its end."""
 
+import os
+from collections.abc import Mapping
+
+import numpy.typing as npt
+
 from tfcourse.reports import style
 
 
-def draw_lines(lines, path, *, title, xlabel, ylabel, log=False):
+def draw_lines(
+    lines: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike]],
+    path: os.PathLike[str] | str,
+    *,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    log: bool = False,
+) -> None:
     """Writes lines into the PNG file `path`.
 
     Args:
-        lines: `{label: (x, y)}`, arrays of equal length each; x counts steps or epochs.
-        path: path-like.
-        title, xlabel, ylabel: str; a label has its unit in it.
-        log: bool, whether y is drawn on a logarithmic scale.
+        lines: x and y, of equal length, by label; x counts steps or epochs.
+        path: a file's.
+        title, xlabel, ylabel: a label has its unit in it.
+        log: whether y is drawn on a logarithmic scale.
     """
     with style.picture(path, width=6.2, height=3.4) as axes:
         ax = axes[0, 0]

@@ -3,9 +3,13 @@
 import ast
 import inspect
 import textwrap
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
 
 
-def show_code(*objects):
+def show_code(*objects: Any) -> "Markdown":
     """Returns the source of functions, methods or classes, for a notebook to display.
 
     Of a docstring the first line stays: the formula stands in the notebook.
@@ -21,13 +25,13 @@ def show_code(*objects):
     return Markdown("\n\n".join(_fenced(item) for item in objects))
 
 
-def _fenced(item):
+def _fenced(item: Any) -> str:
     item = getattr(item, "python_function", item)  # What `tf.function` has wrapped.
     file = item.__module__.replace(".", "/") + ".py"
     return f"`{file}`\n\n```python\n{_shortened(inspect.getsource(item))}\n```"
 
 
-def _shortened(source):
+def _shortened(source: str) -> str:
     """Returns `source` without what follows the first line of its docstrings."""
     lines = textwrap.dedent(source).rstrip().splitlines()
     nodes = [
