@@ -194,9 +194,9 @@ def peak_megabytes():
 def test_bad_flags_are_named(tmp_path):
     given = {"run_dir": "run", "input": "new.npz", "output": "out.csv"}
     for changed, message in (
-        ({"output": "out.txt"}, r"--output must name a \.csv or \.json file"),
+        ({"output": "out.txt"}, r"`output` must name a \.csv or \.json file"),
         ({"output": str(tmp_path / "none" / "out.csv")}, "is no folder"),
-        ({"input": "out.csv"}, "overwrite --input"),
+        ({"input": "out.csv"}, "overwrite `input`"),
         ({"run_dir": None}, "`run_dir` must be"),
         ({"input": None}, "`input` must be"),
         ({"other_sizes": "crop"}, "refuse, resize"),

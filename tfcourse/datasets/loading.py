@@ -211,10 +211,10 @@ def _read(name: str, data_dir: pathlib.Path | None, reading: Reading) -> Dataset
         return array_cache.cached(name, source.version(), source.read).scaled()
     originals.check(prepared.base_name(name), data_dir)
 
-    def check(info):
+    def check(info: Any) -> None:
         _source(info).check(info, reading)
 
-    def read():
+    def read() -> array_cache.UnscaledDataset | Dataset:
         with prepared.opened(name, data_dir, check) as builder:
             return _source(builder.info).read(builder, reading)
 
