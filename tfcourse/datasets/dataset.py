@@ -90,7 +90,8 @@ class Split:
 
     def frozen(self) -> "Split":
         """Returns itself, its arrays read-only for whoever else holds them: nobody should."""
-        for array in (self.features, self.labels):
+        arrays: tuple[npt.NDArray[Any] | None, ...] = (self.features, self.labels)
+        for array in arrays:
             while isinstance(array, np.ndarray):
                 array.flags.writeable = False
                 array = array.base
