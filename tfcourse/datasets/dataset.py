@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,8 @@ class Examples(NamedTuple):
 
 class Preprocessing(Protocol):
     """How raw examples become a model's input; see `tfcourse.datasets.preprocessing`."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def class_names(self) -> tuple[str, ...]: ...

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-from typing import Any, cast
 
 from tfcourse import datasets
 from tfcourse.datasets.dataset import Examples, Preprocessing
@@ -46,8 +45,8 @@ def load_split(
     except ValueError as error:
         raise datasets.DataError(f"{record.path}: {error}") from None
     # The origin may name another version of the library that brought the same data.
-    source, fitted = record.preprocessing.source, cast(Any, data.preprocessing)
-    if dataclasses.replace(fitted, source=source) != record.preprocessing:
+    source, fitted = record.preprocessing.source, data.preprocessing
+    if fitted is None or dataclasses.replace(fitted, source=source) != record.preprocessing:
         raise datasets.DataError(
             f"{dataset}: expected the data that the run was trained on, from "
             f"{source}; received other data, from {data.origin}. Restore it, "

@@ -1,8 +1,5 @@
 """Reliability diagrams: how often a classifier is right, against how sure it is."""
 
-import os
-from typing import BinaryIO
-
 import numpy as np
 
 from tfcourse.measures import Calibration
@@ -11,7 +8,7 @@ from tfcourse.reports import style
 _GAP = style.COLOURS[1]
 
 
-def draw_calibration(calibration: Calibration, path: os.PathLike[str] | str | BinaryIO) -> None:
+def draw_calibration(calibration: Calibration, path: style.File) -> None:
     """Writes a reliability diagram, and how many examples each bin has, into a PNG file.
 
     Args:

@@ -1,8 +1,6 @@
 """A confusion matrix as a picture."""
 
-import os
 from collections.abc import Sequence
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +11,7 @@ from tfcourse.reports import style
 def draw_confusion(
     counts: npt.NDArray[np.integer],
     class_names: Sequence[str],
-    path: os.PathLike[str] | str | BinaryIO,
+    path: style.File,
 ) -> None:
     """Writes a confusion matrix into the PNG file `path`; its diagonal is right and left white.
 

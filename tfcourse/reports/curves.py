@@ -4,7 +4,6 @@ import csv
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import BinaryIO
 
 from matplotlib.axes import Axes
 
@@ -30,7 +29,7 @@ def draw_curves(run_dir: os.PathLike[str] | str) -> None:
     draw_history(read_history(folder), folder / "curves.png")
 
 
-def draw_history(history: History, path: os.PathLike[str] | str | BinaryIO) -> None:
+def draw_history(history: History, path: style.File) -> None:
     """Writes loss and accuracy by epoch, the best epoch marked, into the PNG file `path`.
 
     Args:

@@ -1,8 +1,10 @@
 """Loss against learning rate, as the learning-rate finder has seen it."""
 
 import os
-from collections.abc import Sequence
 from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from tfcourse.reports import style
 
@@ -11,13 +13,13 @@ class Curve(Protocol):
     """A `training.learning_rate_finder.LearningRateCurve`."""
 
     @property
-    def rates(self) -> Sequence[float]: ...
+    def rates(self) -> npt.NDArray[np.float64]: ...
 
     @property
-    def losses(self) -> Sequence[float]: ...
+    def losses(self) -> npt.NDArray[np.float64]: ...
 
     @property
-    def smoothed(self) -> Sequence[float]: ...
+    def smoothed(self) -> npt.NDArray[np.float64]: ...
 
     @property
     def suggestion(self) -> float | None: ...
