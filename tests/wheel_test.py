@@ -56,10 +56,11 @@ def test_every_file_of_the_packages_is_in_it(unpacked):
     assert "tfcourse/py.typed" in files(unpacked)
 
 
-def test_its_metadata_names_the_version_of_the_package(unpacked):
+def test_its_metadata_names_the_version_and_the_command(unpacked):
     import tfcourse
 
-    assert (unpacked / f"tfcourse-{tfcourse.__version__}.dist-info/METADATA").exists()
+    metadata = unpacked / f"tfcourse-{tfcourse.__version__}.dist-info"
+    assert "tfcourse = tfcourse.__main__:main" in (metadata / "entry_points.txt").read_text()
 
 
 def test_a_recipe_with_its_flagfile_runs_in_an_empty_folder(unpacked, tmp_path):
@@ -68,6 +69,7 @@ def test_a_recipe_with_its_flagfile_runs_in_an_empty_folder(unpacked, tmp_path):
         pathlib.Path(place).is_relative_to(unpacked)
         for place in python(unpacked, tmp_path, "-c", program).split()
     )
+    assert "mnist_softmax" in python(unpacked, tmp_path, "-m", "tfcourse", "list")
     flags = ("--flagfile=configs/mnist_softmax.digits.flags", "--smoke", "--run_dir=run")
     python(unpacked, tmp_path, "-m", "recipes.mnist_softmax", *flags)
     assert {path.name for path in tmp_path.iterdir()} == {"run"}
