@@ -15,21 +15,13 @@ import time
 
 import numpy as np
 
-from benchmarks.training import environment
-from benchmarks.training_report import TITLES, spread, table
+from benchmarks import pages
+from benchmarks.training_report import TITLES
 from tfcourse import models, optimizers, training
 from tfcourse.datasets import Split
+from tfcourse.run_directory import environment
 
 EXAMPLES = 10_000
-INTRODUCTION = """# Speed of evaluation and prediction
-
-Written by `python -m benchmarks.inference`; do not edit.
-
-`tfcourse.training.evaluate` and `predict` beside Keras's methods, at its default batch size and at
-one of 1,000 images, which is what tfcourse takes. 10,000 images of 28x28 as arrays, the same
-weights, in turns in one process: median [smallest, largest] milliseconds, then the same of the
-ratio to tfcourse in the same round.
-"""
 
 
 def contestants(model, split):
@@ -77,18 +69,16 @@ def measure(functions, num_rounds):
     return times
 
 
-def section(job, by_model):
+def rows(by_model: dict[str, dict[str, list[float]]]) -> list[list[str]]:
     """Returns the table of one job: `{model: {contestant: [milliseconds]}}`."""
-    names = list(next(iter(by_model.values())))
-    titles = [TITLES[model] for model in by_model]
-    rows = [["", *(cell for title in titles for cell in (title, "ratio"))]]
-    for name in names:
+    found = [["", *(cell for model in by_model for cell in (TITLES[model], "ratio"))]]
+    for name in next(iter(by_model.values())):
         row = [name]
         for times in by_model.values():
             ratios = [t / ours for t, ours in zip(times[name], times["tfcourse"], strict=True)]
-            row += [spread(times[name], 1), spread(ratios)]
-        rows.append(row)
-    return "\n".join([f"## {job.capitalize()}", "", *table(rows), ""])
+            row += [pages.spread(times[name], 1), pages.spread(ratios)]
+        found.append(row)
+    return found
 
 
 def main(argv=None):
@@ -109,12 +99,13 @@ def main(argv=None):
             results[job][name] = times = measure(functions, arguments.rounds)
             told = {each: round(statistics.median(ms), 1) for each, ms in times.items()}
             print(name, job, told, flush=True)
-    where = environment()
-    versions = ", ".join(f"{n} {where['versions'][n]}" for n in ("tensorflow", "keras"))
-    note = f"n = {arguments.rounds} rounds; {where['cores']} cores of {where['cpu']}, {versions}."
-    sections = [section(job, by_model) for job, by_model in results.items()]
     arguments.out.mkdir(parents=True, exist_ok=True)
-    page = "\n".join([INTRODUCTION, *sections, note, ""])
+    page = pages.render(
+        "inference.md.j2",
+        tables={job: rows(by_model) for job, by_model in results.items()},
+        rounds=arguments.rounds,
+        machine=environment.machine(("tensorflow", "keras")),
+    )
     (arguments.out / "performance_inference.md").write_text(page)
 
 

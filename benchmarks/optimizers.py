@@ -14,7 +14,6 @@ import importlib.metadata
 import itertools
 import os
 import pathlib
-import platform
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -23,10 +22,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks import pages
 from tfcourse import optimizers
+from tfcourse.run_directory import environment
 
 # Widths of fully connected networks; both have weights and biases to update.
 SIZES = {"670 thousand": (784, 512, 512, 10), "10 million": (784, 2600, 2600, 450, 10)}
+PACKAGES = ("tensorflow", "keras", "numpy", "torch", "jax", "optax")  # Whose versions are told.
 TURN_SECONDS = 0.03
 NUM_LAYOUTS = 4
 MODES = {
@@ -182,53 +184,20 @@ def is_installed(distribution):
     return True
 
 
-def environment(num_pairs):
-    """One line on what was measured, where and with what."""
-    packages = ["tensorflow", "keras", "numpy", "torch", "jax", "optax"]
-    versions = [
-        f"{name} {importlib.metadata.version(name)}" for name in packages if is_installed(name)
-    ]
+def markdown(rows: list[dict[str, str]], note: str) -> str:
+    """Returns the page docs/performance_optimizers.md."""
+    cells = [list(rows[0]), *(list(row.values()) for row in rows)]
+    return pages.render("optimizers.md.j2", rows=cells, note=note)
+
+
+def measured_on(num_pairs: int) -> str:
+    """Returns one line on what was measured, where and with what."""
+    where = environment.machine(PACKAGES)
+    versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
     return (
         f"n = {num_pairs} interleaved pairs in {NUM_LAYOUTS} memory layouts, "
-        f"{os.cpu_count()} cores of {cpu()}, "
-        f"load {os.getloadavg()[0]:.1f} at the end, {platform.system()}, "
-        f"Python {platform.python_version()}, {', '.join(versions)}, {datetime.date.today()}"
-    )
-
-
-def cpu():
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def markdown(rows, note):
-    """The page docs/performance_optimizers.md."""
-    columns = list(rows[0])
-    table = [columns, ["---"] * len(columns), *[list(row.values()) for row in rows]]
-    lines = ["| " + " | ".join(cells) + " |" for cells in table]
-    return "\n".join(
-        [
-            "# What a step of each optimizer costs",
-            "",
-            "Milliseconds of one step (medians), and the median of the pairs' ratios with its",
-            "quartiles; below 1 is faster than Keras's own optimizer of the same rule.",
-            "Written by `python -m benchmarks.optimizers`.",
-            "",
-            f"{note}.",
-            "",
-            *lines,
-            "",
-            "Optax and PyTorch have rules that come close: Optax's momentum leaves out the factor",
-            "`1 - beta`, and its RMSProp has epsilon inside the root. Optax is compiled with its",
-            "buffers donated; PyTorch runs eagerly with its multi-tensor default. A load above the",
-            "number of cores says that other programs ran as well: then the ratios hold, and the",
-            "milliseconds, PyTorch's above all, do not.",
-            "",
-        ]
+        f"{where['cores']} cores of {where['cpu']}, load {os.getloadavg()[0]:.1f} at the end, "
+        f"{where['system']}, Python {where['python']}, {versions}, {datetime.date.today()}"
     )
 
 
@@ -250,7 +219,7 @@ def main():
     ):
         rows.append(result)
         print("  ".join(f"{value:>14}" for value in result.values()), flush=True)
-    note = environment(num_pairs)
+    note = measured_on(num_pairs)
     print(note)
     if arguments.markdown:
         arguments.markdown.write_text(markdown(rows, note))

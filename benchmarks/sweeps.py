@@ -18,7 +18,8 @@ import sys
 import time
 
 from benchmarks.contestants.searchers import LABELS
-from benchmarks.training import environment, in_turns
+from benchmarks.training import PACKAGES, in_turns
+from tfcourse.run_directory import environment
 
 MODELS = {"softmax_regression": "Softmax regression", "batch_norm_mlp": "Batch-norm MLP"}
 _IDLE_TRIALS = 200
@@ -143,7 +144,7 @@ def main(argv=None):
         "trials": arguments.trials,
         "rounds": arguments.rounds,
         "date": str(datetime.date.today()),
-        "environment": environment(),
+        "environment": environment.machine(PACKAGES),
     }
     for model in arguments.models.split(","):
         results["models"][model] = measure(model, arguments)

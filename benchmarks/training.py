@@ -13,10 +13,8 @@ model and batch by batch; the page and the picture are written from that.
 import argparse
 import contextlib
 import datetime
-import importlib.metadata
 import os
 import pathlib
-import platform
 import statistics
 import tempfile
 
@@ -25,7 +23,9 @@ import numpy as np
 from benchmarks import training_report
 from benchmarks.contestants import CONTESTANTS, FLOOR
 from benchmarks.contestants.process import ContestantFailedError, Process
+from tfcourse.run_directory import environment
 
+PACKAGES = ("tensorflow", "keras", "torch", "jax", "numpy")  # Whose versions are told.
 # All batch sizes divide these: no contestant has to deal with a smaller last batch.
 EXAMPLES = {"softmax_regression": 53_760, "batch_norm_mlp": 25_600, "small_cnn": 7_680}
 MODELS = tuple(EXAMPLES)
@@ -190,37 +190,12 @@ def separable_images():
     return arrays
 
 
-def environment():
-    """What the numbers depend on; results of different machines do not belong in one table."""
-    packages = ["tensorflow", "keras", "torch", "jax", "numpy"]
-    versions = {}
-    for name in packages:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            versions[name] = importlib.metadata.version(name)
-    return {
-        "cpu": cpu(),
-        "cores": os.cpu_count(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "versions": versions,
-    }
-
-
-def cpu():
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
 def section(results, **others):
     return {
         "contestants": results,
         "date": str(datetime.date.today()),
         "load": round(os.getloadavg()[0], 1),
-        "environment": environment(),
+        "environment": environment.machine(PACKAGES),
         **others,
     }
 

@@ -3,7 +3,9 @@
 import json
 import statistics
 
+from benchmarks import pages
 from benchmarks.contestants import CONTESTANTS
+from benchmarks.pages import spread
 from tfcourse.reports import style
 
 REFERENCE = "tfcourse"
@@ -18,27 +20,6 @@ TITLES = {
 }
 _NAME = "performance_training"
 _PICTURED_BATCH = "128"
-
-_INTRODUCTION = """\
-# Training speed
-
-Written by `python -m benchmarks.training`; do not edit.
-
-Every contestant is a process of its own with its framework's default threads, and only one works
-at a time. They train one epoch each in turns, so that a slow moment of the machine hits all. All
-train the same layers with Adam on MNIST, in float32 unless named otherwise, and every epoch ends
-with its loss and accuracy; imports, compilation and a first epoch come before. Every contestant's
-loss has to fall.
-
-- *tfcourse*: `tfcourse.training.fit`, from the order of the epoch to the metrics of its last step.
-- *Keras fit*: on arrays; on the pipeline of the TFDS guide; tuned: batches gathered by index,
-  autotune off, one execution an epoch, compiled by XLA but for the CNN, where that is slower.
-- *PyTorch*: the loop of its MNIST example with a DataLoader, but without decoding images; resident
-  tensors and fused Adam; the same with the forward and backward pass under `torch.compile`.
-- *JAX*: the whole epoch one compiled `lax.scan`; for the CNN a compiled step, which is faster.
-- *matrix products alone*: the floor. Each product of the step for itself, in the fastest of NumPy,
-  PyTorch and XLA.
-"""
 
 
 def read(folder):
@@ -58,15 +39,22 @@ def merge(folder, part, key, section):
 def write(folder):
     """Writes the page and, where there are steps, the picture."""
     results = read(folder)
-    parts = [_INTRODUCTION]
     if results["steps"]:
         draw(results["steps"], folder / "images" / f"{_NAME}.png")
-        parts += [f"![Milliseconds per step at batch {_PICTURED_BATCH}](images/{_NAME}.png)", ""]
-        parts += steps_tables(results["steps"])
-    for model in ordered(results["races"]):
-        parts += race_table(model, results["races"][model])
-    parts += ["## Measured on", "", *environments(results)]
-    (folder / f"{_NAME}.md").write_text("\n".join(parts) + "\n")
+    page = pages.render(
+        "training.md.j2",
+        titles=TITLES,
+        steps=by_model(results["steps"]),
+        step_rows={model: step_rows(each) for model, each in by_model(results["steps"]).items()},
+        skipped=skipped_of,
+        floors={model: floors_of(each) for model, each in by_model(results["steps"]).items()},
+        races={model: results["races"][model] for model in ordered(results["races"])},
+        race_rows=race_rows,
+        usual_epochs=usual_epochs,
+        machines=machines(results),
+        pictured_batch=_PICTURED_BATCH,
+    )
+    (folder / f"{_NAME}.md").write_text(page)
 
 
 def ordered(models):
@@ -82,14 +70,6 @@ def by_model(steps):
     return models
 
 
-def spread(values, digits=2):
-    """Median, and in brackets the smallest and largest."""
-    low, middle, high = (
-        f"{value:.{digits}f}" for value in (min(values), statistics.median(values), max(values))
-    )
-    return f"{middle} [{low}, {high}]"
-
-
 def ratios(section, name):
     """How many times as long as tfcourse in the same round, one for every round."""
     contestants = section["contestants"]
@@ -99,97 +79,54 @@ def ratios(section, name):
     return [value / reference for value, reference in pairs]
 
 
-def table(rows):
-    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
-    return ["| " + " | ".join(cells) + " |" for cells in lines]
+def step_rows(batches):
+    """Returns the table of one model, `{batch: section}`: milliseconds, then ratios, of each."""
+    names = {name for section in batches.values() for name in section["contestants"]}
+    columns = [f"batch {batch}{column}" for batch in batches for column in ("", ", ratio")]
+    rows = [["", *columns]]
+    for name in LABELS:
+        if name in names:
+            rows.append([LABELS[name]])
+            for section in batches.values():
+                result = section["contestants"].get(name)
+                compared = ratios(section, name) if result else []
+                rows[-1].append(spread(result["ms"], 3) if result else "")
+                rows[-1].append(spread(compared) if compared else "")
+    return rows
 
 
-def steps_tables(steps):
-    lines = [
-        "## Milliseconds per step",
-        "",
-        "Median [smallest, largest] of the rounds, then the same of the ratio to tfcourse in the",
-        "same round: above 1 is slower than tfcourse.",
-        "",
-    ]
-    for model, batches in by_model(steps).items():
-        lines += [f"### {TITLES[model]}", ""]
-        names = {name for section in batches.values() for name in section["contestants"]}
-        header = [
-            "",
-            *(f"batch {batch}{column}" for batch in batches for column in ("", ", ratio")),
-        ]
-        rows = [[LABELS[name], *steps_cells(batches, name)] for name in LABELS if name in names]
-        lines += [*table([header, *rows]), "", *steps_notes(batches), ""]
-    return [*lines, *floor_notes(steps)]
-
-
-def floor_notes(steps):
-    """Says how much of a step is products, and with it how much faster a step could become."""
-    lines = ["### How far the floor is", ""]
-    for model, batches in by_model(steps).items():
-        shares = {
-            batch: statistics.median(ratios(section, "floor"))
-            for batch, section in batches.items()
-            if "floor" in section["contestants"] and ratios(section, "floor")
-        }
-        if shares:
-            told = ", ".join(f"{share:.0%} at batch {batch}" for batch, share in shares.items())
-            most = max(batches, key=lambda batch: shares.get(batch, 0))
-            lines.append(
-                f"- {TITLES[model]}: the products alone are {told} of a step. If all else took no "
-                f"time, a step at batch {most} would be {1 / shares[most]:.2f} times as fast."
-            )
-    return [*lines, ""] if len(lines) > 2 else []
-
-
-def steps_cells(batches, name):
-    cells = []
-    for section in batches.values():
-        result = section["contestants"].get(name)
-        compared = ratios(section, name) if result else []
-        cells.append(spread(result["ms"], 3) if result else "")
-        cells.append(spread(compared) if compared else "")
-    return cells
-
-
-def steps_notes(batches):
-    notes = [
-        f"Batch {batch}: n = {section['rounds']} rounds of {section['examples']:,} images, "
-        f"{section['date']}, load {section['load']} at the end."
+def floors_of(batches):
+    """Returns `{batch: share of a step that is products}`, where both were measured."""
+    return {
+        batch: statistics.median(ratios(section, "floor"))
         for batch, section in batches.items()
-    ]
-    reasons = {
-        f"{LABELS.get(name, name)} is missing: {reason}"
-        for section in batches.values()
-        for name, reason in section["skipped"].items()
+        if "floor" in section["contestants"] and ratios(section, "floor")
     }
-    return [" ".join(notes), *sorted(reasons)]
 
 
-def race_table(model, section):
-    columns = ("import", "data", "compile", "train")
+def skipped_of(batches):
+    """Returns why contestants are missing, sorted texts."""
+    return sorted(
+        {
+            f"{LABELS.get(name, name)} is missing: {reason}"
+            for section in batches.values()
+            for name, reason in section["skipped"].items()
+        }
+    )
+
+
+def race_rows(section):
+    """Returns the table of the races of one model."""
+    stages = ("import", "data", "compile", "train")
     usual = usual_epochs(section)
-    rows = [["", "seconds", *columns, "epochs", f"seconds for {usual:g} epochs"]]
+    rows = [["", "seconds", *stages, "epochs", f"seconds for {usual:g} epochs"]]
     for name in LABELS:
         rounds = section["contestants"].get(name)
         if rounds:
-            medians = [statistics.median(race[stage] for race in rounds) for stage in columns]
+            medians = [statistics.median(race[stage] for race in rounds) for stage in stages]
             rows.append([LABELS[name], total(rounds), *(f"{median:.2f}" for median in medians)])
             rows[-1] += [epochs(rounds), spread([for_epochs(race, usual) for race in rounds])]
-    return [
-        f"## Seconds from process start to {section['target']:.0%}: {TITLES[model]}",
-        "",
-        f"Batch 128, Adam at a constant rate of 0.001, {section['examples']:,} training images,",
-        "the test set after every epoch (a race, not a way to choose a model); every round with",
-        f"another seed, n = {section['rounds']}, {section['date']}. Median [smallest, largest];",
-        "the stages' medians. *compile* is what the first epoch took beyond a later one, building",
-        "the model included; *train* is the epochs with their tests. How many epochs it takes is",
-        "much a matter of the seeds, so the last column gives everybody the same number.",
-        "",
-        *table(rows),
-        "",
-    ]
+    return rows
 
 
 def usual_epochs(section):
@@ -211,20 +148,14 @@ def epochs(rounds):
     return ", ".join(str(race["epochs_trained"]) for race in rounds)
 
 
-def environments(results):
-    """One line for every machine and set of versions that the sections come from."""
-    lines = []
+def machines(results):
+    """Returns the machines and sets of versions that the sections come from, each once."""
+    found = []
     for part in ("steps", "races"):
         for section in results[part].values():
-            where = section["environment"]
-            versions = ", ".join(f"{name} {value}" for name, value in where["versions"].items())
-            line = (
-                f"{where['cores']} cores of {where['cpu']}, {where['system']}, "
-                f"Python {where['python']}, {versions}."
-            )
-            if line not in lines:
-                lines.append(line)
-    return lines
+            if section["environment"] not in found:
+                found.append(section["environment"])
+    return found
 
 
 def draw(steps, path):

@@ -1,10 +1,12 @@
 """What a result depends on besides the flags: versions, threads, machine, state of the code."""
 
+import contextlib
 import importlib.metadata
 import os
 import pathlib
 import platform
 import subprocess
+from collections.abc import Iterable
 from typing import Any
 
 import tfcourse
@@ -44,12 +46,24 @@ def environment() -> dict[str, Any]:
     return {
         "tfcourse": tfcourse.__version__,
         "commit": _commit(),
-        "python": platform.python_version(),
         **settings_of_libraries(),
-        "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        **machine(_PACKAGES),
+        "host": platform.node(),
+    }
+
+
+def machine(packages: Iterable[str]) -> dict[str, Any]:
+    """Returns, JSON-able, the machine, and the versions of those `packages` that it has."""
+    installed = {}
+    for name in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            installed[name] = importlib.metadata.version(name)
+    return {
         "cpu": _cpu(),
         "cores": _cores(),
-        "host": platform.node(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "versions": installed,
     }
 
 
