@@ -1,6 +1,6 @@
 """Who chooses the next point: keras-tuner's oracles where it has them, and three of ours.
 
-All of them choose positions in [0, 1] on the axes of a `search_space.Space`, which maps them to
+All of them choose positions in [0, 1] on the axes of a `Space`, which maps them to
 values on its own scales. Every choice is a pure function of the seed, the trial's number and the
 results told so far, so that an oracle can be had again from a journal. keras-tuner's files are
 not written.
@@ -9,6 +9,8 @@ not written.
 import contextlib
 import math
 import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras_tuner
 import numpy as np
@@ -17,22 +19,24 @@ from scipy.stats import qmc
 from sklearn.exceptions import ConvergenceWarning
 
 from tfcourse.tuning import grid
+from tfcourse.tuning.settings import Settings
+from tfcourse.tuning.space import Axis, Space
 
 # So many equal draws in a row and a space of choices counts as exhausted.
 _MAX_COLLISIONS = 1000
 
 
-class _Journaled:
+class _Journaled(keras_tuner.Oracle):
     """What all oracles here share: seeded anew for every trial, silent, without files.
 
     Args:
-        space: `search_space.Space`.
-        seed: int >= 0; 0 is a seed like any other.
-        options: the sweep's `Settings`: `trials`, `generation_size`, `max_epochs` count.
+        space: what is searched.
+        seed: >= 0; 0 is a seed like any other.
+        options: `trials`, `generation_size`, `max_epochs` count.
         arguments: for keras-tuner's oracle.
     """
 
-    def __init__(self, space, seed, options, **arguments):
+    def __init__(self, space: Space, seed: int, options: Settings, **arguments: Any) -> None:
         self.axes = {axis.name: axis for axis in space.axes}
         self.space_of_values = space
         self.sweep_seed = seed
@@ -51,29 +55,33 @@ class _Journaled:
         self._max_collisions = _MAX_COLLISIONS
 
     # The values that a journal has for the trial that is created next.
-    recorded = None
+    recorded: dict[str, Any] | None = None
 
-    def populate_space(self, trial_id):
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
         sequence = np.random.SeedSequence([self.sweep_seed, int(trial_id)])
         self._seed_state = int(sequence.generate_state(1)[0])
         self._random_state = np.random.RandomState(self._seed_state)
         return super().populate_space(trial_id)
 
-    def save(self):
+    def save(self) -> None:
         pass
 
-    def _save_trial(self, trial):
+    def _save_trial(self, trial: keras_tuner.engine.trial.Trial) -> None:
         pass
 
-    def note(self, values):
-        """Returns what the tuner has to say of a trial besides its point, as a dict."""
+    def note(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns what the tuner has to say of a trial besides its point."""
         return {}
 
 
-class _Positions(keras_tuner.Oracle):
+class _Positions(_Journaled):
     """An oracle that says where, and leaves the rest to keras-tuner's."""
 
-    def populate_space(self, trial_id):
+    def positions(self, number: int) -> dict[str, float] | None:
+        """Returns the point of trial `number`; `None` where there is no more."""
+        raise NotImplementedError
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
         positions = self.positions(int(trial_id))
         if positions is None:
             return {"status": "STOPPED"}
@@ -87,13 +95,13 @@ class Random(_Journaled, RandomSearchOracle):
 class Bayesian(_Journaled, BayesianOptimizationOracle):
     """Fits a Gaussian process to the scores; begins with one generation of random points."""
 
-    def __init__(self, space, seed, options):
+    def __init__(self, space: Space, seed: int, options: Settings) -> None:
         super().__init__(space, seed, options, num_initial_points=options.generation_size)
         # It only decides where the fit's restarts begin; 0 would have counted as no seed.
         self.gpr.n_restarts_optimizer = 4  # Of 20, which take seconds and rarely find more.
         self.gpr.random_state = np.random.RandomState(seed % 2**32).randint(2**31)
 
-    def populate_space(self, trial_id):
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
         if self.recorded is not None:  # A fit takes a second, and would choose the same.
             return {"status": "RUNNING", "values": self.recorded}
         with warnings.catch_warnings():
@@ -105,12 +113,12 @@ class Bayesian(_Journaled, BayesianOptimizationOracle):
 class Hyperband(_Journaled, HyperbandOracle):
     """Trains many points for few epochs and the best of them for more; Li et al., 2018."""
 
-    def __init__(self, space, seed, options):
+    def __init__(self, space: Space, seed: int, options: Settings) -> None:
         super().__init__(
             space, seed, options, max_epochs=options.max_epochs, hyperband_iterations=None
         )
 
-    def note(self, values):
+    def note(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {
             "epochs": values["tuner/epochs"],
             "bracket": values["tuner/bracket"],
@@ -118,22 +126,22 @@ class Hyperband(_Journaled, HyperbandOracle):
         }
 
 
-class QuasiRandom(_Journaled, _Positions):
+class QuasiRandom(_Positions):
     """Takes a scrambled Halton sequence, which leaves no gaps; Bousquet et al., 2017."""
 
-    def positions(self, number):
+    def positions(self, number: int) -> dict[str, float] | None:
         sequence = qmc.Halton(len(self.axes), scramble=True, rng=self.sweep_seed)
         sequence.fast_forward(number)
         return dict(zip(self.axes, map(float, sequence.random(1)[0]), strict=True))
 
 
-class Grid(_Journaled, _Positions):
+class Grid(_Positions):
     """Takes every combination of evenly spread values, the finest that the trials allow.
 
     A finer grid holds the coarser one, so that more trials go on with the same grid.
     """
 
-    def positions(self, number):
+    def positions(self, number: int) -> dict[str, float] | None:
         taken = {tuple(sorted(t.hyperparameters.values.items())) for t in self.trials.values()}
         for positions in grid.points(self.space_of_values, self.options.trials):
             values = to_unit_values(self.space_of_values, positions)
@@ -142,7 +150,7 @@ class Grid(_Journaled, _Positions):
         return None
 
 
-class CoarseToFine(_Journaled, _Positions):
+class CoarseToFine(_Positions):
     """Draws at random, then again around the best points, round by round.
 
     A round's box spans the best points so far, as many as a quarter of a round, with a margin of
@@ -150,7 +158,7 @@ class CoarseToFine(_Journaled, _Positions):
     new one reaches beyond the edge by half of it. Choices are drawn from those of the best points.
     """
 
-    def positions(self, number):
+    def positions(self, number: int) -> dict[str, float] | None:
         round_number = number // self.options.generation_size
         box = {name: (0.0, 1.0) for name in self.axes}
         for before in range(1, round_number + 1):
@@ -158,10 +166,10 @@ class CoarseToFine(_Journaled, _Positions):
         rng = np.random.default_rng([self.sweep_seed, number])
         return {name: self._draw(axis, box[name], rng) for name, axis in self.axes.items()}
 
-    def note(self, values):
+    def note(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {"round": (len(self.trials) - 1) // self.options.generation_size + 1}
 
-    def _zoomed(self, box, num_trials):
+    def _zoomed(self, box: Mapping[str, Any], num_trials: int) -> dict[str, Any]:
         trials = [t for t in list(self.trials.values())[:num_trials] if t.status == "COMPLETED"]
         best = sorted(trials, key=lambda trial: (-trial.score, trial.trial_id))
         best = best[: max(2, math.ceil(self.options.generation_size / 4))]
@@ -176,18 +184,20 @@ class CoarseToFine(_Journaled, _Positions):
         }
 
     @staticmethod
-    def _draw(axis, edges, rng):
+    def _draw(
+        axis: Axis, edges: tuple[float, float] | list[float], rng: np.random.Generator
+    ) -> float:
         position = float(rng.uniform())
         if isinstance(edges, list):  # Of a choice, the positions that did well.
             return edges[int(position * len(edges))]
         return edges[0] + position * (edges[1] - edges[0])
 
 
-def zoom(edges, positions):
+def zoom(edges: tuple[float, float], positions: Sequence[float]) -> tuple[float, float]:
     """Returns the next box on one axis.
 
     Args:
-        edges: `(low, high)`, the box before.
+        edges: the box before.
         positions: those of the best points, the best one first; none leaves the box as it is.
     """
     if not positions:
@@ -203,7 +213,7 @@ def zoom(edges, positions):
     return max(0.0, new_low), min(1.0, new_high)
 
 
-TUNERS = {
+TUNERS: dict[str, type[_Journaled]] = {
     "random": Random,
     "grid": Grid,
     "coarse_to_fine": CoarseToFine,
@@ -213,11 +223,11 @@ TUNERS = {
 }
 
 
-def unit_space(space):
+def unit_space(space: Space) -> keras_tuner.HyperParameters:
     """Returns `space` for keras-tuner: numbers in [0, 1], choices by their index."""
     unit = keras_tuner.HyperParameters()
     for axis in space.axes:
-        scope = contextlib.nullcontext()
+        scope: contextlib.AbstractContextManager = contextlib.nullcontext()
         if axis.active_when:
             chooser, allowed = axis.active_when
             options = next(a for a in space.axes if a.name == chooser).scale.search
@@ -230,7 +240,7 @@ def unit_space(space):
     return unit
 
 
-def to_unit_values(space, positions):
+def to_unit_values(space: Space, positions: Mapping[str, float]) -> dict[str, Any]:
     """Returns the values of `unit_space` at `positions`, of the active axes alone."""
     active = space.values_at(positions)
     return {
@@ -242,7 +252,7 @@ def to_unit_values(space, positions):
     }
 
 
-def to_positions(space, unit_values):
+def to_positions(space: Space, unit_values: Mapping[str, Any]) -> dict[str, float]:
     """Returns `{name: position}` of the active axes from the values of `unit_space`."""
     positions = {
         axis.name: float(unit_values[axis.name])
