@@ -242,7 +242,7 @@ def _batches(
     features, labels = resident
     size = resolve_batch_size(batch_size, len(labels))
 
-    def batch(step):
+    def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         rows = order[step * size : (step + 1) * size]
         return _take(features, rows), tf.gather(labels, rows)
 
@@ -251,14 +251,14 @@ def _batches(
     return tf.data.Dataset.range(steps.start, steps.stop).map(batch, at_a_time)
 
 
-def _take(features, rows):
+def _take(features: Any, rows: tf.Tensor) -> tf.Tensor:
     if tf.is_tensor(features):
         return tf.gather(features, rows)
     taken = tf.numpy_function(features.read, [rows], tf.float32, stateful=False)
     return tf.ensure_shape(taken, [None, *features.shape[1:]])
 
 
-def _tuned(batches):
+def _tuned(batches: tf.data.Dataset) -> tf.data.Dataset:
     options = tf.data.Options()
     options.autotune.enabled = False  # It costs more than it gives on so short a pipeline.
     options.deterministic = True
