@@ -44,12 +44,7 @@ _ANIMATION_DPI = 80  # A GIF holds every frame: half the dots of a still picture
 
 @contextlib.contextmanager
 def picture(
-    path: File,
-    *,
-    columns: int = 1,
-    rows: int = 1,
-    width: float = 4.6,
-    height: float = 3.4,
+    path: File, *, columns: int = 1, rows: int = 1, width: float = 4.6, height: float = 3.4
 ) -> Iterator[np.ndarray]:
     """Yields axes, [rows, columns], each `width` by `height` inches; then writes the PNG `path`.
 

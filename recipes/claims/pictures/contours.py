@@ -14,9 +14,7 @@ _FAR = 1e6
 
 
 def draw_race(
-    landscapes: Mapping[str, Any],
-    paths: Mapping[str, Mapping[str, np.ndarray]],
-    path: style.File,
+    landscapes: Mapping[str, Any], paths: Mapping[str, Mapping[str, np.ndarray]], path: style.File
 ) -> None:
     """Writes the contours and the paths down them into the PNG file `path`.
 
@@ -35,9 +33,7 @@ def draw_race(
 
 
 def animate_race(
-    landscapes: Mapping[str, Any],
-    paths: Mapping[str, Mapping[str, np.ndarray]],
-    path: style.File,
+    landscapes: Mapping[str, Any], paths: Mapping[str, Mapping[str, np.ndarray]], path: style.File
 ) -> None:
     """Writes the same race as the GIF file `path`; the moments of its frames grow by a factor."""
     slowest = max(len(points) for races in paths.values() for points in races.values())

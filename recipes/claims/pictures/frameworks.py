@@ -43,9 +43,7 @@ def draw_frameworks(
 
 
 def draw_matrix_products(
-    sizes: Sequence[int],
-    seconds: tuple[Sequence[float], Sequence[float]],
-    path: style.File,
+    sizes: Sequence[int], seconds: tuple[Sequence[float], Sequence[float]], path: style.File
 ) -> None:
     """Writes the time of a matrix product in loops and in NumPy into the PNG file `path`.
 

@@ -18,9 +18,7 @@ COLOURS = dict(zip(NAMES, style.colours(), strict=False))
 
 
 def draw_sensitivity(
-    rates: np.ndarray,
-    accuracies: Mapping[str, Mapping[str, np.ndarray]],
-    path: style.File,
+    rates: np.ndarray, accuracies: Mapping[str, Mapping[str, np.ndarray]], path: style.File
 ) -> None:
     """Writes validation error against learning rate into the PNG file `path`.
 

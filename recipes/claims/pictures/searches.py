@@ -8,9 +8,7 @@ from tfcourse.reports import style
 
 
 def draw_searches(
-    path: style.File,
-    found: Mapping[tuple[str, str], np.ndarray],
-    titles: Mapping[str, str],
+    path: style.File, found: Mapping[tuple[str, str], np.ndarray], titles: Mapping[str, str]
 ) -> None:
     """Writes the lowest error by trial, and where each search ended, into the PNG file `path`.
 
