@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from tfcourse import run_directory
+from tfcourse import files
 from tfcourse.choices import OPTIMIZERS, takers
 from tfcourse.hyperparameters import Hyperparameters, declarations, integer, number
 
@@ -92,7 +92,7 @@ def request(run_dir: os.PathLike[str] | str, changes: Mapping[str, float]) -> No
     folder = pathlib.Path(run_dir) / REQUESTS
     folder.mkdir(exist_ok=True)
     path = folder / f"{time.time_ns():020d}-{os.getpid()}.json"
-    run_directory.write_file(path, json.dumps(changes))
+    files.write_file(path, json.dumps(changes))
 
 
 def requests(

@@ -13,7 +13,9 @@ from typing import BinaryIO
 import keras
 from IPython.display import DisplayHandle, Image
 
-from tfcourse.reports.curves import draw_history
+from tfcourse.reports.curves import History, draw_history
+
+Logs = dict[str, float] | None
 
 _SHARE_OF_TIME = 0.2  # That drawing may take.
 
@@ -22,10 +24,10 @@ class LivePicture:
     """One output of a cell, replaced as often as a fifth of the time allows.
 
     Args:
-        clock: function that returns seconds.
+        clock: returns seconds.
     """
 
-    def __init__(self, clock: Callable[[], float]):
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._handle: DisplayHandle | None = None
         self._due = -float("inf")
@@ -53,26 +55,26 @@ class LiveCurves(keras.callbacks.Callback):
         model.fit(..., callbacks=[LiveCurves()])
 
     Args:
-        clock: function that returns seconds, as `time.perf_counter` does.
+        clock: returns seconds, as `time.perf_counter` does.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter):
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         super().__init__()
         self._clock = clock
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self._picture = LivePicture(self._clock)
-        self._history = {"epoch": []}
+        self._history: History = {"epoch": []}
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self._history["epoch"].append(epoch + 1)
-        for name, value in logs.items():
+        for name, value in (logs or {}).items():
             self._history.setdefault(name, []).append(value)
         self._picture.show(self._draw)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         if self._history["epoch"]:
             self._picture.show(self._draw, last=True)
 
-    def _draw(self, file):
+    def _draw(self, file: BinaryIO) -> None:
         draw_history(self._history, file)

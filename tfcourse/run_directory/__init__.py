@@ -26,7 +26,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tfcourse import files
-from tfcourse.files import write_file
 from tfcourse.run_directory import flag_records, stopwatch
 from tfcourse.run_directory.flag_records import (
     FLAGS,
@@ -55,7 +54,6 @@ __all__ = [
     "open_run",
     "parse_flags",
     "recorded_flags",
-    "write_file",
 ]
 
 METRICS = "metrics.json"

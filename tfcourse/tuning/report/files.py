@@ -15,7 +15,7 @@ from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2, summary_v2
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from tfcourse import run_directory
+from tfcourse import files
 from tfcourse.tuning import state as sweeps
 
 # One name of ours in every folder: written again it is replaced, and nothing else is touched.
@@ -127,7 +127,7 @@ def _write_events(path: pathlib.Path, events: Iterable[event_pb2.Event]) -> None
         writer.write(event.SerializeToString())
     if not path.exists() or path.read_bytes() != file.getvalue():
         path.parent.mkdir(parents=True, exist_ok=True)
-        run_directory.write_file(path, file.getvalue(), durable=False)
+        files.write_file(path, file.getvalue(), durable=False)
 
 
 def _event(summary: Any, step: int = 0, seconds: float = 0.0) -> event_pb2.Event:

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 import plotly
 
-from tfcourse import run_directory
+from tfcourse import files
 from tfcourse.tuning.report import files as sweep_files
 from tfcourse.tuning.report import findings
 from tfcourse.tuning.report.plots import MIN_FOR_IMPORTANCE, Plots
@@ -47,7 +47,7 @@ def write_sweep_report(sweep: Sweep, path: str | os.PathLike[str]) -> None:
             **_plots(sweep),
             **_table(sweep),
         )
-    run_directory.write_file(pathlib.Path(path), text)
+    files.write_file(pathlib.Path(path), text)
 
 
 def _answer(sweep: Sweep) -> dict[str, Any]:
