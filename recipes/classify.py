@@ -15,14 +15,7 @@ from recipes import mnist_softmax
 from tfcourse import command_line
 from tfcourse.choices import MODELS, takers
 from tfcourse.datasets import Dataset
-from tfcourse.hyperparameters import (
-    Hyperparameters,
-    batch_size,
-    choice,
-    integer,
-    integers,
-    number,
-)
+from tfcourse.hyperparameters import Hyperparameters, batch_size, choice, integer, integers, number
 from tfcourse.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -69,11 +62,7 @@ class Classify(mnist_softmax.MnistSoftmax):
         choices=("auto",),
     )
     learning_rate: float = number(
-        1e-2,
-        "Step size, before any decay.",
-        interval="(0, 1000]",
-        search=(1e-4, 1.0),
-        scale="log",
+        1e-2, "Step size, before any decay.", interval="(0, 1000]", search=(1e-4, 1.0), scale="log"
     )
     class_weight: str = choice(
         "none",

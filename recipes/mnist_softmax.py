@@ -49,11 +49,7 @@ class MnistSoftmax(Hyperparameters):
     batch_size: int | Literal["full"] = batch_size(128, "Examples a step.", search=(32, 512))
     optimizer: str = choice("adam", OPTIMIZERS, "Update rule.", search=("momentum", "adam"))
     learning_rate: float = number(
-        1e-3,
-        "Step size, before any decay.",
-        interval="(0, 1000]",
-        search=(1e-4, 1.0),
-        scale="log",
+        1e-3, "Step size, before any decay.", interval="(0, 1000]", search=(1e-4, 1.0), scale="log"
     )
     beta: float = number(
         0.9,

@@ -74,10 +74,7 @@ def cluster(tmp_path):
 def on_one_worker(folder, settings):
     """Returns the results of the same sweep on one worker of this machine."""
     run = run_directory.RunDirectory(folder)
-    with (
-        journal.Journal(folder / run_directory.JOURNAL) as open_journal,
-        tuning.Workers(1) as pool,
-    ):
+    with journal.Journal(folder / run_directory.JOURNAL) as open_journal, tuning.Workers(1) as pool:
         plan = tuning.Plan(path=str(sweep_test.ROOT))
         tuning.Driver(run, open_journal, hp.declarations(MnistSoftmax), settings, plan).train(pool)
     return sweep_test.results(folder)

@@ -48,10 +48,7 @@ def test_an_exported_model_prepares_a_table(table_run, tmp_path, name):
     features[0, 1:4] = 0  # A category of its own.
     result = inference.export(classifier, name, tmp_path / "model", features)
     assert result["largest_difference"] < 1e-5
-    assert result["columns"] == {
-        "numeric": ["length (mm)", "year"],
-        "categories": ["island"],
-    }
+    assert result["columns"] == {"numeric": ["length (mm)", "year"], "categories": ["island"]}
     assert result["categories"] == {"island": ["Biscoe", "Dream", "Torgersen"]}
     run, _ = formats.FORMATS[name].load(tmp_path / "model")
     texts = formats.FORMATS[name].texts
@@ -60,11 +57,7 @@ def test_an_exported_model_prepares_a_table(table_run, tmp_path, name):
         numeric=np.float32([[np.nan, 2007], [49.5, 2009]]),
         categories=np.array(categories, object if texts else np.int32),
     )
-    columns = {
-        "length (mm)": [44.0, 49.5],
-        "island": ["Biscoe", "elsewhere"],
-        "year": [2007, 2009],
-    }
+    columns = {"length (mm)": [44.0, 49.5], "island": ["Biscoe", "elsewhere"], "year": [2007, 2009]}
     expected = classifier.probabilities(classifier.preprocessing.transform(columns))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 

@@ -21,8 +21,7 @@ _GOOD_IDX = gzip.compress(_IDX, mtime=0)
 
 def _idx_files():
     return st.one_of(
-        damaged(_GOOD_IDX),
-        damaged(_IDX).map(lambda data: gzip.compress(data, mtime=0)),
+        damaged(_GOOD_IDX), damaged(_IDX).map(lambda data: gzip.compress(data, mtime=0))
     )
 
 
@@ -80,8 +79,7 @@ def npy():
 def _npz_files():
     # Arrays whose headers are forged, in a sound archive.
     forged = st.tuples(
-        damaged(npy()),
-        st.sampled_from((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)),
+        damaged(npy()), st.sampled_from((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
     ).map(lambda pair: zip_of({"x.npy": pair[0]}, pair[1]))
     return st.one_of(damaged(_NPZ), forged)
 

@@ -38,9 +38,7 @@ def _arrays_files():
         return _sealed(struct.pack("<Q", len(text)) + text + numbers)
 
     return st.one_of(
-        damaged(whole),
-        damaged(whole[start:]).map(_sealed),
-        forged_json(header).map(with_header),
+        damaged(whole), damaged(whole[start:]).map(_sealed), forged_json(header).map(with_header)
     )
 
 

@@ -106,10 +106,7 @@ def test_only_active_hyperparameters_are_arguments_of_their_chooser():
 
 @pytest.mark.parametrize(
     "declared",
-    [
-        {"interval": "[0, 1)", "search": (0.5, 1.0)},
-        {"interval": "(0, inf)", "scale": "cubic"},
-    ],
+    [{"interval": "[0, 1)", "search": (0.5, 1.0)}, {"interval": "(0, inf)", "scale": "cubic"}],
 )
 def test_a_declaration_that_contradicts_itself_is_refused(declared):
     with pytest.raises(ValueError, match="Received"):

@@ -209,11 +209,7 @@ def test_each_fault_is_found(fault, output):
 
 def test_missing_execution_and_missing_pictures_are_found():
     found = faults(one_cell("Image(path)", execution_count=None))
-    assert found == [
-        "not executed once, from top to bottom",
-        "no picture",
-        "cell: missing picture",
-    ]
+    assert found == ["not executed once, from top to bottom", "no picture", "cell: missing picture"]
 
 
 def test_a_failing_cell_fails_the_command_and_leaves_the_notebook(tmp_path):

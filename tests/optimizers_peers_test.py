@@ -28,10 +28,7 @@ def trajectory(optimizer, gradients, dtype="float64"):
 @pytest.mark.parametrize(
     ("ours", "kerass"),
     [
-        (
-            lambda: optimizers.GradientDescent(RATE),
-            lambda: keras.optimizers.SGD(RATE),
-        ),
+        (lambda: optimizers.GradientDescent(RATE), lambda: keras.optimizers.SGD(RATE)),
         (
             lambda: optimizers.Momentum(RATE, beta=0.75),
             lambda: keras.optimizers.SGD(RATE * (1 - 0.75), momentum=0.75),
@@ -136,9 +133,7 @@ def test_momentum_equals_torchs_damped_one_but_for_its_first_gradient(torch):
     # too much, beta * g_1, decays by beta a step.
     beta = 0.7
     torchs = torch_trajectory(
-        torch,
-        lambda w: torch.optim.SGD(w, lr=RATE, momentum=beta, dampening=beta),
-        GRADIENTS,
+        torch, lambda w: torch.optim.SGD(w, lr=RATE, momentum=beta, dampening=beta), GRADIENTS
     )
     surplus = RATE * beta ** np.arange(1, 101)[:, None] * GRADIENTS[0]
     ours = trajectory(optimizers.Momentum(RATE, beta), GRADIENTS)

@@ -12,7 +12,7 @@ from tfcourse.tuning.space import Axis, Space
 
 # keras-tuner reads the current thread's name the old way.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:(currentThread|getName):DeprecationWarning:keras_tuner"),
+    pytest.mark.filterwarnings("ignore:(currentThread|getName):DeprecationWarning:keras_tuner")
 ]
 OPTIMIZER = Axis("optimizer", Choice(("momentum", "adam")))
 SPACE = Space(

@@ -47,11 +47,7 @@ def raw_penguins():
         table = list(csv.DictReader(file))
     numbers = [[float(row[n].replace("NA", "nan")) for n in NUMERIC] for row in table]
     texts = [[np.nan if row[n] == "NA" else row[n] for n in CATEGORICAL] for row in table]
-    return (
-        np.array(numbers),
-        np.array(texts, object),
-        np.array([row["species"] for row in table]),
-    )
+    return (np.array(numbers), np.array(texts, object), np.array([row["species"] for row in table]))
 
 
 def test_split_is_fixed_stratified_and_complete(penguins):

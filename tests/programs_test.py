@@ -68,8 +68,7 @@ def test_what_was_trained_before_changes_no_bit(data):
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"dropout": 0.2}, {"hidden_units": (17,)}, {"batch_size": 16}, {"beta_1": 0.8}],
+    "changes", [{"dropout": 0.2}, {"hidden_units": (17,)}, {"batch_size": 16}, {"beta_1": 0.8}]
 )
 def test_another_constant_is_another_program(data, changes):
     before = trained(data, 1)

@@ -11,10 +11,7 @@ RATE = 0.1
 FAR_OUT = 16_777_217 * 7  # The first step of an epoch; float32 rounds it and its neighbours.
 
 SCHEDULES = {
-    "constant": (
-        schedules.Constant(RATE),
-        lambda step: references.constant(step, RATE),
-    ),
+    "constant": (schedules.Constant(RATE), lambda step: references.constant(step, RATE)),
     "exponential": (
         schedules.ExponentialDecay(RATE, 7),
         lambda step: references.exponential(step, RATE, 7),
@@ -28,10 +25,7 @@ SCHEDULES = {
         schedules.InverseTimeDecay(RATE, 7, continuous=True),
         lambda step: references.inverse_time(step, RATE, 7, continuous=True),
     ),
-    "one_cycle": (
-        schedules.OneCycle(RATE, 30),
-        lambda step: references.one_cycle(step, RATE, 30),
-    ),
+    "one_cycle": (schedules.OneCycle(RATE, 30), lambda step: references.one_cycle(step, RATE, 30)),
     "warm_up": (
         schedules.WarmUp(schedules.RootDecay(RATE, 7), 5),
         lambda step: references.warm_up(step, lambda s: references.root(s, RATE, 7), 5),

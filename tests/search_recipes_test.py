@@ -12,7 +12,7 @@ from tfcourse.tuning import state as sweeps
 
 # keras-tuner reads the current thread's name the old way.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:(currentThread|getName):DeprecationWarning:keras_tuner"),
+    pytest.mark.filterwarnings("ignore:(currentThread|getName):DeprecationWarning:keras_tuner")
 ]
 
 
@@ -103,9 +103,7 @@ def test_best_effort_retrains_what_the_sweep_found(tmp_path, monkeypatch):
     monkeypatch.setattr(best_effort, "train", train)
     train.__module__ = "recipes.mnist_softmax"
     monkeypatch.setattr(
-        best_effort.tfcourse.training,
-        "final_metrics",
-        lambda *_: {"test_accuracy": next(answers)},
+        best_effort.tfcourse.training, "final_metrics", lambda *_: {"test_accuracy": next(answers)}
     )
     hp = best_effort.BestEffort(trials=(4, 4, 4), epochs=(2, 2, 2), num_seeds=2)
     metrics = recipe_runs.run(best_effort.main, hp, tmp_path)

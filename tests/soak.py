@@ -30,15 +30,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfcourse import (
-    datasets,
-    files,
-    models,
-    optimizers,
-    run_directory,
-    schedules,
-    training,
-)
+from tfcourse import datasets, files, models, optimizers, run_directory, schedules, training
 from tfcourse.training import checkpoint, session, steps
 
 EPOCHS = 40

@@ -20,7 +20,7 @@ from tfcourse.tuning.task import Outcome
 
 # keras-tuner reads the current thread's name the old way.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:(currentThread|getName):DeprecationWarning:keras_tuner"),
+    pytest.mark.filterwarnings("ignore:(currentThread|getName):DeprecationWarning:keras_tuner")
 ]
 BASE = MnistSoftmax(model="softmax_regression", epochs=9)
 SEARCHES = {"learning_rate": "1e-4:1:log", "batch_size": "32,64", "optimizer": "momentum,adam"}
@@ -246,11 +246,7 @@ def test_the_test_set_is_used_once_for_the_chosen_trial(tmp_path):
         directory = run_directory.RunDirectory(folder)
         with journal.Journal(folder / run_directory.JOURNAL) as records:
             driver = tuning.Driver(
-                directory,
-                records,
-                hp.declarations(BASE),
-                settings(replicates=2),
-                tuning.Plan(),
+                directory, records, hp.declarations(BASE), settings(replicates=2), tuning.Plan()
             )
             pool = Pool(2)
             driver.train(pool)

@@ -136,7 +136,7 @@ def test_the_plots_show_every_trial_on_its_scale(tmp_path):
         if name.startswith("slice")
     }
     assert set(axes) == {
-        *("optimizer", "learning_rate", "1 - beta", "batch_size", "hidden_units", "epochs"),
+        *("optimizer", "learning_rate", "1 - beta", "batch_size", "hidden_units", "epochs")
     }
     logarithmic = {name for name, axis in axes.items() if axis.get("type") == "log"}
     assert logarithmic == {"learning_rate", "1 - beta", "batch_size"}

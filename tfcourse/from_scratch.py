@@ -72,11 +72,7 @@ def initialize(
 
 
 def forward(
-    layers: list[Layer],
-    inputs: Array,
-    *,
-    activation: Activation = "relu",
-    training: bool = False,
+    layers: list[Layer], inputs: Array, *, activation: Activation = "relu", training: bool = False
 ) -> tuple[Array, list[Layer]]:
     """Returns the logits, and of each layer what the backward pass needs.
 

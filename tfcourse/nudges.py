@@ -95,9 +95,7 @@ def request(run_dir: os.PathLike[str] | str, changes: Mapping[str, float]) -> No
     files.write_file(path, json.dumps(changes))
 
 
-def requests(
-    run_dir: os.PathLike[str] | str,
-) -> Iterator[tuple[pathlib.Path, dict[str, float]]]:
+def requests(run_dir: os.PathLike[str] | str) -> Iterator[tuple[pathlib.Path, dict[str, float]]]:
     """Yields `(path, changes)` of what was asked for, oldest first; what is no request goes."""
     for path in sorted((pathlib.Path(run_dir) / REQUESTS).glob("[0-9]*.json")):
         try:

@@ -36,11 +36,7 @@ SEARCHES = {
         "hidden_units": "512,256/1024,512",
         "batch_size": "64,128,256",
     },
-    "small_cnn": {
-        "learning_rate": "3e-4:3e-2:log",
-        "dropout": "0:0.5",
-        "batch_size": "64,128",
-    },
+    "small_cnn": {"learning_rate": "3e-4:3e-2:log", "dropout": "0:0.5", "batch_size": "64,128"},
 }
 # Test error in per cent: Y. LeCun's table of results on MNIST, http://yann.lecun.com/exdb/mnist/,
 # without distortions or other preprocessing.
@@ -50,10 +46,7 @@ PUBLISHED = {
         ("3 layers, 300 and 100 units (LeCun et al., 1998)", 3.05),
         ("2 layers, 800 units, cross-entropy (Simard et al., 2003)", 1.6),
     ),
-    "small_cnn": (
-        ("LeNet-1 (LeCun et al., 1998)", 1.7),
-        ("LeNet-5 (LeCun et al., 1998)", 0.95),
-    ),
+    "small_cnn": (("LeNet-1 (LeCun et al., 1998)", 1.7), ("LeNet-5 (LeCun et al., 1998)", 0.95)),
 }
 
 

@@ -53,12 +53,7 @@ def draw_linear_descent(
 
     paths = {
         f"b = {size:,}": tfcourse.gradient_tape.linear_regression(
-            x[:, np.newaxis],
-            y,
-            learning_rate=learning_rate,
-            batch_size=size,
-            epochs=epochs,
-            seed=0,
+            x[:, np.newaxis], y, learning_rate=learning_rate, batch_size=size, epochs=epochs, seed=0
         )
         for size in batch_sizes
     }

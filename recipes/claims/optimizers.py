@@ -21,14 +21,7 @@ from recipes.claims import harness, pictures
 from tfcourse import command_line
 from tfcourse.choices import MODELS, OPTIMIZERS
 from tfcourse.datasets import Dataset
-from tfcourse.hyperparameters import (
-    Hyperparameters,
-    batch_size,
-    integer,
-    integers,
-    number,
-    texts,
-)
+from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, number, texts
 from tfcourse.run_directory import RunDirectory
 
 if TYPE_CHECKING:

@@ -196,7 +196,5 @@ def main(
 
 if __name__ == "__main__":
     command_line.run(
-        main,
-        OptimizersContours,
-        smoke={"quadratics": 6, "rates_per_decade": 2, "max_steps": 4000},
+        main, OptimizersContours, smoke={"quadratics": 6, "rates_per_decade": 2, "max_steps": 4000}
     )

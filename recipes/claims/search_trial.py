@@ -79,10 +79,7 @@ def train(
     data = with_fewer_examples(data, hp.training_examples)
     training.set_seed(seed)
     model = tfcourse.models.plain_mlp(
-        data.input_shape,
-        data.num_classes,
-        (hp.hidden_units,) * hp.layers,
-        activation="relu",
+        data.input_shape, data.num_classes, (hp.hidden_units,) * hp.layers, activation="relu"
     )
     rate = tfcourse.schedules.build(
         "exponential",

@@ -197,11 +197,7 @@ def sweep(
     print(f"{run.path / 'report.html'} shows the sweep; {run.path / 'best.flags'} trains its best")
     metrics = tuning.mean_of(chosen.metrics)
     print(f"Trial {chosen.trial}: {', '.join(_final(metrics))}")
-    return {
-        **metrics,
-        "trial": chosen.trial,
-        "trials": len(driver.sweep.trials),
-    }
+    return {**metrics, "trial": chosen.trial, "trials": len(driver.sweep.trials)}
 
 
 def _final(metrics):

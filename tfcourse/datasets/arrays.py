@@ -69,13 +69,7 @@ def from_arrays(
         fitted = fit_arrays(pairs["train"][0], names, name)
         pairs = {split: (fitted.transform(x), y) for split, (x, y) in pairs.items()}
     made: dict[str, Any] = {split: Split(*pair) for split, pair in pairs.items()}
-    return Dataset(
-        name=name,
-        class_names=names,
-        origin="arrays",
-        preprocessing=fitted,
-        **made,
-    )
+    return Dataset(name=name, class_names=names, origin="arrays", preprocessing=fitted, **made)
 
 
 Source = Callable[[], Any] | Iterable[Any]

@@ -36,13 +36,7 @@ def load(path: pathlib.Path, reading: Reading) -> Dataset:
     pairs = splits.complete(name, pairs, splits.OWN_HELD_OUT_SHARE)
     fitted = fit_arrays(pairs["train"][0], class_names, origin)
     made: dict[str, Any] = {s: Split(fitted.transform(x), y) for s, (x, y) in pairs.items()}
-    return Dataset(
-        name=name,
-        class_names=class_names,
-        origin=origin,
-        preprocessing=fitted,
-        **made,
-    )
+    return Dataset(name=name, class_names=class_names, origin=origin, preprocessing=fitted, **made)
 
 
 def _pairs(path: pathlib.Path, arrays: dict[str, Numbers]) -> dict[str, tuple[Numbers, Numbers]]:

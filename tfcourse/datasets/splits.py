@@ -55,9 +55,7 @@ def stratified_split(
 
 
 def complete(
-    name: str,
-    pairs: dict[str, tuple[Features, IntArray]],
-    held_out_share: float = HELD_OUT_SHARE,
+    name: str, pairs: dict[str, tuple[Features, IntArray]], held_out_share: float = HELD_OUT_SHARE
 ) -> dict[str, tuple[Features, IntArray]]:
     """Cuts the splits that a set does not have off its training split.
 

@@ -128,8 +128,7 @@ def _check_result(
         if _agree(function, mistake, cases):
             return Feedback(False, hint)
     return Feedback(
-        False,
-        f"With {_named(case)} it returns {_short(result)}; expected is {_short(expected)}.",
+        False, f"With {_named(case)} it returns {_short(result)}; expected is {_short(expected)}."
     )
 
 

@@ -9,9 +9,7 @@ from tfcourse.reports import style
 
 
 def draw_confusion(
-    counts: npt.NDArray[np.integer],
-    class_names: Sequence[str],
-    path: style.File,
+    counts: npt.NDArray[np.integer], class_names: Sequence[str], path: style.File
 ) -> None:
     """Writes a confusion matrix into the PNG file `path`; its diagonal is right and left white.
 

@@ -14,9 +14,7 @@ _OTHER_CLASSES = "0.75"  # Matplotlib's name for a light grey.
 
 
 def draw_images(
-    features: npt.NDArray[np.floating],
-    labels: Sequence[str | int],
-    path: os.PathLike[str] | str,
+    features: npt.NDArray[np.floating], labels: Sequence[str | int], path: os.PathLike[str] | str
 ) -> None:
     """Writes images, ten per row and each below its label, into the PNG file `path`.
 

@@ -98,9 +98,7 @@ class Space:
 
 
 def space_of(
-    base: hp.Hyperparameters,
-    searches: Mapping[str, str] | None = None,
-    fixed: Iterable[str] = (),
+    base: hp.Hyperparameters, searches: Mapping[str, str] | None = None, fixed: Iterable[str] = ()
 ) -> Space:
     """Returns the `Space` of a recipe's hyperparameters.
 
