@@ -8,8 +8,9 @@ from tfcourse.datasets import DataError, Split, streamed
 from tfcourse.training import resident
 
 
-def test_a_read_only_array_becomes_one_tensor_for_as_long_as_it_lives():
-    split = Split(np.arange(6.0).reshape(3, 2), np.arange(3))
+def test_an_array_that_can_not_change_becomes_one_tensor_for_as_long_as_it_lives():
+    split = Split(np.arange(6.0).reshape(3, 2), np.arange(3)).frozen()
+    gc.collect()  # What other tests have left.
     before = len(resident._tensors)
     tensor = resident.resident(split.features)
     assert resident.resident(split.features) is tensor
@@ -23,8 +24,11 @@ def test_a_read_only_array_becomes_one_tensor_for_as_long_as_it_lives():
 def test_an_array_that_may_still_change_is_taken_as_it_is_now():
     array = np.zeros(3)
     resident.resident(array)
+    view = Split(array, array).features
+    resident.resident(view)
     array += 1.0
     np.testing.assert_array_equal(resident.resident(array), array)
+    np.testing.assert_array_equal(resident.resident(view), array)
 
 
 def test_what_stays_on_the_disk_is_refused_where_all_of_it_would_be_needed():
@@ -67,6 +71,6 @@ def test_other_types_stay_as_they_are(dtype):
 
 
 def test_bytes_are_made_once_of_an_array_that_can_not_change():
-    split = Split(PIXELS / np.float32(255), np.arange(16))
+    split = Split(PIXELS / np.float32(255), np.arange(16)).frozen()
     first, second = (resident.ResidentFeatures(split.features, may_be_bytes=True) for _ in range(2))
     assert first._rows is second._rows

@@ -14,9 +14,10 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+from keras.optimizers.schedules import LearningRateSchedule
 
 from tfcourse import batching
-from tfcourse.training.keras_internals import all_layers, has_decay_exclusions, schedule_of
+from tfcourse.training.keras_internals import all_layers, has_decay_exclusions, rate_of
 from tfcourse.training.resident import is_constant
 
 _KNOWN = ("keras", "tfcourse")
@@ -83,7 +84,8 @@ def _of_model(model: keras.Model) -> list[Any]:
 
 def _of_layer(layer: keras.layers.Layer, places: dict[int, Any]) -> list[Any]:
     _check_known(type(layer))
-    settings = [layer.trainable, layer.compute_dtype, layer.variable_dtype]
+    settings = [layer.trainable, layer.compute_dtype, layer.variable_dtype, layer.autocast]
+    settings += [layer.supports_masking, _of(layer.activity_regularizer, places)]
     # Of a model, its configuration tells the graph.
     own = {} if isinstance(layer, keras.Model) else _own(layer, _attributes(keras.layers.Layer))
     return [type(layer), settings, _of(own, places), _of(layer.weights, places)]
@@ -91,16 +93,15 @@ def _of_layer(layer: keras.layers.Layer, places: dict[int, Any]) -> list[Any]:
 
 def _of_optimizer(optimizer: keras.Optimizer, places: dict[int, Any]) -> list[Any]:
     _check_known(type(optimizer))
-    schedule = schedule_of(optimizer)
-    if has_decay_exclusions(optimizer) or "learning_rate" in vars(optimizer):
+    rate = rate_of(optimizer)
+    is_schedule = isinstance(rate, LearningRateSchedule)
+    # A schedule's rates are exchanged like a variable; other functions are traced.
+    if has_decay_exclusions(optimizer) or not (is_schedule or isinstance(rate, keras.Variable)):
         raise _NotProvenError
-    if schedule is not None:
-        _check_known(type(schedule))
-    elif not isinstance(optimizer._learning_rate, keras.Variable):
-        raise _NotProvenError
+    _check_known(type(rate))
     own = _own(optimizer, _attributes(keras.Optimizer))
     config = {k: v for k, v in optimizer.get_config().items() if k not in ("learning_rate", "name")}
-    return [type(optimizer), schedule is None, _of(own, places), _of(config, places)]
+    return [type(optimizer), is_schedule, _of(own, places), _of(config, places)]
 
 
 def _of(item: Any, known: dict[int, Any]) -> Any:
@@ -111,6 +112,8 @@ def _of(item: Any, known: dict[int, Any]) -> Any:
         return known[id(item)]
     if isinstance(item, keras.Variable):
         return [list(item.shape), str(item.dtype), item.trainable]
+    if isinstance(item, keras.KerasTensor):  # Of the graph, which the configuration tells.
+        return [list(item.shape), item.dtype]
     if isinstance(item, type):
         return _Same(item)
     if isinstance(item, types.FunctionType):
@@ -137,8 +140,12 @@ def _of_object(item: Any, known: dict[int, Any]) -> list[Any]:
 
 
 def _own(item: Any, common: Any) -> dict[str, Any]:
-    """Returns the attributes of an object but those that every one of its kind has."""
-    return {name: value for name, value in vars(item).items() if name not in common}
+    """Returns the attributes of an object but those that every one of its kind has.
+
+    Those that begin with "_self_" are TensorFlow's, for its own checkpoints.
+    """
+    every = vars(item).items()
+    return {k: v for k, v in every if k not in common and not k.startswith("_self_")}
 
 
 @functools.cache

@@ -15,12 +15,17 @@ import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
 
-def schedule_of(optimizer: keras.Optimizer) -> LearningRateSchedule | None:
-    """Returns the schedule that the optimizer's learning rate follows, or `None`.
+def rate_of(optimizer: keras.Optimizer) -> Any:
+    """Returns what the optimizer takes its rate from: a variable, a schedule or a function.
 
     `optimizer.learning_rate` gives the rate of now instead. To be replaced by a public getter.
     """
-    rate = optimizer._learning_rate
+    return optimizer._learning_rate
+
+
+def schedule_of(optimizer: keras.Optimizer) -> LearningRateSchedule | None:
+    """Returns the schedule that the optimizer's learning rate follows, or `None`."""
+    rate = rate_of(optimizer)
     return rate if isinstance(rate, LearningRateSchedule) else None
 
 
@@ -31,7 +36,7 @@ def following(optimizer: keras.Optimizer, schedule: LearningRateSchedule) -> Ite
     The public setter drops the variable of a constant rate for good. To be replaced once it
     can take that back.
     """
-    before = optimizer._learning_rate
+    before = rate_of(optimizer)
     optimizer._learning_rate = schedule
     try:
         yield
