@@ -100,8 +100,20 @@ def test_features_that_are_not_finite_are_told_and_change_nothing():
     before = statistics(layer)
     features = FEATURES.copy()
     features[7, 2] = np.nan
-    with pytest.raises(ValueError, match=r"first finite inputs.*1 values"):
+    with pytest.raises(ValueError, match="`features` must be finite.*1 values"):
         training.reestimate_batch_norm(model, features, batch_size=20)
     for now, then in zip(statistics(layer), before, strict=True):
         np.testing.assert_array_equal(now, then)
     assert layer.momentum == 0.99
+
+
+def test_diverged_weights_are_told_and_change_nothing():
+    model = build()
+    layer = model.get_layer("second")
+    kernel = next(each for each in model.layers if isinstance(each, keras.layers.Dense)).kernel
+    kernel.assign(tf.fill(kernel.shape, 1e38))
+    before = statistics(layer)
+    with np.errstate(invalid="ignore"), pytest.raises(training.NotFiniteError, match="diverged"):
+        training.reestimate_batch_norm(model, FEATURES, batch_size=20)
+    for now, then in zip(statistics(layer), before, strict=True):
+        np.testing.assert_array_equal(now, then)

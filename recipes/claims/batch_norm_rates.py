@@ -6,6 +6,7 @@ Each network trains for a few steps at each rate of a wide range. A rate is usab
 accuracy on validation reaches a target; the test set is not used.
 """
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
@@ -77,7 +78,11 @@ def accuracies(
             for _ in stepping.run([hp.steps], seed):
                 if network["batch_norm"]:
                     # What the moving averages miss after few steps is another recipe's subject.
-                    with np.errstate(invalid="ignore"):  # At too high a rate they are infinite.
+                    # At too high a rate the network diverges, and there is nothing to estimate.
+                    with (
+                        np.errstate(invalid="ignore"),
+                        contextlib.suppress(tfcourse.training.NotFiniteError),
+                    ):
                         tfcourse.training.reestimate_batch_norm(model, data.train.features[:5000])
                 found[row, column] = evaluator.evaluate(data.validation)["accuracy"]
     return found

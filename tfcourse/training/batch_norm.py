@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfcourse import batching, layers
 from tfcourse.training import keras_internals
+from tfcourse.training.session import NotFiniteError
 
 
 def reestimate_batch_norm(
@@ -36,8 +37,10 @@ def reestimate_batch_norm(
         batch_size: int >= 1, or "full". A batch should be no smaller than in training.
 
     Raises:
-        ValueError: `model` normalizes no batches, `features` is empty, `batch_size` is out of
-            range, or a batch has no finite mean and variance; then no average has changed.
+        ValueError: `model` normalizes no batches, `features` is empty or not finite, or
+            `batch_size` is out of range.
+        NotFiniteError: the weights have diverged, so that a batch has no finite mean and variance.
+            No average has changed then.
     """
     normalizing = [layer for layer in keras_internals.all_layers(model) if _is_active(layer)]
     if not normalizing:
@@ -45,6 +48,9 @@ def reestimate_batch_norm(
             f"`model` must have a trainable batch normalization. Received: model={model.name}"
         )
     size = batching.resolve_batch_size(batch_size, len(features))
+    num_bad = int((~np.isfinite(features)).sum())
+    if num_bad:
+        raise ValueError(f"`features` must be finite. Received: {num_bad} values that are not")
     momenta = [layer.momentum for layer in normalizing]
     totals = [[0.0, 0.0] for _ in normalizing]
     before = [(layer.moving_mean.numpy(), layer.moving_variance.numpy()) for layer in normalizing]
@@ -63,9 +69,9 @@ def reestimate_batch_norm(
             _assign(layer, *averages)
     for layer, total in zip(normalizing, totals, strict=True):
         if not np.isfinite(total).all():
-            raise ValueError(
-                f"`features` must give {layer.name} finite inputs in every batch. Received: "
-                f"features of which {int((~np.isfinite(features)).sum())} values are not finite"
+            raise NotFiniteError(
+                f"the inputs of {layer.name} have no finite mean and variance: the weights of "
+                f"{model.name} have diverged"
             )
     for layer, (mean, variance) in zip(normalizing, totals, strict=True):
         _assign(layer, mean / len(features), variance / len(features))
