@@ -11,11 +11,16 @@ import time
 import psutil
 import pytest
 
-from tfcourse import run_directory
+from recipes import mnist_softmax
+from tfcourse import run_directory, tuning
 from tfcourse.tuning import journal
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.records import from_json
 
+# keras-tuner reads the current thread's name the old way.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:(currentThread|getName):DeprecationWarning:keras_tuner"
+)
 ROOT = pathlib.Path(__file__).parents[1]
 FLAGS = (
     *("--dataset=digits", "--sweep=random", "--trials=5", "--fix=model=softmax_regression"),
@@ -88,6 +93,26 @@ def test_a_sweep_leaves_what_it_promises(whole):
     assert 0.8 < metrics["test_accuracy"] <= 1.0
     assert len((whole / "trials.csv").read_text().splitlines()) == 6
     assert (whole / "best" / "model.keras").exists()
+
+
+def test_a_search_from_python_ends_in_the_same_trials(whole, tmp_path):
+    sweep = tuning.search(
+        mnist_softmax.train,
+        mnist_softmax.MnistSoftmax(model="softmax_regression", epochs=250),
+        tmp_path,
+        dataset="digits",
+        trials=5,
+        workers=2,
+        searches={"batch_size": "32,64", "learning_rate": "1e-3:1:log"},
+        fixed=("model", "epochs"),
+    )
+    assert records(tmp_path)[0] == records(whole)[0]
+    assert sweep.chosen.trial == json.loads((whole / "metrics.json").read_text())["trial"]
+    for name in ("curves.csv", "best.flags"):
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
+    assert (tmp_path / "best").readlink() == (whole / "best").readlink()
+    cards = [(folder / "best" / "model_card.md").read_text() for folder in (tmp_path, whole)]
+    assert cards[0] == cards[1]
 
 
 def test_best_flags_train_the_best_trial_again(whole, tmp_path):

@@ -87,7 +87,7 @@ def find(
         pool,
         dataset=data.name,
         data_dir=options.data_dir,
-        data_flags=options.reading.to_texts(),
+        reading=options.reading,
         trials=trials,
         searches=searched,
         fixed=sorted({"epochs", "optimizer", "dropout", "hidden_units", "beta"} - set(searched)),

@@ -103,7 +103,7 @@ def measure(
                 pool,
                 dataset=data.name,
                 data_dir=options.data_dir,
-                data_flags=options.reading.to_texts(),
+                reading=options.reading,
                 trials=hp.trials,
                 seed=options.seed,
                 keep_models=0,

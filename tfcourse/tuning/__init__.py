@@ -4,26 +4,27 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tfcourse.tuning.driver import Driver, Plan, mean_of
+    from tfcourse.tuning.driver import Driver
     from tfcourse.tuning.hypermodel import RecipeHyperModel
     from tfcourse.tuning.in_process import InProcess
-    from tfcourse.tuning.records import Result
+    from tfcourse.tuning.records import Result, mean_of
     from tfcourse.tuning.searching import search
     from tfcourse.tuning.space import search_space, tunable, values_in
     from tfcourse.tuning.state import Sweep, Trial
+    from tfcourse.tuning.task import Plan
     from tfcourse.tuning.workers import Workers
 
 # Loaded when first used: a worker silences TensorFlow's import before it imports the rest.
 _MODULES = {
     "Driver": "driver",
     "InProcess": "in_process",
-    "Plan": "driver",
+    "Plan": "task",
     "RecipeHyperModel": "hypermodel",
     "Result": "records",
     "Sweep": "state",
     "Trial": "state",
     "Workers": "workers",
-    "mean_of": "driver",
+    "mean_of": "records",
     "search": "searching",
     "search_space": "space",
     "tunable": "space",

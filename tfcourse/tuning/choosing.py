@@ -5,12 +5,11 @@ import statistics
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from tfcourse.tuning import oracles
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.settings import Settings
 from tfcourse.tuning.space import Space
+from tfcourse.tuning.task import trial_seed
 
 # What these choose next depends on results, so they are asked for whole generations.
 LEARNING = ("coarse_to_fine", "bayesian", "hyperband")
@@ -74,11 +73,6 @@ class Chooser:
 def oracle_seed(seed: int, first: int) -> int:
     """Returns the seed of an oracle whose first trial is `first`."""
     return seed if first == 0 else trial_seed(seed, first, 0)
-
-
-def trial_seed(seed: int, trial: int, replicate: int) -> int:
-    """Returns the seed in [0, 2**32) that the training of a replicate of a trial gets."""
-    return int(np.random.SeedSequence([seed, trial, replicate]).generate_state(1)[0])
 
 
 def asks_in_generations(settings: Settings) -> bool:

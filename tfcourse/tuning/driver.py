@@ -6,22 +6,20 @@ trained again, and the same points are tried in the same order.
 """
 
 import collections
-import dataclasses
 import itertools
-import os
 import pathlib
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from tfcourse import datasets, run_directory
 from tfcourse import hyperparameters as hp
+from tfcourse import run_directory
 from tfcourse.tuning import choosing, journal, records
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.settings import Settings
-from tfcourse.tuning.task import Key, Outcome, Pool, Task
+from tfcourse.tuning.task import Key, Outcome, Plan, Pool, Task, task_of
 
 TRIALS = "trials"
 # If the first trials all fail for one reason, so will the others.
@@ -44,23 +42,6 @@ class EnvironmentFaultError(Exception):
     def __init__(self, message: str, exit_code: int = 5):
         super().__init__(message)
         self.exit_code = exit_code
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """How a sweep is run, none of which changes what comes out.
-
-    Attributes:
-        data_dir: folder that holds the data's files, or `None`.
-        path: folder that the recipe's module is found in, or "" where it is installed.
-        keep_models: >= 0, of so many of the best trials the checkpoints stay.
-        max_minutes: after which no more is begun; 0 for no limit.
-    """
-
-    data_dir: str | os.PathLike[str] | None = None
-    path: str = ""
-    keep_models: int = 3
-    max_minutes: float = 0.0
 
 
 class Driver:
@@ -309,27 +290,10 @@ class Driver:
     def task(self, number: int, replicate: int) -> Task:
         """Returns what a worker has to know to train one replicate of a trial."""
         each = self.sweep.trials[number]
+        folder = self._trial_folder(number) / str(replicate)
         settings = self.sweep.phases[each.phase]
-        seed = choosing.trial_seed(settings.seed, number, replicate)
         values = self.values_of(each)
-        flags = {name: [text] for name, text in {**values, **settings.data_flags}.items()}
-        return Task(
-            recipe=settings.recipe,
-            module=settings.module,
-            function=settings.function,
-            hyperparameters=settings.hyperparameters,
-            path=self._plan.path,
-            values=values,
-            seed=seed,
-            flags={**flags, "seed": [str(seed)], "dataset": [settings.dataset]},
-            # A worker may have been started elsewhere.
-            dataset=datasets.located(settings.dataset),
-            data_dir=os.path.abspath(self._plan.data_dir) if self._plan.data_dir else None,
-            data_flags=settings.data_flags,
-            folder=os.path.abspath(self._trial_folder(number) / str(replicate)),
-            objective=settings.objective,
-            thresholds=each.thresholds,
-        )
+        return task_of(settings, each, values, replicate, folder, self._plan)
 
     def values_of(self, each: sweeps.Trial) -> dict[str, str]:
         """Returns `{name: text}` of all hyperparameters of a trial, as flags read them."""
@@ -342,19 +306,3 @@ class Driver:
 
     def _trial_folder(self, number: int) -> pathlib.Path:
         return self.run.path / TRIALS / f"{number:05d}"
-
-
-def mean_of(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Returns the metrics of replicates as one dict: of numbers the mean, and their spread.
-
-    Args:
-        metrics: those of each replicate.
-    """
-    mean = dict(metrics[0])
-    if len(metrics) > 1:
-        for name, value in metrics[0].items():
-            if isinstance(value, float):
-                values = [each[name] for each in metrics]
-                mean[name] = statistics.fmean(values)
-                mean[f"{name}_spread"] = statistics.stdev(values)
-    return mean

@@ -19,15 +19,13 @@ from scipy.stats import qmc
 from sklearn.exceptions import ConvergenceWarning
 
 from tfcourse.tuning import grid
+from tfcourse.tuning.keras_tuner_internals import Reseeded
 from tfcourse.tuning.settings import Settings
 from tfcourse.tuning.space import Axis, Space
 
-# So many equal draws in a row and a space of choices counts as exhausted.
-_MAX_COLLISIONS = 1000
 
-
-class _Journaled(keras_tuner.Oracle):
-    """What all oracles here share: seeded anew for every trial, silent, without files.
+class _Journaled(Reseeded):
+    """What all oracles here share.
 
     Args:
         space: what is searched.
@@ -36,38 +34,14 @@ class _Journaled(keras_tuner.Oracle):
         arguments: for keras-tuner's oracle.
     """
 
-    def __init__(self, space: Space, seed: int, options: Settings, **arguments: Any) -> None:
-        self.axes = {axis.name: axis for axis in space.axes}
-        self.space_of_values = space
-        self.sweep_seed = seed
-        self.options = options
-        super().__init__(
-            objective=keras_tuner.Objective("score", "max"),
-            seed=1,  # Without one, it would draw from Python's generator; see `populate_space`.
-            hyperparameters=unit_space(space),
-            allow_new_entries=False,
-            tune_new_entries=False,
-            max_consecutive_failed_trials=None,
-            **arguments,
-        )
-        self.verbose = 0
-        self.max_trials = None  # The driver counts them.
-        self._max_collisions = _MAX_COLLISIONS
-
     # The values that a journal has for the trial that is created next.
     recorded: dict[str, Any] | None = None
 
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        sequence = np.random.SeedSequence([self.sweep_seed, int(trial_id)])
-        self._seed_state = int(sequence.generate_state(1)[0])
-        self._random_state = np.random.RandomState(self._seed_state)
-        return super().populate_space(trial_id)
-
-    def save(self) -> None:
-        pass
-
-    def _save_trial(self, trial: keras_tuner.engine.trial.Trial) -> None:
-        pass
+    def __init__(self, space: Space, seed: int, options: Settings, **arguments: Any) -> None:
+        self.axes = {axis.name: axis for axis in space.axes}
+        self.space_of_values = space
+        self.options = options
+        super().__init__(seed, unit_space(space), **arguments)
 
     def note(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Returns what the tuner has to say of a trial besides its point."""

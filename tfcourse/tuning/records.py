@@ -10,6 +10,7 @@ chosen   the best trial, and what it reached on the test set
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
@@ -156,3 +157,19 @@ def is_minimized(objective: str) -> bool:
 
 def _is_finite(value: object) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def mean_of(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns the metrics of replicates as one dict: of numbers the mean, and their spread.
+
+    Args:
+        metrics: those of each replicate.
+    """
+    mean = dict(metrics[0])
+    if len(metrics) > 1:
+        for name, value in metrics[0].items():
+            if isinstance(value, float):
+                values = [each[name] for each in metrics]
+                mean[name] = statistics.fmean(values)
+                mean[f"{name}_spread"] = statistics.stdev(values)
+    return mean

@@ -6,16 +6,16 @@ import pathlib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from tfcourse import datasets, run_directory
 from tfcourse import hyperparameters as hp
-from tfcourse import run_directory
 from tfcourse.tuning import journal
 from tfcourse.tuning import space as search_space
-from tfcourse.tuning.driver import Driver, Plan, Watch
+from tfcourse.tuning.driver import Driver, Watch
 from tfcourse.tuning.files import SweepFiles
 from tfcourse.tuning.records import Chosen
 from tfcourse.tuning.settings import module_of, settings_of
 from tfcourse.tuning.state import Sweep
-from tfcourse.tuning.task import Pool
+from tfcourse.tuning.task import Plan, Pool
 
 
 def search(
@@ -30,7 +30,7 @@ def search(
     searches: Mapping[str, str] | None = None,
     fixed: Collection[str] = (),
     data_dir: str | os.PathLike[str] | None = None,
-    data_flags: Mapping[str, str] | None = None,
+    reading: datasets.Reading | None = None,
     tuner: str = "random",
     objective: str = "val_accuracy",
     seed: int = 1,
@@ -66,7 +66,7 @@ def search(
         searches: axes as --search takes them, in place of the ranges that are declared.
         fixed: names of hyperparameters that are not searched, though they declare a range.
         data_dir: folder that holds the data's files.
-        data_flags: texts of the flags that say how the data is read.
+        reading: how a table or images are read.
         tuner: "random", "grid", "coarse_to_fine", "quasi_random", "bayesian" or "hyperband".
         objective: the metric that ranks; one whose name ends in "loss" is to be small.
         seed: in [0, 2**32).
@@ -94,7 +94,7 @@ def search(
         search_space.space_of(base, searches, fixed),
         dataset=dataset,
         trials=trials,
-        data_flags=data_flags,
+        data_flags=reading.to_texts() if reading else None,
         tuner=tuner,
         objective=objective,
         seed=seed,

@@ -1,13 +1,36 @@
 """What a worker is told and what it answers; nothing here imports TensorFlow or Dask."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol, TypeAlias
 
+import numpy as np
+
+from tfcourse import datasets
 from tfcourse.tuning.records import Result
+from tfcourse.tuning.settings import Settings
+from tfcourse.tuning.state import Trial
 
 # A trial's number and one of its replicates.
 Key: TypeAlias = tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How a sweep is run, none of which changes what comes out.
+
+    Attributes:
+        data_dir: folder that holds the data's files, or `None`.
+        path: folder that the recipe's module is found in, or "" where it is installed.
+        keep_models: >= 0, of so many of the best trials the checkpoints stay.
+        max_minutes: after which no more is begun; 0 for no limit.
+    """
+
+    data_dir: str | os.PathLike[str] | None = None
+    path: str = ""
+    keep_models: int = 3
+    max_minutes: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +76,41 @@ class Task:
         """Returns the task that `to_json` described."""
         thresholds = {int(epoch): score for epoch, score in fields["thresholds"].items()}
         return cls(**{**fields, "thresholds": thresholds})
+
+
+def task_of(
+    settings: Settings,
+    trial: Trial,
+    values: Mapping[str, str],
+    replicate: int,
+    folder: str | os.PathLike[str],
+    plan: Plan,
+) -> Task:
+    """Returns the task of one replicate of `trial`, with the texts of all its hyperparameters."""
+    seed = trial_seed(settings.seed, trial.number, replicate)
+    flags = {name: [text] for name, text in {**values, **settings.data_flags}.items()}
+    return Task(
+        recipe=settings.recipe,
+        module=settings.module,
+        function=settings.function,
+        hyperparameters=settings.hyperparameters,
+        path=plan.path,
+        values=values,
+        seed=seed,
+        flags={**flags, "seed": [str(seed)], "dataset": [settings.dataset]},
+        # A worker may have been started elsewhere.
+        dataset=datasets.located(settings.dataset),
+        data_dir=os.path.abspath(plan.data_dir) if plan.data_dir else None,
+        data_flags=settings.data_flags,
+        folder=os.path.abspath(folder),
+        objective=settings.objective,
+        thresholds=trial.thresholds,
+    )
+
+
+def trial_seed(seed: int, trial: int, replicate: int) -> int:
+    """Returns the seed in [0, 2**32) that the training of a replicate of a trial gets."""
+    return int(np.random.SeedSequence([seed, trial, replicate]).generate_state(1)[0])
 
 
 @dataclasses.dataclass(frozen=True)

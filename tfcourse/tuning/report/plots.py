@@ -1,13 +1,15 @@
 """The plots of the report: Optuna's figures, put into one look that goes with light and dark."""
 
 import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import optuna
 import plotly.graph_objects as go
 
 from tfcourse.reports.style import COLOURS
 from tfcourse.tuning import state as sweeps
-from tfcourse.tuning.report.study import mean_curve, study_of
+from tfcourse.tuning.report.study import Axis, mean_curve, study_of
 
 _BLUE, _ORANGE, _GREEN = COLOURS[:3]
 _GREY = "#888888"  # Seen on white and on black.
@@ -27,25 +29,25 @@ class Plots:
     """The figures for one sweep.
 
     Args:
-        sweep: `sweeps.Sweep` with at least one complete trial.
-        axes: list of `study.Axis`.
+        sweep: with at least one complete trial.
+        axes: of all that was ever searched.
     """
 
-    def __init__(self, sweep, axes):
+    def __init__(self, sweep: sweeps.Sweep, axes: Sequence[Axis]):
         self._sweep = sweep
         self._ranked = sweep.ranked()
         self._axes = [axis for axis in axes if any(axis.name in t.values for t in self._ranked)]
         self._study = study_of(sweep, axes, sweep.trials)
         self._minimized = sweeps.is_minimized(sweep.objective)
-        self._scores = [sweep.score(trial) for trial in self._ranked]
+        self._scores = sweep.ranked_scores()
         self.floor = _floor(self._scores)
 
     @property
-    def num_below(self):
+    def num_below(self) -> int:
         """How many scores are worse than what the plots show."""
         return sum(self._clipped(score) != score for score in self._scores)
 
-    def history(self):
+    def history(self) -> go.Figure:
         """Returns every score by trial, and the best so far."""
         figure = optuna.visualization.plot_optimization_history(
             self._study, target_name=self._sweep.objective
@@ -60,11 +62,11 @@ class Plots:
             figure.update_xaxes(dtick=1)  # There is no half a trial.
         return self._styled(figure, x="trial", legend=True)
 
-    def curves(self):
+    def curves(self) -> go.Figure:
         """Returns the objective by epoch of the best trials, mean over their replicates."""
         best = self._ranked[:_NUM_CURVES]
         figure = optuna.visualization.plot_intermediate_values(study_of(self._sweep, [], best))
-        points = []
+        points: list[float] = []
         for trace, trial, colour in zip(figure.data, best, COLOURS, strict=False):
             score = f"{self._sweep.score(trial):#.4g}"
             trace.update(name=f"trial {trial.number}: {score}", line={"color": colour})
@@ -73,19 +75,19 @@ class Plots:
         figure = self._styled(figure, x="epoch", legend=True)
         return figure.update_yaxes(range=_padded(_floor(best_last[::-1]), best_last[-1]))
 
-    def slices(self):
+    def slices(self) -> Iterator[go.Figure]:
         """Yields the score against each hyperparameter, on its scale."""
         for axis in self._axes:
             figure = optuna.visualization.plot_slice(
                 self._study,
                 params=[axis.label],
-                target=lambda trial: self._clipped(trial.value),
+                target=self._shown,
                 target_name=self._sweep.objective,
             )
             self._redraw_slice(figure, axis)
             yield self._styled(figure)
 
-    def _redraw_slice(self, figure, axis):
+    def _redraw_slice(self, figure: go.Figure, axis: Axis) -> None:
         (every,) = figure.data
         if axis.labels:
             shown = {repr(label): label for label in axis.labels}  # As Python would, by Optuna.
@@ -94,7 +96,7 @@ class Plots:
         marker = {"color": _BLUE, "opacity": 0.7, "size": 7, "showscale": False}
         every.update(name="complete", marker=marker)
 
-        def value_of(trial):
+        def value_of(trial: sweeps.Trial) -> Any:
             return axis.value(trial.values[axis.name]) if axis.name in trial.values else None
 
         self._mark(figure, "pruned", sweeps.PRUNED, value_of)
@@ -110,7 +112,7 @@ class Plots:
         elif axis.decades > 1.5:
             figure.update_xaxes(dtick=1, exponentformat="power")
 
-    def importance(self):
+    def importance(self) -> go.Figure:
         """Returns how much each hyperparameter decides whether a trial is among the best.
 
         Reference: PED-ANOVA, Watanabe et al., 2023, https://arxiv.org/abs/2304.10255
@@ -128,12 +130,12 @@ class Plots:
         largest = max(bars.x)
         return figure.update_xaxes(title="share of the importance", range=[0, 1.15 * largest])
 
-    def parallel_coordinates(self):
-        """Returns a line a trial through all its values; the best tenth stands out."""
+    def parallel_coordinates(self) -> go.Figure:
+        """Returns a line per trial through all its values; the best tenth stands out."""
         figure = optuna.visualization.plot_parallel_coordinate(
             self._study,
             params=[axis.label for axis in self._axes],
-            target=lambda trial: self._clipped(trial.value),
+            target=self._shown,
             target_name=self._sweep.objective,
         )
         by_number = sorted(self._ranked, key=lambda trial: trial.number)  # As Optuna has drawn.
@@ -150,17 +152,22 @@ class Plots:
             note.font.color = None  # The page's own.
         return _plain(figure).update_xaxes(tickangle=0)
 
-    def _styled(self, figure, x=None, legend=False):
+    def _styled(self, figure: go.Figure, x: str | None = None, legend: bool = False) -> go.Figure:
         _plain(figure).update_yaxes(title=self._sweep.objective)
         figure.update_yaxes(range=_padded(self.floor, self._scores[0], room_below=0.12))
         if x:
             figure.update_xaxes(title=x)
         return figure.update_layout(showlegend=legend)
 
-    def _clipped(self, score):
+    def _clipped(self, score: float) -> float:
         return min(score, self.floor) if self._minimized else max(score, self.floor)
 
-    def _mark(self, figure, name, status, x_of):
+    def _shown(self, trial: optuna.trial.FrozenTrial) -> float:
+        return self._clipped(trial.value or 0.0)  # Optuna asks of complete trials, which have one.
+
+    def _mark(
+        self, figure: go.Figure, name: str, status: str, x_of: Callable[[sweeps.Trial], Any]
+    ) -> None:
         """Adds the trials of `status`: what was pruned at its score, others along the lower end."""
         trials = [trial for trial in self._sweep.trials if self._sweep.status(trial) == status]
         trials = [trial for trial in trials if x_of(trial) is not None]
@@ -176,26 +183,26 @@ class Plots:
         )
 
 
-def _floor(scores):
+def _floor(scores: Sequence[float]) -> float:
     """Returns the worst score to show: so few bad ones must not flatten the picture of the good.
 
     That is twice as far below the median as the best is above it, or the worst of all.
 
     Args:
-        scores: list of floats, best first.
+        scores: best first.
     """
     best, median, worst = scores[0], scores[len(scores) // 2], scores[-1]
     limit = median - 2.0 * (best - median)
     return max(worst, limit) if best >= worst else min(worst, limit)
 
 
-def _padded(floor, best, room_below=0.05):
+def _padded(floor: float, best: float, room_below: float = 0.05) -> list[float]:
     """Returns an axis range from `floor` to `best` with some room; a loss has its best below."""
     extent = best - floor or 0.1 * abs(best) or 1.0
     return sorted((floor - room_below * extent, best + 0.05 * extent))
 
 
-def _plain(figure):
+def _plain(figure: go.Figure) -> go.Figure:
     clear = "rgba(0,0,0,0)"
     return figure.update_layout(
         template=go.layout.Template(),

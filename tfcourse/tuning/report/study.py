@@ -8,9 +8,13 @@ import html
 import math
 import statistics
 import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import optuna
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from tfcourse.scales import Scale
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.report import files as sweep_files
 
@@ -23,7 +27,7 @@ _STATES = {
 
 
 @contextlib.contextmanager
-def quiet():
+def quiet() -> Iterator[None]:
     """Keeps Optuna's log, and its warnings of experiments and small samples, from the user."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -41,15 +45,15 @@ class Axis:
     """One hyperparameter as Optuna sees it, over all phases of a sweep.
 
     Attributes:
-        name: str, the hyperparameter.
-        label: str, its name in the plots, safe as HTML.
+        name: the hyperparameter.
+        label: its name in the plots, safe as HTML.
         distribution: Optuna's, wide enough for every value that was tried.
-        labels: list of str, the values of a choice in order, safe as HTML; `None` on a range.
-        ticks: tuple of the values of a power of two; `None` elsewhere.
-        decades: float, how far a logarithmic scale reaches; 0 elsewhere.
+        labels: the values of a choice in order, safe as HTML; `None` on a range.
+        ticks: the values of a power of two; `None` elsewhere.
+        decades: how far a logarithmic scale reaches; 0 elsewhere.
     """
 
-    def __init__(self, name, scales, values):
+    def __init__(self, name: str, scales: Sequence[Scale], values: Iterable[Any]):
         self.name = name
         # The last one counts, unless some phase had a choice, whose values may have no order.
         lists = [scale for scale in scales if not scale.is_range]
@@ -58,24 +62,27 @@ class Axis:
         ends = [value for scale in scales for value in scale.search]
         points = [self.value(value) for value in (*ends, *values)]
         self.distribution = self._scale.optuna(points)
-        self.labels, self.ticks, self.decades = None, None, 0.0
-        if lists:
-            self.labels = list(self.distribution.choices)
+        self.labels: list[str] | None = None
+        self.ticks: tuple[int, ...] | None = None
+        self.decades = 0.0
+        if isinstance(self.distribution, CategoricalDistribution):
+            self.labels = [str(label) for label in self.distribution.choices]
         elif self._scale.ticks:
             ticks = [tick for scale in scales for tick in scale.ticks or ()]
             self.ticks = tuple(dict.fromkeys(ticks))
-        elif self.distribution.log:
-            self.decades = math.log10(self.distribution.high / self.distribution.low)
+        elif isinstance(self.distribution, FloatDistribution | IntDistribution):
+            ratio = self.distribution.high / self.distribution.low if self.distribution.log else 1.0
+            self.decades = math.log10(ratio)
 
-    def value(self, value):
+    def value(self, value: Any) -> Any:
         """Returns `value` of the hyperparameter as the study holds it."""
         if not self._scale.is_range:
             return html.escape(sweeps.format_value(value))
         return self._scale.proxy(value)
 
 
-def axes_of(sweep):
-    """Returns the list of `Axis` of all that was ever searched."""
+def axes_of(sweep: sweeps.Sweep) -> list[Axis]:
+    """Returns the axes of all that was ever searched."""
     spaces = [phase.space.axes for phase in sweep.phases]
     result = []
     for name in sweep_files.hyperparameter_names(sweep):
@@ -85,21 +92,19 @@ def axes_of(sweep):
     return result
 
 
-def study_of(sweep, axes, trials):
-    """Returns an `optuna.Study` with `trials` of `sweep`, in this order.
-
-    Args:
-        sweep: `sweeps.Sweep`.
-        axes: list of `Axis`.
-        trials: list of `sweeps.Trial`.
-    """
-    direction = "minimize" if sweeps.is_minimized(sweep.objective) else "maximize"
-    study = optuna.create_study(direction=direction)
+def study_of(
+    sweep: sweeps.Sweep, axes: Sequence[Axis], trials: Iterable[sweeps.Trial]
+) -> optuna.Study:
+    """Returns an `optuna.Study` with `trials` of `sweep`, in this order."""
+    minimized = sweeps.is_minimized(sweep.objective)
+    study = optuna.create_study(direction="minimize" if minimized else "maximize")
     study.add_trials([_frozen(sweep, axes, trial) for trial in trials])
     return study
 
 
-def _frozen(sweep, axes, trial):
+def _frozen(
+    sweep: sweeps.Sweep, axes: Sequence[Axis], trial: sweeps.Trial
+) -> optuna.trial.FrozenTrial:
     score, status = sweep.score(trial), sweep.status(trial)
     if status == sweeps.COMPLETE and score is None:
         status = sweeps.INFEASIBLE
@@ -113,9 +118,9 @@ def _frozen(sweep, axes, trial):
     )
 
 
-def mean_curve(sweep, trial):
+def mean_curve(sweep: sweeps.Sweep, trial: sweeps.Trial) -> dict[int, float]:
     """Returns `{epoch: mean of the objective over the replicates that got there}`."""
-    scores = {}
+    scores: dict[int, list[float]] = {}
     for result in trial.results.values():
         for row in result.curve:
             if isinstance(row.get(sweep.objective), int | float):

@@ -1,0 +1,108 @@
+"""A search from Python and --sweep leave the same files; workers that answer at once train."""
+
+import contextlib
+import types
+
+import pytest
+from sweep_pool import Pool
+
+from recipes.mnist_softmax import MnistSoftmax, train
+from tfcourse import datasets, run_directory, tuning
+from tfcourse.command_line import cluster, sweeping
+from tfcourse.tuning import space as search_space
+from tfcourse.tuning.settings import settings_of
+
+# keras-tuner reads the current thread's name the old way.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:(currentThread|getName):DeprecationWarning:keras_tuner"
+)
+BASE = MnistSoftmax(model="softmax_regression", epochs=4)
+SEARCHES = {"learning_rate": "1e-4:1:log", "optimizer": "momentum,adam"}
+FIXED = ("epochs", "dropout", "hidden_units", "beta", "batch_size")
+
+
+def search(folder, pool=None, **changes):
+    about = {"dataset": "digits", "trials": 8, "searches": SEARCHES, "fixed": FIXED, **changes}
+    return tuning.search(train, BASE, folder, pool or Pool(2), **about)
+
+
+def swept(folder, monkeypatch, **changes):
+    """Runs what --sweep runs once the flags are read."""
+    space = search_space.space_of(BASE, SEARCHES, FIXED)
+    asked = sweeping.SweepOptions(
+        settings=settings_of(train, BASE, space, dataset="digits", trials=8, **changes),
+        path="",
+        num_workers=2,
+        cluster=cluster.Cluster(None, {}),
+        keep_models=3,
+        max_minutes=0.0,
+        extend=False,
+    )
+    options = types.SimpleNamespace(
+        dataset="digits", data_dir=None, reading=datasets.Reading(), sweep=asked
+    )
+    monkeypatch.setattr(tuning, "Workers", lambda *_: contextlib.nullcontext(Pool(2)))
+    folder.mkdir()
+    return sweeping.sweep(BASE, options, run_directory.RunDirectory(folder))
+
+
+def files(folder):
+    """Returns {path: content} of all that lies in `folder`, links by where they lead."""
+    return {
+        path.relative_to(folder).as_posix(): (
+            path.readlink() if path.is_symlink() else path.read_bytes()
+        )
+        for path in folder.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"tuner": "coarse_to_fine", "replicates": 2, "pruning": "median", "seed": 5}]
+)
+def test_python_and_the_command_line_leave_the_same_files(tmp_path, monkeypatch, asked):
+    sweep = search(tmp_path / "python", **asked)
+    metrics = swept(tmp_path / "flags", monkeypatch, **asked)
+    left = files(tmp_path / "python")
+    assert left == files(tmp_path / "flags")
+    names = ("journal.jsonl", "trials.csv", "curves.csv", "best.flags", "report.html", "best")
+    assert {*names} <= {*left}
+    assert sweep.chosen.trial == sweep.best.number == metrics["trial"]
+    assert sweep.chosen.metrics[0]["test_accuracy"] == 0.5
+
+
+def test_a_search_that_is_called_again_goes_on_or_only_tells(tmp_path):
+    search(tmp_path, trials=4)
+    pool = Pool(2)
+    assert len(search(tmp_path, pool, trials=8).trials) == 8
+    assert {number for number, _ in pool.started} == {4, 5, 6, 7}
+    before, pool = files(tmp_path), Pool(2)
+    search(tmp_path, pool, trials=8)
+    assert not pool.started
+    assert files(tmp_path) == before
+
+
+def test_without_a_report_there_is_only_the_journal(tmp_path):
+    sweep = search(tmp_path, report=False, keep_models=0)
+    assert sweep.chosen is None
+    assert {*files(tmp_path)} == {"journal.jsonl"}
+
+
+def test_a_search_out_of_time_tells_what_there_is(tmp_path):
+    sweep = search(tmp_path, max_minutes=1e-9)
+    assert sweep.chosen is None
+    assert {"trials.csv", "report.html"} <= {*files(tmp_path)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"workers": 2}, "Received: workers=2"),
+        ({"keep_models": 0}, "Received: keep_models=0"),
+        ({"searches": {"rate": "1:2"}}, "no hyperparameter 'rate'"),
+    ],
+)
+def test_what_makes_no_search_is_refused_before_it_begins(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        search(tmp_path / "new", **changes)
+    assert not (tmp_path / "new").exists()

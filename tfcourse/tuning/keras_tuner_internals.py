@@ -1,0 +1,51 @@
+"""Private parts of keras-tuner's oracles that a journaled sweep needs."""
+
+from typing import Any
+
+import keras_tuner
+import numpy as np
+
+# So many equal draws in a row and a space of choices counts as exhausted.
+_MAX_COLLISIONS = 1000
+
+
+class Reseeded(keras_tuner.Oracle):
+    """An oracle that is seeded anew for every trial, silent, and without files.
+
+    keras-tuner draws a trial from a state that depends on all trials before, and writes each to a
+    file: what a journal replays has to depend on the trial's number alone. This can go once
+    keras-tuner takes a seed per trial, 0 among them, and a storage.
+
+    Args:
+        seed: >= 0; 0 is a seed like any other.
+        space: what keras-tuner draws from.
+        arguments: for the oracle itself.
+    """
+
+    def __init__(self, seed: int, space: keras_tuner.HyperParameters, **arguments: Any):
+        self.sweep_seed = seed
+        super().__init__(
+            objective=keras_tuner.Objective("score", "max"),
+            seed=1,  # Without one, keras-tuner would draw it from Python's own generator.
+            hyperparameters=space,
+            allow_new_entries=False,
+            tune_new_entries=False,
+            max_consecutive_failed_trials=None,
+            **arguments,
+        )
+        self.verbose = 0
+        self.max_trials = None  # The driver counts them.
+        self._max_collisions = _MAX_COLLISIONS
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Returns the status and the values of a new trial, as keras-tuner does."""
+        sequence = np.random.SeedSequence([self.sweep_seed, int(trial_id)])
+        self._seed_state = int(sequence.generate_state(1)[0])
+        self._random_state = np.random.RandomState(self._seed_state)
+        return super().populate_space(trial_id)
+
+    def save(self) -> None:
+        """Writes nothing."""
+
+    def _save_trial(self, trial: Any) -> None:
+        """Writes nothing."""
