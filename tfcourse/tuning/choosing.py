@@ -27,7 +27,7 @@ class Chooser:
         first: the number of the first trial that is chosen here.
     """
 
-    def __init__(self, settings: Settings, space: Space, first: int):
+    def __init__(self, settings: Settings, space: Space, first: int) -> None:
         self._space = space
         self._first = first
         self._oracle = oracles.TUNERS[settings.tuner](

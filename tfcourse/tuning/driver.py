@@ -39,7 +39,7 @@ class AllTrialsFailedError(Exception):
 class EnvironmentFaultError(Exception):
     """A worker's machine could not do its part: disk, memory, permission or data."""
 
-    def __init__(self, message: str, exit_code: int = 5):
+    def __init__(self, message: str, exit_code: int = 5) -> None:
         super().__init__(message)
         self.exit_code = exit_code
 
@@ -66,7 +66,7 @@ class Driver:
         declarations: Mapping[str, hp.Declaration],
         settings: Settings,
         plan: Plan,
-    ):
+    ) -> None:
         self.run = run
         self._journal = journal
         self._declarations = declarations

@@ -18,7 +18,7 @@ class SweepFiles:
         driver: of the sweep.
     """
 
-    def __init__(self, driver: Driver):
+    def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._num_results = -1
         self._written_at = -math.inf

@@ -37,7 +37,7 @@ class Journal:
         JournalError: a line is not as it was written.
     """
 
-    def __init__(self, path: pathlib.Path):
+    def __init__(self, path: pathlib.Path) -> None:
         self._path = path
         self.records: list[Record] = []
         self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

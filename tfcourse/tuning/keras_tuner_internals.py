@@ -22,7 +22,7 @@ class Reseeded(keras_tuner.Oracle):
         arguments: for the oracle itself.
     """
 
-    def __init__(self, seed: int, space: keras_tuner.HyperParameters, **arguments: Any):
+    def __init__(self, seed: int, space: keras_tuner.HyperParameters, **arguments: Any) -> None:
         self.sweep_seed = seed
         super().__init__(
             objective=keras_tuner.Objective("score", "max"),

@@ -37,7 +37,7 @@ class Pruning(keras.callbacks.Callback):
         thresholds: `{epoch: score}`.
     """
 
-    def __init__(self, objective: str, thresholds: Mapping[int, float]):
+    def __init__(self, objective: str, thresholds: Mapping[int, float]) -> None:
         super().__init__()
         self._objective = objective
         self._thresholds = thresholds

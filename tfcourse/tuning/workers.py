@@ -57,7 +57,7 @@ class Workers:
         num_workers: int,
         scheduler: str | None = None,
         resources: Mapping[str, float] | None = None,
-    ):
+    ) -> None:
         self._stack = contextlib.ExitStack()
         self._outcomes: queue.SimpleQueue[tuple[Key, Any]] = queue.SimpleQueue()
         self._running: set[Key] = set()

@@ -20,7 +20,7 @@ class LiveSweep:
         clock: returns seconds.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter):
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._picture = LivePicture(clock)
         self._num_shown = 0
 

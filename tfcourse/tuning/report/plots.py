@@ -33,7 +33,7 @@ class Plots:
         axes: of all that was ever searched.
     """
 
-    def __init__(self, sweep: sweeps.Sweep, axes: Sequence[Axis]):
+    def __init__(self, sweep: sweeps.Sweep, axes: Sequence[Axis]) -> None:
         self._sweep = sweep
         self._ranked = sweep.ranked()
         self._axes = [axis for axis in axes if any(axis.name in t.values for t in self._ranked)]

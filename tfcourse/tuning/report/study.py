@@ -53,7 +53,7 @@ class Axis:
         decades: how far a logarithmic scale reaches; 0 elsewhere.
     """
 
-    def __init__(self, name: str, scales: Sequence[Scale], values: Iterable[Any]):
+    def __init__(self, name: str, scales: Sequence[Scale], values: Iterable[Any]) -> None:
         self.name = name
         # The last one counts, unless some phase had a choice, whose values may have no order.
         lists = [scale for scale in scales if not scale.is_range]

@@ -33,7 +33,9 @@ class SweepTable:
         clock: returns the time in seconds, as `time.time` does.
     """
 
-    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.time):
+    def __init__(
+        self, console: Console | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
         self._console = console or Console()
         self._clock = clock
         self._is_live = self._console.is_interactive and not self._console.is_jupyter
