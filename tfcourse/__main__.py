@@ -8,6 +8,7 @@ import ast
 import difflib
 import os
 import pathlib
+import re
 import runpy
 import sys
 
@@ -23,7 +24,7 @@ def programs(call: str) -> dict[str, str]:
     found = {}
     for path in sorted((ROOT / "recipes").rglob("*.py")):
         source = path.read_text(encoding="utf-8")
-        if f"\n    command_line.{call}(" in source:
+        if re.search(rf"^    (command_line|harness)\.{call}\(", source, re.MULTILINE):
             parts = path.relative_to(ROOT / "recipes").with_suffix("").parts
             header = ast.get_docstring(ast.parse(source)) or ""
             found[".".join(parts).removesuffix(".__main__")] = header.partition("\n")[0]

@@ -23,6 +23,7 @@ one per line. All are checked before TensorFlow loads. Each recipe's own flags a
 those that recipes share are [below](#flags-of-every-recipe).
 """
 
+CALLS = ("command_line.run", "command_line.run_tool", "harness.run")
 # Flags that come with an argument of `command_line.run`.
 SHARED = {
     "build": "[`--find_learning_rate`](index.md#flag-of-recipes-whose-rate-can-be-looked-for)",
@@ -53,7 +54,7 @@ def programs() -> dict[str, ast.Call]:
         module = ".".join(path.relative_to(ROOT / "recipes").with_suffix("").parts)
         module = module.removesuffix(".__main__")
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("command_line.run"):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS:
                 found[module] = node
     return found
 
@@ -87,7 +88,7 @@ def page(name: str, call: ast.Call) -> str:
         parts += [f"- [`configs/{path.name}`](../../configs/{path.name}): {about}\n"]
     parts.append("\n## Flags\n")
     parts.append(_declared(getattr(module, ast.unparse(call.args[1]))))
-    if ast.unparse(call.func) == "command_line.run":
+    if ast.unparse(call.func) != "command_line.run_tool":
         links = ["[those of every recipe](index.md#flags-of-every-recipe)"]
         given = {keyword.arg for keyword in call.keywords}
         links += [link for argument, link in SHARED.items() if argument in given]

@@ -16,7 +16,7 @@ import numpy as np
 
 import tfcourse
 from recipes.claims import harness, pictures
-from tfcourse import command_line
+from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, number
 from tfcourse.run_directory import RunDirectory
@@ -60,7 +60,7 @@ def make_optimizer(name: str, alpha: float) -> "keras.Optimizer":
 
 
 def costs(
-    hyperparameters: AdamPaper, data: Dataset, name: str, alpha: float, seed: int, epochs: int
+    hp: AdamPaper, data: Dataset, name: str, alpha: float, seed: int, epochs: int
 ) -> np.ndarray:
     """Returns the training cost of each epoch, the mean over its steps; infinite from a failure."""
     tfcourse.training.set_seed(seed)
@@ -68,18 +68,15 @@ def costs(
     tfcourse.training.compile_classifier(model, make_optimizer(name, float(alpha)))
     try:
         history = tfcourse.training.fit(
-            model, data, epochs=epochs, batch_size=hyperparameters.batch_size, seed=seed, verbose=0
+            model, data, epochs=epochs, batch_size=hp.batch_size, seed=seed, verbose=0
         )
     except tfcourse.training.NotFiniteError:
         return np.full(epochs, np.inf)
     return np.array(history.history["loss"])
 
 
-def contest(
-    hyperparameters: AdamPaper, data: Dataset, name: str, seed: int
-) -> tuple[float, np.ndarray]:
+def contest(hp: AdamPaper, data: Dataset, name: str, seed: int) -> tuple[float, np.ndarray]:
     """Returns `(alpha, costs [seeds, epochs])`: the best of the grid, and other seeds with it."""
-    hp = hyperparameters
     seeds = harness.seeds(seed, hp.num_seeds, skip=1)
     with tfcourse.training.shared_programs():
         last = [costs(hp, data, name, alpha, seed, hp.tuning_epochs)[-1] for alpha in hp.alphas]
@@ -88,9 +85,8 @@ def contest(
 
 
 def findings(
-    hyperparameters: AdamPaper, alphas: dict[str, float], curves: dict[str, np.ndarray]
+    hp: AdamPaper, alphas: dict[str, float], curves: dict[str, np.ndarray]
 ) -> harness.Findings:
-    hp = hyperparameters
     means = {name: values[:, -1].mean() for name, values in curves.items()}
     numbers = {
         "hp": dataclasses.asdict(hp),
@@ -118,10 +114,7 @@ def findings(
     }
 
 
-def main(
-    hyperparameters: AdamPaper, data: Dataset, options: command_line.Options, run: RunDirectory
-) -> dict[str, Any]:
-    hp = hyperparameters
+def main(hp: AdamPaper, data: Dataset, options: Options, run: RunDirectory) -> dict[str, Any]:
     alphas, curves, metrics = {}, {}, {}
     for name in CONTESTANTS:
         alphas[name], curves[name] = contest(hp, data, name, options.seed)
@@ -134,16 +127,6 @@ def main(
 
 
 if __name__ == "__main__":
-    command_line.run(
-        main,
-        AdamPaper,
-        dataset="mnist,digits",
-        smoke={
-            "dataset": "digits",
-            "epochs": 2,
-            "tuning_epochs": 1,
-            "decades": 1,
-            "alphas_per_decade": 1,
-            "num_seeds": 1,
-        },
+    harness.run(
+        main, AdamPaper, epochs=2, tuning_epochs=1, decades=1, alphas_per_decade=1, num_seeds=1
     )

@@ -15,7 +15,7 @@ import numpy as np
 
 import tfcourse
 from recipes.claims import batch_size, harness, pictures
-from tfcourse import command_line
+from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer, integers, number
 from tfcourse.run_directory import RunDirectory
@@ -38,11 +38,8 @@ def noise_of(costs: np.ndarray) -> float:
     return float(np.std(np.diff(costs[len(costs) // 2 :])) / np.sqrt(2))
 
 
-def measure(
-    hyperparameters: BatchNoise, data: Dataset, size: int, seeds: Sequence[int]
-) -> dict[str, Any]:
+def measure(hp: BatchNoise, data: Dataset, size: int, seeds: Sequence[int]) -> dict[str, Any]:
     """Returns the costs by step of each seed, their noise, and the bytes of a step."""
-    hp = hyperparameters
     model = batch_size.build(data, hp.learning_rate, seed=0)
     stepping = tfcourse.training.Stepping(model, data.train, size)
     curves: list[list[float]] = []
@@ -60,13 +57,13 @@ def measure(
 
 
 def findings(
-    measured: dict[int, dict[str, Any]], hyperparameters: BatchNoise, num_examples: int
+    measured: dict[int, dict[str, Any]], hp: BatchNoise, num_examples: int
 ) -> harness.Findings:
     """Returns what the template tells, of `{batch size: measures}`."""
     noise = [np.mean(m["noise"]) for m in measured.values()]
     parts = np.log(list(measured)[:-1])
     numbers = {
-        "hp": dataclasses.asdict(hyperparameters),
+        "hp": dataclasses.asdict(hp),
         "arms": batch_size.by_name(measured, num_examples),
         "power": np.polyfit(parts, np.log(noise[:-1]), 1)[0],
     }
@@ -77,15 +74,13 @@ def findings(
     return numbers, holds
 
 
-def main(
-    hyperparameters: BatchNoise, data: Dataset, options: command_line.Options, run: RunDirectory
-) -> dict[str, Any]:
-    train = data.train.smaller(hyperparameters.training_examples)
+def main(hp: BatchNoise, data: Dataset, options: Options, run: RunDirectory) -> dict[str, Any]:
+    train = data.train.smaller(hp.training_examples)
     data = dataclasses.replace(data, train=train)
     m = len(train)
-    sizes = [*(size for size in sorted(hyperparameters.batch_sizes) if size < m), m]
-    seeds = harness.seeds(options.seed, hyperparameters.num_seeds)
-    measured = {size: measure(hyperparameters, data, size, seeds) for size in sizes}
+    sizes = [*(size for size in sorted(hp.batch_sizes) if size < m), m]
+    seeds = harness.seeds(options.seed, hp.num_seeds)
+    measured = {size: measure(hp, data, size, seeds) for size in sizes}
     pictures.draw_noise(run.path / "batch_noise.png", measured, m)
     metrics = {
         **{
@@ -94,13 +89,8 @@ def main(
         },
         "bytes": {str(size): numbers["bytes"] for size, numbers in measured.items()},
     }
-    return harness.results("batch_noise", metrics, findings(measured, hyperparameters, m), data)
+    return harness.results("batch_noise", metrics, findings(measured, hp, m), data)
 
 
 if __name__ == "__main__":
-    command_line.run(
-        main,
-        BatchNoise,
-        dataset="mnist,digits",
-        smoke={"dataset": "digits", "batch_sizes": (1, 32), "steps": 8, "num_seeds": 2},
-    )
+    harness.run(main, BatchNoise, batch_sizes=(1, 32), steps=8, num_seeds=2)

@@ -18,7 +18,7 @@ import numpy as np
 
 import tfcourse
 from recipes.claims import harness, pictures
-from tfcourse import command_line
+from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset, Split
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, number
 from tfcourse.run_directory import RunDirectory
@@ -59,8 +59,7 @@ def binary(data: Dataset) -> Dataset:
     )
 
 
-def build(hyperparameters: BatchNorm, data: Dataset, batch_norm: bool, seed: int) -> "keras.Model":
-    hp = hyperparameters
+def build(hp: BatchNorm, data: Dataset, batch_norm: bool, seed: int) -> "keras.Model":
     tfcourse.training.set_seed(seed)
     model = tfcourse.models.plain_mlp(
         data.input_shape,
@@ -75,22 +74,22 @@ def build(hyperparameters: BatchNorm, data: Dataset, batch_norm: bool, seed: int
 
 
 def train(
-    hyperparameters: BatchNorm, data: Dataset, batch_norm: bool, seeds: Sequence[int]
+    hp: BatchNorm, data: Dataset, batch_norm: bool, seeds: Sequence[int]
 ) -> dict[str, np.ndarray]:
     """Returns `{"accuracy": [seeds, stops], "inputs": [stops, examples, units]}`.
 
     The inputs are those of the last hidden layer's sigmoids, of the first seed.
     """
-    model = build(hyperparameters, data, batch_norm, seeds[0])
-    stepping = tfcourse.training.Stepping(model, data.train, hyperparameters.batch_size)
+    model = build(hp, data, batch_norm, seeds[0])
+    stepping = tfcourse.training.Stepping(model, data.train, hp.batch_size)
     evaluator = tfcourse.training.Evaluator(model)
     shown = data.test.smaller(500).features
     accuracies: list[list[float]] = []
     inputs = []
     for seed in seeds:
-        stepping.restart(build(hyperparameters, data, batch_norm, seed))
+        stepping.restart(build(hp, data, batch_norm, seed))
         accuracies.append([])
-        for _ in stepping.run(stops_of(hyperparameters), seed):
+        for _ in stepping.run(stops_of(hp), seed):
             accuracies[-1].append(evaluator.evaluate(data.test)["accuracy"])
             if seed == seeds[0]:
                 inputs.append(inputs_of_last_sigmoids(model, shown))
@@ -106,8 +105,8 @@ def inputs_of_last_sigmoids(model: "keras.Model", features: Any) -> np.ndarray:
     return features.numpy()
 
 
-def stops_of(hyperparameters: BatchNorm) -> np.ndarray:
-    return np.arange(NUM_STOPS + 1) * (hyperparameters.steps // NUM_STOPS)
+def stops_of(hp: BatchNorm) -> np.ndarray:
+    return np.arange(NUM_STOPS + 1) * (hp.steps // NUM_STOPS)
 
 
 def drift(inputs: np.ndarray) -> float:
@@ -118,18 +117,16 @@ def drift(inputs: np.ndarray) -> float:
     return float(np.median(np.abs(median[-1] - median[begin]) / (high[-1] - low[-1])))
 
 
-def findings(
-    measured: Mapping[str, Mapping[str, np.ndarray]], hyperparameters: BatchNorm
-) -> harness.Findings:
+def findings(measured: Mapping[str, Mapping[str, np.ndarray]], hp: BatchNorm) -> harness.Findings:
     """Returns what the template tells, of what `train` returns for "with" and "without"."""
-    stops = stops_of(hyperparameters)
+    stops = stops_of(hp)
     early = int(np.argmin(np.abs(stops - 5_000)))
     accuracies = {name: m["accuracy"] for name, m in measured.items()}
     by_stop = {name: values.mean(axis=0) for name, values in accuracies.items()}
     reached = stops[by_stop["with"] >= by_stop["without"][-1]]
     drifts = {name: drift(m["inputs"]) for name, m in measured.items()}
     numbers = {
-        "hp": dataclasses.asdict(hyperparameters),
+        "hp": dataclasses.asdict(hp),
         "arms": {
             name: {"early": values[:, early], "end": values[:, -1], "accuracy_by_stop": values}
             for name, values in accuracies.items()
@@ -152,15 +149,11 @@ def findings(
     }
 
 
-def main(
-    hyperparameters: BatchNorm, data: Dataset, options: command_line.Options, run: RunDirectory
-) -> dict[str, Any]:
+def main(hp: BatchNorm, data: Dataset, options: Options, run: RunDirectory) -> dict[str, Any]:
     data = binary(data)
-    seeds = harness.seeds(options.seed, hyperparameters.num_seeds)
-    measured = {
-        name: train(hyperparameters, data, name == "with", seeds) for name in ("without", "with")
-    }
-    stops = stops_of(hyperparameters)
+    seeds = harness.seeds(options.seed, hp.num_seeds)
+    measured = {name: train(hp, data, name == "with", seeds) for name in ("without", "with")}
+    stops = stops_of(hp)
     pictures.draw_paper(
         run.path / "batch_norm.png",
         stops,
@@ -179,13 +172,8 @@ def main(
         for name, m in measured.items()
         for when, index in {**at, "end": -1}.items()
     }
-    return harness.results("batch_norm", metrics, findings(measured, hyperparameters), data)
+    return harness.results("batch_norm", metrics, findings(measured, hp), data)
 
 
 if __name__ == "__main__":
-    command_line.run(
-        main,
-        BatchNorm,
-        dataset="mnist,digits",
-        smoke={"dataset": "digits", "steps": 50, "num_seeds": 2},
-    )
+    harness.run(main, BatchNorm, steps=50, num_seeds=2)

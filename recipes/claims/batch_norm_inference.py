@@ -14,7 +14,7 @@ import numpy as np
 
 import tfcourse
 from recipes.claims import harness, pictures
-from tfcourse import command_line
+from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, number
 from tfcourse.run_directory import RunDirectory
@@ -43,8 +43,7 @@ class BatchNormInference(Hyperparameters):
         return [step for step in STOPS if step <= self.max_steps]
 
 
-def build(hyperparameters: BatchNormInference, data: Dataset, seed: int) -> "keras.Model":
-    hp = hyperparameters
+def build(hp: BatchNormInference, data: Dataset, seed: int) -> "keras.Model":
     tfcourse.training.set_seed(seed)
     model = tfcourse.models.plain_mlp(
         data.input_shape,
@@ -87,10 +86,9 @@ def change_alone(model: "keras.Model", features: np.ndarray, training: bool) -> 
 
 
 def measure(
-    hyperparameters: BatchNormInference, data: Dataset, seeds: Sequence[int]
+    hp: BatchNormInference, data: Dataset, seeds: Sequence[int]
 ) -> tuple[dict[str, np.ndarray], dict[str, list[float]]]:
     """Returns `{kind: costs [seeds, stops]}` and `{"inference" or "training": change [seeds]}`."""
-    hp = hyperparameters
     model = build(hp, data, seed=0)
     stepping = tfcourse.training.Stepping(model, data.train, hp.batch_size)
     evaluator = tfcourse.training.Evaluator(model)
@@ -109,11 +107,8 @@ def measure(
 
 
 def findings(
-    losses: Mapping[str, np.ndarray],
-    changes: Mapping[str, Sequence[float]],
-    hyperparameters: BatchNormInference,
+    losses: Mapping[str, np.ndarray], changes: Mapping[str, Sequence[float]], hp: BatchNormInference
 ) -> harness.Findings:
-    hp = hyperparameters
     stops = {"early": hp.stops.index(LOOK_BACK_STEPS), "late": len(hp.stops) - 1}
     lag = losses[MOVING].mean(axis=0) / losses[ANEW].mean(axis=0)
     numbers = {
@@ -134,31 +129,23 @@ def findings(
 
 
 def main(
-    hyperparameters: BatchNormInference,
-    data: Dataset,
-    options: command_line.Options,
-    run: RunDirectory,
+    hp: BatchNormInference, data: Dataset, options: Options, run: RunDirectory
 ) -> dict[str, Any]:
-    seeds = harness.seeds(options.seed, hyperparameters.num_seeds)
-    losses, changes = measure(hyperparameters, data, seeds)
-    pictures.draw_lag(run.path / "batch_norm_inference.png", hyperparameters.stops, losses, changes)
+    seeds = harness.seeds(options.seed, hp.num_seeds)
+    losses, changes = measure(hp, data, seeds)
+    pictures.draw_lag(run.path / "batch_norm_inference.png", hp.stops, losses, changes)
     names = {MOVING: "moving", OWN: "own", ANEW: "anew"}
     metrics = {
         **{
             f"loss_{names[kind]}_{stop}": float(column.mean())
             for kind, rows in losses.items()
-            for stop, column in zip(hyperparameters.stops, rows.T, strict=True)
+            for stop, column in zip(hp.stops, rows.T, strict=True)
         },
         **{f"alone_{mode}": max(values) for mode, values in changes.items()},
     }
-    found = findings(losses, changes, hyperparameters)
+    found = findings(losses, changes, hp)
     return harness.results("batch_norm_inference", metrics, found, data)
 
 
 if __name__ == "__main__":
-    command_line.run(
-        main,
-        BatchNormInference,
-        dataset="mnist,digits",
-        smoke={"dataset": "digits", "hidden_units": (8,), "max_steps": 100, "num_seeds": 2},
-    )
+    harness.run(main, BatchNormInference, hidden_units=(8,), max_steps=100, num_seeds=2)

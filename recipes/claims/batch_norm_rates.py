@@ -16,7 +16,7 @@ import numpy as np
 
 import tfcourse
 from recipes.claims import harness, pictures
-from tfcourse import command_line
+from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, number, texts
 from tfcourse.run_directory import RunDirectory
@@ -41,18 +41,13 @@ class BatchNormRates(Hyperparameters):
 
 
 def build(
-    hyperparameters: BatchNormRates,
-    data: Dataset,
-    depth: int,
-    activation: str,
-    batch_norm: bool,
-    seed: int,
+    hp: BatchNormRates, data: Dataset, depth: int, activation: str, batch_norm: bool, seed: int
 ) -> "keras.Model":
     tfcourse.training.set_seed(seed)
     model = tfcourse.models.plain_mlp(
         data.input_shape,
         data.num_classes,
-        (hyperparameters.width,) * depth,
+        (hp.width,) * depth,
         activation=activation,
         batch_norm=batch_norm,
     )
@@ -62,10 +57,9 @@ def build(
 
 
 def accuracies(
-    hyperparameters: BatchNormRates, data: Dataset, seeds: Sequence[int], **network: Any
+    hp: BatchNormRates, data: Dataset, seeds: Sequence[int], **network: Any
 ) -> np.ndarray:
     """Returns the accuracy on validation after the steps, [seeds, rates]."""
-    hp = hyperparameters
     model = build(hp, data, **network, seed=0)
     stepping = tfcourse.training.Stepping(model, data.train, hp.batch_size)
     evaluator = tfcourse.training.Evaluator(model)
@@ -100,20 +94,15 @@ def decades(accuracy: np.ndarray, target: float) -> float:
     return float((usable[-1] - usable[0] + 1) * step)
 
 
-def measure(hyperparameters: BatchNormRates, data: Dataset, seeds: Sequence[int]) -> Measured:
+def measure(hp: BatchNormRates, data: Dataset, seeds: Sequence[int]) -> Measured:
     measured: Measured = {}
-    for depth, activation in itertools.product(hyperparameters.depths, hyperparameters.activations):
+    for depth, activation in itertools.product(hp.depths, hp.activations):
         networks = measured.setdefault((depth, activation), {})
         for name in ("without", "with"):
             networks[name] = accuracies(
-                hyperparameters,
-                data,
-                seeds,
-                depth=depth,
-                activation=activation,
-                batch_norm=name == "with",
+                hp, data, seeds, depth=depth, activation=activation, batch_norm=name == "with"
             )
-            spans = [decades(row, hyperparameters.target_accuracy) for row in networks[name]]
+            spans = [decades(row, hp.target_accuracy) for row in networks[name]]
             print(
                 f"{depth} layers of {activation}, {name} batch norm: usable rates span "
                 f"{np.mean(spans):.1f} decades, best accuracy {networks[name].max():.3f}",
@@ -123,7 +112,7 @@ def measure(hyperparameters: BatchNormRates, data: Dataset, seeds: Sequence[int]
 
 
 def summarize(
-    measured: Measured, hyperparameters: BatchNormRates
+    measured: Measured, hp: BatchNormRates
 ) -> tuple[dict[tuple[int, str], Any], dict[tuple[int, str], Any]]:
     """Returns `(decades [seeds], best accuracy of all rates)`, each as `measured` is nested."""
 
@@ -133,13 +122,12 @@ def summarize(
             for network, networks in measured.items()
         }
 
-    target = hyperparameters.target_accuracy
+    target = hp.target_accuracy
     spans = each(lambda values: np.array([decades(row, target) for row in values]))
     return spans, each(lambda values: float(values.mean(axis=0).max()))
 
 
-def findings(measured: Measured, hyperparameters: BatchNormRates) -> harness.Findings:
-    hp = hyperparameters
+def findings(measured: Measured, hp: BatchNormRates) -> harness.Findings:
     spans, best = summarize(measured, hp)
     shallow, deep = min(hp.depths), max(hp.depths)
     numbers = {
@@ -179,31 +167,24 @@ def findings(measured: Measured, hyperparameters: BatchNormRates) -> harness.Fin
     }
 
 
-def main(
-    hyperparameters: BatchNormRates, data: Dataset, options: command_line.Options, run: RunDirectory
-) -> dict[str, Any]:
-    seeds = harness.seeds(options.seed, hyperparameters.num_seeds)
-    measured = measure(hyperparameters, data, seeds)
+def main(hp: BatchNormRates, data: Dataset, options: Options, run: RunDirectory) -> dict[str, Any]:
+    seeds = harness.seeds(options.seed, hp.num_seeds)
+    measured = measure(hp, data, seeds)
     pictures.draw_usable_rates(
         run.path / "batch_norm_rates.png",
         np.array(RATES),
         {f"{depth} layers, {activation}": m for (depth, activation), m in measured.items()},
-        hyperparameters.target_accuracy,
+        hp.target_accuracy,
     )
-    numbers = zip(("decades", "best"), summarize(measured, hyperparameters), strict=True)
+    numbers = zip(("decades", "best"), summarize(measured, hp), strict=True)
     metrics = {
         f"{quantity}_{activation}_{depth}_{name}": float(np.mean(values))
         for quantity, nested in numbers
         for (depth, activation), both in nested.items()
         for name, values in both.items()
     }
-    return harness.results("batch_norm_rates", metrics, findings(measured, hyperparameters), data)
+    return harness.results("batch_norm_rates", metrics, findings(measured, hp), data)
 
 
 if __name__ == "__main__":
-    command_line.run(
-        main,
-        BatchNormRates,
-        dataset="mnist,digits",
-        smoke={"dataset": "digits", "depths": (1, 2), "width": 8, "steps": 5, "num_seeds": 2},
-    )
+    harness.run(main, BatchNormRates, depths=(1, 2), width=8, steps=5, num_seeds=2)

@@ -15,7 +15,7 @@ import numpy as np
 
 import tfcourse
 from recipes.claims import harness, pictures
-from tfcourse import command_line
+from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer, integers, number
 from tfcourse.run_directory import RunDirectory
@@ -107,11 +107,9 @@ def reached(curve: Mapping[str, np.ndarray], target: float) -> tuple[float, floa
     return step, seconds
 
 
-def measure(
-    hyperparameters: BatchSize, data: Dataset, batch_size: int, seed: int
-) -> dict[str, Any]:
+def measure(hp: BatchSize, data: Dataset, batch_size: int, seed: int) -> dict[str, Any]:
     """Returns what one batch size does: curves, and arrays of one number a seed."""
-    hp, full = hyperparameters, batch_size == len(data.train)
+    full = batch_size == len(data.train)
     descent = Descent(data, batch_size, hp.full_epochs if full else hp.epochs)
     rate = descent.choose_rate(seed)
     # Seeds that the choice has not seen.
@@ -143,7 +141,7 @@ def by_name(measured: Mapping[int, Any], num_examples: int) -> dict[str, Any]:
 
 
 def findings(
-    measured: dict[int, dict[str, Any]], hyperparameters: BatchSize, num_examples: int
+    measured: dict[int, dict[str, Any]], hp: BatchSize, num_examples: int
 ) -> harness.Findings:
     """Returns what the template tells, of `{batch size: measures}`."""
 
@@ -156,7 +154,7 @@ def findings(
     }
     arms = {size: {**m, "first_epoch": first_epoch[size]} for size, m in measured.items()}
     numbers = {
-        "hp": dataclasses.asdict(hyperparameters),
+        "hp": dataclasses.asdict(hp),
         "num_examples": num_examples,
         "num_rates": len(RATES),
         "arms": by_name(arms, num_examples),
@@ -167,19 +165,17 @@ def findings(
     }
 
 
-def main(
-    hyperparameters: BatchSize, data: Dataset, options: command_line.Options, run: RunDirectory
-) -> dict[str, Any]:
-    smaller = data.train.smaller(hyperparameters.training_examples)
+def main(hp: BatchSize, data: Dataset, options: Options, run: RunDirectory) -> dict[str, Any]:
+    smaller = data.train.smaller(hp.training_examples)
     data = dataclasses.replace(data, train=smaller)
     m = len(smaller)
-    sizes = [*(size for size in sorted(hyperparameters.batch_sizes) if size < m), m]
-    measured = {size: measure(hyperparameters, data, size, options.seed) for size in sizes}
+    sizes = [*(size for size in sorted(hp.batch_sizes) if size < m), m]
+    measured = {size: measure(hp, data, size, options.seed) for size in sizes}
     pictures.draw_costs(
         run.path / "batch_size.png",
         {size: numbers["curves"][0] for size, numbers in measured.items()},
         m,
-        hyperparameters.target_cost,
+        hp.target_cost,
     )
     names = ("rate", "seconds_per_step", "examples_to_target", "seconds_to_target")
     metrics = {
@@ -188,20 +184,16 @@ def main(
         for name in names
     }
     metrics = {name: value for name, value in metrics.items() if np.isfinite(value)}
-    return harness.results("batch_size", metrics, findings(measured, hyperparameters, m), data)
+    return harness.results("batch_size", metrics, findings(measured, hp, m), data)
 
 
 if __name__ == "__main__":
-    command_line.run(
+    harness.run(
         main,
         BatchSize,
-        dataset="mnist,digits",
-        smoke={
-            "dataset": "digits",
-            "batch_sizes": (1, 32),
-            "training_examples": 100,
-            "epochs": 2,
-            "full_epochs": 2,
-            "num_seeds": 2,
-        },
+        batch_sizes=(1, 32),
+        training_examples=100,
+        epochs=2,
+        full_epochs=2,
+        num_seeds=2,
     )

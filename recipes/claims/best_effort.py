@@ -17,8 +17,9 @@ import numpy as np
 import tfcourse
 from recipes.claims import harness, pictures
 from recipes.mnist_softmax import MnistSoftmax, train
-from tfcourse import command_line, tuning
+from tfcourse import tuning
 from tfcourse.choices import MODELS
+from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer, integers
 from tfcourse.run_directory import RunDirectory
@@ -75,7 +76,7 @@ def find(
     data: Dataset,
     folder: pathlib.Path,
     pool: "tuning.Workers",
-    options: command_line.Options,
+    options: Options,
 ) -> tuple[MnistSoftmax, float]:
     """Returns the best hyperparameters that a sweep of `trials` finds, and its score."""
     base = MnistSoftmax(model=model, epochs=epochs)
@@ -100,10 +101,9 @@ def find(
 
 
 def measure(
-    hyperparameters: BestEffort, data: Dataset, folder: pathlib.Path, options: command_line.Options
+    hp: BestEffort, data: Dataset, folder: pathlib.Path, options: Options
 ) -> dict[str, dict[str, Any]]:
     """Returns `{model: {"found": hyperparameters, "validation": float, "errors": [per cent]}}`."""
-    hp = hyperparameters
     measured: dict[str, dict[str, Any]] = {}
     with tuning.Workers(len(os.sched_getaffinity(0))) as pool:
         for model, trials, epochs in zip(SEARCHES, hp.trials, hp.epochs, strict=True):
@@ -120,11 +120,9 @@ def measure(
     return measured
 
 
-def findings(
-    measured: Mapping[str, Mapping[str, Any]], hyperparameters: BestEffort
-) -> harness.Findings:
+def findings(measured: Mapping[str, Mapping[str, Any]], hp: BestEffort) -> harness.Findings:
     numbers = {
-        "hp": dataclasses.asdict(hyperparameters),
+        "hp": dataclasses.asdict(hp),
         "arms": {
             model: {
                 **each,
@@ -132,7 +130,7 @@ def findings(
                 "trials": trials,
                 "published": PUBLISHED[model],
             }
-            for (model, each), trials in zip(measured.items(), hyperparameters.trials, strict=True)
+            for (model, each), trials in zip(measured.items(), hp.trials, strict=True)
         },
     }
     return numbers, {
@@ -141,23 +139,16 @@ def findings(
     }
 
 
-def main(
-    hyperparameters: BestEffort, data: Dataset, options: command_line.Options, run: RunDirectory
-) -> dict[str, Any]:
-    measured = measure(hyperparameters, data, run.path / "sweeps", options)
+def main(hp: BestEffort, data: Dataset, options: Options, run: RunDirectory) -> dict[str, Any]:
+    measured = measure(hp, data, run.path / "sweeps", options)
     errors = {model: numbers["errors"] for model, numbers in measured.items()}
     pictures.draw_errors(run.path / "best_effort.png", errors, PUBLISHED)
     metrics = {
         **{f"test_error_{model}": float(np.mean(e)) for model, e in errors.items()},
         **{f"val_accuracy_{model}": n["validation"] for model, n in measured.items()},
     }
-    return harness.results("best_effort", metrics, findings(measured, hyperparameters), data)
+    return harness.results("best_effort", metrics, findings(measured, hp), data)
 
 
 if __name__ == "__main__":
-    command_line.run(
-        main,
-        BestEffort,
-        dataset="mnist,digits",
-        smoke={"dataset": "digits", "trials": (2, 2, 2), "epochs": (2, 2, 2), "num_seeds": 2},
-    )
+    harness.run(main, BestEffort, trials=(2, 2, 2), epochs=(2, 2, 2), num_seeds=2)

@@ -14,7 +14,7 @@ import numpy as np
 
 import tfcourse
 from recipes.claims import harness, pictures
-from tfcourse import command_line
+from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset, Split
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, number
 from tfcourse.run_directory import RunDirectory
@@ -41,11 +41,8 @@ class CovariateShift(Hyperparameters):
     num_seeds: int = integer(5, "Trainings of each network.", interval="[2, inf)")
 
 
-def train(
-    hyperparameters: CovariateShift, data: Dataset, batch_norm: bool, seed: int
-) -> "keras.Model":
+def train(hp: CovariateShift, data: Dataset, batch_norm: bool, seed: int) -> "keras.Model":
     """Returns the network of the best epoch on validation."""
-    hp = hyperparameters
     tfcourse.training.set_seed(seed)
     model = tfcourse.models.plain_mlp(
         data.input_shape,
@@ -72,7 +69,7 @@ def shifted(split: Split) -> dict[str, Split]:
 
 
 def measure(
-    hyperparameters: CovariateShift, data: Dataset, seeds: Sequence[int]
+    hp: CovariateShift, data: Dataset, seeds: Sequence[int]
 ) -> dict[str, dict[str, list[float]]]:
     """Returns `{shift: {network: accuracies [seeds]}}` on the test images.
 
@@ -85,7 +82,7 @@ def measure(
     }
     for seed in seeds:
         for network in (WITHOUT, WITH):
-            model = train(hyperparameters, data, network == WITH, seed)
+            model = train(hp, data, network == WITH, seed)
             evaluator = tfcourse.training.Evaluator(model)
             for name, split in splits.items():
                 accuracies[name][network].append(evaluator.evaluate(split)["accuracy"])
@@ -99,7 +96,7 @@ def measure(
 
 
 def findings(
-    accuracies: Mapping[str, Mapping[str, Sequence[float]]], hyperparameters: CovariateShift
+    accuracies: Mapping[str, Mapping[str, Sequence[float]]], hp: CovariateShift
 ) -> harness.Findings:
     mean = {
         name: {network: float(np.mean(values)) for network, values in networks.items()}
@@ -112,14 +109,12 @@ def findings(
         for name in SHIFTS
         if name != "as in training"
     ]
-    return {"hp": dataclasses.asdict(hyperparameters), "arms": accuracies}, {"robust": holds}
+    return {"hp": dataclasses.asdict(hp), "arms": accuracies}, {"robust": holds}
 
 
-def main(
-    hyperparameters: CovariateShift, data: Dataset, options: command_line.Options, run: RunDirectory
-) -> dict[str, Any]:
-    seeds = harness.seeds(options.seed, hyperparameters.num_seeds)
-    accuracies = measure(hyperparameters, data, seeds)
+def main(hp: CovariateShift, data: Dataset, options: Options, run: RunDirectory) -> dict[str, Any]:
+    seeds = harness.seeds(options.seed, hp.num_seeds)
+    accuracies = measure(hp, data, seeds)
     examples = {name: split.features[0] for name, split in shifted(data.test).items()}
     pictures.draw_shifts(run.path / "covariate_shift.png", examples, accuracies)
     short = {WITHOUT: "without", WITH: "with", ANEW: "anew"}
@@ -130,13 +125,8 @@ def main(
         for name, networks in accuracies.items()
         for network, values in networks.items()
     }
-    return harness.results("covariate_shift", metrics, findings(accuracies, hyperparameters), data)
+    return harness.results("covariate_shift", metrics, findings(accuracies, hp), data)
 
 
 if __name__ == "__main__":
-    command_line.run(
-        main,
-        CovariateShift,
-        dataset="mnist,digits",
-        smoke={"dataset": "digits", "hidden_units": (8,), "epochs": 1, "num_seeds": 2},
-    )
+    harness.run(main, CovariateShift, hidden_units=(8,), epochs=1, num_seeds=2)

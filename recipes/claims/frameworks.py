@@ -19,7 +19,7 @@ import numpy as np
 import tfcourse
 from recipes.claims import harness, pictures
 from recipes.claims.one_network import measures
-from tfcourse import command_line
+from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, number
 from tfcourse.run_directory import RunDirectory
@@ -55,18 +55,16 @@ def networks() -> dict[str, ModuleType]:
     return found
 
 
-def initial_weights(
-    hyperparameters: Frameworks, inputs: int, classes: int, seed: int
-) -> list[np.ndarray]:
+def initial_weights(hp: Frameworks, inputs: int, classes: int, seed: int) -> list[np.ndarray]:
     """Returns W1, b1, W2, b2 as float32 arrays."""
     layers = tfcourse.from_scratch.initialize(
-        (inputs, hyperparameters.hidden_units, classes), seed=seed, dtype="float32"
+        (inputs, hp.hidden_units, classes), seed=seed, dtype="float32"
     )
     return [layer[name] for layer in layers for name in ("weights", "biases")]
 
 
 def findings(
-    hyperparameters: Frameworks,
+    hp: Frameworks,
     lines: Mapping[str, int],
     backward: int,
     difference: float,
@@ -77,7 +75,7 @@ def findings(
     """Returns what the template tells.
 
     Args:
-        hyperparameters: of the run.
+        hp: of the run.
         lines: lines of code of each implementation.
         backward: lines of the backward pass by hand.
         difference: largest relative difference of a loss from the one by hand.
@@ -89,7 +87,7 @@ def findings(
     ratios = [loop / numpy for loop, numpy in zip(*seconds, strict=True)]
     others = [name for name in lines if name != "numpy"]
     numbers = {
-        "hp": dataclasses.asdict(hyperparameters),
+        "hp": dataclasses.asdict(hp),
         "backward": backward,
         "difference": difference,
         "arms": {
@@ -116,10 +114,7 @@ def largest_difference(losses: Mapping[str, np.ndarray]) -> float:
     return max(float(np.max(np.abs(v - by_hand) / by_hand)) for v in losses.values())
 
 
-def main(
-    hyperparameters: Frameworks, data: Dataset, options: command_line.Options, run: RunDirectory
-) -> dict[str, Any]:
-    hp = hyperparameters
+def main(hp: Frameworks, data: Dataset, options: Options, run: RunDirectory) -> dict[str, Any]:
     train = data.train.smaller(hp.examples)
     order = np.random.default_rng(options.seed).permutation(len(train))
     images = np.ascontiguousarray(train.features[order].reshape(len(order), -1))
@@ -149,9 +144,4 @@ def main(
 
 
 if __name__ == "__main__":
-    command_line.run(
-        main,
-        Frameworks,
-        dataset="mnist,digits",
-        smoke={"dataset": "digits", "rounds": 2, "steps": 3, "matrix_size": 16},
-    )
+    harness.run(main, Frameworks, rounds=2, steps=3, matrix_size=16)

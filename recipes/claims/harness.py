@@ -14,14 +14,16 @@ import functools
 import math
 import pathlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
 import jinja2
 import numpy as np
 
 import tfcourse
+from tfcourse import command_line
 from tfcourse.datasets import Dataset
+from tfcourse.hyperparameters import Hyperparameters
 
 VERDICTS = ("holds", "holds in part", "does not hold")
 # `{key of a section: whether each part of its claim was seen to hold}`.
@@ -40,6 +42,11 @@ class Row(TypedDict):
     measured: str
     verdict: str
     picture: str
+
+
+def run(main: Callable[..., dict[str, Any]], hp: type[Hyperparameters], **smoke: Any) -> None:
+    """Runs a claim that trains on images as a program; --smoke sets `smoke`, on the digits."""
+    command_line.run(main, hp, dataset="mnist,digits", smoke={"dataset": "digits", **smoke})
 
 
 def seeds(seed: int, count: int, *, skip: int = 0) -> list[int]:

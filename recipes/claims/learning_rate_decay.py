@@ -14,8 +14,8 @@ import numpy as np
 
 import tfcourse
 from recipes.claims import harness, pictures
-from tfcourse import command_line
 from tfcourse.choices import SCHEDULES
+from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers
 from tfcourse.run_directory import RunDirectory
@@ -45,10 +45,9 @@ class LearningRateDecay(Hyperparameters):
 
 
 def schedule(
-    name: str, initial_rate: float, hyperparameters: LearningRateDecay, num_examples: int
+    name: str, initial_rate: float, hp: LearningRateDecay, num_examples: int
 ) -> "keras.optimizers.schedules.LearningRateSchedule":
     """Returns the schedule `name`; the decays have the slides' own constants."""
-    hp = hyperparameters
     return tfcourse.schedules.build(
         name,
         initial_rate,
@@ -63,8 +62,8 @@ class Trainings:
     So one compiled program serves them all; the rates are those of `schedule`, step by step.
     """
 
-    def __init__(self, hyperparameters: LearningRateDecay, data: Dataset) -> None:
-        hp = self.hyperparameters = hyperparameters
+    def __init__(self, hp: LearningRateDecay, data: Dataset) -> None:
+        self.hp = hp
         self.data = data
         self.steps_per_epoch = tfcourse.batching.steps_per_epoch(len(data.train), hp.batch_size)
         self.rates = tfcourse.training.RateTable(hp.epochs * self.steps_per_epoch)
@@ -75,13 +74,13 @@ class Trainings:
     def build(self, seed: int) -> "keras.Model":
         tfcourse.training.set_seed(seed)
         shape, classes = self.data.input_shape, self.data.num_classes
-        model = tfcourse.models.batch_norm_mlp(shape, classes, self.hyperparameters.hidden_units)
+        model = tfcourse.models.batch_norm_mlp(shape, classes, self.hp.hidden_units)
         tfcourse.training.compile_classifier(model, tfcourse.optimizers.Momentum(self.rates))
         return model
 
     def train(self, name: str, initial_rate: float, seed: int) -> dict[str, list[float]]:
         """Returns `{"loss", "val_loss", "val_accuracy"}` after each epoch; NaN once it diverged."""
-        hp = self.hyperparameters
+        hp = self.hp
         self.rates.set_to(schedule(name, initial_rate, hp, len(self.data.train)))
         self.stepping.restart(self.build(seed))
         history: dict[str, list[float]] = {"loss": [], "val_loss": [], "val_accuracy": []}
@@ -100,13 +99,13 @@ def choose_rate(trainings: Trainings, name: str, seed: int) -> float:
     return min(costs, key=lambda rate: np.nan_to_num(costs[rate], nan=np.inf))
 
 
-def measure(hyperparameters: LearningRateDecay, data: Dataset, seed: int) -> Measured:
-    trainings = Trainings(hyperparameters, data)
+def measure(hp: LearningRateDecay, data: Dataset, seed: int) -> Measured:
+    trainings = Trainings(hp, data)
     measured: Measured = {}
     for name in SCHEDULES:
         rate = choose_rate(trainings, name, seed)
         # Seeds that the choice has not seen.
-        seeds = harness.seeds(seed, hyperparameters.num_seeds, skip=1)
+        seeds = harness.seeds(seed, hp.num_seeds, skip=1)
         histories = [trainings.train(name, rate, s) for s in seeds]
         measured[name] = {"initial_rate": rate}
         for metric in ("loss", "val_loss", "val_accuracy"):
@@ -128,15 +127,13 @@ def formula_error() -> float:
     return max(errors)
 
 
-def findings(
-    measured: Measured, error: float, hyperparameters: LearningRateDecay
-) -> harness.Findings:
+def findings(measured: Measured, error: float, hp: LearningRateDecay) -> harness.Findings:
     cost = {name: float(m["loss"][:, -1].mean()) for name, m in measured.items()}
     accuracy = {name: m["val_accuracy"][:, -1].mean() for name, m in measured.items()}
     best = min(DECAYS, key=lambda name: cost[name])
     ends = INITIAL_RATES[0], INITIAL_RATES[-1]
     numbers = {
-        "hp": dataclasses.asdict(hyperparameters),
+        "hp": dataclasses.asdict(hp),
         "num_rates": len(INITIAL_RATES),
         "arms": {
             name: {**m, "cost": m["loss"][:, -1], "accuracy": accuracy[name]}
@@ -157,15 +154,13 @@ def findings(
     }
 
 
-def draw(
-    measured: Measured, hyperparameters: LearningRateDecay, num_examples: int, file: pathlib.Path
-) -> None:
-    steps = tfcourse.batching.steps_per_epoch(num_examples, hyperparameters.batch_size)
-    at = np.arange(steps * hyperparameters.epochs)
+def draw(measured: Measured, hp: LearningRateDecay, num_examples: int, file: pathlib.Path) -> None:
+    steps = tfcourse.batching.steps_per_epoch(num_examples, hp.batch_size)
+    at = np.arange(steps * hp.epochs)
     rates = {
         name.replace("_", " "): (
             at / steps,
-            tfcourse.schedules.values(schedule(name, 1.0, hyperparameters, num_examples), len(at)),
+            tfcourse.schedules.values(schedule(name, 1.0, hp, num_examples), len(at)),
         )
         for name in measured
     }
@@ -174,17 +169,14 @@ def draw(
 
 
 def main(
-    hyperparameters: LearningRateDecay,
-    data: Dataset,
-    options: command_line.Options,
-    run: RunDirectory,
+    hp: LearningRateDecay, data: Dataset, options: Options, run: RunDirectory
 ) -> dict[str, Any]:
-    train_split = data.train.smaller(hyperparameters.training_examples)
+    train_split = data.train.smaller(hp.training_examples)
     data = dataclasses.replace(data, train=train_split)
-    measured = measure(hyperparameters, data, options.seed)
+    measured = measure(hp, data, options.seed)
     error = formula_error()
-    draw(measured, hyperparameters, len(data.train), run.path / "learning_rate_decay.png")
-    found = findings(measured, error, hyperparameters)
+    draw(measured, hp, len(data.train), run.path / "learning_rate_decay.png")
+    found = findings(measured, error, hp)
     metrics = {
         **{
             f"{metric}_{name}": float(numbers[metric][:, -1].mean())
@@ -199,9 +191,4 @@ def main(
 
 
 if __name__ == "__main__":
-    command_line.run(
-        main,
-        LearningRateDecay,
-        dataset="mnist,digits",
-        smoke={"dataset": "digits", "epochs": 2, "training_examples": 128, "num_seeds": 2},
-    )
+    harness.run(main, LearningRateDecay, epochs=2, training_examples=128, num_seeds=2)

@@ -74,9 +74,9 @@ def draw_noise(
     steps: int = 60,
 ) -> None:
     """Draws the cost of each step's own mini-batch on `data`, and how much it scatters."""
-    hyperparameters = batch_noise.BatchNoise(learning_rate=learning_rate, steps=steps, num_seeds=2)
+    hp = batch_noise.BatchNoise(learning_rate=learning_rate, steps=steps, num_seeds=2)
     sizes = [*batch_sizes, len(data.train)]
-    measured = {size: batch_noise.measure(hyperparameters, data, size, (1, 2)) for size in sizes}
+    measured = {size: batch_noise.measure(hp, data, size, (1, 2)) for size in sizes}
     pictures.draw_noise(path, measured, len(data.train))
 
 
@@ -155,15 +155,13 @@ def draw_step_lengths(variants: Mapping[str, Mapping[str, Any]], steps: int, pat
 
 def draw_sensitivity(data: Dataset, path: File, epochs: int = 3) -> None:
     """Draws validation error against learning rate, for each optimizer on softmax regression."""
-    hyperparameters = optimizers.Optimizers(
-        epochs=epochs, batch_size=32, rates_per_decade=1, num_seeds=2
-    )
+    hp = optimizers.Optimizers(epochs=epochs, batch_size=32, rates_per_decade=1, num_seeds=2)
     model = "softmax_regression"
     tuned = {
-        name: optimizers.compare(hyperparameters, data, model, name, seed=1)[0]
+        name: optimizers.compare(hp, data, model, name, seed=1)[0]
         for name in tfcourse.optimizers.OPTIMIZERS
     }
-    pictures.optimizers.draw_sensitivity(hyperparameters.rates, {model: tuned}, path)
+    pictures.optimizers.draw_sensitivity(hp.rates, {model: tuned}, path)
 
 
 def draw_decays(initial_rate: float, decay_rate: float, epochs: int, path: File) -> None:
@@ -189,15 +187,15 @@ def draw_decays(initial_rate: float, decay_rate: float, epochs: int, path: File)
 
 def draw_usable_rates(data: Dataset, path: File, depth: int = 3, steps: int = 100) -> None:
     """Draws validation accuracy by learning rate, with and without batch normalization."""
-    hyperparameters = batch_norm_rates.BatchNormRates(width=64, steps=steps)
+    hp = batch_norm_rates.BatchNormRates(width=64, steps=steps)
     accuracies = {
         name: batch_norm_rates.accuracies(
-            hyperparameters, data, (1,), depth=depth, activation="relu", batch_norm=batch_norm
+            hp, data, (1,), depth=depth, activation="relu", batch_norm=batch_norm
         )
         for name, batch_norm in (("without", False), ("with", True))
     }
     title = f"{depth} ReLU layers after {steps} steps"
-    target = hyperparameters.target_accuracy
+    target = hp.target_accuracy
     pictures.draw_usable_rates(path, batch_norm_rates.RATES, {title: accuracies}, target)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import tfcourse
 from recipes.claims import harness, pictures
 from tfcourse import command_line
+from tfcourse.command_line import Options
 from tfcourse.hyperparameters import Hyperparameters, integer, number
 from tfcourse.run_directory import RunDirectory
 
@@ -32,9 +33,8 @@ class MovingAverage(Hyperparameters):
     num_seeds: int = integer(100, "Series to draw.", interval="[2, inf)")
 
 
-def temperatures(hyperparameters: MovingAverage, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def temperatures(hp: MovingAverage, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns `(true mean [days, 1], noise [days, seeds])` in degrees Fahrenheit."""
-    hp = hyperparameters
     day = np.arange(1, hp.days + 1)[:, np.newaxis]
     true_mean = MEAN - AMPLITUDE * np.cos(2 * np.pi * (day - COLDEST_DAY) / YEAR)
     noise = np.random.default_rng(seed).normal(0.0, hp.noise, (hp.days, hp.num_seeds))
@@ -98,17 +98,17 @@ def errors_by_window(
 
 
 def findings(
-    measured: Mapping[float, Mapping[str, np.ndarray]], hyperparameters: MovingAverage
+    measured: Mapping[float, Mapping[str, np.ndarray]], hp: MovingAverage
 ) -> harness.Findings:
     """Returns what the template tells, of `{beta: measures}` alone."""
     small, large = (measured[beta] for beta in BETAS)
     windows = [round(tfcourse.averages.effective_window(beta)) for beta in BETAS]
     shares = [1 - beta**window for beta, window in zip(BETAS, windows, strict=True)]
     # The mean of n independent values has 1 / n of their variance.
-    plain = [(hyperparameters.noise**2 / np.mean(measured[b]["noise"] ** 2)) for b in BETAS]
+    plain = [(hp.noise**2 / np.mean(measured[b]["noise"] ** 2)) for b in BETAS]
     mean = {beta: {name: np.mean(v) for name, v in m.items()} for beta, m in measured.items()}
     numbers = {
-        "hp": dataclasses.asdict(hyperparameters),
+        "hp": dataclasses.asdict(hp),
         "unit": UNIT,
         "betas": BETAS,
         "arms": measured,
@@ -147,10 +147,8 @@ def draw(true_mean: np.ndarray, noise: np.ndarray, folder: pathlib.Path) -> None
     )
 
 
-def main(
-    hyperparameters: MovingAverage, options: command_line.Options, run: RunDirectory
-) -> dict[str, Any]:
-    true_mean, noise = temperatures(hyperparameters, options.seed)
+def main(hp: MovingAverage, options: Options, run: RunDirectory) -> dict[str, Any]:
+    true_mean, noise = temperatures(hp, options.seed)
     measured = {beta: measure(true_mean, noise, beta) for beta in BETAS}
     draw(true_mean, noise, run.path)
     metrics = {
@@ -158,7 +156,7 @@ def main(
         for beta, measures in measured.items()
         for name, values in measures.items()
     }
-    return harness.results("moving_average", metrics, findings(measured, hyperparameters))
+    return harness.results("moving_average", metrics, findings(measured, hp))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from scipy import stats
 
 import tfcourse
 from recipes.claims import harness, pictures
-from tfcourse import command_line
 from tfcourse.choices import MODELS, OPTIMIZERS
+from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, number, texts
 from tfcourse.run_directory import RunDirectory
@@ -57,7 +57,7 @@ class Optimizers(Hyperparameters):
 
 
 def build(
-    hyperparameters: Optimizers,
+    hp: Optimizers,
     data: Dataset,
     model: str,
     optimizer: str,
@@ -68,7 +68,7 @@ def build(
     """Returns the compiled network `model` for `data`."""
     tfcourse.training.set_seed(seed)
     sized = "hidden_units" in MODELS[model].takes
-    shape = {"hidden_units": hyperparameters.hidden_units} if sized else {}
+    shape = {"hidden_units": hp.hidden_units} if sized else {}
     network = tfcourse.models.MODELS[model](data.input_shape, data.num_classes, **shape)
     rule = tfcourse.optimizers.OPTIMIZERS[optimizer](learning_rate, **arguments)
     tfcourse.training.compile_classifier(network, rule)
@@ -76,7 +76,7 @@ def build(
 
 
 def compare(
-    hyperparameters: Optimizers, data: Dataset, model: str, optimizer: str, seed: int
+    hp: Optimizers, data: Dataset, model: str, optimizer: str, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Tunes the rate of one optimizer on one model, then trains with `num_seeds` other seeds.
 
@@ -84,7 +84,6 @@ def compare(
         `(validation accuracies, test accuracies, training losses)`: a value a rate, then one a
         seed.
     """
-    hp = hyperparameters
     choice = hp, data, model, optimizer
     network = build(*choice, hp.rates[0], seed)
     stepping = tfcourse.training.Stepping(network, data.train, hp.batch_size)
@@ -112,9 +111,8 @@ def run_epochs(stepping: "tfcourse.training.Stepping", epochs: int, seed: int) -
         pass
 
 
-def largest_difference_to_rmsprop(hyperparameters: Optimizers, data: Dataset, seed: int) -> float:
+def largest_difference_to_rmsprop(hp: Optimizers, data: Dataset, seed: int) -> float:
     """Returns how far Adam with beta_1 = 0, uncorrected, ends from RMSProp in any weight."""
-    hp = hyperparameters
     weights = []
     variants: tuple[tuple[str, dict[str, Any]], ...] = (
         ("rmsprop", {"beta": 0.9, "epsilon": 1e-7}),
@@ -135,21 +133,16 @@ def wins(accuracies: Results, losses: Results) -> tuple[int, int, int]:
     return more_accurate, int(np.sum(lower)), sum(len(ours) for ours, _ in pairs)
 
 
-def good_decades(hyperparameters: Optimizers, tuned: Mapping[str, np.ndarray]) -> dict[str, float]:
+def good_decades(hp: Optimizers, tuned: Mapping[str, np.ndarray]) -> dict[str, float]:
     """Returns how many powers of ten the rates span that come within `WITHIN` of the best."""
     best = max(values.max() for values in tuned.values())
     steps = {name: int((values >= best - WITHIN).sum()) for name, values in tuned.items()}
-    return {name: count / hyperparameters.rates_per_decade for name, count in steps.items()}
+    return {name: count / hp.rates_per_decade for name, count in steps.items()}
 
 
 def findings(
-    hyperparameters: Optimizers,
-    tuned: Results,
-    accuracies: Results,
-    losses: Results,
-    difference: float,
+    hp: Optimizers, tuned: Results, accuracies: Results, losses: Results, difference: float
 ) -> harness.Findings:
-    hp = hyperparameters
     more_accurate, lower, pairs = wins(accuracies, losses)
     interval = stats.binomtest(more_accurate, pairs).proportion_ci(method="wilson")
     good = {model: good_decades(hp, by_optimizer) for model, by_optimizer in tuned.items()}
@@ -182,10 +175,7 @@ def findings(
     }
 
 
-def main(
-    hyperparameters: Optimizers, data: Dataset, options: command_line.Options, run: RunDirectory
-) -> dict[str, Any]:
-    hp = hyperparameters
+def main(hp: Optimizers, data: Dataset, options: Options, run: RunDirectory) -> dict[str, Any]:
     tuned: dict[str, dict[str, np.ndarray]] = {model: {} for model in hp.models}
     accuracies, losses = copy.deepcopy(tuned), copy.deepcopy(tuned)
     metrics: dict[str, Any] = {}
@@ -215,17 +205,13 @@ def main(
 
 
 if __name__ == "__main__":
-    command_line.run(
+    harness.run(
         main,
         Optimizers,
-        dataset="mnist,digits",
-        smoke={
-            "dataset": "digits",
-            "models": ("softmax_regression",),
-            "epochs": 1,
-            "decades": 2,
-            "rates_per_decade": 1,
-            "lowest_rate": 1e-3,
-            "num_seeds": 2,
-        },
+        models=("softmax_regression",),
+        epochs=1,
+        decades=2,
+        rates_per_decade=1,
+        lowest_rate=0.001,
+        num_seeds=2,
     )

@@ -17,6 +17,7 @@ import tfcourse
 from recipes.claims import harness, pictures
 from tfcourse import command_line
 from tfcourse.choices import OPTIMIZERS
+from tfcourse.command_line import Options
 from tfcourse.hyperparameters import Hyperparameters, integer, number
 from tfcourse.run_directory import RunDirectory
 
@@ -57,11 +58,8 @@ class Finish(NamedTuple):
     path: np.ndarray
 
 
-def race(
-    hyperparameters: OptimizersContours, landscape: "tfcourse.landscapes.Landscape"
-) -> dict[str, Finish]:
+def race(hp: OptimizersContours, landscape: "tfcourse.landscapes.Landscape") -> dict[str, Finish]:
     """Lets each optimizer run down a landscape."""
-    hp = hyperparameters
     finished = {}
     for name in OPTIMIZERS:
         contest = tfcourse.optimizers.OPTIMIZERS[name], landscape.cost, landscape.start
@@ -87,15 +85,12 @@ def random_quadratics(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return condition**-shares, rng.normal(size=(count, PARAMETERS))
 
 
-def count_wins(
-    hyperparameters: OptimizersContours, seed: int
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def count_wins(hp: OptimizersContours, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Returns `(condition numbers, {optimizer: steps})`, arrays [quadratics] each.
 
     Raises:
         NotFiniteError: one of the two never arrives.
     """
-    hp = hyperparameters
     eigenvalues, start = random_quadratics(hp.quadratics, seed)
     cost = tfcourse.landscapes.quadratic(eigenvalues)
     steps = {}
@@ -127,14 +122,14 @@ def findings(
     races: Mapping[str, Mapping[str, Finish]],
     condition: np.ndarray,
     steps: Mapping[str, np.ndarray],
-    hyperparameters: OptimizersContours,
+    hp: OptimizersContours,
 ) -> harness.Findings:
     wins = wins_by_decade(condition, steps)
     won, total = (int(count) for count in np.sum(list(wins.values()), axis=0))
     interval = stats.binomtest(won, total).proportion_ci(method="wilson")
     numbers = {
-        "hp": dataclasses.asdict(hyperparameters),
-        "num_rates": len(hyperparameters.rates),
+        "hp": dataclasses.asdict(hp),
+        "num_rates": len(hp.rates),
         "races": {
             place: {
                 pictures.optimizers.NAMES[name]: {
@@ -169,10 +164,7 @@ def gain(condition: np.ndarray, steps: Mapping[str, np.ndarray]) -> float:
     return float(np.median(steps["gradient_descent"][worst] / steps["momentum"][worst]))
 
 
-def main(
-    hyperparameters: OptimizersContours, options: command_line.Options, run: RunDirectory
-) -> dict[str, Any]:
-    hp = hyperparameters
+def main(hp: OptimizersContours, options: Options, run: RunDirectory) -> dict[str, Any]:
     landscapes = tfcourse.landscapes.LANDSCAPES
     races = {name: race(hp, landscape) for name, landscape in landscapes.items()}
     condition, steps = count_wins(hp, options.seed)

@@ -16,7 +16,8 @@ import numpy as np
 
 from recipes.claims import harness, pictures
 from recipes.claims.search_trial import Network, train
-from tfcourse import command_line, tuning
+from tfcourse import tuning
+from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer
 from tfcourse.run_directory import RunDirectory
@@ -63,10 +64,7 @@ def best_so_far(sweep: "Sweep") -> np.ndarray:
     return np.maximum.accumulate(scores)
 
 
-def measure(
-    hyperparameters: Search, data: Dataset, folder: pathlib.Path, options: command_line.Options
-) -> Found:
-    hp = hyperparameters
+def measure(hp: Search, data: Dataset, folder: pathlib.Path, options: Options) -> Found:
     # A grid has two values on each axis at least.
     spaces = [name for name, (_, axes) in SPACES.items() if 2 ** len(axes) <= hp.trials]
     found: dict[tuple[str, str], list[np.ndarray]] = {
@@ -101,7 +99,7 @@ def measure(
     return {key: np.array(curves) for key, curves in found.items()}
 
 
-def findings(found: Found, hyperparameters: Search) -> harness.Findings:
+def findings(found: Found, hp: Search) -> harness.Findings:
     last = {key: curves[:, -1] for key, curves in found.items()}
     spaces = [space for space in ("log", "adam_log", "four") if ("random", space) in found]
     scales = {"momentum": ("log", "linear"), "Adam": ("adam_log", "adam_linear")}
@@ -125,13 +123,13 @@ def findings(found: Found, hyperparameters: Search) -> harness.Findings:
     for (tuner, space), curves in found.items():
         arms.setdefault(space, {})[tuner] = {"accuracy": curves[:, -1], "accuracy_by_trial": curves}
     numbers = {
-        "hp": dataclasses.asdict(hyperparameters),
+        "hp": dataclasses.asdict(hp),
         "tuners": TUNERS,
         "arms": arms,
         "pairs": by_space,
         "scales": scales,
         "log_wins": sum(each["wins"] for each in by_scale),
-        "log_pairs": len(by_scale) * hyperparameters.num_seeds,
+        "log_pairs": len(by_scale) * hp.num_seeds,
     }
     return numbers, {
         "random": [each["random"]["better"] for each in by_space.values()],
@@ -140,25 +138,12 @@ def findings(found: Found, hyperparameters: Search) -> harness.Findings:
     }
 
 
-def main(
-    hyperparameters: Search, data: Dataset, options: command_line.Options, run: RunDirectory
-) -> dict[str, Any]:
-    found = measure(hyperparameters, data, run.path / "sweeps", options)
+def main(hp: Search, data: Dataset, options: Options, run: RunDirectory) -> dict[str, Any]:
+    found = measure(hp, data, run.path / "sweeps", options)
     pictures.draw_searches(run.path / "search.png", found, TITLES)
     metrics = {f"{tuner}_{space}": float(c[:, -1].mean()) for (tuner, space), c in found.items()}
-    return harness.results("search", metrics, findings(found, hyperparameters), data)
+    return harness.results("search", metrics, findings(found, hp), data)
 
 
 if __name__ == "__main__":
-    command_line.run(
-        main,
-        Search,
-        dataset="mnist,digits",
-        smoke={
-            "dataset": "digits",
-            "trials": 4,
-            "num_seeds": 2,
-            "epochs": 1,
-            "training_examples": 64,
-        },
-    )
+    harness.run(main, Search, trials=4, num_seeds=2, epochs=1, training_examples=64)

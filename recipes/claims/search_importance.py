@@ -18,7 +18,8 @@ import numpy as np
 
 from recipes.claims import harness, pictures
 from recipes.claims.search_trial import Network, train
-from tfcourse import command_line, tuning
+from tfcourse import tuning
+from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer
 from tfcourse.run_directory import RunDirectory
@@ -83,13 +84,9 @@ def importances(
 
 
 def measure(
-    hyperparameters: SearchImportance,
-    data: Dataset,
-    folder: pathlib.Path,
-    options: command_line.Options,
+    hp: SearchImportance, data: Dataset, folder: pathlib.Path, options: Options
 ) -> dict[str, dict[str, Any]]:
     """Returns `{optimizer: {"all", "better half": importances, "failed": int}}`."""
-    hp = hyperparameters
     measured = {}
     with tuning.Workers(len(os.sched_getaffinity(0))) as pool:
         for optimizer in ("momentum", "adam"):
@@ -131,9 +128,7 @@ def ranked(shares: Mapping[str, np.ndarray]) -> list[str]:
     return sorted(shares, key=lambda name: -shares[name].mean())
 
 
-def findings(
-    measured: Mapping[str, Mapping[str, Any]], hyperparameters: SearchImportance
-) -> harness.Findings:
+def findings(measured: Mapping[str, Mapping[str, Any]], hp: SearchImportance) -> harness.Findings:
     arms: dict[str, dict[str, Any]] = {}
     holds = {}
     for optimizer, numbers in measured.items():
@@ -145,7 +140,7 @@ def findings(
             *(next(iter(shares)) == "learning_rate" for shares in arms[optimizer].values()),
             *(_is_ordered_by_tier(shares) for shares in arms[optimizer].values()),
         ]
-    return {"hp": dataclasses.asdict(hyperparameters), "arms": arms}, holds
+    return {"hp": dataclasses.asdict(hp), "arms": arms}, holds
 
 
 def _is_ordered_by_tier(shares: Mapping[str, np.ndarray]) -> bool:
@@ -158,12 +153,9 @@ def _is_ordered_by_tier(shares: Mapping[str, np.ndarray]) -> bool:
 
 
 def main(
-    hyperparameters: SearchImportance,
-    data: Dataset,
-    options: command_line.Options,
-    run: RunDirectory,
+    hp: SearchImportance, data: Dataset, options: Options, run: RunDirectory
 ) -> dict[str, Any]:
-    measured = measure(hyperparameters, data, run.path / "sweeps", options)
+    measured = measure(hp, data, run.path / "sweeps", options)
     pictures.draw_importances(run.path / "search_importance.png", measured, TIERS)
     metrics = {
         **{
@@ -173,19 +165,8 @@ def main(
         },
         **{f"{optimizer}_best": numbers["best"] for optimizer, numbers in measured.items()},
     }
-    return harness.results("search_importance", metrics, findings(measured, hyperparameters), data)
+    return harness.results("search_importance", metrics, findings(measured, hp), data)
 
 
 if __name__ == "__main__":
-    command_line.run(
-        main,
-        SearchImportance,
-        dataset="mnist,digits",
-        smoke={
-            "dataset": "digits",
-            "trials": 8,
-            "resamples": 2,
-            "epochs": 1,
-            "training_examples": 64,
-        },
-    )
+    harness.run(main, SearchImportance, trials=8, resamples=2, epochs=1, training_examples=64)

@@ -68,14 +68,10 @@ def with_fewer_examples(data: Dataset, num_examples: int) -> Dataset:
 
 
 def train(
-    hyperparameters: Network,
-    data: Dataset,
-    seed: int,
-    run: RunDirectory | None = None,
-    **fit_arguments: Any,
+    hp: Network, data: Dataset, seed: int, run: RunDirectory | None = None, **fit_arguments: Any
 ) -> tuple["keras.Model", "keras.callbacks.History"]:
     """Trains one `Network`; what a trial of the sweeps does."""
-    hp, training = hyperparameters, tfcourse.training
+    training = tfcourse.training
     data = with_fewer_examples(data, hp.training_examples)
     training.set_seed(seed)
     model = tfcourse.models.plain_mlp(

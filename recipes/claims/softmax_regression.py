@@ -16,7 +16,7 @@ from sklearn.metrics import confusion_matrix
 
 import tfcourse
 from recipes.claims import harness, pictures, softmax_points
-from tfcourse import command_line
+from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset, Split
 from tfcourse.hyperparameters import Hyperparameters, integer, number
 from tfcourse.run_directory import RunDirectory
@@ -36,8 +36,7 @@ class SoftmaxRegression(Hyperparameters):
     num_seeds: int = integer(3, "Trainings on images.", interval="[1, inf)")
 
 
-def fit_images(hyperparameters: SoftmaxRegression, data: Dataset, seed: int) -> "keras.Model":
-    hp = hyperparameters
+def fit_images(hp: SoftmaxRegression, data: Dataset, seed: int) -> "keras.Model":
     tfcourse.training.set_seed(seed)
     model = tfcourse.models.softmax_regression(data.input_shape, data.num_classes)
     steps = tfcourse.batching.steps_per_epoch(len(data.train.labels), 128)
@@ -53,7 +52,7 @@ def probabilities(model: "keras.Model", split: Split) -> np.ndarray:
 
 
 def findings(
-    hyperparameters: SoftmaxRegression,
+    hp: SoftmaxRegression,
     regions: Mapping[int, tuple[int, int]],
     differences: tuple[float, float],
     images: Mapping[str, Any],
@@ -61,7 +60,7 @@ def findings(
     path, optimum = differences
     broken, segments = (sum(counts) for counts in zip(*regions.values(), strict=True))
     numbers = {
-        "hp": dataclasses.asdict(hyperparameters),
+        "hp": dataclasses.asdict(hp),
         "classes": {"fewest": min(regions), "most": max(regions)},
         "regions": regions,
         "segments": segments,
@@ -77,11 +76,11 @@ def findings(
 
 
 def study_images(
-    hyperparameters: SoftmaxRegression, data: Dataset, seed: int, folder: pathlib.Path
+    hp: SoftmaxRegression, data: Dataset, seed: int, folder: pathlib.Path
 ) -> dict[str, Any]:
     """Trains on images, draws the first seed's model into `folder`, returns its numbers."""
-    seeds = harness.seeds(seed, hyperparameters.num_seeds)
-    models = [fit_images(hyperparameters, data, other) for other in seeds]
+    seeds = harness.seeds(seed, hp.num_seeds)
+    models = [fit_images(hp, data, other) for other in seeds]
     guesses = [probabilities(model, data.test) for model in models]
     labels, names = data.test.labels, data.class_names
     accuracies = [float((guess.argmax(axis=1) == labels).mean()) for guess in guesses]
@@ -116,30 +115,20 @@ def study_images(
 
 
 def main(
-    hyperparameters: SoftmaxRegression,
-    data: Dataset,
-    options: command_line.Options,
-    run: RunDirectory,
+    hp: SoftmaxRegression, data: Dataset, options: Options, run: RunDirectory
 ) -> dict[str, Any]:
-    fits, regions, differences = softmax_points.study(
-        hyperparameters.points, hyperparameters.steps, options.seed
-    )
+    fits, regions, differences = softmax_points.study(hp.points, hp.steps, options.seed)
     pictures.softmax.draw_regions(fits, run.path / "softmax_regression.png")
-    images = study_images(hyperparameters, data, options.seed, run.path)
+    images = study_images(hp, data, options.seed, run.path)
     metrics = {
         "broken_segments": sum(left for left, _ in regions.values()),
         "difference_to_sigmoid": differences[0],
         "difference_to_scikit_learn": differences[1],
         "test_accuracy": float(np.mean(images["accuracies"])),
     }
-    found = findings(hyperparameters, regions, differences, images)
+    found = findings(hp, regions, differences, images)
     return harness.results("softmax_regression", metrics, found, data)
 
 
 if __name__ == "__main__":
-    command_line.run(
-        main,
-        SoftmaxRegression,
-        dataset="mnist,digits",
-        smoke={"dataset": "digits", "steps": 50, "epochs": 2, "num_seeds": 1},
-    )
+    harness.run(main, SoftmaxRegression, steps=50, epochs=2, num_seeds=1)

@@ -37,10 +37,9 @@ def losses_by_step(
     weights: Sequence[np.ndarray],
     images: np.ndarray,
     labels: np.ndarray,
-    hyperparameters: "Frameworks",
+    hp: "Frameworks",
 ) -> dict[str, np.ndarray]:
     """Returns `{name: loss of each step}`, float64 [steps] each."""
-    hp = hyperparameters
     size = tfcourse.batching.resolve_batch_size(hp.batch_size, len(labels))
     losses: dict[str, list[float]] = {}
     for name, module in found.items():
@@ -57,10 +56,9 @@ def examples_per_second(
     weights: Sequence[np.ndarray],
     images: np.ndarray,
     labels: np.ndarray,
-    hyperparameters: "Frameworks",
+    hp: "Frameworks",
 ) -> dict[str, np.ndarray]:
     """Returns `{name: float array [rounds]}`; the rounds of all take turns."""
-    hp = hyperparameters
     size = tfcourse.batching.resolve_batch_size(hp.batch_size, len(labels))
     contestants = {
         name: module.Network(weights, hp.learning_rate) for name, module in found.items()
