@@ -1,5 +1,6 @@
 import json
 import math
+import types
 
 import keras
 import numpy as np
@@ -316,3 +317,117 @@ def test_final_metrics_and_the_saved_model_agree(data, tmp_path):
     assert math.isfinite(metrics["test_loss"])
     json.dumps(metrics)
     assert not list(tmp_path.glob(".*"))
+
+
+def some(labels):
+    split = types.SimpleNamespace(features=np.zeros((6, 4), np.float32), labels=np.array(labels))
+    return types.SimpleNamespace(train=split, validation=split)
+
+
+def small(metrics=("accuracy",), optimizer="sgd"):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, metrics=list(metrics))
+    return model
+
+
+GOOD = [0, 1, 2, 0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"epochs": 2.5}, "`epochs` must be a whole number >= 1.*2.5"),
+        ({"seed": 1.5}, "`seed` must be a whole number >= 0.*1.5"),
+        ({"steps_per_block": -1}, "`steps_per_block`.*-1"),
+        ({"steps_per_block": 0}, "`steps_per_block`.*0"),
+        ({"early_stopping": -1}, "`early_stopping`.*-1"),
+        ({"class_weight": {"cat": 2.0}}, "`class_weight` must name classes by their numbers.*cat"),
+        ({"monitor": "val_acc"}, "`monitor` must be one of accuracy, .*val_loss.*val_acc"),
+    ],
+)
+def test_an_argument_that_cannot_be_right_is_named(arguments, told):
+    with pytest.raises(ValueError, match=told):
+        fit(small(), some(GOOD), **arguments)
+
+
+@pytest.mark.parametrize("label", [-1, 3])
+def test_a_label_out_of_range_is_told_before_the_first_step(label):
+    with pytest.raises(datasets.DataError, match=rf"labels: .*\[0, 3\).*received {label} at.* 5"):
+        fit(small(), some([*GOOD[:5], label]))
+
+
+def test_features_that_are_not_finite_are_told_as_what_they_are():
+    data = some(GOOD)
+    data.train.features[4, 2] = np.nan
+    with pytest.raises(datasets.DataError, match=r"received nan at example 4, position \(2,\)"):
+        fit(small(), data)
+
+
+def test_one_class_only_is_told(capsys):
+    fit(small(), some([1] * 6), epochs=1)
+    assert "have the label 1: nothing can be learned" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("callbacks", [None, keras.callbacks.TerminateOnNaN()])
+def test_callbacks_may_be_none_or_one(callbacks):
+    assert fit(small(), some(GOOD), epochs=1, callbacks=callbacks).epoch == [0]
+
+
+def spread(labels, outputs):
+    return keras.ops.mean(keras.ops.abs(outputs))
+
+
+def test_a_metric_of_unknown_direction_asks_for_one():
+    with pytest.raises(ValueError, match=r"`monitor_mode` must be 'max' or .*val_spread"):
+        fit(small([spread]), some(GOOD), monitor="val_spread")
+
+
+class Falling(keras.callbacks.Callback):
+    """Scales the weights down after every epoch, and keeps them."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.kept.append(self.model.get_weights())
+        self.model.set_weights([weight / 2 for weight in self.model.get_weights()])
+
+
+@pytest.mark.parametrize(("mode", "best"), [("max", 1), ("min", 3), ("auto", 3)])
+def test_the_best_epoch_goes_by_the_direction_of_the_metric(mode, best):
+    surprise = keras.metrics.SparseCategoricalCrossentropy(from_logits=True, name="surprise")
+    error = surprise if mode == "auto" else spread
+    model = small([error], keras.optimizers.SGD(1e-9))
+    data = some(GOOD)
+    data.train.features[:] = np.random.default_rng(0).normal(size=(6, 4)) * 50
+    options = {"monitor": f"val_{'surprise' if mode == 'auto' else 'spread'}", "monitor_mode": mode}
+    history = fit(model, data, epochs=3, callbacks=[Falling()], **options)
+    assert history.best_epoch == best
+
+
+def test_ties_go_to_the_lower_loss_then_to_the_later_epoch():
+    history = fit(small(optimizer=keras.optimizers.SGD(1e-9)), some(GOOD), epochs=3)
+    assert history.best_epoch == 3  # All of them are equal.
+
+
+def test_a_callback_that_restores_weights_has_the_last_word():
+    model = small()
+    stop = keras.callbacks.EarlyStopping(
+        "val_loss", mode="max", patience=9, restore_best_weights=True
+    )
+    data = some(GOOD)
+    data.train.features[:] = np.eye(6, 4)
+    history = fit(model, data, epochs=3, callbacks=[stop])
+    assert history.best_epoch == stop.best_epoch + 1 == 1
+    assert_same(model.get_weights(), stop.best_weights)
+
+
+def test_averages_of_the_best_epoch_are_left_where_the_optimizer_keeps_them():
+    model = small(optimizer=keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5))
+    data = some(GOOD)
+    data.train.features[:] = np.eye(6, 4)
+    fit(model, data, epochs=2, monitor="val_loss")
+    averages = model.optimizer._model_variables_moving_average
+    assert_same(model.get_weights(), [average.numpy() for average in averages])

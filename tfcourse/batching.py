@@ -4,6 +4,7 @@ An epoch is one pass over the training set in `ceil(m / b)` steps of `b` example
 has what is left. `b = m` is batch gradient descent, `b = 1` stochastic gradient descent.
 """
 
+import functools
 import numbers
 import os
 from typing import Any, Literal, Protocol
@@ -21,9 +22,9 @@ class Split(Protocol):
     """Examples and their labels.
 
     Attributes:
-        features: array or tensor `[examples, ...]`; or what stays on the disk, with a method
-            `read` from an array of rows to those rows.
-        labels: array or tensor `[examples, ...]`.
+        features: array or tensor `[examples, ...]`, or a dict or tuple of them; or what stays on
+            the disk, with a method `read` from an array of rows to those rows.
+        labels: array or tensor `[examples, ...]`, or a dict or tuple of them.
     """
 
     @property
@@ -41,6 +42,11 @@ class Data(Protocol):
 
     @property
     def validation(self) -> Split: ...
+
+
+def num_examples(split: Split) -> int:
+    """Returns the number of examples of a split."""
+    return len(tf.nest.flatten(split.labels)[0])
 
 
 def epoch_permutation(
@@ -194,12 +200,12 @@ def training_batches(
         >>> [len(labels) for _, labels in batches]
         [500, 500, 257]
     """
-    steps = steps_per_epoch(len(split.labels), batch_size, drop_remainder)
+    steps = steps_per_epoch(num_examples(split), batch_size, drop_remainder)
     if not 0 <= first_step <= steps:
         raise ValueError(
             f"`first_step` must lie in [0, {steps}]. Received: first_step={first_step}"
         )
-    order = epoch_permutation(len(split.labels), seed, epoch)
+    order = epoch_permutation(num_examples(split), seed, epoch)
     return _tuned(_batches(_resident(split), order, batch_size, range(first_step, steps)))
 
 
@@ -219,8 +225,8 @@ def evaluation_batches(split: Split, batch_size: int | Literal["full"]) -> tf.da
         >>> sum(len(labels) for _, labels in batches) == len(digits.test)
         True
     """
-    steps = steps_per_epoch(len(split.labels), batch_size)
-    order = tf.range(len(split.labels))
+    steps = steps_per_epoch(num_examples(split), batch_size)
+    order = tf.range(num_examples(split))
     return _tuned(_batches(_resident(split), order, batch_size, range(steps)))
 
 
@@ -228,8 +234,8 @@ def _resident(split: Split) -> tuple[Any, tf.Tensor]:
     # tf.data runs on the host: arrays that went to a GPU would come back for every batch.
     with tf.device("CPU:0"):
         stays = hasattr(split.features, "read")  # On the disk.
-        features = split.features if stays else tf.convert_to_tensor(split.features)
-        return features, tf.convert_to_tensor(split.labels)
+        convert = functools.partial(tf.nest.map_structure, tf.convert_to_tensor)
+        return split.features if stays else convert(split.features), convert(split.labels)
 
 
 def _batches(
@@ -240,20 +246,20 @@ def _batches(
 ) -> tf.data.Dataset:
     """Gathers whole batches by index, so that tf.data does work per batch and not per example."""
     features, labels = resident
-    size = resolve_batch_size(batch_size, len(labels))
+    size = resolve_batch_size(batch_size, len(order))
 
-    def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def batch(step: tf.Tensor) -> tuple[Any, Any]:
         rows = order[step * size : (step + 1) * size]
-        return _take(features, rows), tf.gather(labels, rows)
+        return _take(features, rows), _take(labels, rows)
 
     # Several batches are read and decoded at a time where they come from the disk.
-    at_a_time = None if tf.is_tensor(features) else min(8, len(os.sched_getaffinity(0)))
+    at_a_time = None if not hasattr(features, "read") else min(8, len(os.sched_getaffinity(0)))
     return tf.data.Dataset.range(steps.start, steps.stop).map(batch, at_a_time)
 
 
-def _take(features: Any, rows: tf.Tensor) -> tf.Tensor:
-    if tf.is_tensor(features):
-        return tf.gather(features, rows)
+def _take(features: Any, rows: tf.Tensor) -> Any:
+    if not hasattr(features, "read"):
+        return tf.nest.map_structure(lambda array: tf.gather(array, rows), features)
     taken = tf.numpy_function(features.read, [rows], tf.float32, stateful=False)
     return tf.ensure_shape(taken, [None, *features.shape[1:]])
 

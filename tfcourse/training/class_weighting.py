@@ -1,5 +1,6 @@
 """Weights for the examples of each class, so that rare classes count as much as common ones."""
 
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,24 +35,30 @@ def balanced_class_weights(
     return weights
 
 
-def checked(
-    class_weight: ClassWeight | None, labels: npt.NDArray[np.integer]
-) -> npt.NDArray[np.float32] | None:
+def checked(class_weight: ClassWeight | None, labels: Any) -> npt.NDArray[np.float32] | None:
     """Returns weights as float32 [classes], as `fit` takes them.
 
     Args:
         class_weight: `None`, a sequence of a number >= 0 for each class, or `{class: number}`, in
             which a class that is not named has weight 1.
-        labels: int [examples], of the training set.
+        labels: of the training set: whole numbers [examples] or [examples, 1], or one-hot.
 
     Raises:
-        ValueError: a weight is out of range, or missing.
+        ValueError: a weight is out of range, or missing; or there are several outputs.
     """
     if class_weight is None:
         return None
-    num_classes = int(np.max(labels)) + 1
+    if tf.nest.is_nested(labels):
+        raise ValueError("`class_weight` needs a model with one output, as in Keras.")
+    one_hot = np.ndim(labels) > 1 and np.shape(labels)[-1] > 1
+    num_classes = np.shape(labels)[-1] if one_hot else int(np.max(labels)) + 1
     weights: Any = class_weight
     if isinstance(class_weight, Mapping):
+        if not all(isinstance(c, numbers.Integral) and c >= 0 for c in class_weight):
+            raise ValueError(
+                "`class_weight` must name classes by their numbers, as the labels do. "
+                f"Received: {class_weight!r}"
+            )
         weights = [
             class_weight.get(c, 1.0)
             for c in range(max(num_classes, *(c + 1 for c in class_weight)))
@@ -76,4 +83,8 @@ def weighted(
     if class_weights is None:
         return batch
     features, labels = batch
-    return features, labels, tf.gather(tf.constant(class_weights), labels)
+    classes = labels
+    if labels.shape.rank > 1:  # A column, or one-hot.
+        one_hot = labels.shape[-1] > 1
+        classes = tf.argmax(labels, axis=-1) if one_hot else tf.squeeze(labels, axis=-1)
+    return features, labels, tf.gather(tf.constant(class_weights), tf.cast(classes, tf.int32))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import batching
+from tfcourse.training.keras_internals import metrics_or_logs
 from tfcourse.training.resident import resident
 
 # Large enough to keep the device busy, small enough that activations stay in the cache.
@@ -28,6 +29,7 @@ class Evaluator:
     def __init__(self, model: keras.Model) -> None:
         self._model = model
         self._test_all = tf.function(self._test_steps, reduce_retracing=True)
+        self._test_batch = tf.function(model.test_step, reduce_retracing=True)
         self._predict_all = tf.function(self._predictions, reduce_retracing=True)
 
     def evaluate(self, split: batching.Split) -> dict[str, float]:
@@ -36,11 +38,18 @@ class Evaluator:
         Args:
             split: has `features` and `labels`, arrays or tensors.
         """
-        self._model.reset_metrics()
-        for features, labels in _parts(split):
-            specs = _any_number(features), _any_number(labels)
-            self._test_all.get_concrete_function(*specs)(features, labels)
-        return {name: float(value) for name, value in self._model.get_metrics_result().items()}
+        model = self._model
+        model.reset_metrics()
+        logs = None
+        if model.run_eagerly or type(model).test_step is not keras.Model.test_step:
+            step = model.test_step if model.run_eagerly else self._test_batch
+            for batch in batching.evaluation_batches(split, _EVALUATION_BATCH):
+                logs = step(batch)
+        else:
+            for batch in _parts(split):
+                specs = tf.nest.map_structure(_any_number, batch)
+                self._test_all.get_concrete_function(*specs)(*batch)
+        return {name: plain(value) for name, value in metrics_or_logs(model, logs).items()}
 
     def predict(self, features: Any) -> npt.NDArray[np.float32]:
         """Returns the model's outputs as a float32 array `[examples, ...]`.
@@ -53,11 +62,12 @@ class Evaluator:
         return program(features).numpy()
 
     def _test_steps(self, features, labels):
-        num_examples = tf.shape(labels)[0]
+        num_examples = tf.shape(tf.nest.flatten(labels)[0])[0]
 
         def step(start: tf.Tensor) -> tuple[tf.Tensor]:
             end = tf.minimum(start + _EVALUATION_BATCH, num_examples)
-            self._model.test_step((features[start:end], labels[start:end]))
+            whole = features, labels
+            self._model.test_step(tf.nest.map_structure(lambda array: array[start:end], whole))
             return (end,)
 
         tf.while_loop(lambda start: start < num_examples, step, (0,))
@@ -77,10 +87,16 @@ class Evaluator:
         return tf.while_loop(lambda n, _: n < num_batches, step, (0, outputs))[1].concat()
 
 
+def plain(value: Any) -> Any:
+    """Returns a metric as a number, or as an array where it is one per class."""
+    array = np.asarray(value)
+    return float(array) if array.ndim == 0 else array
+
+
 def _parts(split: batching.Split) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
     """Yields the whole split as tensors; one that stays on the disk, in batches."""
     if not hasattr(split.features, "read"):
-        yield resident(split.features), resident(split.labels)
+        yield tf.nest.map_structure(resident, (split.features, split.labels))
         return
     yield from batching.evaluation_batches(split, _EVALUATION_BATCH)
 

@@ -7,12 +7,13 @@ so do ours.
 
 import contextlib
 import functools
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
+from tensorflow.python.framework.config import is_op_determinism_enabled
 
 
 def rate_of(optimizer: keras.Optimizer) -> Any:
@@ -72,6 +73,67 @@ def build_for(model: keras.Model, batch: tuple[Any, ...]) -> None:
         batch: `(features, labels)`.
     """
     model._symbolic_build(data_batch=batch)
+
+
+def refuses_xla(model: keras.Model) -> bool:
+    """Returns whether `model` was compiled with `jit_compile=False`.
+
+    With deterministic operations Keras makes that of "auto", too, and which one it was can't be
+    told: they do not refuse. To be replaced where Keras keeps the argument as it was given.
+    """
+    return not model.jit_compile and not is_op_determinism_enabled()
+
+
+def has_own_logs(model: keras.Model) -> bool:
+    """Returns whether a training step is not Keras's own, so that it may return logs of its own."""
+    kind, stock = type(model), keras.Model
+    names = ("train_step", "compute_metrics", "get_metrics_result")
+    return any(getattr(kind, name) is not getattr(stock, name) for name in names)
+
+
+def metrics_or_logs(model: keras.Model, logs: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Returns the metrics of `model`; the logs of its last step where these have other names."""
+    return model._get_metrics_result_or_logs(logs) if logs else model.get_metrics_result()
+
+
+def direction_of(model: keras.Model, metric: str) -> Literal["min", "max"] | None:
+    """Returns which way a metric gets better, as Keras's callbacks infer it; `None` if they can't.
+
+    To be replaced where metrics tell it themselves.
+
+    Args:
+        model: compiled and built.
+        metric: name as in the logs of an epoch.
+    """
+    if metric.endswith("loss"):
+        return "min"
+    # Of several outputs, the name begins with the output's.
+    words = metric.removeprefix("val_").split("_")
+    for start in range(len(words)):
+        callback = keras.callbacks.EarlyStopping("_".join(words[start:]))
+        callback.set_model(model)
+        try:
+            callback._set_monitor_op()
+        except ValueError:
+            continue
+        return "min" if callback.monitor_op is keras.ops.less else "max"
+    return None
+
+
+def final_values(model: keras.Model) -> list[keras.Variable]:
+    """Returns what the variables of `model` are to be after training: averages of weights, if the
+    optimizer keeps them for that, else themselves.
+
+    To be replaced where `optimizer.finalize_variable_values` can be undone.
+    """
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    averages: dict[int, keras.Variable] = {}
+    if getattr(optimizer, "use_ema", False):
+        pairs = zip(
+            optimizer._trainable_variables, optimizer._model_variables_moving_average, strict=True
+        )
+        averages = {id(variable): average for variable, average in pairs}
+    return [averages.get(id(variable), variable) for variable in model.variables]
 
 
 def set_direction(callback: keras.callbacks.Callback) -> None:
@@ -148,12 +210,15 @@ def _can_be_fused(layer: keras.layers.BatchNormalization, inputs: tf.Tensor) -> 
 
 def _normalize_batch(layer: keras.layers.BatchNormalization, images: tf.Tensor) -> tf.Tensor:
     """Returns `images` normalized over all but the channels; updates the moving averages."""
+    # The kernel takes images of any type, and all else in float32.
+    gamma, beta = (tf.cast(weight.value, tf.float32) for weight in (layer.gamma, layer.beta))
     outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-        images, layer.gamma.value, layer.beta.value, epsilon=layer.epsilon
+        images, gamma, beta, epsilon=layer.epsilon
     )
     # The kernel divides the squares by n - 1; Keras, like the paper's training step, by n.
     n = tf.cast(tf.size(images) // tf.shape(images)[-1], variance.dtype)
     variance *= (n - 1.0) / n
     for average, value in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
-        average.assign(average * layer.momentum + value * (1.0 - layer.momentum))
+        before = tf.cast(average.value, tf.float32)
+        average.assign(before * layer.momentum + value * (1.0 - layer.momentum))
     return outputs

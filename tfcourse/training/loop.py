@@ -9,11 +9,20 @@ from typing import Any, Literal
 import keras
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from tfcourse import batching, datasets, run_directory
-from tfcourse.training import class_weighting, interruption, own_run, programs, replicated, steps
-from tfcourse.training.keras_internals import build_for
-from tfcourse.training.session import Session
+from tfcourse.training import (
+    class_weighting,
+    input_checks,
+    interruption,
+    own_run,
+    programs,
+    replicated,
+    steps,
+)
+from tfcourse.training.keras_internals import build_for, direction_of, has_own_logs
+from tfcourse.training.session import Session, unknown_monitor
 
 
 def fit(
@@ -25,23 +34,33 @@ def fit(
     seed: int,
     run_dir: os.PathLike[str] | str | None = None,
     run: run_directory.RunDirectory | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: Sequence[keras.callbacks.Callback] | keras.callbacks.Callback | None = (),
     early_stopping: int = 0,
-    monitor: str = "val_accuracy",
+    monitor: str | None = None,
+    monitor_mode: Literal["auto", "max", "min"] = "auto",
     class_weight: class_weighting.ClassWeight | None = None,
     steps_per_block: int | None = None,
     in_memory_steps: bool = True,
     tensorboard: bool = True,
     verbose: Literal[0, 1, 2] | None = None,
 ) -> keras.callbacks.History:
-    """Trains `model` and leaves it with the weights of its best epoch.
+    """Trains `model` as Keras's `fit` does, and leaves it with the weights of its best epoch.
 
     The order of the examples is a pure function of (seed, epoch). Training ends early where a
     callback sets `model.stop_training`. Inside `on_devices` each batch is shared among devices.
 
+    What differs from Keras's `fit`: callbacks are called per block of steps; a loss that is not
+    finite ends training; validation takes 1,000 examples at a time; there are no weights per
+    example. XLA compiles the steps where it can and it pays, with other random numbers; a model
+    compiled with `run_eagerly=True` or `jit_compile=False` does without (after `set_seed`, Keras
+    no longer tells that from "auto"). Where a callback restores weights of its own choice at the
+    end, such as `EarlyStopping(restore_best_weights=True)`, these stay. With `use_ema` the best
+    epoch's averages are left.
+
     Args:
         model: compiled; its optimizer's rate may follow a schedule.
-        data: has `train` and `validation`, each with `features` and `labels`.
+        data: has `train` and `validation`, each with `features` and `labels`: arrays, or dicts of
+            arrays for a model of several inputs or outputs.
         epochs: >= 1, passes over the training set.
         batch_size: >= 1, or "full".
         seed: orders the examples.
@@ -52,8 +71,10 @@ def fit(
         callbacks: Keras callbacks. Between two calls of `on_train_batch_end` lies a block.
         early_stopping: >= 0, epochs without a better `monitor` after which training ends; 0 never
             does.
-        monitor: the metric that says which epoch is best; the larger the better, but for names
-            that end in "loss".
+        monitor: the metric that says which epoch is best; of equal ones the lower validation
+            loss, then the later epoch. By default val_accuracy, or val_loss without that.
+        monitor_mode: "max" where larger is better, "min" where smaller; "auto" infers it as
+            Keras's callbacks do.
         class_weight: what an example of each class counts in the loss: a sequence such as
             `balanced_class_weights`, or `{class: weight}`. Metrics are not weighted.
         steps_per_block: >= 1, steps between calls of `on_train_batch_end`; `None` takes
@@ -87,18 +108,24 @@ def fit(
         >>> history.history["val_accuracy"][-1] > 0.9
         True
     """
-    if epochs < 1:
-        raise ValueError(f"`epochs` must be >= 1. Received: epochs={epochs}")
+    input_checks.check_whole(
+        1, epochs=epochs, steps_per_block=1 if steps_per_block is None else steps_per_block
+    )
+    input_checks.check_whole(0, early_stopping=early_stopping, seed=seed)
     if run_dir is not None and run is not None:
         raise ValueError(f"Give `run_dir` or `run`, not both. Received: run_dir={run_dir}")
     if run:
         run.stopwatch.lap("model")
-    size = batching.resolve_batch_size(batch_size, len(data.train.labels))
+    examples = batching.num_examples(data.train)
+    size = batching.resolve_batch_size(batch_size, examples)
     if batch_size not in ("full", size):
         print(f"batch_size={batch_size}: the set has {size} examples, so a step takes {size}")
-    build_for(model, (data.train.features[:size], data.train.labels[:size]))
+    whole = data.train.features, data.train.labels
+    build_for(model, tf.nest.map_structure(lambda array: array[:size], whole))
+    input_checks.check_labels(model, data)
+    monitor, mode = _monitored(model, monitor, monitor_mode)
     weights = class_weighting.checked(class_weight, data.train.labels)
-    num_steps = batching.steps_per_epoch(len(data.train.labels), size)
+    num_steps = batching.steps_per_epoch(examples, size)
     program = _program(model, data, size, seed, epochs * num_steps, weights)
     path = _path(model, in_memory_steps and not hasattr(data.train.features, "read"))
     if verbose is None:
@@ -106,7 +133,10 @@ def fit(
 
     def train(run: run_directory.RunDirectory | None) -> keras.callbacks.History:
         callback_list = keras.callbacks.CallbackList(
-            [*callbacks, *_own_callbacks(run if tensorboard else None, early_stopping, monitor)],
+            [
+                *tf.nest.flatten(callbacks or ()),
+                *_own_callbacks(run if tensorboard else None, early_stopping, monitor, mode),
+            ],
             add_history=True,
             add_progbar=verbose != 0,
             model=model,
@@ -118,7 +148,7 @@ def fit(
             _keep_preprocessing(run, getattr(data, "preprocessing", None))
         with program.in_use(), interruption.held_signals() as request:
             session = Session(
-                program, data.validation, path, num_steps, callback_list, monitor, run
+                program, data.validation, path, num_steps, callback_list, monitor, mode, run
             )
             session.train(epochs, steps_per_block, request)
         return model.history
@@ -183,7 +213,7 @@ def _is_same(text: str, fitted: Any) -> bool:
 
 def _path(model: keras.Model, in_memory_steps: bool) -> dict[str, bool]:
     """Returns how the steps are taken; it is recorded, and a resumed run keeps it."""
-    stock = type(model).train_step is keras.Model.train_step
+    stock = not has_own_logs(model)
     if replicated.current_strategy() is not None:
         if not stock or len(getattr(model, "outputs", None) or ()) != 1:
             raise ValueError(
@@ -194,17 +224,40 @@ def _path(model: keras.Model, in_memory_steps: bool) -> dict[str, bool]:
     if in_memory_steps and not stock:
         print(f"{model.name} has a train_step of its own: training step by step through tf.data")
     return {
-        "in_memory": bool(in_memory_steps and stock),
+        "in_memory": bool(in_memory_steps and stock and not model.run_eagerly),
         "xla": steps.compiles_with_xla(model),
     }
 
 
+def _monitored(
+    model: keras.Model, monitor: str | None, mode: Literal["auto", "max", "min"]
+) -> tuple[str, Literal["max", "min"]]:
+    """Returns the monitored metric and which way it gets better.
+
+    Raises:
+        ValueError: the model has no such metric, or its direction is not known.
+    """
+    names = set(model.get_metrics_result())
+    names |= {f"val_{name}" for name in names}
+    if monitor is None:
+        monitor = "val_accuracy" if "val_accuracy" in names else "val_loss"
+    own = has_own_logs(model) or type(model).test_step is not keras.Model.test_step
+    if monitor not in names and not own:  # What steps of one's own return, shows later.
+        raise unknown_monitor(monitor, names)
+    found = direction_of(model, monitor) if mode == "auto" else mode
+    if found != "max" and found != "min":
+        raise ValueError(
+            f"`monitor_mode` must be 'max' or 'min' where Keras does not know which way {monitor} "
+            f"gets better. Received: monitor_mode={mode!r}"
+        )
+    return monitor, found
+
+
 def _own_callbacks(
-    run: run_directory.RunDirectory | None, early_stopping: int, monitor: str
+    run: run_directory.RunDirectory | None, early_stopping: int, monitor: str, mode: str
 ) -> list[keras.callbacks.Callback]:
     own = []
     if early_stopping:
-        mode = "min" if monitor.endswith("loss") else "max"
         own.append(keras.callbacks.EarlyStopping(monitor, patience=early_stopping, mode=mode))
     if run:
         own.append(keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False))

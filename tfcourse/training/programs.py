@@ -56,6 +56,7 @@ class Program:
         class_weights: float32 [classes] or `None`.
 
     Attributes:
+        split: the training set.
         is_alone: whether no other process takes part in the training.
         is_chief: whether this process, of all that take part, writes the results.
     """
@@ -72,7 +73,7 @@ class Program:
         class_weights: npt.NDArray[np.float32] | None = None,
     ) -> None:
         self.model = model
-        self._split = split
+        self.split = split
         self._batch_size = batch_size
         self._seed = seed
         self._num_steps = num_steps
@@ -92,10 +93,10 @@ class Program:
         if self._compiled:
             self._compiled.steps.start_epoch(epoch)
 
-    def train(self, first: int, last: int) -> None:
-        """Takes the steps `first` to `last - 1` of the epoch."""
+    def train(self, first: int, last: int) -> dict[str, Any] | None:
+        """Takes the steps `first` to `last - 1` of the epoch; returns logs of the model's own."""
         with self._at_work() as compiled:
-            compiled.steps.train(first, last)
+            return compiled.steps.train(first, last)
 
     def evaluate(self, split: batching.Split) -> dict[str, float]:
         """Returns the metrics as `{"loss": float, "accuracy": float, ...}`."""
@@ -130,7 +131,7 @@ class Program:
         constants = rates = None
         if _is_sharing and self._path["in_memory"]:
             rates = rates_of(schedule, first, size) if schedule else None
-            told = (self._split, self._class_weights, self._batch_size, size, self._path)
+            told = (self.split, self._class_weights, self._batch_size, size, self._path)
             if schedule is None or rates is not None:
                 constants = constants_of(self.model, *told)
         found = _found(constants)
@@ -146,10 +147,10 @@ class Program:
 
     def _new_steps(self) -> InMemorySteps | StreamingSteps:
         # A run may have begun on a machine in whose memory the data fitted.
-        fits = self._path["in_memory"] and not hasattr(self._split.features, "read")
+        fits = self._path["in_memory"] and not hasattr(self.split.features, "read")
         return (InMemorySteps if fits else StreamingSteps)(
             self.model,
-            self._split,
+            self.split,
             self._batch_size,
             self._seed,
             jit_compile=self._path["xla"],

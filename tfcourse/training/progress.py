@@ -19,7 +19,8 @@ class Progress:
         train_seconds: of that epoch.
         history: list of dicts, a row an epoch.
         best_epoch: counted from 1.
-        best_value: what the best epoch reached, the larger the better.
+        best_value: what the best epoch reached, the larger the better: the monitored metric, then
+            the validation loss, each with its sign.
         best_weights: list of arrays, the model's variables after it.
         nudges: list of `Nudge` in the order of their places; those that a replay has still to
             come to are among them.
@@ -33,7 +34,7 @@ class Progress:
     train_seconds: float = 0.0
     history: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     best_epoch: int | None = None
-    best_value: float | None = None
+    best_value: list[float] | None = None
     best_weights: list[npt.NDArray[Any]] = dataclasses.field(default_factory=list, repr=False)
     nudges: list[Nudge] = dataclasses.field(default_factory=list)
     applied: int = 0
@@ -63,7 +64,7 @@ class Progress:
 
     def csv(self) -> str:
         """Returns the history as the text of history.csv."""
-        columns = list(self.history[-1])
+        columns = [name for name, value in self.history[-1].items() if not isinstance(value, list)]
         if self.nudges:
             columns.append("nudges")
         rows = []

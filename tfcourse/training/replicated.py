@@ -77,7 +77,7 @@ class ReplicatedProgram(programs.Program):
         self.is_chief = not several or resolver.task_id == 0
 
     def _take(self) -> programs.Compiled:
-        split, size = self._split, self._batch_size
+        split, size = self.split, self._batch_size
         twin = _twin(self.model, self._strategy, (split.features[:size], split.labels[:size]))
         steps = ReplicatedSteps(twin, split, size, self._seed, self._strategy, self._class_weights)
         return programs.Compiled(twin, steps)

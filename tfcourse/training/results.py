@@ -14,21 +14,21 @@ def final_metrics(
 ) -> dict[str, Any]:
     """Returns the numbers of metrics.json for the trained `model`; the test set's only use.
 
+    `best_epoch` is the epoch, counted from 1, whose weights `model` has; `None` where a callback
+    set others.
+
     Args:
-        model: `keras.Model` with the weights of its best epoch.
+        model: `keras.Model` with the weights that `fit` left.
         history: the `History` that `fit` returned.
         data: the `Dataset` it was trained on.
     """
-    accuracies = history.history["val_accuracy"]
     evaluator = Evaluator(model)
     validation, test = evaluator.evaluate(data.validation), evaluator.evaluate(data.test)
     return {
-        "test_accuracy": test["accuracy"],
-        "test_loss": test["loss"],
-        "val_accuracy": validation["accuracy"],
-        "val_loss": validation["loss"],
-        "best_epoch": accuracies.index(max(accuracies)) + 1,
-        "epochs": len(accuracies),
+        **{f"test_{name}": test[name] for name in sorted(test)},
+        **{f"val_{name}": validation[name] for name in sorted(validation)},
+        "best_epoch": history.best_epoch,
+        "epochs": len(history.epoch),
         "parameters": model.count_params(),
         "nudges": getattr(history, "nudges", []),
         **provenance(data),

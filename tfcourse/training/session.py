@@ -2,14 +2,18 @@
 
 import math
 import time
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Literal
 
 import keras
+import numpy as np
 
 from tfcourse import batching
 from tfcourse.run_directory import RunDirectory
 from tfcourse.run_directory import environment as record
-from tfcourse.training import callback_states, checkpoint, interruption, nudging
+from tfcourse.training import callback_states, checkpoint, input_checks, interruption, nudging
+from tfcourse.training.evaluation import plain
+from tfcourse.training.keras_internals import final_values, metrics_or_logs
 from tfcourse.training.nudging import OptimizerSettings
 from tfcourse.training.programs import Program
 from tfcourse.training.progress import Progress
@@ -42,6 +46,7 @@ class Session:
         num_steps: int, steps an epoch.
         callbacks: `keras.callbacks.CallbackList`.
         monitor: str, the metric that says which epoch is best.
+        mode: "max" or "min", which way it gets better.
         run: `RunDirectory` or `None`.
     """
 
@@ -53,6 +58,7 @@ class Session:
         num_steps: int,
         callbacks: keras.callbacks.CallbackList,
         monitor: str,
+        mode: Literal["max", "min"],
         run: RunDirectory | None,
     ) -> None:
         self.program = program
@@ -61,6 +67,7 @@ class Session:
         self.num_steps = num_steps
         self.callbacks = callbacks
         self.monitor = monitor
+        self.sign = 1.0 if mode == "max" else -1.0
         self.run = run
         self.settings = OptimizerSettings(model.optimizer)
         self.progress = Progress()
@@ -71,6 +78,7 @@ class Session:
         self._saved_at = self._history_at = time.perf_counter()
         self._save_cost = 0.0
         self._seconds_per_step: float | None = None
+        self._logs: dict[str, Any] | None = None
 
     def train(
         self, epochs: int, steps_per_block: int | None, request: interruption.Request
@@ -86,7 +94,8 @@ class Session:
             if self.nudger and self.nudger.went_back():
                 continue
             self._train_block(steps_per_block)
-            if self.progress.step == self.num_steps:
+            # As in Keras, an epoch that a callback stops is validated and recorded.
+            if self.progress.step == self.num_steps or self.model.stop_training:
                 self._end_epoch()
             last = self.progress.epoch == epochs or self.model.stop_training
             self._save_if_due(request, last=last)
@@ -104,8 +113,8 @@ class Session:
         progress = self.progress
         if progress.entered:
             return
-        self.callbacks.on_epoch_begin(progress.epoch)
         self.model.reset_metrics()
+        self.callbacks.on_epoch_begin(progress.epoch)
         self.program.start_epoch(progress.epoch)
         progress.train_seconds = 0.0
         progress.entered = True
@@ -116,8 +125,7 @@ class Session:
         last = min(wanted, progress.next_nudge_step(self.num_steps), self.num_steps)
         self.callbacks.on_train_batch_begin(progress.step)
         started = time.perf_counter()
-        self.program.train(progress.step, last)
-        logs = _floats(self.model.get_metrics_result())
+        logs = self._metrics(self.program.train(progress.step, last))
         seconds = time.perf_counter() - started
         if self.run and self._seconds_per_step is None:
             self.run.stopwatch.lap("compile, first step")
@@ -125,6 +133,7 @@ class Session:
         progress.train_seconds += seconds
         progress.step = last
         self._check_finite(logs, "loss")
+        self._logs = logs
         self.callbacks.on_train_batch_end(last - 1, logs)
 
     def _block_steps(self):
@@ -135,15 +144,23 @@ class Session:
 
     def _end_epoch(self):
         progress = self.progress
-        logs = _floats(self.model.get_metrics_result())
+        logs = self._metrics(self._logs)
+        self.callbacks.on_test_begin()
+        self.callbacks.on_test_batch_begin(0)
         validation = self.program.evaluate(self.validation)
+        self.callbacks.on_test_batch_end(0, validation)
+        self.callbacks.on_test_end(validation)
         logs |= {f"val_{name}": value for name, value in validation.items()}
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         for name in ("loss", "val_loss", self.monitor):
             self._check_finite(logs, name)
         self._keep_best(logs)
+        rows = {
+            name: value if isinstance(value, float) else value.tolist()
+            for name, value in logs.items()
+        }
         progress.history.append(
-            {"epoch": progress.epoch + 1, "train_seconds": progress.train_seconds, **logs}
+            {"epoch": progress.epoch + 1, "train_seconds": progress.train_seconds, **rows}
         )
         self.callbacks.on_epoch_end(progress.epoch, logs)
         progress.epoch += 1
@@ -154,9 +171,12 @@ class Session:
 
     def _keep_best(self, logs):
         progress = self.progress
-        value = logs[self.monitor] * (-1 if self.monitor.endswith("loss") else 1)
-        if progress.best_value is None or value > progress.best_value:
-            weights = [variable.numpy() for variable in self.model.variables]
+        if self.monitor not in logs:
+            raise unknown_monitor(self.monitor, logs)
+        # Of equal epochs the lower validation loss, then the later one.
+        value = [self.sign * logs[self.monitor], -logs.get("val_loss", 0.0)]
+        if progress.best_value is None or value >= progress.best_value:
+            weights = [variable.numpy() for variable in final_values(self.model)]
             paths = [variable.path for variable in self.model.variables]
             for path, array in zip(paths, weights, strict=True):
                 self._check_arrays({path: array})
@@ -164,8 +184,26 @@ class Session:
             progress.best_epoch = progress.epoch + 1
             progress.best_weights = weights
 
+    def _best_epoch(self, before):
+        """Returns the epoch whose weights training leaves; `None` where a callback chose others.
+
+        Args:
+            before: the weights as they were before callbacks were told of the end.
+        """
+        for callback in self.callbacks.callbacks:
+            if getattr(callback, "restore_best_weights", False) and callback.best_weights:
+                return callback.best_epoch + 1
+        now = [variable.numpy() for variable in self.model.variables]
+        same = all(np.array_equal(a, b, equal_nan=True) for a, b in zip(before, now, strict=True))
+        return self.progress.best_epoch if same else None
+
+    def _metrics(self, logs):
+        return {name: plain(value) for name, value in metrics_or_logs(self.model, logs).items()}
+
     def _check_finite(self, logs, name):
-        if not math.isfinite(logs[name]):
+        if not math.isfinite(logs.get(name, 0.0)):
+            input_checks.check_finite("train", self.program.split)
+            input_checks.check_finite("validation", self.validation)
             raise NotFiniteError(
                 f"{name} is {logs[name]} in epoch {self.progress.epoch + 1}, by step "
                 f"{self.progress.step} of {self.num_steps}; a lower `learning_rate` may mend it"
@@ -259,10 +297,15 @@ class Session:
 
     def _finish(self, request):
         progress = self.progress
-        self.callbacks.on_train_end(progress.history[-1] if progress.history else None)
-        for variable, value in zip(self.model.variables, progress.best_weights, strict=False):
-            variable.assign(value)
-        self.model.history.best_epoch = progress.best_epoch
+        model = self.model
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+        last = {name: values[-1] for name, values in model.history.history.items() if values}
+        before = [variable.numpy() for variable in model.variables]
+        self.callbacks.on_train_end(last)
+        model.history.best_epoch = self._best_epoch(before)
+        if model.history.best_epoch == progress.best_epoch and progress.best_weights:
+            for variable, value in zip(model.variables, progress.best_weights, strict=True):
+                variable.assign(value)
         self.model.history.nudges = [str(nudge) for nudge in progress.nudges[: progress.applied]]
         if self.run:
             self._write_history()
@@ -272,5 +315,8 @@ class Session:
             self._stop(request)
 
 
-def _floats(metrics):
-    return {name: float(value) for name, value in metrics.items()}
+def unknown_monitor(monitor: str, names: Iterable[str]) -> ValueError:
+    """Returns the error of a metric that the model has not."""
+    return ValueError(
+        f"`monitor` must be one of {', '.join(sorted(names))}. Received: monitor={monitor}"
+    )

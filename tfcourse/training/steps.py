@@ -5,6 +5,8 @@ fits in the device's memory, a block of steps is one `tf.while_loop` around the 
 `train_step`, so the model, its optimizer, loss and metrics are plain Keras.
 """
 
+import functools
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,8 +17,15 @@ import tensorflow as tf
 
 from tfcourse import batching, datasets
 from tfcourse.training import class_weighting
-from tfcourse.training.keras_internals import all_layers, fast_operations
+from tfcourse.training.keras_internals import all_layers, fast_operations, refuses_xla
 from tfcourse.training.resident import ResidentFeatures, resident
+
+# Known before a step is traced, which a second time takes long for such models.
+_CONVOLUTIONS = tuple(
+    kind for name, kind in vars(keras.layers).items() if re.search(r"Conv(LSTM)?\dD", name)
+)
+_CONVOLUTION = re.compile(r"(Depthwise)?Conv\dD")
+_said: set[str] = set()
 
 
 class InMemorySteps:
@@ -28,7 +37,7 @@ class InMemorySteps:
 
     Args:
         model: compiled and built `keras.Model` with the stock `train_step`.
-        split: training features and labels as arrays.
+        split: training features and labels as arrays, or nests of arrays.
         batch_size: int in [1, number of examples].
         seed: int, orders the examples; an attribute that may be set between two epochs.
         jit_compile: whether XLA compiles the program. A smaller last batch is left to TensorFlow.
@@ -46,41 +55,45 @@ class InMemorySteps:
         class_weights: npt.NDArray[np.float32] | None = None,
     ) -> None:
         self._model = model
-        self._features = ResidentFeatures(split.features, may_be_bytes=jit_compile)
-        self._labels = resident(split.labels)
-        self._num_examples = len(split.labels)
+        self._features = tf.nest.map_structure(
+            lambda array: ResidentFeatures(array, may_be_bytes=jit_compile), split.features
+        )
+        self._labels = tf.nest.map_structure(resident, split.labels)
+        self._num_examples = batching.num_examples(split)
         self._batch_size = batch_size
         self.seed = seed
         self._order: tf.Tensor = None
-        self._jit_compile = jit_compile
         self._class_weights = class_weights
-        self._full_steps = _traced_once(self._run_full_steps, jit_compile)
+        self._full_steps = _Program(self._run_full_steps, jit_compile, model.name)
         # It runs once per epoch: compiling it as well would take seconds and save milliseconds.
-        self._last_step = _traced_once(lambda rows: self._run_step(rows, False), False)
+        self._last_step = _Program(self._run_step, False, model.name)
 
     def start_epoch(self, epoch: int) -> None:
         """Draws the order of the examples in `epoch`, counted from 0."""
         self._order = batching.epoch_permutation(self._num_examples, self.seed, epoch)
 
     def train(self, first: int, last: int) -> None:
-        """Takes the steps `first` to `last - 1` of the epoch."""
+        """Takes the steps `first` to `last - 1` of the epoch; their logs are the metrics'."""
         full = self._num_examples // self._batch_size
         if first < full:
             self._full_steps(self._order, tf.constant(first), tf.constant(min(last, full)))
         if last > full:
             self._last_step(self._order[full * self._batch_size :])
 
-    def _run_full_steps(self, order: tf.Tensor, first: tf.Tensor, last: tf.Tensor) -> None:
+    def _run_full_steps(self, xla, order, first, last):
         def step(number: tf.Tensor) -> tuple[tf.Tensor]:
             rows = tf.slice(order, [number * self._batch_size], [self._batch_size])
-            self._run_step(rows, self._jit_compile)
+            self._run_step(xla, rows)
             return (number + 1,)
 
         tf.while_loop(lambda number: number < last, step, (first,))
 
-    def _run_step(self, rows: tf.Tensor, jit_compile: bool) -> None:
-        batch = self._features.gather(rows), tf.gather(self._labels, rows)
-        with fast_operations(jit_compile):
+    def _run_step(self, xla, rows):
+        batch = (
+            tf.nest.map_structure(lambda features: features.gather(rows), self._features),
+            tf.nest.map_structure(lambda labels: tf.gather(labels, rows), self._labels),
+        )
+        with fast_operations(xla):
             self._model.train_step(class_weighting.weighted(batch, self._class_weights))
 
 
@@ -92,7 +105,7 @@ class StreamingSteps:
     Args:
         model: compiled and built `keras.Model`.
         split, batch_size, seed, class_weights: as those of `InMemorySteps`.
-        jit_compile: whether XLA compiles the step.
+        jit_compile: whether XLA compiles the step. A smaller last batch is left to TensorFlow.
     """
 
     def __init__(
@@ -109,9 +122,10 @@ class StreamingSteps:
         self._batch_size = batch_size
         self.seed = seed
         self._model = model
-        self._jit_compile = jit_compile
         self._class_weights = class_weights
-        self._step = tf.function(self._run_step, jit_compile=jit_compile, reduce_retracing=True)
+        self._full_steps = batching.num_examples(split) // batch_size
+        self._step = _Program(self._run_step, jit_compile, model.name)
+        self._last_step = _Program(self._run_step, False, model.name)
         self._epoch = 0
         self._batches: Iterator[Any] | None = None
         self._position = 0
@@ -121,35 +135,49 @@ class StreamingSteps:
         self._epoch = epoch
         self._batches = None
 
-    def train(self, first: int, last: int) -> None:
-        """Takes the steps `first` to `last - 1` of the epoch."""
+    def train(self, first: int, last: int) -> dict[str, Any]:
+        """Takes the steps `first` to `last - 1` of the epoch; returns the logs of the last one."""
+        logs: dict[str, Any] = {}
         if self._batches is None or first != self._position:
             self._batches = iter(
                 batching.training_batches(
                     self._split, self._batch_size, self.seed, self._epoch, first_step=first
                 )
             )
-        for _ in range(first, last):
-            self._step(_next_of(self._batches))
+        for step in range(first, last):
+            batch = _next_of(self._batches)
+            if self._model.run_eagerly:
+                logs = self._run_step(False, batch)
+            else:
+                logs = (self._step if step < self._full_steps else self._last_step)(batch)
         self._position = last
+        return logs
 
-    def _run_step(self, batch: tuple[tf.Tensor, tf.Tensor]) -> None:
-        with fast_operations(self._jit_compile):
-            self._model.train_step(class_weighting.weighted(batch, self._class_weights))
+    def _run_step(self, xla, batch):
+        with fast_operations(xla):
+            return self._model.train_step(class_weighting.weighted(batch, self._class_weights))
 
 
 def compiles_with_xla(model: keras.Model) -> bool:
-    """Returns whether XLA compiles the training of `model`: a static rule.
+    """Returns whether XLA is to compile the training of `model`, as far as its layers tell.
 
-    XLA's convolutions on the CPU are some twenty times slower than TensorFlow's own, so there a
-    model with a convolution is left to TensorFlow; anything else gains.
+    It is not where the model was compiled with `jit_compile=False` or `run_eagerly=True`, or a
+    layer says that XLA can't. XLA's convolutions on the CPU are some twenty times slower than
+    TensorFlow's own, so there a model with a convolution is left to TensorFlow; anything else
+    gains. What no layer tells, such as an own layer's operations, shows when a step is traced.
     """
-    on_cpu = not tf.config.list_logical_devices("GPU")
-    convolutional = any(
-        isinstance(layer, keras.layers.Layer) and "Conv" in type(layer).__name__
-        for layer in all_layers(model)
-    )
-    return not (on_cpu and convolutional)
+    if model.run_eagerly or refuses_xla(model):
+        return False
+    layers = [layer for layer in all_layers(model) if isinstance(layer, keras.layers.Layer)]
+    unsupported = [layer.name for layer in layers if not layer.supports_jit]
+    if unsupported:
+        _say_once(f"{model.name}: training without XLA, which can't compile {unsupported[0]}")
+        return False
+    return not (_on_cpu() and any(isinstance(layer, _CONVOLUTIONS) for layer in layers))
+
+
+def _on_cpu():
+    return not tf.config.list_logical_devices("GPU")
 
 
 def _next_of(batches: Iterator[Any]) -> Any:
@@ -160,15 +188,52 @@ def _next_of(batches: Iterator[Any]) -> Any:
         raise datasets.DataError(f"a batch can't be read: {first_line}") from error
 
 
-def _traced_once(function: Callable[..., None], jit_compile: bool) -> Callable[..., None]:
-    """Returns `function` as a program, traced with the arguments of its first call."""
-    program = tf.function(function, jit_compile=jit_compile)
-    traced: list[Callable[..., Any]] = []
+class _Program:
+    """A function as it was traced with the arguments of its first call.
 
-    def call(*arguments: tf.Tensor) -> None:
+    XLA compiles it unless it holds what XLA has no kernel for, which shows before any of it runs,
+    or on the CPU a convolution.
+
+    Args:
+        function: takes whether XLA compiles it, and the arguments.
+        xla: whether XLA is to compile it.
+        name: of the model, for a message.
+    """
+
+    def __init__(self, function: Callable[..., Any], xla: bool, name: str) -> None:
+        self._function = function
+        self._xla = xla
+        self._name = name
+        self._traced: Any = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self._traced is not None:
+            return self._traced(*arguments)
+        if self._xla:
+            self._traced = self._trace(True, arguments)
+            if not (_on_cpu() and _has_convolution(self._traced.graph)):
+                try:
+                    return self._traced(*arguments)
+                except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+                    why = error.message.strip().splitlines()[0]
+                    _say_once(f"{self._name}: training without XLA, which says: {why[:300]}")
+        self._traced = self._trace(False, arguments)
+        return self._traced(*arguments)
+
+    def _trace(self, xla, arguments):
         # Called itself, a `tf.function` warns where a process trains several models.
-        if not traced:
-            traced.append(program.get_concrete_function(*arguments))
-        traced[0](*arguments)
+        program = tf.function(functools.partial(self._function, xla), jit_compile=xla)
+        return program.get_concrete_function(*arguments)
 
-    return call
+
+def _has_convolution(graph):
+    functions = graph.as_graph_def().library.function
+    types = {node.op for function in functions for node in function.node_def}
+    types |= {operation.type for operation in graph.get_operations()}
+    return any(_CONVOLUTION.match(kind) for kind in types)
+
+
+def _say_once(message):
+    if message not in _said:
+        _said.add(message)
+        print(message, flush=True)

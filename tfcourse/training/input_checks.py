@@ -1,0 +1,81 @@
+"""Input that can't be right, told as what it is: arguments of `fit`, labels, features."""
+
+import numbers
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfcourse import batching, datasets
+
+
+def check_whole(smallest: int, **arguments: Any) -> None:
+    """Checks that each argument is a whole number >= `smallest`.
+
+    Raises:
+        ValueError: naming the first that is not.
+    """
+    for name, value in arguments.items():
+        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+        if not whole or value < smallest:
+            raise ValueError(
+                f"`{name}` must be a whole number >= {smallest}. Received: {name}={value!r}"
+            )
+
+
+def check_labels(model: keras.Model, data: batching.Data) -> None:
+    """Checks that class labels lie in [0, outputs) and says where all are of one class.
+
+    XLA and GPUs make NaN of a label out of range, and train on.
+
+    Raises:
+        DataError: naming the first example.
+    """
+    classes = _num_classes(model)
+    if classes is None:
+        return
+    for name in ("train", "validation"):
+        labels = np.asarray(getattr(data, name).labels)
+        bad = ~((labels >= 0) & (labels < classes))
+        if bad.any():
+            example = np.unravel_index(int(bad.argmax()), bad.shape)
+            raise datasets.DataError(
+                f"{name} labels: expected classes in [0, {classes}), one for each output of "
+                f"{model.name}; received {labels[example]} at example {int(example[0])}. Correct "
+                "it, or give the model as many outputs as there are classes."
+            )
+        if name == "train" and labels.size > 1 and labels.min() == labels.max():
+            print(f"All training examples have the label {labels.flat[0]}: nothing can be learned")
+
+
+def _num_classes(model):
+    """Returns how many classes the labels of a sparse loss can have; `None` for other losses."""
+    loss = model.loss
+    if isinstance(loss, str) or callable(loss):
+        loss = keras.losses.get(loss)
+    sparse = isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
+    sparse |= loss is keras.losses.sparse_categorical_crossentropy
+    outputs = list(getattr(model, "outputs", None) or ())
+    if not sparse or len(outputs) != 1 or getattr(loss, "ignore_class", None) is not None:
+        return None
+    return outputs[0].shape[-1]
+
+
+def check_finite(name: str, split: batching.Split) -> None:
+    """Checks that features and labels in memory are finite; called once a loss is not.
+
+    Raises:
+        DataError: naming the first example.
+    """
+    for kind, arrays in (("features", split.features), ("labels", split.labels)):
+        for array in keras.tree.flatten(arrays):
+            if hasattr(array, "read"):
+                continue
+            finite = np.isfinite(np.asarray(array))
+            if not finite.all():
+                index = np.unravel_index(int(finite.argmin()), finite.shape)
+                raise datasets.DataError(
+                    f"{name} {kind}: expected finite numbers; received {np.asarray(array)[index]} "
+                    f"at example {int(index[0])}, position {tuple(int(i) for i in index[1:])}. "
+                    "Correct or remove that example."
+                )
