@@ -100,7 +100,7 @@ def test_features_that_are_not_finite_are_told_and_change_nothing():
     before = statistics(layer)
     features = FEATURES.copy()
     features[7, 2] = np.nan
-    with pytest.raises(ValueError, match="`features` must be finite.*1 values"):
+    with pytest.raises(ValueError, match=r"`features` must be finite.*1 values"):
         training.reestimate_batch_norm(model, features, batch_size=20)
     for now, then in zip(statistics(layer), before, strict=True):
         np.testing.assert_array_equal(now, then)

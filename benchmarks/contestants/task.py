@@ -19,33 +19,19 @@ TEST_BATCH = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One model to train at one batch size.
+    """One model to train at one batch size."""
 
-    Args:
-        model: a key of `tfcourse.models.MODELS`.
-        batch_size: int, divides the number of examples.
-        learning_rate: float, Adam's, constant.
-        seed: int.
-        variant: which of a module's ways to train.
-        data: path of an .npz with uint8 images and int32 labels.
-        max_examples: how many training examples make an epoch.
-        max_test_examples: how many examples are tested.
-        target: test accuracy at which a race ends; None measures epochs instead.
-        max_epochs: where a race is given up.
-        started: `time.time()` when the process was started.
-    """
-
-    model: str
-    batch_size: int
-    learning_rate: float
+    model: str  # A key of `tfcourse.models.MODELS`.
+    batch_size: int  # Divides the number of examples.
+    learning_rate: float  # Adam's, constant.
     seed: int
-    variant: str
-    data: str
-    max_examples: int
-    max_test_examples: int
-    target: float | None
-    max_epochs: int
-    started: float
+    variant: str  # Which of a module's ways to train.
+    data: str  # Path of an .npz with uint8 images and int32 labels.
+    max_examples: int  # How many training examples make an epoch.
+    max_test_examples: int  # How many examples are tested.
+    target: float | None  # Test accuracy at which a race ends; None measures epochs instead.
+    max_epochs: int  # Where a race is given up.
+    started: float  # `time.time()` when the process was started.
 
 
 @dataclasses.dataclass(frozen=True)

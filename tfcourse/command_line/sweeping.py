@@ -23,27 +23,17 @@ _ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/]+:[0-9]{1,5}")
 
 @dataclasses.dataclass(frozen=True)
 class SweepOptions:
-    """A checked sweep.
+    """A checked sweep."""
 
-    Attributes:
-        settings: all that decides about the results.
-        path: folder that the recipe's module is found in, or "" where it is installed.
-        num_workers: int >= 1, processes of this machine.
-        scheduler: address of a running Dask scheduler, whose workers take their place.
-        resources: `{name: amount}` that such a worker must have to be given a trial.
-        keep_models: int, best trials whose models are kept.
-        max_minutes: float, 0 for no limit.
-        extend: whether it may go on with other settings.
-    """
-
-    settings: settings.Settings
-    path: str
-    num_workers: int
-    scheduler: str | None
+    settings: settings.Settings  # All that decides about the results.
+    path: str  # Folder that the recipe's module is found in, or "" where it is installed.
+    num_workers: int  # >= 1, processes of this machine.
+    scheduler: str | None  # Address of a running Dask scheduler, whose workers take their place.
+    # `{name: amount}` that such a worker must have to be given a trial.
     resources: dict[str, float]
-    keep_models: int
-    max_minutes: float
-    extend: bool
+    keep_models: int  # Best trials whose models are kept.
+    max_minutes: float  # 0 for no limit.
+    extend: bool  # Whether it may go on with other settings.
 
 
 def prepare(

@@ -17,21 +17,13 @@ _BLOCK = 1024
 
 @dataclasses.dataclass(frozen=True)
 class ArrayPreprocessing:
-    """Arrays, shifted and scaled: `(value - shift) / scale`.
+    """Arrays, shifted and scaled: `(value - shift) / scale`."""
 
-    Args:
-        input_shape: (features,) or (height, width, channels).
-        shift: one number, or one per feature.
-        scale: as many numbers > 0.
-        class_names: in the order of the labels.
-        source: the data that it was fitted on.
-    """
-
-    input_shape: tuple[int, ...]
-    shift: tuple[float, ...]
-    scale: tuple[float, ...]
-    class_names: tuple[str, ...]
-    source: str
+    input_shape: tuple[int, ...]  # (features,) or (height, width, channels).
+    shift: tuple[float, ...]  # One number, or one per feature.
+    scale: tuple[float, ...]  # As many numbers > 0.
+    class_names: tuple[str, ...]  # In the order of the labels.
+    source: str  # The data that it was fitted on.
 
     def __post_init__(self) -> None:
         fields.texts("class_names", self.class_names, 2)
@@ -106,21 +98,13 @@ def fit_arrays(features: Numbers, class_names: tuple[str, ...], source: str) -> 
 
 @dataclasses.dataclass(frozen=True)
 class ImagePreprocessing:
-    """Images: decoded, resized or not, and divided by `maximum`.
+    """Images: decoded, resized or not, and divided by `maximum`."""
 
-    Args:
-        input_shape: (height, width, channels), of 1 to 4 channels.
-        resized: whether images of another size are resized; else they are refused.
-        maximum: > 0, the value that becomes 1.
-        class_names: in the order of the labels.
-        source: the data that it was fitted on.
-    """
-
-    input_shape: tuple[int, ...]
-    resized: bool
-    maximum: int
-    class_names: tuple[str, ...]
-    source: str
+    input_shape: tuple[int, ...]  # (height, width, channels), of 1 to 4 channels.
+    resized: bool  # Whether images of another size are resized; else they are refused.
+    maximum: int  # > 0, the value that becomes 1.
+    class_names: tuple[str, ...]  # In the order of the labels.
+    source: str  # The data that it was fitted on.
 
     def __post_init__(self) -> None:
         fields.texts("class_names", self.class_names, 2)

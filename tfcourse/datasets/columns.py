@@ -52,19 +52,12 @@ def _parse_cell(cell: Any) -> float:
 
 @dataclasses.dataclass(frozen=True)
 class NumericColumn:
-    """Numbers, standardized: `(value - mean) / standard_deviation`.
+    """Numbers, standardized: `(value - mean) / standard_deviation`."""
 
-    Args:
-        name: the column's.
-        mean: of the training split.
-        standard_deviation: > 0, of the training split.
-        imputed: stands for a missing value; `None` refuses those.
-    """
-
-    name: str
-    mean: float
-    standard_deviation: float
-    imputed: float | None = None
+    name: str  # The column's.
+    mean: float  # Of the training split.
+    standard_deviation: float  # > 0, of the training split.
+    imputed: float | None = None  # Stands for a missing value; `None` refuses those.
 
     def __post_init__(self) -> None:
         fields.text("name", self.name)
@@ -106,15 +99,11 @@ class CategoricalColumn:
     """Texts, one-hot: 1 for the category, 0 for the others.
 
     A text that the training split does not have is 0 everywhere; a warning names the first.
-
-    Args:
-        name: the column's.
-        categories: those of the training split.
-        imputed: one of them, which stands for a missing value; `None` refuses those.
     """
 
-    name: str
-    categories: tuple[str, ...]
+    name: str  # The column's.
+    categories: tuple[str, ...]  # Those of the training split.
+    # One of them, which stands for a missing value; `None` refuses those.
     imputed: str | None = None
 
     def __post_init__(self) -> None:

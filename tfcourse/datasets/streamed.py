@@ -45,15 +45,10 @@ class StreamedFeatures:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class StreamedSplit:
-    """A `Split` whose features stay on the disk.
+    """A `Split` whose features stay on the disk."""
 
-    Args:
-        features: read a part at a time.
-        labels: [examples].
-    """
-
-    features: StreamedFeatures
-    labels: IntArray
+    features: StreamedFeatures  # Read a part at a time.
+    labels: IntArray  # [examples].
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -20,19 +20,13 @@ Column = Sequence[Any] | npt.NDArray[Any]  # Texts or numbers.
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Table:
-    """Columns of equal length.
+    """Columns of equal length."""
 
-    Args:
-        source: what messages call it.
-        columns: texts or numbers by name.
-        lines: the line in the file of each row; `None` counts examples from 0.
-        num_rows: given where columns are read when they are asked for.
-    """
-
-    source: str
-    columns: Mapping[str, Column]
+    source: str  # What messages call it.
+    columns: Mapping[str, Column]  # Texts or numbers by name.
+    # The line in the file of each row; `None` counts examples from 0.
     lines: Sequence[int] | None = None
-    num_rows: int | None = None
+    num_rows: int | None = None  # Given where columns are read when they are asked for.
 
     def __post_init__(self) -> None:
         if self.num_rows is not None:

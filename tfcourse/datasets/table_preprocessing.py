@@ -18,19 +18,12 @@ Columns = Table | Mapping[str, Column]
 
 @dataclasses.dataclass(frozen=True)
 class TablePreprocessing:
-    """Standardized and one-hot columns, after one another.
+    """Standardized and one-hot columns, after one another."""
 
-    Args:
-        label: the column that holds the class.
-        class_names: in the order of the labels.
-        columns: how each column becomes numbers.
-        source: the data that it was fitted on.
-    """
-
-    label: str
-    class_names: tuple[str, ...]
-    columns: tuple[NumericColumn | CategoricalColumn, ...]
-    source: str
+    label: str  # The column that holds the class.
+    class_names: tuple[str, ...]  # In the order of the labels.
+    columns: tuple[NumericColumn | CategoricalColumn, ...]  # How each column becomes numbers.
+    source: str  # The data that it was fitted on.
 
     def __post_init__(self) -> None:
         fields.text("label", self.label)

@@ -34,21 +34,13 @@ class RunFileError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class RunRecord:
-    """The texts of one run.
+    """The texts of one run."""
 
-    Attributes:
-        path: the folder.
-        recipe: name of the recipe's module, as the file says.
-        flags: as in flags.txt.
-        preprocessing: how raw examples become the model's input.
-        metrics: the final numbers; empty where the run has none.
-    """
-
-    path: pathlib.Path
-    recipe: str
-    flags: run_directory.Flags
-    preprocessing: Preprocessing
-    metrics: dict[str, Any]
+    path: pathlib.Path  # The folder.
+    recipe: str  # Name of the recipe's module, as the file says.
+    flags: run_directory.Flags  # As in flags.txt.
+    preprocessing: Preprocessing  # How raw examples become the model's input.
+    metrics: dict[str, Any]  # The final numbers; empty where the run has none.
 
 
 def read(path: os.PathLike[str] | str) -> RunRecord:

@@ -25,19 +25,12 @@ Row: TypeAlias = dict[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What one training came to.
+    """What one training came to."""
 
-    Attributes:
-        status: COMPLETE, PRUNED or INFEASIBLE.
-        reason: why it is infeasible.
-        curve: a row per epoch: `epoch`, `loss`, `val_accuracy` and so on.
-        seconds: from its start to its end, loading of data aside.
-    """
-
-    status: str
-    reason: str = ""
-    curve: Sequence[Row] = ()
-    seconds: float = 0.0
+    status: str  # COMPLETE, PRUNED or INFEASIBLE.
+    reason: str = ""  # Why it is infeasible.
+    curve: Sequence[Row] = ()  # A row per epoch: `epoch`, `loss`, `val_accuracy` and so on.
+    seconds: float = 0.0  # From its start to its end, loading of data aside.
 
     def best(self, objective: str) -> tuple[float, int] | tuple[None, None]:
         """Returns `(score, epoch)` of the best finite epoch, or `(None, None)`."""
@@ -67,24 +60,15 @@ class _Record:
 
 @dataclasses.dataclass(frozen=True)
 class Ask(_Record):
-    """A point to be tried.
-
-    Attributes:
-        trial: its number, counted from 0.
-        values: those of the active searched hyperparameters.
-        positions: where on the axes they lie, in [0, 1].
-        generation: results of earlier generations led to it.
-        note: what the tuner wants to tell of it, such as its round or its epochs.
-        thresholds: `{epoch: score}` under which it is pruned.
-    """
+    """A point to be tried."""
 
     kind: ClassVar[str] = "ask"
-    trial: int
-    values: Mapping[str, Any]
-    positions: Mapping[str, float]
-    generation: int
-    note: Mapping[str, Any]
-    thresholds: Mapping[int, float]
+    trial: int  # Its number, counted from 0.
+    values: Mapping[str, Any]  # Those of the active searched hyperparameters.
+    positions: Mapping[str, float]  # Where on the axes they lie, in [0, 1].
+    generation: int  # Results of earlier generations led to it.
+    note: Mapping[str, Any]  # What the tuner wants to tell of it, such as its round or its epochs.
+    thresholds: Mapping[int, float]  # `{epoch: score}` under which it is pruned.
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> "Ask":

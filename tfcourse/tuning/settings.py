@@ -12,43 +12,26 @@ from tfcourse.tuning.space import Space
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """A phase of a sweep, as its journal records it.
-
-    Attributes:
-        recipe: the recipe's name in the record.
-        module: the module that a worker imports for it.
-        function: the name there of the function that trains.
-        hyperparameters: the name there of the class of hyperparameters.
-        tuner: one of `state.TUNERS`.
-        objective: the metric that ranks; one whose name ends in "loss" is to be small.
-        space: what is searched.
-        seed: in [0, 2**32).
-        replicates: trainings of each point, with seeds of their own.
-        trials: points to try.
-        base: texts of all hyperparameters, for those that are not searched.
-        dataset: one name as `datasets.load` takes it.
-        generation_size: points chosen at once where results decide about the next.
-        pruning: one of `state.PRUNINGS`.
-        max_epochs: the most that a trial gets; `None` where the recipe has no epochs.
-        data_flags: texts of a `datasets.Reading`, how the data is read.
-    """
+    """A phase of a sweep, as its journal records it."""
 
     kind: ClassVar[str] = "sweep"
-    recipe: str
-    module: str
-    function: str
-    hyperparameters: str
-    tuner: str
-    objective: str
-    space: Space
-    seed: int
-    replicates: int
-    trials: int
-    base: Mapping[str, str]
-    dataset: str
-    generation_size: int
-    pruning: str = "none"
+    recipe: str  # The recipe's name in the record.
+    module: str  # The module that a worker imports for it.
+    function: str  # The name there of the function that trains.
+    hyperparameters: str  # The name there of the class of hyperparameters.
+    tuner: str  # One of `state.TUNERS`.
+    objective: str  # The metric that ranks; one whose name ends in "loss" is to be small.
+    space: Space  # What is searched.
+    seed: int  # In [0, 2**32).
+    replicates: int  # Trainings of each point, with seeds of their own.
+    trials: int  # Points to try.
+    base: Mapping[str, str]  # Texts of all hyperparameters, for those that are not searched.
+    dataset: str  # One name as `datasets.load` takes it.
+    generation_size: int  # Points chosen at once where results decide about the next.
+    pruning: str = "none"  # One of `state.PRUNINGS`.
+    # The most that a trial gets; `None` where the recipe has no epochs.
     max_epochs: int | None = None
+    # Texts of a `datasets.Reading`, how the data is read.
     data_flags: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

@@ -21,11 +21,6 @@ Base = TypeVar("Base", bound=hp.Hyperparameters)
 class Axis:
     """The values of one hyperparameter that a search may draw.
 
-    Attributes:
-        name: the hyperparameter.
-        scale: its range, or its list of values.
-        active_when: `(name, values)`: drawn only where the axis `name` has one of `values`.
-
     Examples:
         >>> from tfcourse.scales import Log, PowerOfTwo
         >>> from tfcourse.tuning.space import Axis
@@ -35,8 +30,9 @@ class Axis:
         (32, 64, 128, 256)
     """
 
-    name: str
-    scale: Scale
+    name: str  # The hyperparameter.
+    scale: Scale  # Its range, or its list of values.
+    # `(name, values)`: drawn only where the axis `name` has one of `values`.
     active_when: tuple[str, tuple[Any, ...]] | None = None
 
     def to_json(self) -> dict[str, Any]:

@@ -44,44 +44,26 @@ class Running:
 
 @dataclasses.dataclass
 class Trial:
-    """One point of the space, trained once for every replicate.
+    """One point of the space, trained once for every replicate."""
 
-    Attributes:
-        number: counted from 0 in the order in which trials were asked for.
-        values: those of the active searched hyperparameters.
-        positions: where on the axes they lie, in [0, 1].
-        generation: results of earlier generations led to it.
-        note: what the tuner wants to tell of it, such as its round or its epochs.
-        thresholds: `{epoch: score}` under which it is pruned.
-        phase: index of the sweep's settings that asked for it.
-        results: by replicate.
-        num_lost: how many of its trainings have died with their worker.
-    """
-
-    number: int
-    values: Mapping[str, Any]
-    positions: Mapping[str, float]
-    generation: int
-    note: Mapping[str, Any]
-    thresholds: Mapping[int, float]
-    phase: int
-    results: dict[int, Result] = dataclasses.field(default_factory=dict)
-    num_lost: int = 0
+    number: int  # Counted from 0 in the order in which trials were asked for.
+    values: Mapping[str, Any]  # Those of the active searched hyperparameters.
+    positions: Mapping[str, float]  # Where on the axes they lie, in [0, 1].
+    generation: int  # Results of earlier generations led to it.
+    note: Mapping[str, Any]  # What the tuner wants to tell of it, such as its round or its epochs.
+    thresholds: Mapping[int, float]  # `{epoch: score}` under which it is pruned.
+    phase: int  # Index of the sweep's settings that asked for it.
+    results: dict[int, Result] = dataclasses.field(default_factory=dict)  # By replicate.
+    num_lost: int = 0  # How many of its trainings have died with their worker.
 
 
 @dataclasses.dataclass
 class Sweep:
-    """All that a journal says.
+    """All that a journal says."""
 
-    Attributes:
-        phases: the settings, of which the last one counts.
-        trials: by number.
-        chosen: the best trial and its metrics on the test set, once it was chosen.
-    """
-
-    phases: list[Settings]
-    trials: list[Trial]
-    chosen: Chosen | None
+    phases: list[Settings]  # The settings, of which the last one counts.
+    trials: list[Trial]  # By number.
+    chosen: Chosen | None  # The best trial and its metrics on the test set, once it was chosen.
 
     @classmethod
     def from_records(cls, records: Iterable[Record]) -> "Sweep":

@@ -18,19 +18,12 @@ Key: TypeAlias = tuple[int, int]
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How a sweep is run, none of which changes what comes out.
+    """How a sweep is run, none of which changes what comes out."""
 
-    Attributes:
-        data_dir: folder that holds the data's files, or `None`.
-        path: folder that the recipe's module is found in, or "" where it is installed.
-        keep_models: >= 0, of so many of the best trials the checkpoints stay.
-        max_minutes: after which no more is begun; 0 for no limit.
-    """
-
-    data_dir: str | os.PathLike[str] | None = None
-    path: str = ""
-    keep_models: int = 3
-    max_minutes: float = 0.0
+    data_dir: str | os.PathLike[str] | None = None  # Folder that holds the data's files, or `None`.
+    path: str = ""  # Folder that the recipe's module is found in, or "" where it is installed.
+    keep_models: int = 3  # >= 0, of so many of the best trials the checkpoints stay.
+    max_minutes: float = 0.0  # After which no more is begun; 0 for no limit.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,15 +108,11 @@ def trial_seed(seed: int, trial: int, replicate: int) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """A worker's answer to a `Task`.
+    """A worker's answer to a `Task`."""
 
-    Attributes:
-        result: what the training came to.
-        fault: exit code of the fault where the machine failed and not the trial, or `None`; the
-            result's reason says what was wrong.
-    """
-
-    result: Result
+    result: Result  # What the training came to.
+    # Exit code of the fault where the machine failed and not the trial, or `None`; the result's
+    # reason says what was wrong.
     fault: int | None = None
 
 
