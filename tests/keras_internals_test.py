@@ -1,3 +1,6 @@
+import pathlib
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -76,3 +79,17 @@ def test_bfloat16_keeps_averages_in_float32(images):
     assert {v.dtype for v in layer.variables} == {"float32"}
     exact, _ = step(built(images), images, fused=False)
     np.testing.assert_allclose(tf.cast(outputs[0], tf.float32), exact[0], atol=0.05)
+
+
+def test_nothing_else_reaches_into_keras():
+    private = r"\b(?:model|twin|optimizer|layer|callback|variable)\._(?!get_variable_index)\w+"
+    internal = re.compile(private + r"|keras\.src|tensorflow\.python")
+    package = pathlib.Path(keras_internals.__file__).parents[1]
+    found = [
+        f"{path.relative_to(package)}: {hit}"
+        for path in package.rglob("*.py")
+        if not path.name.endswith("_internals.py")
+        for hit in internal.findall(path.read_text())
+    ]
+    # Our own optimizers' slots.
+    assert found == ["training/nudging.py: optimizer._weighted_sums"]

@@ -32,6 +32,8 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 _LENGTH = struct.Struct("<Q")
 _PREFIX_BYTES = len(_MARK) + _DIGEST_BYTES + _LENGTH.size
 _MAX_HEADER_BYTES = 32 << 20
+# In a slot's name the path of its variable is joined by underscores.
+_NUMBER = re.compile(r"_\d+(?=[/_]|$)")
 _NAME = re.compile(r"(\d{6})-(\d{6})-(\d{9})\.ckpt", re.ASCII)
 
 
@@ -111,7 +113,8 @@ def _parse(body):
         if dtype.hasobject:
             raise ValueError(f"{name} has the type {dtype}")
         num_bytes = dtype.itemsize * int(np.prod(shape, dtype=object))
-        arrays[name] = np.frombuffer(body[position : position + num_bytes], dtype).reshape(shape)
+        array = np.frombuffer(body[position : position + num_bytes], dtype).reshape(shape)
+        arrays[_plain(name)] = array
         position += num_bytes
     if position != len(body):
         raise ValueError(f"{len(body)} bytes, not {position}")
@@ -146,9 +149,12 @@ def first_not_finite(arrays: Arrays) -> str | None:
 
 def names_of(variables: Sequence[keras.Variable]) -> list[str]:
     """Returns a name for each variable that is the same in another process."""
+    return [_plain(f"{i} {variable.path}") for i, variable in enumerate(variables)]
+
+
+def _plain(name: str) -> str:
     # Keras numbers the layers that a process has made; layers called alike are told by position.
-    plain = [re.sub(r"_\d+(?=/|$)", "", variable.path) for variable in variables]
-    return [f"{i} {name}" for i, name in enumerate(plain)]
+    return _NUMBER.sub("", name) if name[:1].isdigit() else name
 
 
 def arrays_of(variables: Sequence[keras.Variable]) -> Arrays:

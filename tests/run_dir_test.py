@@ -1,0 +1,119 @@
+"""`training.fit(..., run_dir=PATH)`: a run without a RunDirectory in sight."""
+
+import keras
+import numpy as np
+import pytest
+
+import tfcourse
+from tfcourse import datasets, optimizers, run_directory, schedules, training
+from tfcourse.training import steps
+
+
+@pytest.fixture(scope="module")
+def data():
+    return datasets.load("digits").smaller(100)
+
+
+@pytest.fixture(autouse=True)
+def _without_xla(monkeypatch):
+    monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
+
+
+def compiled(rate=0.01, units=8):
+    training.set_seed(1)
+    layers = [keras.layers.Flatten(), keras.layers.Dense(units, "relu"), keras.layers.Dense(10)]
+    model = keras.Sequential([keras.Input((8, 8, 1)), *layers])
+    training.compile_classifier(model, optimizers.Adam(rate))
+    return model
+
+
+def fit(model, data, path=None, **arguments):
+    arguments = {"epochs": 3, "batch_size": 32, "seed": 1, "tensorboard": False, **arguments}
+    return training.fit(model, data, run_dir=path, verbose=0, **arguments)
+
+
+class StoppedError(Exception):
+    pass
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends the training at the end of an epoch; no attribute, since a resume restores those."""
+
+    at = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == Stop.at:
+            raise StoppedError
+
+
+def assert_same(one, other):
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert one.history.history == other.history.history
+    assert one.history.epoch == other.history.epoch
+    assert one.history.best_epoch == other.history.best_epoch
+
+
+def test_a_training_that_stopped_goes_on_and_a_finished_one_comes_back(
+    data, tmp_path, capsys, monkeypatch
+):
+    path, alone = tmp_path / "run", compiled()
+    fit(alone, data)
+    monkeypatch.setattr(Stop, "at", 2)
+    with pytest.raises(StoppedError):
+        fit(compiled(), data, path, callbacks=[Stop()], steps_per_block=1)
+    monkeypatch.setattr(Stop, "at", None)
+    again = compiled()
+    fit(again, data, path, callbacks=[Stop()])
+    assert_same(again, alone)
+    assert "finished" not in capsys.readouterr().out
+    finished = compiled()
+    history = fit(finished, data, str(path))
+    assert history is finished.history
+    assert_same(finished, alone)
+    assert "finished" in capsys.readouterr().out
+    assert keras.models.load_model(path / "model.keras", compile=False).count_params() == 610
+
+
+def test_a_finished_training_goes_on_to_more_epochs(data, tmp_path):
+    for epochs in (1, 3):
+        model, schedule = compiled(), schedules.ExponentialDecay(0.01, steps_per_epoch=4)
+        training.compile_classifier(model, optimizers.Adam(schedule))
+        history = fit(model, data, tmp_path, epochs=epochs)
+    assert history.epoch == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda data: (compiled(), data, {"seed": 2}), "seed"),
+        (lambda data: (compiled(), data, {"batch_size": 16}), "batch_size"),
+        (lambda data: (compiled(rate=0.02), data, {}), "learning_rate"),
+        (lambda data: (compiled(units=9), data, {}), "model"),
+        (lambda data: (compiled(), data.smaller(90), {}), "data"),
+    ],
+)
+def test_another_model_or_other_arguments_are_refused(data, tmp_path, change, named):
+    fit(compiled(), data, tmp_path, epochs=1)
+    model, other, arguments = change(data)
+    before = model.get_weights()
+    with pytest.raises(run_directory.ChangedFlagsError, match=named):
+        fit(model, other, tmp_path, **{"epochs": 1, **arguments})
+    for value, original in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, original)
+
+
+def test_a_folder_in_use_is_refused(data, tmp_path):
+    with (
+        tfcourse.run_directory.open_run(tmp_path, {}, recipe="other"),
+        pytest.raises(run_directory.RunDirectoryError, match="in use"),
+    ):
+        fit(compiled(), data, tmp_path)
+
+
+def test_a_folder_and_an_open_run_are_not_given_together(data, tmp_path):
+    with (
+        run_directory.open_run(tmp_path, {}, recipe="other") as run,
+        pytest.raises(ValueError, match="`run_dir` or `run`"),
+    ):
+        fit(compiled(), data, tmp_path, run=run)
