@@ -46,11 +46,7 @@ def build(data: Dataset, rate: float, seed: int) -> "keras.Model":
 
 
 class Descent:
-    """Trains by gradient descent with one batch size, again and again.
-
-    Args:
-        epochs: the budget of a training.
-    """
+    """Trains by gradient descent with one batch size, again and again."""
 
     def __init__(self, data: Dataset, batch_size: int, epochs: int) -> None:
         self.data = data

@@ -72,17 +72,7 @@ def findings(
     sizes: Sequence[int],
     seconds: tuple[Sequence[float], Sequence[float]],
 ) -> harness.Findings:
-    """Returns what the template tells.
-
-    Args:
-        hp: of the run.
-        lines: lines of code of each implementation.
-        backward: lines of the backward pass by hand.
-        difference: largest relative difference of a loss from the one by hand.
-        speeds: examples per second of each, [rounds].
-        sizes: of the matrices.
-        seconds: of a product of each size, in Python loops and in NumPy.
-    """
+    """Returns what the template tells."""
     by_hand = np.median(speeds["numpy"])
     ratios = [loop / numpy for loop, numpy in zip(*seconds, strict=True)]
     others = [name for name in lines if name != "numpy"]

@@ -120,7 +120,6 @@ def spread(values: Sequence[float | None], digits: int = 3, times: float = 1.0) 
 
     Args:
         values: None stands for a seed without a number, such as a cost that was not reached.
-        digits: decimals.
         times: what all are multiplied with, such as 100 for per cent.
     """
     if any(value is None or not math.isfinite(value) for value in values):

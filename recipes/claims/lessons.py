@@ -36,7 +36,6 @@ def draw_linear_descent(
     Args:
         batch_sizes: ints in [1, 1000].
         learning_rate: float > 0, the slide's alpha.
-        path: the PNG file.
         epochs: int >= 1, passes over the 1,000 examples.
     """
     rng = np.random.default_rng(0)
@@ -86,11 +85,8 @@ def draw_batch_sizes(
     """Draws the training cost by step, epoch, example and second.
 
     Args:
-        data: `Dataset`.
         rates: `{batch size: learning rate}`; the size of the training set is the full batch.
-        path: the PNG file.
         epochs: int, of mini-batches; the full batch gets twenty times as many.
-        target: float, the cost that is marked.
     """
     curves = {}
     for size, rate in rates.items():
@@ -118,8 +114,6 @@ def draw_descents(
     Args:
         landscape: a key of `tfcourse.landscapes.LANDSCAPES`.
         runners: `{label: (key of OPTIMIZERS, {argument: value})}`.
-        steps: int >= 1.
-        path: the PNG file.
     """
     place = tfcourse.landscapes.LANDSCAPES[landscape]
     paths = {}
@@ -136,8 +130,6 @@ def draw_step_lengths(variants: Mapping[str, Mapping[str, Any]], steps: int, pat
 
     Args:
         variants: `{label: {argument of Adam: value}}`.
-        steps: int >= 1.
-        path: the PNG file.
     """
     lines = {}
     for label, arguments in variants.items():

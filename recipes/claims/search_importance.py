@@ -54,8 +54,6 @@ def importances(
     """Returns `{hyperparameter: array [num_resamples]}` of shares of the explained variance.
 
     Args:
-        trials: of one sweep.
-        scores: one per trial.
         num_resamples: at least 1; each draws as many trials with replacement.
     """
     import optuna

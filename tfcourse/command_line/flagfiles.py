@@ -32,9 +32,6 @@ class Argument(NamedTuple):
 def expand(arguments: Iterable[str]) -> list[Argument]:
     """Returns `arguments` with each `--flagfile=PATH` replaced by that file's flags.
 
-    Args:
-        arguments: the command line without the program's name.
-
     Returns:
         The flags in the order in which they count: the last value wins.
 

@@ -65,11 +65,6 @@ def read(
 ) -> tuple[_Declared, Options]:
     """Returns the recipe's hyperparameters and all else that its command line says.
 
-    Args:
-        main: the recipe's function, which names its module.
-        hyperparameters: the class that declares the recipe's flags.
-        smoke: `{flag: value}` that --smoke sets.
-
     Raises:
         UsageError: a flag can't be taken; the message names it.
         SystemExit: --help was asked for, and is printed.

@@ -65,12 +65,7 @@ def run(
 
 
 def run_tool(main: Callable[[Any], object], arguments: type[Hyperparameters]) -> None:
-    """Runs a program that makes no run of its own, such as recipes.compare, likewise.
-
-    Args:
-        main: function of an instance of `arguments`.
-        arguments: the class that declares the program's flags.
-    """
+    """Runs a program that makes no run of its own, such as recipes.compare, likewise."""
     with exit_codes.exits():
         flag_definitions.define(arguments)
         parsing.parse(main)

@@ -87,11 +87,6 @@ def cached(name: str, version: str, read_source: Callable[[], Found]) -> Unscale
     What the source returns instead of one, it returns uncached.
 
     Processes that miss it at the same time wait while one of them reads.
-
-    Args:
-        name: the dataset's.
-        version: changes when the data may have changed.
-        read_source: reads the data.
     """
     folder = directory()
     if folder is None:

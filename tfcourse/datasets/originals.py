@@ -19,10 +19,6 @@ FILE_NAMES = (
 def check(name: str, data_dir: pathlib.Path | None) -> bool:
     """Checks the original files of a set, at every start: a cache must not hide a damaged one.
 
-    Args:
-        name: a dataset's, without version or config.
-        data_dir: where they may lie.
-
     Returns:
         Whether the set's files are there.
 

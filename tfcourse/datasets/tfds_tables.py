@@ -65,12 +65,7 @@ def read(builder: "tfds.core.DatasetBuilder", reading: Reading) -> Dataset:
 
 
 class _StoredColumns(Mapping[str, Column]):
-    """The columns of a prepared set by name, each read when it is asked for.
-
-    Args:
-        builder: of the prepared set.
-        features: the names of each feature's columns.
-    """
+    """The columns of a prepared set by name, each read when it is asked for."""
 
     def __init__(self, builder: "tfds.core.DatasetBuilder", features: FeatureColumns) -> None:
         self._builder = builder

@@ -9,12 +9,7 @@ _GAP = style.COLOURS[1]
 
 
 def draw_calibration(calibration: Calibration, path: style.File) -> None:
-    """Writes a reliability diagram, and how many examples each bin has, into a PNG file.
-
-    Args:
-        calibration: of `tfcourse.measures.calibration`.
-        path: a file's, or a file open for bytes.
-    """
+    """Writes a reliability diagram, and how many examples each bin has, into a PNG file."""
     counts, confidences, accuracies, expected_error = calibration
     edges = np.linspace(0, 1, len(counts) + 1)
     filled = counts > 0

@@ -16,7 +16,6 @@ def draw_confusion(
     Args:
         counts: [classes, classes], a row per label, a column per prediction.
         class_names: one per class.
-        path: a file's, or a file open for bytes.
     """
     side = min(max(4.6, 0.36 * len(class_names)), 30)  # Room for each number, up to 83 classes.
     with style.picture(path, width=side + 0.8, height=side) as axes:

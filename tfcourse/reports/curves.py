@@ -34,7 +34,6 @@ def draw_history(history: History, path: style.File) -> None:
 
     Args:
         history: `epoch` from 1, `loss`, `accuracy`, `val_loss` and `val_accuracy`.
-        path: a file's, or a file open for bytes.
     """
     with style.picture(path, columns=2) as axes:
         for ax, name in zip(axes[0], ("loss", "accuracy"), strict=True):
@@ -62,7 +61,6 @@ def draw_comparison(
 
     Args:
         run_dirs: their folders by their labels.
-        path: a file's.
     """
     histories = {label: read_history(folder) for label, folder in run_dirs.items()}
     with style.picture(path, columns=2, width=5.2) as axes:

@@ -22,7 +22,6 @@ def draw_images(
         features: [images, height, width, channels], in [0, 1], with 1 channel (grey) or 3 (red,
             green, blue).
         labels: one per image.
-        path: a file's.
 
     Raises:
         ValueError: if there is not one label for each image.
@@ -55,7 +54,6 @@ def draw_prediction(
         image: [height, width, channels], as in `draw_images`.
         probabilities: [classes], in [0, 1].
         class_names: one per class.
-        path: a file's.
         label: the true class where it is known.
     """
     probabilities = np.asarray(probabilities)

@@ -21,7 +21,6 @@ def draw_lines(
 
     Args:
         lines: x and y, of equal length, by label; x counts steps or epochs.
-        path: a file's.
         title, xlabel, ylabel: a label has its unit in it.
         log: whether y is drawn on a logarithmic scale.
     """

@@ -21,11 +21,7 @@ _SHARE_OF_TIME = 0.2  # That drawing may take.
 
 
 class LivePicture:
-    """One output of a cell, replaced as often as a fifth of the time allows.
-
-    Args:
-        clock: returns seconds.
-    """
+    """One output of a cell, replaced as often as a fifth of the time allows."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -52,10 +48,7 @@ class LivePicture:
 class LiveCurves(keras.callbacks.Callback):
     """Shows loss and accuracy by epoch in the notebook while a model trains.
 
-        model.fit(..., callbacks=[LiveCurves()])
-
-    Args:
-        clock: returns seconds, as `time.perf_counter` does.
+    model.fit(..., callbacks=[LiveCurves()])
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:

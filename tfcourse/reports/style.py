@@ -92,13 +92,8 @@ def band(
     """Draws the mean over seeds as a line in a band that is as wide as they spread.
 
     Args:
-        axes: where it is drawn.
-        x: steps, epochs or what the values go with.
         values: [seeds, len(x)].
-        look: matplotlib's format of the line.
         of: whether the band reaches to the extremes or by one standard deviation.
-        alpha: opacity of the band.
-        **line: properties of the line.
     """
     mean = values.mean(axis=0)
     (drawn,) = axes.plot(x, mean, look, **line)

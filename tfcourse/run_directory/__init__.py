@@ -119,8 +119,6 @@ class RunDirectory:
         """Writes `data` to the file `name`: all of it, or nothing; see `files.write_file`.
 
         Args:
-            name: path within the folder.
-            data: text, bytes, or parts.
             durable: whether it has to outlast a power loss.
 
         Raises:

@@ -19,13 +19,7 @@ _HALVING = 3
 
 
 class Chooser:
-    """One oracle, for as long as a sweep's settings ask for the same.
-
-    Args:
-        settings: what says which oracle, and its seed.
-        space: what it chooses from.
-        first: the number of the first trial that is chosen here.
-    """
+    """One oracle, for as long as a sweep's settings ask for the same."""
 
     def __init__(self, settings: Settings, space: Space, first: int) -> None:
         self._space = space
@@ -99,7 +93,6 @@ def thresholds(sweep: sweeps.Sweep, before: int) -> dict[int, float]:
     them after 1, 3, 9 ... epochs. Only trials of earlier generations count.
 
     Args:
-        sweep: the state.
         before: trials with a lower number count.
     """
     pruning = sweep.settings.pruning

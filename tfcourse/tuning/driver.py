@@ -47,13 +47,6 @@ class EnvironmentFaultError(Exception):
 class Driver:
     """The only writer of a sweep's journal.
 
-    Args:
-        run: the sweep's open `RunDirectory`.
-        journal: its open journal.
-        declarations: those of the recipe's hyperparameters.
-        settings: the phase that is asked for.
-        plan: how it is run.
-
     Attributes:
         run: the sweep's folder.
         sweep: the state.
@@ -169,10 +162,6 @@ class Driver:
 
     def train(self, pool: Pool, watch: Watch = lambda sweep, running: None) -> bool:
         """Trains trials in the workers of `pool` until all are done, or the time is over.
-
-        Args:
-            pool: who trains.
-            watch: see `Watch`.
 
         Returns:
             Whether all are done.

@@ -12,11 +12,7 @@ _SECONDS = 5.0  # Between two times that the tables are written.
 
 
 class SweepFiles:
-    """Keeps trials.csv, curves.csv and best.flags up to date while a sweep goes on.
-
-    Args:
-        driver: of the sweep.
-    """
+    """Keeps trials.csv, curves.csv and best.flags up to date while a sweep goes on."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver

@@ -18,8 +18,6 @@ class Reseeded(keras_tuner.Oracle):
 
     Args:
         seed: >= 0; 0 is a seed like any other.
-        space: what keras-tuner draws from.
-        arguments: for the oracle itself.
     """
 
     def __init__(self, seed: int, space: keras_tuner.HyperParameters, **arguments: Any) -> None:

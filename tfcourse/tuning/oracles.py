@@ -28,10 +28,8 @@ class _Journaled(Reseeded):
     """What all oracles here share.
 
     Args:
-        space: what is searched.
         seed: >= 0; 0 is a seed like any other.
         options: `trials`, `generation_size`, `max_epochs` count.
-        arguments: for keras-tuner's oracle.
     """
 
     # The values that a journal has for the trial that is created next.

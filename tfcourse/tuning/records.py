@@ -144,11 +144,7 @@ def _is_finite(value: object) -> bool:
 
 
 def mean_of(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Returns the metrics of replicates as one dict: of numbers the mean, and their spread.
-
-    Args:
-        metrics: those of each replicate.
-    """
+    """Returns the metrics of replicates as one dict: of numbers the mean, and their spread."""
     mean = dict(metrics[0])
     if len(metrics) > 1:
         for name, value in metrics[0].items():

@@ -30,12 +30,7 @@ _LOCK_SECONDS = 10.0
 
 
 class Pruning(keras.callbacks.Callback):
-    """Stops a training whose best score after an epoch is worse than the threshold there.
-
-    Args:
-        objective: the metric that counts.
-        thresholds: `{epoch: score}`.
-    """
+    """Stops a training whose best score after an epoch is worse than the threshold there."""
 
     def __init__(self, objective: str, thresholds: Mapping[int, float]) -> None:
         super().__init__()

@@ -18,7 +18,6 @@ def draw_paper(
     """Writes test accuracy by step, beside the paper's, into the PNG file `path`.
 
     Args:
-        stops: int array [stops], steps.
         accuracies: `{"with" or "without": [seeds, stops]}`; mean and extremes are drawn.
         paper: `{"with" or "without": {step: accuracy}}`.
     """
@@ -51,7 +50,6 @@ def draw_inputs(
     """Writes how the inputs of a layer's activations move in training into the PNG file `path`.
 
     Args:
-        stops: int array [stops], steps.
         inputs: `{"with" or "without": [stops, examples, units]}`.
         percentiles: three numbers in [0, 100], to be drawn of the unit that moves like most.
     """
@@ -103,9 +101,7 @@ def draw_usable_rates(
     """Writes the accuracy by learning rate, a panel a network, into the PNG file `path`.
 
     Args:
-        rates: float array [rates].
         accuracies: `{title: {"with" or "without": [seeds, rates]}}`.
-        target: float, the accuracy from which a rate counts as usable.
     """
     columns = min(2, len(accuracies))
     rows = -(-len(accuracies) // columns)
@@ -133,7 +129,6 @@ def draw_lag(
     """Writes how the moving averages lag, and what a sample alone gets, into the PNG `path`.
 
     Args:
-        stops: ints [stops], steps.
         losses: `{kind of mean and variance: [seeds, stops]}`, validation costs.
         changes: `{"inference" or "training": [seeds]}`, largest change of a sample's logits.
     """

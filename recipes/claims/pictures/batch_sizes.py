@@ -18,8 +18,6 @@ def draw_costs(
 
     Args:
         curves: `{batch size: {"step": ..., "seconds": ..., "cost": ...}}`, arrays of equal length.
-        num_examples: int, in the training set.
-        target: float, a cost to be marked.
     """
     with style.picture(path, columns=2, rows=2, height=3.0) as axes:
         for colour, (size, curve) in zip(style.colours(), curves.items(), strict=False):

@@ -19,7 +19,6 @@ def draw_race(
     """Writes the contours and the paths down them into the PNG file `path`.
 
     Args:
-        landscapes: `{name: Landscape}`, see `tfcourse.landscapes`.
         paths: `{landscape: {optimizer: float array [steps + 1, 2]}}`.
     """
     with style.picture(path, columns=len(landscapes), width=3.6, height=3.7) as axes:
@@ -73,7 +72,6 @@ def draw_paths(
         paths: `{label: float array [steps + 1, 2]}`; they may leave the picture.
         examples_per_step: `{label: int}`, to draw the cost by examples seen; by default it is
             drawn by step.
-        names: str each, of the two parameters.
     """
     with style.picture(path, columns=2, width=4.4, height=3.8) as axes:
         map_axes, cost_axes = axes[0]

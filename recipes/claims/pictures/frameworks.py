@@ -17,7 +17,6 @@ def draw_frameworks(
 
     Args:
         names: `{name: label}`, of these and perhaps of others.
-        lines: `{name: int}`.
         speeds: `{name: float array [rounds]}`, examples a second.
     """
     colours = dict(zip(lines, style.colours(), strict=False))
@@ -45,12 +44,7 @@ def draw_frameworks(
 def draw_matrix_products(
     sizes: Sequence[int], seconds: tuple[Sequence[float], Sequence[float]], path: style.File
 ) -> None:
-    """Writes the time of a matrix product in loops and in NumPy into the PNG file `path`.
-
-    Args:
-        sizes: list of ints, rows and columns.
-        seconds: pair of lists, in Python loops and in NumPy.
-    """
+    """Writes the time of a matrix product in loops and in NumPy into the PNG file `path`."""
     with style.picture(path, width=5.6, height=3.2) as axes:
         ax = axes[0, 0]
         for label, times in zip(("Python loops", "NumPy"), seconds, strict=True):

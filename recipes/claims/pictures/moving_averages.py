@@ -22,7 +22,6 @@ def draw_averages(
         values: float array [days], the noisy series.
         true_mean: float array [days], what it scatters around.
         averages: `{beta: (uncorrected, corrected)}`, float arrays [days] each.
-        unit: str, of the values.
     """
     days = np.arange(1, len(values) + 1)
     with style.picture(path, columns=2) as axes:
@@ -55,7 +54,6 @@ def draw_windows(
         windows: float array [windows], `1 / (1 - beta)` each.
         parts: `{label: errors}`, float arrays [seeds, windows]; mean and spread are drawn.
         marked: `{window: label}`, to be pointed at.
-        unit: str, of the errors.
     """
     with style.picture(path, width=6.4) as axes:
         ax = axes[0, 0]

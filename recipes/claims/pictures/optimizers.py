@@ -23,7 +23,6 @@ def draw_sensitivity(
     """Writes validation error against learning rate into the PNG file `path`.
 
     Args:
-        rates: float array of shape `[rates]`, ascending.
         accuracies: `{model: {optimizer: float array [rates]}}`, shares of examples.
     """
     with style.picture(path, columns=len(accuracies), width=5.6, height=3.6) as axes:

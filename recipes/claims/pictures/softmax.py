@@ -40,7 +40,6 @@ def draw_weights(weights: np.ndarray, class_names: Sequence[str], path: style.Fi
     Args:
         weights: float array of shape `[height, width, channels, classes]`; the mean over channels
             is drawn.
-        class_names: sequence of str, one a class.
     """
     images = np.moveaxis(weights.mean(axis=2), -1, 0)
     # A few pixels that are nearly always 0 may have any weight; the scale is left to the others.

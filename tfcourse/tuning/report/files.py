@@ -98,10 +98,6 @@ def write_hparams(sweep: sweeps.Sweep, folder: str | os.PathLike[str]) -> None:
     in a journal: a trial's times count from its own start. What has not changed since it was
     written is left alone, files of other names too; those of trials that no longer count go.
 
-    Args:
-        sweep: finished or not.
-        folder: made where it does not exist.
-
     Raises:
         OSError: a file can't be written.
     """

@@ -14,11 +14,7 @@ from tfcourse.tuning.state import Running, Sweep
 
 
 class LiveSweep:
-    """Shows a sweep in the notebook as it goes on: hand it to `tuning.search` as `watch`.
-
-    Args:
-        clock: returns seconds.
-    """
+    """Shows a sweep in the notebook as it goes on: hand it to `tuning.search` as `watch`."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._picture = LivePicture(clock)

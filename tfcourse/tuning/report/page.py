@@ -22,10 +22,6 @@ from tfcourse.tuning.state import Sweep, Trial, format_value
 def write_sweep_report(sweep: Sweep, path: str | os.PathLike[str]) -> None:
     """Writes the report of `sweep`, about 5 MB of which nearly all is the library for its plots.
 
-    Args:
-        sweep: finished or not.
-        path: the HTML file.
-
     Raises:
         OSError: the file can't be written.
     """

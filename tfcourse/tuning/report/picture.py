@@ -12,12 +12,7 @@ _TICKS = (0.0, 0.5, 1.0)
 
 
 def draw_sweep(sweep: sweeps.Sweep, path: str | os.PathLike[str] | BinaryIO) -> None:
-    """Writes the finished trials of `sweep` into the PNG file `path`.
-
-    Args:
-        sweep: finished or not.
-        path: of the file, or a file open for bytes.
-    """
+    """Writes the finished trials of `sweep` into the PNG file `path`."""
     trials = [trial for trial in sweep.finished() if sweep.score(trial) is not None]
     scores = np.array([sweep.score(trial) for trial in trials])
     better = np.minimum if sweeps.is_minimized(sweep.objective) else np.maximum

@@ -30,7 +30,6 @@ class Plots:
 
     Args:
         sweep: with at least one complete trial.
-        axes: of all that was ever searched.
     """
 
     def __init__(self, sweep: sweeps.Sweep, axes: Sequence[Axis]) -> None:

@@ -27,10 +27,6 @@ class SweepTable:
 
     On a terminal a thread draws the table, at most four times a second; `update` only notes what
     has changed. Elsewhere (a file, a pipe, a notebook) each trial that is done prints a line.
-
-    Args:
-        console: defaults to one for stdout.
-        clock: returns the time in seconds, as `time.time` does.
     """
 
     def __init__(
