@@ -12,7 +12,7 @@ and 0.1 are 3.6 points away (root mean square). The one with it has no say.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -39,7 +39,7 @@ NUM_STOPS = 50
 class BatchNorm(Hyperparameters):
     steps: int = integer(50_000, "Steps of a training.", interval="[50, inf)")
     hidden_units: tuple[int, ...] = integers((100, 100, 100), "Widths of the hidden layers.")
-    batch_size: int | str = batch_size(60, "Examples a step.")
+    batch_size: int | Literal["full"] = batch_size(60, "Examples a step.")
     learning_rate: float = number(0.05, "Step size, of both networks.", interval="(0, 1000]")
     initial_sd: float = number(0.1, "Of the normal initial weights.", interval="(0, inf)")
     num_seeds: int = integer(3, "Trainings of each network.", interval="[2, inf)")
@@ -48,7 +48,7 @@ class BatchNorm(Hyperparameters):
 def binary(data: Dataset) -> Dataset:
     """Returns `data` with every pixel 0 or 1."""
 
-    def threshold(split: Split) -> Split:
+    def threshold(split: Any) -> Split:
         return dataclasses.replace(split, features=(split.features > 0.5).astype("float32"))
 
     return dataclasses.replace(

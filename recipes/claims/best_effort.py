@@ -97,7 +97,10 @@ def find(
         report=False,
     )
     best = sweep.best
-    return dataclasses.replace(base, **best.values), sweep.score(best)
+    score = sweep.score(best) if best else None
+    if best is None or score is None:
+        raise tuning.AllTrialsFailedError(f"no trial of {model} was complete")
+    return dataclasses.replace(base, **best.values), score
 
 
 def measure(

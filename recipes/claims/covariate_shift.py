@@ -8,7 +8,7 @@ the images as they are; then the test images are brightened, dimmed, inverted or
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -36,7 +36,7 @@ NETWORKS = WITHOUT, WITH, ANEW = "without", "with batch norm", "with, averages t
 class CovariateShift(Hyperparameters):
     hidden_units: tuple[int, ...] = integers((100, 100, 100), "Widths of the hidden layers.")
     epochs: int = integer(5, "Passes over the training set.", interval="[1, inf)")
-    batch_size: int | str = batch_size(60, "Examples a step.")
+    batch_size: int | Literal["full"] = batch_size(60, "Examples a step.")
     learning_rate: float = number(0.1, "Step size.", interval="(0, 1000]")
     num_seeds: int = integer(5, "Trainings of each network.", interval="[2, inf)")
 
@@ -60,7 +60,7 @@ def train(hp: CovariateShift, data: Dataset, batch_norm: bool, seed: int) -> "ke
     return model
 
 
-def shifted(split: Split) -> dict[str, Split]:
+def shifted(split: Any) -> dict[str, Split]:
     """Returns `{shift: split}` with the images of `split` shifted."""
     return {
         name: dataclasses.replace(split, features=shift(split.features).astype("float32"))

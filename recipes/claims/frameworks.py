@@ -12,7 +12,7 @@ import importlib
 import inspect
 from collections.abc import Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -36,7 +36,7 @@ NAMES = {
 @dataclasses.dataclass(frozen=True)
 class Frameworks(Hyperparameters):
     hidden_units: int = integer(128, "Width of the hidden layer.", interval="[1, inf)")
-    batch_size: int | str = batch_size(128, "Examples a step.")
+    batch_size: int | Literal["full"] = batch_size(128, "Examples a step.")
     learning_rate: float = number(0.1, "Step size.", interval="(0, inf)")
     examples: int = integer(12_800, "Images of one timed pass.", interval="[1, inf)")
     rounds: int = integer(10, "Timed passes of each.", interval="[2, inf)")
@@ -113,8 +113,8 @@ def main(hp: Frameworks, data: Dataset, options: Options, run: RunDirectory) -> 
     weights = initial_weights(hp, images.shape[1], data.num_classes, options.seed)
     sources = {n: inspect.getsource(module) for n, module in modules.items()}
     lines = {name: measures.lines_of_code(source) for name, source in sources.items()}
-    backward = sources["numpy"].partition("# The backward pass")[2].partition("# The step")[0]
-    backward = measures.lines_of_code("#" + backward)
+    by_chain_rule = sources["numpy"].partition("# The backward pass")[2]
+    backward = measures.lines_of_code("#" + by_chain_rule.partition("# The step")[0])
     difference = largest_difference(measures.losses_by_step(modules, weights, images, labels, hp))
     speeds = measures.examples_per_second(modules, weights, images, labels, hp)
     sizes = sorted({max(1, hp.matrix_size // share) for share in (8, 4, 2, 1)})

@@ -159,9 +159,9 @@ def draw_sensitivity(data: Dataset, path: File, epochs: int = 3) -> None:
 def draw_decays(initial_rate: float, decay_rate: float, epochs: int, path: File) -> None:
     """Draws the slides' three decays, and what comes of erratum E9, epoch by epoch."""
     epoch = np.arange(epochs)
-    lines = {}
+    lines: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for name in ("exponential", "root", "inverse_time"):
-        decay = {} if name == "root" else {"decay_rate": decay_rate}
+        decay: dict[str, Any] = {} if name == "root" else {"decay_rate": decay_rate}
         schedule = tfcourse.schedules.build(
             name, initial_rate, steps_per_epoch=1, epochs=epochs, **decay
         )

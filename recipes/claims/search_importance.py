@@ -64,7 +64,7 @@ def importances(
     # Where a value lies on its axis: so each is measured on the scale that it was drawn on.
     points = [
         optuna.trial.create_trial(
-            params=trial.positions,
+            params=dict(trial.positions),
             distributions=dict.fromkeys(trial.positions, unit),
             value=float(score),
         )

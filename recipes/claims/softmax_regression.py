@@ -17,7 +17,7 @@ from sklearn.metrics import confusion_matrix
 import tfcourse
 from recipes.claims import harness, pictures, softmax_points
 from tfcourse.command_line import Options
-from tfcourse.datasets import Dataset, Split
+from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer, number
 from tfcourse.run_directory import RunDirectory
 
@@ -46,7 +46,7 @@ def fit_images(hp: SoftmaxRegression, data: Dataset, seed: int) -> "keras.Model"
     return model
 
 
-def probabilities(model: "keras.Model", split: Split) -> np.ndarray:
+def probabilities(model: "keras.Model", split: Any) -> np.ndarray:
     """Returns the probability of each class, float32 [examples, classes]."""
     return np.asarray(tfcourse.layers.softmax(tfcourse.training.predict(model, split.features)))
 

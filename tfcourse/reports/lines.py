@@ -1,6 +1,5 @@
 """Several lines in one picture, each with its name at its end."""
 
-import os
 from collections.abc import Mapping
 
 import numpy.typing as npt
@@ -10,7 +9,7 @@ from tfcourse.reports import style
 
 def draw_lines(
     lines: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike]],
-    path: os.PathLike[str] | str,
+    path: style.File,
     *,
     title: str,
     xlabel: str,

@@ -3,30 +3,32 @@
 import contextlib
 import itertools
 import os
+import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, cast
 
-import matplotlib
+import matplotlib.rcsetup
 import numpy as np
 from matplotlib.animation import PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 File = os.PathLike[str] | str | BinaryIO  # Its path, or a file open for bytes.
 # Okabe & Ito, 2008, https://jfly.uni-koeln.de/color/, without its yellow, too pale for a line.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
-_STYLE = {
+# Newer releases of matplotlib list every name that may stand here as a type of its own.
+_STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.titlelocation": "left",
     "axes.titlesize": 11,
-    "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+    "axes.prop_cycle": matplotlib.rcsetup.cycler(color=COLOURS),
     "grid.alpha": 0.3,
     "legend.frameon": False,
     "lines.linewidth": 1.8,
@@ -58,7 +60,7 @@ def picture(
 
 @contextlib.contextmanager
 def animation(
-    path: File,
+    path: pathlib.Path | str,
     *,
     columns: int = 1,
     rows: int = 1,
@@ -87,7 +89,7 @@ def band(
     *,
     of: Literal["extremes", "deviation"] = "extremes",
     alpha: float = 0.15,
-    **line: str | float,
+    **line: Any,
 ) -> Line2D:
     """Draws the mean over seeds as a line in a band that is as wide as they spread.
 
@@ -113,16 +115,17 @@ def ticks(axis: Axis, values: Sequence[float]) -> None:
 
 def whole_numbers(axis: Axis) -> None:
     """Has an axis that counts show no fractions."""
-    axis.get_major_locator().set_params(integer=True)
+    cast(MaxNLocator, axis.get_major_locator()).set_params(integer=True)
 
 
 def label_lines(axes: Axes, gap: float = 0.07) -> None:
     """Writes each line's label behind its right end, at least `gap` of the height apart."""
-    lines = [line for line in axes.get_lines() if not line.get_label().startswith("_")]
+    labels = {line: str(line.get_label()) for line in axes.get_lines()}
+    lines = [line for line, label in labels.items() if not label.startswith("_")]
     axes.autoscale_view()  # Limits that were not set are otherwise found only when it is drawn.
     to_axes = axes.transData + axes.transAxes.inverted()
     ends = {
-        line: to_axes.transform((line.get_xdata()[-1], line.get_ydata()[-1]))[1] for line in lines
+        line: to_axes.transform([np.asarray(d)[-1] for d in line.get_data()])[1] for line in lines
     }
     # A line may leave the picture before its end.
     ends = {line: min(max(height, 0.0), 1.0) for line, height in ends.items()}
@@ -130,7 +133,7 @@ def label_lines(axes: Axes, gap: float = 0.07) -> None:
         axes.text(
             1.02,
             height,
-            line.get_label(),
+            labels[line],
             color=line.get_color(),
             transform=axes.transAxes,
             va="center",

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfcourse import nudges
 from tfcourse.hyperparameters import declarations
+from tfcourse.run_directory import RunDirectory
 from tfcourse.training.checkpoint import CheckpointError, DamagedError, place
 from tfcourse.training.keras_internals import schedule_of
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tfcourse.training.session import Session
 
 # A checkpoint: the variables' arrays, and the rest.
-Snapshot = tuple[list[Any], dict[str, Any]]
+Snapshot = tuple[dict[str, Any], dict[str, Any]]
 
 
 # What an optimizer may have besides its learning rate.
@@ -113,12 +114,13 @@ class Nudger:
     """The nudges of one run.
 
     Args:
-        session: with a run directory.
+        session: the training.
+        run: where its requests come in, and its record goes.
     """
 
-    def __init__(self, session: "Session") -> None:
+    def __init__(self, session: "Session", run: RunDirectory) -> None:
         self._session = session
-        self._run = session.run
+        self._run = run
         self._start: Snapshot | None = None
 
     def begin(self) -> None:

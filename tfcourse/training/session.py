@@ -74,7 +74,7 @@ class Session:
         self.libraries = {**record.settings_of_libraries(), "path": path}
         # Without a run directory they are `None`, and nothing asks for them.
         self.checkpoints: Any = checkpoint.Checkpoints(run, model) if run else None
-        self.nudger: Any = nudging.Nudger(self) if run else None
+        self.nudger: Any = nudging.Nudger(self, run) if run else None
         self._saved_at = self._history_at = time.perf_counter()
         self._save_cost = 0.0
         self._seconds_per_step: float | None = None

@@ -4,7 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tfcourse.tuning.driver import Driver
+    from tfcourse.tuning.driver import AllTrialsFailedError, Driver, EnvironmentFaultError
     from tfcourse.tuning.hypermodel import RecipeHyperModel
     from tfcourse.tuning.in_process import InProcess
     from tfcourse.tuning.records import Result, mean_of
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 # Loaded when first used: a worker silences TensorFlow's import before it imports the rest.
 _MODULES = {
+    "AllTrialsFailedError": "driver",
     "Driver": "driver",
+    "EnvironmentFaultError": "driver",
     "InProcess": "in_process",
     "Plan": "task",
     "RecipeHyperModel": "hypermodel",
@@ -31,7 +33,9 @@ _MODULES = {
     "values_in": "space",
 }
 __all__ = [
+    "AllTrialsFailedError",
     "Driver",
+    "EnvironmentFaultError",
     "InProcess",
     "Plan",
     "RecipeHyperModel",

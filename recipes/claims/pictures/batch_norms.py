@@ -94,7 +94,7 @@ def _share_y(axes):
 
 def draw_usable_rates(
     path: style.File,
-    rates: np.ndarray,
+    rates: Sequence[float] | np.ndarray,
     accuracies: Mapping[str, Mapping[str, np.ndarray]],
     target: float,
 ) -> None:
@@ -141,8 +141,8 @@ def draw_lag(
         style.ticks(lag.yaxis, [0.1, 0.2, 0.5, 1, 2])
         lag.set_title("normalized at inference by")
         style.label_lines(lag)
-        for place, values in enumerate(changes.values()):
-            alone.plot([place] * len(values), values, "o", color=style.COLOURS[place], alpha=0.6)
+        for place, change in enumerate(changes.values()):
+            alone.plot([place] * len(change), change, "o", color=style.COLOURS[place], alpha=0.6)
         alone.set_xticks(range(len(changes)), [f"{mode} mode" for mode in changes])
         alone.set(yscale="log", xlim=(-0.6, len(changes) - 0.4), ylabel="change of logits")
         alone.set_title("one sample: alone against in a batch")

@@ -1,5 +1,6 @@
 """Optimizers on their way down cost functions of two parameters, still and moving."""
 
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,7 +33,9 @@ def draw_race(
 
 
 def animate_race(
-    landscapes: Mapping[str, Any], paths: Mapping[str, Mapping[str, np.ndarray]], path: style.File
+    landscapes: Mapping[str, Any],
+    paths: Mapping[str, Mapping[str, np.ndarray]],
+    path: pathlib.Path,
 ) -> None:
     """Writes the same race as the GIF file `path`; the moments of its frames grow by a factor."""
     slowest = max(len(points) for races in paths.values() for points in races.values())
