@@ -120,17 +120,15 @@ def train(
     **fit_arguments: Any,
 ) -> "tuple[keras.Model, keras.callbacks.History]":
     """Returns the trained model, with the weights of its best epoch, and its `History`."""
-    class_weight = None
     if hyperparameters.class_weight == "balanced":
-        class_weight = tfcourse.training.balanced_class_weights(data.train.labels, data.num_classes)
-    return mnist_softmax.train(
-        settled(hyperparameters, data), data, seed, run, class_weight=class_weight, **fit_arguments
-    )
+        weights = tfcourse.training.balanced_class_weights(data.train.labels, data.num_classes)
+        fit_arguments = {"class_weight": weights, **fit_arguments}
+    return mnist_softmax.train(settled(hyperparameters, data), data, seed, run, **fit_arguments)
 
 
 def hypermodel(data: Dataset, base: Classify | None = None, **arguments: Any) -> "RecipeHyperModel":
     """Returns this recipe as a `keras_tuner.HyperModel`; see `tfcourse.tuning`."""
-    return tfcourse.tuning.RecipeHyperModel(build, base or Classify(), data, **arguments)
+    return tfcourse.tuning.RecipeHyperModel(build, train, base or Classify(), data, **arguments)
 
 
 def main(

@@ -147,7 +147,7 @@ def hypermodel(
     data: Dataset, base: MnistSoftmax | None = None, **arguments: Any
 ) -> "RecipeHyperModel":
     """Returns this recipe as a `keras_tuner.HyperModel`; see `tfcourse.tuning`."""
-    return tfcourse.tuning.RecipeHyperModel(build, base or MnistSoftmax(), data, **arguments)
+    return tfcourse.tuning.RecipeHyperModel(build, train, base or MnistSoftmax(), data, **arguments)
 
 
 def main(

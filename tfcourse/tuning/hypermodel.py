@@ -1,14 +1,20 @@
 """A recipe as a `keras_tuner.HyperModel`, for whoever drives keras-tuner directly."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, Literal
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, Generic
 
 import keras
 import keras_tuner
 
 from tfcourse import datasets, training
+from tfcourse import hyperparameters as hyperparameter_fields
+from tfcourse.training.keras_internals import build_for
 from tfcourse.tuning import space as search_spaces
 from tfcourse.tuning.space import Base
+
+Trained = tuple[keras.Model, keras.callbacks.History]
 
 
 class RecipeHyperModel(keras_tuner.HyperModel, Generic[Base]):
@@ -16,10 +22,12 @@ class RecipeHyperModel(keras_tuner.HyperModel, Generic[Base]):
 
     Give a tuner `hyperparameters=hypermodel.search_space()` and `allow_new_entries=False`: with the
     whole space at the start no trial sits in the corner of the ranges, and a misspelt name raises.
-    keras-tuner takes seed 0 for no seed.
+    keras-tuner takes seed 0 for no seed. A trial is what `train` alone does with its values.
 
     Args:
         build: function of (hyperparameters, data, seed) that returns a compiled model.
+        train: the recipe's function of (hyperparameters, data, seed, **arguments) that returns the
+            trained model and its `History`; hands `arguments` on to `training.fit`.
         base: has the values of all that is not tuned.
         data: what every trial trains on.
         seed: seeds every trial's training.
@@ -37,6 +45,7 @@ class RecipeHyperModel(keras_tuner.HyperModel, Generic[Base]):
     def __init__(
         self,
         build: Callable[[Base, datasets.Dataset, int], keras.Model],
+        train: Callable[..., Trained],
         base: Base,
         data: datasets.Dataset,
         *,
@@ -45,10 +54,12 @@ class RecipeHyperModel(keras_tuner.HyperModel, Generic[Base]):
     ) -> None:
         super().__init__(name=type(base).__name__)
         self._build_model = build
+        self._train = train
         self._base = base
         self._data = data
         self._seed = seed
         self._tuned = None if tuned is None else list(tuned)
+        self._metrics: list[keras.Metric] = []
         self.search_space()  # A name that can't be tuned shows now, not in the first trial.
 
     def search_space(self) -> keras_tuner.HyperParameters:
@@ -57,31 +68,64 @@ class RecipeHyperModel(keras_tuner.HyperModel, Generic[Base]):
 
     def values_in(self, hp: keras_tuner.HyperParameters) -> Base:
         """Returns the recipe's hyperparameters with the values that `hp` has drawn."""
-        return search_spaces.values_in(hp, self._base)
+        values = search_spaces.values_in(hp, self._base)
+        if "tuner/epochs" in hp.values and hasattr(values, "epochs"):  # Hyperband chooses them.
+            return dataclasses.replace(values, **{"epochs": hp.values["tuner/epochs"]})
+        return values
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Returns the compiled model of a trial."""
         if not hp.space:
             hp.merge(self.search_space())
-        return self._build_model(self.values_in(hp), self._data, self._seed)
+        model = self._build_model(self.values_in(hp), self._data, self._seed)
+        self._metrics = model.metrics
+        return model
 
     def fit(
-        self,
-        hp: keras_tuner.HyperParameters,
-        model: keras.Model,
-        *,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
-        verbose: Literal[0, 1, 2] = 0,
+        self, hp: keras_tuner.HyperParameters, model: keras.Model, *args: Any, **arguments: Any
     ) -> keras.callbacks.History:
-        """Trains the model of a trial and returns its `History`."""
-        chosen: Any = self.values_in(hp)  # Whose class has these three.
-        return training.fit(
-            model,
+        """Trains as `train` does, gives `model` the weights, and returns the `History`.
+
+        A training begins at its start, in later rounds of Hyperband too: a schedule that spans
+        all epochs can't go on from one that spanned fewer.
+
+        Args:
+            model: what `build` has returned; the callbacks see the one that `train` builds.
+            **arguments: what `tuner.search` was given: hyperparameters, which count more than
+                what `hp` has drawn, and arguments of `training.fit`.
+
+        Raises:
+            FatalValueError: something was given that a recipe settles itself, such as the data.
+                It ends the search.
+        """
+        chosen = self.values_in(hp)
+        if "tuner/initial_epoch" in hp.values:
+            arguments.pop("initial_epoch", None)
+        fields = hyperparameter_fields.declarations(chosen)
+        given = {name: arguments.pop(name) for name in fields if name in arguments}
+        self._check(model, args, arguments)
+        trained, history = self._train(
+            dataclasses.replace(chosen, **given),
             self._data,
-            epochs=chosen.epochs,
-            batch_size=chosen.batch_size,
-            early_stopping=chosen.early_stopping,
-            seed=self._seed,
-            callbacks=callbacks,
-            verbose=verbose,
+            self._seed,
+            **{"verbose": 0, **arguments},
         )
+        if not model.built:
+            build_for(model, (self._data.train.features[:1], self._data.train.labels[:1]))
+        model.set_weights(trained.get_weights())
+        return history
+
+    def _check(self, model: keras.Model, args: tuple[Any, ...], arguments: dict[str, Any]) -> None:
+        taken = set(inspect.signature(training.fit).parameters)
+        taken -= {"model", "data", "seed", "run", "run_dir"}
+        refused = [*(type(value).__name__ for value in args), *sorted(set(arguments) - taken)]
+        if refused:
+            raise keras_tuner.errors.FatalValueError(
+                "A recipe trains on the `data` of its hypermodel; `tuner.search` takes its "
+                f"hyperparameters and {', '.join(sorted(taken))}. Received: {', '.join(refused)}"
+            )
+        if [*map(id, model.metrics)] != [*map(id, self._metrics)]:
+            raise keras_tuner.errors.FatalValueError(
+                "Expected the model that `build` returned, as the recipe compiled it; a tuner's "
+                "`optimizer`, `loss` and `metrics` compile it anew. Set them in the recipe."
+            )
