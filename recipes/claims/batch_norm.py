@@ -51,26 +51,13 @@ def binary(data: Dataset) -> Dataset:
     def threshold(split: Any) -> Split:
         return dataclasses.replace(split, features=(split.features > 0.5).astype("float32"))
 
-    return dataclasses.replace(
-        data,
-        train=threshold(data.train),
-        validation=threshold(data.validation),
-        test=threshold(data.test),
-    )
+    splits = {name: threshold(getattr(data, name)) for name in ("train", "validation", "test")}
+    return dataclasses.replace(data, **splits)
 
 
 def build(hp: BatchNorm, data: Dataset, batch_norm: bool, seed: int) -> "keras.Model":
-    tfcourse.training.set_seed(seed)
-    model = tfcourse.models.plain_mlp(
-        data.input_shape,
-        data.num_classes,
-        hp.hidden_units,
-        batch_norm=batch_norm,
-        initial_sd=hp.initial_sd,
-    )
-    optimizer = tfcourse.optimizers.GradientDescent(hp.learning_rate)
-    tfcourse.training.compile_classifier(model, optimizer)
-    return model
+    layers: dict[str, Any] = {"batch_norm": batch_norm, "initial_sd": hp.initial_sd}
+    return harness.plain_mlp(data, hp.hidden_units, hp.learning_rate, seed, **layers)
 
 
 def train(
@@ -154,18 +141,10 @@ def main(hp: BatchNorm, data: Dataset, options: Options, run: RunDirectory) -> d
     seeds = harness.seeds(options.seed, hp.num_seeds)
     measured = {name: train(hp, data, name == "with", seeds) for name in ("without", "with")}
     stops = stops_of(hp)
-    pictures.draw_paper(
-        run.path / "batch_norm.png",
-        stops,
-        {name: m["accuracy"] for name, m in measured.items()},
-        PAPER,
-    )
-    pictures.draw_inputs(
-        run.path / "batch_norm_inputs.png",
-        stops,
-        {name: m["inputs"] for name, m in measured.items()},
-        PERCENTILES,
-    )
+    accuracies = {name: m["accuracy"] for name, m in measured.items()}
+    inputs = {name: m["inputs"] for name, m in measured.items()}
+    pictures.draw_paper(run.path / "batch_norm.png", stops, accuracies, PAPER)
+    pictures.draw_inputs(run.path / "batch_norm_inputs.png", stops, inputs, PERCENTILES)
     at = {f"{stop // 1000}k": i for i, stop in enumerate(stops) if stop in (5_000, 10_000, 20_000)}
     metrics = {
         f"accuracy_{name}_{when}": float(np.mean(m["accuracy"][:, index]))

@@ -44,18 +44,8 @@ class BatchNormInference(Hyperparameters):
 
 
 def build(hp: BatchNormInference, data: Dataset, seed: int) -> "keras.Model":
-    tfcourse.training.set_seed(seed)
-    model = tfcourse.models.plain_mlp(
-        data.input_shape,
-        data.num_classes,
-        hp.hidden_units,
-        activation="relu",
-        batch_norm=True,
-        momentum=hp.momentum,
-    )
-    optimizer = tfcourse.optimizers.GradientDescent(hp.learning_rate)
-    tfcourse.training.compile_classifier(model, optimizer)
-    return model
+    layers: dict[str, Any] = {"activation": "relu", "batch_norm": True, "momentum": hp.momentum}
+    return harness.plain_mlp(data, hp.hidden_units, hp.learning_rate, seed, **layers)
 
 
 def losses_of(

@@ -43,17 +43,9 @@ class BatchNormRates(Hyperparameters):
 def build(
     hp: BatchNormRates, data: Dataset, depth: int, activation: str, batch_norm: bool, seed: int
 ) -> "keras.Model":
-    tfcourse.training.set_seed(seed)
-    model = tfcourse.models.plain_mlp(
-        data.input_shape,
-        data.num_classes,
-        (hp.width,) * depth,
-        activation=activation,
-        batch_norm=batch_norm,
-    )
-    optimizer = tfcourse.optimizers.GradientDescent(0.1)  # Set anew before each training.
-    tfcourse.training.compile_classifier(model, optimizer)
-    return model
+    layers: dict[str, Any] = {"activation": activation, "batch_norm": batch_norm}
+    # The learning rate is set anew before each training.
+    return harness.plain_mlp(data, (hp.width,) * depth, 0.1, seed, **layers)
 
 
 def accuracies(

@@ -7,6 +7,7 @@ the images as they are; then the test images are brightened, dimmed, inverted or
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -43,16 +44,8 @@ class CovariateShift(Hyperparameters):
 
 def train(hp: CovariateShift, data: Dataset, batch_norm: bool, seed: int) -> "keras.Model":
     """Returns the network of the best epoch on validation."""
-    tfcourse.training.set_seed(seed)
-    model = tfcourse.models.plain_mlp(
-        data.input_shape,
-        data.num_classes,
-        hp.hidden_units,
-        activation="relu",
-        batch_norm=batch_norm,
-    )
-    optimizer = tfcourse.optimizers.GradientDescent(hp.learning_rate)
-    tfcourse.training.compile_classifier(model, optimizer)
+    layers: dict[str, Any] = {"activation": "relu", "batch_norm": batch_norm}
+    model = harness.plain_mlp(data, hp.hidden_units, hp.learning_rate, seed, **layers)
     with tfcourse.training.shared_programs():
         tfcourse.training.fit(
             model, data, epochs=hp.epochs, batch_size=hp.batch_size, seed=seed, verbose=0
@@ -119,9 +112,7 @@ def main(hp: CovariateShift, data: Dataset, options: Options, run: RunDirectory)
     pictures.draw_shifts(run.path / "covariate_shift.png", examples, accuracies)
     short = {WITHOUT: "without", WITH: "with", ANEW: "anew"}
     metrics = {
-        f"accuracy_{name.replace(' ', '_').replace('/', '_')}_{short[network]}": float(
-            np.mean(values)
-        )
+        f"accuracy_{re.sub('[ /]', '_', name)}_{short[network]}": float(np.mean(values))
         for name, networks in accuracies.items()
         for network, values in networks.items()
     }

@@ -15,7 +15,7 @@ import math
 import pathlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import jinja2
 import numpy as np
@@ -24,6 +24,9 @@ import tfcourse
 from tfcourse import command_line
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters
+
+if TYPE_CHECKING:
+    import keras
 
 VERDICTS = ("holds", "holds in part", "does not hold")
 # `{key of a section: whether each part of its claim was seen to hold}`.
@@ -49,6 +52,16 @@ def run(main: Callable[..., dict[str, Any]], hp: type[Hyperparameters], **smoke:
     command_line.run(main, hp, dataset="mnist,digits", smoke={"dataset": "digits", **smoke})
 
 
+def plain_mlp(
+    data: Dataset, hidden_units: Sequence[int], learning_rate: float, seed: int, **layers: Any
+) -> "keras.Model":
+    """Returns an MLP for `data` with new weights, compiled for plain gradient descent."""
+    tfcourse.training.set_seed(seed)
+    model = tfcourse.models.plain_mlp(data.input_shape, data.num_classes, hidden_units, **layers)
+    tfcourse.training.compile_classifier(model, tfcourse.optimizers.GradientDescent(learning_rate))
+    return model
+
+
 def seeds(seed: int, count: int, *, skip: int = 0) -> list[int]:
     """Returns `count` seeds from `seed + skip` on; the largest one is followed by 0."""
     return [(seed + skip + offset) % 2**32 for offset in range(count)]
@@ -70,13 +83,8 @@ def results(
     rows = evidence(recipe, numbers, holds)
     print("\n".join(f"{row['claim']} {row['verdict']}: {row['measured']}" for row in rows))
     made_with = {"environment": tfcourse.training.environment()}
-    return {
-        **metrics,
-        "numbers": numbers,
-        "holds": holds,
-        "evidence": rows,
-        **(made_with if data is None else tfcourse.training.provenance(data)),
-    }
+    made = made_with if data is None else tfcourse.training.provenance(data)
+    return {**metrics, "numbers": numbers, "holds": holds, "evidence": rows, **made}
 
 
 def evidence(recipe: str, numbers: Mapping[str, Any], holds: Holds) -> list[Row]:

@@ -127,18 +127,13 @@ def findings(
     wins = wins_by_decade(condition, steps)
     won, total = (int(count) for count in np.sum(list(wins.values()), axis=0))
     interval = stats.binomtest(won, total).proportion_ci(method="wilson")
+    names = pictures.optimizers.NAMES
     numbers = {
         "hp": dataclasses.asdict(hp),
         "num_rates": len(hp.rates),
         "races": {
-            place: {
-                pictures.optimizers.NAMES[name]: {
-                    "rate": result.learning_rate,
-                    "steps": result.steps,
-                }
-                for name, result in results.items()
-            }
-            for place, results in races.items()
+            place: {names[n]: {"rate": r.learning_rate, "steps": r.steps} for n, r in rs.items()}
+            for place, rs in races.items()
         },
         "arms": steps,
         "condition": condition,

@@ -46,10 +46,7 @@ class LivePicture:
 
 
 class LiveCurves(keras.callbacks.Callback):
-    """Shows loss and accuracy by epoch in the notebook while a model trains.
-
-    model.fit(..., callbacks=[LiveCurves()])
-    """
+    """Shows loss and accuracy by epoch in the notebook: `fit(..., callbacks=[LiveCurves()])`."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         super().__init__()
