@@ -238,12 +238,7 @@ def _resident(split: Split) -> tuple[Any, tf.Tensor]:
         return split.features if stays else convert(split.features), convert(split.labels)
 
 
-def _batches(
-    resident: tuple[Any, tf.Tensor],
-    order: tf.Tensor,
-    batch_size: int | Literal["full"],
-    steps: range,
-) -> tf.data.Dataset:
+def _batches(resident, order, batch_size, steps):
     """Gathers whole batches by index, so that tf.data does work per batch and not per example."""
     features, labels = resident
     size = resolve_batch_size(batch_size, len(order))

@@ -82,9 +82,6 @@ def minimize_quadratic(
     Returns:
         w before the first and after each step, of `dtype` and shape `[steps + 1]`.
 
-    Raises:
-        ValueError: if an argument is outside its range.
-
     Examples:
         >>> path = tfcourse.gradient_tape.minimize_quadratic([1, -10, 25], steps=2)
         >>> path.round(4)
@@ -126,9 +123,6 @@ def quadratic_closed_form(
 
     Returns:
         w_n, in the shape of `step`.
-
-    Raises:
-        ValueError: if an argument is outside its range.
 
     Examples:
         >>> tfcourse.gradient_tape.quadratic_closed_form([1, -10, 25], np.array([0, 1, 2])).round(4)
@@ -233,9 +227,6 @@ def linear_regression(
 
     Returns:
         theta before the first and after each step, of shape `[steps + 1, 1 + features]`.
-
-    Raises:
-        ValueError: if an argument is outside its range.
     """
     xs, ys = _examples(features, targets, dtype)
     m = len(ys)

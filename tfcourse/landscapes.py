@@ -141,12 +141,7 @@ def path(
     return np.array(points)
 
 
-def _descent(
-    make_optimizer: MakeOptimizer,
-    cost: Cost,
-    start: npt.ArrayLike,
-    learning_rates: Sequence[float] | npt.NDArray[np.floating],
-) -> tuple[keras.Variable, Callable[[], None]]:
+def _descent(make_optimizer, cost, start, learning_rates):
     """Returns the variable, `[rates, ...]`, and the function that moves it one step."""
     rates = np.reshape(learning_rates, (-1, *(1 for _ in np.shape(start))))
     w = keras.Variable(np.broadcast_to(start, (len(rates), *np.shape(start))), dtype="float64")

@@ -123,9 +123,6 @@ class ExponentialDecay(EpochDecay):
         decay_rate: in (0, 1]. Defaults to 0.95.
         continuous: whether the rate changes every step, not every epoch. Defaults to False.
 
-    Raises:
-        ValueError: if an argument lies outside its range.
-
     Examples:
         >>> schedule = tfcourse.schedules.ExponentialDecay(0.1, steps_per_epoch=2)
         >>> tfcourse.schedules.values(schedule, 6).round(4)
@@ -165,9 +162,6 @@ class RootDecay(EpochDecay):
         steps_per_epoch: >= 1.
         continuous: whether the rate changes every step, not every epoch. Defaults to False.
 
-    Raises:
-        ValueError: if an argument lies outside its range.
-
     Examples:
         >>> schedule = tfcourse.schedules.RootDecay(0.1, steps_per_epoch=2)
         >>> tfcourse.schedules.values(schedule, 6).round(4)
@@ -194,9 +188,6 @@ class InverseTimeDecay(EpochDecay):
         steps_per_epoch: >= 1.
         decay_rate: >= 0; 1 halves the rate after the first epoch. Defaults to 1.
         continuous: whether the rate changes every step, not every epoch. Defaults to False.
-
-    Raises:
-        ValueError: if an argument lies outside its range.
 
     Examples:
         >>> schedule = tfcourse.schedules.InverseTimeDecay(0.1, steps_per_epoch=2)
@@ -323,9 +314,6 @@ class OneCycle(Schedule):
         peak_learning_rate: > 0, the highest rate.
         total_steps: >= 1, the steps of the whole training.
         rise_steps: in [0, total_steps), the step at the peak. Defaults to 3/10 of them.
-
-    Raises:
-        ValueError: if an argument lies outside its range.
 
     Examples:
         >>> schedule = tfcourse.schedules.OneCycle(0.1, total_steps=10)

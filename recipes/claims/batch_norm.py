@@ -51,7 +51,9 @@ def binary(data: Dataset) -> Dataset:
     def threshold(split: Any) -> Split:
         return dataclasses.replace(split, features=(split.features > 0.5).astype("float32"))
 
-    splits = {name: threshold(getattr(data, name)) for name in ("train", "validation", "test")}
+    splits: dict[str, Any] = {
+        name: threshold(getattr(data, name)) for name in ("train", "validation", "test")
+    }
     return dataclasses.replace(data, **splits)
 
 

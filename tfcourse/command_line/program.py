@@ -125,13 +125,7 @@ def _tell_of_more_epochs(run: RunDirectory) -> None:
         )
 
 
-def _work(
-    main: Callable[..., Metrics],
-    build: Callable[..., Any] | None,
-    hyperparameters: Hyperparameters,
-    options: Options,
-    run: RunDirectory,
-) -> Metrics | None:
+def _work(main, build, hyperparameters, options, run):
     """Does what the flags ask for: a sweep, a search for the learning rate, or `main`."""
     if options.sweep:
         return sweeping.sweep(hyperparameters, options, run)
@@ -170,13 +164,7 @@ def _load_data(options: Options, run: RunDirectory) -> datasets.Dataset:
     return data
 
 
-def _find_learning_rate(
-    build: Callable[..., Any],
-    hyperparameters: Any,
-    data: datasets.Dataset,
-    seed: int,
-    run: RunDirectory,
-) -> Metrics:
+def _find_learning_rate(build, hyperparameters, data, seed, run):
     """Stands for a recipe's `main` where --find_learning_rate asks for no training yet."""
     from tfcourse import reports, training
 

@@ -85,12 +85,7 @@ def read(builder: "tfds.core.DatasetBuilder", reading: Reading) -> UnscaledDatas
     return UnscaledDataset(splits=pairs, maximum=_MAXIMUM, resized=resized, **described)
 
 
-def _streamed(
-    builder: "tfds.core.DatasetBuilder",
-    shape: tuple[int, ...],
-    described: dict[str, Any],
-    resized: bool,
-) -> Dataset:
+def _streamed(builder, shape, described, resized):
     """Returns the same splits, with features that are read as they are needed."""
     label_key = builder.info.supervised_keys[1]
     stored, labels = records.index(builder, label_key)

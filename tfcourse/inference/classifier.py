@@ -173,12 +173,7 @@ def _short(error: Exception) -> str:
     return files.first_line(error)[:300]
 
 
-def _built(
-    record: records.RunRecord,
-    build: Callable[..., keras.Model],
-    hyperparameters: hp.Hyperparameters,
-    limits: tuple[int, int],
-) -> keras.Model:
+def _built(record, build, hyperparameters, limits):
     """Returns the model as `build` makes it, its weights not those of the run yet."""
     policy = keras.config.dtype_policy()
     try:

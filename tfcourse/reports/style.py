@@ -17,6 +17,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 File = os.PathLike[str] | str | BinaryIO  # Its path, or a file open for bytes.
+Arrays = Mapping[str, np.ndarray]  # By label.
 # Okabe & Ito, 2008, https://jfly.uni-koeln.de/color/, without its yellow, too pale for a line.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 

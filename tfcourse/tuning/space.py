@@ -179,15 +179,7 @@ def _scale(name: str, declaration: hp.Declaration, scale: str, search: Sequence[
     return made
 
 
-def _axis(
-    name: str,
-    scale: Scale,
-    declaration: hp.Declaration,
-    axes: Mapping[str, Axis],
-    base: hp.Hyperparameters,
-    *,
-    asked: bool,
-) -> Axis | None:
+def _axis(name, scale, declaration, axes, base, *, asked):
     """Returns the axis with its condition, or `None` where it can never be active."""
     if declaration.active_when is None:
         return Axis(name, scale)

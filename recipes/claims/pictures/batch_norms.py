@@ -12,7 +12,7 @@ _COLOUR = {"without": style.COLOURS[1], "with": style.COLOURS[0]}
 def draw_paper(
     path: style.File,
     stops: np.ndarray,
-    accuracies: Mapping[str, np.ndarray],
+    accuracies: style.Arrays,
     paper: Mapping[str, Mapping[int, float]],
 ) -> None:
     """Writes test accuracy by step, beside the paper's, into the PNG file `path`.
@@ -42,10 +42,7 @@ def draw_paper(
 
 
 def draw_inputs(
-    path: style.File,
-    stops: np.ndarray,
-    inputs: Mapping[str, np.ndarray],
-    percentiles: Sequence[float],
+    path: style.File, stops: np.ndarray, inputs: style.Arrays, percentiles: Sequence[float]
 ) -> None:
     """Writes how the inputs of a layer's activations move in training into the PNG file `path`.
 
@@ -95,7 +92,7 @@ def _share_y(axes):
 def draw_usable_rates(
     path: style.File,
     rates: Sequence[float] | np.ndarray,
-    accuracies: Mapping[str, Mapping[str, np.ndarray]],
+    accuracies: Mapping[str, style.Arrays],
     target: float,
 ) -> None:
     """Writes the accuracy by learning rate, a panel a network, into the PNG file `path`.
@@ -123,7 +120,7 @@ def draw_usable_rates(
 def draw_lag(
     path: style.File,
     stops: Sequence[int],
-    losses: Mapping[str, np.ndarray],
+    losses: style.Arrays,
     changes: Mapping[str, Sequence[float]],
 ) -> None:
     """Writes how the moving averages lag, and what a sample alone gets, into the PNG `path`.
@@ -150,7 +147,7 @@ def draw_lag(
 
 def draw_shifts(
     path: style.File,
-    examples: Mapping[str, np.ndarray],
+    examples: style.Arrays,
     accuracies: Mapping[str, Mapping[str, Sequence[float]]],
 ) -> None:
     """Writes accuracy on shifted images, with an example of each, into the PNG file `path`.

@@ -9,10 +9,7 @@ from tfcourse.reports import style
 
 
 def draw_costs(
-    path: style.File,
-    curves: Mapping[int, Mapping[str, np.ndarray]],
-    num_examples: int,
-    target: float,
+    path: style.File, curves: Mapping[int, style.Arrays], num_examples: int, target: float
 ) -> None:
     """Writes the training cost by step, epoch, example and second into the PNG file `path`.
 

@@ -15,7 +15,7 @@ _FAR = 1e6
 
 
 def draw_race(
-    landscapes: Mapping[str, Any], paths: Mapping[str, Mapping[str, np.ndarray]], path: style.File
+    landscapes: Mapping[str, Any], paths: Mapping[str, style.Arrays], path: style.File
 ) -> None:
     """Writes the contours and the paths down them into the PNG file `path`.
 
@@ -33,9 +33,7 @@ def draw_race(
 
 
 def animate_race(
-    landscapes: Mapping[str, Any],
-    paths: Mapping[str, Mapping[str, np.ndarray]],
-    path: pathlib.Path,
+    landscapes: Mapping[str, Any], paths: Mapping[str, style.Arrays], path: pathlib.Path
 ) -> None:
     """Writes the same race as the GIF file `path`; the moments of its frames grow by a factor."""
     slowest = max(len(points) for races in paths.values() for points in races.values())
@@ -62,7 +60,7 @@ def animate_race(
 
 def draw_paths(
     landscape: Any,
-    paths: Mapping[str, np.ndarray],
+    paths: style.Arrays,
     path: style.File,
     *,
     examples_per_step: Mapping[str, int] | None = None,
@@ -97,9 +95,7 @@ def draw_paths(
         style.label_lines(cost_axes, gap=0.08)
 
 
-def draw_count(
-    condition_numbers: np.ndarray, steps: Mapping[str, np.ndarray], path: style.File
-) -> None:
+def draw_count(condition_numbers: np.ndarray, steps: style.Arrays, path: style.File) -> None:
     """Writes how many times as fast momentum is, by condition number, into the PNG file `path`.
 
     Args:

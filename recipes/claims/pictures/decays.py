@@ -8,9 +8,7 @@ from tfcourse.reports import style
 
 
 def draw_decays(
-    path: style.File,
-    rates: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    costs: Mapping[str, np.ndarray],
+    path: style.File, rates: Mapping[str, tuple[np.ndarray, np.ndarray]], costs: style.Arrays
 ) -> None:
     """Writes rates and training costs by epoch into the PNG file `path`.
 

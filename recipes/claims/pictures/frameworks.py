@@ -8,10 +8,7 @@ from tfcourse.reports import style
 
 
 def draw_frameworks(
-    names: Mapping[str, str],
-    lines: Mapping[str, int],
-    speeds: Mapping[str, np.ndarray],
-    path: style.File,
+    names: Mapping[str, str], lines: Mapping[str, int], speeds: style.Arrays, path: style.File
 ) -> None:
     """Writes lines of code and examples a second as bars into the PNG file `path`.
 

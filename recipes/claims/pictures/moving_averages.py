@@ -44,7 +44,7 @@ def draw_averages(
 def draw_windows(
     path: style.File,
     windows: np.ndarray,
-    parts: Mapping[str, np.ndarray],
+    parts: style.Arrays,
     marked: Mapping[float, str],
     unit: str,
 ) -> None:

@@ -18,7 +18,7 @@ COLOURS = dict(zip(NAMES, style.colours(), strict=False))
 
 
 def draw_sensitivity(
-    rates: np.ndarray, accuracies: Mapping[str, Mapping[str, np.ndarray]], path: style.File
+    rates: np.ndarray, accuracies: Mapping[str, style.Arrays], path: style.File
 ) -> None:
     """Writes validation error against learning rate into the PNG file `path`.
 
@@ -40,7 +40,7 @@ def draw_sensitivity(
             style.label_lines(ax)
 
 
-def draw_seeds(accuracies: Mapping[str, Mapping[str, np.ndarray]], path: style.File) -> None:
+def draw_seeds(accuracies: Mapping[str, style.Arrays], path: style.File) -> None:
     """Writes each seed's test accuracy, and the means, into the PNG file `path`.
 
     Args:
@@ -62,9 +62,7 @@ def draw_seeds(accuracies: Mapping[str, Mapping[str, np.ndarray]], path: style.F
             ax.set_title(choices.MODELS[model].label)
 
 
-def draw_paper(
-    curves: Mapping[str, np.ndarray], paper: Mapping[str, float], path: style.File
-) -> None:
+def draw_paper(curves: style.Arrays, paper: Mapping[str, float], path: style.File) -> None:
     """Writes training cost by epoch, and a paper's values at the end, into the PNG file `path`.
 
     Args:

@@ -41,9 +41,7 @@ def draw_searches(
 
 
 def draw_importances(
-    path: style.File,
-    measured: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]],
-    tiers: Mapping[str, int],
+    path: style.File, measured: Mapping[str, Mapping[str, style.Arrays]], tiers: Mapping[str, int]
 ) -> None:
     """Writes each hyperparameter's share of the explained variance into the PNG file `path`.
 
