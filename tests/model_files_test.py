@@ -1,11 +1,13 @@
 import json
 import pathlib
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 
-from tfcourse import models, optimizers, run_directory, training
+from tfcourse import models, optimizers, run_directory, schedules, training
 from tfcourse.training import checkpoint
 
 SHAPE = (4, 4, 1)
@@ -23,6 +25,54 @@ def saved(tmp_path):
     with run_directory.open_run(tmp_path, {}, recipe="test") as run:
         training.save_model(compiled(), run)
     return tmp_path
+
+
+ALONE = """
+import sys
+sys.modules["tfcourse"] = None  # As where it is not installed.
+import keras, numpy
+model = keras.saving.load_model("model.keras")
+assert not model.compiled
+numpy.save("alone.npy", model.predict(numpy.load("examples.npy"), verbose=0))
+"""
+
+
+def test_keras_alone_opens_the_model_and_predicts_the_same(saved):
+    examples = np.random.default_rng(1).random((5, *SHAPE), np.float32)
+    np.save(saved / "examples.npy", examples)
+    done = subprocess.run([sys.executable, "-c", ALONE], cwd=saved, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    expected = compiled().predict(examples, verbose=0)
+    np.testing.assert_array_equal(np.load(saved / "alone.npy"), expected)
+
+
+@pytest.mark.parametrize("rate", ["a rate of 0", "one cycle"])
+@pytest.mark.parametrize("kind", optimizers.OPTIMIZERS)
+def test_the_optimizer_comes_back(tmp_path, kind, rate):
+    model = compiled()
+    schedule = schedules.OneCycle(0.1, 10) if rate == "one cycle" else 0.1
+    training.compile_classifier(model, optimizers.OPTIMIZERS[kind](schedule))
+    if rate == "a rate of 0":
+        model.optimizer.learning_rate = 0.0
+    with run_directory.open_run(tmp_path, {}, recipe="test") as run:
+        training.save_model(model, run)
+    assert model.compiled
+    assert model.optimizer.built
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    loaded.compile_from_config(json.loads((tmp_path / "compiled.json").read_text()))
+    assert type(loaded.optimizer) is type(model.optimizer)
+    assert loaded.optimizer.get_config() == model.optimizer.get_config()
+
+
+def test_a_model_of_keras_alone_comes_back_compiled(tmp_path):
+    model = compiled()
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.optimizer.build(model.trainable_variables)
+    with run_directory.open_run(tmp_path, {}, recipe="test") as run:
+        training.save_model(model, run)
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded.optimizer) is keras.optimizers.Adam
+    assert not (tmp_path / "compiled.json").exists()
 
 
 def weights(model):

@@ -312,6 +312,7 @@ def test_final_metrics_and_the_saved_model_agree(data, tmp_path):
         metrics = training.final_metrics(model, history, data)
         training.save_model(model, run)
     reloaded = keras.models.load_model(tmp_path / "model.keras")
+    reloaded.compile_from_config(json.loads((tmp_path / "compiled.json").read_text()))
     assert training.evaluate(reloaded, data.test)["accuracy"] == metrics["test_accuracy"]
     assert metrics["train_examples"] == 200
     assert math.isfinite(metrics["test_loss"])

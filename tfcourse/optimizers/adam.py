@@ -57,7 +57,7 @@ def average_weight(step: "tf.Tensor", beta: float) -> "tf.Tensor":
 
 
 @keras.saving.register_keras_serializable(package="tfcourse")
-class Adam(keras.optimizers.Optimizer):
+class Adam(arguments.Optimizer):
     """Steps along the average gradient, divided by the root of the average squared gradient.
 
     For gradient `g` of parameter `w`, at step t = 1, 2, ...:

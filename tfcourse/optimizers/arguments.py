@@ -16,6 +16,20 @@ LearningRate: TypeAlias = (
 )
 
 
+class Optimizer(keras.optimizers.Optimizer):
+    """Lets an optimizer be made of a configuration whose rate has come down to 0."""
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> keras.optimizers.Optimizer:
+        if config.get("learning_rate") != 0:
+            return super().from_config(config, custom_objects)
+        optimizer = cls(**{**config, "learning_rate": 1.0})
+        optimizer.learning_rate = 0.0
+        return optimizer
+
+
 def checked_learning_rate(learning_rate: Any) -> LearningRate:
     """Returns a number as the float that Keras wants; a schedule or a callable as it is."""
     if callable(learning_rate):

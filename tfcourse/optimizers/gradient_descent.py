@@ -17,7 +17,7 @@ def gradient_descent_update(gradient: "tf.Tensor", *, learning_rate: "tf.Tensor"
 
 
 @keras.saving.register_keras_serializable(package="tfcourse")
-class GradientDescent(keras.optimizers.Optimizer):
+class GradientDescent(arguments.Optimizer):
     """Steps down the gradient of the mini-batch.
 
     For gradient `g` of parameter `w`, at every step:

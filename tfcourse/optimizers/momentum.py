@@ -21,7 +21,7 @@ def momentum_update(
 
 
 @keras.saving.register_keras_serializable(package="tfcourse")
-class Momentum(keras.optimizers.Optimizer):
+class Momentum(arguments.Optimizer):
     """Steps along an exponentially weighted average of the gradients.
 
     For gradient `g` of parameter `w`, at every step:

@@ -27,7 +27,7 @@ def rmsprop_update(
 
 
 @keras.saving.register_keras_serializable(package="tfcourse")
-class RMSProp(keras.optimizers.Optimizer):
+class RMSProp(arguments.Optimizer):
     """Divides the step by the root mean square of recent gradients.
 
     For gradient `g` of parameter `w`, at every step:

@@ -5,6 +5,7 @@ history.csv     one row per epoch
 metrics.json    the final numbers; its presence says that the run is finished
 model_card.md   what a classifier is, what it reaches, and its limits, for people
 model.keras     the epoch with the best validation accuracy, and its sha256 beside it
+compiled.json   its optimizer, loss and metrics, where Keras alone does not know them
 weights.arrays  its weights alone, as plain arrays
 preprocessing.json  how raw examples become its input
 curves.png      loss and accuracy by epoch
@@ -64,9 +65,9 @@ JOURNAL = "journal.jsonl"
 BEST = "best"
 _OURS = (
     *(FLAGS, METRICS, MODEL_CARD, "history.csv", "model.keras", "weights.arrays", "curves.png"),
-    *("model.keras.sha256", PREPROCESSING, "nudges.jsonl", "tensorboard", "checkpoints"),
+    *("model.keras.sha256", "compiled.json", PREPROCESSING, "nudges.jsonl", "tensorboard"),
     *("learning_rate.png", JOURNAL, "trials.csv", "curves.csv", "best.flags", "report.html"),
-    "trials",
+    *("trials", "checkpoints"),
 )
 
 

@@ -5,10 +5,14 @@ HDF5 file, whose declared sizes nothing bounds. So what is read back are plain a
 built by its recipe, the file is checked against it, and only its weights are set.
 """
 
+import contextlib
 import errno
 import hashlib
+import json
 import os
 import pathlib
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 
@@ -17,17 +21,25 @@ from tfcourse.training import checkpoint
 from tfcourse.training.checkpoint import CheckpointError, DamagedError
 
 WEIGHTS = "weights.arrays"
+COMPILED = "compiled.json"
 
 
 def save_model(model: keras.Model, run: RunDirectory) -> None:
     """Writes model.keras and weights.arrays into the `RunDirectory` `run`.
 
-    The optimizer's slots are left out, since they belong to the last epoch and the weights to
-    the best one; training goes on from a checkpoint.
+    Keras refuses a whole file whose optimizer, loss or metric it does not know, so a model with
+    such parts is saved as one that is not compiled, and compiled.json takes what
+    `model.compile_from_config` wants. The optimizer's slots are then left out: they belong to the
+    last epoch and the weights to the best one. Training goes on from a checkpoint.
     """
     temporary = run.path / ".saving.keras"
+    config = model.get_compile_config() if model.compiled else {}
+    known = _known_to_keras(config)
     try:
-        model.save(temporary, include_optimizer=False)
+        if not known:
+            run.write(COMPILED, json.dumps(config, indent=2) + "\n")
+        with contextlib.nullcontext() if known else _uncompiled(model):
+            model.save(temporary)
         data = temporary.read_bytes()
     except OSError as error:  # The HDF5 library does not say of which file.
         code, reason = error.errno or errno.EIO, error.strerror or str(error)
@@ -38,6 +50,24 @@ def save_model(model: keras.Model, run: RunDirectory) -> None:
     run.write("model.keras", data)
     arrays = checkpoint.arrays_of(model.variables)
     run.write(WEIGHTS, checkpoint.pack(arrays, {"model": model.name}))
+
+
+def _known_to_keras(config: Any) -> bool:
+    """Returns whether all classes and functions that a configuration names are Keras's own."""
+    if isinstance(config, dict):
+        module = config.get("module") if "class_name" in config else "keras"
+        known = str(module).split(".")[0] in ("keras", "builtins")
+        return known and all(map(_known_to_keras, config.values()))
+    return not isinstance(config, list | tuple) or all(map(_known_to_keras, config))
+
+
+@contextlib.contextmanager
+def _uncompiled(model: keras.Model) -> Iterator[None]:
+    optimizer, model.optimizer, model.compiled = model.optimizer, None, False
+    try:
+        yield
+    finally:
+        model.optimizer, model.compiled = optimizer, True
 
 
 def load_weights(model: keras.Model, path: os.PathLike[str] | str) -> None:
