@@ -179,13 +179,17 @@ def _built(record, build, hyperparameters, limits):
     try:
         with _at_most(*limits):
             model = build(hyperparameters, _stand_in(record), 0)
+            if not model.built:  # A subclassed one learns its shapes from a call.
+                model(tf.zeros((1, *record.preprocessing.input_shape)))
     except Exception as error:
         raise RunFileError(f"{record.path}: its model can't be built: {_short(error)}") from None
     finally:
         keras.config.set_dtype_policy(policy)  # The recipe sets it for all that follows.
-    if model.output_shape != (None, len(record.preprocessing.class_names)):
+    example = keras.KerasTensor((None, *record.preprocessing.input_shape))
+    shape = model.compute_output_spec(example).shape
+    if shape != (None, len(record.preprocessing.class_names)):
         raise RunFileError(
-            f"{record.path}: its model returns {model.output_shape}, not a logit for each of "
+            f"{record.path}: its model returns {shape}, not a logit for each of "
             f"{len(record.preprocessing.class_names)} classes"
         )
     return model

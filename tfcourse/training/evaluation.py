@@ -75,7 +75,6 @@ class Evaluator:
     def _predictions(self, features):
         num_examples = tf.shape(features)[0]
         num_batches = -(-num_examples // _EVALUATION_BATCH)
-        shape = [None, *self._model.output_shape[1:]]
 
         def step(number: tf.Tensor, outputs: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
             start = number * _EVALUATION_BATCH
@@ -83,7 +82,7 @@ class Evaluator:
             output = tf.cast(self._model(batch, training=False), tf.float32)
             return number + 1, outputs.write(number, output)
 
-        outputs = tf.TensorArray(tf.float32, num_batches, element_shape=shape, infer_shape=False)
+        outputs = tf.TensorArray(tf.float32, num_batches, infer_shape=False)
         return tf.while_loop(lambda n, _: n < num_batches, step, (0, outputs))[1].concat()
 
 

@@ -22,6 +22,7 @@ from tfcourse.training import (
     steps,
 )
 from tfcourse.training.keras_internals import build_for, direction_of, has_own_logs
+from tfcourse.training.outputs import check_outputs
 from tfcourse.training.session import Session, unknown_monitor
 
 
@@ -122,6 +123,7 @@ def fit(
         print(f"batch_size={batch_size}: the set has {size} examples, so a step takes {size}")
     whole = data.train.features, data.train.labels
     build_for(model, tf.nest.map_structure(lambda array: array[:size], whole))
+    check_outputs(model, of_recipe=run is not None)
     input_checks.check_labels(model, data)
     monitor, mode = _monitored(model, monitor, monitor_mode)
     weights = class_weighting.checked(class_weight, data.train.labels)
