@@ -1,5 +1,7 @@
+import dataclasses
 import json
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -87,6 +89,79 @@ def test_what_was_trained_in_bfloat16_is_exported(tmp_path, name):
     features = datasets.load("digits").test.features
     result = inference.export(classifier, name, tmp_path / "model", features)
     assert result["largest_difference"] < 1e-5
+
+
+@keras.saving.register_keras_serializable(package="export_test")
+class Scaled(keras.layers.Layer):
+    """An own layer that computes in its policy's dtype and says nothing of it in its config."""
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=shape[-1:], initializer="ones")
+
+    def call(self, inputs):
+        return keras.ops.relu(inputs * self.scale) + keras.ops.cast(0.5, self.compute_dtype)
+
+    def get_config(self):
+        return {"name": self.name}
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.parts = [keras.layers.Flatten(), Scaled(), keras.layers.Dense(10)]
+
+    def call(self, features):
+        for part in self.parts:
+            features = part(features)
+        return features
+
+
+def residual(inputs):
+    wide = keras.layers.Dense(16)(keras.layers.Flatten()(inputs))
+    return keras.layers.Dense(10)(wide + keras.layers.Dense(16, activation="relu")(wide))
+
+
+def nested(inputs):
+    inner = keras.Sequential([keras.Input(inputs.shape[1:]), keras.layers.Conv2D(4, 3)])
+    return keras.layers.Dense(10)(keras.layers.Flatten()(inner(inputs)))
+
+
+def over_time(inputs):
+    rows = keras.layers.Reshape((8, 8))(inputs)
+    rows = keras.layers.TimeDistributed(keras.layers.Dense(4))(rows)
+    return keras.layers.Dense(10)(keras.layers.LSTM(4)(rows))
+
+
+def own_layer(inputs):
+    return keras.layers.Dense(10)(Scaled()(keras.layers.Flatten()(inputs)))
+
+
+def subclassed(inputs):
+    model = Subclassed()
+    model(np.zeros((1, *inputs.shape[1:]), np.float32))
+    return model
+
+
+@pytest.mark.parametrize("network", [residual, nested, over_time, own_layer, subclassed])
+def test_every_kind_of_model_in_bfloat16_is_exported_in_float32(trained_run, tmp_path, network):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        inputs = keras.Input((8, 8, 1))
+        model = network(inputs)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    if not isinstance(model, keras.Model):
+        model = keras.Model(inputs, model)
+    classifier = dataclasses.replace(inference.load_run(trained_run), model=model)
+    features = datasets.load("digits").test.features[:50]
+    before = classifier.probabilities(features)
+    result = inference.export(classifier, "saved_model", tmp_path / "model", features)
+    assert result["largest_difference"] < 1e-5
+    loaded = tf.saved_model.load(tmp_path / "model")
+    graph = loaded.signatures["serving_default"].graph.as_graph_def()
+    assert "DT_BFLOAT16" not in str(graph)
+    assert model.layers[-1].compute_dtype == "bfloat16"
+    np.testing.assert_array_equal(classifier.probabilities(features), before)
 
 
 def test_a_missing_text_is_imputed(table_run):

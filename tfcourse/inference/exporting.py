@@ -1,5 +1,6 @@
 """Exports a classifier, loads what was written, and compares it before it is handed over."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -7,6 +8,7 @@ import shutil
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -61,7 +63,14 @@ def export(
         ExportMismatchError: a prediction differs by more than `tolerance`.
     """
     formats.check_installed(name)
-    classifier = dataclasses.replace(classifier, model=_in_float32(classifier.model))
+    with _in_float32(classifier.model):
+        # A copy has no program yet that computes otherwise.
+        return _export(dataclasses.replace(classifier), name, path, features, tolerance)
+
+
+def _export(
+    classifier: Classifier, name: str, path: pathlib.Path, features: FloatArray, tolerance: float
+) -> dict[str, Any]:
     chosen = formats.FORMATS[name]
     served = serving(classifier, texts=chosen.texts)
     inputs, features = raw_examples(classifier, features, texts=chosen.texts)
@@ -101,17 +110,18 @@ def export(
     }
 
 
-def _in_float32(model: keras.Model) -> keras.Model:
-    """Returns `model`, or one with the same weights whose layers compute in float32."""
-    if all(layer.compute_dtype == "float32" for layer in all_layers(model)):
-        return model
-
-    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
-        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
-
-    copied = keras.models.clone_model(model, clone_function=copy)
-    copied.set_weights(model.get_weights())
-    return copied
+@contextlib.contextmanager
+def _in_float32(model: keras.Model) -> Iterator[None]:
+    """While it is open, all layers of `model` compute in float32; its weights are left alone."""
+    layers = all_layers(model)
+    policies = [layer.dtype_policy for layer in layers]
+    for layer in layers:
+        layer.dtype_policy = "float32"
+    try:
+        yield
+    finally:
+        for layer, policy in zip(layers, policies, strict=True):
+            layer.dtype_policy = policy
 
 
 def _difference(found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> float:
