@@ -2,12 +2,10 @@
 
 import importlib.util
 import json
-import os
 import pathlib
 import shutil
-import subprocess
-import sys
 
+import processes
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -108,15 +106,8 @@ def extended(tmp_path_factory):
 @pytest.fixture
 def python(extended):
     def run(*arguments):
-        environment = {**os.environ, "PYTHONPATH": str(extended), "TF_CPP_MIN_LOG_LEVEL": "3"}
-        result = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=extended,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        silent = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+        result = processes.python(*arguments, cwd=extended, path=extended, **silent)
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
 

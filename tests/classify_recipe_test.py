@@ -1,18 +1,15 @@
 import dataclasses
 import json
-import pathlib
-import subprocess
-import sys
 import types
 
 import numpy as np
+import processes
 import pytest
 
 from recipes import classify, mnist_softmax
 from tfcourse import datasets, inference, run_directory, training
 from tfcourse.training import loop
 
-ROOT = pathlib.Path(__file__).parents[1]
 PENGUINS = "configs/data/penguins.csv"
 
 
@@ -122,13 +119,7 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path, penguins):
 
 
 def command(tmp_path, *flags):
-    done = subprocess.run(
-        [sys.executable, "-m", "recipes.classify", *flags, f"--run_dir={tmp_path / 'run'}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = processes.python("-m", "recipes.classify", *flags, f"--run_dir={tmp_path / 'run'}")
     return done.returncode, done.stdout, done.stderr
 
 

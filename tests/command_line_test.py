@@ -3,6 +3,7 @@ import pathlib
 import subprocess
 import sys
 
+import processes
 import pytest
 
 from tfcourse.command_line import parsing
@@ -45,14 +46,7 @@ def recipe(tmp_path):
     (tmp_path / "adding.py").write_text(RECIPE)
 
     def run(*arguments, cwd=tmp_path):
-        return subprocess.run(
-            [sys.executable, "-m", "adding", *arguments],
-            cwd=cwd,
-            env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        return processes.python("-m", "adding", *arguments, cwd=cwd, path=f"{tmp_path}:{ROOT}")
 
     run.folder = tmp_path
     return run
@@ -203,9 +197,7 @@ def test_two_recipes_can_be_imported_together():
     code = (
         "import recipes.mnist_softmax, recipes.quadratic, sys; print('tensorflow' in sys.modules)"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60
-    )
+    result = processes.python("-c", code)
     assert result.stdout.strip() == "False", result.stderr
 
 

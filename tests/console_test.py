@@ -1,11 +1,9 @@
 """The console command, in a folder of a user's own that has a package `recipes`."""
 
 import json
-import os
 import pathlib
-import subprocess
-import sys
 
+import processes
 import pytest
 
 from tfcourse import __main__ as console
@@ -23,14 +21,7 @@ def folder(tmp_path_factory):
 
 
 def tfcourse(folder, *arguments, module="tfcourse"):
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    return processes.python("-m", module, *arguments, cwd=folder)
 
 
 def test_it_lists_every_program_with_what_it_does(folder):
@@ -46,7 +37,7 @@ def test_it_lists_every_program_with_what_it_does(folder):
 
 def test_listing_imports_nothing_heavy():
     code = "import sys, tfcourse.__main__ as c; c.listing(); print({'numpy'} & {*sys.modules})"
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    result = processes.python("-c", code)
     assert result.stdout == "set()\n"
 
 

@@ -1,11 +1,11 @@
 import gzip
 import hashlib
-import os
 import pathlib
 import subprocess
 import sys
 
 import numpy as np
+import processes
 import pytest
 
 from tfcourse import datasets
@@ -200,13 +200,7 @@ def test_errors_carry_the_exit_code():
 
 
 def run(code, **environment):
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    return processes.python("-c", code, **environment, check=True).stdout
 
 
 HEAVY = "print([m for m in ('tensorflow', 'tensorflow_datasets', 'sklearn') if m in sys.modules])"

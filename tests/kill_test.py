@@ -1,17 +1,15 @@
 import builtins
 import os
 import pathlib
-import subprocess
-import sys
 
 import keras
 import numpy as np
+import processes
 import pytest
 
 from tfcourse import run_directory
 from tfcourse.training import checkpoint
 
-ROOT = pathlib.Path(__file__).parents[1]
 VALUES = [np.full((40, 30), value, np.float32) for value in range(1, 6)]
 
 
@@ -147,13 +145,7 @@ def test_a_kill_at_any_point_of_any_write_leaves_the_old_or_the_new_state(tmp_pa
 
 def test_processes_that_are_killed_end_as_one_that_is_not():
     # The long form, with a hundred kills for each of three classes: python -m tests.soak
-    result = subprocess.run(
-        [sys.executable, "-m", "tests.soak", "--kills=3", "--classes=1", "--seed=3"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    result = processes.python("-m", "tests.soak", "--kills=3", "--classes=1", "--seed=3")
     assert result.returncode == 0, result.stdout + result.stderr
     kills, _, resumed, identical, exact = result.stdout.splitlines()[-1].split("|")[3:8]
     assert int(kills) >= 3

@@ -4,11 +4,10 @@ import importlib.metadata
 import io
 import pathlib
 import re
-import subprocess
-import sys
 
 import matplotlib.image
 import nbformat
+import processes
 import pytest
 from nbformat import v4
 
@@ -76,13 +75,7 @@ def faults(notebook):
 
 def execute(*arguments):
     # In a process of its own, since Jupyter's warnings would be errors here.
-    return subprocess.run(
-        [sys.executable, FOLDER / "execute.py", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    return processes.python(FOLDER / "execute.py", *arguments, timeout=600)
 
 
 def test_there_is_a_notebook_for_each_chapter():

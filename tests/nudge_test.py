@@ -1,17 +1,14 @@
 import json
-import os
 import pathlib
-import subprocess
-import sys
 
 import keras
 import numpy as np
+import processes
 import pytest
 
 from tfcourse import datasets, models, nudges, optimizers, run_directory, schedules, training
 from tfcourse.training import checkpoint, nudging, session, steps
 
-ROOT = pathlib.Path(__file__).parents[1]
 STEPS = 4
 
 
@@ -207,14 +204,7 @@ def test_what_is_no_request_is_left_out_and_removed(tmp_path, capsys, content):
 @pytest.fixture
 def nudge(tmp_path):
     def run(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "recipes.nudge", *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        return processes.python("-m", "recipes.nudge", *arguments, cwd=tmp_path)
 
     return run
 

@@ -2,9 +2,9 @@ import gzip
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 
+import processes
 import pytest
 
 from tfcourse import datasets
@@ -63,19 +63,14 @@ except DataError:
 def test_a_large_file_takes_no_memory(tmp_path, size):
     with (tmp_path / "bomb.gz").open("wb") as file:
         file.truncate(512 << 20)
-    result = subprocess.run(
-        [sys.executable, "-c", CHECK_BOMB, str(tmp_path / "bomb.gz"), str(size)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    result = processes.python("-c", CHECK_BOMB, str(tmp_path / "bomb.gz"), str(size), check=True)
     kilobytes = 1 if sys.platform != "darwin" else 1024
     assert int(result.stdout) / kilobytes < 16 * 1024
 
 
 def test_check_needs_no_tensorflow():
     code = "import sys, tfcourse.datasets; print('tensorflow' in sys.modules)"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    result = processes.python("-c", code)
     assert result.stdout == "False\n", result.stderr
 
 

@@ -4,21 +4,18 @@ import os
 import pathlib
 import resource
 import struct
-import subprocess
-import sys
 import time
 import zipfile
 import zlib
 
 import numpy as np
+import processes
 import pytest
 import trained_runs
 from PIL import Image
 
 from recipes import predict
 from tfcourse import datasets, inference
-
-ROOT = pathlib.Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -207,26 +204,14 @@ def test_bad_flags_are_named(tmp_path):
 
 def test_as_a_program(trained_run, images, tmp_path):
     source, _ = as_npz(tmp_path, images)
-    command = [sys.executable, "-m", "recipes.predict", f"--run_dir={trained_run}"]
-    done = subprocess.run(
-        [*command, f"--input={source}", f"--output={tmp_path / 'out.json'}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    given = (f"--run_dir={trained_run}", f"--input={source}", f"--output={tmp_path / 'out.json'}")
+    done = processes.python("-m", "recipes.predict", *given)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"5 predictions are in {tmp_path / 'out.json'}\n"
     assert len(json.loads((tmp_path / "out.json").read_text())) == 5
 
 
 def test_a_flag_that_is_left_out_is_named(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "recipes.predict", f"--run_dir={tmp_path}", "--input=a.npz"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = processes.python("-m", "recipes.predict", f"--run_dir={tmp_path}", "--input=a.npz")
     assert done.returncode == 2
     assert done.stderr.startswith("error: --output has to be given: ")

@@ -1,14 +1,8 @@
-import pathlib
-import subprocess
-import sys
-
-ROOT = pathlib.Path(__file__).parents[1]
+import processes
 
 
 def output_of(program):
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True
-    )
+    done = processes.python("-c", program, check=True)
     return done.stdout, done.stderr
 
 

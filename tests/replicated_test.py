@@ -10,6 +10,7 @@ import sys
 import time
 
 import numpy as np
+import processes
 import pytest
 
 from recipes import mnist_softmax
@@ -75,13 +76,7 @@ print(json.dumps({
 
 
 def test_two_devices_train_as_one_does(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", TWO_DEVICES, str(tmp_path)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = processes.python("-c", TWO_DEVICES, str(tmp_path))
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["devices"] == 2

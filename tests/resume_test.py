@@ -1,9 +1,7 @@
-import os
 import pathlib
 import signal
-import subprocess
-import sys
 
+import processes
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -52,14 +50,8 @@ def recipe(tmp_path, fresh_home, usual_signals):
     (tmp_path / "counting.py").write_text(RECIPE)
 
     def run(*arguments, **environment):
-        return subprocess.run(
-            [sys.executable, "-m", "counting", "--run_dir=out", *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}", **environment},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        given = ("-m", "counting", "--run_dir=out", *arguments)
+        return processes.python(*given, cwd=tmp_path, path=f"{tmp_path}:{ROOT}", **environment)
 
     run.flags = tmp_path / "out" / "flags.txt"
     return run

@@ -1,9 +1,8 @@
 import ast
 import pathlib
 import re
-import subprocess
-import sys
 
+import processes
 import pytest
 
 import tfcourse
@@ -165,8 +164,6 @@ def test_tensorflow_and_matplotlib_load_only_when_used(module):
     code = (
         f"import sys, {module}; print(*{{'tensorflow', 'keras', 'matplotlib'}} & set(sys.modules))"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60
-    )
+    result = processes.python("-c", code)
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() == ""

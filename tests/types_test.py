@@ -2,9 +2,8 @@
 
 import pathlib
 import re
-import subprocess
-import sys
 
+import processes
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -25,14 +24,8 @@ def errors(tmp_path_factory):
         assert blocks, f"{page} shows no Python"
         (folder / f"{name}.py").write_text("\n".join(blocks))
     (folder / "wrong.py").write_text(WRONG)
-    checked = ["tfcourse", "recipes", "docs/hooks", "notebooks/execute.py"]
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", *checked, *map(str, sorted(folder.iterdir()))],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    ours = ["tfcourse", "recipes", "docs/hooks", "notebooks/execute.py"]
+    done = processes.python("-m", "mypy", *ours, *sorted(folder.iterdir()), timeout=600)
     assert done.returncode == 1, done.stdout + done.stderr  # Of wrong.py; 2 is a crash.
     return [line for line in done.stdout.splitlines() if ": error: " in line]
 

@@ -1,11 +1,11 @@
 """The built wheel holds all that the programs need, and runs where there is no checkout."""
 
-import os
 import pathlib
 import subprocess
 import sys
 import zipfile
 
+import processes
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -31,14 +31,7 @@ def unpacked(tmp_path_factory):
 
 def python(unpacked, folder, *arguments):
     # It comes before an installed tfcourse; "-P" keeps the working directory out.
-    done = subprocess.run(
-        [sys.executable, "-P", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(unpacked)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = processes.python("-P", *arguments, cwd=folder, path=unpacked)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
