@@ -1,10 +1,12 @@
 """Outputs that are taken for what they are not are told before the first step."""
 
+import importlib
+
 import keras
 import numpy as np
 import pytest
 
-from tfcourse import datasets, run_directory, training
+from tfcourse import datasets, inference, run_directory, training
 
 LOGITS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 PROBABILITIES = "sparse_categorical_crossentropy"
@@ -76,3 +78,63 @@ def test_a_subclassed_model_trains_and_predicts(digits):
     predicted = training.predict(model, digits.test.features)
     expected = model.predict(digits.test.features, verbose=0)
     np.testing.assert_allclose(predicted, expected, rtol=1e-5, atol=1e-5)
+
+
+RECIPE = """
+import dataclasses
+import keras
+from tfcourse import training
+from tfcourse.hyperparameters import Hyperparameters, choice
+
+
+class Network(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.inner = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10)])
+
+    def call(self, features):
+        return self.inner(features)
+
+
+@dataclasses.dataclass(frozen=True)
+class Own(Hyperparameters):
+    end: str = choice("logits", ("logits", "softmax"), "What the model returns.")
+
+
+def build(hyperparameters, data, seed):
+    training.set_seed(seed)
+    if hyperparameters.end == "logits":
+        model = Network()
+    else:
+        layers = [keras.layers.Flatten(), keras.layers.Dense(10, activation="softmax")]
+        model = keras.Sequential([keras.Input(data.input_shape), *layers])
+    loss = keras.losses.SparseCategoricalCrossentropy(hyperparameters.end == "logits")
+    model.compile("adam", loss, metrics=["accuracy"])
+    return model
+"""
+
+
+def test_a_run_of_a_subclassed_model_is_loaded_and_one_with_a_softmax_told(
+    digits, tmp_path, monkeypatch
+):
+    (tmp_path / "network_of_my_own.py").write_text(RECIPE)
+    monkeypatch.syspath_prepend(tmp_path)
+    recipe = importlib.import_module("network_of_my_own")
+    folder, flags = tmp_path / "run", {"end": ["logits"], "seed": ["1"], "dataset": ["digits"]}
+    model = recipe.build(recipe.Own(), digits, 1)
+    with run_directory.open_run(folder, flags, recipe=recipe.__name__) as run:
+        history = training.fit(
+            model, digits, epochs=1, batch_size=50, seed=1, run=run, tensorboard=False, verbose=0
+        )
+        training.save_model(model, run)
+        run.write_metrics(training.final_metrics(model, history, digits))
+    classifier = inference.load_run(folder, recipe=recipe.__name__)
+    probabilities = keras.ops.softmax(training.predict(model, digits.test.features))
+    np.testing.assert_allclose(
+        classifier.probabilities(digits.test.features), probabilities, atol=1e-5
+    )
+    (folder / "flags.txt").write_text(
+        (folder / "flags.txt").read_text().replace("--end=logits", "--end=softmax")
+    )
+    with pytest.raises(inference.RunFileError, match="is a softmax"):
+        inference.load_run(folder, recipe=recipe.__name__)

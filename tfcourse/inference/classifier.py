@@ -26,6 +26,7 @@ from tfcourse.datasets.streamed import StreamedFeatures
 from tfcourse.inference import records
 from tfcourse.inference.records import NotARunError, RunFileError
 from tfcourse.training import checkpoint
+from tfcourse.training.outputs import check_outputs
 
 # A model has its weights, and an optimizer twice as much besides; metrics and counters are small.
 _TIMES_WEIGHTS = 4
@@ -181,6 +182,7 @@ def _built(record, build, hyperparameters, limits):
             model = build(hyperparameters, _stand_in(record), 0)
             if not model.built:  # A subclassed one learns its shapes from a call.
                 model(tf.zeros((1, *record.preprocessing.input_shape)))
+            check_outputs(model, of_recipe=True)
     except Exception as error:
         raise RunFileError(f"{record.path}: its model can't be built: {_short(error)}") from None
     finally:

@@ -16,13 +16,13 @@ def check_outputs(model: keras.Model, *, of_recipe: bool) -> None:
     """Refuses logits taken for probabilities, and the reverse, where that is certain.
 
     Args:
-        model: compiled and built.
+        model: built.
         of_recipe: whether it is to be used by its recipe, which applies the softmax itself.
 
     Raises:
         ValueError: naming the layer, the loss and the mending.
     """
-    loss, layer = model.loss, last_layer(model)
+    loss, layer = getattr(model, "loss", None), last_layer(model)
     if layer is None or not (isinstance(loss, _LOSSES) or (type(loss) is str and loss in _NAMES)):
         return
     name = loss if isinstance(loss, str) else type(loss).__name__
