@@ -6,6 +6,10 @@ optimizer's variables and the calls of callbacks are compared.
 """
 
 import dataclasses
+import os
+import pathlib
+import subprocess
+import sys
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -402,7 +406,7 @@ def under(policy: str, build: Callable[[], keras.Model]) -> Callable[[], keras.M
 def with_weight_decay() -> keras.Model:
     optimizer = keras.optimizers.AdamW(0.01, weight_decay=0.1)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
-    return compiled(dense(), optimizer=optimizer)
+    return compiled(dense(layers.Dense(5, bias_initializer="ones")), optimizer=optimizer)
 
 
 def regularized() -> keras.Model:
@@ -622,3 +626,67 @@ def test_the_path_through_tf_data_is_keras_fit(
     monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
     ours = our_fit(SCENARIOS[name], in_memory_steps=False)
     assert_same(ours, by_keras(name), SCENARIOS[name].tolerance)
+
+
+# Devices are made before TensorFlow looks for them, which takes a process of its own.
+ON_TWO_DEVICES = """
+import tensorflow as tf
+processor = tf.config.list_physical_devices("CPU")[0]
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(processor, two)
+import fit_conformance_test as table
+from tfcourse import devices, training
+strategy = devices.strategy("mirrored")
+assert strategy.num_replicas_in_sync == 2
+for name in table.SHARED:
+    scenario = table.SCENARIOS[name]
+    theirs = table.keras_fit(scenario)
+    with training.on_devices(strategy):
+        ours = table.our_fit(scenario)
+    table.assert_same(ours, theirs, table.OTHER_ORDER)
+    print("same:", name)
+"""
+OTHER_ORDER = {"rtol": 1e-3, "atol": 1e-4}
+SHARED = (
+    "labels in a column",
+    "metrics of one-hot labels",
+    "moving averages of weights",
+    "schedule",
+    "class weights",
+    "convolution and batch norm",
+    "stop_training inside an epoch",
+)
+
+
+def test_two_devices_are_keras_fit_on_one() -> None:
+    here = pathlib.Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", ON_TWO_DEVICES],
+        cwd=here.parent,
+        env={**os.environ, "PYTHONPATH": f"{here.parent}:{here}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert [line for line in done.stdout.splitlines() if line.startswith("same: ")] == [
+        f"same: {name}" for name in SHARED
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("regularizers, constraints, clipping", "optimizer.clipnorm"),
+        ("gradient accumulation", "optimizer.global_clipnorm.*gradient_accumulation_steps"),
+        ("weight decay with exclusions", "exclude_from_weight_decay"),
+        ("moving averages overwrite weights", "ema_overwrite_frequency"),
+        ("mixed_float16", "LossScaleOptimizer"),
+        ("dict inputs, several outputs", "functional models with one output"),
+        ("own steps with their own logs", "train_step"),
+    ],
+)
+def test_several_devices_refuse_what_they_compute_otherwise(name: str, told: str) -> None:
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with training.on_devices(strategy), pytest.raises(ValueError, match=told):
+        our_fit(SCENARIOS[name])

@@ -5,6 +5,7 @@ import types
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests.trained_runs import epochs_of
 from tfcourse import batching, datasets, models, optimizers, run_directory, schedules, training
@@ -432,3 +433,50 @@ def test_averages_of_the_best_epoch_are_left_where_the_optimizer_keeps_them():
     fit(model, data, epochs=2, monitor="val_loss")
     averages = model.optimizer._model_variables_moving_average
     assert_same(model.get_weights(), [average.numpy() for average in averages])
+
+
+def convolve(images):
+    return tf.nn.conv2d(images, tf.ones((2, 2, 1, 1)), 1, "SAME")
+
+
+def print_images(images):
+    with tf.control_dependencies([tf.print(1, output_stream="file:///dev/null")]):
+        return tf.identity(images)
+
+
+@pytest.mark.parametrize(
+    ("operation", "tries"),
+    [(tf.identity, [True]), (convolve, [True, False]), (print_images, [True, False])],
+)
+def test_what_xla_cannot_or_should_not_compile_is_left_to_tensorflow(operation, tries, capsys):
+    seen = []
+
+    def function(xla, images):
+        seen.append(xla)
+        return operation(images)
+
+    for _ in range(2):  # Said once, however many models of a name there are.
+        program = steps._Program(function, True, "a model")
+        for _ in range(2):
+            np.testing.assert_array_equal(program(tf.ones((1, 2, 2, 1)))[0, 1, 1], [1.0])
+    assert seen == tries * 2
+    assert capsys.readouterr().out.count("a model: training without XLA") == (
+        operation is print_images
+    )
+
+
+def test_the_compile_arguments_and_layers_say_whether_xla_compiles(monkeypatch, capsys):
+    model = small()
+    model.run_eagerly = True
+    assert not steps.compiles_with_xla(model)
+    for automatic in (True, False):  # What Keras makes of "auto" here.
+        monkeypatch.setattr(
+            keras.Model, "_resolve_auto_jit_compile", lambda model, value=automatic: value
+        )
+        model = small()
+        model.jit_compile = False
+        assert steps.compiles_with_xla(model) != automatic
+    turning = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.RandomRotation(0.1)])
+    turning.compile("sgd", "mse")
+    assert not steps.compiles_with_xla(turning)
+    assert "without XLA, which can't compile random_rotation" in capsys.readouterr().out

@@ -72,6 +72,14 @@ def put_back(
         vars(callback).update(lists)
 
 
+def restored_epoch(callbacks: list[keras.callbacks.Callback]) -> int | None:
+    """Returns the epoch, counted from 1, whose weights a callback has restored at the end."""
+    for callback in callbacks:
+        if getattr(callback, "restore_best_weights", False) and callback.best_weights:
+            return callback.best_epoch + 1
+    return None
+
+
 def _deciding(callbacks):
     return [callback for callback in callbacks if not isinstance(callback, _DISPLAY)]
 

@@ -1,6 +1,7 @@
 """Input that can't be right, told as what it is: arguments of `fit`, labels, features."""
 
 import numbers
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -21,6 +22,13 @@ def check_whole(smallest: int, **arguments: Any) -> None:
             raise ValueError(
                 f"`{name}` must be a whole number >= {smallest}. Received: {name}={value!r}"
             )
+
+
+def unknown_monitor(monitor: str, names: Iterable[str]) -> ValueError:
+    """Returns the error of a metric that the model has not."""
+    return ValueError(
+        f"`monitor` must be one of {', '.join(sorted(names))}. Received: monitor={monitor}"
+    )
 
 
 def check_labels(model: keras.Model, data: batching.Data) -> None:

@@ -13,7 +13,6 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
-from tensorflow.python.framework.config import is_op_determinism_enabled
 
 
 def rate_of(optimizer: keras.Optimizer) -> Any:
@@ -88,12 +87,12 @@ def build_for(model: keras.Model, batch: tuple[Any, ...]) -> None:
 
 
 def refuses_xla(model: keras.Model) -> bool:
-    """Returns whether `model` was compiled with `jit_compile=False`.
+    """Returns whether `model` was compiled with `jit_compile=False`, as far as that can be told.
 
-    With deterministic operations Keras makes that of "auto", too, and which one it was can't be
-    told: they do not refuse. To be replaced where Keras keeps the argument as it was given.
+    Without a GPU, and with deterministic operations, Keras makes that of "auto", too. To be
+    replaced where Keras keeps the argument as it was given.
     """
-    return not model.jit_compile and not is_op_determinism_enabled()
+    return not model.jit_compile and model._resolve_auto_jit_compile()
 
 
 def has_own_logs(model: keras.Model) -> bool:

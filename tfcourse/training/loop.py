@@ -23,7 +23,7 @@ from tfcourse.training import (
 )
 from tfcourse.training.keras_internals import build_for, direction_of, has_own_logs
 from tfcourse.training.outputs import check_outputs
-from tfcourse.training.session import Session, unknown_monitor
+from tfcourse.training.session import Session
 
 
 def fit(
@@ -52,11 +52,11 @@ def fit(
 
     What differs from Keras's `fit`: callbacks are called per block of steps; a loss that is not
     finite ends training; validation takes 1,000 examples at a time; there are no weights per
-    example. XLA compiles the steps where it can and it pays, with other random numbers; a model
-    compiled with `run_eagerly=True` or `jit_compile=False` does without (after `set_seed`, Keras
-    no longer tells that from "auto"). Where a callback restores weights of its own choice at the
-    end, such as `EarlyStopping(restore_best_weights=True)`, these stay. With `use_ema` the best
-    epoch's averages are left.
+    example. XLA compiles the steps where it can and it pays, with other random numbers. A model
+    compiled with `run_eagerly=True` does without; so does one with `jit_compile=False` on a GPU
+    (without one, and after `set_seed`, Keras makes that of "auto", too). Where a callback restores
+    weights of its own choice at the end, such as `EarlyStopping(restore_best_weights=True)`, these
+    stay. With `use_ema` the best epoch's averages are left.
 
     Args:
         model: compiled; its optimizer's rate may follow a schedule.
@@ -217,11 +217,7 @@ def _path(model: keras.Model, in_memory_steps: bool) -> dict[str, bool]:
     """Returns how the steps are taken; it is recorded, and a resumed run keeps it."""
     stock = not has_own_logs(model)
     if replicated.current_strategy() is not None:
-        if not stock or len(getattr(model, "outputs", None) or ()) != 1:
-            raise ValueError(
-                "Several devices train functional models with one output and Keras's train_step. "
-                f"Received: model={model.name}"
-            )
+        replicated.check_trainable(model)
         return {"in_memory": True, "xla": False}
     if in_memory_steps and not stock:
         print(f"{model.name} has a train_step of its own: training step by step through tf.data")
@@ -245,7 +241,7 @@ def _monitored(
         monitor = "val_accuracy" if "val_accuracy" in names else "val_loss"
     own = has_own_logs(model) or type(model).test_step is not keras.Model.test_step
     if monitor not in names and not own:  # What steps of one's own return, shows later.
-        raise unknown_monitor(monitor, names)
+        raise input_checks.unknown_monitor(monitor, names)
     found = direction_of(model, monitor) if mode == "auto" else mode
     if found != "max" and found != "min":
         raise ValueError(

@@ -18,9 +18,15 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import batching
+from tfcourse import batching, layers
 from tfcourse.training import checkpoint, class_weighting, programs
-from tfcourse.training.keras_internals import all_layers, build_for, schedule_of
+from tfcourse.training.keras_internals import (
+    all_layers,
+    build_for,
+    has_decay_exclusions,
+    has_own_logs,
+    schedule_of,
+)
 from tfcourse.training.resident import resident
 
 _LOST = (
@@ -57,6 +63,33 @@ def on_devices(strategy: tf.distribute.Strategy | None) -> Iterator[None]:
 def current_strategy() -> tf.distribute.Strategy | None:
     """Returns the strategy of the innermost `on_devices`, or `None`."""
     return _strategy
+
+
+def check_trainable(model: keras.Model) -> None:
+    """Checks that several devices compute with `model` what one does.
+
+    Raises:
+        ValueError: saying which part of it they do not share.
+    """
+    optimizer = model.optimizer
+    names = ["clipnorm", "global_clipnorm", "clipvalue", "gradient_accumulation_steps"]
+    names += ["ema_overwrite_frequency"]
+    refused = [f"optimizer.{name}" for name in names if getattr(optimizer, name, None)]
+    if hasattr(optimizer, "inner_optimizer"):
+        refused.append("LossScaleOptimizer, of float16")
+    elif has_decay_exclusions(optimizer):
+        refused.append("optimizer.exclude_from_weight_decay")
+    if any(isinstance(layer, layers.BatchNormalization) for layer in all_layers(model)):
+        refused.append("tfcourse.layers.BatchNormalization; take Keras's, which is the same")
+    reduction = getattr(model.loss, "reduction", "sum_over_batch_size")
+    if reduction != "sum_over_batch_size":
+        refused.append(f"a loss with reduction={reduction!r}")
+    if has_own_logs(model) or len(getattr(model, "outputs", None) or ()) != 1:
+        refused.append("anything but functional models with one output and Keras's train_step")
+    if refused:
+        raise ValueError(
+            f"Several devices do not train {'; '.join(refused)}. Received: model={model.name}"
+        )
 
 
 class ReplicatedProgram(programs.Program):
@@ -166,7 +199,8 @@ class ReplicatedSteps:
         outputs, loss = (
             self._strategy.experimental_local_results(value)[0] for value in (outputs, loss)
         )
-        self._model.compute_metrics(None, labels, outputs)
+        _, _, *weights = class_weighting.weighted((features, labels), self._class_weights)
+        self._model.compute_metrics(None, labels, outputs, *weights)
         (tracker,) = (metric for metric in self._model.metrics if metric.name == "loss")
         tracker.update_state(loss, sample_weight=tf.size(indices))
 

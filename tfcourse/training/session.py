@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Iterable
 from typing import Any, Literal
 
 import keras
@@ -172,7 +171,7 @@ class Session:
     def _keep_best(self, logs):
         progress = self.progress
         if self.monitor not in logs:
-            raise unknown_monitor(self.monitor, logs)
+            raise input_checks.unknown_monitor(self.monitor, logs)
         # Of equal epochs the lower validation loss, then the later one.
         value = [self.sign * logs[self.monitor], -logs.get("val_loss", 0.0)]
         if progress.best_value is None or value >= progress.best_value:
@@ -190,9 +189,9 @@ class Session:
         Args:
             before: the weights as they were before callbacks were told of the end.
         """
-        for callback in self.callbacks.callbacks:
-            if getattr(callback, "restore_best_weights", False) and callback.best_weights:
-                return callback.best_epoch + 1
+        restored = callback_states.restored_epoch(self.callbacks.callbacks)
+        if restored is not None:
+            return restored
         now = [variable.numpy() for variable in self.model.variables]
         same = all(np.array_equal(a, b, equal_nan=True) for a, b in zip(before, now, strict=True))
         return self.progress.best_epoch if same else None
@@ -313,10 +312,3 @@ class Session:
             self.run.stopwatch.lap("training, validation")
         if request.signal_number is not None:
             self._stop(request)
-
-
-def unknown_monitor(monitor: str, names: Iterable[str]) -> ValueError:
-    """Returns the error of a metric that the model has not."""
-    return ValueError(
-        f"`monitor` must be one of {', '.join(sorted(names))}. Received: monitor={monitor}"
-    )
