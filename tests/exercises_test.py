@@ -91,41 +91,21 @@ FUNCTIONS = {
         },
     ),
     "adam_averages": (
-        [
-            lambda m, s, gradient, beta_1, beta_2: (
-                momentum(m, gradient, beta_1),
-                momentum(s, gradient**2, beta_2),
-            )
-        ],
+        [lambda m, s, g, b1, b2: (momentum(m, g, b1), momentum(s, g**2, b2))],
         {
-            "Minus in both": lambda m, s, gradient, beta_1, beta_2: (
-                momentum(m, -gradient, beta_1),
-                momentum(s, -(gradient**2), beta_2),
+            "Minus in both": lambda m, s, g, b1, b2: (
+                momentum(m, -g, b1),
+                momentum(s, -(g**2), b2),
             ),
-            "uphill": lambda m, s, gradient, beta_1, beta_2: (
-                momentum(m, -gradient, beta_1),
-                momentum(s, gradient**2, beta_2),
+            "uphill": lambda m, s, g, b1, b2: (momentum(m, -g, b1), momentum(s, g**2, b2)),
+            "s turns negative": lambda m, s, g, b1, b2: (
+                momentum(m, g, b1),
+                momentum(s, -(g**2), b2),
             ),
-            "s turns negative": lambda m, s, gradient, beta_1, beta_2: (
-                momentum(m, gradient, beta_1),
-                momentum(s, -(gradient**2), beta_2),
-            ),
-            "squares": lambda m, s, gradient, beta_1, beta_2: (
-                momentum(m, gradient, beta_1),
-                momentum(s, gradient, beta_2),
-            ),
-            "missing": lambda m, s, gradient, beta_1, beta_2: (
-                beta_1 * m + gradient,
-                beta_2 * s + gradient**2,
-            ),
-            "belongs to m": lambda m, s, gradient, beta_1, beta_2: (
-                momentum(m, gradient, beta_2),
-                momentum(s, gradient**2, beta_1),
-            ),
-            "First m": lambda m, s, gradient, beta_1, beta_2: (
-                momentum(s, gradient**2, beta_2),
-                momentum(m, gradient, beta_1),
-            ),
+            "squares": lambda m, s, g, b1, b2: (momentum(m, g, b1), momentum(s, g, b2)),
+            "missing": lambda m, s, g, b1, b2: (b1 * m + g, b2 * s + g**2),
+            "belongs to m": lambda m, s, g, b1, b2: (momentum(m, g, b2), momentum(s, g**2, b1)),
+            "First m": lambda m, s, g, b1, b2: (momentum(s, g**2, b2), momentum(m, g, b1)),
         },
     ),
     "normalize": (
