@@ -12,12 +12,12 @@ import datetime
 import json
 import os
 import pathlib
-import statistics
 import subprocess
 import sys
 import time
 
 from benchmarks.contestants.searchers import LABELS
+from benchmarks.pages import spread
 from benchmarks.training import PACKAGES, in_turns
 from tfcourse.run_directory import environment
 
@@ -44,15 +44,8 @@ def measure(model, arguments):
     """Returns `{contestant: {"per_minute": [...], "seconds": [...], "best": [...]}}`."""
     results = {name: {"per_minute": [], "seconds": [], "best": []} for name in LABELS}
     for number, name in in_turns(list(LABELS), arguments.rounds):
-        found = search(
-            name,
-            model=model,
-            epochs=2,
-            trials=arguments.trials,
-            seed=number,
-            dataset=arguments.dataset,
-            data_dir=arguments.data_dir,
-        )
+        asked = {key: vars(arguments)[key] for key in ("trials", "dataset", "data_dir")}
+        found = search(name, model=model, epochs=2, seed=number, **asked)
         num_workers = 2 if name == "tfcourse_2" else 1
         rate = trials_a_minute(found["ends"], num_workers)
         results[name]["per_minute"].append(rate)
@@ -66,22 +59,11 @@ def overhead(arguments):
     """Returns the milliseconds that a trial takes in which nothing is trained, one worker."""
     milliseconds = []
     for number in range(arguments.rounds):
-        found = search(
-            "tfcourse_1",
-            model="idle",
-            trials=_IDLE_TRIALS,
-            seed=number,
-            dataset="digits",
-            data_dir=None,
-        )
+        asked = {"trials": _IDLE_TRIALS, "dataset": "digits", "data_dir": None}
+        found = search("tfcourse_1", model="idle", seed=number, **asked)
         milliseconds.append(6e4 / trials_a_minute(found["ends"], 1))
         print(f"overhead: {milliseconds[-1]:.1f} ms a trial", flush=True)
     return milliseconds
-
-
-def spread(values, digits=1):
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def page(results):
@@ -106,20 +88,18 @@ def page(results):
         reference = contestants["keras_tuner"]["per_minute"]
         for name, result in contestants.items():
             pairs = zip(result["per_minute"], reference, strict=True)
-            ratios = spread([rate / other for rate, other in pairs], 2)
-            rate, seconds = spread(result["per_minute"]), spread(result["seconds"])
+            ratios = spread([rate / other for rate, other in pairs])
+            rate, seconds = spread(result["per_minute"], 1), spread(result["seconds"], 1)
             lines.append(f"| {LABELS[name]} | {rate} | {ratios} | {seconds} |")
-        pairs = zip(
-            contestants["tfcourse_2"]["per_minute"],
-            contestants["tfcourse_1"]["per_minute"],
-            strict=True,
-        )
-        lines += ["", f"Two workers against one: {spread([a / b for a, b in pairs], 2)} times.", ""]
+        two, one = (contestants[f"tfcourse_{n}"]["per_minute"] for n in (2, 1))
+        pairs = zip(two, one, strict=True)
+        lines += ["", f"Two workers against one: {spread([a / b for a, b in pairs])} times.", ""]
+    own_share = spread(results["overhead_ms"], 1)
     versions = ", ".join(f"{n} {v}" for n, v in results["environment"]["versions"].items())
     lines += [
         "## The sweep's own share",
         "",
-        f"A trial in which nothing is trained takes {spread(results['overhead_ms'])} ms: choosing,",
+        f"A trial in which nothing is trained takes {own_share} ms: choosing,",
         "handing to a worker, the trial's folder, writing and flushing the journal.",
         "",
         f"{results['date']}, {results['environment']['cores']} cores of "

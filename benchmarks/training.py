@@ -117,16 +117,9 @@ def run_races(names, model, target, data, num_rounds, max_examples):
     """Yields {contestant: [one result per round]} so far, each round with a seed of its own."""
     results = {name: [] for name in names}
     for number, name in in_turns(names, num_rounds):
-        race = task(
-            model,
-            RACE_BATCH,
-            data,
-            seed=number,
-            max_examples=max_examples,
-            max_test_examples=10_000,
-            target=target,
-            max_epochs=RACE_EPOCHS,
-        )
+        limits = {"max_examples": max_examples, "max_test_examples": 10_000}
+        limits |= {"target": target, "max_epochs": RACE_EPOCHS}
+        race = task(model, RACE_BATCH, data, seed=number, **limits)
         try:
             with Process(name, race) as process:
                 results[name].append(stages(process.result()))
@@ -261,12 +254,8 @@ def steps_section(arguments, names, floor, model, batch_size, data):
     results = with_floor(results)
     for name, result in results.items():
         print(f"{model} {batch_size} {name}: {statistics.median(result['ms']):.3f} ms", flush=True)
-    training_report.merge(
-        arguments.out,
-        "steps",
-        f"{model}/{batch_size}",
-        section(results, skipped=skipped, rounds=arguments.rounds, examples=examples),
-    )
+    measured = section(results, skipped=skipped, rounds=arguments.rounds, examples=examples)
+    training_report.merge(arguments.out, "steps", f"{model}/{batch_size}", measured)
 
 
 def race_section(arguments, names, model, data):

@@ -8,7 +8,7 @@ from sweep_pool import Pool
 
 from recipes.mnist_softmax import MnistSoftmax, train
 from tfcourse import datasets, run_directory, tuning
-from tfcourse.command_line import cluster, sweeping
+from tfcourse.command_line import sweeping
 from tfcourse.tuning import space as search_space
 from tfcourse.tuning.settings import settings_of
 
@@ -33,7 +33,8 @@ def swept(folder, monkeypatch, **changes):
         settings=settings_of(train, BASE, space, dataset="digits", trials=8, **changes),
         path="",
         num_workers=2,
-        cluster=cluster.Cluster(None, {}),
+        scheduler=None,
+        resources={},
         keep_models=3,
         max_minutes=0.0,
         extend=False,
