@@ -63,6 +63,35 @@ def test_the_losses_are_those_of_steps_at_rising_rates(data):
     np.testing.assert_array_equal(curve.smoothed, smoothed)
 
 
+@pytest.fixture
+def half_precision():
+    keras.config.set_dtype_policy("mixed_float16")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+def test_the_rate_rises_where_the_loss_is_scaled(data, half_precision):
+    model = regression(data, optimizers.GradientDescent(0.1))
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    weights, bias = (v.numpy().astype(np.float64) for v in model.trainable_variables)
+    curve = find_learning_rate(model, data, batch_size=32, seed=3, low=1e-3, high=1.0, num_steps=30)
+    expected = softmax_losses(weights, bias, data.train, 32, np.geomspace(1e-3, 1.0, 30))
+    np.testing.assert_allclose(curve.losses, expected, rtol=0.02)
+
+
+def test_the_rate_rises_from_the_first_where_gradients_are_accumulated(data):
+    losses = []
+    for epochs in (0, 1):
+        model = regression(data, optimizers.GradientDescent(0.1, gradient_accumulation_steps=2))
+        start = model.get_weights()
+        if epochs:
+            training.fit(model, data, epochs=epochs, batch_size=20, seed=1, verbose=0)
+        model.set_weights(start)
+        curve = find_learning_rate(model, data, batch_size=32, seed=3, low=1e-3, num_steps=20)
+        losses.append(curve.losses)
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
 @pytest.mark.parametrize("scheduled", [False, True])
 def test_model_and_optimizer_are_as_before(data, scheduled):
     training.set_seed(1)

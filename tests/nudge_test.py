@@ -23,13 +23,17 @@ def _quick(monkeypatch):
     monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
 
 
+class Once(dict):
+    """What is asked for once, also where training goes back: no state that comes back."""
+
+
 class Asking(keras.callbacks.Callback):
     """Asks for changes, or stops, once `place` is reached."""
 
     def __init__(self, run, asked, stop=None):
         super().__init__()
         self._run = run
-        self._asked = dict(asked)
+        self._asked = Once(asked)
         self._stop = stop
         self._epoch = 0
 
@@ -168,6 +172,51 @@ def test_a_rate_under_a_schedule_scales_it():
     assert float(optimizer.learning_rate) == pytest.approx(2 * float(schedule(9)))
     settings.restore({**settings.state(), "learning_rate_factor": 1.0})
     assert float(optimizer.learning_rate) == float(schedule(9))
+
+
+def test_a_rate_under_a_schedule_arrives_where_gradients_are_accumulated():
+    schedule = schedules.build("exponential", 0.1, steps_per_epoch=1, epochs=9, decay_rate=0.5)
+    optimizer = optimizers.GradientDescent(schedule, gradient_accumulation_steps=3)
+    weight = keras.Variable(np.zeros(1), dtype="float32")
+    for _ in range(4):
+        optimizer.apply([np.ones(1, "float32")], [weight])
+    settings = nudging.OptimizerSettings(optimizer)
+    for rate in (0.01, 0.03):
+        settings.set("learning_rate", rate)
+        assert float(optimizer.learning_rate) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_a_nudge_reaches_the_optimizer_whose_loss_is_scaled(scheduled):
+    schedule = schedules.build("exponential", 0.1, steps_per_epoch=4, epochs=3, decay_rate=0.5)
+    inner = optimizers.Adam(schedule if scheduled else 0.1)
+    optimizer = keras.optimizers.LossScaleOptimizer(inner)
+    optimizer.build([keras.Variable(np.zeros(1), dtype="float32")])
+    settings = nudging.OptimizerSettings(optimizer)
+    before = settings.state()
+    assert before["beta_1"] == 0.9
+    settings.set("learning_rate", 0.025)
+    settings.set("beta_1", 0.5)
+    assert float(inner.learning_rate) == pytest.approx(0.025)
+    assert inner.beta_1 == 0.5
+    settings.restore(before)
+    assert inner.beta_1 == 0.9
+    assert float(inner.learning_rate) == pytest.approx(0.1 if scheduled else 0.025)
+
+
+def test_a_model_nudged_under_a_schedule_can_be_loaded_and_nudged_again(tmp_path):
+    model = keras.Sequential([keras.Input([2]), keras.layers.Dense(1)])
+    model.compile(optimizers.Momentum(schedules.ExponentialDecay(0.1, 5)), "mse")
+    model.optimizer.build(model.trainable_variables)
+    nudging.OptimizerSettings(model.optimizer).set("learning_rate", 0.02)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert float(loaded.optimizer.learning_rate) == pytest.approx(0.02)
+    # What is scaled is the schedule, not the scaled one.
+    settings = nudging.OptimizerSettings(loaded.optimizer)
+    assert settings.state()["learning_rate_factor"] == pytest.approx(0.2)
+    settings.restore(settings.state())
+    assert float(loaded.optimizer.learning_rate) == pytest.approx(0.02)
 
 
 @pytest.mark.parametrize(

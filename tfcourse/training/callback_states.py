@@ -1,5 +1,14 @@
-"""What callbacks have counted so far, taken out of them and put back."""
+"""What callbacks have counted and kept so far, taken out of them and put back.
 
+State is what has changed since training began. What has not is a setting, of which a resumed run
+may bring another. What JSON and plain arrays can't hold is told by name before training starts.
+"""
+
+import dis
+import enum
+import inspect
+import pathlib
+import types
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,84 +18,155 @@ import numpy.typing as npt
 
 from tfcourse.training import keras_internals
 from tfcourse.training.checkpoint import CheckpointError
+from tfcourse.training.plain_values import PLAIN, Packed, packed, unpacked
 
-_PLAIN = (bool, int, float, str, type(None))
-# Saved as an attribute where a callback has found out which way its metric gets better.
+_IMMUTABLE = (*PLAIN, tuple, frozenset, bytes, pathlib.PurePath, np.generic)
+
+# Kept as if they were attributes: whether a callback has found out which way its metric gets
+# better, and what a CSVLogger has written to its file, which it empties where training begins.
 _DIRECTED = "monitor_op is set"
-# They show what training does and decide nothing. The history is kept with the progress.
-_DISPLAY = (keras.callbacks.History, keras.callbacks.ProgbarLogger, keras.callbacks.TensorBoard)
+_ROWS = "rows of the file"
+# They show what training does and decide nothing, so a resumed run may have others of them. The
+# history is kept with the progress.
+_BOARD = keras.callbacks.TensorBoard
+_DISPLAY = (keras.callbacks.History, keras.callbacks.ProgbarLogger, _BOARD)
+# They come with the callback, and no training changes them.
+_CONSTANT = (type, types.ModuleType, types.BuiltinFunctionType, enum.Enum, np.dtype)
 
 
-def take(
-    callbacks: Sequence[keras.callbacks.Callback],
-) -> tuple[list[Any], dict[str, npt.NDArray[Any]]]:
-    """Returns `(states, arrays)` of the callbacks: counts, bests, patience left, kept weights.
+class CallbackStates:
+    """The states of the callbacks of one training, which has begun for them.
 
-    Returns:
-        A JSON-able list of `[class name, {attribute: value}]`, and `{name: array}` of the
-        attributes that are lists of arrays, such as the weights that EarlyStopping restores.
+    Args:
+        callbacks: all of them, in order.
+        model: what they train. Its parts are no state of theirs.
     """
-    states: list[Any] = []
-    arrays: dict[str, npt.NDArray[Any]] = {}
-    for i, callback in enumerate(_deciding(callbacks)):
-        plain: dict[str, Any] = {}
-        for name, value in vars(callback).items():
-            if isinstance(value, np.generic):
-                plain[name] = value.item()
-            elif isinstance(value, _PLAIN):
-                plain[name] = value
-            elif _is_list_of_arrays(value):
-                arrays |= {f"callback {i} {name} {j}": array for j, array in enumerate(value)}
-        plain[_DIRECTED] = getattr(callback, "monitor_op", None) is not None
-        states.append([type(callback).__name__, plain])
-    return states, arrays
 
+    def __init__(self, callbacks: Sequence[keras.callbacks.Callback], model: keras.Model) -> None:
+        self._callbacks = [each for each in callbacks if type(each) not in _DISPLAY]
+        self._deciding = [type(callback).__name__ for callback in self._callbacks]
+        self._callbacks += [each for each in callbacks if type(each) is _BOARD]
+        optimizer = model.optimizer
+        parts = [*keras_internals.all_layers(model), optimizer, model.loss, *model.metrics]
+        self._parts = {id(part) for part in (*parts, *model.variables, *optimizer.variables)}
+        self._told: set[str] = set()
+        self._begun = [self._values(callback) for callback in self._callbacks]
+        self._tell_lost()
 
-def put_back(
-    callbacks: Sequence[keras.callbacks.Callback],
-    states: Sequence[Any],
-    arrays: dict[str, npt.NDArray[Any]],
-) -> None:
-    """Sets the callbacks to what `take` returned.
+    def take(self) -> tuple[list[Any], dict[str, npt.NDArray[Any]]]:
+        """Returns `(states, arrays)`: counts, bests, patience left, kept weights.
 
-    Raises:
-        CheckpointError: they are not the same callbacks, in the same order.
-    """
-    callbacks = _deciding(callbacks)
-    given = [type(callback).__name__ for callback in callbacks]
-    saved = [name for name, _ in states]
-    if given != saved:
-        raise CheckpointError(
-            f"the run was saved with the callbacks {', '.join(saved) or 'none'}; "
-            f"received {', '.join(given) or 'none'}"
+        Returns:
+            A JSON-able list of `[class name, {attribute: value}]`, and the arrays by name.
+        """
+        states: list[Any] = []
+        arrays: dict[str, npt.NDArray[Any]] = {}
+        for i, callback in enumerate(self._callbacks):
+            plain: dict[str, Any] = {}
+            for name, value in self._values(callback).items():
+                if not value.is_same(self._begun[i].get(name)):
+                    plain[name] = value.json
+                    arrays |= {f"callback {i} {name} {j}": a for j, a in enumerate(value.arrays)}
+            plain[_DIRECTED] = getattr(callback, "monitor_op", None) is not None
+            states.append([type(callback).__name__, plain])
+        self._tell_lost()
+        return states, arrays
+
+    def put_back(self, states: Sequence[Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+        """Sets the callbacks to what `take` returned, in this process or another one.
+
+        Raises:
+            CheckpointError: they are not the same callbacks, in the same order.
+        """
+        saved = [name for name, _ in states if name != _BOARD.__name__]
+        if self._deciding != saved:
+            raise CheckpointError(
+                f"the run was saved with the callbacks {', '.join(saved) or 'none'}; "
+                f"received {', '.join(self._deciding) or 'none'}"
+            )
+        for i, (callback, (_, plain)) in enumerate(zip(self._callbacks, states, strict=False)):
+            plain = dict(plain)
+            if plain.pop(_DIRECTED) and callback.monitor_op is None:
+                keras_internals.set_direction(callback)
+            values = dict(self._begun[i])
+            for name, json in plain.items():
+                start = f"callback {i} {name} "
+                own = [array for key, array in arrays.items() if key.startswith(start)]
+                values[name] = Packed(json, own)
+            self._set(callback, values)
+
+    def _set(self, callback: keras.callbacks.Callback, values: dict[str, Packed]) -> None:
+        now = self._values(callback)
+        for name in now.keys() - values.keys():
+            delattr(callback, name)
+        for name, value in values.items():
+            if value.is_same(now.get(name)):
+                continue
+            if name == _ROWS:
+                _rewrite(callback, value.json)
+            else:
+                setattr(callback, name, unpacked(value))
+
+    def _values(self, callback: keras.callbacks.Callback) -> dict[str, Packed]:
+        remade = keras_internals.remade_attributes(callback)
+        found = {name: packed(v) for name, v in vars(callback).items() if name not in remade}
+        if isinstance(callback, keras.callbacks.CSVLogger):
+            with open(callback.filename, newline="") as file:
+                found[_ROWS] = Packed(file.read(), [])
+        return {name: value for name, value in found.items() if value is not None}
+
+    def _tell_lost(self) -> None:
+        """Prints, once for each, the attributes that a resumed run will not have."""
+        lost = []
+        for callback in self._callbacks:
+            remade = keras_internals.remade_attributes(callback)
+            lost += [
+                f"{type(callback).__name__}.{name}"
+                for name, value in vars(callback).items()
+                if name not in remade and not self._is_safe(value, callback)
+            ]
+        new = [name for name in lost if name not in self._told]
+        self._told.update(new)
+        if new:
+            print(
+                f"If this run is resumed, it will not bring back {', '.join(new)}: of callbacks, "
+                "numbers, texts, arrays and lists, tuples, sets and dicts of these are kept",
+                flush=True,
+            )
+
+    def _is_safe(self, value: Any, callback: keras.callbacks.Callback) -> bool:
+        """Returns whether `value` is kept, or nothing that a callback would change."""
+        if value is callback or id(value) in self._parts or isinstance(value, _CONSTANT):
+            return True
+        if isinstance(value, types.MethodType):
+            return self._is_safe(value.__self__, callback)
+        if isinstance(value, types.FunctionType):
+            return self._is_safe_function(value, callback)
+        if isinstance(value, (list, tuple)):
+            return all(self._is_safe(each, callback) for each in value)
+        return packed(value) is not None
+
+    def _is_safe_function(
+        self, function: types.FunctionType, callback: keras.callbacks.Callback
+    ) -> bool:
+        code = function.__code__
+        steps = dis.get_instructions(code)
+        if any(s.opname == "STORE_DEREF" and s.argval in code.co_freevars for s in steps):
+            return False  # It counts in a `nonlocal`.
+        held = inspect.getclosurevars(function).nonlocals.values()
+        return all(
+            isinstance(each, _IMMUTABLE)
+            or (packed(each) is None and self._is_safe(each, callback))  # What is packed may grow.
+            for each in held
+            if each is not function
         )
-    for i, (callback, (_, plain)) in enumerate(zip(callbacks, states, strict=True)):
-        plain = dict(plain)
-        if plain.pop(_DIRECTED) and callback.monitor_op is None:
-            keras_internals.set_direction(callback)
-        vars(callback).update(plain)
-        lists: dict[str, list[Any]] = {}
-        for name, array in arrays.items():
-            if name.startswith(f"callback {i} "):
-                lists.setdefault(name.split(" ")[2], []).append(array)
-        vars(callback).update(lists)
 
 
-def restored_epoch(callbacks: list[keras.callbacks.Callback]) -> int | None:
-    """Returns the epoch, counted from 1, whose weights a callback has restored at the end."""
-    for callback in callbacks:
-        if getattr(callback, "restore_best_weights", False) and callback.best_weights:
-            return callback.best_epoch + 1
-    return None
-
-
-def _deciding(callbacks):
-    return [callback for callback in callbacks if not isinstance(callback, _DISPLAY)]
-
-
-def _is_list_of_arrays(value):
-    return (
-        isinstance(value, list)
-        and len(value) > 0
-        and all(isinstance(item, np.ndarray) for item in value)
-    )
+def _rewrite(callback: keras.callbacks.CSVLogger, rows: str) -> None:
+    """Lets the file of `callback` hold `rows`, and what it goes on to write follow them."""
+    callback.csv_file.truncate(0)
+    callback.csv_file.seek(0)
+    callback.csv_file.write(rows)
+    callback.csv_file.flush()
+    callback.writer = None
+    callback.append_header = not rows

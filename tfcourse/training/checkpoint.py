@@ -69,21 +69,22 @@ def pack(arrays: Arrays, state: dict[str, Any]) -> list[Any]:
     return [_MARK, digest.digest(), *parts]
 
 
-def read(path: pathlib.Path, max_array_bytes: int) -> tuple[Arrays, dict[str, Any]]:
+def read(path: pathlib.Path, max_array_bytes: int | None) -> tuple[Arrays, dict[str, Any]]:
     """Returns `(arrays, state)` of the file that `pack` made.
 
     Args:
-        path: `pathlib.Path`.
-        max_array_bytes: int, the most that the arrays may take together.
+        path: the file.
+        max_array_bytes: the most that the arrays may take together; `None` is as many as there are.
 
     Raises:
         DamagedError: it is cut, changed, or larger than it can be.
     """
     size = path.stat().st_size
-    if not _PREFIX_BYTES <= size <= max_array_bytes + _MAX_HEADER_BYTES:
+    most = size if max_array_bytes is None else max_array_bytes + _MAX_HEADER_BYTES
+    if not _PREFIX_BYTES <= size <= most:
         raise DamagedError(f"it has {size:,} bytes, which can't be")
     with open(path, "rb") as file:
-        return unpack(file.read(_PREFIX_BYTES + max_array_bytes + _MAX_HEADER_BYTES))
+        return unpack(file.read(_PREFIX_BYTES + most))
 
 
 def unpack(data: bytes) -> tuple[Arrays, dict[str, Any]]:
@@ -139,8 +140,13 @@ def num_arrays(path: pathlib.Path) -> int:
 
 
 def first_not_finite(arrays: Arrays) -> str | None:
-    """Returns the name of the first of `{name: array}` with a NaN or infinity in it, or `None`."""
+    """Returns the name of the first of `{name: array}` with a NaN or infinity in it, or `None`.
+
+    What callbacks keep may begin at infinity.
+    """
     for name, array in arrays.items():
+        if name.startswith("callback "):
+            continue
         floating = np.issubdtype(array.dtype, np.floating) or array.dtype.name == "bfloat16"
         if floating and not np.isfinite(array).all():
             return name
@@ -258,8 +264,7 @@ class Checkpoints:
             DamagedError: it is not as it was written, or holds a value that is not finite.
             CheckpointError: it is another model's.
         """
-        # The variables, the best epoch's, and what callbacks may keep.
-        arrays, state = read(file, 3 * bytes_of(self._variables))
+        arrays, state = read(file, None)  # Nobody knows how much callbacks have kept.
         check_fits(file, arrays, self._variables)
         bad = first_not_finite(arrays)
         if bad:

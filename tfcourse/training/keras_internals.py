@@ -23,10 +23,27 @@ def rate_of(optimizer: keras.Optimizer) -> Any:
     return optimizer._learning_rate
 
 
+def inner_of(optimizer: keras.Optimizer) -> keras.Optimizer:
+    """Returns the optimizer that takes the steps: the one inside of a `LossScaleOptimizer`."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
 def schedule_of(optimizer: keras.Optimizer) -> LearningRateSchedule | None:
-    """Returns the schedule that the optimizer's learning rate follows, or `None`."""
-    rate = rate_of(optimizer)
+    """Returns the schedule that the optimizer's learning rate follows, or `None`.
+
+    `optimizer.learning_rate` gives the rate of now instead. To be replaced by a public getter.
+    """
+    rate = inner_of(optimizer)._learning_rate
     return rate if isinstance(rate, LearningRateSchedule) else None
+
+
+def steps_of(optimizer: keras.Optimizer) -> int:
+    """Returns the number of steps that schedules are asked for.
+
+    `optimizer.iterations` counts the updates, of which there are fewer where gradients are
+    accumulated. To be replaced by a public counter.
+    """
+    return int(inner_of(optimizer)._iterations)
 
 
 @contextlib.contextmanager
@@ -36,7 +53,8 @@ def following(optimizer: keras.Optimizer, schedule: LearningRateSchedule) -> Ite
     The public setter drops the variable of a constant rate for good. To be replaced once it
     can take that back.
     """
-    before = rate_of(optimizer)
+    optimizer = inner_of(optimizer)
+    before = optimizer._learning_rate
     optimizer._learning_rate = schedule
     try:
         yield
@@ -154,6 +172,26 @@ def set_direction(callback: keras.callbacks.Callback) -> None:
     Keras's callbacks save their own state.
     """
     callback._set_monitor_op()
+
+
+def remade_attributes(callback: keras.callbacks.Callback) -> frozenset[str]:
+    """Returns the attributes that Keras sets where training begins, not to be set to older ones.
+
+    To be replaced where Keras's callbacks save their own state.
+    """
+    names = ["params", "_model", "validation_data", "monitor_op"]
+    if isinstance(callback, keras.callbacks.CSVLogger):
+        names += ["csv_file", "writer", "append_header"]
+    if isinstance(callback, keras.callbacks.TensorBoard):
+        counts = ("_global_train_batch", "_global_test_batch")
+        names += [name for name in vars(keras.callbacks.TensorBoard()) if name not in counts]
+        names += ["_log_write_dir", "_train_dir", "_val_dir", "_should_write_train_graph"]
+        names += ["_train_step", "_val_step", "_epoch_start_time"]
+    if isinstance(callback, keras.callbacks.ProgbarLogger):
+        names += vars(keras.callbacks.ProgbarLogger())
+    if isinstance(callback, keras.callbacks.History):
+        names += ["history", "epoch"]
+    return frozenset(names)
 
 
 def fast_operations(jit_compile: bool) -> contextlib.AbstractContextManager[None]:

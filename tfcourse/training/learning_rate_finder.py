@@ -12,7 +12,7 @@ from keras import ops
 
 from tfcourse import averages, batching
 from tfcourse.training import checkpoint
-from tfcourse.training.keras_internals import build_for, following
+from tfcourse.training.keras_internals import build_for, following, steps_of
 from tfcourse.training.steps import InMemorySteps
 
 # The average covers about 10 steps, half a decade of 150 from 1e-6 to 10; fastai's 0.98 covers
@@ -97,7 +97,7 @@ def find_learning_rate(
     build_for(model, (data.train.features[:size], data.train.labels[:size]))
     variables = checkpoint.variables_of(model)
     before, optimizer = checkpoint.arrays_of(variables), model.optimizer
-    rising = _Rising(low, high, num_steps, int(optimizer.iterations.numpy()))
+    rising = _Rising(low, high, num_steps, steps_of(optimizer))
     try:
         with following(optimizer, rising):
             losses = _losses(model, data.train, size, seed, num_steps)

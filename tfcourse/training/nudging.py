@@ -16,7 +16,7 @@ from tfcourse import nudges
 from tfcourse.hyperparameters import declarations
 from tfcourse.run_directory import RunDirectory
 from tfcourse.training.checkpoint import CheckpointError, DamagedError, place
-from tfcourse.training.keras_internals import schedule_of
+from tfcourse.training.keras_internals import inner_of, schedule_of
 
 if TYPE_CHECKING:
     from tfcourse.training.session import Session
@@ -31,6 +31,7 @@ _SETTINGS = [
 ]
 
 
+@keras.saving.register_keras_serializable(package="tfcourse")
 class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """A schedule times a constant factor."""
 
@@ -44,7 +45,13 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return self.schedule(step) * self.factor
 
     def get_config(self) -> dict[str, Any]:
-        return {"schedule": self.schedule, "factor": self.factor}
+        schedule = keras.saving.serialize_keras_object(self.schedule)
+        return {"schedule": schedule, "factor": self.factor}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ScaledSchedule":
+        schedule = keras.saving.deserialize_keras_object(config["schedule"])
+        return cls(schedule, config["factor"])
 
 
 class OptimizerSettings:
@@ -58,9 +65,11 @@ class OptimizerSettings:
     """
 
     def __init__(self, optimizer: keras.optimizers.Optimizer) -> None:
-        self._optimizer = optimizer
+        self._optimizer = inner_of(optimizer)
         self._schedule = schedule_of(optimizer)
         self._factor = 1.0
+        if isinstance(self._schedule, ScaledSchedule):  # It was nudged in a training before.
+            self._schedule, self._factor = self._schedule.schedule, self._schedule.factor
 
     def state(self) -> dict[str, float]:
         """Returns the settings that are not variables, JSON-able."""
@@ -90,8 +99,11 @@ class OptimizerSettings:
             if self._schedule is None:
                 optimizer.learning_rate = value
                 return
-            scheduled = float(self._schedule(optimizer.iterations))
+            before = self._factor
+            self._scale(1.0)
+            scheduled = float(optimizer.learning_rate)
             if not scheduled > 0.0:
+                self._scale(before)
                 raise ValueError(f"the schedule's rate is {scheduled} here and can't be scaled")
             self._scale(value / scheduled)
         elif hasattr(optimizer, name):

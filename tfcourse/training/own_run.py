@@ -16,6 +16,7 @@ from tfcourse import batching, run_directory
 from tfcourse.training.constants import without_names
 from tfcourse.training.keras_internals import schedule_of
 from tfcourse.training.model_files import WEIGHTS, load_weights, save_model
+from tfcourse.training.nudging import ScaledSchedule
 
 
 def trained_in(
@@ -52,8 +53,20 @@ def trained_in(
             history = train(run)
             save_model(model, run)
             run.write_metrics({"epochs": len(history.epoch), "best_epoch": history.best_epoch})
+    except run_directory.ChangedFlagsError as error:
+        before = run_directory.recorded_flags(path) or {}
+        others = {"model": "another model", "data": "other data"}
+        changed = [text for name, text in others.items() if before.get(name) != texts[name]]
+        of = f", of {' and '.join(changed)}" if changed else ""
+        raise run_directory.ChangedFlagsError(
+            f"{error}. That was another training{of}; a second training needs another `run_dir`"
+        ) from None
     except run_directory.RunFinished as finished:
-        print(finished, flush=True)
+        print(
+            f"{finished}. So nothing is trained: this is its history, and the model gets its best "
+            "weights. A second training needs another `run_dir`",
+            flush=True,
+        )
         load_weights(model, path / WEIGHTS)
         history = _history(path, model)
         history.best_epoch = finished.metrics["best_epoch"]
@@ -83,9 +96,13 @@ def _model_digest(model: keras.Model) -> str:
         except NotImplementedError:
             configs = []
     for config in configs[1:]:
-        for name in ("name", "learning_rate"):
-            config["optimizer"]["config"].pop(name, None)
+        outer = config["optimizer"]["config"]
+        for each in (outer, outer.get("inner_optimizer", {}).get("config", {})):
+            for name in ("name", "learning_rate"):
+                each.pop(name, None)
     schedule = schedule_of(model.optimizer)
+    if isinstance(schedule, ScaledSchedule):  # Nudges are no other model.
+        schedule = schedule.schedule
     settings = [
         type(model).__name__,
         [[list(variable.shape), str(variable.dtype)] for variable in model.variables],

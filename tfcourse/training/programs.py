@@ -20,7 +20,7 @@ from tfcourse import batching
 from tfcourse.training.checkpoint import Checkpoints, variables_of
 from tfcourse.training.constants import constants_of
 from tfcourse.training.evaluation import Evaluator
-from tfcourse.training.keras_internals import following, schedule_of
+from tfcourse.training.keras_internals import following, schedule_of, steps_of
 from tfcourse.training.stepping import RateTable, rates_of
 from tfcourse.training.steps import InMemorySteps, StreamingSteps
 
@@ -126,7 +126,7 @@ class Program:
 
     def _take(self) -> "Compiled":
         """Returns a program of an earlier training, or a new one."""
-        schedule, first = schedule_of(self.model.optimizer), _steps_taken(self.model.optimizer)
+        schedule, first = schedule_of(self.model.optimizer), steps_of(self.model.optimizer)
         size = 1 << self._num_steps.bit_length() if schedule else 0  # Other lengths fit as well.
         constants = rates = None
         if _is_sharing and self._path["in_memory"]:
@@ -231,8 +231,3 @@ def _found(constants: list[Any] | None) -> Compiled | None:
             if compiled.is_as_traced():
                 return compiled
     return None
-
-
-def _steps_taken(optimizer: keras.Optimizer) -> int:
-    """Returns a number of steps that the optimizer has taken at least, as schedules count them."""
-    return int(optimizer.iterations) * (optimizer.gradient_accumulation_steps or 1)

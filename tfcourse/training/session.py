@@ -10,7 +10,8 @@ import numpy as np
 from tfcourse import batching
 from tfcourse.run_directory import RunDirectory
 from tfcourse.run_directory import environment as record
-from tfcourse.training import callback_states, checkpoint, input_checks, interruption, nudging
+from tfcourse.training import checkpoint, input_checks, interruption, nudging
+from tfcourse.training.callback_states import CallbackStates
 from tfcourse.training.evaluation import plain
 from tfcourse.training.keras_internals import final_values, metrics_or_logs
 from tfcourse.training.nudging import OptimizerSettings
@@ -74,6 +75,7 @@ class Session:
         # Without a run directory they are `None`, and nothing asks for them.
         self.checkpoints: Any = checkpoint.Checkpoints(run, model) if run else None
         self.nudger: Any = nudging.Nudger(self, run) if run else None
+        self._callback_states: Any = None
         self._saved_at = self._history_at = time.perf_counter()
         self._save_cost = 0.0
         self._seconds_per_step: float | None = None
@@ -223,7 +225,7 @@ class Session:
 
     def snapshot(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Returns `(arrays, state)`: all that `set_to` needs to continue from here."""
-        states, kept = callback_states.take(self.callbacks.callbacks)
+        states, kept = self._callback_states.take()
         best = {f"best {i}": array for i, array in enumerate(self.progress.best_weights)}
         state = {
             **self.progress.state(),
@@ -263,6 +265,7 @@ class Session:
         raise interruption.Interrupted(f"stopped in {where}{saved}", request.signal_number)
 
     def _resume(self):
+        self._callback_states = CallbackStates(self.callbacks.callbacks, self.model)
         self.nudger.begin()
         found = self.program.newest(self.checkpoints)
         if found is None:
@@ -287,7 +290,7 @@ class Session:
             self.callbacks.on_epoch_begin(self.progress.epoch)
         self.checkpoints.assign(arrays)
         self.settings.restore(state["settings"])
-        callback_states.put_back(self.callbacks.callbacks, state["callbacks"], arrays)
+        self._callback_states.put_back(state["callbacks"], arrays)
         self.model.stop_training = state["stopped"]
         history = self.model.history
         history.epoch = [row["epoch"] - 1 for row in self.progress.history]
