@@ -88,6 +88,134 @@ def test_two_devices_train_as_one_does(tmp_path):
     assert not found["synchronized"]
 
 
+# What one device computes and two, of one model after the other; or what they refuse.
+SCENARIOS = """
+import contextlib, json
+import keras
+import numpy as np
+import tensorflow as tf
+from tfcourse import datasets, layers, optimizers, training
+from tfcourse.training import steps
+
+processor = tf.config.list_physical_devices("CPU")[0]
+two = [tf.config.LogicalDeviceConfiguration()] * 2
+tf.config.set_logical_device_configuration(processor, two)
+steps.compiles_with_xla = lambda model: False  # It would take most of the time.
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+data = datasets.load("digits").smaller(150)
+SGD = keras.optimizers.SGD
+found = {}
+
+
+def built(optimizer, kind, loss, metrics, scope):
+    with strategy.scope() if scope else contextlib.nullcontext():
+        training.set_seed(1)
+        inputs = [keras.Input([8, 8, 1]), keras.layers.Flatten()]
+        model = keras.Sequential([*inputs, *kind(), keras.layers.Dense(10)])
+        loss = loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(optimizer(), loss, metrics=["accuracy"], weighted_metrics=metrics)
+    return model
+
+
+def compare(
+    name, optimizer=lambda: SGD(0.5), kind=list, *,
+    loss=None, metrics=None, weights=None, dtype="float32", scope=False,
+):
+    results = []
+    keras.config.set_dtype_policy(dtype)
+    for each in (None, strategy):
+        model = built(optimizer, kind, loss, metrics, scope)
+        try:
+            with training.on_devices(each):
+                history = training.fit(
+                    model, data, epochs=2, batch_size=33, seed=1, verbose=0, class_weight=weights
+                )
+        except ValueError as error:
+            results.append(str(error))
+        else:
+            arrays = [w.numpy().ravel().tolist() for w in model.variables]
+            results.append([{k: v for k, v in history.history.items()}, arrays])
+    found[name] = results
+
+
+def without_biases():
+    optimizer = keras.optimizers.AdamW(0.01, weight_decay=5.0)
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer
+
+
+WEIGHTS = {0: 4.0, 1: 0.25, 2: 0.0}
+RANKED = keras.losses.SparseCategoricalCrossentropy(
+    from_logits=True, reduction="mean_with_sample_weight"
+)
+SUMMED = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+compare("rate", lambda: optimizers.Adam(0.05))
+for clip in ("clipnorm", "global_clipnorm", "clipvalue"):
+    compare(clip, lambda: SGD(0.5, **{clip: 0.05}))
+compare("decay", without_biases)
+compare("half", lambda: SGD(0.1), dtype="mixed_float16")
+compare("weighted", weights=WEIGHTS, metrics=["accuracy"])
+LIMIT = keras.constraints.MaxNorm(0.5)
+REGULAR = {"kernel_regularizer": "l2", "kernel_constraint": LIMIT}
+compare("regularized", kind=lambda: [keras.layers.Dense(8, **REGULAR)])
+keras.config.set_dtype_policy("float32")
+compare("accumulated", lambda: SGD(0.1, gradient_accumulation_steps=2))
+compare("teaching", kind=lambda: [layers.BatchNormalization(name="taught")])
+compare("activity", kind=lambda: [keras.layers.Dense(8, activity_regularizer="l2")])
+compare("summed", loss=SUMMED)
+compare("ranked", loss=RANKED, weights=WEIGHTS)
+compare("scope", scope=True)
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def scenarios():
+    command = [sys.executable, "-W", "ignore", "-c", SCENARIOS]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("rate", "clipnorm", "global_clipnorm", "clipvalue", "decay", "half", "weighted"),
+        "regularized",
+    ],
+)
+def test_two_devices_compute_what_one_does(scenarios, name):
+    (history, arrays), (other_history, other_arrays) = scenarios[name]
+    loose = {"rtol": 2e-2, "atol": 2e-3}
+    for column, values in history.items():
+        tolerance = loose if name == "half" else TOLERANCE
+        np.testing.assert_allclose(other_history[column], values, **tolerance)
+    for one, other in zip(arrays, other_arrays, strict=True):
+        np.testing.assert_allclose(other, one, **(loose if name == "half" else TOLERANCE))
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("accumulated", "optimizer.gradient_accumulation_steps"),
+        ("teaching", "taught, whose moments are of a part"),
+        ("activity", "activity_regularizer"),
+        ("summed", "'sum'"),
+        ("ranked", "'mean_with_sample_weight'"),
+    ],
+)
+def test_what_parts_of_a_batch_do_not_add_up_to_is_refused(scenarios, name, reason):
+    _, refused = scenarios[name]
+    assert "Several devices do not train" in refused
+    assert reason in refused
+
+
+def test_a_model_built_in_a_scope_is_refused_with_the_way_that_goes(scenarios):
+    for refused in scenarios["scope"]:
+        assert "built outside of a strategy's scope" in refused
+        assert "on_devices(strategy)" in refused
+
+
 EPOCHS = 15
 FLAGS = (
     *("--dataset=digits", "--hidden_units=32", f"--epochs={EPOCHS}", "--batch_size=101"),

@@ -170,3 +170,11 @@ def _rewrite(callback: keras.callbacks.CSVLogger, rows: str) -> None:
     callback.csv_file.flush()
     callback.writer = None
     callback.append_header = not rows
+
+
+def restored_epoch(callbacks: Sequence[keras.callbacks.Callback]) -> int | None:
+    """Returns the epoch, counted from 1, whose weights a callback has restored at the end."""
+    for callback in callbacks:
+        if getattr(callback, "restore_best_weights", False) and callback.best_weights:
+            return callback.best_epoch + 1
+    return None

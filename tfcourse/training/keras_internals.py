@@ -33,7 +33,7 @@ def schedule_of(optimizer: keras.Optimizer) -> LearningRateSchedule | None:
 
     `optimizer.learning_rate` gives the rate of now instead. To be replaced by a public getter.
     """
-    rate = inner_of(optimizer)._learning_rate
+    rate = rate_of(inner_of(optimizer))
     return rate if isinstance(rate, LearningRateSchedule) else None
 
 
@@ -69,6 +69,23 @@ def has_decay_exclusions(optimizer: keras.Optimizer) -> bool:
     """
     names = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
     return any(getattr(optimizer, name, None) for name in names)
+
+
+def decays(optimizer: keras.Optimizer, variable: keras.Variable) -> bool:
+    """Returns whether the optimizer's weight decay, if it has one, is for `variable` too.
+
+    To be replaced where `optimizer.get_config()` tells it.
+    """
+    return optimizer._use_weight_decay(variable)
+
+
+def leave_gradients_unsummed(optimizer: keras.Optimizer) -> None:
+    """Lets an optimizer on several devices take gradients as they are: summed already.
+
+    It would sum them itself, but only after it has clipped each device's. To be replaced where
+    Keras sums first.
+    """
+    inner_of(optimizer)._all_reduce_sum_gradients = list
 
 
 def all_layers(model: keras.Model) -> list[keras.layers.Layer]:

@@ -176,6 +176,7 @@ def _program(
     num_steps: int,
     class_weights: npt.NDArray[np.float32] | None,
 ) -> programs.Program:
+    replicated.check_built_outside(model)
     arguments = model, data.train, batch_size, seed, num_steps, class_weights
     strategy = replicated.current_strategy()
     if strategy is None:

@@ -5,7 +5,8 @@ Of a batch of b examples, device r takes b_r and computes the gradient of
     b_r / b * mean loss of its examples
 
 The sum of these gradients is that of the batch's mean loss, so a step is the one of a single
-device, up to the order of additions. Batch normalization takes its moments over the whole batch.
+device, up to the order of additions. It is summed before the optimizer sees it, which may clip it.
+Batch normalization takes its moments over the whole batch. What is no such sum is refused.
 `fit` of Keras does none of this on several machines (keras#20585): here the loop is written out.
 """
 
@@ -23,8 +24,10 @@ from tfcourse.training import checkpoint, class_weighting, programs
 from tfcourse.training.keras_internals import (
     all_layers,
     build_for,
-    has_decay_exclusions,
+    decays,
     has_own_logs,
+    inner_of,
+    leave_gradients_unsummed,
     schedule_of,
 )
 from tfcourse.training.resident import resident
@@ -69,26 +72,37 @@ def check_trainable(model: keras.Model) -> None:
     """Checks that several devices compute with `model` what one does.
 
     Raises:
-        ValueError: saying which part of it they do not share.
+        ValueError: saying which part of it does not add up from parts of a batch.
     """
-    optimizer = model.optimizer
-    names = ["clipnorm", "global_clipnorm", "clipvalue", "gradient_accumulation_steps"]
-    names += ["ema_overwrite_frequency"]
+    optimizer = inner_of(model.optimizer)
+    names = ("gradient_accumulation_steps", "ema_overwrite_frequency")
     refused = [f"optimizer.{name}" for name in names if getattr(optimizer, name, None)]
-    if hasattr(optimizer, "inner_optimizer"):
-        refused.append("LossScaleOptimizer, of float16")
-    elif has_decay_exclusions(optimizer):
-        refused.append("optimizer.exclude_from_weight_decay")
-    if any(isinstance(layer, layers.BatchNormalization) for layer in all_layers(model)):
-        refused.append("tfcourse.layers.BatchNormalization; take Keras's, which is the same")
-    reduction = getattr(model.loss, "reduction", "sum_over_batch_size")
-    if reduction != "sum_over_batch_size":
-        refused.append(f"a loss with reduction={reduction!r}")
+    for layer in all_layers(model):
+        if isinstance(layer, layers.BatchNormalization) or getattr(layer, "renorm", False):
+            refused.append(f"{layer.name}, whose moments are of a part; take Keras's, plain")
+        if isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False):
+            refused.append(f"the mask of {layer.name}")
+        if getattr(layer, "activity_regularizer", None):
+            refused.append(f"activity_regularizer of {layer.name}")
+    for loss in keras.tree.flatten(model.loss):
+        reduction = getattr(loss, "reduction", "mean")
+        if reduction not in ("sum_over_batch_size", "mean"):
+            refused.append(f"a loss with reduction={reduction!r}")
     if has_own_logs(model) or len(getattr(model, "outputs", None) or ()) != 1:
         refused.append("anything but functional models with one output and Keras's train_step")
     if refused:
         raise ValueError(
             f"Several devices do not train {'; '.join(refused)}. Received: model={model.name}"
+        )
+
+
+def check_built_outside(model: keras.Model) -> None:
+    """Raises `ValueError` where `model` was built inside of a strategy's scope."""
+    if type(model.distribute_strategy) is not type(tf.distribute.get_strategy()):
+        raise ValueError(
+            "Several devices train a model that was built outside of a strategy's scope. Received: "
+            f"model={model.name}, built inside of one. Build it without, and call `fit` inside of "
+            "`tfcourse.training.on_devices(strategy)`"
         )
 
 
@@ -194,17 +208,17 @@ class ReplicatedSteps:
     def _run_step(self, indices):
         # Gathered once: on each device, it would take the whole set to every one of them.
         features, labels = tf.gather(self._features, indices), tf.gather(self._labels, indices)
-        outputs, loss = self._strategy.run(self._run_part, args=(features, labels))
+        batch = class_weighting.weighted((features, labels), self._class_weights)
+        outputs, loss = self._strategy.run(self._run_part, args=batch)
         # The metrics' variables are this process's own, and every device knows all outputs.
         outputs, loss = (
             self._strategy.experimental_local_results(value)[0] for value in (outputs, loss)
         )
-        _, _, *weights = class_weighting.weighted((features, labels), self._class_weights)
-        self._model.compute_metrics(None, labels, outputs, *weights)
+        self._model.compute_metrics(None, labels, outputs, *batch[2:])
         (tracker,) = (metric for metric in self._model.metrics if metric.name == "loss")
         tracker.update_state(loss, sample_weight=tf.size(indices))
 
-    def _run_part(self, features, labels):
+    def _run_part(self, features, labels, *weights_of):
         """Takes this device's part of a step; returns the whole batch's outputs and loss."""
         model = self._model
         context = tf.distribute.get_replica_context()
@@ -214,15 +228,16 @@ class ReplicatedSteps:
         with tf.GradientTape() as tape:
             outputs = model(features[start:end], training=True)
             # Keras divides by the number of devices, as if their parts were of one size.
-            _, part, *weights_of = class_weighting.weighted(
-                (features[start:end], labels[start:end]), self._class_weights
-            )
-            loss = model.compute_loss(None, part, outputs, *weights_of, training=True)
+            part = [each[start:end] for each in (labels, *weights_of)]
+            loss = model.compute_loss(None, part[0], outputs, *part[1:], training=True)
             share = tf.cast(count * (end - start), loss.dtype) / tf.cast(size, loss.dtype)
             loss = tf.math.multiply_no_nan(loss, share)  # The mean of no examples is no number.
+            scaled = model.optimizer.scale_loss(loss)  # Where the model computes in float16.
         weights = model.trainable_variables
-        # The optimizer sums the gradients of all devices.
-        model.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        pairs = zip(tape.gradient(scaled, weights), weights, strict=True)
+        gradients, weights = zip(*[pair for pair in pairs if pair[0] is not None], strict=True)
+        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, list(gradients))
+        model.optimizer.apply_gradients(zip(gradients, weights, strict=True))
         around = [[start, size - end], *[[0, 0]] * (len(outputs.shape) - 1)]
         outputs = tf.pad(tf.cast(outputs, tf.float32), around)
         return context.all_reduce(tf.distribute.ReduceOp.SUM, [outputs, loss])
@@ -232,20 +247,36 @@ def _twin(
     model: keras.Model, strategy: tf.distribute.Strategy, batch: tuple[Any, Any]
 ) -> keras.Model:
     """Returns a model like `model`, its layers and its optimizer on the devices of `strategy`."""
-    settings = model.optimizer.get_config()
-    settings["learning_rate"] = schedule_of(model.optimizer) or settings["learning_rate"]
     with strategy.scope():
         twin = keras.models.clone_model(model)
-        optimizer = type(model.optimizer).from_config(settings)
+        optimizer = _optimizer_like(model, twin.trainable_variables)
         optimizer.build(twin.trainable_variables)
+    leave_gradients_unsummed(optimizer)
     for layer in all_layers(twin):
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
     compiled = {n: v for n, v in model.get_compile_config().items() if n != "optimizer"}
-    twin.compile(optimizer=optimizer, **keras.saving.deserialize_keras_object(compiled))
+    compiled = keras.saving.deserialize_keras_object(compiled)
+    twin.compile(optimizer=optimizer, auto_scale_loss=False, **compiled)
     # Outside of the scope, so that each process has metrics of its own.
     build_for(twin, batch)
     return twin
+
+
+def _optimizer_like(model: keras.Model, variables: list[keras.Variable]) -> keras.Optimizer:
+    """Returns an optimizer for `variables` like the one that `model` has for its own."""
+    inner = inner_of(model.optimizer)
+    settings = inner.get_config()
+    settings["learning_rate"] = schedule_of(inner) or settings["learning_rate"]
+    optimizer = type(inner).from_config(settings)
+    pairs = zip(model.trainable_variables, variables, strict=True)
+    excluded = [theirs for mine, theirs in pairs if not decays(inner, mine)]
+    if excluded:
+        optimizer.exclude_from_weight_decay(var_list=excluded)
+    if inner is not model.optimizer:
+        outer = model.optimizer
+        optimizer = type(outer)(optimizer, outer.initial_scale, outer.dynamic_growth_steps)
+    return optimizer
 
 
 @contextlib.contextmanager

@@ -10,8 +10,7 @@ import numpy as np
 from tfcourse import batching
 from tfcourse.run_directory import RunDirectory
 from tfcourse.run_directory import environment as record
-from tfcourse.training import checkpoint, input_checks, interruption, nudging
-from tfcourse.training.callback_states import CallbackStates
+from tfcourse.training import callback_states, checkpoint, input_checks, interruption, nudging
 from tfcourse.training.evaluation import plain
 from tfcourse.training.keras_internals import final_values, metrics_or_logs
 from tfcourse.training.nudging import OptimizerSettings
@@ -265,7 +264,8 @@ class Session:
         raise interruption.Interrupted(f"stopped in {where}{saved}", request.signal_number)
 
     def _resume(self):
-        self._callback_states = CallbackStates(self.callbacks.callbacks, self.model)
+        given = self.callbacks.callbacks
+        self._callback_states = callback_states.CallbackStates(given, self.model)
         self.nudger.begin()
         found = self.program.newest(self.checkpoints)
         if found is None:
