@@ -6,7 +6,7 @@ import pytest
 
 import tfcourse
 from tfcourse import datasets, optimizers, run_directory, schedules, training
-from tfcourse.training import steps
+from tfcourse.training import nudging, steps
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +81,32 @@ def test_a_finished_training_goes_on_to_more_epochs(data, tmp_path):
         training.compile_classifier(model, optimizers.Adam(schedule))
         history = fit(model, data, tmp_path, epochs=epochs)
     assert history.epoch == [0, 1, 2]
+
+
+def test_a_model_that_was_nudged_goes_on_in_the_same_process(data, tmp_path, monkeypatch):
+    model = compiled()
+    training.compile_classifier(model, optimizers.Adam(schedules.ExponentialDecay(0.01, 4)))
+    monkeypatch.setattr(Stop, "at", 1)
+    with pytest.raises(StoppedError):
+        fit(model, data, tmp_path, callbacks=[Stop()], steps_per_block=1)
+    monkeypatch.setattr(Stop, "at", None)
+    nudging.OptimizerSettings(model.optimizer).set("learning_rate", 0.001)
+    assert fit(model, data, tmp_path, callbacks=[Stop()]).epoch == [0, 1, 2]
+
+
+def test_a_second_training_is_told_as_such(data, tmp_path, capsys):
+    model = compiled()
+    fit(model, data, tmp_path, epochs=1)
+    capsys.readouterr()
+    fit(model, data, tmp_path, epochs=1)
+    told = capsys.readouterr().out
+    assert "nothing is trained" in told
+    assert "another `run_dir`" in told
+    model.compile(keras.optimizers.Adam(0.01), model.loss)
+    with pytest.raises(run_directory.ChangedFlagsError, match="of another model; a second"):
+        fit(model, data, tmp_path, epochs=1)
+    with pytest.raises(run_directory.ChangedFlagsError, match="That was another training;"):
+        fit(compiled(), data, tmp_path, epochs=1, seed=2)
 
 
 @pytest.mark.parametrize(
