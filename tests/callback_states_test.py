@@ -192,6 +192,8 @@ def test_the_rows_of_a_csv_logger_are_all_there_once(data, tmp_path, append):
 
 
 class Holding(keras.callbacks.Callback):
+    not_kept = ("drawn",)
+
     def __init__(self, **values):
         super().__init__()
         vars(self).update(values)
@@ -207,7 +209,7 @@ def test_what_will_not_come_back_is_told_before_training(data, tmp_path, capsys)
         count += 1
 
     callbacks = [
-        Holding(lock=threading.Lock(), other=model_like, path=tmp_path, fine=[1]),
+        Holding(lock=threading.Lock(), other=model_like, path=tmp_path, drawn=object()),
         Holding(masked=np.ma.zeros(2), inside={"a": [object()]}, scale=lambda x, by=2: by * x),
         keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(epoch)),
         keras.callbacks.LambdaCallback(on_epoch_begin=counting),
@@ -219,7 +221,7 @@ def test_what_will_not_come_back_is_told_before_training(data, tmp_path, capsys)
     assert "will not bring back Holding.lock, Holding.other, Holding.masked" in told[0]
     assert "Holding.inside, LambdaCallback.on_epoch_end, LambdaCallback.on_epoch_begin" in told[0]
     assert "Holding.path" not in told[0]
-    assert "Holding.fine" not in told[0]
+    assert "Holding.drawn" not in told[0]
     assert "Holding.scale" not in told[0]
     assert not any(told[1:])
 

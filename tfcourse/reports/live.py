@@ -48,6 +48,8 @@ class LivePicture:
 class LiveCurves(keras.callbacks.Callback):
     """Shows loss and accuracy by epoch in the notebook: `fit(..., callbacks=[LiveCurves()])`."""
 
+    not_kept = ("_picture",)  # Where training goes on, it is drawn anew; the history comes back.
+
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         super().__init__()
         self._clock = clock

@@ -108,7 +108,7 @@ class CallbackStates:
                 setattr(callback, name, unpacked(value))
 
     def _values(self, callback: keras.callbacks.Callback) -> dict[str, Packed]:
-        remade = keras_internals.remade_attributes(callback)
+        remade = _not_kept(callback)
         found = {name: packed(v) for name, v in vars(callback).items() if name not in remade}
         if isinstance(callback, keras.callbacks.CSVLogger):
             with open(callback.filename, newline="") as file:
@@ -119,7 +119,7 @@ class CallbackStates:
         """Prints, once for each, the attributes that a resumed run will not have."""
         lost = []
         for callback in self._callbacks:
-            remade = keras_internals.remade_attributes(callback)
+            remade = _not_kept(callback)
             lost += [
                 f"{type(callback).__name__}.{name}"
                 for name, value in vars(callback).items()
@@ -160,6 +160,12 @@ class CallbackStates:
             for each in held
             if each is not function
         )
+
+
+def _not_kept(callback: keras.callbacks.Callback) -> frozenset[str]:
+    """Returns the attributes that are no state: Keras's, and what the class says itself."""
+    own = getattr(callback, "not_kept", ())
+    return keras_internals.remade_attributes(callback) | frozenset(own)
 
 
 def _rewrite(callback: keras.callbacks.CSVLogger, rows: str) -> None:
