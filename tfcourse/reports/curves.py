@@ -44,14 +44,8 @@ def draw_history(history: History, path: style.File) -> None:
         best = accuracies.index(max(accuracies))
         point = history["epoch"][best], accuracies[best]
         axes[0, 1].plot(*point, "o", color=style.COLOURS[1])
-        axes[0, 1].annotate(
-            f"best: {100 * accuracies[best]:.2f} %",
-            point,
-            textcoords="offset points",
-            xytext=(0, -26),
-            ha="right",
-            color=style.COLOURS[1],
-        )
+        text = f"best: {100 * accuracies[best]:.2f} %"
+        style.note(axes[0, 1], text, point, (0, -26), ha="right", color=style.COLOURS[1])
 
 
 def draw_comparison(

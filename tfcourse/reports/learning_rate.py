@@ -40,11 +40,5 @@ def draw_learning_rate_curve(curve: Curve, path: os.PathLike[str] | str) -> None
         ax.legend(loc="lower left")
         if curve.suggestion is not None:
             ax.axvline(curve.suggestion, color=style.COLOURS[1], linewidth=1.2)
-            ax.annotate(
-                f"steepest: {curve.suggestion:.2g}",
-                (curve.suggestion, ax.get_ylim()[1]),
-                textcoords="offset points",
-                xytext=(-5, -12),
-                ha="right",
-                color=style.COLOURS[1],
-            )
+            text, place = f"steepest: {curve.suggestion:.2g}", (curve.suggestion, ax.get_ylim()[1])
+            style.note(ax, text, place, (-5, -12), ha="right", color=style.COLOURS[1])

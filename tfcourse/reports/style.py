@@ -108,6 +108,13 @@ def band(
     return drawn
 
 
+def note(
+    axes: Axes, text: str, point: tuple[Any, Any], offset: tuple[float, float], **look: Any
+) -> None:
+    """Writes `text` beside `point`, `offset` in points away from it."""
+    axes.annotate(text, point, xytext=offset, textcoords="offset points", **look)
+
+
 def ticks(axis: Axis, values: Sequence[float]) -> None:
     """Writes these numbers, and no others, on a logarithmic axis."""
     axis.set_ticks(values, labels=[str(value) for value in values])

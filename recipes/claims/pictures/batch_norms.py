@@ -28,13 +28,7 @@ def draw_paper(
             style.band(ax, stops, values, color=colour, label=f"{name} batch norm", alpha=0.2)
             ax.plot(*zip(*paper[name].items(), strict=True), "o", color=colour, mfc="white")
         step, value = next(iter(paper["without"].items()))
-        ax.annotate(
-            "○ the paper's figure 1a",
-            (step, value),
-            textcoords="offset points",
-            xytext=(10, -4),
-            color="0.3",
-        )
+        style.note(ax, "○ the paper's figure 1a", (step, value), (10, -4), color="0.3")
         ax.set(title="a sigmoid network on binary MNIST", xlabel="step", ylabel="test accuracy")
         ax.set(xlim=(0, stops[-1]), ylim=(0.7, 1.0))
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")

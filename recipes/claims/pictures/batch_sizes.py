@@ -66,9 +66,7 @@ def draw_noise(
         scatter.loglog(sizes, means, "o-")
         slope = 2 * means[0] / np.sqrt(sizes[:-1])
         scatter.loglog(sizes[:-1], slope, ":", color="k", linewidth=1)
-        scatter.annotate(
-            "1 / √b", (sizes[-2], slope[-1]), textcoords="offset points", xytext=(4, 0)
-        )
+        style.note(scatter, "1 / √b", (sizes[-2], slope[-1]), (4, 0))
         scatter.set(title="its scatter around the trend", xlabel="batch size b", ylabel="nats")
         if memory:
             axes[0, 2].plot(list(memory), list(memory.values()), "o-")

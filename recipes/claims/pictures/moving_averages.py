@@ -61,13 +61,8 @@ def draw_windows(
             style.band(ax, windows, errors, of="deviation", label=label)
         for window, label in marked.items():
             ax.axvline(window, color="0.5", ls=":", linewidth=1)
-            ax.annotate(
-                label,
-                (window, 1.0),
-                xycoords=("data", "axes fraction"),
-                textcoords="offset points",
-                xytext=(3, -8),
-                color="0.3",
+            style.note(
+                ax, label, (window, 1.0), (3, -8), xycoords=("data", "axes fraction"), color="0.3"
             )
         ax.set_xscale("log")
         style.ticks(ax.xaxis, [1, 2, 5, 10, 20, 50])

@@ -95,14 +95,7 @@ def draw_errors(
             text = f"{np.mean(values):.3g} %"
             if len(values) > 1:
                 text = f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f} %"
-            ax.annotate(
-                text,
-                (max(values), -place),
-                xytext=(9, 0),
-                textcoords="offset points",
-                va="center",
-                color=colour,
-            )
+            style.note(ax, text, (max(values), -place), (9, 0), va="center", color=colour)
         ax.set_yticks(-np.arange(len(rows)), [name for name, _, _ in rows])
         ax.set(xscale="log", xlabel="error on the test set (%)", xlim=(0.3, 30))
         style.ticks(ax.xaxis, [0.5, 1, 2, 5, 10, 20])
