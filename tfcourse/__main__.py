@@ -24,7 +24,7 @@ def programs(call: str) -> dict[str, str]:
     found = {}
     for path in sorted((ROOT / "recipes").rglob("*.py")):
         source = path.read_text(encoding="utf-8")
-        if re.search(rf"^    (command_line|harness)\.{call}\(", source, re.MULTILINE):
+        if re.search(rf'^if __name__ == "__main__":\n    \w+\.{call}\(', source, re.MULTILINE):
             parts = path.relative_to(ROOT / "recipes").with_suffix("").parts
             header = ast.get_docstring(ast.parse(source)) or ""
             found[".".join(parts).removesuffix(".__main__")] = header.partition("\n")[0]

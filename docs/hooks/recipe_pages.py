@@ -53,7 +53,8 @@ def programs() -> dict[str, ast.Call]:
     for path in sorted(paths):
         module = ".".join(path.relative_to(ROOT / "recipes").with_suffix("").parts)
         module = module.removesuffix(".__main__")
-        for node in ast.walk(ast.parse(path.read_text())):
+        guards = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.If)]
+        for node in (node for guard in guards for node in ast.walk(guard)):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in CALLS:
                 found[module] = node
     return found
