@@ -1,6 +1,6 @@
-"""Lists the programs: `python -m recipes`."""
+"""The console command `tfcourse`, also as `python -m recipes`; alone, it lists the programs."""
 
 from tfcourse import __main__ as console
 
 if __name__ == "__main__":
-    print(console.listing())
+    console.main()

@@ -47,8 +47,10 @@ def main() -> None:
     """Does what the arguments of the process say."""
     command, *arguments = sys.argv[1:] or ["list"]
     if command in ("list", "--help", "-h"):
-        print(listing())
-        return
+        from tfcourse.command_line import exit_codes
+
+        with exit_codes.exits():
+            print(listing())
     call, name = "run_tool", command
     if command == "train":
         call, name, arguments = "run", (arguments or [""])[0], arguments[1:]
