@@ -689,3 +689,15 @@ def test_several_devices_refuse_what_they_compute_otherwise(name: str, told: str
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     with training.on_devices(strategy), pytest.raises(ValueError, match=told):
         our_fit(SCENARIOS[name])
+
+
+def test_several_devices_refuse_a_method_put_on_a_model_itself() -> None:
+    def build() -> keras.Model:
+        model = compiled(dense())
+        stock = model.compute_loss
+        model.compute_loss = lambda *args, **kwargs: 2.0 * stock(*args, **kwargs)
+        return model
+
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with training.on_devices(strategy), pytest.raises(ValueError, match="on a model itself"):
+        our_fit(Scenario(build))

@@ -27,9 +27,9 @@ def traces(monkeypatch):
     monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
     run, traced = steps.InMemorySteps._run_full_steps, []
 
-    def counted(self, order, first, last):
+    def counted(self, xla, order, first, last):
         traced.append(None)
-        run(self, order, first, last)
+        run(self, xla, order, first, last)
 
     monkeypatch.setattr(steps.InMemorySteps, "_run_full_steps", counted)
     programs._kept.clear()
@@ -226,12 +226,34 @@ def mixed_precision(i):
     return compiled(network(dense(10, dtype=("float32", "mixed_bfloat16")[i])))
 
 
+def regularizer_put_on_a_variable(i):
+    model = network(dense())
+    model.layers[-1].kernel.regularizer = keras.regularizers.L2(float(i))
+    return compiled(model)
+
+
+def method_put_on_a_model(i):
+    model = compiled(network(dense()))
+    if i:
+        stock = model.compute_loss
+        model.compute_loss = lambda *args, **kwargs: 2.0 * stock(*args, **kwargs)
+    return model
+
+
+METRIC = keras.metrics.SparseCategoricalAccuracy()
+
+
+def metric_of_another_model(i):
+    return compiled(network(dense()), metrics=[METRIC])
+
+
 HOSTILE = [
     *(closure_loss, loss_of_keras_with_a_setting_not_in_its_config, excluded_from_weight_decay),
     *(closure_activation, activation_in_the_place_of_a_name, closure_regularizer),
     *(closure_activity_regularizer, layer_of_ones_own, layer_changed_after_it_was_made),
     *(frozen_variable, adapted_layer, closure_metric, callable_rate, schedule_of_ones_own),
-    *(optimizer_changed_after_it_was_made, mixed_precision),
+    *(optimizer_changed_after_it_was_made, mixed_precision, regularizer_put_on_a_variable),
+    *(method_put_on_a_model, metric_of_another_model),
 ]
 
 
@@ -241,6 +263,16 @@ def test_a_training_shares_no_program_with_one_that_differs(data, build):
         model, alone = build(i), build(i)
         shared = result(model, fit(model, data))
         assert_same(shared, result(alone, fit(alone, data, shared=False)), rtol=0, atol=0)
+
+
+def test_a_layer_in_two_models_is_trained_by_both(data):
+    results = []
+    for shared in (True, False):
+        layer = dense(16)
+        for _ in range(2):
+            history = fit(compiled(network(layer, dense())), data, shared=shared)
+        results.append(result(history.model, history))
+    assert_same(*results, rtol=0, atol=0)
 
 
 def labelled(data, labels):

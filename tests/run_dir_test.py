@@ -1,5 +1,7 @@
 """`training.fit(..., run_dir=PATH)`: a run without a RunDirectory in sight."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -143,3 +145,25 @@ def test_a_folder_and_an_open_run_are_not_given_together(data, tmp_path):
         pytest.raises(ValueError, match="`run_dir` or `run`"),
     ):
         fit(compiled(), data, tmp_path, run=run)
+
+
+def test_a_model_of_named_inputs_trains_in_a_run_directory_too(data, tmp_path):
+    training.set_seed(1)
+    pixels = keras.Input((8, 8, 1), name="pixels")
+    outputs = keras.layers.Dense(10)(keras.layers.Flatten()(pixels))
+    model = keras.Model({"pixels": pixels}, outputs)
+    training.compile_classifier(model, optimizers.Adam(0.01))
+
+    def named(split, factor=1.0):
+        return types.SimpleNamespace(
+            features={"pixels": factor * split.features}, labels=split.labels
+        )
+
+    def changed(factor):
+        return types.SimpleNamespace(
+            train=named(data.train, factor), validation=named(data.validation)
+        )
+
+    fit(model, changed(1.0), tmp_path / "run")
+    with pytest.raises(run_directory.ChangedFlagsError, match="other data"):
+        fit(model, changed(0.5), tmp_path / "run")

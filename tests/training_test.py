@@ -435,6 +435,44 @@ def test_averages_of_the_best_epoch_are_left_where_the_optimizer_keeps_them():
     assert_same(model.get_weights(), [average.numpy() for average in averages])
 
 
+def test_a_callback_that_restores_weights_wins_over_averages_too():
+    model = small(optimizer=keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5))
+    stop = keras.callbacks.EarlyStopping("val_loss", patience=9, restore_best_weights=True)
+    data = some(GOOD)
+    data.train.features[:] = np.eye(6, 4)
+    history = fit(model, data, monitor="val_loss", callbacks=[stop])
+    assert history.best_epoch == stop.best_epoch + 1
+    assert_same(model.get_weights(), stop.best_weights)
+
+
+@pytest.mark.parametrize("kept", [{}, {"best_weights": np.ones(2)}])
+def test_a_callback_of_ones_own_may_have_the_names_of_early_stopping(kept):
+    callback = keras.callbacks.Callback()
+    vars(callback).update(restore_best_weights=True, **kept)
+    history = fit(small(optimizer=keras.optimizers.SGD(1e-9)), some(GOOD), callbacks=[callback])
+    assert history.best_epoch == 2
+
+
+def test_steps_put_on_a_model_itself_return_their_own_logs():
+    model = small()
+    train, test = model.train_step, model.test_step
+    model.train_step = lambda batch: {"mine": 0.0 * train(batch)["loss"] + 7.0}
+    model.test_step = lambda batch: {"theirs": 0.0 * test(batch)["loss"] + 5.0}
+    history = fit(model, some(GOOD), monitor="val_theirs", monitor_mode="max").history
+    assert history["mine"] == [7.0, 7.0]
+    assert history["val_theirs"] == [5.0, 5.0]
+
+
+def test_labels_of_one_output_may_come_by_name():
+    data = some([*GOOD[:5], 3])
+    data.train.labels = {"digit": data.train.labels}
+    plain = small()
+    model = keras.Model(plain.inputs, {"digit": plain.outputs[0]})
+    model.compile("sgd", plain.loss)
+    with pytest.raises(datasets.DataError, match="received 3 at example 5"):
+        fit(model, data)
+
+
 def convolve(images):
     return tf.nn.conv2d(images, tf.ones((2, 2, 1, 1)), 1, "SAME")
 

@@ -181,6 +181,7 @@ def _rewrite(callback: keras.callbacks.CSVLogger, rows: str) -> None:
 def restored_epoch(callbacks: Sequence[keras.callbacks.Callback]) -> int | None:
     """Returns the epoch, counted from 1, whose weights a callback has restored at the end."""
     for callback in callbacks:
-        if getattr(callback, "restore_best_weights", False) and callback.best_weights:
+        stops = isinstance(callback, keras.callbacks.EarlyStopping)
+        if stops and callback.restore_best_weights and callback.best_weights:
             return callback.best_epoch + 1
     return None

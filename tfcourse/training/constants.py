@@ -86,8 +86,9 @@ def _of_layer(layer: keras.layers.Layer, places: dict[int, Any]) -> list[Any]:
     _check_known(type(layer))
     settings = [layer.trainable, layer.compute_dtype, layer.variable_dtype, layer.autocast]
     settings += [layer.supports_masking, _of(layer.activity_regularizer, places)]
-    # Of a model, its configuration tells the graph.
-    own = {} if isinstance(layer, keras.Model) else _own(layer, _attributes(keras.layers.Layer))
+    own = _own(layer, _attributes(keras.layers.Layer))
+    if isinstance(layer, keras.Model):  # Its configuration tells all but methods put on itself.
+        own = {k: v for k, v in own.items() if callable(v) and hasattr(type(layer), k)}
     return [type(layer), settings, _of(own, places), _of(layer.weights, places)]
 
 
@@ -111,7 +112,8 @@ def _of(item: Any, known: dict[int, Any]) -> Any:
     if id(item) in known:
         return known[id(item)]
     if isinstance(item, keras.Variable):
-        return [list(item.shape), str(item.dtype), item.trainable]
+        held = _of([item.regularizer, item.constraint], known)
+        return [list(item.shape), str(item.dtype), item.trainable, held]
     if isinstance(item, keras.KerasTensor):  # Of the graph, which the configuration tells.
         return [list(item.shape), item.dtype]
     if isinstance(item, type):

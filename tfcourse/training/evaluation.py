@@ -9,7 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import batching
-from tfcourse.training.keras_internals import metrics_or_logs
+from tfcourse.training.keras_internals import metrics_or_logs, overrides
 from tfcourse.training.resident import resident
 
 # Large enough to keep the device busy, small enough that activations stay in the cache.
@@ -41,7 +41,7 @@ class Evaluator:
         model = self._model
         model.reset_metrics()
         logs = None
-        if model.run_eagerly or type(model).test_step is not keras.Model.test_step:
+        if model.run_eagerly or overrides(model, "test_step"):
             step = model.test_step if model.run_eagerly else self._test_batch
             for batch in batching.evaluation_batches(split, _EVALUATION_BATCH):
                 logs = step(batch)

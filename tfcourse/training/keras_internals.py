@@ -132,9 +132,13 @@ def refuses_xla(model: keras.Model) -> bool:
 
 def has_own_logs(model: keras.Model) -> bool:
     """Returns whether a training step is not Keras's own, so that it may return logs of its own."""
-    kind, stock = type(model), keras.Model
-    names = ("train_step", "compute_metrics", "get_metrics_result")
-    return any(getattr(kind, name) is not getattr(stock, name) for name in names)
+    return overrides(model, "train_step", "compute_metrics", "get_metrics_result")
+
+
+def overrides(model: keras.Model, *names: str) -> bool:
+    """Returns whether one of these methods is not Keras's own, of the class or the model itself."""
+    own, kind, stock = vars(model), type(model), keras.Model
+    return any(name in own or getattr(kind, name) is not getattr(stock, name) for name in names)
 
 
 def metrics_or_logs(model: keras.Model, logs: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ from tfcourse.training import (
     replicated,
     steps,
 )
-from tfcourse.training.keras_internals import build_for, direction_of, has_own_logs
+from tfcourse.training.keras_internals import build_for, direction_of, has_own_logs, overrides
 from tfcourse.training.outputs import check_outputs
 from tfcourse.training.session import Session
 
@@ -240,7 +240,7 @@ def _monitored(
     names |= {f"val_{name}" for name in names}
     if monitor is None:
         monitor = "val_accuracy" if "val_accuracy" in names else "val_loss"
-    own = has_own_logs(model) or type(model).test_step is not keras.Model.test_step
+    own = has_own_logs(model) or overrides(model, "test_step")
     if monitor not in names and not own:  # What steps of one's own return, shows later.
         raise input_checks.unknown_monitor(monitor, names)
     found = direction_of(model, monitor) if mode == "auto" else mode

@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tfcourse import batching, run_directory
 from tfcourse.training.constants import without_names
@@ -117,7 +118,8 @@ def _data_digest(data: batching.Data) -> str:
     digest = hashlib.sha256()
     for split in (data.train, data.validation):
         on_disk = hasattr(split.features, "read")
-        for array in (split.labels,) if on_disk else (split.labels, split.features):
+        # A dict is flattened in the order of its names.
+        for array in tf.nest.flatten([split.labels, () if on_disk else split.features]):
             array = np.ascontiguousarray(array)
             digest.update(f"{array.dtype} {array.shape}".encode())
             digest.update(array.reshape(-1).view(np.uint8).data)

@@ -134,7 +134,7 @@ class Program:
             told = (self.split, self._class_weights, self._batch_size, size, self._path)
             if schedule is None or rates is not None:
                 constants = constants_of(self.model, *told)
-        found = _found(constants)
+        found = _found(constants, self.model)
         if found is None:
             table = RateTable(size) if constants and schedule else None
             found = Compiled(self.model, self._new_steps(), table)
@@ -195,6 +195,11 @@ class Compiled:
         now = variables_of(self._model)
         return [id(each) for each in now] == [id(each) for each in self._variables]
 
+    def can_hold(self, model: keras.Model) -> bool:
+        """Returns whether values can change places: no layer or metric is in both models."""
+        mine = {id(variable) for variable in self._variables}
+        return model is self._model or mine.isdisjoint(map(id, variables_of(model)))
+
     @contextlib.contextmanager
     def holding(self, model: keras.Model) -> Iterator[None]:
         """While it is open, steps and evaluation are those of `model`."""
@@ -223,10 +228,10 @@ def _assign(variables: list[keras.Variable], values: list[tf.Tensor]) -> None:
         variable.value.assign(value, read_value=False)
 
 
-def _found(constants: list[Any] | None) -> Compiled | None:
+def _found(constants: list[Any] | None, model: keras.Model) -> Compiled | None:
     """Returns the kept program with these constants, which is then no longer kept."""
     for compiled in reversed(_kept) if constants else ():
-        if compiled.constants == constants:
+        if compiled.constants == constants and compiled.can_hold(model):
             _kept.remove(compiled)
             if compiled.is_as_traced():
                 return compiled

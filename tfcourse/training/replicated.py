@@ -88,6 +88,8 @@ def check_trainable(model: keras.Model) -> None:
         reduction = getattr(loss, "reduction", "mean")
         if reduction not in ("sum_over_batch_size", "mean"):
             refused.append(f"a loss with reduction={reduction!r}")
+    if {"call", "compute_loss"} & vars(model).keys():
+        refused.append("methods put on a model itself, not on its class")
     if has_own_logs(model) or len(getattr(model, "outputs", None) or ()) != 1:
         refused.append("anything but functional models with one output and Keras's train_step")
     if refused:

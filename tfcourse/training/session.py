@@ -184,8 +184,8 @@ class Session:
             progress.best_epoch = progress.epoch + 1
             progress.best_weights = weights
 
-    def _best_epoch(self, before):
-        """Returns the epoch whose weights training leaves; `None` where a callback chose others.
+    def _leave_best(self, before):
+        """Sets the best epoch's weights unless a callback chose others; returns whose are left.
 
         Args:
             before: the weights as they were before callbacks were told of the end.
@@ -195,7 +195,12 @@ class Session:
             return restored
         now = [variable.numpy() for variable in self.model.variables]
         same = all(np.array_equal(a, b, equal_nan=True) for a, b in zip(before, now, strict=True))
-        return self.progress.best_epoch if same else None
+        if not same:
+            return None
+        best = self.progress.best_weights or now  # Before the first epoch's end there are none.
+        for variable, value in zip(self.model.variables, best, strict=True):
+            variable.assign(value)
+        return self.progress.best_epoch
 
     def _metrics(self, logs):
         return {name: plain(value) for name, value in metrics_or_logs(self.model, logs).items()}
@@ -304,10 +309,7 @@ class Session:
         last = {name: values[-1] for name, values in model.history.history.items() if values}
         before = [variable.numpy() for variable in model.variables]
         self.callbacks.on_train_end(last)
-        model.history.best_epoch = self._best_epoch(before)
-        if model.history.best_epoch == progress.best_epoch and progress.best_weights:
-            for variable, value in zip(model.variables, progress.best_weights, strict=True):
-                variable.assign(value)
+        model.history.best_epoch = self._leave_best(before)
         self.model.history.nudges = [str(nudge) for nudge in progress.nudges[: progress.applied]]
         if self.run:
             self._write_history()
