@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from tfcourse import averages, gradient_tape, layers
@@ -27,9 +29,9 @@ def test_the_source_is_shown_with_the_first_line_of_docstrings():
 
 def test_methods_are_dedented_and_files_are_named():
     text = show_code(averages.ExponentiallyWeightedAverage.update, layers.softmax).data
-    assert '```python\ndef update(self, value):\n    """Takes' in text
+    assert re.search(r'```python\ndef update\(self, value: .*:\n    """Takes', text)
     assert text.startswith("`tfcourse/averages.py`\n\n```python\n")
-    assert "\n\n`tfcourse/layers.py`\n\n```python\ndef softmax(logits):" in text
+    assert "\n\n`tfcourse/layers.py`\n\n```python\ndef softmax(logits: " in text
     assert "Bishop" not in text
 
 
