@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 
 from tfcourse import reports, run_directory
 from tfcourse.tuning import report
@@ -42,7 +43,10 @@ class SweepFiles:
 
     def finish(self) -> None:
         """Writes all, the report, TensorBoard's files and the model cards included."""
-        from tfcourse.tuning.report.page import write_sweep_report  # Takes seconds to load.
+        with warnings.catch_warnings():
+            # Optuna's progress bar, which nothing here draws, misses ipywidgets in a notebook.
+            warnings.filterwarnings("ignore", "IProgress not found")
+            from tfcourse.tuning.report.page import write_sweep_report  # Takes seconds to load.
 
         self._write()
         sweep, folder = self._driver.sweep, self._driver.run.path
