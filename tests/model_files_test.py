@@ -132,7 +132,7 @@ ARRAYS_FAULTS = {
     "cut": (cut, "checksum"),
     "flipped": (flip, "checksum"),
     "text": (lambda path: path.write_bytes(b"x" * 500), "begin"),
-    "large": (lambda path: path.write_bytes(bytes(8 << 20)), "bytes"),
+    "large": (lambda path: path.write_bytes(bytes(64 << 20)), "bytes"),
     "a header that lies": (header_bomb, "can't be loaded"),
     "objects": (an_object, "can't be loaded"),
     "not a number": (nan_arrays, "not finite"),
