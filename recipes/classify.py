@@ -56,8 +56,8 @@ class Classify(mnist_softmax.MnistSoftmax):
     )
     batch_size: int | Literal["full", "auto"] = batch_size(  # type: ignore[assignment]
         "auto",
-        "Examples a step; auto takes the course's guideline: all of less than 1000 examples, else "
-        "a power of two.",
+        "Examples per step; auto takes the course's guideline: all of fewer than 1000 examples, "
+        "else a power of two.",
         search=(16, 512),
         choices=("auto",),
     )

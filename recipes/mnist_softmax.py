@@ -46,7 +46,7 @@ class MnistSoftmax(Hyperparameters):
         active_when=("model", takers(MODELS, "dropout")),
     )
     epochs: int = integer(20, "Passes over the training set.", interval="[1, inf)", search=(2, 20))
-    batch_size: int | Literal["full"] = batch_size(128, "Examples a step.", search=(32, 512))
+    batch_size: int | Literal["full"] = batch_size(128, "Examples per step.", search=(32, 512))
     optimizer: str = choice("adam", OPTIMIZERS, "Update rule.", search=("momentum", "adam"))
     learning_rate: float = number(
         1e-3, "Step size, before any decay.", interval="(0, 1000]", search=(1e-4, 1.0), scale="log"

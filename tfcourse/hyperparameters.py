@@ -20,6 +20,7 @@ which it makes sense, and the range and scale on which a search draws it:
 Nothing here imports TensorFlow, so that flags are checked before it loads.
 """
 
+import abc
 import dataclasses
 import re
 import sys
@@ -67,7 +68,7 @@ class Interval:
 
 
 @dataclasses.dataclass(frozen=True)
-class Declaration:
+class Declaration(abc.ABC):
     """What is declared of one hyperparameter.
 
     Attributes:
@@ -91,12 +92,12 @@ class Declaration:
     optional: bool = False
 
     @property
+    @abc.abstractmethod
     def allowed(self) -> str:
         """What is allowed, in words."""
-        raise NotImplementedError
 
-    def _allows(self, value: Any) -> bool:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def _allows(self, value: Any) -> bool: ...
 
     def _read(self, text: str) -> Any:
         return text

@@ -31,7 +31,7 @@ CONTESTANTS = (*PAPER, "adagrad_constant")
 
 @dataclasses.dataclass(frozen=True)
 class AdamPaper(Hyperparameters):
-    batch_size: int | Literal["full"] = batch_size(128, "Examples a step.")
+    batch_size: int | Literal["full"] = batch_size(128, "Examples per step.")
     epochs: int = integer(45, "Passes over the training set.", interval="[1, inf)")
     tuning_epochs: int = integer(10, "Passes with each alpha of the grid.", interval="[1, inf)")
     lowest_alpha: float = number(0.01, "Lowest alpha of the grid.", interval="(0, inf)")

@@ -23,7 +23,7 @@ from tfcourse.run_directory import RunDirectory
 
 @dataclasses.dataclass(frozen=True)
 class BatchNoise(Hyperparameters):
-    batch_sizes: tuple[int, ...] = integers((1, 8, 64, 512, 4096), "Examples a step, and all.")
+    batch_sizes: tuple[int, ...] = integers((1, 8, 64, 512, 4096), "Examples per step, and all.")
     learning_rate: float = number(0.01, "Step size of all.", interval="(0, inf)")
     training_examples: int = integer(10_000, "Examples to train on.", interval="[10, inf)")
     steps: int = integer(200, "Steps; noise is measured in the second half.", interval="[4, inf)")

@@ -3,7 +3,7 @@ r"""Ioffe and Szegedy's first experiment: a sigmoid network with and without bat
     python -m recipes.claims.batch_norm --flagfile=configs/batch_norm.flags
 
 Section 4.1 and figure 1 of the paper, https://arxiv.org/abs/1502.03167: binary images, three
-hidden layers of 100 sigmoid units, 60 examples a step, 50,000 steps, test accuracy by step. The
+hidden layers of 100 sigmoid units, 60 examples per step, 50,000 steps, test accuracy by step. The
 paper gives neither learning rate nor initial weights. Here both networks have those with which the
 one without batch normalization comes closest to the paper's curve: of rates from 0.02 to 0.4 and
 standard deviations from 0.03 to 0.3, on validation, another seed, at 5,000 to 20,000 steps, 0.05
@@ -39,7 +39,7 @@ NUM_STOPS = 50
 class BatchNorm(Hyperparameters):
     steps: int = integer(50_000, "Steps of a training.", interval="[50, inf)")
     hidden_units: tuple[int, ...] = integers((100, 100, 100), "Widths of the hidden layers.")
-    batch_size: int | Literal["full"] = batch_size(60, "Examples a step.")
+    batch_size: int | Literal["full"] = batch_size(60, "Examples per step.")
     learning_rate: float = number(0.05, "Step size, of both networks.", interval="(0, 1000]")
     initial_sd: float = number(0.1, "Of the normal initial weights.", interval="(0, inf)")
     num_seeds: int = integer(3, "Trainings of each network.", interval="[2, inf)")

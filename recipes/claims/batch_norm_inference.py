@@ -32,7 +32,7 @@ NUM_ALONE = 20
 @dataclasses.dataclass(frozen=True)
 class BatchNormInference(Hyperparameters):
     hidden_units: tuple[int, ...] = integers((100, 100, 100), "Widths of the hidden layers.")
-    batch_size: int | Literal["full"] = batch_size(60, "Examples a step.")
+    batch_size: int | Literal["full"] = batch_size(60, "Examples per step.")
     learning_rate: float = number(0.1, "Step size.", interval="(0, 1000]")
     momentum: float = number(0.99, "Of the moving averages.", interval="[0, 1)")
     max_steps: int = integer(3000, "Steps of a training.", interval="[100, inf)")

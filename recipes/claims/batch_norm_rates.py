@@ -35,7 +35,7 @@ class BatchNormRates(Hyperparameters):
     activations: tuple[str, ...] = texts(("sigmoid", "relu"), "Of the hidden layers.")
     width: int = integer(100, "Units of each.", interval="[1, inf)")
     steps: int = integer(1000, "Steps of a training.", interval="[1, inf)")
-    batch_size: int | Literal["full"] = batch_size(60, "Examples a step.")
+    batch_size: int | Literal["full"] = batch_size(60, "Examples per step.")
     target_accuracy: float = number(0.8, "From here on a rate is usable.", interval="(0, 1)")
     num_seeds: int = integer(2, "Trainings at each rate.", interval="[2, inf)")
 

@@ -28,7 +28,7 @@ RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
 @dataclasses.dataclass(frozen=True)
 class BatchSize(Hyperparameters):
-    batch_sizes: tuple[int, ...] = integers((1, 8, 64, 512), "Examples a step, beside all at once.")
+    batch_sizes: tuple[int, ...] = integers((1, 8, 64, 512), "Examples per step, besides all.")
     training_examples: int = integer(10_000, "Examples to train on.", interval="[10, inf)")
     epochs: int = integer(10, "Passes over them with mini-batches.", interval="[1, inf)")
     full_epochs: int = integer(

@@ -37,7 +37,7 @@ NETWORKS = WITHOUT, WITH, ANEW = "without", "with batch norm", "with, averages t
 class CovariateShift(Hyperparameters):
     hidden_units: tuple[int, ...] = integers((100, 100, 100), "Widths of the hidden layers.")
     epochs: int = integer(5, "Passes over the training set.", interval="[1, inf)")
-    batch_size: int | Literal["full"] = batch_size(60, "Examples a step.")
+    batch_size: int | Literal["full"] = batch_size(60, "Examples per step.")
     learning_rate: float = number(0.1, "Step size.", interval="(0, 1000]")
     num_seeds: int = integer(5, "Trainings of each network.", interval="[2, inf)")
 

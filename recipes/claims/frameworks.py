@@ -36,7 +36,7 @@ NAMES = {
 @dataclasses.dataclass(frozen=True)
 class Frameworks(Hyperparameters):
     hidden_units: int = integer(128, "Width of the hidden layer.", interval="[1, inf)")
-    batch_size: int | Literal["full"] = batch_size(128, "Examples a step.")
+    batch_size: int | Literal["full"] = batch_size(128, "Examples per step.")
     learning_rate: float = number(0.1, "Step size.", interval="(0, inf)")
     examples: int = integer(12_800, "Images of one timed pass.", interval="[1, inf)")
     rounds: int = integer(10, "Timed passes of each.", interval="[2, inf)")

@@ -39,7 +39,7 @@ PRINTED_RATES = {  # For an initial rate of 0.1, in the epochs counted from 0.
 class LearningRateDecay(Hyperparameters):
     hidden_units: tuple[int, ...] = integers((128,), "Widths of the hidden layers.")
     epochs: int = integer(10, "Passes over the training set.", interval="[1, inf)")
-    batch_size: int | Literal["full"] = batch_size(64, "Examples a step.")
+    batch_size: int | Literal["full"] = batch_size(64, "Examples per step.")
     training_examples: int = integer(10_000, "Examples to train on.", interval="[10, inf)")
     num_seeds: int = integer(3, "Trainings with the rate that was chosen.", interval="[2, inf)")
 

@@ -36,7 +36,7 @@ WITHIN = 0.01  # of the best validation accuracy, a learning rate counts as a go
 class Optimizers(Hyperparameters):
     models: tuple[str, ...] = texts(("softmax_regression", "batch_norm_mlp"), "Networks.")
     hidden_units: tuple[int, ...] = integers((128,), "Hidden layers of the MLP.")
-    batch_size: int | Literal["full"] = batch_size(128, "Examples a step.")
+    batch_size: int | Literal["full"] = batch_size(128, "Examples per step.")
     epochs: int = integer(3, "Passes over the training set.", interval="[1, inf)")
     lowest_rate: float = number(1e-4, "Lowest learning rate of the grid.", interval="(0, inf)")
     decades: int = integer(5, "Powers of ten that the grid spans.", interval="[1, inf)")

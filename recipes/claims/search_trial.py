@@ -47,7 +47,7 @@ class Network(Hyperparameters):
         active_when=("optimizer", takers(OPTIMIZERS, "beta_2")),
     )
     batch_size: int = integer(
-        64, "Examples a step.", interval="[1, inf)", search=(16, 256), scale="power_of_two"
+        64, "Examples per step.", interval="[1, inf)", search=(16, 256), scale="power_of_two"
     )
     hidden_units: int = integer(
         64, "Of each layer.", interval="[1, inf)", search=(16, 256), scale="power_of_two"

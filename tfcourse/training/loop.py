@@ -83,7 +83,7 @@ def fit(
         in_memory_steps: whether to train in the compiled program of `InMemorySteps` where the
             model allows it.
         tensorboard: whether to write `run`'s tensorboard/.
-        verbose: 0 silent, 1 progress bar, 2 a line an epoch; `None` takes 1 on a terminal.
+        verbose: 0 silent, 1 progress bar, 2 one line per epoch; `None` takes 1 on a terminal.
 
     Returns:
         `keras.callbacks.History` with `epoch` and `history`, the epochs before a resume included.

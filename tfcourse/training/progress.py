@@ -17,7 +17,7 @@ class Progress:
         step: steps done of the epoch that follows.
         entered: whether that epoch has begun, for callbacks.
         train_seconds: of that epoch.
-        history: list of dicts, a row an epoch.
+        history: list of dicts, one row per epoch.
         best_epoch: counted from 1.
         best_value: what the best epoch reached, the larger the better: the monitored metric, then
             the validation loss, each with its sign.

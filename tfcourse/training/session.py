@@ -42,7 +42,7 @@ class Session:
         program: `Program` of the compiled and built model.
         validation: split to evaluate after each epoch.
         path: dict that says how the steps are taken.
-        num_steps: int, steps an epoch.
+        num_steps: int, steps per epoch.
         callbacks: `keras.callbacks.CallbackList`.
         monitor: str, the metric that says which epoch is best.
         mode: "max" or "min", which way it gets better.

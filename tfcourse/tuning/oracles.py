@@ -6,6 +6,7 @@ results told so far, so that an oracle can be had again from a journal. keras-tu
 not written.
 """
 
+import abc
 import contextlib
 import math
 import warnings
@@ -46,12 +47,12 @@ class _Journaled(Reseeded):
         return {}
 
 
-class _Positions(_Journaled):
+class _Positions(_Journaled, abc.ABC):
     """An oracle that says where, and leaves the rest to keras-tuner's."""
 
+    @abc.abstractmethod
     def positions(self, number: int) -> dict[str, float] | None:
         """Returns the point of trial `number`; `None` where there is no more."""
-        raise NotImplementedError
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         positions = self.positions(int(trial_id))

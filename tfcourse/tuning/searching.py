@@ -68,7 +68,7 @@ def search(
         data_dir: folder that holds the data's files.
         reading: how a table or images are read.
         tuner: "random", "grid", "coarse_to_fine", "quasi_random", "bayesian" or "hyperband".
-        objective: the metric that ranks; one whose name ends in "loss" is to be small.
+        objective: the metric that ranks; one whose name ends in "loss" is minimized.
         seed: in [0, 2**32).
         replicates: trainings of each point, >= 1, with seeds of their own.
         generation_size: points chosen at once where results decide about the next; by default a

@@ -20,7 +20,7 @@ class Settings:
     function: str  # The name there of the function that trains.
     hyperparameters: str  # The name there of the class of hyperparameters.
     tuner: str  # One of `state.TUNERS`.
-    objective: str  # The metric that ranks; one whose name ends in "loss" is to be small.
+    objective: str  # The metric that ranks; one whose name ends in "loss" is minimized.
     space: Space  # What is searched.
     seed: int  # In [0, 2**32).
     replicates: int  # Trainings of each point, with seeds of their own.
