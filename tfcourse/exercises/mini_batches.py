@@ -11,7 +11,7 @@ Array = npt.NDArray[np.float64]
 
 
 def check_steps_per_epoch(answer: object) -> Feedback:
-    """Checks how many steps an epoch of 1,257 examples has with 32 examples a step."""
+    """Checks how many steps an epoch of 1,257 examples has with 32 examples per step."""
     return check_number(
         answer,
         40,
@@ -81,7 +81,7 @@ def check_theta_update(function: Function) -> Feedback:
 
 
 def check_noise_factor(answer: object) -> Feedback:
-    """Checks how many times less noise the cost has with 64 examples a step than with 16."""
+    """Checks how many times less noise the cost has with 64 examples per step than with 16."""
     return check_number(
         answer,
         2.0,
