@@ -103,7 +103,7 @@ def _image(kind):
     return file.getvalue()
 
 
-_IMAGES = {kind: _image(kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP")}
+_IMAGES = {kind: _image(kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")}
 
 
 def _image_files():

@@ -1,3 +1,4 @@
+import re
 import struct
 import zlib
 
@@ -67,7 +68,8 @@ def test_images_of_other_sizes_are_refused_by_name_or_resized(folder):
         datasets.DataError, match=r"zz.png: expected 6 x 4.*00.png has.* 8 x 4"
     ) as e:
         datasets.load(f"images:{folder}")
-    assert "`image_size` to resize" in str(e.value)
+    assert "one of 2 sizes" in str(e.value)
+    assert "`image_size=6,4`" in str(e.value)
     data = datasets.load(f"images:{folder}", image_size=(3, 5))
     assert data.input_shape == (3, 5, 1)
     assert data.preprocessing.resized
@@ -135,7 +137,8 @@ def test_damaged_and_hostile_files_are_named(folder):
         lambda: path.write_bytes(whole[:50]),
         lambda: path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n"),
         lambda: huge_png(path),
-        lambda: Image.fromarray(np.zeros((6, 4), np.uint16)).save(path),
+        lambda: Image.fromarray(np.zeros((6, 4), np.float32)).save(path, "TIFF"),
+        lambda: (path.unlink(), path.symlink_to("nowhere")),
     ):
         spoil()
         with pytest.raises(datasets.DataError, match=r"dog/zz.png: expected") as caught:
@@ -150,16 +153,206 @@ def test_folders_that_are_no_classes_are_named(folder, tmp_path):
     with pytest.raises(datasets.DataError, match="cat: expected at least two folders"):
         datasets.load(f"images:{folder / 'cat'}")
     (folder / "eel").mkdir()
-    with pytest.raises(datasets.DataError, match="eel: expected images"):
+    (folder / "eel/a.heic").write_bytes(b"x")
+    with pytest.raises(datasets.DataError, match=r"eel: expected images.*received 1 .heic"):
         datasets.load(f"images:{folder}")
     save(folder / "eel/a.png")
     with pytest.raises(datasets.DataError, match=r"received 1 of 'eel' .*eel/a.png"):
         datasets.load(f"images:{folder}")
 
 
-def test_hidden_files_and_other_files_are_passed_over(folder):
+def test_hidden_files_and_other_files_are_passed_over(folder, caplog):
     (folder / "cat/.DS_Store").write_bytes(b"x")
     (folder / "cat/._00.png").write_bytes(b"x")
-    (folder / "cat/notes.txt").write_text("x")
+    (folder / "cat/Thumbs.db").write_bytes(b"x")
+    save(folder / "cat/.ipynb_checkpoints/0.png")
+    save(folder / "__MACOSX/cat/0.png")
     (folder / ".hidden").mkdir()
     assert sum(map(len, datasets.load(f"images:{folder}").splits.values())) == 20
+    assert not caplog.messages
+    (folder / "cat/notes.txt").write_text("x")
+    (folder / "dog/a.heic").write_text("x")
+    (folder / "eel").mkdir()
+    save(folder / "loose.png")
+    assert sum(map(len, datasets.load(f"images:{folder}").splits.values())) == 20
+    for told in ("not read: 1 .txt, 1 .heic", "empty folders: .*eel", "beside the folders"):
+        assert any(re.search(told, message) for message in caplog.messages)
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "test"),
+    [
+        ("Training", "Validation", "Testing"),
+        ("train", "val", "test"),
+        ("TRAIN", "valid", "Test"),
+        ("train_set", "dev", "test_images"),
+        ("seg_train/seg_train", "eval", "seg_test/seg_test"),
+    ],
+)
+def test_splits_have_any_usual_name(folder, tmp_path, caplog, train, validation, test):
+    root = tmp_path / "archive/whole"
+    (root / train).parent.mkdir(parents=True)
+    folder.rename(root / train)
+    for split, value in {validation: 100, test: 102}.items():
+        save(root / split / "Cat/a.png", value)
+        save(root / split / "dog/a.png", value + 1)
+    data = datasets.load(f"images:{tmp_path / 'archive'}")  # Where `whole` is alone.
+    assert data.class_names == ("cat", "dog")
+    assert [len(split) for split in data.splits.values()] == [20, 2, 2]
+    assert values(data.validation).tolist() == [100, 101]
+    assert values(data.test).tolist() == [102, 103]
+    told = f"{train.split('/')[0]} is the train split, {validation} is the validation split"
+    assert any(told in message for message in caplog.messages)
+
+
+def test_splits_may_lie_below_the_classes(folder, tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / "whole" / name).mkdir(parents=True)
+        (folder / name).rename(tmp_path / "whole" / name / "train")
+        save(tmp_path / "whole" / name / "test/a.png", 100)
+    data = datasets.load(f"images:{tmp_path / 'whole'}")
+    assert data.class_names == ("cat", "dog")
+    assert [len(split) for split in data.splits.values()] == [16, 4, 2]
+
+
+def test_a_class_may_be_called_train(folder):
+    for number in range(3):
+        save(folder / f"train/{number}.png", 100)
+    assert datasets.load(f"images:{folder}").class_names == ("cat", "dog", "train")
+    save(folder / "train/steam/1.png")
+    with pytest.raises(datasets.DataError, match=r"splits or classes; received train.*cat, dog"):
+        datasets.load(f"images:{folder}")
+
+
+def test_two_folders_for_a_split_and_none_for_training_are_named(tmp_path):
+    for names, message in (
+        (("train", "val", "valid"), "received val and valid for validation"),
+        (("val", "test"), "expected a folder for training; received test, val"),
+    ):
+        root = tmp_path / names[-1]
+        for name in names:
+            save(root / name / "cat/1.png")
+            save(root / name / "dog/1.png")
+        with pytest.raises(datasets.DataError, match=message):
+            datasets.load(f"images:{root}")
+
+
+def test_a_split_without_classes_is_told_and_left_to_predict(folder, tmp_path, caplog):
+    (tmp_path / "whole").mkdir()
+    folder.rename(tmp_path / "whole/train")
+    save(tmp_path / "whole/test/a.png", 9)
+    data = datasets.load(f"images:{tmp_path / 'whole'}")
+    assert [len(split) for split in data.splits.values()] == [13, 3, 4]
+    assert any("test: expected a folder for each class" in m for m in caplog.messages)
+    examples = data.preprocessing.read(tmp_path / "whole/test")
+    assert examples.labels is None
+    assert len(examples.features) == 1
+
+
+def test_links_are_followed_once_and_those_that_lead_out_are_told(folder, tmp_path, caplog):
+    elsewhere = tmp_path / "elsewhere"
+    for number in range(3):
+        save(elsewhere / f"eels/{number}.png", 100)
+    (folder / "eel").symlink_to(elsewhere / "eels")
+    (folder / "cat/again").symlink_to(folder / "cat")
+    (folder / "dog/up").symlink_to(tmp_path)
+    data = datasets.load(f"images:{folder}")
+    assert data.class_names == ("cat", "dog", "eel")
+    assert sum(map(len, data.splits.values())) == 23
+    assert any(re.search("1 links lead out .*eels; they are followed", m) for m in caplog.messages)
+    assert any("left out 2 links" in message for message in caplog.messages)
+
+
+def icon(path, mode):
+    """A black square on transparent ground, 4 x 6 pixels."""
+    image = Image.new("RGBA", (4, 6), (0, 0, 0, 0))
+    image.paste((0, 0, 0, 255), (1, 1, 3, 3))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if mode == "P":
+        image = image.quantize(4)
+    image.convert(mode).save(path)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "PA"])
+def test_transparent_images_are_composited_on_white_and_that_is_told(tmp_path, fresh_home, mode):
+    suffix = "tiff" if mode == "PA" else "png"
+    if mode == "PA":
+        mode = "RGBA"
+    for number in range(10):
+        icon(tmp_path / f"icons/{'ab'[number % 2]}/{number}.{suffix}", mode)
+    data = datasets.load(f"images:{tmp_path / 'icons'}")
+    expected = np.ones((6, 4))
+    expected[1:3, 1:3] = 0
+    np.testing.assert_array_equal(data.train.features[0][..., 0], expected)
+    assert "10 images; 10 composited on white" in data.origin
+    examples = data.preprocessing.read(tmp_path / f"icons/a/0.{suffix}")
+    np.testing.assert_array_equal(examples.features[0][..., 0], expected)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
+def test_sixteen_bits_are_scaled_and_that_is_told(folder, suffix):
+    pixels = np.full((6, 4), 257 * 100, np.uint16)
+    Image.fromarray(pixels).save(folder / f"cat/zz.{suffix}")
+    data = datasets.load(f"images:{folder}")
+    assert sorted(np.concatenate([values(split) for split in data.splits.values()]))[-1] == 100
+    assert "21 images; 1 scaled from 16 bits" in data.origin
+
+
+@pytest.mark.parametrize("suffix", ["tif", "TIFF", "webp", "bmp", "gif", "jfif", "pgm"])
+def test_images_of_other_suffixes_are_read(folder, suffix):
+    kind = {"jfif": "JPEG", "pgm": "PPM", "tif": "TIFF"}.get(suffix, suffix.upper())
+    save(folder / f"cat/zz.{suffix}", 100, format=kind)
+    data = datasets.load(f"images:{folder}")
+    assert sum(map(len, data.splits.values())) == 21
+
+
+def test_of_a_file_with_several_pictures_the_first_is_taken(folder):
+    pictures = [Image.new("L", (4, 6), value) for value in (100, 200)]
+    for suffix in ("gif", "tif"):
+        pictures[0].save(folder / f"cat/zz.{suffix}", save_all=True, append_images=pictures[1:])
+    data = datasets.load(f"images:{folder}")
+    assert "2 the first of several pictures" in data.origin
+    assert max(values(split).max() for split in data.splits.values()) == 100
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
+def test_a_turned_camera_is_turned_back_whatever_the_format(folder, suffix):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    save(folder / f"cat/zz.{suffix}", 30, mode="RGB", size=(4, 6), exif=exif)
+    assert datasets.load(f"images:{folder}").input_shape == (6, 4, 3)
+
+
+def test_colours_for_print_become_colours_for_screens(folder):
+    save(folder / "cat/zz.jpg", 0, mode="CMYK")
+    data = datasets.load(f"images:{folder}")
+    assert data.input_shape == (6, 4, 3)
+    assert max(values(split).max() for split in data.splits.values()) == 255
+
+
+def test_all_broken_images_are_named_at_once_or_left_out(folder, caplog):
+    whole = (folder / "dog/01.png").read_bytes()
+    (folder / "cat/a.png").write_bytes(b"text")
+    (folder / "dog/b.png").write_bytes(whole[: len(whole) - 24])
+    (folder / "dog/c.png").write_bytes(b"")
+    with pytest.raises(datasets.DataError, match="received 3 of 23 that can't") as caught:
+        datasets.load(f"images:{folder}")
+    for named in ("a.png (cannot identify", "b.png (", "c.png (", "`on_error=skip`"):
+        assert named in str(caught.value)
+    data = datasets.load(f"images:{folder}", on_error="skip")
+    assert sum(map(len, data.splits.values())) == 20
+    for split in data.splits.values():
+        np.testing.assert_array_equal(values(split) % 2, split.labels)
+    assert "20 images; 3 broken and left out" in data.origin
+    assert any("Left out 3 broken images: a.png" in message for message in caplog.messages)
+    for file in folder.rglob("*.png"):
+        file.write_bytes(b"")
+    with pytest.raises(datasets.DataError, match="received 23 of 23 that can't"):
+        datasets.load(f"images:{folder}", on_error="skip")
+
+
+def test_photographs_of_many_sizes_get_a_usual_one_proposed(folder):
+    for number in range(30):
+        save(folder / f"cat/p{number}.png", 1, size=(90 + number, 120))
+    with pytest.raises(datasets.DataError, match=r"one of 31 sizes.*`image_size=64`"):
+        datasets.load(f"images:{folder}")

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import array_files, checks, fields, image_files
+from tfcourse.datasets import array_files, checks, fields, image_files, image_paths
 from tfcourse.datasets.checks import Numbers
 from tfcourse.datasets.dataset import Examples, FloatArray, Preprocessing
 from tfcourse.datasets.errors import DataError
@@ -147,10 +147,10 @@ class ImagePreprocessing:
         path = pathlib.Path(path).expanduser()
         if path.suffix.lower() in array_files.SUFFIXES:
             return _read_arrays(self, path)
-        paths, labels = image_files.find(path, self.class_names)
+        paths, labels = image_paths.find(path, self.class_names)
         images: Numbers = image_files.decode_all(
             paths, self.input_shape, resize=resize or self.resized
-        )
+        ).pixels
         if self.maximum != 255:
             images = images * (self.maximum / 255)
         return Examples(self.transform(images), labels, tuple(str(path) for path in paths))

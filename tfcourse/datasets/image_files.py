@@ -1,5 +1,6 @@
 """Images in folders, decoded within bounds."""
 
+import collections
 import contextlib
 import math
 import pathlib
@@ -7,57 +8,62 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
+from absl import logging
 
 from tfcourse import files
 from tfcourse.datasets import memory
-from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
 
 if TYPE_CHECKING:
     import PIL.Image
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 MAX_PIXELS = 1 << 26  # 8192 x 8192: beyond it a small file may be meant to fill the memory.
 # Of Pillow, by number of channels: grey, colour, and both with transparency.
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-_GREY = ("1", "L", "LA")
-_DEEP = ("I", "I;16", "I;16B", "I;16L", "F")  # More than 8 bits; Pillow would cut them off.
+_GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
+# 16 bits a channel. Pillow gives them as "I", which has 32, of some formats.
+_DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
+_DEEP_FORMATS = ("PNG", "PPM")
+_WIDER = ("I", "F")
 _ORIENTATION = 0x0112  # In EXIF.
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "WEBP")
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 # What Pillow raises on damaged files; `UnidentifiedImageError` is an `OSError`.
-_DAMAGED = (OSError, ValueError, SyntaxError, EOFError, MemoryError, struct.error, zlib.error)
+_DAMAGED = (
+    *(OSError, ValueError, SyntaxError, EOFError, MemoryError, struct.error, zlib.error),
+    *(TypeError, KeyError, IndexError, AttributeError, OverflowError, ZeroDivisionError),
+)
 # As decoded, and scaled to float32; twice while they are split.
 _BYTES_PER_VALUE = 1 + 2 * 4
+# Where so many images have one size, the others are to get that; else a usual one.
+_MOSTLY = 0.8
+_USUAL_SIDES = (16, 32, 64, 128)
 
 
-def find(
-    path: pathlib.Path, class_names: Sequence[str]
-) -> tuple[list[pathlib.Path], IntArray | None]:
-    """Returns `(paths, labels)` of an image or of all images in a folder, in the order of names.
+class BrokenImageError(DataError):
+    """An image that can't be decoded; there may be more of them."""
 
-    The labels are `None` unless each lies in a folder called like a class.
+    def __init__(self, path: pathlib.Path, why: str) -> None:
+        super().__init__(f"{path}: expected an image that can be read; received {why}.")
+        self.path = path
+        self.why = why
+
+
+class Decoded(NamedTuple):
+    """Images as they are decoded.
+
+    Attributes:
+        pixels: uint8 [examples, height, width, channels].
+        kept: which of the paths they came from, the others being broken.
+        notes: how many were changed in which way: `{"composited on white": 12}`.
     """
-    if path.is_file():
-        return [path], None
-    paths = sorted(file for file in path.rglob("*") if is_image(file))
-    if not paths:
-        raise DataError(
-            f"{path}: expected an image or a folder of images ({', '.join(SUFFIXES)}); received "
-            f"{'none there' if path.is_dir() else 'no such folder'}. Correct the path."
-        )
-    numbers = {name: number for number, name in enumerate(class_names)}
-    labels = [numbers.get(file.relative_to(path).parts[0], -1) for file in paths]
-    return paths, None if -1 in labels else np.array(labels, np.int32)
 
-
-def is_image(path: pathlib.Path) -> bool:
-    """Returns whether a file is called like an image; hidden files never are."""
-    hidden = path.name.startswith(".")
-    return path.suffix.lower() in SUFFIXES and not hidden and path.is_file()
+    pixels: npt.NDArray[np.uint8]
+    kept: npt.NDArray[np.bool_]
+    notes: collections.Counter[str]
 
 
 def common_shape(
@@ -65,41 +71,73 @@ def common_shape(
 ) -> tuple[int, int, int]:
     """Returns the shape (height, width, channels) of images: colour if one of them is.
 
+    Broken images are passed over: `decode_all` names them.
+
     Args:
         paths: at least one.
         image_size: (height, width) that they will be resized to, or `None`.
 
     Raises:
-        DataError: the sizes differ, and `image_size` is `None`; names two files.
+        DataError: the sizes differ, and `image_size` is `None`; names two files. Or all are
+            broken.
     """
-    channels, size = 1, image_size
+    channels = 1
+    sizes: dict[pathlib.Path, tuple[int, int]] = {}
+    broken: list[BrokenImageError] = []
     for path in paths:
-        with opened(path) as image:
-            size = size or _size(image)
-            if image_size is None and _size(image) != size:
-                raise DataError(
-                    f"{path}: expected {size[0]} x {size[1]} pixels (height x width), as "
-                    f"{paths[0]} has; received {_size(image)[0]} x {_size(image)[1]}. Give "
-                    "`image_size` to resize all."
-                )
-            if image.mode not in _GREY:
-                channels = 3
-    height, width = size or (0, 0)
+        try:
+            with opened(path) as image:
+                sizes[path] = _size(image)
+                if image.mode not in _GREY:
+                    channels = 3
+        except BrokenImageError as error:
+            broken.append(error)
+    if not sizes:
+        _refuse(broken, len(paths), advice="")
+    if image_size is None:
+        _check_one_size(sizes)
+    height, width = image_size or next(iter(sizes.values()))
     return height, width, channels
 
 
+def _check_one_size(sizes: dict[pathlib.Path, tuple[int, int]]) -> None:
+    counts = collections.Counter(sizes.values())
+    if len(counts) == 1:
+        return
+    usual, count = counts.most_common(1)[0]
+    first = next(path for path, size in sizes.items() if size == usual)
+    path, size = next((path, size) for path, size in sizes.items() if size != usual)
+    advice: object = f"{usual[0]},{usual[1]}"
+    if count < _MOSTLY * len(sizes):  # Of photographs: squares, of the smaller sides that are.
+        side = float(np.median([min(size) for size in sizes.values()]))
+        advice = max((usual for usual in _USUAL_SIDES if usual <= side), default=_USUAL_SIDES[0])
+    raise DataError(
+        f"{path}: expected {usual[0]} x {usual[1]} pixels (height x width), as {first} has; "
+        f"received {size[0]} x {size[1]}, one of {len(counts):,} sizes. Resize all to one, such "
+        f"as by `image_size={advice}`."
+    )
+
+
 def decode_all(
-    paths: Sequence[pathlib.Path], input_shape: tuple[int, ...], *, resize: bool
-) -> npt.NDArray[np.uint8]:
-    """Returns images uint8 [examples, height, width, channels].
+    paths: Sequence[pathlib.Path],
+    input_shape: tuple[int, ...],
+    *,
+    resize: bool,
+    on_error: Literal["refuse", "skip"] = "refuse",
+    advice: str = "",
+) -> Decoded:
+    """Returns images as `Decoded`, each in `input_shape`.
 
     Args:
         paths: of the images.
-        input_shape: (height, width, channels); see `MODES`.
+        input_shape: (height, width, channels); see `MODES`. With one or three channels,
+            transparent images are composited on white.
         resize: whether images of another size are resized; else they are refused.
+        on_error: whether broken images are refused, all in one message, or left out.
+        advice: what else to do about broken images, for that message.
 
     Raises:
-        DataError: naming the file that can't be taken.
+        DataError: naming the files that can't be taken.
     """
     memory.check_fits(
         f"{len(paths):,} images",
@@ -107,51 +145,115 @@ def decode_all(
         "Make them smaller with `image_size`, or convert them to a set of TensorFlow Datasets "
         "(see docs/your_data.md).",
     )
-    images = np.empty((len(paths), *input_shape), np.uint8)
+    pixels = np.empty((len(paths), *input_shape), np.uint8)
+    kept, notes = np.ones(len(paths), bool), collections.Counter[str]()
+    broken: list[BrokenImageError] = []
     for number, path in enumerate(paths):
-        with opened(path) as image:
-            height, width = _size(image)
-            if (height, width) != input_shape[:2] and not resize:
-                raise DataError(
-                    f"{path}: expected {input_shape[0]} x {input_shape[1]} pixels (height x "
-                    f"width), as in training; received {height} x {width}. Resize it, or "
-                    "have it resized (`resize=True`; in predict `other_sizes=resize`)."
-                )
-            images[number] = _pixels(path, image, input_shape)
-    return images
+        try:
+            with opened(path) as image:
+                _check_size(path, image, input_shape, resize)
+                pixels[number - len(broken)] = _pixels(path, image, input_shape, notes)
+        except BrokenImageError as error:
+            kept[number] = False
+            broken.append(error)
+    if broken and (on_error == "refuse" or len(broken) == len(paths)):
+        _refuse(broken, len(paths), advice if on_error == "refuse" else "")
+    if broken:
+        logging.warning("Left out %d broken images: %s.", len(broken), _listed(broken))
+    return Decoded(pixels[: len(paths) - len(broken)], kept, notes)
+
+
+def _check_size(path, image, input_shape, resize):
+    height, width = _size(image)
+    if (height, width) != input_shape[:2] and not resize:
+        raise DataError(
+            f"{path}: expected {input_shape[0]} x {input_shape[1]} pixels (height x "
+            f"width), as in training; received {height} x {width}. Resize it, or "
+            "have it resized (`resize=True`; in predict `other_sizes=resize`)."
+        )
+
+
+def _refuse(broken: Sequence[BrokenImageError], num_images: int, advice: str) -> NoReturn:
+    if len(broken) == 1:
+        raise DataError(f"{broken[0]} Replace or remove it{advice}.")
+    raise DataError(
+        f"{broken[0].path}: expected images that can be read; received {len(broken):,} of "
+        f"{num_images:,} that can't: {_listed(broken)}. Replace or remove them{advice}."
+    )
+
+
+def _listed(broken: Sequence[BrokenImageError]) -> str:
+    named = "; ".join(f"{error.path.name} ({error.why[:80]})" for error in broken[:4])
+    return named + (f"; and {len(broken) - 4:,} more" if broken[4:] else "")
 
 
 def opened(path: pathlib.Path) -> "PIL.Image.Image":
     """Opens an image of which only the header is read, its size and depth checked."""
     from PIL import Image
 
+    if not path.is_file():  # Such as a pipe, which might never end.
+        raise BrokenImageError(path, "no such file" if not path.exists() else "something else")
     with _decoding(path):
         image = Image.open(path, formats=_FORMATS)
-    if image.width * image.height > MAX_PIXELS or image.mode in _DEEP:
+    is_deep = image.mode == "I" and image.format in _DEEP_FORMATS
+    if image.width * image.height > MAX_PIXELS or (image.mode in _WIDER and not is_deep):
         received = f"{image.height} x {image.width} pixels of mode {image.mode}"
         image.close()
-        raise DataError(
-            f"{path}: expected at most {MAX_PIXELS:,} pixels of 8 bits a channel; received "
-            f"{received}. Convert it."
+        raise BrokenImageError(
+            path, f"{received}, where {MAX_PIXELS:,} pixels of 8 or 16 bits a channel are read"
         )
     return image
 
 
 def _size(image: "PIL.Image.Image") -> tuple[int, int]:
     """Returns (height, width) as the image is to be shown: a camera may have been turned."""
-    with _decoding(getattr(image, "filename", "an image")):
+    with _decoding(pathlib.Path(getattr(image, "filename", "an image"))):
         turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        if turned and image.format == "TIFF":
+            image.load()  # Pillow turns these by itself, some versions as they are opened.
+            turned = False
     return (image.width, image.height) if turned else (image.height, image.width)
 
 
 def _pixels(
-    path: pathlib.Path, image: "PIL.Image.Image", input_shape: tuple[int, ...]
+    path: pathlib.Path,
+    image: "PIL.Image.Image",
+    input_shape: tuple[int, ...],
+    notes: collections.Counter[str],
 ) -> npt.NDArray[np.uint8]:
     from PIL import ImageOps
 
+    channels = input_shape[-1]
     with _decoding(path):
-        image = ImageOps.exif_transpose(image).convert(MODES[input_shape[-1]])
+        if getattr(image, "is_animated", False):
+            notes["the first of several pictures in a file"] += 1
+        image = ImageOps.exif_transpose(image)
+        if image.mode in (*_DEEP, "I"):
+            notes["scaled from 16 bits"] += 1
+            image = _eight_bits(image)
+        if channels in (1, 3) and image.has_transparency_data:
+            image, is_transparent = _on_white(image)
+            notes["composited on white"] += is_transparent
+        image = image.convert(MODES[channels])
     return _resized(image, input_shape)
+
+
+def _eight_bits(image: "PIL.Image.Image") -> "PIL.Image.Image":
+    from PIL import Image
+
+    values = np.asarray(image).astype(np.int64)
+    return Image.fromarray(((values + 128) // 257).clip(0, 255).astype(np.uint8))
+
+
+def _on_white(image: "PIL.Image.Image") -> "tuple[PIL.Image.Image, bool]":
+    """Returns an image without transparency, and whether it had any."""
+    from PIL import Image
+
+    image = image.convert("RGBA")
+    is_transparent = bool((np.asarray(image.getchannel("A")) < 255).any())
+    if is_transparent:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB"), is_transparent
 
 
 def resized(pixels: npt.NDArray[np.uint8], input_shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
@@ -174,8 +276,8 @@ def _resized(image: "PIL.Image.Image", input_shape: tuple[int, ...]) -> npt.NDAr
 
 
 @contextlib.contextmanager
-def _decoding(path: pathlib.Path | str) -> Iterator[None]:
-    """Turns what Pillow raises on a damaged file into a `DataError` that names it."""
+def _decoding(path: pathlib.Path) -> Iterator[None]:
+    """Turns what Pillow raises on a damaged file into a `BrokenImageError` that names it."""
     from PIL import Image
 
     try:
@@ -183,8 +285,5 @@ def _decoding(path: pathlib.Path | str) -> Iterator[None]:
             warnings.simplefilter("ignore")  # Of sizes and EXIF data: what matters is checked.
             yield
     except (*_DAMAGED, Image.DecompressionBombError) as error:
-        received = files.first_line(error).replace(repr(str(path)), "it").replace(str(path), "it")
-        raise DataError(
-            f"{path}: expected an image ({', '.join(_FORMATS)}) of at most {MAX_PIXELS:,} pixels; "
-            f"received: {received}. Replace or remove it."
-        ) from None
+        received = files.first_line(error).replace(repr(str(path)), "").rstrip(" :.")
+        raise BrokenImageError(path, received) from None

@@ -1,20 +1,33 @@
 """`images:DIR`: a folder of images for each class."""
 
+import collections
+import dataclasses
+import os
 import pathlib
-from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 
-from tfcourse.datasets import array_cache, classes, image_files, splits
+from tfcourse.datasets import (
+    array_cache,
+    classes,
+    image_files,
+    image_layouts,
+    image_paths,
+    splits,
+)
 from tfcourse.datasets.array_cache import UnscaledDataset
 from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
 
-USES = ("image_size",)
+USES = ("image_size", "on_error")
+_VERSION = 2  # Of how images are read: what an older one cached is read anew.
+_ADVICE = ", or leave such out with `on_error=skip`"
 
 
-class _Image(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class _Image:
     split: str
     class_name: str
     path: pathlib.Path
@@ -22,85 +35,91 @@ class _Image(NamedTuple):
 
 def check(path: pathlib.Path, reading: Reading) -> None:
     """Checks that there is such a folder, with folders in it."""
-    _class_folders(path / "train" if (path / "train").is_dir() else path)
+    image_layouts.class_folders(path, tell=lambda sentence: None)
 
 
 def load(path: pathlib.Path, reading: Reading) -> Dataset:
     """Returns the images as a `Dataset`; a second start reads the array cache.
 
-    A folder with folders called train, and perhaps validation and test, has those splits. Those
-    that are not there are cut off the training split, a fifth each.
+    Folders called like splits are those splits, see `image_layouts`. Those that are not there are
+    cut off the training split, a fifth each.
 
     Raises:
-        DataError: naming the folder or file that can't be taken.
+        DataError: naming the folder or files that can't be taken.
     """
     name = f"images:{path}"
     images = _find(path)
-    stats = [image.path.stat() for image in images]
-    version = [
-        (str(image.path), stat.st_size, stat.st_mtime_ns)
-        for image, stat in zip(images, stats, strict=True)
-    ]
+    version = [_version(image.path) for image in images]
     found = array_cache.cached(
-        name, f"{version} {reading.image_size}", lambda: _read(name, images, reading.image_size)
+        name,
+        f"{_VERSION} {version} {reading.image_size} {reading.on_error}",
+        lambda: _read(name, images, reading),
     )
     return found.scaled()
 
 
+def _version(path: pathlib.Path) -> tuple[str, int, int]:
+    try:
+        stat = os.stat(path)
+    except OSError:  # A link to nothing, which is told as it is opened.
+        return str(path), 0, 0
+    return str(path), stat.st_size, stat.st_mtime_ns
+
+
 def _find(path: pathlib.Path) -> list[_Image]:
-    """Returns the `_Image`s in order."""
-    whole = not (path / "train").is_dir()
-    roots = {split: path / split for split in SPLITS if (path / split).is_dir()}
-    return [
-        _Image(split, folder.name, file)
-        for split, root in ({"train": path} if whole else roots).items()
-        for folder in _class_folders(root)
-        for file in _images_in(folder)
-    ]
+    """Returns the `_Image`s in order; tells what is left out."""
+    images, left_out, empty = [], image_paths.Found(), []
+    for entry in image_layouts.class_folders(path, tell=logging.warning):
+        found = image_paths.walk(entry.path, path)
+        if not found.images and found.others:
+            raise DataError(
+                f"{entry.path}: expected images ({', '.join(image_paths.SUFFIXES)}); received "
+                f"{found.described()}. Convert them, or remove the folder."
+            )
+        if not found.images:
+            empty.append(str(entry.path))
+        left_out.add(found)
+        images += [_Image(entry.split, entry.class_name, file) for file in found.images]
+    left_out.tell(path)
+    if empty:
+        logging.warning("%s: left out empty folders: %s.", path, ", ".join(empty[:10]))
+    if not any(image.split == "train" for image in images):
+        raise DataError(f"{path}: expected images; received empty folders. Add some.")
+    return images
 
 
-def _class_folders(path: pathlib.Path) -> list[pathlib.Path]:
-    if not path.is_dir():
-        raise DataError(
-            f"{path}: expected a folder with a folder of images for each class; received none "
-            "there. Correct the path."
-        )
-    folders = sorted(p for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
-    if len(folders) < 2:
-        raise DataError(
-            f"{path}: expected at least two folders, one a class; received "
-            f"{', '.join(folder.name for folder in folders) or 'none'}. Sort the images into such."
-        )
-    return folders
-
-
-def _images_in(folder: pathlib.Path) -> list[pathlib.Path]:
-    found = sorted(file for file in folder.rglob("*") if image_files.is_image(file))
-    if not found:
-        raise DataError(
-            f"{folder}: expected images ({', '.join(image_files.SUFFIXES)}); received none. Add "
-            "some, or remove the folder."
-        )
-    return found
-
-
-def _read(name: str, images: list[_Image], image_size: tuple[int, int] | None) -> UnscaledDataset:
-    labels, class_names = _labels(name, images)
+def _read(name: str, images: list[_Image], reading: Reading) -> UnscaledDataset:
+    _labels(name, images)  # What is wrong with the folders is told before anything is decoded.
     paths = [image.path for image in images]
-    shape = image_files.common_shape(paths, image_size)
-    features = image_files.decode_all(paths, shape, resize=image_size is not None)
+    shape = image_files.common_shape(paths, reading.image_size)
+    decoded = image_files.decode_all(
+        paths,
+        shape,
+        resize=reading.image_size is not None,
+        on_error=reading.on_error,
+        advice=_ADVICE,
+    )
+    images = [image for image, kept in zip(images, decoded.kept, strict=True) if kept]
+    labels, class_names = _labels(name, images)
     pairs = {}
     for split in dict.fromkeys(image.split for image in images):
         rows = np.array([image.split == split for image in images])
-        pairs[split] = features[rows], labels[rows]
+        pairs[split] = decoded.pixels[rows], labels[rows]
     return UnscaledDataset(
         name=name,
         splits=splits.complete(name, pairs, splits.OWN_HELD_OUT_SHARE),
         maximum=255,
         class_names=class_names,
-        origin=f"{name} ({len(images):,} images)",
-        resized=image_size is not None,
+        origin=f"{name} ({_described(decoded)})",
+        resized=reading.image_size is not None,
     )
+
+
+def _described(decoded: image_files.Decoded) -> str:
+    notes = collections.Counter(decoded.notes)
+    notes["broken and left out"] = int((~decoded.kept).sum())
+    told = [f"{count:,} {note}" for note, count in notes.items() if count]
+    return "; ".join([f"{len(decoded.pixels):,} images", *told])
 
 
 def _labels(name: str, images: list[_Image]) -> tuple[IntArray, tuple[str, ...]]:
@@ -114,8 +133,11 @@ def _labels(name: str, images: list[_Image]) -> tuple[IntArray, tuple[str, ...]]
         min_examples=1 if is_complete else classes.MIN_EXAMPLES,
     )
     numbers = {class_name: number for number, class_name in enumerate(class_names)}
+    folded = {class_name.casefold(): number for class_name, number in numbers.items()}
+    if len(folded) == len(numbers):  # Cat in one split may be cat in another.
+        numbers = {i.class_name: folded.get(i.class_name.casefold(), -1) for i in images}
     for image in images:
-        if image.class_name not in numbers:
+        if numbers.get(image.class_name, -1) < 0:
             raise DataError(
                 f"{image.path.parent}: expected a folder for one of the training classes "
                 f"{', '.join(class_names[:20])}. Add it to the training split, or remove it."

@@ -30,6 +30,10 @@ class Reading(Hyperparameters):
         optional=True,
     )
 
+    on_error: Literal["refuse", "skip"] = choice(
+        "refuse", ("refuse", "skip"), "What to do with images that can't be read."
+    )
+
     def __post_init__(self) -> None:
         for name in ("categorical", "ignore"):
             if isinstance(getattr(self, name), list):

@@ -1,0 +1,148 @@
+"""Which files of a folder are images."""
+
+import collections
+import dataclasses
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+from absl import logging
+
+from tfcourse.datasets.dataset import IntArray
+from tfcourse.datasets.errors import DataError
+
+SUFFIXES = (
+    *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm"),
+    *(".tif", ".tiff", ".webp"),
+)
+# What systems and programs leave behind in folders, besides names that begin with a dot.
+_LEFTOVERS = {
+    *("__macosx", "__pycache__", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"),
+    *("system volume information", "lost+found"),
+}
+
+
+@dataclasses.dataclass
+class Found:
+    """What lies in a folder and all folders below it."""
+
+    images: list[pathlib.Path] = dataclasses.field(default_factory=list)  # By their suffix.
+    others: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    links: list[pathlib.Path] = dataclasses.field(default_factory=list)  # Out of the folder.
+    loops: list[pathlib.Path] = dataclasses.field(default_factory=list)  # Links not followed.
+
+    def add(self, other: "Found") -> None:
+        """Adds what another folder holds."""
+        self.images += other.images
+        self.others += other.others
+        self.links += other.links
+        self.loops += other.loops
+
+    def tell(self, root: pathlib.Path) -> None:
+        """Warns of what is left out, and of links that lead out of `root`."""
+        if self.others:
+            logging.warning("%s: left out files that are not read: %s.", root, self.described())
+        if self.links:
+            logging.warning(
+                "%s: %d links lead out of the folder, such as %s to %s; they are followed.",
+                *(root, len(self.links), self.links[0], os.path.realpath(self.links[0])),
+            )
+        if self.loops:
+            logging.warning(
+                "%s: left out %d links to folders that are read already, such as %s.",
+                *(root, len(self.loops), self.loops[0]),
+            )
+
+    def described(self) -> str:
+        """Returns how many other files there are: "30 .heic, 2 .txt"."""
+        return ", ".join(f"{count:,} {suffix}" for suffix, count in self.others.most_common(5))
+
+
+def find(
+    path: pathlib.Path, class_names: Sequence[str]
+) -> tuple[list[pathlib.Path], IntArray | None]:
+    """Returns `(paths, labels)` of an image or of all images in a folder, in the order of names.
+
+    The labels are `None` unless each lies in a folder called like a class.
+    """
+    if path.is_file():
+        return [path], None
+    if not path.is_dir():
+        raise DataError(
+            f"{path}: expected an image or a folder of images "
+            f"({', '.join(SUFFIXES)}); received no such folder. Correct the path."
+        )
+    found = walk(path, path)
+    if not found.images:
+        raise DataError(
+            f"{path}: expected images ({', '.join(SUFFIXES)}); received "
+            f"{found.described() or 'none there'}. Correct the path, or convert them."
+        )
+    found.tell(path)
+    paths = found.images
+    numbers = {name: number for number, name in enumerate(class_names)}
+    labels = [numbers.get(file.relative_to(path).parts[0], -1) for file in paths]
+    return paths, None if -1 in labels else np.array(labels, np.int32)
+
+
+def is_hidden(name: str) -> bool:
+    """Returns whether a file or folder is not meant to be seen, by its name."""
+    return name.startswith(".") or name.strip().lower() in _LEFTOVERS
+
+
+def subfolders(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the folders in a folder, links among them, in the order of their names."""
+    return sorted(path for path in _visible(folder) if path.is_dir())
+
+
+def has_images(folder: pathlib.Path) -> bool:
+    """Returns whether images lie in a folder itself."""
+    return any(path.suffix.lower() in SUFFIXES for path in _visible(folder))
+
+
+def walk(folder: pathlib.Path, root: pathlib.Path) -> Found:
+    """Returns what lies in `folder` and below, images in the order of their paths.
+
+    Links are followed. A folder is read once, whatever links lead to it; one that holds `root`
+    is not read at all.
+    """
+    found, seen = Found(), set()
+    real_root = os.path.realpath(root)
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        real = os.path.realpath(here)
+        holds_root = here != folder and _is_in(real_root, real)
+        if real in seen or holds_root:
+            found.loops.append(here)
+            continue
+        seen.add(real)
+        if here.is_symlink() and not _is_in(real, real_root):
+            found.links.append(here)
+        for path in _visible(here):
+            if os.path.isdir(path):
+                waiting.append(path)
+                continue
+            if path.is_symlink() and not _is_in(os.path.realpath(path), real_root):
+                found.links.append(path)
+            suffix = path.suffix.lower()
+            if suffix in SUFFIXES:
+                found.images.append(path)
+            else:
+                found.others[suffix or "without a suffix"] += 1
+    found.images.sort()
+    return found
+
+
+def _is_in(path: str, folder: str) -> bool:
+    return pathlib.Path(path).is_relative_to(folder)
+
+
+def _visible(folder: pathlib.Path) -> list[pathlib.Path]:
+    try:
+        return [folder / name for name in sorted(os.listdir(folder)) if not is_hidden(name)]
+    except OSError as error:
+        raise DataError(
+            f"{folder}: expected a folder to read; received {error.strerror}."
+        ) from None
