@@ -1,9 +1,10 @@
 import csv
+import re
 
 import numpy as np
 import pytest
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -68,11 +69,14 @@ def test_features_are_those_of_scikit_learn_fitted_on_the_training_split(penguin
     both = np.concatenate([numbers.astype(object), texts], axis=1)
     one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     scaled = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
-    encoded = make_pipeline(SimpleImputer(strategy="most_frequent"), one_hot)
-    reference = ColumnTransformer([("n", scaled, [0, 1, 2, 3, 4]), ("c", encoded, [5, 6])])
+    encoded = make_pipeline(SimpleImputer(strategy="constant", fill_value=""), one_hot)
+    absent = MissingIndicator(features="all")
+    reference = ColumnTransformer(
+        [("n", scaled, [0, 1, 2, 3, 4]), ("m", absent, [0, 1, 2, 3]), ("c", encoded, [5, 6])]
+    )
     reference.fit(both[rows_of["train"]])
-    # Ours keeps the file's order of columns: island comes first.
-    order = [5, 6, 7, 0, 1, 2, 3, 8, 9, 4]
+    # Ours keeps the file's order of columns: island comes first, what is missing at its column.
+    order = [9, 10, 11, 0, 5, 1, 6, 2, 7, 3, 8, 12, 13, 14, 4]
     for name, split in penguins.splits.items():
         expected = reference.transform(both[rows_of[name]])[:, order]
         np.testing.assert_allclose(split.features, expected.astype(float), rtol=1e-5, atol=1e-6)
@@ -97,7 +101,7 @@ def test_statistics_never_see_the_other_splits(load):
 
 def test_predictions_file_becomes_the_same_features(penguins):
     examples = penguins.preprocessing.read(PENGUINS)
-    assert examples.features.shape == (344, 10)
+    assert examples.features.shape == (344, 15)
     np.testing.assert_array_equal(np.bincount(examples.labels), [152, 68, 124])
     everything = np.concatenate([split.features for split in penguins.splits.values()])
     assert {row.tobytes() for row in examples.features} == {row.tobytes() for row in everything}
@@ -109,25 +113,15 @@ def test_predictions_file_becomes_the_same_features(penguins):
         ("", "first line with the names"),
         ("\n\n", "first line with the names"),
         ("x,k,y\n", "rows below the header; received none"),
-        ("x,x,y\n1,2,a\n", "line 1: .* 'x' a second time for column 2"),
-        ("x,,y\n1,2,a\n", "line 1: .* none for column 2"),
-        (TINY + "1,u\n", "line 14: expected 3 cells.* received 2"),
         (TINY + "1,u,a,b\n", "line 14: expected 3 cells.* received 4"),
-        (TINY + '1,"u,a\n', "line 14: expected cells as RFC 4180"),
-        (TINY.encode() + b"1,\xe9,a\n", "line 14: expected UTF-8"),
-        ("\ufeffx,k,y\n".encode("utf-16"), "line 1: expected UTF-8"),
-        (TINY + "oops,u,a\n", "line 14, column 'x': expected a finite number; received 'oops'"),
-        (TINY + "inf,u,a\n", "line 14, column 'x': .* 'inf'"),
-        (TINY + "1e999,u,a\n", "line 14, column 'x': .* '1e999'"),
-        (TINY + "1_0,u,a\n", "line 14, column 'x': .* '1_0'"),
+        (TINY + '1,"u,a\n', "line 14: expected a quoted cell to end"),
+        ("\ufeffx,k,y\n".encode("utf-16"), "rows below the header"),
+        (TINY.encode() + bytes(20), "expected a table as text, Excel or Parquet"),
         (TINY + "1e300,u,a\n" * 9, "column 'x': expected numbers whose squares"),
-        (TINY + " NA,u,a\n", "line 14, column 'x': expected a value.*`missing=impute`.*x 1"),
-        (TINY + "1,,a\n", "line 14, column 'k': expected a value"),
-        (TINY + "1,u,\n", "line 14: expected a label in .*column 'y'"),
-        (TINY + "1,u,c\n", "column 'y': .* 3 examples of each class; received 1 of 'c' .*line 14"),
-        ("x,k,y\n" + rows().replace(",b\n", ",a\n"), "two classes; received 'a' alone"),
-        ("x,y\n" + "0,a\n0,b\n" * 6, "besides 'y' whose value varies"),
-        ("x,k,y\n" + rows(40, text="abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"), "`ignore=k`"),
+        ("x,k,y\n" + rows().replace(",b\n", ",a\n"), "two classes .*received 'a' alone"),
+        ("x,y\n" + "0,a\n0,b\n" * 6, "besides 'y' whose value varies.*'x' does not vary"),
+        ("x,y\n" + "1,\n" * 9, "expected labels; received none"),
+        ("x,y\n" + "".join(f"{i % 5},{i}\n" for i in range(20)), "a quantity is no class"),
     ],
 )
 def test_what_can_not_be_taken_is_named(load, text, message):
@@ -135,6 +129,46 @@ def test_what_can_not_be_taken_is_named(load, text, message):
         load(text)
     assert "mine.csv" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("oops,u,a", "line 14, column 'x': expected a number; received 'oops'.*x 1"),
+        ("inf,u,a", "line 14, column 'x': .* 'inf'"),
+        ("1e999,u,a", "line 14, column 'x'"),
+        ("1_0,u,a", "line 14, column 'x': .* '1_0'"),
+        (" NA,u,a", "line 14, column 'x': expected a value.*`missing=impute`.*x 1"),
+        ("1,,a", "line 14, column 'k': expected a value"),
+    ],
+)
+def test_what_is_missing_is_refused_where_that_is_asked_for_and_else_filled_in(load, row, message):
+    with pytest.raises(datasets.DataError, match=message):
+        load(TINY + row, missing="refuse")
+    data = load(TINY + row)
+    assert [column.missing for column in data.report.columns].count(1) == 1
+    assert all(np.isfinite(split.features).all() for split in data.splits.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x,x,y\n" + rows(), "a second column 'x' is called 'x.1'"),
+        ("x,,y\n" + rows(), "column 2 has no name and is called 'Unnamed: 1'"),
+        (TINY + "1,u\n", r"1 row has fewer than 3 cells \(line 14 .* 1 row is left out, without"),
+        (TINY.encode() + b"1,\xe9,a\n", "read as Windows-1252"),
+        (TINY.encode("utf-16"), "read as UTF-16"),
+        (TINY + "1,u,c\n", r"1 row is left out, of classes with under 3: c \(1\)"),
+        (
+            "x,k,y\n" + rows(40, text="abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"),
+            "'k': left out, since it has 26 different texts in 26",
+        ),
+    ],
+)
+def test_what_people_expect_is_done_and_told(load, caplog, text, told):
+    data = load(text)
+    assert data.class_names == ("a", "b")
+    assert re.search(told, caplog.text)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +202,7 @@ def test_option_that_does_not_fit_is_refused(load, options, message):
 
 def test_no_such_file_or_no_file(tmp_path):
     for path in (tmp_path / "none.csv", tmp_path):
-        with pytest.raises(datasets.DataError, match="expected a CSV file"):
+        with pytest.raises(datasets.DataError, match="expected a table"):
             datasets.load(f"csv:{path}", label="y")
     with pytest.raises(ValueError, match="csv:PATH"):
         datasets.load("csv:", label="y")
@@ -192,7 +226,7 @@ def test_quoted_cells_hold_delimiters_and_lines(load):
     assert load(text).preprocessing.columns[1].categories == ('u, "or"\nv', "v")
     # The line is that of the file, where a person looks for it.
     with pytest.raises(datasets.DataError, match="line 20: expected 3 cells"):
-        load(text + "1\n")
+        load(text + "1,u,a,b\n")
 
 
 def test_numbers_can_be_taken_for_texts_and_columns_left_out(load):

@@ -42,8 +42,7 @@ def test_another_label_and_columns_left_out(fresh_home):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "example 4[0-9], column 'height': expected a value"),
-        ({"label": "place"}, "example 4[0-9]: expected a label"),
+        ({"missing": "refuse"}, "example 4[0-9], column 'height': expected a value"),
         ({"label": "heigt"}, "Did you mean 'height'"),
         ({"ignore": ("weight",)}, "column 'weight', as `ignore` says"),
     ],

@@ -13,6 +13,7 @@ from tfcourse.datasets.dataset import Dataset, Split
 from tfcourse.datasets.errors import DataError, DataUnavailableError
 from tfcourse.datasets.loading import check, check_name, load, located, own_names
 from tfcourse.datasets.reading import Reading
+from tfcourse.datasets.tables import from_dataframe
 
 __all__ = [
     "DataError",
@@ -24,6 +25,7 @@ __all__ = [
     "check_name",
     "from_arrays",
     "from_batches",
+    "from_dataframe",
     "load",
     "located",
     "own_names",

@@ -14,7 +14,7 @@ from tfcourse import files
 from tfcourse.datasets import memory
 from tfcourse.datasets.checks import Numbers
 from tfcourse.datasets.errors import DataError
-from tfcourse.datasets.table import check_file
+from tfcourse.datasets.text_files import check_file
 
 SUFFIXES = (".npy", ".npz")
 # NumPy reads a header as Python reads a literal, which can fail as code can.

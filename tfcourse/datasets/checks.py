@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets.columns import as_category
+from tfcourse.datasets.cells import as_category
 from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
 

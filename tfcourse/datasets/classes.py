@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcourse.datasets.columns import as_category, is_missing
+from tfcourse.datasets.cells import as_category, is_missing
 from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from tfcourse.datasets.column_report import TableReport
     from tfcourse.datasets.streamed import StreamedSplit
 
 FloatArray = npt.NDArray[np.float32]
@@ -113,6 +114,7 @@ class Dataset:
             first name was loaded.
         preprocessing: how `features` were made from raw examples, fitted on `train`; `None` where
             that is not known. A run keeps it, see `tfcourse.datasets.preprocessing`.
+        report: what was found in a table, and what became of its columns.
     """
 
     name: str
@@ -123,6 +125,7 @@ class Dataset:
     origin: str
     fallback_from: tuple[str, ...] = ()
     preprocessing: Preprocessing | None = None
+    report: "TableReport | None" = None
 
     @property
     def splits(self) -> "dict[str, Split | StreamedSplit]":

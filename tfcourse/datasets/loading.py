@@ -233,6 +233,11 @@ def _source(info):
 
 
 # Data of a person's own: the name before the colon, and who reads what comes after it.
-OWN: dict[str, OwnSource] = {"csv": tables, "npz": npz_files, "images": image_folders}
+OWN: dict[str, OwnSource] = {
+    "csv": tables,
+    "table": tables,
+    "npz": npz_files,
+    "images": image_folders,
+}
 # Everything else is a name for TensorFlow Datasets.
 BUILT_IN = {"digits": digits}

@@ -10,7 +10,7 @@ from tfcourse.datasets.checks import Numbers
 from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray, Split
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
-from tfcourse.datasets.table import check_file
+from tfcourse.datasets.text_files import check_file
 
 USES = ()
 

@@ -72,8 +72,12 @@ def _made(kinds: dict[str, Any], where: str, read: Any) -> Any:
     kind = read.pop("kind", None)
     known = isinstance(kind, str) and kind in kinds
     fields.check(f"{where}.kind", kind, known, f"one of {', '.join(kinds)}")
-    expected = {field.name for field in dataclasses.fields(kinds[kind])}
-    fields.check(where, sorted(read), read.keys() == expected, f"an object of {sorted(expected)}")
+    declared = dataclasses.fields(kinds[kind])
+    expected = {field.name for field in declared}
+    # What came later has a default: older runs do not have it.
+    needed = {field.name for field in declared if field.default is dataclasses.MISSING}
+    is_complete = needed <= read.keys() <= expected
+    fields.check(where, sorted(read), is_complete, f"an object of {sorted(expected)}")
     values = {name: tuple(v) if isinstance(v, list) else v for name, v in read.items()}
     try:
         return kinds[kind](**values)

@@ -17,7 +17,15 @@ class Reading(Hyperparameters):
 
     label: str | None = text(None, "Column that holds the class, of a table.", optional=True)
     missing: Literal["refuse", "impute"] = choice(
-        "refuse", ("refuse", "impute"), "How to treat missing values in a table."
+        "impute",
+        ("refuse", "impute"),
+        "How to treat missing values in a table: fill them in, or report an error.",
+    )
+    missing_values: tuple[str, ...] = texts(
+        (), "More texts that stand for a missing value.", optional=True
+    )
+    header: Literal["yes", "no"] = choice(
+        "yes", ("yes", "no"), "Whether a line names the columns; else they are 1, 2, ..."
     )
     categorical: tuple[str, ...] = texts(
         (), "Columns of numbers that are treated as categories.", optional=True
@@ -35,7 +43,7 @@ class Reading(Hyperparameters):
     )
 
     def __post_init__(self) -> None:
-        for name in ("categorical", "ignore"):
+        for name in ("categorical", "ignore", "missing_values"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         size: int | Sequence[int] | None = self.image_size

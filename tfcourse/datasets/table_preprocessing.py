@@ -4,16 +4,21 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Union
 
 import numpy as np
+from absl import logging
 
-from tfcourse.datasets import array_files, fields
-from tfcourse.datasets.columns import CategoricalColumn, NumericColumn, as_category, is_missing
+from tfcourse.datasets import array_files, columns, fields, frames, labels, table_files
+from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
 from tfcourse.datasets.dataset import Examples, FloatArray, IntArray
 from tfcourse.datasets.errors import DataError
-from tfcourse.datasets.table import Column, Table, read_csv
+from tfcourse.datasets.table import Column, Table
 
-Columns = Table | Mapping[str, Column]
+if TYPE_CHECKING:
+    import pandas as pd
+
+Columns = Union[Table, Mapping[str, Column], "pd.DataFrame"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,12 +29,16 @@ class TablePreprocessing:
     class_names: tuple[str, ...]  # In the order of the labels.
     columns: tuple[NumericColumn | CategoricalColumn, ...]  # How each column becomes numbers.
     source: str  # The data that it was fitted on.
+    missing_values: tuple[str, ...] = ()  # Texts that stand for a missing value, besides the usual.
+    header: str = "yes"  # Whether a line of a file names the columns.
 
     def __post_init__(self) -> None:
         fields.text("label", self.label)
         fields.texts("class_names", self.class_names, 2)
         fields.text("source", self.source)
         fields.sequence("columns", self.columns, 1)
+        fields.texts("missing_values", self.missing_values, 0)
+        fields.check("header", self.header, self.header in ("yes", "no"), "yes or no")
         names = tuple(column.name for column in self.columns)
         fields.texts("columns", names, 1)
         fields.check("columns", names, self.label not in names, "columns other than the label's")
@@ -53,46 +62,76 @@ class TablePreprocessing:
             DataError: a column is missing, or a cell does not fit; names it.
         """
         table = _as_table(table)
-        absent = [column.name for column in self.columns if column.name not in table.columns]
-        if absent:
-            raise DataError(
-                f"{table.source}: expected a column {absent[0]!r}, as in training; received "
-                f"{', '.join(map(repr, list(table.columns)[:20]))}. Add it."
-            )
-        return np.concatenate([column.encode(table) for column in self.columns], axis=1)
+        known = set(table.columns)
+        for column in self.columns:
+            if column.name not in known and columns.source(column) not in known:
+                received = ", ".join(map(repr, list(table.columns)[:20]))
+                raise DataError(
+                    f"{table.source}: expected a column {columns.source(column)!r}, as in "
+                    f"training; received {received}. Add it."
+                )
+        more = self.missing_values
+        features = np.empty((len(table), *self.input_shape), np.float32)
+        start = 0
+        for column in self.columns:
+            encoded = column.encode(table, more)
+            features[:, start : start + encoded.shape[1]] = encoded
+            start += encoded.shape[1]
+        return features
 
     def labels(self, table: Columns) -> IntArray | None:
-        """Returns the labels [examples] of a table, or `None` where it has none.
+        """Returns the labels [examples] of a table, or `None` where it has none, or not all.
 
         Raises:
-            DataError: a label is missing or no class of the training; names its place.
+            DataError: a label is no class of the training; names its place.
         """
         table = _as_table(table)
         if self.label not in table.columns:
             return None
-        numbers = {name: number for number, name in enumerate(self.class_names)}
         column = table.columns[self.label]
-        found = [-1 if is_missing(cell) else numbers.get(as_category(cell), -1) for cell in column]
-        if -1 in found:
-            row = found.index(-1)
+        found = labels.numbers_of(column, self.class_names, self.missing_values)
+        wrong = found == -2
+        if wrong.any():
+            row = int(wrong.argmax())
             raise DataError(
                 f"{table.place(row)}, column {self.label!r}: expected one of the classes "
                 f"{', '.join(self.class_names[:20])}; received {str(column[row])[:80]!r}. Correct "
                 "it, or leave the whole column out."
             )
-        return np.array(found, np.int32)
+        missing = found == -1
+        if missing.any():
+            if not missing.all():
+                logging.warning(
+                    "%s, column %r: %d labels of %d are missing; the others are not used.",
+                    *(table.source, self.label, missing.sum(), len(missing)),
+                )
+            return None
+        return found
 
     def read(self, path: os.PathLike[str] | str, *, resize: bool = False) -> Examples:
-        """Returns the `Examples` of a CSV file, with labels where it has that column."""
-        if pathlib.Path(path).suffix.lower() in array_files.SUFFIXES:
+        """Returns the `Examples` of a file, with labels where it has them."""
+        path = pathlib.Path(path).expanduser()
+        if path.suffix.lower() in array_files.SUFFIXES:
             raise DataError(
-                f"{path}: expected a CSV file with the columns trained on; received arrays, which "
+                f"{path}: expected a table with the columns trained on; received arrays, which "
                 "have no names of columns. Save it as CSV."
             )
-        table = read_csv(path)
+        names = [columns.source(column) for column in self.columns]
+        texts = [column.name for column in self.columns if isinstance(column, CategoricalColumn)]
+        table = table_files.read(
+            path,
+            header=self.header == "yes",
+            expected=names,
+            texts=[self.label, *texts],
+            missing=self.missing_values,
+        )
         places = tuple(table.place(row) for row in range(len(table)))
         return Examples(self.transform(table), self.labels(table), places)
 
 
 def _as_table(table: Columns) -> Table:
-    return table if isinstance(table, Table) else Table("table", dict(table))
+    if isinstance(table, Table):
+        return table
+    if isinstance(table, Mapping):
+        return Table("table", dict(table))
+    return frames.to_table(table)

@@ -1,50 +1,103 @@
-"""`csv:PATH`, and tables to data sets: kinds of columns told apart, statistics of training rows."""
+"""`csv:PATH` and `table:PATH`, and tables to data sets."""
 
-import collections
 import difflib
 import pathlib
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from absl import logging
 
 from tfcourse import files
-from tfcourse.datasets import classes, memory, splits
-from tfcourse.datasets.columns import (
-    CategoricalColumn,
-    NumericColumn,
-    as_category,
-    check_numbers,
-    missing_error,
-    parse,
+from tfcourse.datasets import (
+    column_fitting,
+    frames,
+    labels,
+    memory,
+    splits,
+    table_files,
+    table_summary,
 )
+from tfcourse.datasets.column_report import ColumnReport, TableReport
+from tfcourse.datasets.columns import missing_error
 from tfcourse.datasets.dataset import Dataset, FloatArray, IntArray, Split
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.labels import Labels
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.streamed import StreamedFeatures, StreamedSplit
-from tfcourse.datasets.table import Table, read_csv, read_header
+from tfcourse.datasets.table import Table
 from tfcourse.datasets.table_preprocessing import TablePreprocessing
 
-USES = ("label", "missing", "categorical", "ignore")
-MAX_CATEGORIES = 256
+if TYPE_CHECKING:
+    import pandas as pd
+
+USES = ("label", "missing", "missing_values", "header", "categorical", "ignore")
 Rows = npt.NDArray[np.int64]
 Pairs = dict[str, tuple[Rows, IntArray]]
 # Of the features, float32 [examples, features], once and in its splits.
 _BYTES_PER_FEATURE = 3 * 4
 
 
+class Fitted(NamedTuple):
+    """How a table becomes a model's input, and what was found on the way."""
+
+    preprocessing: TablePreprocessing
+    report: TableReport
+
+
 def check(path: pathlib.Path, reading: Reading) -> None:
     """Checks what can be checked at once: that there is such a file with such columns."""
-    check_columns(str(path), read_header(path), reading)
+    path = path.expanduser()
+    header = reading.header == "yes"
+    found = table_files.read_header(path, header=header, expected=_expected(reading))
+    if found.data:
+        raise _headerless(path, found.data, reading)
+    check_columns(str(path), found.names, reading)
 
 
 def load(path: pathlib.Path, reading: Reading) -> Dataset:
     """Returns the table in a file as a `Dataset`; see `dataset`."""
-    table = read_csv(path)
-    origin = f"csv:{path} (sha256 {files.sha256(path)[:16]})"
-    return dataset(table, reading, name=f"csv:{path}", origin=origin)
+    check(path, reading)
+    table = read(path, reading)
+    name = f"csv:{path}"
+    return dataset(table, reading, name=name, origin=f"{name} (sha256 {files.sha256(path)[:16]})")
+
+
+def read(path: pathlib.Path, reading: Reading) -> Table:
+    """Returns the table in a file, read as `reading` says."""
+    texts = reading.categorical if reading.label is None else (reading.label, *reading.categorical)
+    return table_files.read(
+        path.expanduser(),
+        header=reading.header == "yes",
+        expected=_expected(reading),
+        texts=texts,
+        missing=reading.missing_values,
+    )
+
+
+def from_dataframe(
+    frame: "pd.DataFrame", label: str, *, name: str = "frame", **reading: Any
+) -> Dataset:
+    """Returns a `Dataset` of the rows of pandas' DataFrame; its index is left out.
+
+    Args:
+        frame: a column for each feature, and one with the class.
+        label: that column's name.
+        name: the data set's.
+        **reading: other fields of `Reading`, such as `missing`.
+
+    Raises:
+        DataError: naming the column that can't be taken.
+    """
+    read = Reading(label=label, **reading)
+    read.check_used(name, USES)
+    table = frames.to_table(frame, name)
+    data = dataset(table, read, name=name, origin=f"a DataFrame of {len(frame)} rows")
+    for split in data.splits.values():
+        if isinstance(split, Split):
+            split.frozen()
+    return data
 
 
 def dataset(
@@ -56,7 +109,7 @@ def dataset(
     rows: dict[str, Rows] | None = None,
     stored: Callable[[Rows], Table] | None = None,
 ) -> Dataset:
-    """Returns a `Table` as a `Dataset`.
+    """Returns a `Table` as a `Dataset`; what was found in it is told.
 
     Args:
         table: all examples.
@@ -72,16 +125,22 @@ def dataset(
     """
     label = check_columns(table.source, table.columns, reading)
     where = f"{table.source}, column {label!r}"
-    labels, class_names = classes.number(where, table.columns[label], table.place)
+    found = labels.classify(where, label, table.columns[label], reading.missing_values)
     given = {"train": np.arange(len(table))} if rows is None else rows
-    pairs = {split: (index, labels[index]) for split, index in given.items()}
+    # Rows without a class are in no split.
+    given = {split: index[found.numbers[index] >= 0] for split, index in given.items()}
+    pairs = {split: (index, found.numbers[index]) for split, index in given.items()}
     pairs = splits.complete(name, pairs, splits.OWN_HELD_OUT_SHARE)
-    fitted = fit(table, reading, label, class_names, pairs["train"][0], origin)
+    fitted, report = fit(table, reading, found, pairs["train"][0], origin)
+    told = "; ".join(table_summary.sentences(report, imputes=reading.missing == "impute"))
+    if told:
+        logging.warning("%s: %s.", table.source, told)
     return Dataset(
         name=name,
-        class_names=class_names,
+        class_names=found.class_names,
         origin=origin,
         preprocessing=fitted,
+        report=report,
         **(_in_memory(table, fitted, pairs) if stored is None else _on_disk(stored, fitted, pairs)),
     )
 
@@ -93,7 +152,7 @@ def _in_memory(table: Table, fitted: TablePreprocessing, pairs: Pairs) -> dict[s
         "Leave columns out with `ignore`.",
     )
     features = fitted.transform(table)
-    return {split: Split(features[rows], labels) for split, (rows, labels) in pairs.items()}
+    return {split: Split(features[rows], numbers) for split, (rows, numbers) in pairs.items()}
 
 
 def _on_disk(
@@ -103,8 +162,8 @@ def _on_disk(
         return fitted.transform(stored(rows))
 
     return {
-        split: StreamedSplit(StreamedFeatures(read, rows, fitted.input_shape), labels)
-        for split, (rows, labels) in pairs.items()
+        split: StreamedSplit(StreamedFeatures(read, rows, fitted.input_shape), numbers)
+        for split, (rows, numbers) in pairs.items()
     }
 
 
@@ -116,6 +175,7 @@ def check_columns(source: str, columns: Iterable[str], reading: Reading) -> str:
             f"{source}: expected `label` to name the column with the class; received none. There "
             f"are {_listed(columns)}"
         )
+    known = set(columns)
     named = {
         "label": (reading.label,),
         "categorical": reading.categorical,
@@ -123,7 +183,7 @@ def check_columns(source: str, columns: Iterable[str], reading: Reading) -> str:
     }
     for argument, wanted in named.items():
         for column in wanted:
-            if column not in columns:
+            if column not in known:
                 close = difflib.get_close_matches(column, columns, n=1)
                 hint = f"Did you mean {close[0]!r}? " if close else ""
                 raise DataError(
@@ -135,104 +195,89 @@ def check_columns(source: str, columns: Iterable[str], reading: Reading) -> str:
     return reading.label
 
 
-def fit(
-    table: Table,
-    reading: Reading,
-    label: str,
-    class_names: tuple[str, ...],
-    rows: Rows,
-    source: str,
-) -> TablePreprocessing:
+def _expected(reading: Reading) -> tuple[str, ...]:
+    return () if reading.label is None else (reading.label,)
+
+
+def _headerless(path: pathlib.Path, names: Sequence[str], reading: Reading) -> DataError:
+    """Returns the error of a file whose first line looks like data."""
+    shown = ", ".join(name[:20] for name in names[:5]) + (", ..." if len(names) > 5 else "")
+    label = reading.label or ""
+    if label in names:
+        # Told by a value of its column, as in the first row.
+        label = f", and `label={list(names).index(label) + 1}`"
+    elif label.isdecimal() and 0 < int(label) <= len(names):
+        label = ""
+    else:
+        label = f", and `label={len(names)}` if the last column is the one"
+    return DataError(
+        f"{path}: expected a first line with the names of the columns; received one that looks "
+        f"like data ({shown}). Give `header=no`, which calls them 1 to {len(names)}{label}."
+    )
+
+
+def fit(table: Table, reading: Reading, found: Labels, rows: Rows, source: str) -> Fitted:
     """Returns the `TablePreprocessing` with the statistics of `rows`, the training split."""
-    names = [name for name in table.columns if name not in (label, *reading.ignore)]
+    label = found.report.name
+    ignored = set(reading.ignore)
+    comma = isinstance(table.columns, dict) and column_fitting.has_decimal_commas(table)
+    fitted: list[column_fitting.Fitted] = []
+    reports: list[ColumnReport] = []
+    first_missing: DataError | None = None
     # One column after another, since they may have to be read from the disk.
-    fitted: list[NumericColumn | CategoricalColumn | None] = []
-    first_missing, counts = None, {}
-    for name in names:
-        values = parse(table.columns[name])
-        missing = np.isnan(values)
-        if reading.missing == "refuse" and missing.any():
-            first_missing = first_missing or missing_error(table, name, int(missing.argmax()))
-            counts[name] = missing.sum()
+    for name in table.columns:
+        if name == label:
+            reports.append(_label_column(len(table), found))
+        elif name in ignored:
+            reports.append(
+                ColumnReport(name, "text", len(table), 0, 0, "left out", why="`ignore` says so")
+            )
         else:
-            fitted.append(_fit_column(table, name, values, reading, rows))
+            fit = column_fitting.fit(table, name, reading, rows, decimal_comma=comma)
+            reports.append(fit.report)
+            fitted += fit.columns
+            if fit.first_missing >= 0 and reading.missing == "refuse":
+                first_missing = first_missing or _refused(table, fit)
     if first_missing:
+        counts = {r.name: r.missing for r in reports if r.fate == "features" and r.missing}
         listed = ", ".join(f"{name} {count}" for name, count in [*counts.items()][:20])
         raise DataError(f"{first_missing} Missing by column: {listed}.")
-    columns = tuple(column for column in fitted if column is not None)
-    if not columns:
-        raise DataError(
-            f"{table.source}: expected a column besides {label!r} whose value varies; "
-            "received none. Add one."
-        )
+    report = TableReport(table.source, len(table), table.notes, found.report, tuple(reports))
+    if not fitted:
+        raise _no_columns(report)
     try:
-        return TablePreprocessing(label, class_names, columns, source)
+        made = TablePreprocessing(
+            label, found.class_names, tuple(fitted), source, reading.missing_values, reading.header
+        )
     except ValueError as error:  # Names of columns and classes are of any length in a file.
         raise DataError(f"{table.source}: {error}") from None
+    return Fitted(made, report)
 
 
-def _fit_column(
-    table: Table, name: str, values: npt.NDArray[np.float64], reading: Reading, rows: Rows
-) -> NumericColumn | CategoricalColumn | None:
-    """Returns the column fitted on `rows`, or `None` where nothing varies in them.
-
-    `values` is what `parse` made of it.
-    """
-    imputes = reading.missing == "impute"
-    fitted: NumericColumn | CategoricalColumn | None
-    num_texts = np.isinf(values).sum()
-    # Mostly numbers: the rest are slips, which `check_numbers` names.
-    if name not in reading.categorical and np.isfinite(values).sum() > num_texts:
-        check_numbers(table, name, values)
-        fitted = _fit_numeric(table.source, name, values[rows], imputes)
-    else:
-        fitted = _fit_categorical(table, name, np.isnan(values), rows, imputes)
-    if fitted is None:
-        logging.warning(
-            "%s, column %r: left out, since it never varies in training.", table.source, name
+def _refused(table: Table, fit: column_fitting.Fit) -> DataError:
+    name, row = fit.report.name, fit.first_missing
+    cell = str(table.columns[name][row])
+    if fit.report.odd and cell in fit.report.odd:
+        return DataError(
+            f"{table.place(row)}, column {name!r}: expected a {fit.report.kind}; received "
+            f"{cell!r}. Correct it, or train with `missing=impute`."
         )
-    return fitted
+    return missing_error(table, name, row)
 
 
-def _fit_numeric(
-    source: str, name: str, values: npt.NDArray[np.float64], imputes: bool
-) -> NumericColumn | None:
-    missing = np.isnan(values)
-    if missing.all():
-        return None
-    with np.errstate(over="ignore", invalid="ignore"):
-        median = float(np.median(values[~missing]))
-        values[missing] = median
-        mean, deviation = float(values.mean()), float(values.std())
-    if values.min() == values.max():
-        return None
-    if not (np.isfinite(mean) and np.isfinite(deviation) and deviation > 0):
-        raise DataError(
-            f"{source}, column {name!r}: expected numbers whose squares double precision can "
-            f"hold; received values from {values.min():g} to {values.max():g}. Scale them."
-        )
-    return NumericColumn(name, mean, deviation, median if imputes else None)
+def _label_column(rows: int, found: Labels) -> ColumnReport:
+    report = found.report
+    distinct = len(report.counts) + len(report.rare)
+    return ColumnReport(report.name, "category", rows, report.missing, distinct, "label")
 
 
-def _fit_categorical(
-    table: Table, name: str, missing: npt.NDArray[np.bool_], rows: Rows, imputes: bool
-) -> CategoricalColumn | None:
-    cells = [as_category(table.columns[name][row]) for row in rows if not missing[row]]
-    if not cells:
-        return None
-    counts = collections.Counter(cells)
-    limit = min(MAX_CATEGORIES, max(2, len(rows) // 2))
-    if len(counts) > limit:
-        raise DataError(
-            f"{table.source}, column {name!r}: expected at most {limit} different texts in "
-            f"{len(rows)} training examples; received {len(counts)}, such as "
-            f"{cells[0][:40]!r}. Leave it out with `ignore={name}`, or group its values."
-        )
-    if len(counts) < 2:
-        return None
-    categories = tuple(sorted(counts))
-    most_frequent = max(categories, key=counts.__getitem__)  # The first of several.
-    return CategoricalColumn(name, categories, most_frequent if imputes else None)
+def _no_columns(report: TableReport) -> DataError:
+    why = [f"{c.name!r} {c.why}" for c in report.columns if c.why][:5]
+    left_out = f" Left out: {'; '.join(why)}." if why else ""
+    return DataError(
+        f"{report.source}: expected a column besides {report.label.name!r} whose value varies; "
+        f"received none. Add one.{left_out}"
+    )
 
 
 def _listed(names: list[str]) -> str:

@@ -164,8 +164,11 @@ class _Table:
         encoded = {}
         if numeric:
             standardized = _standardized(inputs["numeric"], numeric)
+            missing = tf.cast(tf.math.is_nan(inputs["numeric"]), tf.float32)
             for position, column in enumerate(numeric):
-                encoded[column.name] = standardized[:, position : position + 1]
+                parts = [standardized, missing] if column.indicates_missing else [standardized]
+                taken = [part[:, position : position + 1] for part in parts]
+                encoded[column.name] = tf.concat(taken, axis=1)
         for position, texts in enumerate(categorical):
             values = inputs["categories"][:, position : position + 1]
             encoded[texts.name] = _one_hot(values, texts, self.texts)
@@ -227,6 +230,8 @@ def _raw_table(fitted: TablePreprocessing, features: FloatArray) -> dict[str, li
         start += block.shape[1]
         if isinstance(column, NumericColumn):
             raw = block[:, 0] * np.float32(column.standard_deviation) + np.float32(column.mean)
+            if column.indicates_missing:
+                raw[block[:, 1] > 0.5] = np.nan
             table[column.name] = raw.tolist()
         else:
             known, best = block.max(axis=1) > 0.5, block.argmax(axis=1)

@@ -1,0 +1,87 @@
+"""Cells of a column: the different values that it has, and where each of them stands.
+
+A column of texts is looked at through its different values, each of which is read once, however
+many rows there are.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Codes = npt.NDArray[np.int64]
+Column = Sequence[Any] | npt.NDArray[Any]  # Texts or numbers; also a pandas Categorical.
+
+# How an absent value is written, in any case, in every column.
+MISSING = frozenset(
+    {
+        *("", "?", "na", "n/a", "<na>", "nan", "-nan", "nat", "null", "1.#qnan", "#na", "#n/a"),
+        *("#n/a n/a", "#value!", "#div/0!", "#ref!", "#null!", "#num!", "#name?"),  # Of Excel.
+    }
+)
+# And where numbers or dates are expected. Among texts, "None" may well be a category.
+MISSING_NUMBER = MISSING | {"none", "-", "--", "---", ".", "..", "n.a.", "missing", "unknown"}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cells:
+    """The cells of a column: `values[codes[row]]`, and none where the code is -1."""
+
+    values: list[Any]  # Those that differ, as they first come; none is `None` or NaN.
+    codes: Codes  # [rows]
+
+    def counts(self) -> Codes:
+        """Returns how often each value is there."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
+
+    def spread(self, by_value: npt.NDArray[Any], missing: Any) -> npt.NDArray[Any]:
+        """Returns, for each row, the entry of `by_value` that belongs to its value."""
+        return np.append(by_value, missing)[self.codes]
+
+
+def of(column: Column) -> Cells:
+    """Returns the `Cells` of a column of any kind."""
+    import pandas as pd
+
+    if isinstance(column, pd.Categorical):
+        values, codes = column.categories.tolist(), column.codes.astype(np.int64)
+        return Cells(values, codes)
+    if not isinstance(column, np.ndarray):
+        array = np.empty(len(column), object)
+        array[:] = column
+        column = array
+    try:
+        found, distinct = pd.factorize(column)
+    except TypeError:  # Lists and the like have no hash.
+        found, distinct = pd.factorize(np.array([str(cell) for cell in column], object))
+    return Cells(list(distinct.tolist()), found.astype(np.int64))
+
+
+def as_category(value: object) -> str:
+    """Returns the text of a cell, without the blanks around it."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, float | np.floating) and value.is_integer():
+        value = int(value)  # A column with missing values may have made 3 to 3.0.
+    return str(value).strip()
+
+
+def is_missing(value: object, more: Sequence[str] = ()) -> bool:
+    """Returns whether a cell, text or number, holds no value; `more` are texts that say so."""
+    if isinstance(value, str):
+        text = value.strip()
+        return text.lower() in MISSING or text in more
+    return value is None or bool(value != value)  # NaN alone differs from itself.
+
+
+def categories(cells: Cells, more: Sequence[str] = ()) -> Cells:
+    """Returns the cells as texts without blanks around them; what is missing has the code -1."""
+    import pandas as pd
+
+    names = np.empty(len(cells.values), object)
+    names[:] = [None if is_missing(v, more) else as_category(v) for v in cells.values]
+    found, distinct = pd.factorize(names)
+    codes = np.append(found, -1)[cells.codes].astype(np.int64)
+    return Cells(list(distinct), codes)

@@ -1,0 +1,256 @@
+"""What the columns of a table are, and how each becomes numbers: decided on its cells."""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tfcourse.datasets import cells, dates, numbers
+from tfcourse.datasets.column_report import ColumnReport
+from tfcourse.datasets.columns import (
+    NO_VALUE,
+    CategoricalColumn,
+    NumericColumn,
+    is_missing_number,
+    read_categories,
+    read_numbers,
+)
+from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.reading import Reading
+from tfcourse.datasets.table import Column, Table
+
+MAX_CATEGORIES = 256
+# Where at most this share of the cells is no number, they are slips.
+_SHARE_OF_SLIPS = 0.05
+# So are as few texts as these among as many numbers; 0, 1, 2, "3+" are categories.
+_FEW_TEXTS, _MANY_NUMBERS = 3, 10
+_FEW = 50  # Cells that are looked at.
+_SHOWN = 5
+# Days after which the day of the week, or the month, may tell something.
+_WEEKS, _MONTHS = 14, 60
+
+Rows = npt.NDArray[np.int64]
+Fitted = NumericColumn | CategoricalColumn
+
+
+class Fit(NamedTuple):
+    """A column's report, what it becomes (nothing where it is left out), and where one is missing.
+
+    `first_missing` is the first row without a value, -1 where there is none.
+    """
+
+    report: ColumnReport
+    columns: tuple[Fitted, ...]
+    first_missing: int
+
+
+def fit(
+    table: Table, name: str, reading: Reading, rows: Rows, *, decimal_comma: bool = False
+) -> Fit:
+    """Returns what becomes of a column.
+
+    Args:
+        table: where it is.
+        name: the column's.
+        reading: what the user asks for.
+        rows: those of the training split, whose statistics are taken.
+        decimal_comma: whether the table has numbers with decimal commas.
+
+    Raises:
+        DataError: it has numbers that double precision can't standardize.
+    """
+    column = table.columns[name]
+    fitting = _Fitting(table.source, name, column, reading, rows)
+    if name in reading.categorical:
+        return fitting.categories()
+    if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
+        return fitting.numbers(numbers.PLAIN)
+    if isinstance(column, np.ndarray) and column.dtype.kind == "M":
+        return fitting.dates(dates.ISO)
+    found = cells.of(column)
+    more = reading.missing_values
+    present = [not is_missing_number(value, more) for value in found.values]
+    values = [value for value, there in zip(found.values, present, strict=True) if there]
+    counts = found.counts()[np.array(present, bool)] if found.values else np.zeros(0, np.int64)
+    if not values:
+        return fitting.categories()
+    style = numbers.find_style(values, decimal_comma=decimal_comma)
+    is_number = np.isfinite(numbers.read(values, style))
+    if not all(isinstance(value, bool) for value in values) and _are_numbers(counts, is_number):
+        return fitting.numbers(style)
+    form = None if is_number.all() else dates.find_format(values)
+    return fitting.dates(form) if form else fitting.categories()
+
+
+def has_decimal_commas(table: Table) -> bool:
+    """Returns whether a column of the table has numbers that only a decimal comma explains."""
+    for column in table.columns.values():
+        if isinstance(column, np.ndarray) and column.dtype.kind != "O":
+            continue
+        values = cells.of(column).values[:_FEW]
+        texts = [v for v in values if isinstance(v, str) and not is_missing_number(v)]
+        if texts and numbers.has_decimal_commas(texts):
+            return True
+    return False
+
+
+def _are_numbers(counts: Rows, is_number: npt.NDArray[np.bool_]) -> bool:
+    """Returns whether values that are there so often are numbers, but for slips."""
+    num_numbers, num_texts = counts[is_number].sum(), counts[~is_number].sum()
+    if num_texts <= _SHARE_OF_SLIPS * (num_numbers + num_texts):
+        return True
+    few = (~is_number).sum() <= _FEW_TEXTS and is_number.sum() >= _MANY_NUMBERS
+    return bool(few and num_numbers > num_texts)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Fitting:
+    """Fits a column as one kind or another."""
+
+    source: str
+    name: str
+    column: Column
+    reading: Reading
+    rows: Rows
+
+    @property
+    def _imputes(self) -> bool:
+        return self.reading.missing == "impute"
+
+    def numbers(self, style: str) -> Fit:
+        values = read_numbers(self.column, self.reading.missing_values, style)
+        odd = np.isinf(values)
+        values[odd] = np.nan
+        column = self._numeric(values, self.name, written=style, skips_texts=bool(odd.any()))
+        written = "" if style == numbers.PLAIN else style
+        distinct = len(np.unique(values[~np.isnan(values)]))
+        return self._done("number", np.isnan(values), distinct, column, odd, written)
+
+    def dates(self, form: str) -> Fit:
+        more = self.reading.missing_values
+        hour_only = dates.is_time_of_day(form)
+        by_part = {
+            part: read_numbers(self.column, more, form, part)
+            for part in (("hour",) if hour_only else ("day", "hour"))
+        }
+        values = next(iter(by_part.values()))
+        odd = np.isinf(values)
+        fitted: list[Fitted] = []
+        for part in ("hour",) if hour_only else dates.PARTS:
+            name = f"{self.name}: {part}"
+            if part in by_part:
+                found = by_part[part].copy()
+                found[odd] = np.nan
+                given = {"written": form, "column": self.name, "part": part}
+                fitted += self._numeric(found, name, skips_texts=bool(odd.any()), **given)
+            elif self._span(values) >= {"weekday": _WEEKS, "month": _MONTHS}[part]:
+                texts = read_categories(self.column, more, form, part)
+                fitted += self._one_hot(texts, name, written=form, column=self.name, part=part)
+        missing = np.isnan(values) | odd
+        kind = "time" if hour_only else "date"
+        distinct = len(np.unique(values[~missing]))
+        return self._done(kind, missing, distinct, tuple(fitted), odd, form)
+
+    def categories(self) -> Fit:
+        found = read_categories(self.column, self.reading.missing_values)
+        missing = found.codes < 0
+        distinct = len(found.values)
+        in_training = len(np.unique(found.codes[self.rows][~missing[self.rows]]))
+        limit = min(MAX_CATEGORIES, max(2, len(self.rows) // 2))
+        if in_training > limit:
+            why = f"has {in_training} different texts in {len(self.rows)} training examples"
+            return self._left_out("text", missing, distinct, f"{why}, more than {limit}")
+        return self._done("category", missing, distinct, self._one_hot(found, self.name))
+
+    def _numeric(
+        self, values: npt.NDArray[np.float64], name: str, **options: bool | str
+    ) -> tuple[Fitted, ...]:
+        """Returns the column fitted on the training rows, nothing where they do not vary."""
+        taken = values[self.rows]
+        missing = np.isnan(taken)
+        if missing.all():
+            return ()
+        with np.errstate(over="ignore", invalid="ignore"):
+            median = float(np.median(taken[~missing]))
+            taken[missing] = median
+            mean, deviation = float(taken.mean()), float(taken.std())
+        lowest, highest = taken.min(), taken.max()
+        if lowest == highest:
+            return ()
+        if not (np.isfinite(mean) and np.isfinite(deviation) and deviation > 0):
+            raise DataError(
+                f"{self.source}, column {name!r}: expected numbers whose squares double precision "
+                f"can hold; received values from {lowest:g} to {highest:g}. Scale them."
+            )
+        indicates = self._imputes and bool(missing.any()) and options.get("part") in (None, "day")
+        imputed = median if self._imputes else None
+        return (NumericColumn(name, mean, deviation, imputed, indicates, **options),)  # type: ignore[arg-type]
+
+    def _one_hot(self, found: cells.Cells, name: str, **options: str) -> tuple[Fitted, ...]:
+        codes = found.codes[self.rows]
+        counts = np.bincount(codes[codes >= 0], minlength=len(found.values))
+        often = {value: int(n) for value, n in zip(found.values, counts, strict=True) if n}
+        is_missing = bool((codes < 0).any()) and self._imputes
+        if len(often) + is_missing < 2:
+            return ()
+        categories = tuple(sorted(often))
+        imputed = max(categories, key=often.__getitem__) if self._imputes else None
+        if is_missing:
+            categories, imputed = (NO_VALUE, *categories), NO_VALUE
+        return (CategoricalColumn(name, categories, imputed, **options),)
+
+    def _span(self, days: npt.NDArray[np.float64]) -> float:
+        known = days[self.rows]
+        known = known[np.isfinite(known)]
+        return float(np.ptp(known)) if len(known) else 0.0
+
+    def _done(
+        self,
+        kind: str,
+        missing: npt.NDArray[np.bool_],
+        distinct: int,
+        columns: Sequence[Fitted],
+        odd: npt.NDArray[np.bool_] | None = None,
+        written: str = "",
+    ) -> Fit:
+        if not distinct:
+            return self._left_out("empty", missing, 0, "has no values")
+        if not columns:
+            return self._left_out(kind, missing, distinct, "does not vary in training")
+        texts = tuple(self._odd_texts(odd)) if odd is not None and odd.any() else ()
+        report = ColumnReport(
+            self.name,
+            kind,  # type: ignore[arg-type]
+            len(missing),
+            int(missing.sum()),
+            distinct,
+            "features",
+            features=sum(len(column.feature_names) for column in columns),
+            written=written,
+            odd=texts,
+            odd_count=int(odd.sum()) if odd is not None else 0,
+        )
+        return Fit(report, tuple(columns), int(missing.argmax()) if missing.any() else -1)
+
+    def _left_out(self, kind: str, missing: npt.NDArray[np.bool_], distinct: int, why: str) -> Fit:
+        count = int(missing.sum())
+        report = ColumnReport(
+            self.name,
+            kind,  # type: ignore[arg-type]
+            len(missing),
+            count,
+            distinct,
+            "left out",
+            why=why,
+        )
+        return Fit(report, (), -1)
+
+    def _odd_texts(self, odd: npt.NDArray[np.bool_]) -> Iterator[str]:
+        seen: dict[str, None] = {}
+        for row in np.flatnonzero(odd).tolist():
+            seen.setdefault(str(self.column[row])[:80])
+            if len(seen) == _SHOWN:
+                break
+        return iter(seen)

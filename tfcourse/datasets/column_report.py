@@ -1,0 +1,85 @@
+"""What was found in the columns of a table, and what becomes of each: values, no messages.
+
+Everything that is told about a table (`--describe`, the summary at the start of a training) is made
+of these records.
+"""
+
+import dataclasses
+from typing import Literal
+
+Kind = Literal["number", "category", "date", "time", "text", "empty"]
+Fate = Literal["label", "features", "left out"]
+
+
+@dataclasses.dataclass(frozen=True)
+class ColumnReport:
+    """One column.
+
+    Attributes:
+        name: the column's.
+        kind: what its cells are; "text" is one with too many different texts for categories.
+        rows: how many cells there are.
+        missing: how many of them hold no value.
+        distinct: how many different values there are.
+        fate: what becomes of it.
+        features: how many numbers it is for the model, 0 where it is left out.
+        why: the reason where it is left out: "has one value", "`ignore` says so".
+        written: how numbers or dates are written where that is not 1234.5.
+        odd: texts in a column of numbers or dates, which count as missing.
+        odd_count: in how many cells they are.
+    """
+
+    name: str
+    kind: Kind
+    rows: int
+    missing: int
+    distinct: int
+    fate: Fate
+    features: int = 0
+    why: str = ""
+    written: str = ""
+    odd: tuple[str, ...] = ()
+    odd_count: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelReport:
+    """The column to predict.
+
+    Attributes:
+        name: the column's.
+        missing: rows left out since they have no label.
+        rare: `{class: rows}` left out since the class has too few examples.
+        merged: `{class: other spellings}` that are counted as it.
+        counts: `{class: rows}` of those that are kept.
+    """
+
+    name: str
+    missing: int = 0
+    rare: dict[str, int] = dataclasses.field(default_factory=dict)
+    merged: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    counts: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    @property
+    def left_out(self) -> int:
+        """How many rows are left out in all."""
+        return self.missing + sum(self.rare.values())
+
+
+@dataclasses.dataclass(frozen=True)
+class TableReport:
+    """A table.
+
+    Attributes:
+        source: what messages call it.
+        rows: how many there are.
+        notes: how it was read where that is not plain: "text is Windows-1252".
+        label: the column to predict.
+        columns: all of them, in their order, the label's too.
+    """
+
+    source: str
+    rows: int
+    notes: tuple[str, ...]
+    label: LabelReport
+    columns: tuple[ColumnReport, ...]

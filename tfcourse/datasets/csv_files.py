@@ -1,0 +1,306 @@
+"""CSV files and their kin, read by pandas as people write them."""
+
+import csv
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from tfcourse.datasets import csv_dialect, text_files
+from tfcourse.datasets.cells import MISSING_NUMBER, Column
+from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read(
+    path: pathlib.Path,
+    *,
+    header: bool = True,
+    expected: Sequence[str] = (),
+    texts: Sequence[str] = (),
+    missing: Sequence[str] = (),
+) -> Table:
+    """Returns a file as a `Table`.
+
+    Args:
+        path: a regular file of text, which gzip or zip may have compressed.
+        header: whether a line names the columns; else they are 1, 2, ...
+        expected: names of columns that may help to find that line.
+        texts: columns that are taken as they are written, 007 as "007".
+        missing: more texts that stand for a missing value.
+
+    Raises:
+        DataError: naming the file and the line that can't be taken.
+    """
+    dialect = csv_dialect.find(path, header=header, expected=expected)
+    encoding = text_files.checked(path, dialect.encoding)
+    if encoding != dialect.encoding:  # Further down than was looked at.
+        name = text_files.LEGACY[encoding]
+        note = f"read as {name} text, since it is not UTF-8"
+        dialect = dataclasses.replace(dialect, encoding=encoding, notes=(note, *dialect.notes))
+    return _Reader(path, dialect, tuple(texts), tuple(missing)).read()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Reader:
+    path: pathlib.Path
+    dialect: csv_dialect.Dialect
+    texts: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    def read(self) -> Table:
+        width = len(self.dialect.names)
+        try:
+            frame = self._parse(width + 1)  # One more, where rows end in a delimiter.
+        except _TooManyCells:
+            frame = self._parse(self._widest() + 1)
+        if not len(frame):
+            raise DataError(
+                f"{self.path}: expected rows below the header; received none. Add examples."
+            )
+        lines = LineNumbers(self.path, self.dialect)
+        columns = {number: _column(frame, number) for number in frame}
+        for number in range(width, len(columns)):
+            _check_empty(self.path, columns.pop(number), width, lines)
+        named, notes = named_columns(columns, self.dialect.names)
+        short = self._short_rows(columns[width - 1])
+        return Table(str(self.path), named, lines, notes=(*self.dialect.notes, *notes, *short))
+
+    def _parse(self, width: int) -> "pd.DataFrame":
+        """Returns the frame; columns that only started as numbers are read again, as texts."""
+        import pandas as pd
+
+        numeric = {
+            position
+            for position, is_numeric in enumerate(self.dialect.numeric)
+            if is_numeric and self.dialect.names[position] not in self.texts
+        }
+        frame = self._read_csv(width, numeric)
+        others = [p for p in sorted(numeric) if not _is_numeric(frame[p])]
+        if others:
+            again = self._read_csv(width, set(), others)
+            kept = frame.drop(columns=others)
+            frame = pd.concat([kept, again], axis=1)[list(range(width))]
+        return frame
+
+    def _read_csv(
+        self, width: int, numeric: set[int], only: Sequence[int] | None = None
+    ) -> "pd.DataFrame":
+        import pandas as pd
+
+        taken = range(width) if only is None else only
+        with text_files.text(self.path, self.dialect.encoding) as file:
+            for _ in range(self.dialect.lines_before):
+                file.readline()
+            options: dict[str, Any] = {
+                "sep": self.dialect.delimiter,
+                "header": None,
+                "names": list(range(width)),
+                "usecols": None if only is None else list(only),
+                "index_col": False,
+                "dtype": {p: object for p in taken if p not in numeric},
+                "na_values": dict.fromkeys(sorted(numeric), _tokens(self.missing)),
+                "keep_default_na": False,
+                "skipinitialspace": True,
+                "low_memory": False,
+                "engine": "c",
+            }
+            try:
+                return pd.read_csv(file, **options)
+            except pd.errors.EmptyDataError:
+                return pd.DataFrame({p: [] for p in taken})
+            except (ValueError, OverflowError, MemoryError) as error:
+                if "Expected" in str(error) and "saw" in str(error):
+                    raise _TooManyCells from None
+                raise self._error(error) from None
+
+    def _error(self, error: Exception) -> DataError:
+        said = str(error).partition("C error: ")[2] or str(error)
+        if "EOF inside string" in said:
+            line = self._line_of_open_quote()
+            return DataError(
+                f"{self.path}, line {line}: expected a quoted cell to end; received the end of the "
+                "file. Close its quotes."
+            )
+        return DataError(
+            f"{self.path}: expected a table that pandas can read; received "
+            f"{said.splitlines()[0][:200]}. Correct the file."
+        )
+
+    def _line_of_open_quote(self) -> int:
+        """Returns the line where the last record of the file starts."""
+        last = 0
+        for line, _ in self.records():
+            last, start = line, last
+        return start + 1 if last else 1
+
+    def records(self) -> Iterator[tuple[int, csv_dialect.Record]]:
+        """Yields `(line, cells)` of each record below the header."""
+        with text_files.text(self.path, self.dialect.encoding) as file:
+            for _ in range(self.dialect.lines_before):
+                file.readline()
+            try:
+                for line, record in csv_dialect.records_of(file, self.dialect.delimiter):
+                    yield line + self.dialect.lines_before, record
+            except csv.Error as error:
+                raise DataError(
+                    f"{self.path}: expected cells of a table; received {error}."
+                ) from None
+
+    def _widest(self) -> int:
+        """Returns how many cells the longest row has; cells too many have to be empty."""
+        width = widest = len(self.dialect.names)
+        for line, record in self.records():
+            if len(record) > width and any(cell.strip() for cell in record[width:]):
+                raise _too_many(self.path, line, width, len(record))
+            widest = max(widest, len(record))
+        return widest
+
+    def _short_rows(self, last: Column) -> tuple[str, ...]:
+        """Returns what is told of rows with fewer cells than there are columns."""
+        if not _has_blank(last):
+            return ()
+        width = len(self.dialect.names)
+        short = [line for line, record in self.records() if 0 < len(record) < width]
+        if not short:
+            return ()
+        rows = "row has" if len(short) == 1 else "rows have"
+        return (
+            f"{len(short)} {rows} fewer than {width} cells (line {short[0]} is the first): the "
+            "rest counts as missing",
+        )
+
+
+class _TooManyCells(Exception):
+    """A row has more cells than pandas was told of."""
+
+
+class LineNumbers(Sequence[int]):
+    """The line of the file of each row, found out when the first is asked for."""
+
+    def __init__(self, path: pathlib.Path, dialect: csv_dialect.Dialect) -> None:
+        self._reader = _Reader(path, dialect, (), ())
+
+    @functools.cached_property
+    def _lines(self) -> list[int]:
+        records = self._reader.records()
+        # What is left of an empty line is no row.
+        return [line for line, cells in records if len(cells) > 1 or "".join(cells).strip()]
+
+    @overload
+    def __getitem__(self, row: int) -> int: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[int]: ...
+    def __getitem__(self, row: int | slice) -> int | list[int]:
+        return self._lines[row]
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+
+def _tokens(missing: Sequence[str]) -> list[str]:
+    words = [form for word in MISSING_NUMBER for form in (word, word.upper(), word.title())]
+    return sorted({*words, "NaN", "<NA>", "N/a", *missing})
+
+
+def _is_numeric(column: Any) -> bool:
+    return getattr(column.dtype, "kind", "O") in "iuf"
+
+
+def _column(frame: "pd.DataFrame", number: int) -> Column:
+    """Returns a column of numbers as an array, and one of texts by its different ones."""
+    import pandas as pd
+
+    column = frame[number]
+    if _is_numeric(column):
+        return column.to_numpy()
+    codes, values = pd.factorize(column.to_numpy(object))
+    return pd.Categorical.from_codes(codes, categories=pd.Index(values, dtype=object))
+
+
+def _too_many(path: pathlib.Path, line: int, width: int, received: int) -> DataError:
+    return DataError(
+        f"{path}, line {line}: expected {width} cells, as the header has; received {received}. "
+        "Correct the line; a cell that holds the delimiter has to stand in double quotes."
+    )
+
+
+def _check_empty(path: pathlib.Path, column: Any, width: int, lines: LineNumbers) -> None:
+    """Checks that a column beyond the header has nothing in it."""
+    if isinstance(column, np.ndarray):
+        filled = ~np.isnan(column.astype(float))
+    else:
+        empty = np.array([not text.strip() for text in column.categories] + [True])
+        filled = ~empty[column.codes]
+    if filled.any():
+        raise _too_many(path, lines[int(filled.argmax())], width, width + 1)
+
+
+def named_columns(
+    columns: dict[int, Column], names: Sequence[str]
+) -> tuple[dict[str, Column], tuple[str, ...]]:
+    """Returns the columns by name, each its own, and what is told about them.
+
+    Those without a name are called as pandas does. An empty one without a name is left out, and a
+    first one that names the rows.
+    """
+    named: dict[str, Column] = {}
+    notes = []
+    for number, name in enumerate(distinct(names)):
+        column = columns[number]
+        if not names[number] and _is_blank(column):
+            continue
+        if name == "Unnamed: 0" and len(columns) > 2 and _names_rows(column):
+            notes.append("the first column has no name and differs in all rows: left out")
+            continue
+        if not names[number]:
+            notes.append(f"column {number + 1} has no name and is called {name!r}")
+        elif name != names[number]:
+            notes.append(f"a second column {names[number]!r} is called {name!r}")
+        named[name] = column
+    return named, tuple(notes)
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Returns names that are all there and differ, as pandas makes them: "Unnamed: 0", "x.1"."""
+    taken = set(names)
+    counts: dict[str, int] = {}
+    result = []
+    for number, name in enumerate(names):
+        name = first = name or f"Unnamed: {number}"
+        while first in counts and (name in taken or name == first):
+            name = f"{first}.{counts[first]}"
+            counts[first] += 1
+        counts.setdefault(name, 1)
+        taken.add(name)
+        result.append(name)
+    return result
+
+
+def _has_blank(column: Any) -> bool:
+    if isinstance(column, np.ndarray):
+        return column.dtype.kind == "f" and bool(np.isnan(column).any())
+    return bool((column.codes < 0).any()) or any(not text.strip() for text in column.categories)
+
+
+def _is_blank(column: Any) -> bool:
+    if isinstance(column, np.ndarray):
+        return column.dtype.kind == "f" and bool(np.isnan(column).all())
+    if isinstance(column, list):
+        return all(cell is None for cell in column)
+    return all(not text.strip() for text in column.categories)
+
+
+def _names_rows(column: Any) -> bool:
+    """Returns whether all cells differ, as numbers or names of rows do."""
+    if isinstance(column, np.ndarray):
+        return column.dtype.kind in "iu" and len(np.unique(column)) == len(column)
+    if isinstance(column, list):
+        return None not in column and len(set(column)) == len(column)
+    return len(column.categories) == len(column) and bool((column.codes >= 0).all())

@@ -1,0 +1,101 @@
+"""Dates and times of day as people write them, and the features that are made of them.
+
+A date gives the days since 1970, and where it varies the month and the day of the week, which are
+categories, and the hour; a time of day gives the hour, 13:30 as 13.5.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+PARTS = ("day", "month", "weekday", "hour")
+CATEGORICAL_PARTS = ("month", "weekday")
+ISO = "ISO8601"  # As pandas calls 2019-01-31, 2019-01-31T13:08:00Z and what else ISO 8601 allows.
+MAX_FORMAT = 40
+
+_DATES = (
+    *("%Y/%m/%d", "%Y.%m.%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y"),
+    *("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y"),
+    *("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%a %b %d %Y"),
+)
+_TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p")
+FORMATS = (
+    ISO,
+    *(f"{date}{time}" for date in _DATES for time in ("", *(f" {time}" for time in _TIMES))),
+    *_TIMES,
+)
+# What may be one at all: 31.1.2019, 2019-01-31T13:08, 5 Jan 2019, Jan 5, 2019, 13:08.
+_LIKELY = re.compile(
+    r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ,].*)?"
+    r"|\d{1,2}[- ][A-Za-z]{3,9}[- ,]{1,2}\d{2,4}( .*)?"
+    r"|([A-Za-z]{3} )?[A-Za-z]{3,9} \d{1,2},? \d{4}( .*)?"
+    r"|\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
+)
+_SAMPLE = 50
+# At least this share of the values must be dates; the others are then missing.
+_SHARE = 0.95
+_NANOSECONDS_PER_HOUR = 3_600_000_000_000
+
+
+def find_format(values: Sequence[Any]) -> str | None:
+    """Returns the format in which `values`, cells that differ, are dates or times, or `None`.
+
+    Where 1/2/2019 may be either, it is January 2; 1.2.2019 is February 1.
+    """
+    if values and all(not isinstance(value, str) for value in values):
+        if all(hasattr(value, "year") for value in values):
+            return ISO
+        return "%H:%M:%S" if all(hasattr(value, "hour") for value in values) else None
+    texts = [str(value).strip() for value in values]
+    head = [text for text in texts[:: max(1, len(texts) // _SAMPLE)] if _LIKELY.fullmatch(text)]
+    if not head:
+        return None
+    likely = [form for form in FORMATS if _is_written(head[0], form)]
+    for form in sorted(likely, key=lambda form: -sum(_is_written(text, form) for text in head)):
+        if np.mean(~np.isnat(times(texts, form))) >= _SHARE:
+            return form
+    return None
+
+
+def times(values: Sequence[Any], form: str) -> npt.NDArray[np.datetime64]:
+    """Returns values as datetime64[ns] of UTC, NaT where one is not written in the format."""
+    import pandas as pd
+
+    texts = [str(value).strip() for value in values]
+    read = pd.to_datetime(pd.Series(texts, dtype=object), format=form, errors="coerce", utc=True)
+    return read.dt.tz_localize(None).to_numpy("datetime64[ns]")
+
+
+def is_time_of_day(form: str) -> bool:
+    return form in _TIMES
+
+
+def part(moments: npt.NDArray[np.datetime64], name: str) -> npt.NDArray[Any]:
+    """Returns one of `PARTS`: float64, or texts; NaN or "" where there is none."""
+    import pandas as pd
+
+    if name == "day":
+        return _float(moments, moments.astype("datetime64[D]").astype(np.int64))
+    if name == "hour":
+        in_day = moments - moments.astype("datetime64[D]")
+        return _float(moments, in_day.astype(np.int64) / _NANOSECONDS_PER_HOUR)
+    read = pd.Series(moments).dt
+    texts = read.strftime("%m") if name == "month" else read.day_name().str[:3]
+    return texts.fillna("").to_numpy(object)
+
+
+def _float(moments: npt.NDArray[np.datetime64], values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.where(np.isnat(moments), np.nan, values.astype(np.float64))
+
+
+def _is_written(text: str, form: str) -> bool:
+    try:
+        if form == ISO:
+            return bool(re.match(r"\d{4}-\d\d?-\d\d?", text)) and bool(datetime.fromisoformat(text))
+        return bool(datetime.strptime(text, form))
+    except ValueError:
+        return False

@@ -1,0 +1,139 @@
+"""Excel's workbooks, .xlsx: the values of the first sheet that has any, by openpyxl."""
+
+import os
+import pathlib
+import warnings
+import zipfile
+from collections.abc import Sequence
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from tfcourse.datasets import csv_dialect, csv_files, memory, text_files
+from tfcourse.datasets.cells import Column
+from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.table import Table
+
+# A cell as a Python object takes so many bytes for each byte of its XML.
+_BYTES_PER_BYTE = 10
+_HEAD = 60  # Rows that are looked at to find the header.
+_FEWEST_CELLS = 1 << 20  # That may be read however small the file is.
+
+Rows = list[tuple[Any, ...]]
+
+
+def is_workbook(path: pathlib.Path) -> bool:
+    """Returns whether a zip archive is a workbook of Excel."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False
+
+
+def read(path: pathlib.Path, *, header: bool = True, expected: Sequence[str] = ()) -> Table:
+    """Returns a workbook as a `Table`.
+
+    Args:
+        path: the file.
+        header: whether a row names the columns; else they are 1, 2, ...
+        expected: names of columns that may help to find that row.
+
+    Raises:
+        DataError: it can't be read.
+    """
+    rows, notes = _rows(path, None)
+    layout = csv_dialect.in_records(_texts(rows[:_HEAD]), header, expected)
+    kept = [number for number in range(layout.start, len(rows)) if rows[number]]
+    if not kept:
+        raise DataError(f"{path}: expected rows below the header; received none. Add examples.")
+    columns: dict[int, Column] = {
+        position: [_cell(rows[number], position) for number in kept]
+        for position in range(max(len(layout.names), *(len(rows[number]) for number in kept)))
+    }
+    names = [*layout.names, *[""] * (len(columns) - len(layout.names))]
+    named, told = csv_files.named_columns(columns, names)
+    lines = [number + 1 for number in kept]
+    return Table(str(path), named, lines, notes=(*notes, *layout.notes, *told))
+
+
+def layout(path: pathlib.Path, *, header: bool, expected: Sequence[str]) -> csv_dialect.Layout:
+    """Returns where the table is in the sheet: quick, however large the file is."""
+    return csv_dialect.in_records(_texts(_rows(path, _HEAD)[0]), header, expected)
+
+
+def _rows(path: pathlib.Path, count: int | None) -> tuple[Rows, tuple[str, ...]]:
+    """Returns the first rows of the first sheet that is not empty, and what is told about it."""
+    import openpyxl
+
+    limit = _checked_size(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Of styles and extensions that play no part here.
+            workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            try:
+                for sheet in workbook.worksheets:
+                    rows = _read(path, sheet, count, limit)
+                    if any(rows):
+                        others = [name for name in workbook.sheetnames if name != sheet.title]
+                        return rows, _told(sheet.title, others)
+            finally:
+                workbook.close()
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError) as error:
+        raise _damaged(path, error) from None
+    except (zipfile.BadZipFile, ParseError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise _damaged(path, error) from None
+    raise DataError(f"{path}: expected a sheet with a table; received empty ones. Add examples.")
+
+
+def _read(path: pathlib.Path, sheet: Any, count: int | None, limit: int) -> Rows:
+    """Returns the rows without the empty cells at their ends."""
+    sheet.reset_dimensions()  # What the file says of its size may be anything.
+    rows: Rows = []
+    cells = 0
+    for row in sheet.iter_rows(values_only=True, max_row=count):
+        cells += len(row) + 1
+        if cells > limit:
+            raise DataError(
+                f"{path}: expected cells next to each other; received a sheet of more than "
+                f"{limit:,} cells, most of them empty. Save it as CSV."
+            )
+        end = len(row)
+        while end and (row[end - 1] is None or row[end - 1] == ""):
+            end -= 1
+        rows.append(row[:end])
+    while rows and not rows[-1]:
+        rows.pop()
+    return rows
+
+
+def _checked_size(path: pathlib.Path) -> int:
+    """Refuses what does not fit into memory unpacked; returns how many cells there may be."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            num_bytes = sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise _damaged(path, error) from None
+    memory.check_fits(path, num_bytes * _BYTES_PER_BYTE, text_files.MEND)
+    return max(_FEWEST_CELLS, num_bytes, os.path.getsize(path))
+
+
+def _told(title: str, others: list[str]) -> tuple[str, ...]:
+    if not others:
+        return ()
+    return (f"sheet {title!r} is read, {', '.join(map(repr, others[:5]))} not",)
+
+
+def _texts(rows: Rows) -> list[csv_dialect.Record]:
+    return [["" if cell is None else str(cell) for cell in row] or [""] for row in rows] or [[""]]
+
+
+def _cell(row: tuple[Any, ...], position: int) -> Any:
+    cell = row[position] if position < len(row) else None
+    return None if isinstance(cell, str) and not cell.strip() else cell
+
+
+def _damaged(path: pathlib.Path, error: Exception) -> DataError:
+    said = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return DataError(
+        f"{path}: expected a workbook of Excel (.xlsx); received {said}. Save it again, or as CSV."
+    )

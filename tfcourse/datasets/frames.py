@@ -1,0 +1,66 @@
+"""Tables from pandas' DataFrames, and back."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfcourse.datasets.cells import Column
+from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def to_table(frame: "pd.DataFrame", source: str = "frame", notes: tuple[str, ...] = ()) -> Table:
+    """Returns a DataFrame as a `Table`; its index is left out.
+
+    Raises:
+        DataError: it has no rows, or a name twice.
+    """
+    if not len(frame.columns) or not len(frame):
+        raise DataError(
+            f"{source}: expected rows and columns; received shape {frame.shape}. Add examples."
+        )
+    names = [str(name) for name in frame.columns]
+    repeated = sorted({name for name in names if names.count(name) > 1}) if _repeat(names) else []
+    if repeated:
+        raise DataError(
+            f"{source}: expected a name of its own for each column; received {repeated[0]!r} "
+            "twice. Rename one."
+        )
+    series = (frame.iloc[:, position] for position in range(len(names)))
+    columns = {name: column(values) for name, values in zip(names, series, strict=True)}
+    return Table(source, columns, num_rows=len(frame), notes=notes)
+
+
+def column(series: "pd.Series") -> Column:
+    """Returns a Series as a column: numbers and dates as arrays, all else as texts."""
+    import pandas as pd
+
+    dtype = series.dtype
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+        dtype = series.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind in "iufM":
+        return series.to_numpy()
+    if isinstance(dtype, np.dtype) and dtype.kind == "m":
+        return series.dt.total_seconds().to_numpy()
+    if isinstance(dtype, np.dtype) and dtype.kind == "c":
+        raise DataError(f"column {series.name!r}: expected real numbers; received complex ones.")
+    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype):
+        return series.to_numpy(np.float64, na_value=np.nan)  # Integers that may be missing.
+    if isinstance(dtype, pd.CategoricalDtype):
+        return series.array
+    return series.to_numpy(object)
+
+
+def to_frame(table: Table) -> "pd.DataFrame":
+    """Returns a `Table` as a DataFrame."""
+    import pandas as pd
+
+    return pd.DataFrame({name: pd.Series(values) for name, values in table.columns.items()})
+
+
+def _repeat(names: list[str]) -> bool:
+    return len(set(names)) < len(names)

@@ -1,0 +1,143 @@
+"""The label's column of a table: which class each row has, and which rows have none."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tfcourse.datasets import cells, classes
+from tfcourse.datasets.column_report import LabelReport
+from tfcourse.datasets.dataset import IntArray
+from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.table import Column
+
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+# Letters of which the large and the small one mean the same, where these are the classes.
+_LETTERS = ({"y", "n"}, {"t", "f"}, {"m", "f"}, {"p", "n"})
+
+
+class Labels(NamedTuple):
+    """The classes of a table's rows.
+
+    Attributes:
+        numbers: [rows], -1 for a row that is left out.
+        class_names: in the order of the numbers.
+        report: what was found.
+    """
+
+    numbers: IntArray
+    class_names: tuple[str, ...]
+    report: LabelReport
+
+
+def classify(where: str, name: str, column: Column, missing: Sequence[str] = ()) -> Labels:
+    """Returns the classes that the cells of a label's column name.
+
+    Rows without a label, and those of a class that is too rare, are left out.
+
+    Args:
+        where: what messages call the column: "iris.csv, column 'species'".
+        name: the column's.
+        column: texts or whole numbers.
+        missing: texts that stand for a missing label, besides the usual ones.
+
+    Raises:
+        DataError: there are fewer than two classes, or too many.
+    """
+    found = cells.categories(cells.of(column), missing)
+    counts = found.counts()
+    if len(found.values) > classes.MAX_CLASSES:
+        raise DataError(
+            f"{where}: expected at most {classes.MAX_CLASSES} classes; received "
+            f"{len(found.values)}. Name another label."
+        )
+    spelled = _merged(found.values, counts)
+    totals: dict[str, int] = {}
+    for value, count in zip(found.values, counts, strict=True):
+        totals[spelled[value]] = totals.get(spelled[value], 0) + int(count)
+    rare = {text: count for text, count in totals.items() if count < classes.MIN_EXAMPLES}
+    kept = {text: count for text, count in totals.items() if text not in rare}
+    _check(where, len(found.codes), totals, rare)
+    ordered = in_order(kept)
+    position = {text: number for number, text in enumerate(ordered)}
+    by_value = np.array([position.get(spelled[value], -1) for value in found.values], np.int32)
+    others: dict[str, tuple[str, ...]] = {}
+    for value, text in spelled.items():
+        if value != text:
+            others[text] = (*others.get(text, ()), value)
+    report = LabelReport(
+        name,
+        missing=int((found.codes < 0).sum()),
+        rare=rare,
+        merged=others,
+        counts={text: kept[text] for text in ordered},
+    )
+    return Labels(found.spread(by_value, -1).astype(np.int32), tuple(ordered), report)
+
+
+def numbers_of(column: Column, class_names: Sequence[str], missing: Sequence[str]) -> IntArray:
+    """Returns labels [rows] of known classes: -1 where there is none, -2 where it is no class."""
+    found = cells.categories(cells.of(column), missing)
+    exact = {name: number for number, name in enumerate(class_names)}
+    similar: dict[str, int] = {}
+    for name, number in exact.items():
+        key = _key(name, set(map(str.casefold, class_names)))
+        similar[key] = -2 if key in similar else number  # Two classes that only case tells apart.
+    letters = set(map(str.casefold, class_names))
+    by_value = np.array(
+        [exact.get(value, similar.get(_key(value, letters), -2)) for value in found.values],
+        np.int32,
+    )
+    return found.spread(by_value, -1).astype(np.int32)
+
+
+def in_order(names: Sequence[str] | dict[str, int]) -> list[str]:
+    """Returns the names of classes in order: numbers as numbers, all else as texts."""
+    return sorted(names, key=float if all(map(_DECIMAL.fullmatch, names)) else None)
+
+
+def _check(where: str, rows: int, totals: dict[str, int], rare: dict[str, int]) -> None:
+    if not totals:
+        raise DataError(f"{where}: expected labels; received none. Name another column as `label`.")
+    if 2 * sum(rare.values()) > sum(totals.values()):
+        text, count = next(iter(rare.items()))
+        others = f", and as few of {len(rare) - 1} more classes" if rare.keys() - {text} else ""
+        raise DataError(
+            f"{where}: expected at least {classes.MIN_EXAMPLES} examples of each class; received "
+            f"{count} of {text[:80]!r}{others}. Merge rare classes, or name another `label`; a "
+            "quantity is no class."
+        )
+    kept = totals.keys() - rare.keys()
+    if len(kept) < 2:
+        text = next(iter(kept))
+        raise DataError(
+            f"{where}: expected at least two classes of {classes.MIN_EXAMPLES} examples; received "
+            f"{text[:80]!r} alone. Add examples of another class, or name another label."
+        )
+
+
+def _merged(values: Sequence[str], counts: npt.NDArray[np.int64]) -> dict[str, str]:
+    """Returns `{value: spelling}`, the most frequent of those that mean one class."""
+    letters = set(map(str.casefold, values))
+    groups: dict[str, list[str]] = {}
+    often = dict(zip(values, counts.tolist(), strict=True))
+    for value in values:
+        groups.setdefault(_key(value, letters), []).append(value)
+    best = {key: max(group, key=often.__getitem__) for key, group in groups.items()}
+    return {value: best[_key(value, letters)] for value in values}
+
+
+def _key(value: str, letters: set[str]) -> str:
+    """Returns what two spellings of one class share: the number, or the words in small letters.
+
+    "hId" and "hid" stay two: whoever writes large letters within a word means them.
+    """
+    if _DECIMAL.fullmatch(value):
+        return repr(float(value) + 0.0)
+    words = " ".join(value.split())
+    if len(words) == 1 and letters not in _LETTERS:
+        return words
+    usual = (words.lower(), words.upper(), words.capitalize(), words.title())
+    return words.casefold() if words in usual else words

@@ -1,0 +1,94 @@
+"""Numbers as people write them: 1234.5, 1,234.50, 1.234,50, 1 234,50, $12, 12 %, (12)."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray64 = npt.NDArray[np.float64]
+
+PLAIN = "1234.5"
+# What a number may look like, called by an example; in the order in which they are tried.
+STYLES: dict[str, re.Pattern[str]] = {
+    PLAIN: re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+"),
+    "1,234.5": re.compile(r"[0-9]{1,3}(,[0-9]{2,3})*,[0-9]{3}(\.[0-9]*)?|[0-9]+\.?[0-9]*|\.[0-9]+"),
+    "1.234,5": re.compile(r"[0-9]{1,3}(\.[0-9]{3})+(,[0-9]*)?|[0-9]+,?[0-9]*|,[0-9]+"),
+    "1 234.5": re.compile(r"[0-9]{1,3}([ '\u2019][0-9]{3})+(\.[0-9]*)?|[0-9]+\.?[0-9]*|\.[0-9]+"),
+    "1 234,5": re.compile(r"[0-9]{1,3}([ '\u2019][0-9]{3})+(,[0-9]*)?|[0-9]+,?[0-9]*|,[0-9]+"),
+}
+_GROUPS = {"1,234.5": ",", "1.234,5": ".", "1 234.5": " '\u2019", "1 234,5": " '\u2019"}
+_CURRENCY = (
+    r"(?:(?:US|CA|AU|NZ|HK|R|C|A)?\$|[€£¥₹₽₩₺₫₪฿]|kr\.?|zł|Kč|Fr\.|Rs\.?|"
+    r"USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|BRL|SEK|NOK|DKK|PLN)"
+)
+_NUMBER = re.compile(
+    rf"(?P<open>\()?(?P<sign>[+\-\u2212]?) ?{_CURRENCY}? ?(?P<inner>[+\-\u2212]?)"
+    r"(?P<body>[0-9.,][0-9.,'\u2019 ]*?)(?P<exponent>[eE][+-]?[0-9]{1,4})?"
+    rf" ?(?:{_CURRENCY}|%)?(?(open)\))"
+)
+_PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+
+def read(values: Sequence[Any], style: str = PLAIN) -> FloatArray64:
+    """Returns values, texts or numbers, as float64: infinite where one is no finite number.
+
+    1_0 and 0x1 are no numbers.
+    """
+    return np.array([_read(value, style) for value in values], np.float64)
+
+
+def find_style(values: Sequence[Any], *, decimal_comma: bool = False) -> str:
+    """Returns the style in which most of `values` are numbers.
+
+    Args:
+        values: cells that differ; numbers among them are of any style.
+        decimal_comma: whether other columns of the table have decimal commas. It decides about
+            1,234 and 1.234 where nothing in the column does.
+    """
+    texts = [value.strip() for value in values if isinstance(value, str)]
+    if not texts or (not decimal_comma and all(map(_PLAIN.fullmatch, texts))):
+        return PLAIN
+    order = list(STYLES)
+    if decimal_comma:
+        order = ["1.234,5", "1 234,5", PLAIN, "1,234.5", "1 234.5"]
+    # The first of those that fit equally many.
+    return max(order, key=lambda style: np.isfinite(read(texts, style)).sum())
+
+
+def has_decimal_commas(texts: Iterable[str]) -> bool:
+    """Returns whether the texts of a column are numbers that only a decimal comma explains."""
+    texts = [text.strip() for text in texts]
+    commas = [text for text in texts if "," in text]
+    if not commas or not np.isfinite(read(texts, "1.234,5")).all():
+        return False
+    return not np.isfinite(read(commas, "1,234.5")).all()
+
+
+def _read(value: Any, style: str) -> float:
+    if not isinstance(value, str):
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            return np.inf
+        return number if np.isfinite(number) else np.inf
+    text = value.strip()
+    if style in (PLAIN, "1,234.5", "1 234.5") and _PLAIN.fullmatch(text):
+        return _finite(text)
+    found = _NUMBER.fullmatch(text.replace("\u00a0", " ").replace("\u202f", " "))
+    if not found or not STYLES[style].fullmatch(found["body"]):
+        return np.inf
+    body = found["body"]
+    for mark in _GROUPS.get(style, ""):
+        body = body.replace(mark, "")
+    signs = found["sign"] + found["inner"]
+    if len(signs) + bool(found["open"]) > 1:
+        return np.inf
+    negative = "-" if signs in ("-", "\u2212") or found["open"] else ""
+    return _finite(f"{negative}{body.replace(',', '.')}{found['exponent'] or ''}")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if np.isfinite(number) else np.inf

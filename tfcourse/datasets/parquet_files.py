@@ -1,0 +1,58 @@
+"""Parquet files, read by pyarrow: their columns, never the objects that they may describe."""
+
+import pathlib
+
+from tfcourse.datasets import frames, memory, text_files
+from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.table import Table
+
+MAGIC = b"PAR1"
+_BYTES_PER_CELL = 16
+
+
+def read(path: pathlib.Path) -> Table:
+    """Returns a file as a `Table`; columns of lists and the like are left out, which is told.
+
+    Raises:
+        DataError: it can't be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+        schema = file.schema_arrow
+        taken = [field.name for field in schema if not pa.types.is_nested(field.type)]
+        taken = [name for name in taken if not name.startswith("__index_level_")]
+        _check_size(path, file.metadata, len(taken))
+        read = file.read(columns=taken).to_pandas(ignore_metadata=True, date_as_object=False)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        said = (str(error).splitlines() or [""])[0][:200]
+        raise DataError(
+            f"{path}: expected a Parquet file; received {said}. Write it again."
+        ) from None
+    left_out = [field.name for field in schema if pa.types.is_nested(field.type)]
+    notes = (f"columns of lists left out: {', '.join(left_out[:20])}",) if left_out else ()
+    return frames.to_table(read, str(path), notes)
+
+
+def names(path: pathlib.Path) -> list[str]:
+    """Returns the names of the columns: quick, however large the file is."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return list(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        said = (str(error).splitlines() or [""])[0][:200]
+        raise DataError(
+            f"{path}: expected a Parquet file; received {said}. Write it again."
+        ) from None
+
+
+def _check_size(path: pathlib.Path, metadata: object, num_columns: int) -> None:
+    """Refuses a file whose values, of which a few bytes may stand for many, are too large."""
+    rows = metadata.num_rows  # type: ignore[attr-defined]
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]  # type: ignore[attr-defined]
+    stored = sum(group.total_byte_size for group in groups)
+    memory.check_fits(path, 2 * stored + rows * num_columns * _BYTES_PER_CELL, text_files.MEND)

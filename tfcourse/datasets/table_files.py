@@ -1,0 +1,75 @@
+"""A file as a `Table`, whatever its format; the first bytes tell it, not the name."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tfcourse.datasets import csv_dialect, csv_files, excel_files, parquet_files
+from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.table import Table
+from tfcourse.datasets.text_files import check_file
+
+KIND = "a table (CSV, Excel or Parquet)"
+
+
+class Header(NamedTuple):
+    """The names of a table's columns; the line that holds them, where that looks like data."""
+
+    names: list[str]
+    data: tuple[str, ...] = ()
+
+
+def read(
+    path: pathlib.Path,
+    *,
+    header: bool = True,
+    expected: Sequence[str] = (),
+    texts: Sequence[str] = (),
+    missing: Sequence[str] = (),
+) -> Table:
+    """Returns a file as a `Table`; see `csv_files.read` for the arguments.
+
+    Raises:
+        DataError: naming the file, and where it can't be taken.
+    """
+    match _format(path):
+        case "parquet":
+            return parquet_files.read(path)
+        case "excel":
+            return excel_files.read(path, header=header, expected=expected)
+    return csv_files.read(path, header=header, expected=expected, texts=texts, missing=missing)
+
+
+def read_header(path: pathlib.Path, *, header: bool = True, expected: Sequence[str] = ()) -> Header:
+    """Returns the header: quick, however long the file is."""
+    match _format(path):
+        case "parquet":
+            return Header(parquet_files.names(path))
+        case "excel":
+            layout = excel_files.layout(path, header=header, expected=expected)
+            return _header(layout.names, layout.first_is_data)
+    dialect = csv_dialect.find(path, header=header, expected=expected)
+    return _header(dialect.names, dialect.first_is_data)
+
+
+def _header(names: tuple[str, ...], is_data: bool) -> Header:
+    return Header(csv_files.distinct(names), names if is_data else ())
+
+
+def _format(path: pathlib.Path) -> str:
+    check_file(path, KIND)
+    try:
+        with open(path, "rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise DataError(f"{path}: expected {KIND}; received {error.strerror}.") from error
+    if start.startswith(parquet_files.MAGIC):
+        return "parquet"
+    if start.startswith(b"PK\x03\x04") and excel_files.is_workbook(path):
+        return "excel"
+    if start.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        raise DataError(
+            f"{path}: expected {KIND}; received a workbook as Excel wrote it before 2007. Save it "
+            "as .xlsx."
+        )
+    return "text"

@@ -1,0 +1,176 @@
+"""Text of a file as it is: compressed or not, in whatever encoding, never more than fits."""
+
+import codecs
+import contextlib
+import gzip
+import io
+import os
+import pathlib
+import zipfile
+import zlib
+from collections.abc import Iterator
+from typing import IO, TextIO
+
+from tfcourse.datasets import memory
+from tfcourse.datasets.errors import DataError
+
+MEND = (
+    "Convert it to a set of TensorFlow Datasets, which is read from disk as it is needed (see "
+    "docs/your_data.md), or train on a part of it."
+)
+# Tables take less than this many bytes in memory for each byte of text.
+BYTES_PER_BYTE = 8
+LEGACY = {"cp1252": "Windows-1252", "latin-1": "Latin-1"}
+HEAD = 1 << 20  # bytes that are looked at to find out how a file is written
+MAX_LINE = 16 << 20
+_CHUNK = 1 << 20
+_BOMS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+def check_file(path: pathlib.Path, kind: str) -> None:
+    """Raises `DataError` unless `path` is a regular file: a pipe might never end."""
+    if not path.is_file():
+        received = "something else" if path.exists() else "none there"
+        raise DataError(f"{path}: expected {kind}; received {received}. Correct the path.")
+
+
+@contextlib.contextmanager
+def opened(path: pathlib.Path) -> Iterator[IO[bytes]]:
+    """Opens a file for its bytes, those inside where it is compressed by gzip or zip.
+
+    Raises:
+        DataError: it can't be read, is damaged, or is larger than the memory admits.
+    """
+    try:
+        with contextlib.ExitStack() as stack:
+            file: IO[bytes] = stack.enter_context(open(path, "rb"))
+            start = file.read(4)
+            file.seek(0)
+            if start[:2] == b"\x1f\x8b":
+                file = stack.enter_context(gzip.open(file))  # type: ignore[arg-type]
+            elif start == b"PK\x03\x04":
+                file = stack.enter_context(_member(path, stack.enter_context(_archive(file))))
+            yield file
+    except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
+        raise DataError(
+            f"{path}: expected a sound compressed file; received {error}. Copy it again."
+        ) from None
+    except (NotImplementedError, RuntimeError) as error:  # A method of zip, or a password.
+        raise DataError(f"{path}: expected a file to read; received {error}. Unpack it.") from None
+    except OSError as error:
+        received = error.strerror or error
+        raise DataError(f"{path}: expected a file to read; received {received}.") from error
+
+
+def _archive(file: IO[bytes]) -> zipfile.ZipFile:
+    return zipfile.ZipFile(file)
+
+
+def _member(path: pathlib.Path, archive: zipfile.ZipFile) -> IO[bytes]:
+    members = [
+        member
+        for member in archive.infolist()
+        if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+    ]
+    if len(members) != 1:
+        names = ", ".join(member.filename[:80] for member in members[:5])
+        raise DataError(
+            f"{path}: expected one file in the archive; received {len(members)}: {names}. Unpack "
+            "it, and name one of them."
+        )
+    check_size(path, members[0].file_size)
+    return archive.open(members[0])
+
+
+def check_size(path: pathlib.Path, num_bytes: int) -> None:
+    """Raises `DataError` where a text of that many bytes is more than memory admits."""
+    memory.check_fits(path, num_bytes * BYTES_PER_BYTE, MEND)
+
+
+def head(path: pathlib.Path) -> bytes:
+    """Returns the first lines of a file, whole ones, about `HEAD` bytes."""
+    with opened(path) as file:
+        start = file.read(HEAD)
+        while len(start) >= HEAD and b"\n" not in start and b"\r" not in start:
+            more = file.read(_CHUNK)
+            if not more:
+                return start
+            start += more
+            if len(start) > MAX_LINE:
+                raise DataError(
+                    f"{path}: expected a first line of at most {MAX_LINE >> 20} MiB; received a "
+                    "longer one. A table has its rows in lines."
+                )
+        if len(start) < HEAD:
+            return start
+        end = max(start.rfind(b"\n"), start.rfind(b"\r"))
+        # In UTF-16 a line end is two bytes.
+        return start[: end + 1 + (end + 1) % 2 * (start[:2] in (b"\xff\xfe", b"\xfe\xff"))]
+
+
+def encoding_of(path: pathlib.Path, start: bytes) -> str:
+    """Returns the encoding of a text that starts with `start`, going by these bytes alone.
+
+    Raises:
+        DataError: they are no text.
+    """
+    for bom, encoding in _BOMS.items():
+        if start.startswith(bom):
+            return encoding
+    if len(start) >= 4 and not any(start[1:200:2]) and all(start[0:200:2]):
+        return "utf-16-le"  # As some programs write it, without its mark.
+    control = sum(start.count(byte) for byte in (0, 1, 2, 3, 4, 5, 6, 14, 15, 16, 17, 18))
+    if control * 50 > len(start):
+        raise DataError(
+            f"{path}: expected a table as text, Excel or Parquet; received other bytes. Correct "
+            "the path, or save it as CSV."
+        )
+    for encoding in ("utf-8", "cp1252"):
+        decoder = codecs.getincrementaldecoder(encoding)()
+        try:
+            decoder.decode(start)  # It may end within a character.
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return "latin-1"
+
+
+def checked(path: pathlib.Path, encoding: str) -> str:
+    """Returns the encoding in which the whole file is text: `encoding`, or an older one.
+
+    Raises:
+        DataError: it is none, or larger than the memory admits.
+    """
+    check_size(path, os.path.getsize(path))
+    following = {"utf-8": "cp1252", "cp1252": "latin-1"}
+    while True:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        total = 0
+        try:
+            with opened(path) as file:
+                while chunk := file.read(_CHUNK):
+                    total += len(chunk)
+                    check_size(path, total)
+                    decoder.decode(chunk)
+            decoder.decode(b"", True)
+            return encoding
+        except UnicodeError as error:
+            if encoding not in following:
+                raise DataError(
+                    f"{path}: expected {encoding.upper()} text, as its first bytes say; received "
+                    f"other bytes ({getattr(error, 'reason', error)}). Save it as UTF-8."
+                ) from None
+            encoding = following[encoding]
+
+
+@contextlib.contextmanager
+def text(path: pathlib.Path, encoding: str) -> Iterator[TextIO]:
+    """Opens a file as text, its line ends as they are."""
+    with opened(path) as file, io.TextIOWrapper(file, encoding, newline="") as decoded:
+        yield decoded
