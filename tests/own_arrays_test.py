@@ -48,7 +48,7 @@ def test_given_splits_are_kept(load):
     ("features", "scale"),
     [
         (RANDOM.integers(0, 256, (60, 4, 4), np.uint8), 255),
-        (RANDOM.integers(0, 256, (60, 16), np.uint8), 255),
+        (RANDOM.integers(0, 256, (60, 16, 40), np.uint8), 255),
         (RANDOM.uniform(size=(60, 4, 4, 3)), 1),
         (RANDOM.uniform(size=(60, 4, 4)) > 0.5, 1),
     ],
@@ -102,9 +102,19 @@ def spoiled(array, value):
     [
         ({"a": X}, "expected arrays x and y, .*received a"),
         ({"x": X}, "expected arrays x and y"),
-        ({"x_train": X, "y_train": Y, "x_test": X}, "expected arrays x and y"),
+        ({"x_train": X}, "expected arrays x and y"),
+        ({"x_train": X, "y_train": Y, "y_test": Y}, "expected arrays x and y"),
+        ({"x_test": X, "y_test": Y}, "expected arrays x and y"),
+        ({"x": X, "y": Y, "x_train": X, "y_train": Y}, "received x beside x_train"),
+        ({"data": X, "features": X, "y": Y}, "received data and features for the same"),
         ({"x": X, "y": Y[:-1]}, "array y: expected one label for each of the 60"),
-        ({"x": X, "y": np.eye(3)[Y]}, "argmax"),
+        ({"x": X, "y": np.eye(3)[Y] * 0.8 + 1 / 15}, "argmax"),
+        ({"x": X, "y": np.ones((60, 3))}, "take one column"),
+        ({"x": X.T, "y": Y}, r"each of the 3 .*moveaxis\(x, -1, 0\)"),
+        ({"x": X[:, :, None, None, None], "y": Y}, "array x: expected"),
+        ({"x": X[:, 0].astype("M8[s]"), "y": Y}, "array x: expected numbers"),
+        ({"x": np.float64(3), "y": Y}, r"array x: expected .*shape \(\)"),
+        ({"x": X, "y": np.int64(3)}, "array y: expected one label"),
         ({"x": X[:, 0], "y": Y}, "array x: expected .*features"),
         ({"x": X.astype(str), "y": Y}, "array x: expected numbers"),
         ({"x": X * 1j, "y": Y}, "array x: expected numbers"),
@@ -176,7 +186,9 @@ def test_new_examples_are_read_with_and_without_labels(load, tmp_path):
     np.testing.assert_array_equal(examples.features, fitted.transform(X[:2]))
     np.savez(path, x=X[:2], y=np.array(["c", "a"]))
     np.testing.assert_array_equal(fitted.read(path).labels, [2, 0])
-    np.savez(path, z=X)
+    np.savez(path, z=X[:2])
+    np.testing.assert_array_equal(fitted.read(path).features, fitted.transform(X[:2]))
+    np.savez(path, z=X, w=X)
     with pytest.raises(datasets.DataError, match="expected an array x"):
         fitted.read(path)
 
@@ -190,7 +202,7 @@ def test_arrays_from_python_are_scaled_when_asked():
     with pytest.raises(datasets.DataError, match=r"example 7, position \(0,\)"):
         datasets.from_arrays((spoiled(X, np.nan), Y), scale=True)
     with pytest.raises(datasets.DataError, match="expected features"):
-        datasets.from_arrays((X, Y))
+        datasets.from_arrays((X, Y), scale=False)
 
 
 def batched():
@@ -236,3 +248,201 @@ def test_what_never_ends_is_refused_before_memory_is_full(monkeypatch):
     monkeypatch.setattr(memory, "available_bytes", lambda: 2_000_000)
     with pytest.raises(datasets.DataError, match="half of the free memory"):
         datasets.from_batches(endless, scale=True)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "x_{} y_{}",
+        "X_{} Y_{}",
+        "x{} y{}",
+        "{}X {}Y",
+        "{}_images {}_labels",
+        "data_{} targets_{}",
+        "{}-features {}-target",
+    ],
+)
+@pytest.mark.parametrize("validation", ["val", "valid", "validation", "dev"])
+def test_splits_go_by_their_usual_names(load, named, validation):
+    arrays = {}
+    for split, rows in {
+        "train": slice(40),
+        validation: slice(40, 50),
+        "test": slice(50, 60),
+    }.items():
+        x, y = named.format(split, split).split()
+        arrays |= {x: X[rows], y: Y[rows]}
+    data = load(**arrays)
+    assert [len(split) for split in data.splits.values()] == [40, 10, 10]
+    np.testing.assert_array_equal(data.validation.labels, Y[40:50])
+
+
+@pytest.mark.parametrize(
+    "names", [("X", "y"), ("data", "labels"), ("images", "targets"), ("arr_0", "arr_1")]
+)
+def test_whole_arrays_go_by_their_usual_names(load, caplog, names):
+    arrays = dict(zip(names, (X, Y), strict=True))
+    np.testing.assert_array_equal(load(**arrays).test.features, load(x=X, y=Y).test.features)
+    assert not caplog.messages
+    if names[0] != "arr_0":
+        names = np.array(["u", "v", "w"])
+        assert load(**arrays, ids=Y, target_names=names).class_names == ("u", "v", "w")
+        assert "left out the arrays ids" in caplog.text
+
+
+def test_test_set_without_labels_is_told_and_left_to_predict(load, caplog, tmp_path):
+    data = load(x_train=X[:40], y_train=Y[:40], x_test=X[40:])
+    assert [len(split) for split in data.splits.values()] == [26, 6, 8]
+    assert "left out x_test, which has no labels" in caplog.text
+    path = tmp_path / "new.npz"
+    np.savez(path, x_test=X[40:])
+    assert len(data.preprocessing.read(path).features) == 20
+
+
+def test_channels_first_are_told_and_put_last(load, caplog, tmp_path):
+    images = RANDOM.integers(0, 256, (60, 3, 16, 20), np.uint8)
+    data = load(x=images, y=Y)
+    assert data.input_shape == (16, 20, 3)
+    assert "the 3 channels come before height and width" in caplog.text
+    np.testing.assert_array_equal(
+        data.preprocessing.transform(images),
+        data.preprocessing.transform(np.moveaxis(images, 1, -1)),
+    )
+    from_python = datasets.from_arrays((images / 255, Y))
+    assert from_python.input_shape == (16, 20, 3)
+    both = load(x_train=images, y_train=Y, x_test=images, y_test=Y)
+    assert both.test.features.shape == (60, 16, 20, 3)
+
+
+def test_a_table_of_bytes_is_standardized(load):
+    table = RANDOM.integers(0, 5, (60, 8), np.uint8)
+    data = load(x=table, y=Y)
+    np.testing.assert_allclose(data.train.features.std(axis=0), 1, rtol=1e-5)
+    few_greys = load(x=RANDOM.integers(0, 17, (60, 8, 8), np.uint8), y=Y)
+    assert few_greys.train.features.std() == pytest.approx(1, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "series", [RANDOM.normal(size=(60, 20, 6)), RANDOM.normal(size=(60, 20, 12)).astype("f2")]
+)
+def test_a_series_is_no_grey_image(load, caplog, series):
+    data = load(x=series, y=Y)
+    _, steps, values = series.shape
+    assert data.input_shape == (steps * values,)
+    assert f"{steps} steps of {values} values are taken as {steps * values} features" in caplog.text
+    np.testing.assert_allclose(data.train.features.mean(axis=0), 0, atol=1e-3)
+    assert data.preprocessing.transform(series).shape == (60, steps * values)
+    assert datasets.from_arrays((series, Y)).input_shape == (steps * values,)
+    assert load(x=series[..., np.newaxis], y=Y).input_shape == (steps, values, 1)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        RANDOM.integers(0, 256, (60, 8, 40), np.uint8),
+        RANDOM.uniform(size=(60, 20, 30)),
+        RANDOM.integers(0, 256, (60, 20, 30)),
+        RANDOM.normal(size=(60, 9, 9)),
+    ],
+)
+def test_grey_images_have_no_axis_of_channels(load, images):
+    assert load(x=images, y=Y).input_shape == (*images.shape[1:], 1)
+
+
+@pytest.mark.parametrize("labels", [Y[:, np.newaxis], Y[:, np.newaxis, np.newaxis].astype("f4")])
+def test_labels_with_an_axis_too_many_are_squeezed(load, labels):
+    expected = load(x=X, y=Y)
+    np.testing.assert_array_equal(load(x=X, y=labels).train.labels, expected.train.labels)
+    from_python = datasets.from_arrays((X, labels))
+    np.testing.assert_array_equal(
+        from_python.train.labels, datasets.from_arrays((X, Y)).train.labels
+    )
+
+
+@pytest.mark.parametrize("kind", [float, np.uint8, bool])
+def test_one_hot_labels_are_decoded_and_that_is_told(load, caplog, kind):
+    labels = np.eye(3, dtype=kind)[Y]
+    data = load(x=X, y=labels)
+    np.testing.assert_array_equal(data.train.labels, load(x=X, y=Y).train.labels)
+    assert "array y: the one-hot labels are decoded" in caplog.text
+    assert datasets.from_arrays((X, labels)).num_classes == 3
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "i8", "u1", "?", ">f8"])
+def test_features_of_every_type_are_taken(load, kind):
+    table = (X - X.min(axis=0)).astype(kind)
+    data = load(x=table, y=Y)
+    assert data.train.features.dtype == np.float32
+    assert np.isfinite(data.train.features).all()
+    again = datasets.from_arrays((table, Y))
+    assert again.preprocessing is not None
+
+
+def npy(text, data=b"", version=b"\x01\x00"):
+    """A file of an array with any text as its header."""
+    head = text.encode("latin1")
+    size = len(head).to_bytes(2 if version == b"\x01\x00" else 4, "little")
+    return b"\x93NUMPY" + version + size + head + data
+
+
+def described(shape, kind="'<f8'"):
+    return f"{{'descr': {kind}, 'fortran_order': False, 'shape': {shape}, }}\n"
+
+
+HEADERS = {
+    "a negative side": npy(described((-1, 3))),
+    "two negative sides": npy(described((-4, -4)), b"\0" * 128),
+    "a huge side": npy(described((1 << 70, 1))),
+    "nothing times a huge side": npy(described((0, 1 << 62))),
+    "a true side": npy(described((True, 3)), b"\0" * 24),
+    "no dimension": npy(described(()), b"\0" * 8),
+    "an open bracket": npy("{'descr': '<f8', 'shape': (3,"),
+    "many open brackets": npy("(" * 9000),
+    "a call": npy("__import__('os').system('true')"),
+    "text that is none": npy("\xff\xfe\x00"),
+    "no header": b"\x93NUMPY\x01\x00",
+    "a header longer than the file": npy(described((2, 3)))[:-20],
+    "a header of 4 GB": b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + b" " * 100_000,
+    "another version": npy(described((1, 3)), version=b"\x09\x00"),
+    "no size": npy(described((1 << 40, 3), "'V0'")),
+    "objects": npy(described((3,), "'|O'")),
+    "objects inside": npy(described((3,), "[('a', '|O')]")),
+    "an unknown type": npy(described((3,), "'<q99'")),
+    "fewer values than claimed": npy(described((3, 3)), b"\0" * 8),
+}
+
+
+@pytest.mark.parametrize("what", HEADERS)
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_odd_headers_are_refused_in_a_sentence(load, tmp_path, what, suffix):
+    fitted = load(x=X, y=Y).preprocessing
+    path = tmp_path / f"new.{suffix}"
+    if suffix == "npy":
+        path.write_bytes(HEADERS[what])
+    else:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("x.npy", HEADERS[what])
+    with pytest.raises(datasets.DataError, match=f"new.{suffix}") as caught:
+        fitted.read(path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_the_other_kind_of_file_is_told_by_its_first_bytes(load, tmp_path):
+    fitted = load(x=X, y=Y).preprocessing
+    np.savez(tmp_path / "a.npz", x=X)
+    (tmp_path / "a.npz").rename(tmp_path / "a.npy")
+    with pytest.raises(datasets.DataError, match=r"received an NPZ file. Call it .npz"):
+        fitted.read(tmp_path / "a.npy")
+    np.save(tmp_path / "b.npy", X)
+    (tmp_path / "b.npy").rename(tmp_path / "b.npz")
+    with pytest.raises(datasets.DataError, match=r"received an NPY file. Call it .npy"):
+        fitted.read(tmp_path / "b.npz")
+
+
+def test_other_compression_is_refused(load, tmp_path):
+    fitted = load(x=X, y=Y).preprocessing
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("x.npy", npy(described((1, 3)), b"\0" * 24))
+    with pytest.raises(datasets.DataError, match="compressed in another way"):
+        fitted.read(tmp_path / "a.npz")

@@ -1,5 +1,6 @@
 """Files of arrays as NumPy writes them, of which the header is read before the data."""
 
+import io
 import math
 import os
 import pathlib
@@ -7,11 +8,12 @@ import struct
 import tokenize
 import zipfile
 import zlib
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from tfcourse import files
-from tfcourse.datasets import memory
+from tfcourse.datasets import array_names, array_shapes, memory
 from tfcourse.datasets.checks import Numbers
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.text_files import check_file
@@ -21,7 +23,10 @@ SUFFIXES = (".npy", ".npz")
 _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError),
     *(SyntaxError, TypeError, RecursionError, tokenize.TokenError),
+    *(OverflowError, MemoryError, KeyError, IndexError, AttributeError),
 )
+_MAX_HEADER_BYTES = 1 << 16
+_MAX_SIDE = 1 << 48
 # As read, cut into splits, and scaled to float32.
 _BYTES_PER_VALUE = 2 * 4
 
@@ -36,6 +41,7 @@ def read(path: os.PathLike[str] | str) -> dict[str, Numbers]:
     """
     path = pathlib.Path(path).expanduser()
     check_file(path, "an NPZ file, as numpy.savez writes it")
+    _check_magic(path, b"PK", "an NPZ file, as numpy.savez writes it")
     try:
         with zipfile.ZipFile(path) as archive:
             names = [info.filename for info in archive.infolist()]
@@ -59,53 +65,100 @@ def read(path: os.PathLike[str] | str) -> dict[str, Numbers]:
         raise DataError(f"{path}: expected a file to read; received {error}.") from None
 
 
-def _bytes_needed(path: pathlib.Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
-    """Returns what an array takes until it is scaled, from its header alone."""
-    with archive.open(info) as member:
-        version = np.lib.format.read_magic(member)
-        headers = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }
-        if version not in headers:
-            raise DataError(f"{path}: array {info.filename} is of the unknown version {version}.")
-        shape, _, dtype = headers[version](member)
+def _check_magic(path: pathlib.Path, magic: bytes, kind: str) -> None:
+    """Raises `DataError` where a file is of the other kind of arrays, whatever its name says."""
+    others = {b"PK": "an NPZ file. Call it .npz", b"\x93N": "an NPY file. Call it .npy"}
+    try:
+        with open(path, "rb") as file:
+            start = file.read(2)
+    except OSError as error:
+        raise DataError(f"{path}: expected a file to read; received {error.strerror}.") from None
+    if start != magic and start in others:
+        raise DataError(
+            f"{path}: expected {kind}; received {others[start]}, or save it as the kind it is "
+            "called."
+        )
+
+
+class _Header(NamedTuple):
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    end: int  # Where the data begins.
+
+    @property
+    def num_values(self) -> int:
+        # Python's whole numbers: NumPy's would overflow where a hostile header says 2 ** 62.
+        return math.prod(map(int, self.shape))
+
+
+def _header(name: str, file: IO[bytes]) -> _Header:
+    """Returns what the header of an array claims; no more of the file is read than one may take.
+
+    Raises:
+        DataError: Python objects, or a shape that can't be one.
+        ValueError and what else is in `_DAMAGED`: it is none.
+    """
+    start = io.BytesIO(file.read(_MAX_HEADER_BYTES))
+    version = np.lib.format.read_magic(start)
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    if version not in read:
+        raise DataError(f"{name} is of the unknown version {version}. Write it anew.")
+    shape, _, dtype = read[version](start)
     if dtype.hasobject:
         raise DataError(
-            f"{path}: expected numbers in array {info.filename}; received Python objects, which "
-            "are not read, since they can run code. Convert them to numbers."
+            f"{name}: expected an array of numbers; received Python objects, which are "
+            "not read, since they can run code. Convert them to numbers."
         )
-    # Python's whole numbers: NumPy's would overflow where a hostile header says 2 ** 62.
-    return math.prod(map(int, shape)) * (2 * dtype.itemsize + _BYTES_PER_VALUE)
+    if any(type(side) is not int or not 0 <= side <= _MAX_SIDE for side in shape):
+        raise DataError(f"{name}: expected a shape; received {str(shape)[:80]}. Write it anew.")
+    return _Header(shape, dtype, start.tell())
+
+
+def _bytes_needed(path: pathlib.Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    """Returns what an array takes until it is scaled, from its header alone."""
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError(
+            f"{path}: expected an NPZ file, as numpy.savez writes it; received {info.filename} "
+            "compressed in another way. Write it anew."
+        )
+    with archive.open(info) as member:
+        header = _header(f"{path}, array {info.filename}", member)
+    return header.num_values * (2 * header.dtype.itemsize + _BYTES_PER_VALUE)
 
 
 def read_examples(path: pathlib.Path) -> tuple[Numbers, Numbers | None]:
     """Returns `(x, y)` of new examples: of an NPZ file, or of an NPY file, which has no labels."""
     if path.suffix.lower() == ".npy":
         return _read_npy(path), None
-    arrays = read(path)
-    if "x" not in arrays:
+    x, features, y, labels = array_names.examples(path, read(path))
+    if labels is not None:
+        labels = array_shapes.as_labels(f"{path}, array {y}", labels)
+    if not features.ndim or (labels is not None and labels.shape != features.shape[:1]):
         raise DataError(
-            f"{path}: expected an array x, and y where there are labels; received "
-            f"{', '.join(list(arrays)[:20])}. Name them so: numpy.savez(path, x=..., y=...)."
-        )
-    features, labels = arrays["x"], arrays.get("y")
-    if labels is not None and (labels.ndim != 1 or len(labels) != len(features)):
-        raise DataError(
-            f"{path}: expected one label in y for each of the {len(features)} examples; received "
-            f"shape {labels.shape}. Pair them again at their source."
+            f"{path}: expected one label in {y} for each of the examples in {x}; received shapes "
+            f"{labels.shape if labels is not None else None} and {features.shape}. Pair them again "
+            "at their source."
         )
     return features, labels
 
 
 def _read_npy(path: pathlib.Path) -> Numbers:
-    check_file(path, "an array as numpy.save writes it")
+    kind = "an array as numpy.save writes it"
+    check_file(path, kind)
+    _check_magic(path, b"\x93N", kind)
     try:
+        with open(path, "rb") as file:
+            header = _header(str(path), file)
+        claimed = header.end + header.num_values * header.dtype.itemsize
+        if claimed > path.stat().st_size:
+            raise ValueError(f"a header that claims {claimed:,} bytes, more than the file has")
         # A map of the file can't be larger than the file, whatever its header claims.
         mapped: Numbers = np.load(path, mmap_mode="r", allow_pickle=False)
         return mapped
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, *_DAMAGED) as error:
         raise DataError(
-            f"{path}: expected an array as numpy.save writes it; received "
-            f"{files.first_line(error)}."
+            f"{path}: expected {kind}; received {files.first_line(error)}. Write it anew."
         ) from None

@@ -7,12 +7,13 @@ import pathlib
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import array_files, checks, fields, image_files, image_paths
+from tfcourse.datasets import array_files, array_shapes, checks, fields, image_files, image_paths
 from tfcourse.datasets.checks import Numbers
 from tfcourse.datasets.dataset import Examples, FloatArray, Preprocessing
 from tfcourse.datasets.errors import DataError
 
 _BLOCK = 1024
+_FEWEST_GREYS = 64  # Bytes below it are no whole range of grey values.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +48,7 @@ class ArrayPreprocessing:
         Raises:
             DataError: shape or type differ, or a value is not finite; names the first example.
         """
-        features = checks.as_features("features", features)
+        features = array_shapes.like("features", features, self.input_shape)
         if features.shape[1:] != self.input_shape:
             raise DataError(
                 f"features: expected examples of shape {self.input_shape}, as in training; "
@@ -71,15 +72,16 @@ class ArrayPreprocessing:
 def fit_arrays(features: Numbers, class_names: tuple[str, ...], source: str) -> ArrayPreprocessing:
     """Returns the `ArrayPreprocessing` that the training split's features suggest.
 
-    Bytes are divided by 255; images in [0, 1] stay; other images are standardized by one mean and
-    standard deviation, and other arrays by one of each feature. What never varies is shifted only.
+    Images of bytes are divided by 255; images in [0, 1] stay; other images are standardized by one
+    mean and standard deviation, and tables by one of each feature, bytes or not. Bytes that use
+    less than a quarter of their range are other images. What never varies is shifted only.
 
     Raises:
         DataError: double precision can't hold the squares of the numbers.
     """
     shift: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
-    if features.dtype == np.uint8:
+    if features.dtype == np.uint8 and features.ndim == 4 and features.max() >= _FEWEST_GREYS:
         scale = (255.0,)
     elif features.ndim == 2 or features.min() < 0 or features.max() > 1:
         axes = 0 if features.ndim == 2 else None
@@ -125,7 +127,7 @@ class ImagePreprocessing:
         Raises:
             DataError: shape, type or range differ.
         """
-        images = checks.as_features("images", images)
+        images = array_shapes.like("images", images, self.input_shape)
         if images.shape[1:] != self.input_shape:
             raise DataError(
                 f"images: expected shape {self.input_shape}, as in training; received "
@@ -163,11 +165,13 @@ def _read_arrays(fitted: Preprocessing, path: pathlib.Path) -> Examples:
         labels = checks.label_numbers(f"{path}, y", found, fitted.class_names)
     if isinstance(fitted, ImagePreprocessing):
         _check_not_scaled(path, raw, fitted.maximum)
-    places = tuple(f"{path}, example {number}" for number in range(len(raw)))
     try:
-        return Examples(fitted.transform(raw), labels, places)
+        features = fitted.transform(raw)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
+    # Not before, since there are as many as a hostile header claims.
+    places = tuple(f"{path}, example {number}" for number in range(len(features)))
+    return Examples(features, labels, places)
 
 
 def _check_not_scaled(path: pathlib.Path, raw: Numbers, maximum: int) -> None:

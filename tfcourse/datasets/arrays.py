@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import checks, memory, splits
+from tfcourse.datasets import array_shapes, checks, memory, splits
 from tfcourse.datasets.array_preprocessing import fit_arrays
 from tfcourse.datasets.checks import Numbers
 from tfcourse.datasets.dataset import Dataset, IntArray, Split
@@ -26,7 +26,7 @@ def from_arrays(
     *,
     class_names: Sequence[object] | None = None,
     name: str = "arrays",
-    scale: bool = False,
+    scale: bool | None = None,
 ) -> Dataset:
     """Returns arrays as a `Dataset`, checked and copied.
 
@@ -35,14 +35,15 @@ def from_arrays(
 
     Args:
         train: `(features, labels)`. Features: [examples, height, width, channels] or
-            [examples, height, width], finite, in [0, 1]. Labels: whole numbers [examples] in
-            [0, classes).
+            [examples, height, width], finite, in [0, 1]; or [examples, features], or series
+            [examples, steps, values], of any range. Labels: whole numbers [examples] in
+            [0, classes), or one-hot.
         validation, test: such pairs.
         class_names: one per class. By default "0", "1", ... up to the largest label.
         name: for messages and records.
-        scale: whether to scale by what the training split suggests, see `fit_arrays`; the
-            features may then have any range, and be [examples, features]. `Dataset.preprocessing`
-            does the same to new examples.
+        scale: whether to scale by what the training split suggests, see `fit_arrays`; images
+            may then have any range. `Dataset.preprocessing` does the same to new examples. By
+            default tables are scaled and images are not.
 
     Raises:
         DataError: if an array does not fit; names the split and the first bad example.
@@ -53,11 +54,15 @@ def from_arrays(
         Split(81 examples (8, 8, 1))
     """
     given = {"train": train, "validation": validation, "test": test}
-    pairs = {
-        split: _as_arrays(f"{name}, split {split}", pair, scale)
-        for split, pair in given.items()
-        if pair is not None
-    }
+    pairs: dict[str, tuple[Numbers, IntArray]] = {}
+    for split, pair in given.items():
+        if pair is not None:
+            shape = pairs["train"][0].shape[1:] if pairs else None
+            pairs[split] = _as_arrays(f"{name}, split {split}", pair, shape)
+    if scale is None:
+        scale = pairs["train"][0].ndim == 2
+    if not scale:  # Else bytes stay bytes, by which they are known.
+        pairs = {split: (_as_float32(x), y) for split, (x, y) in pairs.items()}
     if class_names is None:
         largest = max(int(labels.max(initial=0)) for _, labels in pairs.values())
         class_names = [str(label) for label in range(largest + 1)]
@@ -132,22 +137,28 @@ def _read_batches(where: str, source: Any) -> tuple[Numbers, Numbers]:
     return np.concatenate(features), np.concatenate(labels)
 
 
-def _as_arrays(where: str, pair: Pair, scale: bool) -> tuple[Numbers, IntArray]:
+def _as_arrays(where: str, pair: Pair, shape: tuple[int, ...] | None) -> tuple[Numbers, IntArray]:
+    """Returns arrays whose axes mean what those of examples of `shape` mean, if it is given."""
     try:
         features = np.asarray(pair[0])
     except ValueError as error:
         raise DataError(
             f"{where}: expected images of one shape; received {error}. Resize or cut them."
         ) from error
-    if not np.issubdtype(features.dtype, np.number) or np.iscomplexobj(features):
+    if not features.size:
         raise DataError(
-            f"{where}: expected numbers as features; received type {features.dtype}. Convert them."
+            f"{where}: expected at least one example; received features of shape "
+            f"{features.shape}. Check how they were selected."
         )
-    if features.ndim == 3:
-        features = features[..., np.newaxis]
-    labels = checks.whole_labels(where, pair[1])
-    if scale:
-        return features, labels  # Bytes stay bytes, by which they are known.
+    if shape is None:
+        features = array_shapes.as_examples(where, features)
+    else:
+        features = array_shapes.like(where, features, shape)
+    labels = array_shapes.as_labels(f"{where}, labels", pair[1])
+    return features, checks.whole_labels(where, labels)
+
+
+def _as_float32(features: Numbers) -> Numbers:
     # float64 beyond float32's range becomes infinite here, and is then refused as such.
     with np.errstate(over="ignore"):
-        return features.astype(np.float32), labels
+        return features.astype(np.float32)

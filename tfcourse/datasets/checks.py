@@ -62,7 +62,7 @@ def check_shapes(
     if labels.ndim != 1:
         raise DataError(
             f"{where}: expected one label per example; received labels of shape {labels.shape}. "
-            "If they are one-hot, take labels.argmax(axis=1)."
+            "Take one column of them; of probabilities labels.argmax(axis=1)."
         )
     if len(features) != len(labels):
         raise DataError(
@@ -133,18 +133,29 @@ def as_features(where: str, features: npt.ArrayLike) -> Numbers:
     Raises:
         DataError: type or rank differ.
     """
-    features = np.asarray(features)
-    is_real = np.issubdtype(features.dtype, np.number) and not np.iscomplexobj(features)
-    if not is_real and features.dtype != bool:
-        raise DataError(f"{where}: expected numbers; received type {features.dtype}. Convert them.")
+    features = numbers(where, features)
     if features.ndim == 3:
         features = features[..., np.newaxis]
     if features.ndim not in (2, 4) or 0 in features.shape:
+        mend = "One feature for each example is x.reshape(-1, 1)." if features.ndim == 1 else ""
         raise DataError(
             f"{where}: expected [examples, features] or [examples, height, width, channels], not "
-            f"empty; received shape {features.shape}. Reshape them."
+            f"empty; received shape {features.shape}. {mend or 'Reshape them.'}"
         )
     return features
+
+
+def numbers(where: str, values: npt.ArrayLike) -> Numbers:
+    """Returns an array of real numbers or booleans.
+
+    Raises:
+        DataError: it is of another type.
+    """
+    values = np.asarray(values)
+    is_real = np.issubdtype(values.dtype, np.number) and not np.iscomplexobj(values)
+    if (not is_real and values.dtype != bool) or values.dtype.kind == "m":
+        raise DataError(f"{where}: expected numbers; received type {values.dtype}. Convert them.")
+    return values
 
 
 def check_finite(where: str, features: Numbers) -> None:

@@ -1,10 +1,10 @@
-"""`npz:PATH`: arrays in a file, `x` and `y`, or `x_train`, `y_train`, `x_test`, `y_test`."""
+"""`npz:PATH`: arrays in a file, `x` and `y`, or `x_train`, `y_train`, `x_val`, `x_test`, ..."""
 
 import pathlib
 from typing import Any
 
 from tfcourse import files
-from tfcourse.datasets import array_files, checks, classes, splits
+from tfcourse.datasets import array_files, array_names, array_shapes, checks, classes, splits
 from tfcourse.datasets.array_preprocessing import fit_arrays
 from tfcourse.datasets.checks import Numbers
 from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray, Split
@@ -29,7 +29,7 @@ def load(path: pathlib.Path, reading: Reading) -> Dataset:
     Raises:
         DataError: naming the file, the array and the example that can't be taken.
     """
-    arrays = array_files.read(path)
+    arrays = array_names.canonical(path, array_files.read(path))
     name = f"npz:{path}"
     origin = f"{name} (sha256 {files.sha256(path)[:16]})"
     pairs, class_names = _numbered(path, _pairs(path, arrays), arrays.get("class_names"))
@@ -44,24 +44,22 @@ def _pairs(path: pathlib.Path, arrays: dict[str, Numbers]) -> dict[str, tuple[Nu
     keys = {split: (f"x_{split}", f"y_{split}") for split in SPLITS}
     if "x" in arrays:
         keys = {"train": ("x", "y")}
-    present = {split: pair for split, pair in keys.items() if set(pair) & arrays.keys()}
-    absent = sorted({key for pair in present.values() for key in pair} - arrays.keys())
-    if "train" not in present or absent:
-        raise DataError(
-            f"{path}: expected arrays x and y, or x_train and y_train with or without "
-            f"x_validation, y_validation, x_test, y_test; received "
-            f"{', '.join(sorted(arrays)[:20])}. Name them: numpy.savez(path, x=features, y=labels)."
-        )
-    pairs = {}
+    present = {split: pair for split, pair in keys.items() if pair[0] in arrays}
+    pairs: dict[str, tuple[Numbers, Numbers]] = {}
     for split, (x, y) in present.items():
         where = f"{path}, array {x}"
-        features, labels = checks.as_features(where, arrays[x]), arrays[y]
+        if pairs:  # Axes mean what they mean in the training split, which comes first.
+            shape = pairs["train"][0].shape[1:]
+            features = array_shapes.like(where, arrays[x], shape)
+        else:
+            features = array_shapes.as_examples(where, arrays[x])
+        labels = array_shapes.as_labels(f"{path}, array {y}", arrays[y])
         checks.check_finite(where, features)
         if labels.ndim != 1 or len(labels) != len(features):
             raise DataError(
                 f"{path}, array {y}: expected one label for each of the {len(features)} examples "
-                f"in {x}; received shape {labels.shape}. If they are one-hot, take "
-                "labels.argmax(axis=1)."
+                f"in {x}; received shape {labels.shape}. "
+                f"{array_shapes.label_advice(features, labels)}"
             )
         pairs[split] = features, labels
     shapes = {present[split][0]: features.shape[1:] for split, (features, _) in pairs.items()}

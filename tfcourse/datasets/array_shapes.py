@@ -1,0 +1,116 @@
+"""What the axes of arrays mean, where people write them in several ways."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from absl import logging
+
+from tfcourse.datasets import checks
+from tfcourse.datasets.checks import Numbers
+
+_MAX_CHANNELS = 4
+
+
+def as_examples(where: str, features: npt.ArrayLike) -> Numbers:
+    """Returns features as [examples, features] or [examples, height, width, channels].
+
+    Of three axes, [examples, height, width] of bytes, or of numbers that look like grey values,
+    are images. Any others are a series of values, [examples, steps, values], which becomes as
+    many features. Channels before height and width are put behind them. Both are told.
+
+    Raises:
+        DataError: they are no numbers, or of other axes.
+    """
+    features = checks.numbers(where, features)
+    if features.ndim == 3 and not _are_grey_images(features):
+        steps, values = features.shape[1:]
+        logging.warning(
+            "%s: %d steps of %d values are taken as %d features, since they are no grey images. "
+            "For images, write them as [examples, %d, %d, 1].",
+            *(where, steps, values, steps * values, steps, values),
+        )
+        features = features.reshape(len(features), -1)
+    if has_channels_first(features.shape):
+        features = _channels_last(where, features)
+    return checks.as_features(where, features)
+
+
+def like(where: str, features: npt.ArrayLike, input_shape: tuple[int, ...]) -> Numbers:
+    """Returns the features of new examples, with the axes that those trained on have.
+
+    Raises:
+        DataError: they are no numbers, or of axes that mean nothing.
+    """
+    features = checks.numbers(where, features)
+    shape = features.shape[1:]
+    if len(shape) == 2 and (math.prod(shape),) == input_shape:
+        features = features.reshape(len(features), -1)
+    elif len(shape) == 3 and shape != input_shape and (*shape[1:], shape[0]) == input_shape:
+        features = _channels_last(where, features)
+    return checks.as_features(where, features)
+
+
+def has_channels_first(shape: tuple[int, ...]) -> bool:
+    """Returns whether a shape is [examples, channels, height, width], as PyTorch has it."""
+    return len(shape) == 4 and shape[1] <= _MAX_CHANNELS < min(shape[2:])
+
+
+def _channels_last(where: str, features: Numbers) -> Numbers:
+    logging.warning(
+        "%s: the %d channels come before height and width; they are put last.",
+        *(where, features.shape[1]),
+    )
+    return np.moveaxis(features, 1, -1)
+
+
+def _are_grey_images(features: Numbers) -> bool:
+    """Returns whether three axes are [examples, height, width], as far as one can tell."""
+    if features.dtype in (np.uint8, bool):
+        return True
+    height, width = features.shape[1:]
+    if height == width or not features.size:
+        return True
+    if max(height, width) > 2 * min(height, width):
+        return False
+    low, high = features.min(), features.max()
+    return bool(low >= 0 and (high <= 1 or (high > 15 and (features == features.round()).all())))
+
+
+def as_labels(where: str, labels: npt.ArrayLike) -> Numbers:
+    """Returns one label for each example: [examples, 1] is squeezed, one-hot rows are decoded.
+
+    Labels of other shapes are returned as they are.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim > 1 and math.prod(labels.shape[1:]) == 1:
+        return labels.reshape(len(labels))
+    if are_one_hot(labels):
+        logging.warning("%s: the one-hot labels are decoded to the numbers of their 1.", where)
+        return labels.argmax(axis=1)
+    return labels
+
+
+def are_one_hot(labels: Numbers) -> bool:
+    """Returns whether each row has a single 1 and is 0 elsewhere."""
+    if (
+        labels.ndim != 2
+        or labels.dtype.kind not in "biuf"
+        or labels.shape[1] < 2
+        or not len(labels)
+    ):
+        return False
+    return bool(((labels == 0) | (labels == 1)).all() and ((labels == 1).sum(axis=1) == 1).all())
+
+
+def label_advice(features: Numbers, labels: Numbers) -> str:
+    """Returns a sentence that says how to mend labels that do not go with the features."""
+    if labels.ndim == 1 and features.ndim > 1 and features.shape[-1] == len(labels):
+        return "The examples come last: numpy.moveaxis(x, -1, 0) puts them first."
+    if labels.ndim == 2 and len(labels) == len(features) and labels.dtype.kind == "f":
+        sums = labels.sum(axis=1)
+        if (labels >= 0).all() and np.allclose(sums, 1, atol=1e-3):
+            return "They look like probabilities: take labels.argmax(axis=1)."
+    if labels.ndim > 1 and len(labels) == len(features):
+        return "Several labels for an example can't be learned; take one column of them."
+    return "Pair them again at their source."
