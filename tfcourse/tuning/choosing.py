@@ -1,8 +1,8 @@
 """Asks an oracle for points, tells it results, and brings it back to where a journal left it."""
 
+import bisect
 import math
-import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tfcourse.tuning import oracles
@@ -10,6 +10,7 @@ from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.settings import Settings
 from tfcourse.tuning.space import Space
 from tfcourse.tuning.task import trial_seed
+from tfcourse.tuning.unit_values import to_positions, to_unit_values
 
 # What these choose next depends on results, so they are asked for whole generations.
 LEARNING = ("coarse_to_fine", "bayesian", "hyperband")
@@ -19,15 +20,30 @@ _HALVING = 3
 
 
 class Chooser:
-    """One oracle, for as long as a sweep's settings ask for the same."""
+    """One oracle, for as long as a sweep's settings ask for the same.
 
-    def __init__(self, settings: Settings, space: Space, first: int) -> None:
+    Args:
+        settings: they name the tuner.
+        space: what is searched.
+        first: number of the first trial that it chooses.
+        tried: `{name: value}` of the active axes of points that are not to be chosen again.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        space: Space,
+        first: int,
+        tried: Iterable[Mapping[str, Any]] = (),
+    ) -> None:
         self._space = space
         self._first = first
         self._oracle = oracles.TUNERS[settings.tuner](
             space, oracle_seed(settings.seed, first), settings
         )
         self._trials: list[Any] = []  # As keras-tuner has them.
+        for values in tried:
+            self._oracle.exclude(values)
 
     @property
     def num_trials(self) -> int:
@@ -41,11 +57,11 @@ class Chooser:
             return None
         self._trials.append(trial)
         values = trial.hyperparameters.values
-        return oracles.to_positions(self._space, values), self._oracle.note(values)
+        return to_positions(self._space, values), self._oracle.note(values)
 
     def replay(self, positions: Mapping[str, float]) -> None:
         """Brings the oracle to where it is after `ask` has returned `positions`."""
-        self._oracle.recorded = oracles.to_unit_values(
+        self._oracle.recorded = to_unit_values(
             self._space, {**{axis.name: 0.5 for axis in self._space.axes}, **positions}
         )
         trial = self._oracle.create_trial(str(len(self._trials)))
@@ -77,7 +93,8 @@ def asks_in_generations(settings: Settings) -> bool:
 def is_same_search(settings: Settings, others: Settings) -> bool:
     """Returns whether both sets of settings can be served by one oracle."""
     names = ("tuner", "objective", "space", "seed", "pruning", "generation_size", "max_epochs")
-    return all(getattr(settings, name) == getattr(others, name) for name in names)
+    data = ("base", "dataset", "data_flags")
+    return all(getattr(settings, name) == getattr(others, name) for name in names + data)
 
 
 def signed(sweep: sweeps.Sweep, score: float) -> float:
@@ -85,35 +102,49 @@ def signed(sweep: sweeps.Sweep, score: float) -> float:
     return -score if sweeps.is_minimized(sweep.objective) else score
 
 
-def thresholds(sweep: sweeps.Sweep, before: int) -> dict[int, float]:
-    """Returns `{epoch: score}`: a trial that is worse after that epoch is given up.
+class Bars:
+    """What a trial must have reached by an epoch, from the curves of all that ended before it.
 
-    With `median` a trial's best score so far must reach the median of the best so far of the
-    trials before, epoch for epoch; with `successive_halving` it must be among the best third of
-    them after 1, 3, 9 ... epochs. Only trials of earlier generations count.
-
-    Args:
-        before: trials with a lower number count.
+    Of the first replicate of each trial the best so far counts; infeasible ones do not.
     """
-    pruning = sweep.settings.pruning
-    if pruning == "none":
-        return {}
-    curves = [_best_so_far(sweep, trial) for trial in sweep.trials[:before]]
-    longest = max(map(len, curves), default=0)
-    epochs = list(range(1, longest + 1))
-    if pruning == "successive_halving":
-        epochs = [_HALVING**k for k in range(20) if _HALVING**k <= longest]
-    bars = {}
-    for epoch in epochs:
-        reached = sorted(curve[epoch - 1] for curve in curves if len(curve) >= epoch)
-        if len(reached) >= _MIN_CURVES:
-            if pruning == "median":
-                bar = statistics.median(reached)
-            else:
-                bar = reached[-math.ceil(len(reached) / _HALVING)]
-            if math.isfinite(bar):
-                bars[epoch] = signed(sweep, bar)
-    return bars
+
+    def __init__(self, sweep: sweeps.Sweep) -> None:
+        self._sweep = sweep
+        self._num_read = 0
+        self._reached: list[list[float]] = []  # Sorted signed scores after each epoch.
+
+    def thresholds(self) -> dict[int, float]:
+        """Returns `{epoch: score}`: a trial that is worse after that epoch is given up.
+
+        All trials so far must be done. Each is read once, so that the cost does not grow with them.
+        """
+        pruning = self._sweep.settings.pruning
+        if pruning == "none":
+            return {}
+        for trial in self._sweep.trials[self._num_read :]:
+            self._read(trial)
+        self._num_read = len(self._sweep.trials)
+        longest = len(self._reached)
+        epochs = list(range(1, longest + 1))
+        if pruning == "successive_halving":
+            epochs = [_HALVING**k for k in range(20) if _HALVING**k <= longest]
+        bars = {}
+        for epoch in epochs:
+            reached = self._reached[epoch - 1]
+            if len(reached) >= _MIN_CURVES:
+                if pruning == "median":
+                    bar = (reached[(len(reached) - 1) // 2] + reached[len(reached) // 2]) / 2
+                else:
+                    bar = reached[-math.ceil(len(reached) / _HALVING)]
+                if math.isfinite(bar):
+                    bars[epoch] = signed(self._sweep, bar)
+        return bars
+
+    def _read(self, trial: sweeps.Trial) -> None:
+        for index, best in enumerate(_best_so_far(self._sweep, trial)):
+            if index == len(self._reached):
+                self._reached.append([])
+            bisect.insort(self._reached[index], best)
 
 
 def _best_so_far(sweep: sweeps.Sweep, trial: sweeps.Trial) -> list[float]:

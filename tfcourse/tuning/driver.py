@@ -6,19 +6,19 @@ trained again, and the same points are tried in the same order.
 """
 
 import collections
-import itertools
 import pathlib
 import shutil
-import statistics
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from tfcourse import hyperparameters as hp
 from tfcourse import run_directory
-from tfcourse.tuning import choosing, journal, records
+from tfcourse.tuning import journal, records
 from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.points import Points
 from tfcourse.tuning.settings import Settings
+from tfcourse.tuning.standings import Standings
 from tfcourse.tuning.task import Key, Outcome, Plan, Pool, Task, task_of
 
 TRIALS = "trials"
@@ -67,10 +67,17 @@ class Driver:
         self._deadline = time.monotonic() + 60 * (plan.max_minutes or float("inf"))
         self.sweep = sweeps.Sweep.from_records(map(records.from_json, journal.records))
         self._running: dict[Key, sweeps.Running] = {}
-        self._unkept = {each.number for each in self.sweep.finished()}
         self._begin_phase(settings)
+        self._standings = Standings(self.sweep)
+        self._unkept = set(self._standings.finished)
+        self._enough = min(_SAME_REASON, settings.trials)
         self._void_if_all_failed()
-        self._replay()
+        self._points = Points(self.sweep, self.values_of, declarations)
+        self._waiting = collections.deque(
+            (each.number, replicate)
+            for each in self.sweep.trials
+            for replicate in self.sweep.missing(each)
+        )
 
     def _append(self, *new: records.Record) -> None:
         self._journal.append(*(record.to_json() for record in new))
@@ -83,77 +90,16 @@ class Driver:
 
     def _void_if_all_failed(self) -> None:
         """Lets trials start again that had all failed for one reason, mended since."""
-        if self._common_reason():
+        if self._standings.common_reason(self._enough):
             numbers = [t.number for t in self.sweep.finished()]
             self._append(records.Void(numbers))
+            self._standings.update()
             for number in numbers:
                 shutil.rmtree(self._trial_folder(number), ignore_errors=True)
 
-    def _common_reason(self) -> str | None:
-        finished = self.sweep.finished()
-        reasons = {self.sweep.reason(t).partition(":")[0] for t in finished}
-        enough = len(finished) >= min(_SAME_REASON, self.sweep.settings.trials)
-        if enough and len(reasons) == 1 and "" not in reasons:
-            return self.sweep.reason(finished[0])
-        return None
-
-    def _replay(self) -> None:
-        """Brings the oracle to where the journal has left it."""
-        phases, first_phase = self.sweep.phases, len(self.sweep.phases) - 1
-        while first_phase and choosing.is_same_search(phases[first_phase - 1], phases[-1]):
-            first_phase -= 1
-        mine = [t for t in self.sweep.trials if t.phase >= first_phase]
-        self._first = mine[0].number if mine else len(self.sweep.trials)
-        self._num_told = self._first
-        self._chooser = choosing.Chooser(self.sweep.settings, self.sweep.space, self._first)
-        for _, generation in itertools.groupby(mine, key=lambda t: t.generation):
-            self._tell()
-            for each in generation:
-                self._chooser.replay(each.positions)
-        self._waiting = collections.deque(
-            (each.number, replicate)
-            for each in self.sweep.trials
-            for replicate in self.sweep.missing(each)
-        )
-
-    def _tell(self) -> None:
-        """Tells the oracle what has come of the trials that it chose so far, in their order."""
-        num_asked = self._first + self._chooser.num_trials
-        for each in self.sweep.trials[self._num_told : num_asked]:
-            score = self._score(each)
-            signed = None if score is None else choosing.signed(self.sweep, score)
-            self._chooser.tell(each.number, signed)
-        self._num_told = num_asked
-
-    def _score(self, each: sweeps.Trial) -> float | None:
-        """Returns the score of a finished trial; one that was pruned has the one it reached."""
-        if self.sweep.status(each) == sweeps.INFEASIBLE:
-            return None
-        scores = self.sweep.scores(each)
-        return statistics.fmean(scores) if scores else None
-
     def _ask(self) -> None:
         """Asks for all trials that can be asked for now, and writes them down at once."""
-        settings, asked = self.sweep.settings, len(self.sweep.trials)
-        wanted = settings.trials - asked
-        generation = 0
-        if choosing.asks_in_generations(settings):
-            if self._waiting or self._running:
-                return
-            self._tell()
-            size = settings.generation_size
-            wanted = min(wanted, size - (asked - self._first) % size)
-            generation = self.sweep.trials[-1].generation + 1 if self.sweep.trials else 0
-        bars = choosing.thresholds(self.sweep, asked) if wanted > 0 else {}
-        asks = []
-        for number in range(asked, asked + wanted):
-            point = self._chooser.ask()
-            if point is None:
-                break
-            positions, note = point
-            every = {axis.name: positions.get(axis.name, 0.5) for axis in self.sweep.space.axes}
-            values = self.sweep.space.values_at(every)
-            asks.append(records.Ask(number, values, positions, generation, note, bars))
+        asks = self._points.ask(is_busy=bool(self._waiting or self._running))
         if asks:
             self._append(*asks)
             self._waiting.extend(
@@ -176,18 +122,30 @@ class Driver:
                 return True
             if time.monotonic() > self._deadline:
                 return False
-            while self._waiting and pool.num_free > 0:
-                self._submit(pool, *self._waiting.popleft())
-            outcome = pool.next_outcome(_TICK_SECONDS)
-            if outcome:
-                self._record(*outcome)
+            free = pool.num_free
+            while self._waiting and free > 0:
+                free -= self._submit(pool, *self._waiting.popleft())
+            self._take_outcomes(pool)
             watch(self.sweep, list(self._running.values()))
 
-    def _submit(self, pool: Pool, number: int, replicate: int) -> None:
+    def _take_outcomes(self, pool: Pool) -> None:
+        """Waits a moment for an outcome, and records it and all that have come beside it.
+
+        They wait for the disk together, before anything follows from them.
+        """
+        outcome = pool.next_outcome(_TICK_SECONDS)
+        with self._journal.flushed_once():
+            while outcome:
+                self._record(*outcome)
+                outcome = pool.next_outcome(0.0) if self._running else None
+
+    def _submit(self, pool: Pool, number: int, replicate: int) -> bool:
+        """Hands out a training, unless it is no longer wanted; returns whether it did."""
         if replicate not in self.sweep.missing(self.sweep.trials[number]):
-            return  # Another replicate has shown that the trial is infeasible, or bad.
+            return False  # Another replicate has shown that the trial is infeasible, or bad.
         self._running[number, replicate] = sweeps.Running(number, replicate, time.time())
         pool.submit((number, replicate), "run", self.task(number, replicate))
+        return True
 
     def _record(self, key: Key, outcome: Outcome | None) -> None:
         del self._running[key]
@@ -202,22 +160,20 @@ class Driver:
         if outcome.fault is not None:
             raise EnvironmentFaultError(f"trial {number}: {outcome.result.reason}", outcome.fault)
         self._append(records.Finished(number, replicate, outcome.result))
+        self._standings.update()
         self._remove_folders(number)
-        self._check_reasons()
-
-    def _check_reasons(self) -> None:
-        reason = self._common_reason()
-        if reason:
-            count = len(self.sweep.finished())
-            raise AllTrialsFailedError(f"all of the first {count} trials failed: {reason}")
+        common = self._standings.common_reason(self._enough)
+        if common:
+            count = len(self._standings.finished)
+            raise AllTrialsFailedError(f"all of the first {count} trials failed: {common}")
 
     def _remove_folders(self, number: int) -> None:
         """Removes the folders of trials that are not, or no longer, among the best ones."""
         self._unkept.add(number)
-        kept = {each.number for each in self.sweep.ranked()[: self._plan.keep_models]}
-        unfinished = {t.number for t in self.sweep.trials if self.sweep.missing(t)}
-        for each in self._unkept - kept - unfinished:
-            if not any(key[0] == each for key in self._running):
+        kept = {each.number for each in self._standings.best(self._plan.keep_models)}
+        for each in self._unkept - kept:
+            at_work = any((each, r) in self._running for r in range(self.sweep.replicates))
+            if not at_work and not self.sweep.missing(self.sweep.trials[each]):
                 shutil.rmtree(self._trial_folder(each), ignore_errors=True)
                 self._unkept.discard(each)
 
@@ -263,14 +219,14 @@ class Driver:
 
     def best_flags(self) -> str:
         """Returns a flagfile that trains the best trial again; "" where there is none."""
-        best = self.sweep.best
+        best = next(iter(self._standings.best(1)), None)
         if best is None:
             return ""
         score = f"{self.sweep.objective} {self.sweep.score(best):.6g}"
         spread = self.sweep.spread(best)
         if spread is not None:
             score += f" +- {spread:.2g} over {self.sweep.replicates} seeds"
-        header = f"# Trial {best.number}, the best of {len(self.sweep.finished())}: {score}.\n"
+        header = f"# Trial {best.number}, the best of {len(self._standings.finished)}: {score}.\n"
         flags = self.task(best.number, 0).flags
         return run_directory.flags_text(
             flags, self.sweep.settings.module, header, name="best.flags"

@@ -43,6 +43,14 @@ def points(space: Space, max_points: int) -> list[dict[str, float]]:
             return _product(space, levels)
 
 
+def every_point(space: Space, most: int) -> list[dict[str, float]] | None:
+    """Returns all points of `space`; `None` where it has more than `most`, or a continuous axis."""
+    if any(axis.scale.options is None for axis in space.axes):
+        return None
+    levels = {axis.name: len(axis.scale.options or ()).bit_length() for axis in space.axes}
+    return _product(space, levels) if _count(space, levels) <= most else None
+
+
 def check(space: Space, max_points: int) -> None:
     """Raises `ValueError` where even the ends of every axis make more than `max_points` points."""
     smallest = _count(space, {axis.name: 0 for axis in space.axes})

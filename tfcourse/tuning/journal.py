@@ -6,12 +6,13 @@ when `append` returns. A last line without its end is what a kill or a full disk
 middle of a write, and is cut off; any other damage is refused.
 """
 
+import contextlib
 import json
 import os
 import pathlib
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 _LINE = re.compile(rb"([0-9a-f]{8}) (\d{1,9}) (.*)", re.DOTALL)
@@ -40,9 +41,11 @@ class Journal:
     def __init__(self, path: pathlib.Path) -> None:
         self._path = path
         self.records: list[Record] = []
+        self._flushes_later = False
         self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             self.records, self._end = read(path)
+            self._flushed = self._end, len(self.records)
             os.ftruncate(self._open_file(), self._end)
         except BaseException:
             self.close()
@@ -55,16 +58,48 @@ class Journal:
             OSError: the disk is full or broken; the journal is as before.
         """
         line, file = line_of(records), self._open_file()
-        try:
+        with self._undone_by_errors():
             written = 0
             while written < len(line):
                 written += os.pwrite(file, line[written:], self._end + written)
-            os.fsync(file)
+            self._end += len(line)
+            self.records += records
+            if not self._flushes_later:
+                self._flush()
+
+    @contextlib.contextmanager
+    def flushed_once(self) -> Iterator[None]:
+        """Has what is appended inside wait for the disk once, at the end.
+
+        Nothing may follow from these records before that. A kill keeps those appended so far; a
+        disk that fails at the end, none.
+
+        Raises:
+            OSError: the disk is full or broken.
+        """
+        self._flushes_later = True
+        try:
+            yield
+        finally:
+            self._flushes_later = False
+            with self._undone_by_errors():
+                self._flush()
+
+    def _flush(self) -> None:
+        if self._flushed != (self._end, len(self.records)):
+            os.fsync(self._open_file())
+            self._flushed = self._end, len(self.records)
+
+    @contextlib.contextmanager
+    def _undone_by_errors(self) -> Iterator[None]:
+        """Leaves the journal as it was last flushed where the disk fails inside."""
+        try:
+            yield
         except OSError as error:
-            os.ftruncate(file, self._end)
+            self._end, count = self._flushed
+            del self.records[count:]
+            os.ftruncate(self._open_file(), self._end)
             raise OSError(error.errno, error.strerror, str(self._path)) from error
-        self._end += len(line)
-        self.records += records
 
     def _open_file(self) -> int:
         if self._file is None:

@@ -5,8 +5,8 @@ from typing import Any
 import keras_tuner
 import numpy as np
 
-# So many equal draws in a row and a space of choices counts as exhausted.
-_MAX_COLLISIONS = 1000
+# So many equal draws in a row and a space counts as exhausted, unless it can be listed.
+_MAX_COLLISIONS = 100
 
 
 class Reseeded(keras_tuner.Oracle):
@@ -37,10 +37,17 @@ class Reseeded(keras_tuner.Oracle):
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """Returns the status and the values of a new trial, as keras-tuner does."""
+        self.reseed(trial_id)
+        return super().populate_space(trial_id)
+
+    def reseed(self, trial_id: str) -> None:
+        """Lets what is drawn next depend on the seed and the trial's number alone."""
         sequence = np.random.SeedSequence([self.sweep_seed, int(trial_id)])
         self._seed_state = int(sequence.generate_state(1)[0])
         self._random_state = np.random.RandomState(self._seed_state)
-        return super().populate_space(trial_id)
+
+    def _check_consecutive_failures(self) -> None:
+        """Looks at nothing: keras-tuner's would look at every trial again after each."""
 
     def save(self) -> None:
         """Writes nothing."""

@@ -7,13 +7,11 @@ not written.
 """
 
 import abc
-import contextlib
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import keras_tuner
 import numpy as np
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 from scipy.stats import qmc
@@ -23,10 +21,20 @@ from tfcourse.tuning import grid
 from tfcourse.tuning.keras_tuner_internals import Reseeded
 from tfcourse.tuning.settings import Settings
 from tfcourse.tuning.space import Axis, Space
+from tfcourse.tuning.unit_values import to_positions, to_unit_values, unit_space
+
+# So many times a point is drawn anew where it was tried before.
+_MAX_ATTEMPTS = 100
+# A space of at most so many points is listed once drawing finds none that is new.
+_MAX_LISTED = 100_000
+
+
+def _key(values: Mapping[str, Any]) -> str:
+    return repr(sorted(values.items()))
 
 
 class _Journaled(Reseeded):
-    """What all oracles here share.
+    """What all oracles here share: none asks for the same values twice.
 
     Args:
         seed: >= 0; 0 is a seed like any other.
@@ -40,29 +48,78 @@ class _Journaled(Reseeded):
         self.axes = {axis.name: axis for axis in space.axes}
         self.space_of_values = space
         self.options = options
+        self._untried: list[dict[str, float]] | None = None
         super().__init__(seed, unit_space(space), **arguments)
 
     def note(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Returns what the tuner has to say of a trial besides its point."""
         return {}
 
+    def exclude(self, values: Mapping[str, Any]) -> None:
+        """Counts `values` of the active axes as tried."""
+        self._tried_so_far.add(_key(values))
+
+    def _compute_values_hash(self, values: Mapping[str, Any]) -> str:
+        # Many positions may stand for one value, such as a whole number.
+        every = {name: 0.5 for name in self.axes} | to_positions(self.space_of_values, values)
+        return _key(self.space_of_values.values_at(every))
+
+    def _random_values(self) -> dict[str, Any] | None:
+        values = super()._random_values()
+        return self._last_values() if values is None else values
+
+    def _last_values(self) -> dict[str, Any] | None:
+        """Returns values that drawing has failed to find, if there are some."""
+        if self._untried is None:
+            points = grid.every_point(self.space_of_values, _MAX_LISTED) or []
+            np.random.default_rng(self.sweep_seed).shuffle(points)
+            self._untried = points[::-1]
+        while self._untried:
+            values = to_unit_values(self.space_of_values, self._untried[-1])
+            if not self._duplicate(values):
+                return values
+            self._untried.pop()
+        return None
+
 
 class _Positions(_Journaled, abc.ABC):
     """An oracle that says where, and leaves the rest to keras-tuner's."""
 
     @abc.abstractmethod
-    def positions(self, number: int) -> dict[str, float] | None:
-        """Returns the point of trial `number`; `None` where there is no more."""
+    def positions(self, number: int, attempt: int) -> dict[str, float] | None:
+        """Returns the point of trial `number`; `None` where it has no more.
+
+        Args:
+            number: counted from 0.
+            attempt: counted from 0; there is another where a point was tried before.
+        """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        positions = self.positions(int(trial_id))
-        if positions is None:
-            return {"status": "STOPPED"}
-        return {"status": "RUNNING", "values": to_unit_values(self.space_of_values, positions)}
+        if self.recorded is not None:
+            return {"status": "RUNNING", "values": self.recorded}
+        for attempt in range(_MAX_ATTEMPTS):
+            positions = self.positions(int(trial_id), attempt)
+            if positions is None:
+                break
+            values = to_unit_values(self.space_of_values, positions)
+            if not self._duplicate(values):
+                return {"status": "RUNNING", "values": values}
+        return self.populate_otherwise(trial_id)
+
+    def populate_otherwise(self, trial_id: str) -> dict[str, Any]:
+        """Returns the status and the values of a trial that has no point of its own."""
+        self.reseed(trial_id)
+        values = self._random_values()
+        return {"status": "STOPPED" if values is None else "RUNNING", "values": values}
 
 
 class Random(_Journaled, RandomSearchOracle):
     """Draws every point independently; Bergstra & Bengio, 2012."""
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        if self.recorded is not None:
+            return {"status": "RUNNING", "values": self.recorded}
+        return super().populate_space(trial_id)
 
 
 class Bayesian(_Journaled, BayesianOptimizationOracle):
@@ -80,16 +137,43 @@ class Bayesian(_Journaled, BayesianOptimizationOracle):
         with warnings.catch_warnings():
             # Of few points the fit can't tell the length scales; it goes on with their bounds.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return super().populate_space(trial_id)
+            response = super().populate_space(trial_id)
+        if response["values"] is None or not self._duplicate(response["values"]):
+            return response
+        return self._random_populate_space()
 
 
 class Hyperband(_Journaled, HyperbandOracle):
     """Trains many points for few epochs and the best of them for more; Li et al., 2018."""
 
     def __init__(self, space: Space, seed: int, options: Settings) -> None:
+        self._sizes: dict[int, int] = {}  # Of brackets that the space can't fill.
         super().__init__(
             space, seed, options, max_epochs=options.max_epochs, hyperband_iterations=None
         )
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        for _ in range(2):
+            brackets = [
+                {**each, "rounds": [[*round_] for round_ in each["rounds"]]}
+                for each in self._brackets
+            ]
+            place: tuple[int, int] = self._current_bracket, self._current_iteration
+            response = super().populate_space(trial_id)
+            if response["status"] == "RUNNING":
+                return response
+            # No point is left: brackets go on with those that they have. An ask that failed
+            # stands in no journal, so it must leave nothing behind.
+            self._brackets = brackets
+            self._current_bracket, self._current_iteration = place
+            firsts = {each["bracket_num"]: len(each["rounds"][0]) for each in brackets}
+            self._sizes |= {number: size for number, size in firsts.items() if size}
+        return response
+
+    def _get_size(self, bracket_num: int, round_num: int) -> int:
+        size = super()._get_size(bracket_num, round_num)
+        points = self._sizes.get(bracket_num)
+        return size if points is None else min(size, math.ceil(points / self.factor**round_num))
 
     def note(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -102,25 +186,36 @@ class Hyperband(_Journaled, HyperbandOracle):
 class QuasiRandom(_Positions):
     """Takes a scrambled Halton sequence, which leaves no gaps; Bousquet et al., 2017."""
 
-    def positions(self, number: int) -> dict[str, float] | None:
-        sequence = qmc.Halton(len(self.axes), scramble=True, rng=self.sweep_seed)
-        sequence.fast_forward(number)
-        return dict(zip(self.axes, map(float, sequence.random(1)[0]), strict=True))
+    _sequence: qmc.Halton | None = None
+
+    def positions(self, number: int, attempt: int) -> dict[str, float] | None:
+        if attempt:  # It says nothing of where else.
+            return None
+        if self._sequence is None or self._sequence.num_generated > number:
+            self._sequence = qmc.Halton(len(self.axes), scramble=True, rng=self.sweep_seed)
+        if self._sequence.num_generated < number:
+            self._sequence.fast_forward(number - self._sequence.num_generated)
+        return dict(zip(self.axes, map(float, self._sequence.random(1)[0]), strict=True))
 
 
-class Grid(_Positions):
+class Grid(_Journaled):
     """Takes every combination of evenly spread values, the finest that the trials allow.
 
     A finer grid holds the coarser one, so that more trials go on with the same grid.
     """
 
-    def positions(self, number: int) -> dict[str, float] | None:
-        taken = {tuple(sorted(t.hyperparameters.values.items())) for t in self.trials.values()}
-        for positions in grid.points(self.space_of_values, self.options.trials):
+    _left: Iterator[dict[str, float]] | None = None
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        if self.recorded is not None:
+            return {"status": "RUNNING", "values": self.recorded}
+        if self._left is None:
+            self._left = iter(grid.points(self.space_of_values, self.options.trials))
+        for positions in self._left:
             values = to_unit_values(self.space_of_values, positions)
-            if tuple(sorted(values.items())) not in taken:
-                return positions
-        return None
+            if not self._duplicate(values):
+                return {"status": "RUNNING", "values": values}
+        return {"status": "STOPPED"}
 
 
 class CoarseToFine(_Positions):
@@ -131,23 +226,31 @@ class CoarseToFine(_Positions):
     new one reaches beyond the edge by half of it. Choices are drawn from those of the best points.
     """
 
-    def positions(self, number: int) -> dict[str, float] | None:
+    def __init__(self, space: Space, seed: int, options: Settings) -> None:
+        super().__init__(space, seed, options)
+        self._boxes: list[dict[str, Any]] = [{name: (0.0, 1.0) for name in self.axes}]
+        self._best: list[Any] = []  # Of the trials before the last box.
+
+    def positions(self, number: int, attempt: int) -> dict[str, float] | None:
         round_number = number // self.options.generation_size
-        box = {name: (0.0, 1.0) for name in self.axes}
-        for before in range(1, round_number + 1):
-            box = self._zoomed(box, before * self.options.generation_size)
-        rng = np.random.default_rng([self.sweep_seed, number])
+        while len(self._boxes) <= round_number:
+            self._boxes.append(self._zoomed(self._boxes[-1], len(self._boxes)))
+        box = self._boxes[round_number]
+        rng = np.random.default_rng([self.sweep_seed, number, *([attempt] if attempt else [])])
         return {name: self._draw(axis, box[name], rng) for name, axis in self.axes.items()}
 
     def note(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {"round": (len(self.trials) - 1) // self.options.generation_size + 1}
 
-    def _zoomed(self, box: Mapping[str, Any], num_trials: int) -> dict[str, Any]:
-        trials = [t for t in list(self.trials.values())[:num_trials] if t.status == "COMPLETED"]
-        best = sorted(trials, key=lambda trial: (-trial.score, trial.trial_id))
-        best = best[: max(2, math.ceil(self.options.generation_size / 4))]
+    def _zoomed(self, box: Mapping[str, Any], round_number: int) -> dict[str, Any]:
+        size = self.options.generation_size
+        numbers = self.start_order[(round_number - 1) * size : round_number * size]
+        trials = [self.trials[number] for number in numbers]
+        self._best += [trial for trial in trials if trial.status == "COMPLETED"]
+        self._best.sort(key=lambda trial: (-trial.score, trial.trial_id))
+        del self._best[max(2, math.ceil(size / 4)) :]
         points = [
-            to_positions(self.space_of_values, trial.hyperparameters.values) for trial in best
+            to_positions(self.space_of_values, trial.hyperparameters.values) for trial in self._best
         ]
         return {
             name: zoom(edges, [point[name] for point in points if name in point])
@@ -194,45 +297,3 @@ TUNERS: dict[str, type[_Journaled]] = {
     "bayesian": Bayesian,
     "hyperband": Hyperband,
 }
-
-
-def unit_space(space: Space) -> keras_tuner.HyperParameters:
-    """Returns `space` for keras-tuner: numbers in [0, 1], choices by their index."""
-    unit = keras_tuner.HyperParameters()
-    for axis in space.axes:
-        scope: contextlib.AbstractContextManager = contextlib.nullcontext()
-        if axis.active_when:
-            chooser, allowed = axis.active_when
-            options = next(a for a in space.axes if a.name == chooser).scale.search
-            scope = unit.conditional_scope(chooser, [options.index(value) for value in allowed])
-        with scope:
-            if axis.scale.is_range:
-                unit.Float(axis.name, 0.0, 1.0)
-            else:
-                unit.Choice(axis.name, list(range(len(axis.scale.search))), ordered=False)
-    return unit
-
-
-def to_unit_values(space: Space, positions: Mapping[str, float]) -> dict[str, Any]:
-    """Returns the values of `unit_space` at `positions`, of the active axes alone."""
-    active = space.values_at(positions)
-    return {
-        axis.name: positions[axis.name]
-        if axis.scale.is_range
-        else axis.scale.search.index(active[axis.name])
-        for axis in space.axes
-        if axis.name in active
-    }
-
-
-def to_positions(space: Space, unit_values: Mapping[str, Any]) -> dict[str, float]:
-    """Returns `{name: position}` of the active axes from the values of `unit_space`."""
-    positions = {
-        axis.name: float(unit_values[axis.name])
-        if axis.scale.is_range
-        else (unit_values[axis.name] + 0.5) / len(axis.scale.search)
-        for axis in space.axes
-        if axis.name in unit_values
-    }
-    every = {axis.name: positions.get(axis.name, 0.5) for axis in space.axes}
-    return {name: positions[name] for name in space.values_at(every)}

@@ -64,6 +64,12 @@ class Sweep:
     phases: list[Settings]  # The settings, of which the last one counts.
     trials: list[Trial]  # By number.
     chosen: Chosen | None  # The best trial and its metrics on the test set, once it was chosen.
+    # Numbers of trials whose results have changed, in order; it only grows, so that who has read
+    # it to some point needs to look at what is new alone.
+    changes: list[int] = dataclasses.field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.changes = [trial.number for trial in self.trials if trial.results]
 
     @classmethod
     def from_records(cls, records: Iterable[Record]) -> "Sweep":
@@ -83,12 +89,14 @@ class Sweep:
                 self.trials.append(Trial(trial, *point, phase=len(self.phases) - 1))
             case Finished(trial, replicate, result):
                 self.trials[trial].results[replicate] = result
+                self.changes.append(trial)
             case Lost(trial):
                 self.trials[trial].num_lost += 1
             case Void(trials):
                 for number in trials:
                     self.trials[number].results.clear()
                     self.trials[number].num_lost = 0
+                self.changes += trials
             case Chosen():
                 self.chosen = record
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from tfcourse.reports.live import LivePicture
 from tfcourse.tuning.report.picture import draw_sweep
+from tfcourse.tuning.standings import Standings
 from tfcourse.tuning.state import Running, Sweep
 
 
@@ -18,11 +19,15 @@ class LiveSweep:
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._picture = LivePicture(clock)
+        self._standings: Standings | None = None
         self._num_shown = 0
 
     def __call__(self, sweep: Sweep, running: Sequence[Running]) -> None:
         """Shows the state of `sweep`, if a trial has finished."""
-        finished = len(sweep.finished())
+        if self._standings is None or self._standings.sweep is not sweep:
+            self._standings = Standings(sweep)
+        self._standings.update()
+        finished = len(self._standings.finished)
         if finished > self._num_shown:
             self._num_shown = finished
             last = finished == len(sweep.trials) == sweep.settings.trials

@@ -1,7 +1,7 @@
 """What a person watches while a sweep runs: a live table, or a line for each trial that is done."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from rich import box
 from rich.console import Console, Group
@@ -11,10 +11,9 @@ from rich.text import Text
 
 from tfcourse.reports.style import COLOURS
 from tfcourse.tuning import state as sweeps
-from tfcourse.tuning.report.progress import Progress, Row, Rows, RunningRow, new_lines, outcome
+from tfcourse.tuning.report.progress import Moment, Progress, Row, RunningRow, outcome
 
 _REDRAWS_PER_SECOND = 4
-_NUM_BEST, _NUM_LAST, _NUM_RUNNING = 5, 3, 8
 _BLUE, _ORANGE, _GREEN = COLOURS[:3]
 
 
@@ -37,8 +36,8 @@ class SweepTable:
         self._is_live = self._console.is_interactive and not self._console.is_jupyter
         self._live: Live | None = None
         self._started = clock()
-        self._rows = Rows()
-        self._state: Progress | None = None
+        self._progress: Progress | None = None
+        self._state: Moment | None = None
 
     def __enter__(self) -> "SweepTable":
         self._started = self._clock()
@@ -55,33 +54,33 @@ class SweepTable:
         if self._live:
             self._live.stop()
 
-    def update(self, sweep: sweeps.Sweep, running: Iterable[sweeps.Running]) -> None:
+    def update(self, sweep: sweeps.Sweep, running: Collection[sweeps.Running]) -> None:
         """Shows the state of `sweep` and the trainings that go on."""
-        before = self._state
-        # The thread that draws sees one state as a whole, and nothing that still changes.
-        self._state = Progress.of(sweep, self._rows.of(sweep), running, _NUM_BEST)
-        if not self._is_live:
-            for line in new_lines(before, self._state):
+        if self._progress is None or self._progress.sweep is not sweep:
+            self._progress = Progress(sweep)
+        for line in self._progress.new_lines():
+            if not self._is_live:
                 print(line, file=self._console.file, flush=True)
+        # The thread that draws sees one state as a whole, and nothing that still changes.
+        self._state = self._progress.moment(running)
 
     def render(self) -> Group | Text:
         """Returns the table as it stands, for rich."""
         state = self._state
         if state is None:
             return Text("the sweep starts")
-        latest = [row for row in state.rows if row not in state.best][-_NUM_LAST:]
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         names = state.names[: max((self._console.width - 32) // 11, 0)]  # As many as have room.
         for name in ("trial", state.objective, "seconds", *names):
             # With spaces for underscores, a narrow column can break the name.
             table.add_column(name.replace("_", " "), justify="right", vertical="bottom")
-        for title, rows in (("best", state.best), ("latest", latest)):
+        for title, rows in (("best", state.best), ("latest", state.latest)):
             _add_title(table, title, rows)
             for row in rows:
                 style = _ORANGE if row.status == sweeps.INFEASIBLE else None
                 _add_row(table, names, row, outcome(row), row.seconds, style)
         _add_title(table, "running", state.running)
-        for item in state.running[:_NUM_RUNNING]:
+        for item in state.running:
             _add_row(table, names, item, "", self._clock() - item.started, "dim")
         return Group(_header(state, self._clock(), self._started), table)
 
@@ -96,19 +95,18 @@ def _add_row(table, names, row, score, seconds, style):
     table.add_row(row.label, score, f"{seconds:.0f}", *values, style=style)
 
 
-def _header(state: Progress, now: float, started: float) -> Text:
-    reasons = [row.reason for row in state.rows if row.status == sweeps.INFEASIBLE]
+def _header(state: Moment, now: float, started: float) -> Text:
     left = state.seconds_left(now)
-    parts = [f"{len(state.rows)} of {state.planned} trials done"]
-    parts += [f"{len(reasons)} infeasible"] if reasons else []
+    parts = [f"{state.num_done} of {state.planned} trials done"]
+    parts += [f"{state.num_infeasible} infeasible"] if state.num_infeasible else []
     parts += [f"{_duration(now - started)} elapsed"]
     parts += [f"about {_duration(left)} left"] if left is not None else []
     header = Text(", ".join(parts))
     for row in state.best[:1]:
         best = f"\nbest {state.objective} {outcome(row)} (trial {row.trial})"
         header.append(best, style=f"bold {_GREEN}")
-    for reason in reasons[-1:]:
-        header.append(f"\nlatest infeasible: {reason}", style=_ORANGE)
+    if state.num_infeasible:
+        header.append(f"\nlatest infeasible: {state.reason}", style=_ORANGE)
     return header
 
 

@@ -1,0 +1,112 @@
+"""Which points a sweep tries next, and that none of them is tried twice."""
+
+import itertools
+import statistics
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from tfcourse import hyperparameters as hp
+from tfcourse.tuning import choosing, records
+from tfcourse.tuning import state as sweeps
+
+
+class Points:
+    """Asks the tuner of a sweep's last phase, and tells it what came of its points.
+
+    Args:
+        sweep: as its journal has left it; what is asked for is to be applied to it.
+        values_of: function that returns the texts of all hyperparameters of a trial.
+        declarations: of the hyperparameters.
+    """
+
+    def __init__(
+        self,
+        sweep: sweeps.Sweep,
+        values_of: Callable[[sweeps.Trial], Mapping[str, str]],
+        declarations: Mapping[str, hp.Declaration],
+    ) -> None:
+        self._sweep = sweep
+        self._values_of = values_of
+        self._declarations = declarations
+        self._bars = choosing.Bars(sweep)
+        self._is_exhausted = False
+        self._replay()
+
+    def _replay(self) -> None:
+        """Brings the oracle to where the journal has left it."""
+        phases, first_phase = self._sweep.phases, len(self._sweep.phases) - 1
+        while first_phase and choosing.is_same_search(phases[first_phase - 1], phases[-1]):
+            first_phase -= 1
+        mine = [t for t in self._sweep.trials if t.phase >= first_phase]
+        self._first = mine[0].number if mine else len(self._sweep.trials)
+        self._num_told = self._first
+        self._chooser = choosing.Chooser(
+            self._sweep.settings, self._sweep.space, self._first, self._tried()
+        )
+        for _, generation in itertools.groupby(mine, key=lambda t: t.generation):
+            self._tell()
+            for each in generation:
+                self._chooser.replay(each.positions)
+
+    def _tried(self) -> Iterator[dict[str, Any]]:
+        """Yields the values on today's axes of earlier trials that are points of today's search."""
+        settings, space = self._sweep.settings, self._sweep.space
+        searched = {axis.name for axis in space.axes}
+        rest = {name: text for name, text in settings.base.items() if name not in searched}
+        data = settings.dataset, settings.data_flags
+        for each in self._sweep.trials[: self._first]:
+            phase, texts = self._sweep.phases[each.phase], self._values_of(each)
+            is_alike = all(texts.get(name) == text for name, text in rest.items())
+            if is_alike and (phase.dataset, phase.data_flags) == data:
+                values: dict[str, Any] = {}
+                for axis in space.axes:
+                    if space.is_active(axis, values):
+                        values[axis.name] = self._declarations[axis.name].parse(texts[axis.name])
+                yield values
+
+    def _tell(self) -> None:
+        """Tells the oracle what has come of the trials that it chose so far, in their order."""
+        num_asked = self._first + self._chooser.num_trials
+        for each in self._sweep.trials[self._num_told : num_asked]:
+            score = self._score(each)
+            signed = None if score is None else choosing.signed(self._sweep, score)
+            self._chooser.tell(each.number, signed)
+        self._num_told = num_asked
+
+    def _score(self, each: sweeps.Trial) -> float | None:
+        """Returns the score of a finished trial; one that was pruned has the one it reached."""
+        if self._sweep.status(each) == sweeps.INFEASIBLE:
+            return None
+        scores = self._sweep.scores(each)
+        return statistics.fmean(scores) if scores else None
+
+    def ask(self, *, is_busy: bool) -> list[records.Ask]:
+        """Returns all trials that can be asked for now.
+
+        Args:
+            is_busy: whether a trial has still to be trained.
+        """
+        settings, asked = self._sweep.settings, len(self._sweep.trials)
+        in_generations = choosing.asks_in_generations(settings)
+        wanted = settings.trials - asked
+        if wanted <= 0 or self._is_exhausted or (in_generations and is_busy):
+            return []
+        generation = 0
+        if in_generations:
+            self._tell()
+            size = settings.generation_size
+            wanted = min(wanted, size - (asked - self._first) % size)
+            generation = self._sweep.trials[-1].generation + 1 if self._sweep.trials else 0
+        bars = self._bars.thresholds()
+        asks: list[records.Ask] = []
+        for number in range(asked, asked + wanted):
+            point = self._chooser.ask()
+            if point is None:
+                # Of a tuner that learns, results may bring more.
+                self._is_exhausted = not asks or settings.tuner not in choosing.LEARNING
+                break
+            positions, note = point
+            every = {axis.name: positions.get(axis.name, 0.5) for axis in self._sweep.space.axes}
+            values = self._sweep.space.values_at(every)
+            asks.append(records.Ask(number, values, positions, generation, note, bars))
+        return asks
