@@ -26,7 +26,8 @@ MAX_CATEGORIES = 256
 _SHARE_OF_SLIPS = 0.05
 # So are as few texts as these among as many numbers; 0, 1, 2, "3+" are categories.
 _FEW_TEXTS, _MANY_NUMBERS = 3, 10
-_FEW = 50  # Cells that are looked at.
+_FEW, _SAMPLE = 50, 1000  # Values that are looked at first.
+_SHARE_OF_SAMPLE = 0.25
 _SHOWN = 5
 # Days after which the day of the week, or the month, may tell something.
 _WEEKS, _MONTHS = 14, 60
@@ -77,10 +78,13 @@ def fit(
     if not values:
         return fitting.categories()
     style = numbers.find_style(values, decimal_comma=decimal_comma)
-    is_number = np.isfinite(numbers.read(values, style))
-    if not all(isinstance(value, bool) for value in values) and _are_numbers(counts, is_number):
-        return fitting.numbers(style)
-    form = None if is_number.all() else dates.find_format(values)
+    sample = values[:: max(1, len(values) // _SAMPLE)]
+    # A full look takes time where there are as many texts as rows.
+    if np.isfinite(numbers.read(sample, style)).mean() >= _SHARE_OF_SAMPLE:
+        is_number = np.isfinite(numbers.read(values, style))
+        if not isinstance(values[0], bool) and _are_numbers(counts, is_number):
+            return fitting.numbers(style)
+    form = dates.find_format(values)
     return fitting.dates(form) if form else fitting.categories()
 
 

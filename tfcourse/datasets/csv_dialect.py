@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from tfcourse.datasets import numbers, text_files
-from tfcourse.datasets.cells import MISSING_NUMBER
+from tfcourse.datasets.cells import MISSING
 from tfcourse.datasets.errors import DataError
 
 BLANKS = r"\s+"  # One blank or many, or tabs.
@@ -21,6 +21,7 @@ _MAX_CELLS = 400_000
 _MAX_LINES_BEFORE = 50
 _COMMENT = re.compile(r"\s*(#|%|//)\s*")
 _PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)([eE][+-]?[0-9]+)?")
 
 Record = list[str]
 
@@ -35,6 +36,7 @@ class Dialect:
         names: of the columns, as they are written; "" where there is none.
         lines_before: lines of the file before the first row of data.
         first_is_data: whether the line of the names looks like data.
+        decimal: the decimal point or comma.
         numeric: whether each column is plain numbers, as far as was looked.
         notes: what is told about it.
     """
@@ -44,6 +46,7 @@ class Dialect:
     names: tuple[str, ...]
     lines_before: int
     first_is_data: bool
+    decimal: str
     numeric: tuple[bool, ...]
     notes: tuple[str, ...]
 
@@ -70,13 +73,16 @@ def find(path: pathlib.Path, *, header: bool, expected: Sequence[str] = ()) -> D
     delimiter = _find_delimiter(sample)
     records, lines = _records(sample, delimiter)
     layout = in_records(records, header, expected)
+    below = [record for record in records[layout.start :] if _is_row(record)]
+    decimal, numeric = _numeric(below, len(layout.names))
     dialect = Dialect(
         encoding,
         delimiter,
         layout.names,
         lines_before=lines[layout.start - 1] if layout.start else 0,
         first_is_data=layout.first_is_data,
-        numeric=_numeric([r for r in records[layout.start :] if _is_row(r)], len(layout.names)),
+        decimal=decimal,
+        numeric=numeric,
         notes=(),
     )
     return dataclasses.replace(dialect, notes=(*_notes(dialect), *layout.notes))
@@ -246,20 +252,19 @@ def _is_data(record: Record, below: Sequence[Record], expected: Sequence[str]) -
     return repeated or any(map(_PLAIN.fullmatch, named))
 
 
-def _numeric(below: Sequence[Record], width: int) -> tuple[bool, ...]:
-    """Returns for each column whether all its cells are plain numbers; not where it is empty."""
+def _numeric(below: Sequence[Record], width: int) -> tuple[str, tuple[bool, ...]]:
+    """Returns the decimal mark, and for each column whether it is numbers with that and digits."""
     columns: list[list[str]] = [[] for _ in range(width)]
     for row in below:
         for column, cell in zip(columns, row, strict=False):
             text = cell.strip()
-            if text and text.lower() not in MISSING_NUMBER:
+            if text and text.lower() not in MISSING:
                 column.append(text)
-    plain = [bool(column) and all(map(_PLAIN.fullmatch, column)) for column in columns]
-    if any(not p and numbers.has_decimal_commas(c) for p, c in zip(plain, columns, strict=True)):
-        # 1.234 may be a thousand here.
-        dotted = [any("." in text for text in column) for column in columns]
-        plain = [p and not d for p, d in zip(plain, dotted, strict=True)]
-    return tuple(plain)
+    plain = tuple(bool(column) and all(map(_PLAIN.fullmatch, column)) for column in columns)
+    if not any(numbers.has_decimal_commas(column) for column in columns):
+        return ".", plain
+    # 1.234 may be a thousand here.
+    return ",", tuple(bool(column) and all(map(_COMMA.fullmatch, column)) for column in columns)
 
 
 def _notes(dialect: Dialect) -> Iterator[str]:

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from tfcourse.datasets import csv_dialect, text_files
-from tfcourse.datasets.cells import MISSING_NUMBER, Column
+from tfcourse.datasets.cells import MISSING, Column
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# Other ways of writing it are found where a column turns out to be no numbers.
+_MISSING = sorted({form for word in MISSING for form in (word, word.upper(), word.title(), "NaN")})
 
 
 def read(
@@ -82,7 +85,8 @@ class _Reader:
             if is_numeric and self.dialect.names[position] not in self.texts
         }
         frame = self._read_csv(width, numeric)
-        others = [p for p in sorted(numeric) if not _is_numeric(frame[p])]
+        dtypes = frame.dtypes.to_list()
+        others = [p for p in sorted(numeric) if not _is_numeric(dtypes[p])]
         if others:
             again = self._read_csv(width, set(), others)
             kept = frame.drop(columns=others)
@@ -105,7 +109,8 @@ class _Reader:
                 "usecols": None if only is None else list(only),
                 "index_col": False,
                 "dtype": {p: object for p in taken if p not in numeric},
-                "na_values": dict.fromkeys(sorted(numeric), _tokens(self.missing)),
+                "na_values": [*_MISSING, *self.missing],
+                "decimal": self.dialect.decimal,
                 "keep_default_na": False,
                 "skipinitialspace": True,
                 "low_memory": False,
@@ -204,13 +209,8 @@ class LineNumbers(Sequence[int]):
         return len(self._lines)
 
 
-def _tokens(missing: Sequence[str]) -> list[str]:
-    words = [form for word in MISSING_NUMBER for form in (word, word.upper(), word.title())]
-    return sorted({*words, "NaN", "<NA>", "N/a", *missing})
-
-
-def _is_numeric(column: Any) -> bool:
-    return getattr(column.dtype, "kind", "O") in "iuf"
+def _is_numeric(dtype: Any) -> bool:
+    return getattr(dtype, "kind", "O") in "iuf"
 
 
 def _column(frame: "pd.DataFrame", number: int) -> Column:
@@ -218,7 +218,7 @@ def _column(frame: "pd.DataFrame", number: int) -> Column:
     import pandas as pd
 
     column = frame[number]
-    if _is_numeric(column):
+    if _is_numeric(column.dtype):
         return column.to_numpy()
     codes, values = pd.factorize(column.to_numpy(object))
     return pd.Categorical.from_codes(codes, categories=pd.Index(values, dtype=object))

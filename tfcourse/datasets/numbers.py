@@ -28,7 +28,9 @@ _NUMBER = re.compile(
     r"(?P<body>[0-9.,][0-9.,'\u2019 ]*?)(?P<exponent>[eE][+-]?[0-9]{1,4})?"
     rf" ?(?:{_CURRENCY}|%)?(?(open)\))"
 )
+_SAMPLE = 1000  # Values that are looked at to find the style.
 _PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)")
 
 
 def read(values: Sequence[Any], style: str = PLAIN) -> FloatArray64:
@@ -48,6 +50,7 @@ def find_style(values: Sequence[Any], *, decimal_comma: bool = False) -> str:
             1,234 and 1.234 where nothing in the column does.
     """
     texts = [value.strip() for value in values if isinstance(value, str)]
+    texts = texts[:: max(1, len(texts) // _SAMPLE)]
     if not texts or (not decimal_comma and all(map(_PLAIN.fullmatch, texts))):
         return PLAIN
     order = list(STYLES)
@@ -60,8 +63,10 @@ def find_style(values: Sequence[Any], *, decimal_comma: bool = False) -> str:
 def has_decimal_commas(texts: Iterable[str]) -> bool:
     """Returns whether the texts of a column are numbers that only a decimal comma explains."""
     texts = [text.strip() for text in texts]
+    if not any("," in text for text in texts):
+        return False
     commas = [text for text in texts if "," in text]
-    if not commas or not np.isfinite(read(texts, "1.234,5")).all():
+    if not np.isfinite(read(texts, "1.234,5")).all():
         return False
     return not np.isfinite(read(commas, "1,234.5")).all()
 
@@ -76,6 +81,8 @@ def _read(value: Any, style: str) -> float:
     text = value.strip()
     if style in (PLAIN, "1,234.5", "1 234.5") and _PLAIN.fullmatch(text):
         return _finite(text)
+    if style == "1.234,5" and _COMMA.fullmatch(text):
+        return _finite(text.replace(",", "."))
     found = _NUMBER.fullmatch(text.replace("\u00a0", " ").replace("\u202f", " "))
     if not found or not STYLES[style].fullmatch(found["body"]):
         return np.inf
