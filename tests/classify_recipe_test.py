@@ -144,7 +144,7 @@ def test_wrong_flags_end_before_anything_is_made(tmp_path, flags, code, message)
 def test_own_table_is_swept_by_workers(tmp_path):
     code, _, error = command(
         tmp_path,
-        *(f"--dataset=csv:{PENGUINS}", "--label=species", "--missing=impute"),
+        *(f"--dataset=csv:{PENGUINS}", "--label=species", "--ignore=year"),
         *("--sweep=random", "--trials=2", "--workers=1", "--epochs=3"),
     )
     assert code == 0, error
@@ -152,5 +152,5 @@ def test_own_table_is_swept_by_workers(tmp_path):
     assert metrics["trials"] == 2
     best = (tmp_path / "run/best.flags").read_text()
     assert "--label=species\n" in best
-    assert "--missing=impute\n" in best
+    assert "--ignore=year\n" in best
     assert list((tmp_path / "run/trials").rglob("preprocessing.json"))

@@ -21,7 +21,9 @@ Nothing here imports TensorFlow, so that flags are checked before it loads.
 """
 
 import abc
+import csv
 import dataclasses
+import io
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -184,7 +186,8 @@ class Integers(Declaration):
 
 
 class Texts(Declaration):
-    """Names or paths, written with commas; at least one."""
+    """Names or paths, written with commas; at least one. Quotes hold one that has a comma itself:
+    `"name, full",age`."""
 
     @property
     def allowed(self) -> str:
@@ -194,10 +197,29 @@ class Texts(Declaration):
         return isinstance(value, tuple) and len(value) > 0 and all(value)
 
     def _read(self, text: str) -> Any:
-        return tuple(item.strip() for item in text.split(","))
+        return parse_texts(text)
 
     def format(self, value: Any) -> str:
-        return ",".join(value)
+        return format_texts(value)
+
+
+def parse_texts(text: str) -> tuple[str, ...]:
+    """Returns the texts in a line of a CSV file; blanks around one do not count."""
+    if '"' not in text:
+        return tuple(item.strip() for item in text.split(","))
+    rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    try:
+        return tuple(item.strip() for row in rows for item in row)
+    except csv.Error as error:
+        raise ValueError(f"must be names, separated by commas. Received: {error}") from None
+
+
+def format_texts(values: Iterable[str]) -> str:
+    r"""Returns texts as a line of a CSV file, a line end in one as \n: printable as it is."""
+    file = io.StringIO()
+    printable = ("".join(c if c.isprintable() else repr(c)[1:-1] for c in v) for v in values)
+    csv.writer(file, lineterminator="").writerow(printable)
+    return file.getvalue()
 
 
 class Text(Declaration):

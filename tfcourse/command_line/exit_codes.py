@@ -8,6 +8,7 @@ nobody reads the output any more. An exception says its code in an attribute `ex
 import contextlib
 import os
 import re
+import shlex
 import signal
 import sys
 import traceback
@@ -94,9 +95,14 @@ def _message(error: BaseException) -> str:
 
 
 def _with_flags(text: str) -> str:
-    """Returns `text` with arguments in backticks, such as `epochs=3`, as the flags they have."""
+    """Returns `text` with arguments in backticks, such as `epochs=3`, as the flags they have.
+
+    A shell takes them as they are.
+    """
 
     def flag(match: re.Match[str]) -> str:
-        return f"--{match[1]}{match[2]}" if match[1] in flags.FLAGS else match[0]
+        if match[1] not in flags.FLAGS:
+            return match[0]
+        return f"--{match[1]}" + (f"={shlex.quote(match[3])}" if match[2] else "")
 
-    return re.sub(r"`(\w+)(|=[^`]*)`", flag, text)
+    return re.sub(r"`(\w+)(|=([^`]*))`", flag, text)

@@ -240,12 +240,13 @@ def _numbered(below: Sequence[Record], width: int) -> tuple[str, ...]:
 def _is_data(record: Record, below: Sequence[Record], expected: Sequence[str]) -> bool:
     """Returns whether a record looks like a row of data rather than like names."""
     cells = [cell.strip() for cell in record]
-    if len(expected) == 1 and expected[0] in cells:
-        position = cells.index(expected[0])
+    there = [name for name in dict.fromkeys(expected) if name in cells]
+    if len(there) == 1:
+        position = cells.index(there[0])
         others = [row for row in below if row != record]  # A header may stand there again.
         column = [row[position].strip() for row in others if len(row) > position]
-        return expected[0] in column
-    if any(name in cells for name in expected):
+        return there[0] in column
+    if there:
         return False
     named = [cell for cell in cells if cell]
     repeated = len(set(named)) < len(named)

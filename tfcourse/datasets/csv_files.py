@@ -77,7 +77,6 @@ class _Reader:
 
     def _parse(self, width: int) -> "pd.DataFrame":
         """Returns the frame; columns that only started as numbers are read again, as texts."""
-        import pandas as pd
 
         numeric = {
             position
@@ -86,19 +85,12 @@ class _Reader:
         }
         frame = self._read_csv(width, numeric)
         dtypes = frame.dtypes.to_list()
-        others = [p for p in sorted(numeric) if not _is_numeric(dtypes[p])]
-        if others:
-            again = self._read_csv(width, set(), others)
-            kept = frame.drop(columns=others)
-            frame = pd.concat([kept, again], axis=1)[list(range(width))]
-        return frame
+        others = {p for p in numeric if not _is_numeric(dtypes[p])}
+        return self._read_csv(width, numeric - others) if others else frame
 
-    def _read_csv(
-        self, width: int, numeric: set[int], only: Sequence[int] | None = None
-    ) -> "pd.DataFrame":
+    def _read_csv(self, width: int, numeric: set[int]) -> "pd.DataFrame":
         import pandas as pd
 
-        taken = range(width) if only is None else only
         with text_files.text(self.path, self.dialect.encoding) as file:
             for _ in range(self.dialect.lines_before):
                 file.readline()
@@ -106,9 +98,8 @@ class _Reader:
                 "sep": self.dialect.delimiter,
                 "header": None,
                 "names": list(range(width)),
-                "usecols": None if only is None else list(only),
                 "index_col": False,
-                "dtype": {p: object for p in taken if p not in numeric},
+                "dtype": {p: object for p in range(width) if p not in numeric},
                 "na_values": [*_MISSING, *self.missing],
                 "decimal": self.dialect.decimal,
                 "keep_default_na": False,
@@ -119,7 +110,7 @@ class _Reader:
             try:
                 return pd.read_csv(file, **options)
             except pd.errors.EmptyDataError:
-                return pd.DataFrame({p: [] for p in taken})
+                return pd.DataFrame({p: [] for p in range(width)})
             except (ValueError, OverflowError, MemoryError) as error:
                 if "Expected" in str(error) and "saw" in str(error):
                     raise _TooManyCells from None

@@ -1,6 +1,6 @@
 """`csv:PATH` and `table:PATH`, and tables to data sets."""
 
-import difflib
+import dataclasses
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,6 +12,7 @@ from absl import logging
 from tfcourse import files
 from tfcourse.datasets import (
     column_fitting,
+    column_names,
     frames,
     labels,
     memory,
@@ -48,17 +49,21 @@ class Fitted(NamedTuple):
 
 def check(path: pathlib.Path, reading: Reading) -> None:
     """Checks what can be checked at once: that there is such a file with such columns."""
-    path = path.expanduser()
+    _checked(path.expanduser(), reading)
+
+
+def _checked(path: pathlib.Path, reading: Reading) -> Reading:
+    """Returns `reading` with the names of the columns as they are in the file."""
     header = reading.header == "yes"
     found = table_files.read_header(path, header=header, expected=_expected(reading))
     if found.data:
         raise _headerless(path, found.data, reading)
-    check_columns(str(path), found.names, reading)
+    return check_columns(str(path), found.names, reading)
 
 
 def load(path: pathlib.Path, reading: Reading) -> Dataset:
     """Returns the table in a file as a `Dataset`; see `dataset`."""
-    check(path, reading)
+    reading = _checked(path.expanduser(), reading)
     table = read(path, reading)
     name = f"csv:{path}"
     return dataset(table, reading, name=name, origin=f"{name} (sha256 {files.sha256(path)[:16]})")
@@ -123,7 +128,8 @@ def dataset(
         DataError: naming the line and the column that can't be taken.
         ValueError: `reading` names no label.
     """
-    label = check_columns(table.source, table.columns, reading)
+    reading = check_columns(table.source, table.columns, reading)
+    label = str(reading.label)
     where = f"{table.source}, column {label!r}"
     found = labels.classify(where, label, table.columns[label], reading.missing_values)
     given = {"train": np.arange(len(table))} if rows is None else rows
@@ -167,36 +173,35 @@ def _on_disk(
     }
 
 
-def check_columns(source: str, columns: Iterable[str], reading: Reading) -> str:
-    """Checks the columns that `reading` names against those that there are; returns the label."""
+def check_columns(source: str, columns: Iterable[str], reading: Reading) -> Reading:
+    """Returns `reading` with the names of the columns as they are in the table.
+
+    Raises:
+        DataError: one that it names is not there.
+        ValueError: it names no label.
+    """
     columns = list(columns)
     if reading.label is None:
         raise ValueError(
             f"{source}: expected `label` to name the column with the class; received none. There "
-            f"are {_listed(columns)}"
+            f"are {column_names.listed(columns)}"
         )
-    known = set(columns)
-    named = {
-        "label": (reading.label,),
-        "categorical": reading.categorical,
-        "ignore": reading.ignore,
+    found = {
+        argument: tuple(column_names.find(source, argument, wanted, columns))
+        for argument, wanted in (
+            ("label", (reading.label,)),
+            ("categorical", reading.categorical),
+            ("ignore", reading.ignore),
+        )
     }
-    for argument, wanted in named.items():
-        for column in wanted:
-            if column not in known:
-                close = difflib.get_close_matches(column, columns, n=1)
-                hint = f"Did you mean {close[0]!r}? " if close else ""
-                raise DataError(
-                    f"{source}: expected a column {column!r}, as `{argument}` says; received none. "
-                    f"{hint}There are {_listed(columns)}."
-                )
-    if reading.label in reading.ignore:
-        raise DataError(f"{source}: expected `ignore` without the label {reading.label!r}.")
-    return reading.label
+    (label,) = found.pop("label")
+    if label in found["ignore"]:
+        raise DataError(f"{source}: expected `ignore` without the label {label!r}.")
+    return dataclasses.replace(reading, label=label, **found)
 
 
 def _expected(reading: Reading) -> tuple[str, ...]:
-    return () if reading.label is None else (reading.label,)
+    return () if reading.label is None else (column_names.unescaped(reading.label), reading.label)
 
 
 def _headerless(path: pathlib.Path, names: Sequence[str], reading: Reading) -> DataError:
@@ -278,7 +283,3 @@ def _no_columns(report: TableReport) -> DataError:
         f"{report.source}: expected a column besides {report.label.name!r} whose value varies; "
         f"received none. Add one.{left_out}"
     )
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

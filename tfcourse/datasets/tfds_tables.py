@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from tfcourse.datasets import memory, prepared, records, tables
+from tfcourse.datasets import column_names, memory, prepared, records, tables
 from tfcourse.datasets.dataset import Dataset
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
@@ -147,7 +147,7 @@ def _columns(info: "tfds.core.DatasetInfo", reading: Reading) -> FeatureColumns:
             raise DataError(
                 f"Dataset {info.name!r}, feature {key!r}: expected a number, a text, a vector, or "
                 f"8-bit images with one label each; received {' '.join(str(feature).split())}. "
-                f"Leave it out with `ignore={key}`, or use another set."
+                f"Leave it out with {column_names.argument('ignore', [key])}, or use another set."
             )
     return {key: names for key, names in columns.items() if names}
 

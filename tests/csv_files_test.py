@@ -1,0 +1,249 @@
+"""Tables as people have them in files of text."""
+
+import csv
+import gzip
+import io
+import os
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfcourse import datasets
+from tfcourse.datasets import csv_dialect, memory, table_files, text_files
+
+ROWS = [(f"{1000 + 37 * i}.5", f"{i % 7}", "uv"[i % 2], "ab"[i % 2]) for i in range(30)]
+NAMES = ("amount", "count", "k", "y")
+
+
+def table(rows=ROWS, names=NAMES, delimiter=","):
+    return "".join(delimiter.join(row) + "\n" for row in (names, *rows))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "mine.csv"
+
+
+@pytest.fixture
+def load(path):
+    """Writes text or bytes to a file and loads it as a table."""
+
+    def write_and_load(text, label="y", **options):
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return datasets.load(f"csv:{path}", label=label, **options)
+
+    return write_and_load
+
+
+def european(row):
+    amount = f"{float(row[0]):,.2f}".translate(str.maketrans(",.", ".,"))
+    return (amount, *row[1:])
+
+
+def gzipped(text):
+    return gzip.compress(text.encode())
+
+
+def zipped(*texts):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, text in enumerate(texts):
+            archive.writestr(f"{number}.csv", text)
+        archive.writestr("__MACOSX/._0.csv", "of the file system")
+    return file.getvalue()
+
+
+VARIATIONS = {
+    "tabs": table(delimiter="\t"),
+    "bars": table(delimiter="|"),
+    "blanks": table(delimiter=" "),
+    "many blanks": "".join(f"  {'   '.join(row)} \n" for row in (NAMES, *ROWS)),
+    "semicolons and decimal commas": table(
+        [(r[0].replace(".", ","), *r[1:]) for r in ROWS], delimiter=";"
+    ),
+    "thousands dots": table([european(row) for row in ROWS], delimiter=";"),
+    "thousands commas": table([(f'"{float(r[0]):,.2f}"', *r[1:]) for r in ROWS]),
+    "currency": table([(f'"${float(r[0]):,.2f}"', *r[1:]) for r in ROWS]),
+    "percent": table([(f"{r[0]} %", *r[1:]) for r in ROWS]),
+    "mark of UTF-8": "\ufeff" + table(),
+    "UTF-16": table(delimiter="\t").encode("utf-16"),
+    "UTF-16 without a mark": table().encode("utf-16-le"),
+    "gzip": gzipped(table()),
+    "zip": zipped(table()),
+    "lines of Windows": table().replace("\n", "\r\n"),
+    "lines of old Macs": table().replace("\n", "\r"),
+    "empty lines": table().replace("\n", "\n\n"),
+    "comments": "# From the shop, 2019\n# all rights reserved\n" + table(),
+    "titles": "Sales of the shop\n2019\n\n" + table(),
+    "titles of Excel": "Sales of the shop;;;\n;;;\n" + table(delimiter=";"),
+    "commented header": "#" + table(),
+    "trailing delimiters": table().replace("\n", ",\n"),
+    "trailing blank columns": table().replace("\n", ",,,\n"),
+    "some trailing delimiters": table() + ",".join((*ROWS[0], "", "")) + "\n",
+    "trailing blank rows": table() + ",,,\n" * 3,
+    "index of pandas": "".join(
+        f"{i - 1 if i else ''},{','.join(row)}\n" for i, row in enumerate((NAMES, *ROWS))
+    ),
+    "names of rows of R": "".join(
+        f"{f'{i},' if i else ''}{','.join(r)}\n" for i, r in enumerate((NAMES, *ROWS))
+    ),
+    "quotes": "".join(",".join(f'"{cell}"' for cell in row) + "\n" for row in (NAMES, *ROWS)),
+    "blanks after commas": table(delimiter=", "),
+}
+
+
+@pytest.mark.parametrize("name", VARIATIONS)
+def test_table_is_the_same_however_it_is_written(load, path, name):
+    plain, data = load(table()), load(VARIATIONS[name])
+    assert data.preprocessing.feature_names == plain.preprocessing.feature_names
+    assert data.class_names == ("a", "b")
+    if name != "some trailing delimiters":
+        np.testing.assert_allclose(data.train.features, plain.train.features, atol=1e-6)
+    examples = data.preprocessing.read(path)
+    assert np.isfinite(examples.features).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("comments", "2 lines before the table left out"),
+        ("titles", "2 lines before the table left out"),
+        ("UTF-16", "read as UTF-16 text"),
+        ("bars", "cells are separated by |"),
+        ("blanks", "cells are separated by blanks"),
+        ("index of pandas", "the first column has no name and differs in all rows: left out"),
+        ("trailing blank rows", "3 rows are left out, without a label"),
+    ],
+)
+def test_what_was_found_is_told(load, caplog, name, told):
+    load(VARIATIONS[name])
+    assert told in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text", "told"),
+    [("cp1252", "caf\u00e9 \u20ac", "Windows-1252"), ("latin-1", "\u0081\u00e9", "Latin-1")],
+)
+def test_older_encodings_are_found_wherever_they_show_and_told(load, caplog, encoding, text, told):
+    for rows in (ROWS, ROWS * 2000):  # In what is looked at first, or far below.
+        last = table([*rows, ("1", "2", text, "a")] + [("1", "2", text, "b")] * 3)
+        data = load(last.encode(encoding))
+        assert text in data.preprocessing.columns[2].categories
+        assert told in caplog.text
+        caplog.clear()
+
+
+def test_file_without_a_header(load, path):
+    rows = table().partition("\n")[2]
+    for label in ("a", "4", "y"):
+        with pytest.raises(datasets.DataError, match=r"looks like data .*`header=no`"):
+            load(rows, label=label)
+    with pytest.raises(datasets.DataError, match=r"`header=no`, .* and `label=4`"):
+        load(rows, label="a")
+    data = load(rows, label="4", header="no")
+    assert data.preprocessing.feature_names[:2] == ("1", "2")
+    examples = data.preprocessing.read(path)
+    assert len(examples.labels) == len(ROWS)
+
+
+def test_names_that_are_numbers_are_names_where_the_label_is_among_them(load):
+    years = table(names=("2019", "2020", "k", "y"))
+    assert load(years).preprocessing.feature_names[0] == "2019"
+
+
+def test_missing_values_are_known_and_more_can_be_named(load):
+    written = ["None", "#N/A", "<NA>", "-", ".", "NULL", "nan", "?", "", "  ", "n/a", "N/A"]
+    rows = [(cell, *ROWS[0][1:]) for cell in written] + ROWS * 2
+    assert load(table(rows)).report.columns[0].missing == len(written)
+    rows = [("999", *ROWS[0][1:]), ("oops", *ROWS[0][1:]), *ROWS]
+    data = load(table(rows), missing_values=("999", "oops"))
+    assert data.report.columns[0].missing == 2
+    assert data.report.columns[0].odd == ()
+    assert data.preprocessing.missing_values == ("999", "oops")
+
+
+def test_none_is_a_category_among_texts(load):
+    rows = [(a, n, ("None", "x")[i % 2], y) for i, (a, n, _, y) in enumerate(ROWS)]
+    assert load(table(rows)).preprocessing.columns[2].categories == ("None", "x")
+
+
+def test_texts_are_kept_as_they_are_written(load):
+    rows = [(f"00{i % 3}", *row[1:]) for i, row in enumerate(ROWS)]
+    column = load(table(rows), categorical=("amount",)).preprocessing.columns[0]
+    assert column.categories == ("000", "001", "002")
+
+
+def test_column_that_starts_as_numbers_may_become_texts(load):
+    rows = [(("5", "many")[i > 400 and i % 2], *ROWS[i % 30][1:]) for i in range(900)]
+    column = load(table(rows)).preprocessing.columns[0]
+    assert column.categories == ("5", "many")
+
+
+def test_bomb_is_refused_before_it_fills_the_memory(load, monkeypatch):
+    bomb = table() + "1,2,u,a\n" * 1_000_000
+    monkeypatch.setattr(memory, "available_bytes", lambda: 16 << 20)
+    for packed in (gzipped(bomb), zipped(bomb)):
+        assert len(packed) < 50_000
+        with pytest.raises(datasets.DataError, match="half of the free memory"):
+            load(packed)
+
+
+def test_archive_holds_one_table(load):
+    with pytest.raises(datasets.DataError, match=r"one file in the archive; received 2: 0.csv, 1"):
+        load(zipped(table(), table()))
+
+
+@pytest.mark.parametrize("data", [gzipped(table())[:-20], zipped(table())[:-30], b"\x1f\x8b oops"])
+def test_damaged_archive_is_refused(load, data):
+    with pytest.raises(datasets.DataError, match=r"mine.csv: .*(compressed|file to read)"):
+        load(data)
+
+
+def test_endless_first_line_is_refused(load, monkeypatch):
+    monkeypatch.setattr(text_files, "MAX_LINE", 3 << 20)
+    with pytest.raises(datasets.DataError, match="first line of at most 3 MiB"):
+        load(b"x" * (5 << 20))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_refused(path, make):
+    make(path)
+    with pytest.raises(datasets.DataError, match="received something else"):
+        datasets.load(f"csv:{path}", label="y")
+
+
+CELLS = st.text("ab\u00e9 ,;\t|\"'\n#", max_size=8).map(str.strip)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(CELLS, st.integers(-999, 999), st.sampled_from("ab")), min_size=20),
+    st.sampled_from(",;\t|"),
+)
+def test_any_texts_come_back_from_a_quoted_file(tmp_path_factory, rows, delimiter):
+    path = tmp_path_factory.getbasetemp() / "texts.csv"
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_NONNUMERIC)
+        writer.writerows([("text", "number", "y"), *rows])
+    read = table_files.read(path, expected=("y",), texts=("text", "y"))
+    assert len(read) == len(rows)
+    column = read.columns["text"]
+    # What is missing is no text.
+    assert [str(cell).strip() if cell == cell else "" for cell in column] == [r[0] for r in rows]
+    np.testing.assert_array_equal(read.columns["number"], [row[1] for row in rows])
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(codec="utf-8"), max_size=200))
+def test_any_text_is_a_table_or_refused(tmp_path_factory, text):
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(text.encode())
+    try:
+        read = table_files.read(path)
+    except datasets.DataError:
+        return
+    assert csv_dialect.find(path, header=True).names
+    assert len(read.lines) == len(read)

@@ -1,0 +1,68 @@
+import datetime
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfcourse.datasets import dates
+
+MOMENTS = st.datetimes(datetime.datetime(1970, 1, 1), datetime.datetime(2068, 12, 31)).map(
+    lambda moment: moment.replace(microsecond=0)
+)
+# Those in which every date of the range is told from all others.
+FORMATS = [
+    form
+    for form in dates.FORMATS
+    if form != dates.ISO and not dates.is_time_of_day(form) and "%f" not in form
+]
+
+
+@settings(deadline=None)  # pandas is loaded.
+@given(st.lists(MOMENTS, min_size=1, max_size=10), st.sampled_from(FORMATS))
+def test_dates_are_read_back_from_the_format_they_are_written_in(moments, form):
+    moments = [*moments, datetime.datetime(2019, 12, 31, 23, 58, 59)]  # No month 31.
+    texts = [moment.strftime(form) for moment in moments]
+    found = dates.find_format(texts)
+    assert found is not None
+    expected = [np.datetime64(datetime.datetime.strptime(text, form)) for text in texts]
+    np.testing.assert_array_equal(dates.times(texts, found), expected)
+
+
+@pytest.mark.parametrize(
+    ("texts", "first"),
+    [
+        (["2019-01-31", "2019-02-01"], "2019-01-31"),
+        (["2019-01-31T13:08:00Z"], "2019-01-31T13:08"),
+        (["2019-01-31 13:08:00.250"], "2019-01-31T13:08:00.250"),
+        (["1/2/2019", "3/4/2019"], "2019-01-02"),  # Month first, unless a day says otherwise.
+        (["1/2/2019", "13/4/2019"], "2019-02-01"),
+        (["1.2.2019", "3.4.2019"], "2019-02-01"),
+        ([datetime.date(2019, 1, 31)], "2019-01-31"),
+    ],
+)
+def test_forms_of_dates(texts, first):
+    found = dates.times(texts, dates.find_format(texts))
+    assert found[0] == np.datetime64(first, "ns")
+
+
+@pytest.mark.parametrize(
+    "texts", [["20190131"], ["1.2.3"], ["5-4"], ["red"], ["555-1234"], ["2019"], ["12"], [3, 4], []]
+)
+def test_what_is_no_date(texts):
+    assert dates.find_format(texts) is None
+
+
+def test_parts_of_a_date():
+    moments = np.array(["2019-01-31T13:30", "NaT", "1970-01-02"], "datetime64[ns]")
+    np.testing.assert_array_equal(dates.part(moments, "day"), [17927, np.nan, 1])
+    np.testing.assert_array_equal(dates.part(moments, "hour"), [13.5, np.nan, 0])
+    assert list(dates.part(moments, "weekday")) == ["Thu", "", "Fri"]
+    assert list(dates.part(moments, "month")) == ["01", "", "01"]
+
+
+def test_time_of_day_is_its_hour():
+    form = dates.find_format(["13:08", "9:30"])
+    assert dates.is_time_of_day(form)
+    assert dates.part(dates.times(["9:30"], form), "hour") == 9.5
+    assert dates.part(dates.times(["1:45 PM"], dates.find_format(["1:45 PM"])), "hour") == 13.75

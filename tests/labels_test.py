@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from tfcourse.datasets import labels
+from tfcourse.datasets.errors import DataError
+
+
+def classify(cells, **options):
+    return labels.classify("a.csv, column 'y'", "y", cells, **options)
+
+
+@pytest.mark.parametrize(
+    ("cells", "names"),
+    [
+        (["Yes", "yes", "yes", " no", "NO", "no"] * 3, ("no", "yes")),
+        (["0", "0.0", "1", "1.0", "1"] * 3, ("0", "1")),
+        (["2.0", "10.0", "1.0"] * 3, ("1.0", "2.0", "10.0")),
+        ([2.0, 10.0, 9.0] * 3, ("2", "9", "10")),
+        ([True, False] * 3, ("False", "True")),
+        (["hId", "hid", "had", "hAd"] * 3, ("hAd", "hId", "had", "hid")),  # Vowels.
+        (["a", "A", "b"] * 3, ("A", "a", "b")),  # Letters are what is to be told apart.
+        (["y", "Y", "n", "N", "n"] * 3, ("n", "y")),
+        (["New York", "new  york", "Rome"] * 3, ("New York", "Rome")),
+    ],
+)
+def test_classes_and_their_order(cells, names):
+    found = classify(cells)
+    assert found.class_names == names
+    assert len(found.numbers) == len(cells)
+    assert found.numbers.min() == 0
+
+
+def test_spellings_of_one_class_are_told_and_the_most_frequent_is_its_name():
+    found = classify(["Yes", "yes", "yes", "no", "no", "no", "0", "0.0", "0"])
+    assert found.report.merged == {"yes": ("Yes",), "0": ("0.0",)}
+    assert found.report.counts == {"0": 3, "no": 3, "yes": 3}
+    np.testing.assert_array_equal(found.numbers, [2, 2, 2, 1, 1, 1, 0, 0, 0])
+
+
+def test_rows_without_a_label_or_of_a_rare_class_are_left_out_and_counted():
+    found = classify(["a", "", "b", "c", None, "a", "a", "b", "b", "tbd"], missing=("tbd",))
+    assert found.class_names == ("a", "b")
+    np.testing.assert_array_equal(found.numbers, [0, -1, 1, -1, -1, 0, 0, 1, 1, -1])
+    assert (found.report.missing, found.report.rare, found.report.left_out) == (3, {"c": 1}, 4)
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ([""] * 9, "expected labels; received none"),
+        (["a"] * 9, "two classes of 3 examples; received 'a' alone"),
+        (list("abcdefgh"), "1 of 'a', and as few of 7 more classes.*a quantity is no class"),
+        ([str(number) for number in range(10_001)], "at most 10000 classes"),
+    ],
+)
+def test_what_are_no_classes_is_refused(cells, message):
+    with pytest.raises(DataError, match=message):
+        classify(cells)
+
+
+def test_labels_of_new_examples_are_found_however_they_are_spelled():
+    found = labels.numbers_of(["No", " yes", "YES", "", "maybe"], ("no", "yes"), ())
+    np.testing.assert_array_equal(found, [0, 1, 1, -1, -2])
+    np.testing.assert_array_equal(labels.numbers_of([1.0, "2"], ("1", "2.0"), ()), [0, 1])
+    # Only case tells these apart, so that no third spelling is either.
+    np.testing.assert_array_equal(labels.numbers_of(["HID", "hid"], ("hid", "hId"), ()), [0, 0])

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfcourse.datasets import numbers
+
+NUMBERS = st.floats(-1e9, 1e9).map(lambda number: round(number, 3))
+
+
+def written(number, thousands, point):
+    return f"{number:,.3f}".replace(",", "T").replace(".", point).replace("T", thousands)
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=20), st.sampled_from([",.", ".,", " .", " ,", "'."]))
+def test_numbers_are_read_back_from_whatever_style_they_are_written_in(values, marks):
+    values = [*values, 1234567.25, 0.5]  # That leave no doubt.
+    texts = [written(value, *marks) for value in values]
+    style = numbers.find_style(texts)
+    np.testing.assert_allclose(numbers.read(texts, style), values)
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (["$72,318.50", "$1"], [72318.5, 1]),
+        (["12 %", "3.5%"], [12, 3.5]),
+        (["1.234,50 €", "€ 2"], [1234.5, 2]),
+        (["(1,200)", "15"], [-1200, 15]),
+        (["46,103", "1,002"], [46103, 1002]),
+        (["11,88", "12,01"], [11.88, 12.01]),
+        (["-$5", "$-6", "\u22127"], [-5, -6, -7]),
+        (["USD 12", "13 EUR"], [12, 13]),
+        (["12,34,567", "1,234"], [1234567, 1234]),  # As in India.
+        (["1\u00a0234,5", "2\u202f345"], [1234.5, 2345]),
+        (["1e3", " -.5 ", "7."], [1000, -0.5, 7]),
+        ([3, 2.5, "4"], [3, 2.5, 4]),
+    ],
+)
+def test_amounts_are_numbers(texts, values):
+    np.testing.assert_array_equal(numbers.read(texts, numbers.find_style(texts)), values)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1_0", "0x1", "inf", "nan", "1e999", "1.2.3", "192.168.0.1", "13:08", "01.02.2019"),
+        *("", "$", "--5", "1,2,3", "12 34", "5-", "1e", "A5", "5 kg", "(5", "1,23.4"),
+    ],
+)
+def test_what_is_no_number_is_none_in_any_style(text):
+    for style in numbers.STYLES:
+        assert np.isinf(numbers.read([text], style)), style
+
+
+def test_other_columns_decide_about_a_dot_before_three_digits():
+    texts = ["1.234", "950", "12.500"]
+    assert numbers.find_style(texts) == numbers.PLAIN
+    style = numbers.find_style(texts, decimal_comma=True)
+    np.testing.assert_array_equal(numbers.read(texts, style), [1234, 950, 12500])
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["1,5", "2"], True),
+        (["1.234,5"], True),
+        (["1,234", "5,678"], False),  # May be thousands.
+        (["1.5", "2"], False),
+        (["1,5", "red"], False),
+    ],
+)
+def test_decimal_commas_are_told_from_thousands(texts, expected):
+    assert numbers.has_decimal_commas(texts) == expected

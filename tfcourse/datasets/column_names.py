@@ -1,0 +1,83 @@
+"""Names of columns as people type them, whatever is in them: commas, blanks, quotes, line ends."""
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+
+from tfcourse.datasets.errors import DataError
+from tfcourse.hyperparameters import format_texts
+
+_MAX_JOINED = 8
+_MAX_SHOWN = 20
+_ESCAPE = re.compile(r"\\(n|r|t|\\|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
+_SHORT = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
+
+
+def find(source: str, argument: str, wanted: Sequence[str], columns: Iterable[str]) -> list[str]:
+    r"""Returns the columns that `wanted` names.
+
+    A line end may be written \n. A name with commas may come in parts: it is put together again
+    where no part is a column.
+
+    Raises:
+        DataError: there is no such column.
+    """
+    columns = list(columns)
+    known = set(columns)
+    found = []
+    rest = list(wanted)
+    loose: dict[str, str] | None = None
+    while rest:
+        name, taken = unescaped(rest[0]), 1
+        if name not in known and rest[0] not in known:
+            loose = loose or {_loose(column): column for column in columns}
+            for taken in range(1, min(len(rest), _MAX_JOINED) + 1):
+                joined = loose.get(_loose(unescaped(",".join(rest[:taken]))))
+                if joined is not None:
+                    name = joined
+                    break
+            else:
+                raise _absent(source, argument, rest[0], columns)
+        found.append(rest[0] if rest[0] in known else name)
+        del rest[:taken]
+    return found
+
+
+def argument(name: str, columns: Sequence[str]) -> str:
+    """Returns an argument with names of columns for a message: `ignore="name, full",age`."""
+    return f"`{name}={_written(columns)}`"
+
+
+def listed(columns: Sequence[str]) -> str:
+    """Returns the names for a message."""
+    more = f" and {len(columns) - _MAX_SHOWN} more" if len(columns) > _MAX_SHOWN else ""
+    return ", ".join(_written([name]) for name in columns[:_MAX_SHOWN]) + more
+
+
+def _written(columns: Sequence[str]) -> str:
+    # Backticks end an argument in a message.
+    return format_texts(columns).replace("`", r"\x60")
+
+
+def unescaped(name: str) -> str:
+    def char(match: re.Match[str]) -> str:
+        code = match[1]
+        return _SHORT[code] if code in _SHORT else chr(int(code[1:], 16))
+
+    return _ESCAPE.sub(char, name)
+
+
+def _loose(name: str) -> str:
+    """Returns what is left where blanks around commas, line ends and the ends play no part."""
+    return re.sub(r"\s*,\s*", ",", " ".join(name.split()))
+
+
+def _absent(source: str, argument: str, name: str, columns: list[str]) -> DataError:
+    close = difflib.get_close_matches(name, columns[:1000], n=1) or [
+        column for column in columns if column.casefold() == name.casefold()
+    ]
+    hint = f"Did you mean {close[0]!r}? " if close else ""
+    return DataError(
+        f"{source}: expected a column {name!r}, as `{argument}` says; received none. "
+        f"{hint}There are {listed(columns)}."
+    )
