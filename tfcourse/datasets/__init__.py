@@ -11,6 +11,7 @@ from tfcourse.datasets import preprocessing
 from tfcourse.datasets.arrays import from_arrays, from_batches
 from tfcourse.datasets.dataset import Dataset, Split
 from tfcourse.datasets.errors import DataError, DataUnavailableError
+from tfcourse.datasets.frames import to_dataframe
 from tfcourse.datasets.loading import check, check_name, load, located, own_names
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.tables import from_dataframe
@@ -30,4 +31,5 @@ __all__ = [
     "located",
     "own_names",
     "preprocessing",
+    "to_dataframe",
 ]

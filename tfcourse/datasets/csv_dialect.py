@@ -156,21 +156,22 @@ def _records(sample: str, delimiter: str) -> tuple[list[Record], list[int]]:
 
 
 def _find_delimiter(sample: str) -> str:
-    """Returns the delimiter that gives most rows the same number of cells."""
-    lines = sample.splitlines()[:_MAX_RECORDS]
-    short = "\n".join(line for line in lines if line.strip())
-    best, best_share = ",", 0.0
+    """Returns the delimiter that gives most rows the same number of cells, at least two."""
+    lines = [line for line in sample.splitlines()[:_MAX_RECORDS] if line.strip()]
+    share, width = {}, {}
     for delimiter in _DELIMITERS:
-        counts = [len(record) for record in _records(short, delimiter)[0]]
-        width, rows = max(
+        counts = [len(record) for record in _records("\n".join(lines), delimiter)[0]]
+        width[delimiter], rows = max(
             collections.Counter(counts).items(), key=lambda item: (item[0] > 1, item[1], item[0])
         )
-        share = rows / len(counts)
-        if delimiter == BLANKS:
-            share -= 0.1  # Texts have blanks, and now and then equally many.
-        if width > 1 and share > best_share + 1e-9:
-            best, best_share = delimiter, share
-    return best
+        share[delimiter] = rows / len(counts) if width[delimiter] > 1 else 0.0
+    *marks, blanks = _DELIMITERS
+    best = max(marks, key=share.__getitem__)  # The first of those that fit equally well.
+    # Texts have blanks too, now and then equally many.
+    is_finer = width[blanks] > 2 * width[best] and share[blanks] > share[best] - 0.05
+    if share[blanks] and (is_finer or share[blanks] > share[best] + 0.1):
+        return blanks
+    return best if share[best] else ","
 
 
 def _width(records: Sequence[Record]) -> int:

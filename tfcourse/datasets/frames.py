@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfcourse.datasets.cells import Column
+from tfcourse.datasets.dataset import Dataset, Split
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import Table
 
@@ -55,11 +56,35 @@ def column(series: "pd.Series") -> Column:
     return series.to_numpy(object)
 
 
-def to_frame(table: Table) -> "pd.DataFrame":
-    """Returns a `Table` as a DataFrame."""
+def to_dataframe(dataset: Dataset) -> "pd.DataFrame":
+    """Returns the features of a `Dataset` as the model takes them, with its splits and classes.
+
+    A row is an example: `split`, the features by name, and last the class.
+
+    Raises:
+        ValueError: the data set is no table in memory.
+    """
     import pandas as pd
 
-    return pd.DataFrame({name: pd.Series(values) for name, values in table.columns.items()})
+    fitted = dataset.preprocessing
+    names = getattr(fitted, "feature_names", None)
+    splits = {name: split for name, split in dataset.splits.items() if isinstance(split, Split)}
+    if names is None or len(splits) < len(dataset.splits):
+        raise ValueError(f"Expected a table in memory. Received: dataset={dataset.name!r}")
+    label = getattr(fitted, "label", "label")
+    classes = np.array(dataset.class_names, object)
+    parts = [
+        pd.concat(
+            [
+                pd.Series([name] * len(split), name="split", dtype=object),
+                pd.DataFrame(split.features, columns=list(names)),
+                pd.Series(classes[split.labels], name=label, dtype=object),
+            ],
+            axis=1,
+        )
+        for name, split in splits.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _repeat(names: list[str]) -> bool:

@@ -186,7 +186,7 @@ def check_columns(source: str, columns: Iterable[str], reading: Reading) -> Read
             f"{source}: expected `label` to name the column with the class; received none. There "
             f"are {column_names.listed(columns)}"
         )
-    found = {
+    found: dict[str, Any] = {
         argument: tuple(column_names.find(source, argument, wanted, columns))
         for argument, wanted in (
             ("label", (reading.label,)),

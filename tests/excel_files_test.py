@@ -1,0 +1,122 @@
+import datetime
+import zipfile
+
+import numpy as np
+import openpyxl
+import pytest
+
+from tfcourse import datasets
+from tfcourse.datasets import memory
+
+NAMES = ("amount", "when", "k", "y")
+ROWS = [(i + 0.5, datetime.datetime(2019, 1, 1 + i), "uv"[i % 2], "ab"[i % 2]) for i in range(30)]
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Writes sheets of rows to a workbook and loads it as a table."""
+    path = tmp_path / "mine.xlsx"
+
+    def write_and_load(*sheets, label="y", **options):
+        workbook = openpyxl.Workbook()
+        workbook.remove(workbook.active)
+        for rows in sheets:
+            sheet = workbook.create_sheet()
+            for row in rows:
+                sheet.append(row)
+        workbook.save(path)
+        datasets.check(f"table:{path}", label=label, **options)
+        return datasets.load(f"table:{path}", label=label, **options)
+
+    return write_and_load
+
+
+def test_workbook_is_a_table(load, tmp_path):
+    data = load([NAMES, *ROWS])
+    kinds = [column.kind for column in data.report.columns]
+    assert kinds == ["number", "date", "category", "category"]
+    assert data.class_names == ("a", "b")
+    examples = data.preprocessing.read(tmp_path / "mine.xlsx")
+    assert len(examples.labels) == 30
+    assert examples.places[0].endswith("mine.xlsx, line 2")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("Sales of the shop",), (), NAMES, *ROWS],
+        [NAMES, *ROWS, (), (None, None), ("", "", "", "")],
+        [(*NAMES, None, ""), *((*row, None) for row in ROWS)],
+        [("", *NAMES), *((i, *row) for i, row in enumerate(ROWS))],
+    ],
+)
+def test_title_rows_and_blank_columns_and_an_index_are_left_out(load, rows):
+    plain, data = load([NAMES, *ROWS]), load(rows)
+    assert data.preprocessing.columns == plain.preprocessing.columns
+    np.testing.assert_array_equal(data.train.features, plain.train.features)
+
+
+def test_first_sheet_with_a_table_is_read_and_told(load, caplog):
+    load([], [NAMES, *ROWS], [("other",), (1,)])
+    assert "sheet 'Sheet1' is read" in caplog.text
+    assert "'Sheet2' not" in caplog.text
+
+
+def test_workbook_without_a_header(load):
+    with pytest.raises(datasets.DataError, match=r"looks like data .*`header=no`.*`label=4`"):
+        load(ROWS, label="a")
+    assert load(ROWS, label="4", header="no").preprocessing.feature_names[0] == "1"
+
+
+def test_workbook_without_a_table_is_refused(load):
+    with pytest.raises(datasets.DataError, match="sheet with a table; received empty ones"):
+        load([])
+    with pytest.raises(datasets.DataError, match="rows below the header"):
+        load([NAMES])
+
+
+def test_damaged_workbook_is_refused(load, tmp_path):
+    load([NAMES, *ROWS])
+    path = tmp_path / "mine.xlsx"
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = next(name for name in parts if "sheets/" in name)
+    for broken in ({sheet: parts[sheet][:-200]}, {"xl/workbook.xml": b"<oops"}):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in {**parts, **broken}.items():
+                archive.writestr(name, data)
+        with pytest.raises(datasets.DataError, match=r"mine.xlsx: expected a workbook of Excel"):
+            datasets.load(f"table:{path}", label="y")
+
+
+def test_workbook_that_is_a_bomb_is_refused_before_it_is_unpacked(load, tmp_path, monkeypatch):
+    load([NAMES, *ROWS])
+    path = tmp_path / "mine.xlsx"
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/more.xml", bytes(64 << 20))
+    assert path.stat().st_size < 200_000
+    monkeypatch.setattr(memory, "available_bytes", lambda: 128 << 20)
+    with pytest.raises(datasets.DataError, match="half of the free memory"):
+        datasets.load(f"table:{path}", label="y")
+
+
+def test_few_cells_far_apart_do_not_fill_the_memory(load, tmp_path):
+    load([NAMES, *ROWS])
+    path = tmp_path / "mine.xlsx"
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    rows = "".join(f'<row r="{r}"><c r="XFD{r}"><v>1</v></c></row>' for r in range(100, 5000))
+    sheet = next(name for name in parts if "sheets/" in name)
+    parts[sheet] = parts[sheet].replace(b"</sheetData>", rows.encode() + b"</sheetData>")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    with pytest.raises(datasets.DataError, match="cells next to each other"):
+        datasets.load(f"table:{path}", label="y")
+
+
+def test_workbook_of_old_is_refused_with_what_to_do(tmp_path):
+    path = tmp_path / "mine.xls"
+    path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    with pytest.raises(datasets.DataError, match=r"Save it as \.xlsx"):
+        datasets.load(f"table:{path}", label="y")

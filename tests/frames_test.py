@@ -1,0 +1,117 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tfcourse import datasets
+
+PENGUINS = "configs/data/penguins.csv"
+
+
+def frame():
+    return pd.DataFrame(
+        {
+            "x": np.arange(40.0),
+            "n": pd.array([1, None] * 20, dtype="Int64"),
+            "k": pd.Categorical(["u", "v"] * 20),
+            "t": pd.array(["p", None, "q", "p"] * 10, dtype="string"),
+            "b": [True, False] * 20,
+            "d": pd.date_range("2019-01-01", periods=40, tz="Europe/Rome"),
+            "s": pd.to_timedelta(np.arange(40), unit="h"),
+            "y": ["a", "b", "b", "a"] * 10,
+        }
+    )
+
+
+def test_frame_is_the_table_that_its_csv_file_is():
+    read = datasets.load(f"csv:{PENGUINS}", label="species")
+    data = datasets.from_dataframe(pd.read_csv(PENGUINS), label="species")
+    assert data.preprocessing.feature_names == read.preprocessing.feature_names
+    for name, split in data.splits.items():
+        np.testing.assert_array_equal(split.features, read.splits[name].features)
+        np.testing.assert_array_equal(split.labels, read.splits[name].labels)
+
+
+def test_columns_of_every_type_are_taken():
+    data = datasets.from_dataframe(frame(), label="y")
+    kinds = {column.name: column.kind for column in data.report.columns}
+    assert kinds == {
+        **{"x": "number", "n": "number", "s": "number", "d": "date"},
+        **{"k": "category", "t": "category", "b": "category", "y": "category"},
+    }
+    assert not data.train.features.flags.writeable
+    features = data.preprocessing.transform(frame().drop(columns="y"))
+    assert features.shape == (40, data.input_shape[0])
+
+
+def test_data_set_becomes_a_frame():
+    data = datasets.from_dataframe(frame(), label="y", ignore=["d", "t"])
+    back = datasets.to_dataframe(data)
+    assert list(back.columns) == ["split", *data.preprocessing.feature_names, "y"]
+    assert back["split"].value_counts().to_dict() == {"train": 26, "validation": 6, "test": 8}
+    assert back.loc[back["split"] == "test", "y"].isin(["a", "b"]).all()
+    np.testing.assert_array_equal(back.iloc[:26, 1:-1].to_numpy(np.float32), data.train.features)
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (pd.DataFrame(), "rows and columns; received shape"),
+        (pd.DataFrame([[1, 2]], columns=["x", "x"]), "received 'x' twice"),
+        (pd.DataFrame({"x": [1j], "y": ["a"]}), "real numbers; received complex"),
+        (pd.DataFrame({"x": [1], "z": ["a"]}), "column 'y', as `label` says"),
+    ],
+)
+def test_frame_that_is_no_table_is_refused(made, message):
+    with pytest.raises(datasets.DataError, match=message):
+        datasets.from_dataframe(made, label="y")
+
+
+def test_unknown_option_is_refused():
+    with pytest.raises(TypeError, match="missin"):
+        datasets.from_dataframe(frame(), label="y", missin="impute")
+    with pytest.raises(ValueError, match="does not go with `image_size`"):
+        datasets.from_dataframe(frame(), label="y", image_size=3)
+
+
+def test_parquet_file_is_the_table_that_its_frame_is(tmp_path):
+    path = tmp_path / "mine.data"  # What is in it counts, not its name.
+    frame().drop(columns="s").set_index("x").to_parquet(path)
+    frame().drop(columns="s").to_parquet(path)
+    read = datasets.load(f"table:{path}", label="y")
+    data = datasets.from_dataframe(frame().drop(columns="s"), label="y")
+    assert read.preprocessing.columns == data.preprocessing.columns
+    np.testing.assert_array_equal(read.test.features, data.test.features)
+    examples = read.preprocessing.read(path)
+    assert len(examples.labels) == 40
+
+
+def test_parquet_of_lists_is_told_and_of_anything_else_refused(tmp_path, caplog):
+    path = tmp_path / "mine.parquet"
+    frame().drop(columns="s").assign(lists=[[1, 2]] * 40).to_parquet(path)
+    datasets.load(f"table:{path}", label="y")
+    assert "columns of lists left out: lists" in caplog.text
+    path.write_bytes(path.read_bytes()[:-100])
+    for call in (datasets.check, datasets.load):
+        with pytest.raises(datasets.DataError, match=r"mine.parquet: expected a Parquet file"):
+            call(f"table:{path}", label="y")
+
+
+def test_parquet_bomb_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    from tfcourse.datasets import memory
+
+    path = tmp_path / "mine.parquet"
+    pd.DataFrame({"x": np.zeros(1_000_000), "y": ["a"] * 1_000_000}).to_parquet(path)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 16 << 20)
+    assert path.stat().st_size < 100_000
+    with pytest.raises(datasets.DataError, match="half of the free memory"):
+        datasets.load(f"table:{path}", label="y")
+
+
+def test_a_frame_of_texts_is_read_as_a_file_is():
+    text = "x,k,y\n" + "".join(f"{i},{'uv'[i % 2]},{'ab'[i % 2]}\n" for i in range(20))
+    texts = pd.read_csv(io.StringIO(text), dtype=str)
+    numbers = pd.read_csv(io.StringIO(text))
+    one = datasets.from_dataframe(texts, label="y").preprocessing
+    assert one.columns == datasets.from_dataframe(numbers, label="y").preprocessing.columns
