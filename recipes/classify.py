@@ -1,7 +1,8 @@
-r"""Classifies your own data: a table, arrays, images, or any set of TensorFlow Datasets.
+r"""Trains on your own data: a table, arrays, images, or any set of TensorFlow Datasets.
 
     python -m recipes.classify --dataset=csv:flowers.csv --label=species
     python -m recipes.classify --dataset=images:photos --image_size=64
+    python -m recipes.classify --dataset=csv:cars.csv --label=price  # A quantity: regression.
 
 What is not set is chosen by the kind and the size of the data; docs/your_data.md says how.
 """
@@ -78,6 +79,11 @@ def settled(hyperparameters: Classify, data: Dataset) -> mnist_softmax.MnistSoft
     """Returns the `MnistSoftmax` that stands for `hyperparameters` on `data`."""
     names = [field.name for field in dataclasses.fields(mnist_softmax.MnistSoftmax)]
     values = {name: getattr(hyperparameters, name) for name in names}
+    if data.target and hyperparameters.class_weight != "none":
+        raise ValueError(
+            f"`class_weight` weighs classes, and {data.target.name} is a quantity. Leave it out, "
+            "or take the label for classes with `task=classification`"
+        )
     num_examples = len(data.train)
     if values["model"] == "auto":
         values["model"] = _model(data.input_shape, num_examples)
@@ -89,6 +95,11 @@ def settled(hyperparameters: Classify, data: Dataset) -> mnist_softmax.MnistSoft
         steps = tfcourse.batching.steps_per_epoch(num_examples, values["batch_size"])
         values["epochs"] = min(max(round(STEPS / steps), FEWEST_EPOCHS), MOST_EPOCHS)
     return mnist_softmax.MnistSoftmax(**values)
+
+
+def settled_model(hyperparameters: Classify, data: Dataset) -> Classify:
+    """Returns `hyperparameters` with the model that is trained on `data`."""
+    return dataclasses.replace(hyperparameters, model=settled(hyperparameters, data).model)
 
 
 def _model(input_shape: tuple[int, ...], num_examples: int) -> str:
@@ -120,21 +131,23 @@ def train(
     **fit_arguments: Any,
 ) -> "tuple[keras.Model, keras.callbacks.History]":
     """Returns the trained model, with the weights of its best epoch, and its `History`."""
+    chosen = settled(hyperparameters, data)
     if hyperparameters.class_weight == "balanced":
         weights = tfcourse.training.balanced_class_weights(data.train.labels, data.num_classes)
         fit_arguments = {"class_weight": weights, **fit_arguments}
-    return mnist_softmax.train(settled(hyperparameters, data), data, seed, run, **fit_arguments)
+    return mnist_softmax.train(chosen, data, seed, run, **fit_arguments)
 
 
 def hypermodel(data: Dataset, base: Classify | None = None, **arguments: Any) -> "RecipeHyperModel":
     """Returns this recipe as a `keras_tuner.HyperModel`; see `tfcourse.tuning`."""
-    return tfcourse.tuning.RecipeHyperModel(build, train, base or Classify(), data, **arguments)
+    base = settled_model(base or Classify(), data)
+    return tfcourse.tuning.RecipeHyperModel(build, train, base, data, **arguments)
 
 
 def main(
     hyperparameters: Classify, data: Dataset, options: command_line.Options, run: RunDirectory
 ) -> dict[str, Any]:
-    print(f"{data.origin}: {len(data.train):,} training examples of {data.num_classes} classes")
+    print(f"{data.origin}: {len(data.train):,} training examples of {_label(data)}")
     try:
         chosen = settled(hyperparameters, data)
     except ValueError as error:
@@ -142,11 +155,22 @@ def main(
     print(f"{chosen.model}, {chosen.epochs} epochs, batches of {chosen.batch_size}")
     model, history = train(hyperparameters, data, options.seed, run)
     metrics = tfcourse.training.final_metrics(model, history, data)
-    print(f"test accuracy {metrics['test_accuracy']:.4f}, test loss {metrics['test_loss']:.4f}")
+    print(tfcourse.training.summary(metrics))
     tfcourse.training.save_model(model, run)
     tfcourse.reports.draw_curves(run.path)
     settings = {name: getattr(chosen, name) for name in ("model", "batch_size")}
     return {**metrics, **settings}
+
+
+def _label(data: Dataset) -> str:
+    """Returns in words what the label is, and how to have it otherwise."""
+    if data.target:
+        return f"the quantity {data.target.name} (regression; --task=classification: classes)"
+    names = data.class_names
+    are_numbers = len(names) > 2 and all(name.lstrip("-").isdigit() for name in names)
+    is_table = isinstance(data.preprocessing, tfcourse.datasets.preprocessing.TablePreprocessing)
+    hint = " (numbers; --task=regression: a quantity)" if are_numbers and is_table else ""
+    return f"{data.num_classes} classes{hint}"
 
 
 if __name__ == "__main__":
@@ -157,4 +181,5 @@ if __name__ == "__main__":
         smoke={"epochs": 2, "warmup_epochs": 0},
         build=build,
         train=train,
+        settle=settled_model,
     )

@@ -15,6 +15,7 @@ from tfcourse.hyperparameters import Hyperparameters, texts
 
 Run = tuple[run_directory.Flags, dict[str, Any]]  # Its flags and its metrics.
 RESULTS = ("test_accuracy", "test_loss", "val_accuracy", "best_epoch", "seconds")
+OF_A_QUANTITY = ("test_rmse", "test_mae", "test_r2", "val_rmse", "best_epoch", "seconds")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +59,8 @@ def table(runs: dict[str, Run]) -> list[str]:
     rows = [["", *runs]]
     for name in differing:
         rows.append([f"--{name}", *(",".join(flags.get(name, [])) for flags, _ in runs.values())])
-    for name in RESULTS:
+    of_quantities = any("target" in metrics for _, metrics in runs.values())
+    for name in OF_A_QUANTITY if of_quantities else RESULTS:
         rows.append([name, *(_number(metrics.get(name)) for _, metrics in runs.values())])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
@@ -78,7 +80,10 @@ def main(comparison: Comparison) -> None:
     labels = {os.path.relpath(path, shared): path for path in comparison.run_dirs}
     runs = {label: read(path) for label, path in labels.items()}
     print("\n".join(table(runs)))
-    reports.draw_comparison(labels, comparison.picture[0])
+    try:
+        reports.draw_comparison(labels, comparison.picture[0])
+    except ValueError as error:
+        raise command_line.UsageError(str(error)) from None
     print(f"The curves are in {comparison.picture[0]}")
 
 

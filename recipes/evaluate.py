@@ -1,10 +1,11 @@
-r"""Measures a trained classifier on a split of its data, or on new labelled examples.
+r"""Measures a trained model on a split of its data, or on new labelled examples.
 
     python -m recipes.evaluate --run_dir=runs/mnist_softmax/A --split=test
     python -m recipes.evaluate --run_dir=runs/mnist_softmax/A --input=new.npz
 
 It prints the accuracy with its 95 % interval, and writes evaluation.json, confusion.png and
-calibration.png into --output, by default RUN_DIR/evaluation/NAME.
+calibration.png into --output, by default RUN_DIR/evaluation/NAME. Of a quantity these are RMSE, MAE
+and R2 in its units, and predictions.png.
 """
 
 import dataclasses
@@ -22,7 +23,9 @@ from tfcourse import command_line, datasets, files, measures, quiet_import
 from tfcourse.hyperparameters import Hyperparameters, choice, integer, text
 
 if TYPE_CHECKING:
+    from tfcourse.datasets.dataset import LabelArray
     from tfcourse.datasets.streamed import StreamedFeatures
+    from tfcourse.datasets.targets import NumericTarget
     from tfcourse.inference import Classifier
 
 SPLITS = ("train", "validation", "test")
@@ -81,6 +84,16 @@ def evaluate(
     )
 
 
+def evaluate_quantity(
+    predictions: npt.NDArray[np.float64],
+    values: npt.NDArray[np.float64],
+    target: "NumericTarget",
+) -> dict[str, Any]:
+    """Returns the JSON-able results of predictions of a quantity, in its units."""
+    errors = measures.regression_errors(values, predictions, target.mean)
+    return {"examples": len(values), "target": target.name, **errors}
+
+
 def _shares(parts: npt.NDArray[Any], wholes: npt.NDArray[Any]) -> list[float | None]:
     """Returns a quotient per class; `None` where a class does not occur."""
     return [int(p) / int(w) if w else None for p, w in zip(parts, wholes, strict=True)]
@@ -88,7 +101,7 @@ def _shares(parts: npt.NDArray[Any], wholes: npt.NDArray[Any]) -> list[float | N
 
 def examples_of(
     evaluation: Evaluation, classifier: "Classifier"
-) -> tuple[str, str, "npt.NDArray[np.float32] | StreamedFeatures", npt.NDArray[np.int32]]:
+) -> tuple[str, str, "npt.NDArray[np.float32] | StreamedFeatures", "LabelArray"]:
     """Returns `(name, note, features, labels)` of what there is to evaluate on."""
     if not evaluation.input:
         split = tfcourse.inference.load_split(
@@ -108,42 +121,72 @@ def examples_of(
     return name, NOTES["input"], examples.features, examples.labels
 
 
-def write(
-    folder: pathlib.Path,
-    results: dict[str, Any],
-    counts: npt.NDArray[np.int64],
-    calibration: measures.Calibration,
-) -> None:
+def write(folder: pathlib.Path, results: dict[str, Any], pictures: dict[str, io.BytesIO]) -> None:
     """Writes the results and their pictures into `folder`, once all are made."""
-    pictures = {"confusion.png": io.BytesIO(), "calibration.png": io.BytesIO()}
-    names = results["class_names"]
-    tfcourse.reports.draw_confusion(counts, names, pictures["confusion.png"])
-    tfcourse.reports.draw_calibration(calibration, pictures["calibration.png"])
     folder.mkdir(parents=True, exist_ok=True)
     for name, picture in pictures.items():
         files.write_file(folder / name, picture.getvalue(), durable=False)
     files.write_file(folder / "evaluation.json", json.dumps(results, indent=1) + "\n")
 
 
+def _of_classes(
+    classifier: "Classifier", features: Any, labels: npt.NDArray[Any], num_bins: int
+) -> tuple[dict[str, Any], dict[str, io.BytesIO], str]:
+    """Returns `(results, pictures, sentence)`."""
+    names = classifier.class_names
+    found, counts, calibration = evaluate(
+        classifier.probabilities(features), labels, names, num_bins
+    )
+    pictures = {"confusion.png": io.BytesIO(), "calibration.png": io.BytesIO()}
+    tfcourse.reports.draw_confusion(counts, names, pictures["confusion.png"])
+    tfcourse.reports.draw_calibration(calibration, pictures["calibration.png"])
+    low, high = found["accuracy_interval_95"]
+    sentence = (
+        f"accuracy {100 * found['accuracy']:.2f} % of {len(labels):,} examples "
+        f"(95 % interval {100 * low:.2f} to {100 * high:.2f} %), loss {found['loss']:.4f}, "
+        f"expected calibration error {100 * found['expected_calibration_error']:.2f} %"
+    )
+    return found, pictures, sentence
+
+
+def _of_quantity(
+    classifier: "Classifier", features: Any, labels: npt.NDArray[Any], target: "NumericTarget"
+) -> tuple[dict[str, Any], dict[str, io.BytesIO], str]:
+    """Returns `(results, pictures, sentence)`."""
+    predictions, values = classifier.predictions(features), target.in_units(labels)
+    found = evaluate_quantity(predictions, values, target)
+    pictures = {"predictions.png": io.BytesIO()}
+    tfcourse.reports.draw_errors(values, predictions, target.name, pictures["predictions.png"])
+    low, high = found["rmse_interval_95"]
+    r2 = "" if found["r2"] is None else f", R2 {found['r2']:.4f}"
+    sentence = (
+        f"RMSE {found['rmse']:.4g} of {target.name} over {len(values):,} examples (95 % interval "
+        f"{low:.4g} to {high:.4g}; {found['baseline_rmse']:.4g} by always predicting the mean), "
+        f"MAE {found['mae']:.4g}{r2}"
+    )
+    return found, pictures, sentence
+
+
 def main(evaluation: Evaluation) -> None:
     quiet_import.import_tensorflow()
     classifier = tfcourse.inference.load_run(evaluation.run_dir, evaluation.recipe or None)
     name, note, features, labels = examples_of(evaluation, classifier)
-    results, counts, calibration = evaluate(
-        classifier.probabilities(features), labels, classifier.class_names, evaluation.bins
-    )
-    results = {"on": evaluation.input or name, "note": note, **results}
+    if classifier.target:
+        found, pictures, sentence = _of_quantity(classifier, features, labels, classifier.target)
+    else:
+        found, pictures, sentence = _of_classes(classifier, features, labels, evaluation.bins)
     folder = pathlib.Path(evaluation.output or classifier.record.path / "evaluation" / name)
-    write(folder.expanduser(), results, counts, calibration)
-    low, high = results["accuracy_interval_95"]
-    print(
-        f"{name}: accuracy {100 * results['accuracy']:.2f} % of {len(labels):,} examples "
-        f"(95 % interval {100 * low:.2f} to {100 * high:.2f} %), loss {results['loss']:.4f}, "
-        f"expected calibration error {100 * results['expected_calibration_error']:.2f} %"
-    )
+    folder = folder.expanduser()
+    write(folder, {"on": evaluation.input or name, "note": note, **found}, pictures)
+    print(f"{name}: {sentence}")
     if note:
         print(note)
-    print(f"The confusion matrix and the calibration are in {folder}")
+    drawn = (
+        "The predictions are"
+        if classifier.target
+        else "The confusion matrix and the calibration are"
+    )
+    print(f"{drawn} in {folder}")
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def build(hyperparameters: MnistSoftmax, data: Dataset, seed: int) -> "keras.Mod
     tfcourse.training.set_seed(seed)
     tfcourse.training.set_precision(hp.precision)
     model = tfcourse.models.MODELS[hp.model](
-        data.input_shape, data.num_classes, **hp.arguments_of("model")
+        data.input_shape, data.num_outputs, **hp.arguments_of("model")
     )
     schedule = tfcourse.schedules.build(
         hp.schedule,
@@ -117,7 +117,7 @@ def build(hyperparameters: MnistSoftmax, data: Dataset, seed: int) -> "keras.Mod
     optimizer = tfcourse.optimizers.OPTIMIZERS[hp.optimizer](
         schedule, weight_decay=hp.weight_decay or None, **hp.arguments_of("optimizer")
     )
-    tfcourse.training.compile_classifier(model, optimizer)
+    tfcourse.training.compile_for(model, optimizer, data)
     return model
 
 
@@ -156,7 +156,7 @@ def main(
     print(f"{data.name}: {len(data.train):,} training images from {data.origin}")
     model, history = train(hyperparameters, data, options.seed, run)
     metrics = tfcourse.training.final_metrics(model, history, data)
-    print(f"test accuracy {metrics['test_accuracy']:.4f}, test loss {metrics['test_loss']:.4f}")
+    print(tfcourse.training.summary(metrics))
     tfcourse.training.save_model(model, run)
     tfcourse.reports.draw_curves(run.path)
     return metrics

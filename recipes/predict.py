@@ -1,10 +1,12 @@
-r"""Says what a trained classifier makes of new examples.
+r"""Says what a trained model makes of new examples: the class, or the quantity.
 
     python -m recipes.predict --run_dir=runs/mnist_softmax/A --input=digits.npz --output=labels.csv
 
 --input names an image, a folder of images, a CSV file with the columns trained on, or arrays (.npz
-with x, or .npy), all as raw as those trained on. --output, by its suffix .csv or .json, holds for
-each example where it came from, the likeliest label, and the probability of every class.
+with x, or .npy), all as raw as those trained on. It needs no labels, and may have more columns, in
+any order. --output, by its suffix .csv or .json, holds for each example what the column --id says
+of it, or else where it came from; then the likeliest label and the probability of every class, or
+the `prediction` of a quantity.
 """
 
 import csv
@@ -12,7 +14,8 @@ import dataclasses
 import io
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +25,7 @@ from tfcourse.hyperparameters import Hyperparameters, choice, text
 
 SUFFIXES = (".csv", ".json")
 _DIGITS = 7  # What float32 holds.
+_OWN = ("label", "probabilities", "prediction")  # Of the output.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Prediction(Hyperparameters):
     run_dir: str = text(None, "Folder of the run, or of a sweep, which stands for its best trial.")
     input: str = text(None, "File or folder of new examples.")
     output: str = text(None, "File to write: .csv or .json.")
+    id: str | None = text(None, "Column that says which row is which.", optional=True)
     other_sizes: str = choice("refuse", ("refuse", "resize"), "What to do with other image sizes.")
     recipe: str = text("", "Module that made the run, where it is not one of `recipes`.")
 
@@ -39,39 +44,60 @@ class Prediction(Hyperparameters):
             raise ValueError(f"`output` must name a .csv or .json file. Received: {self.output!r}")
         if not output.absolute().parent.is_dir():
             raise ValueError(f"`output`: {output.parent} is no folder; make it first")
+        if self.id in _OWN or (self.id or "").startswith("probability_"):
+            raise ValueError(
+                f"`id` must not be called as a column that the output has of its own. Received: "
+                f"{self.id!r}"
+            )
         if output.resolve() == pathlib.Path(self.input).expanduser().resolve():
             raise ValueError(f"`output` would overwrite `input`. Received: {self.output!r}")
 
 
-def as_csv(
-    places: Sequence[str], probabilities: npt.NDArray[np.float64], class_names: Sequence[str]
-) -> str:
+Record = dict[str, Any]  # What is said of one example, in order.
+
+
+def class_records(
+    probabilities: npt.NDArray[np.float64], class_names: Sequence[str]
+) -> Iterator[Record]:
+    """Yields the likeliest label and the probabilities of each example."""
+    for row in probabilities:
+        numbers = {name: _rounded(p) for name, p in zip(class_names, row, strict=True)}
+        yield {"label": class_names[row.argmax()], "probabilities": numbers}
+
+
+def quantity_records(predictions: npt.NDArray[np.float64]) -> Iterator[Record]:
+    """Yields the prediction of each example."""
+    return ({"prediction": _rounded(prediction)} for prediction in predictions)
+
+
+def _rounded(number: float) -> float:
+    return float(f"{number:.{_DIGITS}g}")
+
+
+def as_csv(records: Sequence[Record]) -> str:
     """Returns a table with a row per example as text."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["input", "label", *(f"probability_{name}" for name in class_names)])
-    for place, row in zip(places, probabilities, strict=True):
-        numbers = [f"{probability:.{_DIGITS}g}" for probability in row]
-        writer.writerow([place, class_names[row.argmax()], *numbers])
+    rows = [_flat(record) for record in records]
+    writer.writerow(rows[0])
+    writer.writerows(row.values() for row in rows)
     return buffer.getvalue()
 
 
-def as_json(
-    places: Sequence[str], probabilities: npt.NDArray[np.float64], class_names: Sequence[str]
-) -> str:
+def _flat(record: Record) -> dict[str, str]:
+    """Returns a record without nesting, its numbers as texts."""
+    flat = {}
+    for name, value in record.items():
+        if isinstance(value, dict):
+            flat |= {f"probability_{key}": f"{number:.{_DIGITS}g}" for key, number in value.items()}
+        else:
+            flat[name] = f"{value:.{_DIGITS}g}" if isinstance(value, float) else value
+    return flat
+
+
+def as_json(records: Sequence[Record]) -> str:
     """Returns a list with an object per example as text."""
-    examples = [
-        {
-            "input": place,
-            "label": class_names[row.argmax()],
-            "probabilities": {
-                name: float(f"{probability:.{_DIGITS}g}")
-                for name, probability in zip(class_names, row, strict=True)
-            },
-        }
-        for place, row in zip(places, probabilities, strict=True)
-    ]
-    return json.dumps(examples, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(records, indent=1, ensure_ascii=False) + "\n"
 
 
 def main(prediction: Prediction) -> None:
@@ -80,14 +106,22 @@ def main(prediction: Prediction) -> None:
 
     classifier = inference.load_run(prediction.run_dir, prediction.recipe or None)
     examples = inference.read_examples(
-        classifier.preprocessing, prediction.input, resize=prediction.other_sizes == "resize"
+        classifier.preprocessing,
+        prediction.input,
+        resize=prediction.other_sizes == "resize",
+        labels=False,
+        identifier=prediction.id,
     )
-    probabilities = classifier.probabilities(examples.features)
+    if classifier.target:
+        found = quantity_records(classifier.predictions(examples.features))
+    else:
+        found = class_records(classifier.probabilities(examples.features), classifier.class_names)
+    first, names = prediction.id or "input", examples.identifiers or examples.places
+    records = [{first: name, **record} for name, record in zip(names, found, strict=True)]
     output = pathlib.Path(prediction.output).expanduser()
     write = as_csv if output.suffix == ".csv" else as_json
-    content = write(examples.places, probabilities, classifier.class_names)
-    files.write_file(output, content, durable=False)
-    print(f"{len(probabilities):,} predictions are in {output}")
+    files.write_file(output, write(records), durable=False)
+    print(f"{len(records):,} predictions are in {output}")
 
 
 if __name__ == "__main__":

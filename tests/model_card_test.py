@@ -76,9 +76,9 @@ def test_the_card_of_a_small_run():
     assert reports.model_card("mnist_softmax", FLAGS, METRICS) == CARD
 
 
-def test_results_of_no_classifier_have_no_card():
-    assert reports.is_classifier(METRICS)
-    assert not reports.is_classifier({"test_accuracy": 0.5})
+def test_results_of_no_model_have_no_card():
+    assert reports.has_model_card(METRICS)
+    assert not reports.has_model_card({"test_accuracy": 0.5})
 
 
 def test_a_run_has_a_card_with_its_own_numbers(trained_run):

@@ -121,7 +121,6 @@ def test_predictions_file_becomes_the_same_features(penguins):
         ("x,k,y\n" + rows().replace(",b\n", ",a\n"), "two classes .*received 'a' alone"),
         ("x,y\n" + "0,a\n0,b\n" * 6, "besides 'y' whose value varies.*'x' does not vary"),
         ("x,y\n" + "1,\n" * 9, "expected labels; received none"),
-        ("x,y\n" + "".join(f"{i % 5},{i}\n" for i in range(20)), "a quantity is no class"),
     ],
 )
 def test_what_can_not_be_taken_is_named(load, text, message):

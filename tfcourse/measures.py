@@ -1,6 +1,6 @@
-"""How good a classifier's answers are: intervals, calibration, loss."""
+"""How good a model's answers are: intervals, calibration, loss, errors of a quantity."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -75,3 +75,64 @@ def log_loss(probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.int
     """
     given = probabilities[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(given, np.finfo(np.float64).tiny)).mean())
+
+
+NUM_RESAMPLES = 2000
+# Resampled are at most so many groups of examples: the same interval in a fraction of the time.
+_MAX_GROUPS = 10_000
+
+
+def regression_errors(
+    values: npt.NDArray[np.floating], predictions: npt.NDArray[np.floating], mean: float
+) -> dict[str, Any]:
+    """Returns how far predictions of a quantity are off, in its units.
+
+        mae = mean |y - p|, rmse = sqrt(mean (y - p)^2), r2 = 1 - sum (y - p)^2 / sum (y - mean y)^2
+
+    Each has a 95 % interval from a bootstrap over the examples: `rmse_interval_95` is `[low,
+    high]`. `baseline_rmse` is that of always predicting `mean`. R2 is `None` where the values are
+    all equal.
+
+    Args:
+        values: [examples].
+        predictions: [examples].
+        mean: of the training split.
+    """
+    y = np.asarray(values, np.float64)
+    # Around the mean, so that no digits are lost where that is large.
+    y, errors = y - mean, y - np.asarray(predictions, np.float64)
+    columns = np.stack([np.ones_like(y), abs(errors), errors**2, y, y**2], axis=1)
+    found = dict(zip(_ERRORS, _errors(columns.sum(axis=0)), strict=True))
+    draws = _errors(_resampled(columns))
+    result: dict[str, Any] = {}
+    for (name, value), draw in zip(found.items(), draws, strict=True):
+        result[name] = float(value) if np.isfinite(value) else None
+        draw = draw[np.isfinite(draw)]
+        bounds = np.percentile(draw, [2.5, 97.5]).tolist() if len(draw) else None
+        result[f"{name}_interval_95"] = bounds if result[name] is not None else None
+    return {**result, "baseline_rmse": float(np.sqrt(np.mean(y**2)))}
+
+
+_ERRORS = ("mae", "rmse", "r2")
+
+
+def _errors(sums: npt.NDArray[np.float64]) -> tuple[Any, Any, Any]:
+    """Returns MAE, RMSE and R2 from sums [..., 5] of 1, |e|, e^2, y and y^2."""
+    n, absolute, squared, y, y_squared = np.moveaxis(sums, -1, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r2 = 1 - squared / (y_squared - y**2 / n)
+    return absolute / n, np.sqrt(squared / n), r2
+
+
+def _resampled(columns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Returns the sums [resamples, columns] of rows drawn with replacement, the same each time."""
+    rng = np.random.RandomState(0)  # NumPy promises never to change its numbers.
+    groups = min(len(columns), _MAX_GROUPS)
+    order = rng.permutation(len(columns))
+    starts = np.arange(groups) * len(columns) // groups
+    sums = np.add.reduceat(columns[order], starts, axis=0)
+    draws = np.empty((NUM_RESAMPLES, columns.shape[1]))
+    for number in range(NUM_RESAMPLES):
+        counts = np.bincount(rng.randint(0, groups, groups), minlength=groups)
+        draws[number] = counts @ sums
+    return draws

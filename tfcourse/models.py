@@ -1,7 +1,8 @@
-"""Image classifiers: softmax regression, a batch-normalized MLP, and a small CNN.
+"""Classifiers: softmax regression, a batch-normalized MLP, and a small CNN.
 
 Every model takes images `[batch, height, width, channels]` with values in [0, 1] and returns
-logits `[batch, num_classes]`; the softmax is part of the loss, where it is stable.
+logits `[batch, num_classes]`; the softmax is part of the loss, where it is stable. With one output
+each predicts a quantity instead, and softmax regression is the course's linear regression.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,20 +18,33 @@ _MOMENTUM = 0.9
 
 
 def softmax_regression(input_shape: Sequence[int], num_classes: int) -> keras.Model:
-    """Returns the linear classifier `logits = W x + b`.
+    """Returns the linear classifier `logits = W x + b`; with one output, linear regression.
 
     Args:
         input_shape: the shape of one example.
-        num_classes: >= 2.
+        num_classes: >= 2, or 1 for a quantity.
 
     Examples:
         >>> tfcourse.models.softmax_regression((28, 28, 1), 10).count_params()
         7850
     """
     return keras.Sequential(
-        [keras.Input(input_shape), layers.Flatten(), layers.Dense(num_classes, name="logits")],
-        name="softmax_regression",
+        [keras.Input(input_shape), layers.Flatten(), _last(num_classes, zero=True)],
+        name="softmax_regression" if num_classes > 1 else "linear_regression",
     )
+
+
+def _last(num_outputs: int, zero: bool = False) -> layers.Dense:
+    """Returns the last layer: logits, or one number, which has no digits to spare.
+
+    Args:
+        num_outputs: >= 1.
+        zero: whether the weights of one number begin at 0, as the course's linear regression does.
+    """
+    if num_outputs > 1:
+        return layers.Dense(num_outputs, name="logits")
+    initializer = "zeros" if zero else "glorot_uniform"
+    return layers.Dense(1, kernel_initializer=initializer, name="prediction", dtype="float32")
 
 
 def batch_norm_mlp(
@@ -46,7 +60,7 @@ def batch_norm_mlp(
 
     Args:
         input_shape: the shape of one example.
-        num_classes: >= 2.
+        num_classes: >= 2, or 1 for a quantity.
         hidden_units: >= 1, the width of each hidden layer.
         dropout: in [0, 1), the share of activations zeroed in training.
 
@@ -64,7 +78,7 @@ def batch_norm_mlp(
         model.add(layers.ReLU(name=f"relu_{number}"))
         if dropout:
             model.add(layers.Dropout(dropout, name=f"dropout_{number}"))
-    model.add(layers.Dense(num_classes, name="logits"))
+    model.add(_last(num_classes))
     return model
 
 
@@ -124,7 +138,7 @@ def small_cnn(
 
     Args:
         input_shape: `(height, width, channels)`; both sides at least 2 ** len(filters).
-        num_classes: >= 2.
+        num_classes: >= 2, or 1 for a quantity.
         filters: >= 1, the channels of each stage.
         dropout: in [0, 1), the share of features zeroed before the last layer.
 
@@ -149,7 +163,7 @@ def small_cnn(
     model.add(layers.Flatten())
     if dropout:
         model.add(layers.Dropout(dropout, name="dropout"))
-    model.add(layers.Dense(num_classes, name="logits"))
+    model.add(_last(num_classes))
     return model
 
 

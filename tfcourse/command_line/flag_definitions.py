@@ -159,7 +159,11 @@ def define_sweep() -> None:
         "search", [], "Axis of a sweep: NAME=LOW:HIGH[:SCALE], or NAME=VALUE,VALUE."
     )
     flags.DEFINE_multi_string("fix", [], "NAME or NAME=VALUE that a sweep does not search.")
-    flags.DEFINE_string("objective", "val_accuracy", "Metric that ranks trials; a loss is lowest.")
+    flags.DEFINE_string(
+        "objective",
+        "auto",
+        "Metric that ranks trials, a loss lowest; auto takes val_accuracy, val_loss of a quantity.",
+    )
     flags.DEFINE_bool("extend", False, "Goes on with a sweep whose flags have changed.")
     flags.DEFINE_string("scheduler", None, "Address of a Dask scheduler whose workers train.")
     flags.DEFINE_string(

@@ -29,6 +29,7 @@ def run(
     smoke: Mapping[str, Any] | None = None,
     build: Callable[..., Any] | None = None,
     train: Callable[..., Any] | None = None,
+    settle: sweeping.Settle | None = None,
 ) -> None:
     """Runs a recipe as a program and ends the process with its exit code.
 
@@ -44,6 +45,8 @@ def run(
         train: function of (hyperparameters, data, seed, run) and arguments of `training.fit`,
             in the module of `main`, that returns the trained model and its history; with it the
             recipe has --sweep and --strategy.
+        settle: function of (hyperparameters, data) that returns the hyperparameters with what the
+            data decides, such as the model, so that a sweep searches what then matters.
     """
     with exit_codes.exits():
         flag_definitions.define(hyperparameters)
@@ -54,7 +57,7 @@ def run(
         _check(options)
         try:
             with _opened(options) as run:
-                metrics = _work(main, build, values, options, run)
+                metrics = _work(main, build, settle, values, options, run)
                 if metrics is None:  # A sweep whose time is over, but not its trials.
                     return
                 _finish(options, run, metrics)
@@ -125,10 +128,10 @@ def _tell_of_more_epochs(run: RunDirectory) -> None:
         )
 
 
-def _work(main, build, hyperparameters, options, run):
+def _work(main, build, settle, hyperparameters, options, run):
     """Does what the flags ask for: a sweep, a search for the learning rate, or `main`."""
     if options.sweep:
-        return sweeping.sweep(hyperparameters, options, run)
+        return sweeping.sweep(hyperparameters, options, run, settle)
     if options.dataset is None:
         return main(hyperparameters, options, run)
     data = _load_data(options, run)
@@ -200,11 +203,11 @@ def _finish(options: Options, run: RunDirectory, metrics: Metrics) -> None:
 
 
 def write_model_card(recipe: str, run: RunDirectory, metrics: Metrics) -> None:
-    """Writes model_card.md where the run ends in a classifier."""
-    if "test_accuracy" in metrics:
+    """Writes model_card.md where the run ends in a model."""
+    if {"test_accuracy", "test_rmse"} & metrics.keys():
         from tfcourse import reports
 
-        if reports.is_classifier(metrics):
+        if reports.has_model_card(metrics):
             card = reports.model_card(recipe, run.flags, metrics)
             run.write(run_directory.MODEL_CARD, card)
 

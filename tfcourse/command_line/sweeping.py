@@ -18,6 +18,8 @@ from tfcourse.tuning import space as search_space
 if TYPE_CHECKING:
     from tfcourse.command_line.parsing import Options
 
+# Of (hyperparameters, data): the hyperparameters with what the data decides.
+Settle = Callable[[Any, datasets.Dataset], Any]
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/]+:[0-9]{1,5}")
 
 
@@ -150,10 +152,52 @@ def _check_grid(space, trials):
         raise UsageError(f"--sweep=grid: {error}") from None
 
 
+def _settled(
+    asked: settings.Settings,
+    base: hp.Hyperparameters,
+    data: datasets.Dataset,
+    settle: Settle | None,
+) -> settings.Settings:
+    """Returns the settings of a sweep with what only the data decides.
+
+    Raises:
+        UsageError: something that was asked for does not matter, or is not there, with this data.
+    """
+    objective = asked.objective
+    if objective == "auto":
+        objective = "val_loss" if data.target else "val_accuracy"
+    elif data.target and "accuracy" in objective:
+        raise UsageError(
+            f"--objective={objective}: the label is a quantity, and has no accuracy. Take val_loss "
+            "or val_mae, or --task=classification"
+        )
+    searches, fixed, _ = _searched_and_fixed(base)
+    if asked.tuner == "hyperband":
+        fixed.add("epochs")
+    if settle:
+        try:
+            base = settle(base, data)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+    try:
+        space = search_space.space_of(base, searches, fixed)
+    except ValueError as error:
+        raise UsageError(f"--search, --fix: {error}; {asked.dataset} settles the others") from None
+    texts = {n: d.format(getattr(base, n)) for n, d in hp.declarations(base).items()}
+    return dataclasses.replace(asked, objective=objective, space=space, base=texts)
+
+
 def sweep(
-    base: hp.Hyperparameters, options: "Options", run: run_directory.RunDirectory
+    base: hp.Hyperparameters,
+    options: "Options",
+    run: run_directory.RunDirectory,
+    settle: Settle | None = None,
 ) -> dict[str, Any] | None:
     """Runs the sweep of `options.sweep`; the counterpart of a recipe's `main`.
+
+    Args:
+        settle: function of (hyperparameters, data) that returns the hyperparameters with what the
+            data decides: what then does not matter is not searched.
 
     Returns:
         The metrics of the best trial as a dict, or `None` where --max_minutes were over before
@@ -163,16 +207,19 @@ def sweep(
     from tfcourse.tuning import report, searching
 
     # Workers find the array cache.
-    datasets.load(str(options.dataset), options.data_dir, **vars(options.reading))
+    data = datasets.load(str(options.dataset), options.data_dir, **vars(options.reading))
     run.stopwatch.lap("data")
     asked = options.sweep
     assert asked is not None
+    settled = _settled(asked.settings, base, data, settle)
+    searched = ", ".join(axis.name for axis in settled.space.axes)
+    print(f"Searches {searched}; ranks by {settled.objective}")
     plan = tuning.Plan(
         options.data_dir, asked.path, asked.keep_models, max_minutes=asked.max_minutes
     )
     with contextlib.ExitStack() as stack:
         records = stack.enter_context(journal.Journal(run.path / run_directory.JOURNAL))
-        driver = tuning.Driver(run, records, hp.declarations(base), asked.settings, plan)
+        driver = tuning.Driver(run, records, hp.declarations(base), settled, plan)
         workers = stack.enter_context(
             tuning.Workers(asked.num_workers, asked.scheduler, asked.resources)
         )

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from tfcourse.datasets import array_files, array_shapes, checks, fields, image_files, image_paths
 from tfcourse.datasets.checks import Numbers
-from tfcourse.datasets.dataset import Examples, FloatArray, Preprocessing
+from tfcourse.datasets.dataset import Examples, FloatArray, LabelArray, Preprocessing
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.targets import NumericTarget
 
 _BLOCK = 1024
 _FEWEST_GREYS = 64  # Bytes below it are no whole range of grey values.
@@ -23,11 +24,12 @@ class ArrayPreprocessing:
     input_shape: tuple[int, ...]  # (features,) or (height, width, channels).
     shift: tuple[float, ...]  # One number, or one per feature.
     scale: tuple[float, ...]  # As many numbers > 0.
-    class_names: tuple[str, ...]  # In the order of the labels.
+    class_names: tuple[str, ...]  # In the order of the labels; none of a quantity.
     source: str  # The data that it was fitted on.
+    target: NumericTarget | None = None  # The quantity that is the label; `None` of classes.
 
     def __post_init__(self) -> None:
-        fields.texts("class_names", self.class_names, 2)
+        fields.outputs(self.class_names, self.target)
         fields.text("source", self.source)
         fields.shape("input_shape", self.input_shape, (1, 3))
         for name, check in {"shift": fields.number, "scale": fields.positive}.items():
@@ -64,12 +66,25 @@ class ArrayPreprocessing:
         checks.check_finite("scaled features", scaled)
         return scaled
 
-    def read(self, path: os.PathLike[str] | str, *, resize: bool = False) -> Examples:
+    def read(
+        self,
+        path: os.PathLike[str] | str,
+        *,
+        resize: bool = False,
+        labels: bool = True,
+        identifier: str | None = None,
+    ) -> Examples:
         """Returns the `Examples` of an NPZ file with `x` and, where it has labels, `y`."""
-        return _read_arrays(self, pathlib.Path(path).expanduser())
+        _check_no_identifier(identifier)
+        return _read_arrays(self, pathlib.Path(path).expanduser(), labels)
 
 
-def fit_arrays(features: Numbers, class_names: tuple[str, ...], source: str) -> ArrayPreprocessing:
+def fit_arrays(
+    features: Numbers,
+    class_names: tuple[str, ...],
+    source: str,
+    target: NumericTarget | None = None,
+) -> ArrayPreprocessing:
     """Returns the `ArrayPreprocessing` that the training split's features suggest.
 
     Images of bytes are divided by 255; images in [0, 1] stay; other images are standardized by one
@@ -93,7 +108,7 @@ def fit_arrays(features: Numbers, class_names: tuple[str, ...], source: str) -> 
         shift = tuple(mean.tolist())
         scale = tuple(np.where(varies & (deviation > 0), deviation, 1.0).tolist())
     try:
-        return ArrayPreprocessing(features.shape[1:], shift, scale, class_names, source)
+        return ArrayPreprocessing(features.shape[1:], shift, scale, class_names, source, target)
     except ValueError as error:
         raise DataError(f"{source}: {error}. Scale the features.") from None
 
@@ -118,6 +133,11 @@ class ImagePreprocessing:
         is_whole = type(self.maximum) is int and 0 < self.maximum < 1 << 16
         fields.check("maximum", self.maximum, is_whole, "a whole number in [1, 65535]")
 
+    @property
+    def target(self) -> None:
+        """Images have classes."""
+        return None
+
     def transform(self, images: npt.ArrayLike, /) -> FloatArray:
         """Returns float32 [examples, height, width, channels] in [0, 1].
 
@@ -141,28 +161,47 @@ class ImagePreprocessing:
             )
         return np.divide(images, self.maximum, dtype=np.float32)
 
-    def read(self, path: os.PathLike[str] | str, *, resize: bool = False) -> Examples:
+    def read(
+        self,
+        path: os.PathLike[str] | str,
+        *,
+        resize: bool = False,
+        labels: bool = True,
+        identifier: str | None = None,
+    ) -> Examples:
         """Returns the `Examples` of an image, of all images in a folder, or of a file of arrays.
 
         Labels come from folders called like the classes, where all images lie in such.
         """
+        _check_no_identifier(identifier)
         path = pathlib.Path(path).expanduser()
         if path.suffix.lower() in array_files.SUFFIXES:
-            return _read_arrays(self, path)
-        paths, labels = image_paths.find(path, self.class_names)
+            return _read_arrays(self, path, labels)
+        paths, found = image_paths.find(path, self.class_names)
         images: Numbers = image_files.decode_all(
             paths, self.input_shape, resize=resize or self.resized
         ).pixels
         if self.maximum != 255:
             images = images * (self.maximum / 255)
-        return Examples(self.transform(images), labels, tuple(str(path) for path in paths))
+        return Examples(self.transform(images), found, tuple(str(path) for path in paths))
 
 
-def _read_arrays(fitted: Preprocessing, path: pathlib.Path) -> Examples:
+def _check_no_identifier(name: str | None) -> None:
+    if name is not None:
+        raise DataError(
+            f"`id={name}` names a column of a table; the run was trained on arrays or images. "
+            "Leave it out."
+        )
+
+
+def _read_arrays(fitted: Preprocessing, path: pathlib.Path, with_labels: bool) -> Examples:
     raw, found = array_files.read_examples(path)
-    labels = None
-    if found is not None:
-        labels = checks.label_numbers(f"{path}, y", found, fitted.class_names)
+    labels: LabelArray | None = None
+    if found is not None and with_labels:
+        if fitted.target:
+            labels = fitted.target.standardize(checks.quantities(f"{path}, y", found))
+        else:
+            labels = checks.label_numbers(f"{path}, y", found, fitted.class_names)
     if isinstance(fitted, ImagePreprocessing):
         _check_not_scaled(path, raw, fitted.maximum)
     try:

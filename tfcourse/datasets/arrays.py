@@ -1,15 +1,15 @@
 """A person's own arrays, or what yields them, as a `Dataset`."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import array_shapes, checks, memory, splits
+from tfcourse.datasets import array_shapes, checks, memory, splits, targets
 from tfcourse.datasets.array_preprocessing import fit_arrays
 from tfcourse.datasets.checks import Numbers
-from tfcourse.datasets.dataset import Dataset, IntArray, Split
+from tfcourse.datasets.dataset import Dataset, Split
 from tfcourse.datasets.errors import DataError
 
 _INFINITE = -1  # What tf.data calls it.
@@ -27,6 +27,7 @@ def from_arrays(
     class_names: Sequence[object] | None = None,
     name: str = "arrays",
     scale: bool | None = None,
+    task: Literal["classification", "regression"] = "classification",
 ) -> Dataset:
     """Returns arrays as a `Dataset`, checked and copied.
 
@@ -37,13 +38,15 @@ def from_arrays(
         train: `(features, labels)`. Features: [examples, height, width, channels] or
             [examples, height, width], finite, in [0, 1]; or [examples, features], or series
             [examples, steps, values], of any range. Labels: whole numbers [examples] in
-            [0, classes), or one-hot.
+            [0, classes), or one-hot; or numbers that are a quantity.
         validation, test: such pairs.
         class_names: one per class. By default "0", "1", ... up to the largest label.
         name: for messages and records.
         scale: whether to scale by what the training split suggests, see `fit_arrays`; images
             may then have any range. `Dataset.preprocessing` does the same to new examples. By
             default tables are scaled and images are not.
+        task: what the labels are: numbers of classes, or a quantity, which is standardized by
+            the training split's mean and deviation, `Dataset.target`.
 
     Raises:
         DataError: if an array does not fit; names the split and the first bad example.
@@ -54,27 +57,41 @@ def from_arrays(
         Split(81 examples (8, 8, 1))
     """
     given = {"train": train, "validation": validation, "test": test}
-    pairs: dict[str, tuple[Numbers, IntArray]] = {}
+    pairs: dict[str, tuple[Numbers, Numbers]] = {}
     for split, pair in given.items():
         if pair is not None:
             shape = pairs["train"][0].shape[1:] if pairs else None
-            pairs[split] = _as_arrays(f"{name}, split {split}", pair, shape)
+            pairs[split] = _as_arrays(f"{name}, split {split}", pair, shape, task)
     if scale is None:
         scale = pairs["train"][0].ndim == 2
     if not scale:  # Else bytes stay bytes, by which they are known.
         pairs = {split: (_as_float32(x), y) for split, (x, y) in pairs.items()}
-    if class_names is None:
-        largest = max(int(labels.max(initial=0)) for _, labels in pairs.values())
-        class_names = [str(label) for label in range(largest + 1)]
-    names = tuple(str(class_name) for class_name in class_names)
+    names = () if task == "regression" else _names(pairs, class_names)
     checks.check_pairs(name, pairs, len(names), scaled=not scale)
     pairs = splits.complete(name, pairs)
+    target = None
+    if task == "regression":
+        target, pairs = targets.standardized(f"{name}, labels", "y", pairs)
     fitted = None
     if scale:
-        fitted = fit_arrays(pairs["train"][0], names, name)
+        fitted = fit_arrays(pairs["train"][0], names, name, target)
         pairs = {split: (fitted.transform(x), y) for split, (x, y) in pairs.items()}
     made: dict[str, Any] = {split: Split(*pair) for split, pair in pairs.items()}
-    return Dataset(name=name, class_names=names, origin="arrays", preprocessing=fitted, **made)
+    return Dataset(
+        name=name,
+        class_names=names,
+        origin="arrays",
+        preprocessing=fitted,
+        target=target,
+        **made,
+    )
+
+
+def _names(pairs: dict[str, Any], class_names: Sequence[object] | None) -> tuple[str, ...]:
+    if class_names is None:
+        largest = max(int(labels.max(initial=0)) for _, labels in pairs.values())
+        return tuple(str(label) for label in range(largest + 1))
+    return tuple(str(class_name) for class_name in class_names)
 
 
 Source = Callable[[], Any] | Iterable[Any]
@@ -92,7 +109,7 @@ def from_batches(
         train: a `tf.data.Dataset` of pairs `(features, label)`, batched or not; or a function
             without arguments that returns one, or an iterable of such pairs.
         validation, test: likewise.
-        **arguments: `class_names`, `name` and `scale` of `from_arrays`.
+        **arguments: `class_names`, `name`, `scale` and `task` of `from_arrays`.
 
     Raises:
         DataError: as `from_arrays`; or if the examples never end, or do not fit into memory.
@@ -137,7 +154,9 @@ def _read_batches(where: str, source: Any) -> tuple[Numbers, Numbers]:
     return np.concatenate(features), np.concatenate(labels)
 
 
-def _as_arrays(where: str, pair: Pair, shape: tuple[int, ...] | None) -> tuple[Numbers, IntArray]:
+def _as_arrays(
+    where: str, pair: Pair, shape: tuple[int, ...] | None, task: str
+) -> tuple[Numbers, Numbers]:
     """Returns arrays whose axes mean what those of examples of `shape` mean, if it is given."""
     try:
         features = np.asarray(pair[0])
@@ -155,7 +174,8 @@ def _as_arrays(where: str, pair: Pair, shape: tuple[int, ...] | None) -> tuple[N
     else:
         features = array_shapes.like(where, features, shape)
     labels = array_shapes.as_labels(f"{where}, labels", pair[1])
-    return features, checks.whole_labels(where, labels)
+    read = checks.quantities if task == "regression" else checks.whole_labels
+    return features, read(where, labels)
 
 
 def _as_float32(features: Numbers) -> Numbers:

@@ -30,7 +30,7 @@ def check_pairs(
         name: the dataset's name for messages.
         pairs: `(features, labels)` by the name of the split: features of a whole-number or
             floating type [examples, height, width, channels], labels integer [examples].
-        num_classes: how many there are.
+        num_classes: how many there are; 0 where the labels are a quantity.
         scaled: whether floating features have to lie in [0, 1]. Else they have to be finite,
             and may be [examples, features].
 
@@ -43,7 +43,8 @@ def check_pairs(
     for split, (features, labels) in pairs.items():
         where = f"{name}, split {split}"
         check_shapes(where, features, labels, (4,) if scaled else (2, 4))
-        check_label_range(where, labels, num_classes)
+        if num_classes:
+            check_label_range(where, labels, num_classes)
         if not scaled:
             check_finite(where, features)
         elif np.issubdtype(features.dtype, np.floating):
@@ -92,9 +93,26 @@ def whole_labels(where: str, labels: npt.ArrayLike) -> IntArray:
         index = _first(bad)
         raise DataError(
             f"{where}: expected whole numbers as labels; received {labels[index]} at "
-            f"{_place(index)}. Correct or remove it."
+            f"{_place(index)}. Correct or remove it; a quantity needs `task=regression`."
         )
     return labels.astype(np.int32)
+
+
+def quantities(where: str, labels: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Returns labels that are a quantity as float64 [examples].
+
+    Raises:
+        DataError: naming the first example whose label is no finite number.
+    """
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iuf":
+        raise DataError(
+            f"{where}: expected numbers as labels of a regression; received type {labels.dtype}. "
+            "Convert them, or leave `task=regression` out."
+        )
+    values: npt.NDArray[np.float64] = labels.astype(np.float64)
+    check_finite(where, values)
+    return values
 
 
 def check_label_range(where: str, labels: Numbers, num_classes: int) -> None:
@@ -190,7 +208,7 @@ def label_cells(where: str, labels: Numbers) -> list[Any]:
         example = int((labels != np.floor(labels)).argmax())
         raise DataError(
             f"{where}: expected whole numbers or texts as labels; received {labels[example]} at "
-            f"example {example}. Correct it; a quantity is no class."
+            f"example {example}. Correct it; a quantity is no class, and needs `task=regression`."
         )
     return labels.tolist()
 

@@ -10,9 +10,12 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from tfcourse.datasets.column_report import TableReport
     from tfcourse.datasets.streamed import StreamedSplit
+    from tfcourse.datasets.targets import NumericTarget
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
+# Numbers of classes, int32; or a standardized quantity, float32.
+LabelArray = npt.NDArray[Any]
 SPLITS = ("train", "validation", "test")
 
 
@@ -21,13 +24,15 @@ class Examples(NamedTuple):
 
     Attributes:
         features: [examples, *input_shape].
-        labels: [examples], or `None` where the file has none.
+        labels: [examples], or `None` where the file has none, or they were not asked for.
         places: where each came from: "new.csv, line 2".
+        identifiers: what a column that was asked for says of each; `None` without one.
     """
 
     features: FloatArray
-    labels: IntArray | None
+    labels: LabelArray | None
     places: tuple[str, ...]
+    identifiers: tuple[str, ...] | None = None
 
 
 class Preprocessing(Protocol):
@@ -39,6 +44,11 @@ class Preprocessing(Protocol):
     def class_names(self) -> tuple[str, ...]: ...
 
     @property
+    def target(self) -> "NumericTarget | None":
+        """The quantity that is the label; `None` of classes."""
+        ...
+
+    @property
     def input_shape(self) -> tuple[int, ...]: ...
 
     @property
@@ -48,8 +58,21 @@ class Preprocessing(Protocol):
         """Returns the features of raw values in memory."""
         ...
 
-    def read(self, path: os.PathLike[str] | str, *, resize: bool = False) -> Examples:
-        """Returns what a file holds; `resize` takes images of another size than trained on."""
+    def read(
+        self,
+        path: os.PathLike[str] | str,
+        *,
+        resize: bool = False,
+        labels: bool = True,
+        identifier: str | None = None,
+    ) -> Examples:
+        """Returns what a file holds.
+
+        Args:
+            resize: whether images of another size than trained on are taken.
+            labels: whether labels are read, and checked.
+            identifier: a column of a table that says what each example is.
+        """
         ...
 
 
@@ -65,11 +88,11 @@ class Split:
 
     Args:
         features: [examples, height, width, channels], in [0, 1], or [examples, features].
-        labels: [examples], in [0, classes).
+        labels: [examples], whole numbers in [0, classes); a quantity is standardized, float32.
     """
 
     features: FloatArray
-    labels: IntArray
+    labels: LabelArray
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "features", _read_only(self.features))
@@ -108,13 +131,15 @@ class Dataset:
     Args:
         name: such as "mnist".
         train, validation, test: the splits.
-        class_names: one per class, in the order of the labels.
+        class_names: one per class, in the order of the labels; none of a quantity.
         origin: where the examples came from, for the record of a run.
         fallback_from: the names asked for before this one that could not be had. Empty where the
             first name was loaded.
         preprocessing: how `features` were made from raw examples, fitted on `train`; `None` where
             that is not known. A run keeps it, see `tfcourse.datasets.preprocessing`.
         report: what was found in a table, and what became of its columns.
+        target: the quantity that is the label, whose standardized values the labels are; `None`
+            where the labels are classes.
     """
 
     name: str
@@ -126,6 +151,7 @@ class Dataset:
     fallback_from: tuple[str, ...] = ()
     preprocessing: Preprocessing | None = None
     report: "TableReport | None" = None
+    target: "NumericTarget | None" = None
 
     @property
     def splits(self) -> "dict[str, Split | StreamedSplit]":
@@ -135,6 +161,11 @@ class Dataset:
     @property
     def num_classes(self) -> int:
         return len(self.class_names)
+
+    @property
+    def num_outputs(self) -> int:
+        """Of a model: one logit per class, or one number."""
+        return 1 if self.target else self.num_classes
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -46,6 +46,12 @@ def texts(name: str, value: tuple[Any, ...], lowest: int) -> None:
     check(name, value, len(set(value)) == len(value), "a list without repetitions")
 
 
+def outputs(class_names: tuple[Any, ...], target: object) -> None:
+    """Checks that there are either two classes or more, or a target."""
+    texts("class_names", class_names, 0 if target else 2)
+    check("class_names", class_names, not (target and class_names), "empty beside a target")
+
+
 def shape(name: str, value: tuple[Any, ...], ranks: tuple[int, ...]) -> None:
     """Checks that `value` is the shape of an example."""
     sequence(name, value, 1)

@@ -1,4 +1,4 @@
-"""The label's column of a table: which class each row has, and which rows have none."""
+"""The label's column of a table: the class or number of each row, and which rows have none."""
 
 import re
 from collections.abc import Sequence
@@ -7,11 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import cells, classes
+from tfcourse.datasets import cells, classes, numbers, targets
 from tfcourse.datasets.column_report import LabelReport
-from tfcourse.datasets.dataset import IntArray
+from tfcourse.datasets.columns import read_numbers
+from tfcourse.datasets.dataset import IntArray, LabelArray
 from tfcourse.datasets.errors import DataError
-from tfcourse.datasets.table import Column
+from tfcourse.datasets.reading import Reading
+from tfcourse.datasets.table import Column, Table
 
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 # Letters of which the large and the small one mean the same, where these are the classes.
@@ -19,17 +21,81 @@ _LETTERS = ({"y", "n"}, {"t", "f"}, {"m", "f"}, {"p", "n"})
 
 
 class Labels(NamedTuple):
-    """The classes of a table's rows.
+    """The classes of a table's rows, or the quantity that they have.
 
     Attributes:
-        numbers: [rows], -1 for a row that is left out.
-        class_names: in the order of the numbers.
+        numbers: [rows], -1 for a row that is left out; of a quantity float64, NaN for such a row.
+        class_names: in the order of the numbers; none of a quantity.
         report: what was found.
+        written: how a quantity's numbers are written.
     """
 
-    numbers: IntArray
+    numbers: LabelArray
     class_names: tuple[str, ...]
     report: LabelReport
+    written: str = ""
+
+    @property
+    def is_quantity(self) -> bool:
+        return not self.class_names
+
+    @property
+    def kept(self) -> npt.NDArray[np.bool_]:
+        """[rows], whether a row is kept."""
+        return ~np.isnan(self.numbers) if self.is_quantity else self.numbers >= 0
+
+
+def find(
+    where: str, name: str, table: Table, reading: Reading, *, decimal_comma: bool = False
+) -> Labels:
+    """Returns the classes or the quantity in the column `name`, as `reading.task` says.
+
+    Args:
+        where: what messages call the column.
+        name: the column's.
+        table: where it is.
+        reading: what the user asks for.
+        decimal_comma: whether the table has numbers with decimal commas.
+
+    Raises:
+        DataError: naming the column or the line that can't be taken.
+    """
+    column, more = table.columns[name], reading.missing_values
+    if reading.task != "classification":
+        written = numbers.find_style(cells.of(column).values, decimal_comma=decimal_comma)
+        values = read_numbers(column, more, written)
+        if targets.settled(where, reading.task, values) == "regression":
+            values = quantities(table, name, written, more)
+            report = LabelReport(name, missing=int(np.isnan(values).sum()))
+            return Labels(values, (), report, written)
+    return classify(where, name, column, more)
+
+
+def quantities(
+    table: Table, name: str, written: str, missing: Sequence[str] = ()
+) -> npt.NDArray[np.float64]:
+    """Returns the column `name` as float64 [rows]: NaN where a number is missing.
+
+    Args:
+        written: the style of the numbers, or that which the table's own cells have.
+
+    Raises:
+        DataError: naming the line of a cell that is no finite number.
+    """
+    column = table.columns[name]
+    values = read_numbers(column, missing, written)
+    if np.isinf(values).any():  # Written in another way than what was trained on.
+        others = read_numbers(column, missing, numbers.find_style(cells.of(column).values))
+        values = others if np.isinf(others).sum() < np.isinf(values).sum() else values
+    bad = np.isinf(values)
+    if bad.any():
+        row = int(bad.argmax())
+        raise DataError(
+            f"{table.place(row)}, column {name!r}: expected a number, since the label is a "
+            f"quantity; received {str(column[row])[:80]!r}. Correct it, empty the cell, or take "
+            "the label for classes with `task=classification`."
+        )
+    return values
 
 
 def classify(where: str, name: str, column: Column, missing: Sequence[str] = ()) -> Labels:

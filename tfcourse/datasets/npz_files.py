@@ -4,7 +4,15 @@ import pathlib
 from typing import Any
 
 from tfcourse import files
-from tfcourse.datasets import array_files, array_names, array_shapes, checks, classes, splits
+from tfcourse.datasets import (
+    array_files,
+    array_names,
+    array_shapes,
+    checks,
+    classes,
+    splits,
+    targets,
+)
 from tfcourse.datasets.array_preprocessing import fit_arrays
 from tfcourse.datasets.checks import Numbers
 from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray, Split
@@ -12,7 +20,7 @@ from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.text_files import check_file
 
-USES = ()
+USES = ("task",)
 
 
 def check(path: pathlib.Path, reading: Reading) -> None:
@@ -24,7 +32,8 @@ def load(path: pathlib.Path, reading: Reading) -> Dataset:
     """Returns the arrays as a `Dataset`.
 
     Whole files `x` and `y` are split, and splits that are not there cut off the training split, a
-    fifth each. An optional array `class_names` names the labels 0, 1, ...
+    fifth each. An optional array `class_names` names the labels 0, 1, ...; with it they are
+    classes, whatever `reading` says.
 
     Raises:
         DataError: naming the file, the array and the example that can't be taken.
@@ -32,11 +41,27 @@ def load(path: pathlib.Path, reading: Reading) -> Dataset:
     arrays = array_names.canonical(path, array_files.read(path))
     name = f"npz:{path}"
     origin = f"{name} (sha256 {files.sha256(path)[:16]})"
-    pairs, class_names = _numbered(path, _pairs(path, arrays), arrays.get("class_names"))
-    pairs = splits.complete(name, pairs, splits.OWN_HELD_OUT_SHARE)
-    fitted = fit_arrays(pairs["train"][0], class_names, origin)
+    given, target = _pairs(path, arrays), None
+    class_names: tuple[str, ...] = ()
+    where, names = f"{path}, labels", arrays.get("class_names")
+    task = "classification" if names is not None else reading.task
+    if targets.settled(where, task, targets.as_numbers(given["train"][1])) == "regression":
+        given = {s: (x, checks.quantities(f"{where} of {s}", y)) for s, (x, y) in given.items()}
+        pairs = splits.complete(name, given, splits.OWN_HELD_OUT_SHARE)
+        target, pairs = targets.standardized(where, "y", pairs)
+    else:
+        numbered, class_names = _numbered(path, given, names)
+        pairs = splits.complete(name, numbered, splits.OWN_HELD_OUT_SHARE)
+    fitted = fit_arrays(pairs["train"][0], class_names, origin, target)
     made: dict[str, Any] = {s: Split(fitted.transform(x), y) for s, (x, y) in pairs.items()}
-    return Dataset(name=name, class_names=class_names, origin=origin, preprocessing=fitted, **made)
+    return Dataset(
+        name=name,
+        class_names=class_names,
+        origin=origin,
+        preprocessing=fitted,
+        target=target,
+        **made,
+    )
 
 
 def _pairs(path: pathlib.Path, arrays: dict[str, Numbers]) -> dict[str, tuple[Numbers, Numbers]]:

@@ -18,6 +18,7 @@ from tfcourse.datasets.array_preprocessing import ArrayPreprocessing, ImagePrepr
 from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
 from tfcourse.datasets.dataset import Preprocessing
 from tfcourse.datasets.table_preprocessing import TablePreprocessing
+from tfcourse.datasets.targets import NumericTarget
 
 FORMAT = 1
 MAX_CHARACTERS = 64 << 20
@@ -35,6 +36,8 @@ def to_json(fitted: Preprocessing) -> str:
     described = {"format": FORMAT, **_described(KINDS, fitted)}
     if isinstance(fitted, TablePreprocessing):
         described["columns"] = [_described(COLUMN_KINDS, column) for column in fitted.columns]
+    if fitted.target is None:
+        described.pop("target", None)
     return json.dumps(described, indent=1, allow_nan=False) + "\n"
 
 
@@ -63,7 +66,16 @@ def from_json(text: str) -> Preprocessing:
             _made(COLUMN_KINDS, f"columns[{position}]", column)
             for position, column in enumerate(columns)
         ]
+    if "target" in read:
+        read["target"] = _target(read["target"])
     return _made(KINDS, "preprocessing", read)
+
+
+def _target(read: Any) -> NumericTarget:
+    names = {field.name for field in dataclasses.fields(NumericTarget)}
+    is_one = isinstance(read, dict) and read.keys() == names
+    fields.check("target", read, is_one, f"an object of {sorted(names)}")
+    return NumericTarget(**read)
 
 
 def _made(kinds: dict[str, Any], where: str, read: Any) -> Any:

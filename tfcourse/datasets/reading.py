@@ -15,7 +15,12 @@ class Reading(Hyperparameters):
         ValueError: a value is not allowed; the message names it.
     """
 
-    label: str | None = text(None, "Column that holds the class, of a table.", optional=True)
+    label: str | None = text(None, "Column that holds the label, of a table.", optional=True)
+    task: Literal["auto", "classification", "regression"] = choice(
+        "auto",
+        ("auto", "classification", "regression"),
+        "What the label is: classes, or a quantity; auto tells by its values.",
+    )
     missing: Literal["refuse", "impute"] = choice(
         "impute",
         ("refuse", "impute"),

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
 
+AnyLabels = TypeVar("AnyLabels", bound=npt.NDArray[Any])
 Features = TypeVar("Features", bound=npt.NDArray[Any])
 
 # One constant for all sets. A run's --seed must not reach this: runs with different seeds are
@@ -16,6 +17,7 @@ SPLIT_SEED = 0
 HELD_OUT_SHARE = 0.1
 # Sets of a person's own are smaller: a fifth to test with, and a fifth of the rest to choose by.
 OWN_HELD_OUT_SHARE = 0.2
+NUM_STRATA = 10
 
 
 def stratified_split(
@@ -54,14 +56,24 @@ def stratified_split(
     return kept, np.sort(held_out)
 
 
+def quantile_strata(values: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
+    """Returns the tenth, 0 to 9, in which each value lies: strata of a quantity."""
+    ranks = np.empty(len(values), np.int64)
+    ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
+    return ranks * NUM_STRATA // len(values)
+
+
 def complete(
-    name: str, pairs: dict[str, tuple[Features, IntArray]], held_out_share: float = HELD_OUT_SHARE
-) -> dict[str, tuple[Features, IntArray]]:
+    name: str, pairs: dict[str, tuple[Features, AnyLabels]], held_out_share: float = HELD_OUT_SHARE
+) -> dict[str, tuple[Features, AnyLabels]]:
     """Cuts the splits that a set does not have off its training split.
+
+    They are stratified by class, or by tenths of a quantity.
 
     Args:
         name: the dataset's, for messages.
-        pairs: features and labels by the name of the split, "train" among them.
+        pairs: features and labels by the name of the split, "train" among them. Labels of a
+            floating type are a quantity.
         held_out_share: in (0, 1), of what is there, for each split.
 
     Returns:
@@ -79,7 +91,8 @@ def complete(
                 f"{name}: expected enough examples to cut a {missing} split off; received "
                 f"{len(labels)}. Add examples, or give that split."
             )
-        kept, held_out = stratified_split(labels, num_held_out)
+        strata = quantile_strata(labels) if labels.dtype.kind == "f" else labels
+        kept, held_out = stratified_split(strata, num_held_out)
         complete["train"] = features[kept], labels[kept]
         complete[missing] = features[held_out], labels[held_out]
     return complete

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets.dataset import FloatArray, IntArray, Split
+from tfcourse.datasets.dataset import FloatArray, LabelArray, Split
 
 
 class StreamedFeatures:
@@ -48,7 +48,7 @@ class StreamedSplit:
     """A `Split` whose features stay on the disk."""
 
     features: StreamedFeatures  # Read a part at a time.
-    labels: IntArray  # [examples].
+    labels: LabelArray  # [examples].
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Union
 
 import numpy as np
+import numpy.typing as npt
 from absl import logging
 
-from tfcourse.datasets import array_files, columns, fields, frames, labels, table_files
+from tfcourse.datasets import array_files, cells, columns, fields, frames, labels, table_files
 from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
-from tfcourse.datasets.dataset import Examples, FloatArray, IntArray
+from tfcourse.datasets.dataset import Examples, FloatArray, LabelArray
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import Column, Table
+from tfcourse.datasets.targets import NumericTarget
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,16 +27,17 @@ Columns = Union[Table, Mapping[str, Column], "pd.DataFrame"]
 class TablePreprocessing:
     """Standardized and one-hot columns, after one another."""
 
-    label: str  # The column that holds the class.
-    class_names: tuple[str, ...]  # In the order of the labels.
+    label: str  # The column that holds the class or the quantity.
+    class_names: tuple[str, ...]  # In the order of the labels; none of a quantity.
     columns: tuple[NumericColumn | CategoricalColumn, ...]  # How each column becomes numbers.
     source: str  # The data that it was fitted on.
     missing_values: tuple[str, ...] = ()  # Texts that stand for a missing value, besides the usual.
     header: str = "yes"  # Whether a line of a file names the columns.
+    target: NumericTarget | None = None  # The quantity that is the label; `None` of classes.
 
     def __post_init__(self) -> None:
         fields.text("label", self.label)
-        fields.texts("class_names", self.class_names, 2)
+        fields.outputs(self.class_names, self.target)
         fields.text("source", self.source)
         fields.sequence("columns", self.columns, 1)
         fields.texts("missing_values", self.missing_values, 0)
@@ -79,16 +82,21 @@ class TablePreprocessing:
             start += encoded.shape[1]
         return features
 
-    def labels(self, table: Columns) -> IntArray | None:
+    def labels(self, table: Columns) -> LabelArray | None:
         """Returns the labels [examples] of a table, or `None` where it has none, or not all.
 
         Raises:
-            DataError: a label is no class of the training; names its place.
+            DataError: a label is no class of the training, or no number; names its place.
         """
         table = _as_table(table)
         if self.label not in table.columns:
             return None
         column = table.columns[self.label]
+        if self.target:
+            values = labels.quantities(table, self.label, self.target.written, self.missing_values)
+            missing = np.isnan(values)
+            self._tell_missing(table, missing)
+            return None if missing.any() else self.target.standardize(values)
         found = labels.numbers_of(column, self.class_names, self.missing_values)
         wrong = found == -2
         if wrong.any():
@@ -99,16 +107,24 @@ class TablePreprocessing:
                 "it, or leave the whole column out."
             )
         missing = found == -1
-        if missing.any():
-            if not missing.all():
-                logging.warning(
-                    "%s, column %r: %d labels of %d are missing; the others are not used.",
-                    *(table.source, self.label, missing.sum(), len(missing)),
-                )
-            return None
-        return found
+        self._tell_missing(table, missing)
+        return None if missing.any() else found
 
-    def read(self, path: os.PathLike[str] | str, *, resize: bool = False) -> Examples:
+    def _tell_missing(self, table: Table, missing: npt.NDArray[np.bool_]) -> None:
+        if missing.any() and not missing.all():
+            logging.warning(
+                "%s, column %r: %d labels of %d are missing; the others are not used.",
+                *(table.source, self.label, missing.sum(), len(missing)),
+            )
+
+    def read(
+        self,
+        path: os.PathLike[str] | str,
+        *,
+        resize: bool = False,
+        labels: bool = True,
+        identifier: str | None = None,
+    ) -> Examples:
         """Returns the `Examples` of a file, with labels where it has them."""
         path = pathlib.Path(path).expanduser()
         if path.suffix.lower() in array_files.SUFFIXES:
@@ -122,11 +138,27 @@ class TablePreprocessing:
             path,
             header=self.header == "yes",
             expected=names,
-            texts=[self.label, *texts],
+            texts=[self.label, *texts, *([] if identifier is None else [identifier])],
             missing=self.missing_values,
         )
         places = tuple(table.place(row) for row in range(len(table)))
-        return Examples(self.transform(table), self.labels(table), places)
+        return Examples(
+            self.transform(table),
+            self.labels(table) if labels else None,
+            places,
+            None if identifier is None else _texts(table, identifier),
+        )
+
+
+def _texts(table: Table, name: str) -> tuple[str, ...]:
+    """Returns the cells of a column that says what each row is."""
+    if name not in table.columns:
+        received = ", ".join(map(repr, list(table.columns)[:20]))
+        raise DataError(
+            f"{table.source}: expected a column {name!r}, as `id` says; received {received}. "
+            "Correct it."
+        )
+    return tuple(map(cells.as_category, table.columns[name]))
 
 
 def _as_table(table: Columns) -> Table:

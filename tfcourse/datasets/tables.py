@@ -19,10 +19,11 @@ from tfcourse.datasets import (
     splits,
     table_files,
     table_summary,
+    targets,
 )
-from tfcourse.datasets.column_report import ColumnReport, TableReport
+from tfcourse.datasets.column_report import ColumnReport, Kind, TableReport
 from tfcourse.datasets.columns import missing_error
-from tfcourse.datasets.dataset import Dataset, FloatArray, IntArray, Split
+from tfcourse.datasets.dataset import Dataset, FloatArray, LabelArray, Split
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.labels import Labels
 from tfcourse.datasets.reading import Reading
@@ -33,9 +34,9 @@ from tfcourse.datasets.table_preprocessing import TablePreprocessing
 if TYPE_CHECKING:
     import pandas as pd
 
-USES = ("label", "missing", "missing_values", "header", "categorical", "ignore")
+USES = ("label", "task", "missing", "missing_values", "header", "categorical", "ignore")
 Rows = npt.NDArray[np.int64]
-Pairs = dict[str, tuple[Rows, IntArray]]
+Pairs = dict[str, tuple[Rows, LabelArray]]
 # Of the features, float32 [examples, features], once and in its splits.
 _BYTES_PER_FEATURE = 3 * 4
 
@@ -87,7 +88,7 @@ def from_dataframe(
     """Returns a `Dataset` of the rows of pandas' DataFrame; its index is left out.
 
     Args:
-        frame: a column for each feature, and one with the class.
+        frame: a column for each feature, and one with the label.
         label: that column's name.
         name: the data set's.
         **reading: other fields of `Reading`, such as `missing`.
@@ -131,13 +132,20 @@ def dataset(
     reading = check_columns(table.source, table.columns, reading)
     label = str(reading.label)
     where = f"{table.source}, column {label!r}"
-    found = labels.classify(where, label, table.columns[label], reading.missing_values)
+    comma = isinstance(table.columns, dict) and column_fitting.has_decimal_commas(table)
+    found = labels.find(where, label, table, reading, decimal_comma=comma)
     given = {"train": np.arange(len(table))} if rows is None else rows
-    # Rows without a class are in no split.
-    given = {split: index[found.numbers[index] >= 0] for split, index in given.items()}
-    pairs = {split: (index, found.numbers[index]) for split, index in given.items()}
+    # Rows without a label are in no split.
+    given = {split: index[found.kept[index]] for split, index in given.items()}
+    pairs: Pairs = {split: (index, found.numbers[index]) for split, index in given.items()}
     pairs = splits.complete(name, pairs, splits.OWN_HELD_OUT_SHARE)
-    fitted, report = fit(table, reading, found, pairs["train"][0], origin)
+    target = None
+    if found.is_quantity:
+        target, pairs = targets.standardized(where, label, pairs)
+        target = dataclasses.replace(target, written=found.written)
+    fitted, report = fit(
+        table, reading, found, pairs["train"][0], origin, target=target, decimal_comma=comma
+    )
     told = "; ".join(table_summary.sentences(report, imputes=reading.missing == "impute"))
     if told:
         logging.warning("%s: %s.", table.source, told)
@@ -147,6 +155,7 @@ def dataset(
         origin=origin,
         preprocessing=fitted,
         report=report,
+        target=target,
         **(_in_memory(table, fitted, pairs) if stored is None else _on_disk(stored, fitted, pairs)),
     )
 
@@ -183,7 +192,7 @@ def check_columns(source: str, columns: Iterable[str], reading: Reading) -> Read
     columns = list(columns)
     if reading.label is None:
         raise ValueError(
-            f"{source}: expected `label` to name the column with the class; received none. There "
+            f"{source}: expected `label` to name the column with the label; received none. There "
             f"are {column_names.listed(columns)}"
         )
     found: dict[str, Any] = {
@@ -221,11 +230,19 @@ def _headerless(path: pathlib.Path, names: Sequence[str], reading: Reading) -> D
     )
 
 
-def fit(table: Table, reading: Reading, found: Labels, rows: Rows, source: str) -> Fitted:
+def fit(
+    table: Table,
+    reading: Reading,
+    found: Labels,
+    rows: Rows,
+    source: str,
+    *,
+    target: targets.NumericTarget | None = None,
+    decimal_comma: bool = False,
+) -> Fitted:
     """Returns the `TablePreprocessing` with the statistics of `rows`, the training split."""
     label = found.report.name
     ignored = set(reading.ignore)
-    comma = isinstance(table.columns, dict) and column_fitting.has_decimal_commas(table)
     fitted: list[column_fitting.Fitted] = []
     reports: list[ColumnReport] = []
     first_missing: DataError | None = None
@@ -238,7 +255,7 @@ def fit(table: Table, reading: Reading, found: Labels, rows: Rows, source: str) 
                 ColumnReport(name, "text", len(table), 0, 0, "left out", why="`ignore` says so")
             )
         else:
-            fit = column_fitting.fit(table, name, reading, rows, decimal_comma=comma)
+            fit = column_fitting.fit(table, name, reading, rows, decimal_comma=decimal_comma)
             reports.append(fit.report)
             fitted += fit.columns
             if fit.first_missing >= 0 and reading.missing == "refuse":
@@ -252,7 +269,13 @@ def fit(table: Table, reading: Reading, found: Labels, rows: Rows, source: str) 
         raise _no_columns(report)
     try:
         made = TablePreprocessing(
-            label, found.class_names, tuple(fitted), source, reading.missing_values, reading.header
+            label,
+            found.class_names,
+            tuple(fitted),
+            source,
+            reading.missing_values,
+            reading.header,
+            target,
         )
     except ValueError as error:  # Names of columns and classes are of any length in a file.
         raise DataError(f"{table.source}: {error}") from None
@@ -273,7 +296,10 @@ def _refused(table: Table, fit: column_fitting.Fit) -> DataError:
 def _label_column(rows: int, found: Labels) -> ColumnReport:
     report = found.report
     distinct = len(report.counts) + len(report.rare)
-    return ColumnReport(report.name, "category", rows, report.missing, distinct, "label")
+    if found.is_quantity:
+        distinct = len(np.unique(found.numbers[found.kept]))
+    kind: Kind = "number" if found.is_quantity else "category"
+    return ColumnReport(report.name, kind, rows, report.missing, distinct, "label")
 
 
 def _no_columns(report: TableReport) -> DataError:

@@ -1,4 +1,4 @@
-"""A run directory turned into a classifier, without running anything that it holds."""
+"""A run directory turned into a trained model, without running anything that it holds."""
 
 import contextlib
 import dataclasses
@@ -23,6 +23,7 @@ from tfcourse import hyperparameters as hp
 from tfcourse.datasets import memory
 from tfcourse.datasets.dataset import FloatArray, Preprocessing
 from tfcourse.datasets.streamed import StreamedFeatures
+from tfcourse.datasets.targets import NumericTarget
 from tfcourse.inference import records
 from tfcourse.inference.records import NotARunError, RunFileError
 from tfcourse.training import checkpoint
@@ -39,10 +40,10 @@ _OURS = re.compile(r"recipes\.[A-Za-z_]\w*", re.ASCII)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Classifier:
-    """A trained model with all that is needed to use it.
+    """A trained model of classes, or of a quantity, with all that is needed to use it.
 
     Attributes:
-        model: takes what `preprocessing` makes of examples; returns logits.
+        model: takes what `preprocessing` makes of examples; returns logits, or one number.
         record: what its run directory says.
     """
 
@@ -56,8 +57,13 @@ class Classifier:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """In the order of the probabilities."""
+        """In the order of the probabilities; none where the model predicts a quantity."""
         return self.preprocessing.class_names
+
+    @property
+    def target(self) -> NumericTarget | None:
+        """The quantity that the model predicts; `None` of classes."""
+        return self.preprocessing.target
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -70,9 +76,21 @@ class Classifier:
         Args:
             features: [examples, *input_shape], as `preprocessing` makes them.
         """
+        if self.target:
+            raise ValueError("The model predicts a quantity: `predictions` has it.")
         logits = self._evaluator.predict(features).astype(np.float64)
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
         return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+    def predictions(self, features: FloatArray | StreamedFeatures) -> npt.NDArray[np.float64]:
+        """Returns the quantity [examples], in its own units.
+
+        Args:
+            features: as for `probabilities`.
+        """
+        if self.target is None:
+            raise ValueError("The model tells classes: `probabilities` has theirs.")
+        return self.target.in_units(self._evaluator.predict(features)[:, 0])
 
     @functools.cached_property
     def _evaluator(self) -> training.Evaluator:
@@ -189,11 +207,10 @@ def _built(record, build, hyperparameters, limits):
         keras.config.set_dtype_policy(policy)  # The recipe sets it for all that follows.
     example = keras.KerasTensor((None, *record.preprocessing.input_shape))
     shape = model.compute_output_spec(example).shape
-    if shape != (None, len(record.preprocessing.class_names)):
-        raise RunFileError(
-            f"{record.path}: its model returns {shape}, not a logit for each of "
-            f"{len(record.preprocessing.class_names)} classes"
-        )
+    num_classes = len(record.preprocessing.class_names)
+    if shape != (None, num_classes or 1):
+        wanted = f"a logit for each of {num_classes} classes" if num_classes else "one number"
+        raise RunFileError(f"{record.path}: its model returns {shape}, not {wanted}")
     return model
 
 
@@ -216,6 +233,7 @@ def _stand_in(record: records.RunRecord) -> datasets.Dataset:
         class_names=preprocessing.class_names,
         origin=preprocessing.source,
         preprocessing=preprocessing,
+        target=preprocessing.target,
     )
 
 

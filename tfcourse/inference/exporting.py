@@ -24,7 +24,8 @@ from tfcourse.inference.formats import Run
 from tfcourse.inference.serving import Inputs, raw_examples, serving
 from tfcourse.training.keras_internals import all_layers
 
-TOLERANCE = 1e-4  # In a probability: more than rounding, less than any mistake in scaling makes.
+# In a probability, or in standard deviations: more than rounding, less than any mistake in scaling.
+TOLERANCE = 1e-4
 LATENCY_EXAMPLES = (1, 128)
 _LATENCY_SECONDS = 1.0
 _LATENCY_RUNS = 50
@@ -56,7 +57,8 @@ def export(
         name: a key of `formats.FORMATS`.
         path: does not exist yet, in a folder that does.
         features: [examples, *input_shape], real examples to compare with.
-        tolerance: the largest difference of a probability that is let pass.
+        tolerance: the largest difference of a probability that is let pass; of a quantity, in
+            standard deviations.
 
     Raises:
         MissingPackageError: a package that the format needs is not installed.
@@ -74,19 +76,25 @@ def _export(
     chosen = formats.FORMATS[name]
     served = serving(classifier, texts=chosen.texts)
     inputs, features = raw_examples(classifier, features, texts=chosen.texts)
-    expected = classifier.probabilities(features)
+    target = classifier.target
+    told = "predictions" if target else "probabilities"
+    expected = classifier.predictions(features) if target else classifier.probabilities(features)
+    if target:
+        # Of a quantity it counts in standard deviations; float32 can't tell smaller steps.
+        tolerance *= target.standard_deviation
+        tolerance += float(np.spacing(np.float32(np.abs(expected).max())))
     temporary = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         written = path.with_name(os.path.basename(temporary)) / path.name
         chosen.write(classifier, served, written)
-        run, runtime = chosen.load(written)
+        run, runtime = chosen.load(written, served.output)
         with quiet_import.silenced():  # A runtime that starts may tell how.
             found = run(**inputs)
         difference = _difference(found, expected)
         if not difference <= tolerance:  # A NaN is no small difference.
             raise ExportMismatchError(
-                f"{name}: the exported model's probabilities differ by up to {difference:.2g} from "
-                f"this program's, and {tolerance:g} is let pass; nothing was left at {path}"
+                f"{name}: the exported model's {told} differ by up to {difference:.2g} "
+                f"from this program's, and {tolerance:g} is let pass; nothing was left at {path}"
             )
         latency = {n: _latency(run, _repeated(inputs, n)) for n in LATENCY_EXAMPLES}
         size = formats.size_of(written)
@@ -104,8 +112,9 @@ def _export(
         "inputs": {n: _described(spec) for n, spec in served.inputs.items()},
         "columns": served.columns,
         "categories": served.categories,
-        "output": "probabilities, float32 [examples, classes]",
+        "output": f"{served.output}, float32 [examples{'' if target else ', classes'}]",
         "class_names": list(classifier.class_names),
+        **({"target": target.name} if target else {}),
         "tensorflow": tf.__version__,
     }
 

@@ -24,7 +24,7 @@ class MissingPackageError(Exception):
     exit_code = 5
 
 
-Run = Callable[..., npt.NDArray[np.float32]]  # Of inputs by name to probabilities.
+Run = Callable[..., npt.NDArray[np.float32]]  # Of inputs by name to the output.
 Packages = tuple[tuple[str, str], ...]  # Names of modules, and of what pip installs.
 
 
@@ -38,8 +38,8 @@ class Format(Protocol):
         """Writes `serving` to `path`."""
         ...
 
-    def load(self, path: pathlib.Path) -> tuple[Run, str]:
-        """Returns what runs the file, and the runtime's name."""
+    def load(self, path: pathlib.Path, output: str = "probabilities") -> tuple[Run, str]:
+        """Returns what runs the file and returns its `output`, and the runtime's name."""
         ...
 
 
@@ -55,13 +55,13 @@ class SavedModel:
         archive.add_endpoint("serve", serving.function, list(serving.inputs.values()))
         archive.write_out(str(path), verbose=False)
 
-    def load(self, path: pathlib.Path) -> tuple[Run, str]:
+    def load(self, path: pathlib.Path, output: str = "probabilities") -> tuple[Run, str]:
         loaded = tf.saved_model.load(str(path))
 
         def run(**inputs: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
             # Asked for here, since a signature alone lets go of its variables.
             serve = loaded.signatures["serving_default"]
-            found = serve(**{n: tf.constant(v) for n, v in inputs.items()})["probabilities"]
+            found = serve(**{n: tf.constant(v) for n, v in inputs.items()})[output]
             return np.asarray(found)
 
         return run, f"TensorFlow {tf.__version__}"
@@ -80,13 +80,13 @@ class LiteRT:
             with quiet_import.silenced():
                 path.write_bytes(converter.convert())
 
-    def load(self, path: pathlib.Path) -> tuple[Run, str]:
+    def load(self, path: pathlib.Path, output: str = "probabilities") -> tuple[Run, str]:
         from ai_edge_litert.interpreter import Interpreter
 
         with quiet_import.silenced():
             interpreter = Interpreter(model_path=str(path), num_threads=1)
             serve = interpreter.get_signature_runner("serving_default")
-        return lambda **inputs: serve(**inputs)["probabilities"], "LiteRT, one thread"
+        return lambda **inputs: serve(**inputs)[output], "LiteRT, one thread"
 
 
 class Onnx:
@@ -109,12 +109,12 @@ class Onnx:
             output_path=str(path),
         )
 
-    def load(self, path: pathlib.Path) -> tuple[Run, str]:
+    def load(self, path: pathlib.Path, output: str = "probabilities") -> tuple[Run, str]:
         import onnxruntime
 
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         runtime = f"ONNX Runtime {onnxruntime.__version__}"
-        return lambda **inputs: session.run(["probabilities"], inputs)[0], runtime
+        return lambda **inputs: session.run([output], inputs)[0], runtime
 
 
 FORMATS: dict[str, Format] = {"saved_model": SavedModel(), "litert": LiteRT(), "onnx": Onnx()}

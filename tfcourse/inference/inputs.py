@@ -10,7 +10,12 @@ from tfcourse.inference.classifier import Classifier
 
 
 def read_examples(
-    preprocessing: Preprocessing, path: os.PathLike[str] | str, *, resize: bool = False
+    preprocessing: Preprocessing,
+    path: os.PathLike[str] | str,
+    *,
+    resize: bool = False,
+    labels: bool = True,
+    identifier: str | None = None,
 ) -> Examples:
     """Returns the `Examples` in a file or folder, prepared as those trained on were.
 
@@ -19,11 +24,13 @@ def read_examples(
         path: an image, a folder of images, a CSV file (of a classifier of tables), or arrays:
             .npz with `x` and, where there are labels, `y`; .npy with `x` alone.
         resize: whether images of another size are resized, even if those trained on were not.
+        labels: whether labels are read, and checked.
+        identifier: a column of a table that says what each example is, trained on or not.
 
     Raises:
         DataError: the file does not fit the classifier, or is damaged or hostile.
     """
-    return preprocessing.read(path, resize=resize)
+    return preprocessing.read(path, resize=resize, labels=labels, identifier=identifier)
 
 
 def load_split(

@@ -1,4 +1,6 @@
-"""A classifier with its preprocessing as one TensorFlow function, from raw values to probabilities.
+"""A trained model with its preprocessing as one TensorFlow function of raw values.
+
+It returns `probabilities`, or the `prediction` of a quantity in its own units.
 
 What goes in, by the kind of data:
 
@@ -36,17 +38,18 @@ class Serving:
     """What is exported.
 
     Attributes:
-        function: a `tf.function` of the inputs by name that returns `probabilities`, float32
-            [examples, classes].
+        function: a `tf.function` of the inputs by name that returns a dict with `output`.
         inputs: a `tf.TensorSpec` by name, with an open number of examples.
         columns: the names of the columns, in order, of the inputs of a table.
         categories: those of each column, in the order of the codes.
+        output: "probabilities", float32 [examples, classes]; or "prediction", float32 [examples].
     """
 
     function: Callable[..., dict[str, tf.Tensor]]
     inputs: dict[str, tf.TensorSpec]
     columns: dict[str, list[str]]
     categories: dict[str, list[str]]
+    output: str = "probabilities"
 
 
 def serving(classifier: Classifier, *, texts: bool) -> Serving:
@@ -62,11 +65,17 @@ def serving(classifier: Classifier, *, texts: bool) -> Serving:
         for name, (shape, dtype) in kind.inputs().items()
     }
 
+    target = classifier.target
+    output = "prediction" if target else "probabilities"
+
     @tf.function(input_signature=list(specs.values()))
     def function(*values: tf.Tensor) -> dict[str, tf.Tensor]:
         prepared = kind.prepare(**dict(zip(specs, values, strict=True)))
-        logits = classifier.model(prepared, training=False)
-        return {"probabilities": keras.ops.softmax(tf.cast(logits, tf.float32))}
+        outputs = tf.cast(classifier.model(prepared, training=False), tf.float32)
+        if target:
+            scaled = outputs[:, 0] * np.float32(target.standard_deviation)
+            return {output: scaled + np.float32(target.mean)}
+        return {output: keras.ops.softmax(outputs)}
 
     numeric, categorical = _columns(classifier.preprocessing)
     return Serving(
@@ -78,6 +87,7 @@ def serving(classifier: Classifier, *, texts: bool) -> Serving:
             if columns
         },
         categories={column.name: list(column.categories) for column in categorical},
+        output=output,
     )
 
 

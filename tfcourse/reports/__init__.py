@@ -8,9 +8,10 @@ from tfcourse.reports.calibration import draw_calibration
 from tfcourse.reports.confusion import draw_confusion
 from tfcourse.reports.curves import draw_comparison, draw_curves, draw_history, read_history
 from tfcourse.reports.digits import draw_images, draw_prediction
+from tfcourse.reports.errors import draw_errors
 from tfcourse.reports.learning_rate import draw_learning_rate_curve
 from tfcourse.reports.lines import draw_lines
-from tfcourse.reports.model_card import is_classifier, model_card
+from tfcourse.reports.model_card import has_model_card, model_card
 from tfcourse.reports.source_code import show_code
 
 __all__ = [
@@ -18,12 +19,13 @@ __all__ = [
     "draw_comparison",
     "draw_confusion",
     "draw_curves",
+    "draw_errors",
     "draw_history",
     "draw_images",
     "draw_learning_rate_curve",
     "draw_lines",
     "draw_prediction",
-    "is_classifier",
+    "has_model_card",
     "model_card",
     "read_history",
     "show_code",

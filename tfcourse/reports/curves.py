@@ -1,4 +1,4 @@
-"""Loss and accuracy by epoch, of one run or of several side by side."""
+"""Loss and accuracy, or error, by epoch, of one run or of several side by side."""
 
 import csv
 import os
@@ -33,19 +33,37 @@ def draw_history(history: History, path: style.File) -> None:
     """Writes loss and accuracy by epoch, the best epoch marked, into the PNG file `path`.
 
     Args:
-        history: `epoch` from 1, `loss`, `accuracy`, `val_loss` and `val_accuracy`.
+        history: `epoch` from 1, `loss`, `accuracy`, `val_loss` and `val_accuracy`; of a quantity,
+            `mae` in place of `accuracy`.
     """
+    metric = _metric(history)
     with style.picture(path, columns=2) as axes:
-        for ax, name in zip(axes[0], ("loss", "accuracy"), strict=True):
+        for ax, name in zip(axes[0], ("loss", metric), strict=True):
             for column, label in ((name, "training"), (f"val_{name}", "validation")):
                 ax.plot(history["epoch"], history[column], label=label, marker=_marker(history))
-            _finish(ax, name)
+            _finish(ax, name, metric)
+        if metric == "mae":
+            losses = history["val_loss"]
+            best = losses.index(min(losses))
+            _mark(axes[0, 0], history, losses, best, f"best: {losses[best]:.4g}", 26)
+            return
         accuracies = history["val_accuracy"]
         best = accuracies.index(max(accuracies))
-        point = history["epoch"][best], accuracies[best]
-        axes[0, 1].plot(*point, "o", color=style.COLOURS[1])
         text = f"best: {100 * accuracies[best]:.2f} %"
-        style.note(axes[0, 1], text, point, (0, -26), ha="right", color=style.COLOURS[1])
+        _mark(axes[0, 1], history, accuracies, best, text, -26)
+
+
+def _metric(history: History) -> str:
+    return "mae" if "val_mae" in history and "val_accuracy" not in history else "accuracy"
+
+
+def _mark(
+    ax: Axes, history: History, values: list[float], best: int, text: str, above: int
+) -> None:
+    """Marks the best epoch, its text so many points above it."""
+    point = history["epoch"][best], values[best]
+    ax.plot(*point, "o", color=style.COLOURS[1])
+    style.note(ax, text, point, (0, above), ha="right", color=style.COLOURS[1])
 
 
 def draw_comparison(
@@ -57,25 +75,30 @@ def draw_comparison(
         run_dirs: their folders by their labels.
     """
     histories = {label: read_history(folder) for label, folder in run_dirs.items()}
+    metrics = {_metric(history) for history in histories.values()}
+    if len(metrics) > 1:
+        raise ValueError("`run_dirs`: some predict classes and some a quantity; compare like runs")
+    (metric,) = metrics
     with style.picture(path, columns=2, width=5.2) as axes:
-        for ax, name in zip(axes[0], ("val_loss", "val_accuracy"), strict=True):
+        for ax, name in zip(axes[0], ("val_loss", f"val_{metric}"), strict=True):
             for label, history in histories.items():
                 ax.plot(history["epoch"], history[name], label=label, marker=_marker(history))
-            _finish(ax, name)
+            _finish(ax, name, metric)
 
 
 def _marker(history: History) -> str | None:
     return "." if len(history["epoch"]) < 3 else None  # A line needs two points to be seen.
 
 
-def _finish(ax: Axes, name: str) -> None:
-    ax.set_title(name.replace("val_", "validation "))
+def _finish(ax: Axes, name: str, metric: str) -> None:
+    ax.set_title(name.replace("val_", "validation ").replace("mae", "mean absolute error"))
     ax.set_xlabel("epoch")
     style.whole_numbers(ax.xaxis)
     if name.endswith("accuracy"):
         ax.set_ylabel("share of examples")
         ax.set_ylim(top=1.0)
     else:
-        ax.set_ylabel("cross-entropy (nats)")
+        of_loss = "mean squared error, standardized" if metric == "mae" else "cross-entropy (nats)"
+        ax.set_ylabel(of_loss if name.endswith("loss") else "in the label's units")
         ax.set_ylim(bottom=0.0)
     style.label_lines(ax)

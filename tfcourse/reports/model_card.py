@@ -1,4 +1,4 @@
-"""A model card: one page on what a trained classifier is, what it reaches, and its limits.
+"""A model card: one page on what a trained model is, what it reaches, and its limits.
 
 Reference: Mitchell et al., 2019, https://arxiv.org/abs/1810.03993
 """
@@ -10,9 +10,11 @@ import jinja2
 from tfcourse import measures
 
 
-def is_classifier(metrics: dict[str, Any]) -> bool:
-    """Returns whether a run's results are those of a classifier, as `final_metrics` has them."""
-    return {"test_accuracy", "val_accuracy", "test_examples", "class_names"} <= metrics.keys()
+def has_model_card(metrics: dict[str, Any]) -> bool:
+    """Returns whether a run's results are of a model, as `final_metrics` has them."""
+    metric = "rmse" if "target" in metrics else "accuracy"
+    needed = {f"test_{metric}", f"val_{metric}", "test_examples", "class_names"}
+    return needed <= metrics.keys()
 
 
 def model_card(recipe: str, flags: dict[str, list[str]], metrics: dict[str, Any]) -> str:
@@ -30,8 +32,14 @@ def model_card(recipe: str, flags: dict[str, list[str]], metrics: dict[str, Any]
         keep_trailing_newline=True,
     )
     templates.filters["in_line"] = _in_line
+    templates.filters["quantity"] = _quantity
     return templates.get_template("model_card.md.j2").render(
-        recipe=recipe, flags=flags, metrics=metrics, interval=_interval, percent=_percent
+        recipe=recipe,
+        flags=flags,
+        metrics=metrics,
+        interval=_interval,
+        percent=_percent,
+        number=_quantity,
     )
 
 
@@ -41,6 +49,10 @@ def _interval(accuracy: float, examples: int) -> tuple[float, float]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.2f}"
+
+
+def _quantity(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4g}"
 
 
 def _in_line(text: object) -> str:

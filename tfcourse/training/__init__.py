@@ -10,10 +10,16 @@ from tfcourse.training.learning_rate_finder import find_learning_rate
 from tfcourse.training.loop import fit
 from tfcourse.training.memory import peak_bytes
 from tfcourse.training.model_files import load_weights, save_model
-from tfcourse.training.preparation import compile_classifier, set_precision, set_seed
+from tfcourse.training.preparation import (
+    compile_classifier,
+    compile_for,
+    compile_regression,
+    set_precision,
+    set_seed,
+)
 from tfcourse.training.programs import shared_programs
 from tfcourse.training.replicated import WorkerLostError, on_devices
-from tfcourse.training.results import final_metrics, provenance
+from tfcourse.training.results import final_metrics, provenance, summary
 from tfcourse.training.session import NotFiniteError
 from tfcourse.training.stepping import RateTable, Stepping
 
@@ -27,6 +33,8 @@ __all__ = [
     "WorkerLostError",
     "balanced_class_weights",
     "compile_classifier",
+    "compile_for",
+    "compile_regression",
     "environment",
     "evaluate",
     "final_metrics",
@@ -42,4 +50,5 @@ __all__ = [
     "set_precision",
     "set_seed",
     "shared_programs",
+    "summary",
 ]

@@ -50,6 +50,8 @@ def checked(class_weight: ClassWeight | None, labels: Any) -> npt.NDArray[np.flo
         return None
     if tf.nest.is_nested(labels):
         raise ValueError("`class_weight` needs a model with one output, as in Keras.")
+    if np.asarray(labels).dtype.kind == "f" and (np.asarray(labels) % 1).any():
+        raise ValueError("`class_weight` weighs classes; the labels are a quantity. Leave it out.")
     one_hot = np.ndim(labels) > 1 and np.shape(labels)[-1] > 1
     num_classes = np.shape(labels)[-1] if one_hot else int(np.max(labels)) + 1
     weights: Any = class_weight

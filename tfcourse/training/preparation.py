@@ -1,9 +1,11 @@
-"""What comes before training: seeds, precision, and a classifier's loss and metric."""
+"""What comes before training: seeds, precision, and the loss and metric of each kind of label."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import tensorflow as tf
+
+from tfcourse import datasets
 
 
 def set_seed(seed: int) -> None:
@@ -33,6 +35,63 @@ def compile_classifier(model: keras.Model, optimizer: keras.Optimizer) -> None:
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
+    _build(optimizer, model)
+
+
+def compile_regression(
+    model: keras.Model, optimizer: keras.Optimizer, standard_deviation: float = 1.0
+) -> None:
+    """Compiles a model that returns one number, for a standardized quantity.
+
+    The loss is the mean squared error, in which 1 is what the mean of all labels has. The metric
+    `mae` is the mean absolute error in the quantity's own units.
+
+    Args:
+        standard_deviation: > 0, that of the quantity, such as `Dataset.target` has.
+    """
+    model.compile(
+        optimizer=optimizer,
+        loss=keras.losses.MeanSquaredError(),
+        metrics=[AbsoluteError(standard_deviation, name="mae")],
+    )
+    _build(optimizer, model)
+
+
+def compile_for(model: keras.Model, optimizer: keras.Optimizer, data: datasets.Dataset) -> None:
+    """Compiles a model for the labels of `data`: classes, or a quantity."""
+    if data.target:
+        compile_regression(model, optimizer, data.target.standard_deviation)
+    else:
+        compile_classifier(model, optimizer)
+
+
+def _build(optimizer: keras.Optimizer, model: keras.Model) -> None:
     if model.built:
         # The slots now exist, and saved weights can be loaded with them.
         optimizer.build(model.trainable_variables)
+
+
+@keras.saving.register_keras_serializable(package="tfcourse")
+class AbsoluteError(keras.metrics.Mean):
+    """The mean absolute error of a standardized quantity, in its own units.
+
+    Args:
+        standard_deviation: > 0, the quantity's.
+    """
+
+    def __init__(
+        self, standard_deviation: float = 1.0, name: str = "mae", dtype: Any = None
+    ) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self._direction = "down"
+        self.standard_deviation = standard_deviation
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Adds a batch: labels [examples] or [examples, 1], and predictions likewise."""
+        y_pred = keras.ops.reshape(keras.ops.cast(y_pred, self.dtype), (-1,))
+        y_true = keras.ops.reshape(keras.ops.cast(y_true, self.dtype), (-1,))
+        errors = self.standard_deviation * keras.ops.abs(y_true - y_pred)
+        super().update_state(errors, sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "standard_deviation": self.standard_deviation}

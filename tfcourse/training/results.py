@@ -1,10 +1,11 @@
 """The numbers of metrics.json."""
 
+import dataclasses
 from typing import Any
 
 import keras
 
-from tfcourse import datasets
+from tfcourse import datasets, measures
 from tfcourse.run_directory.environment import environment
 from tfcourse.training.evaluation import Evaluator
 
@@ -27,12 +28,41 @@ def final_metrics(
     return {
         **{f"test_{name}": test[name] for name in sorted(test)},
         **{f"val_{name}": validation[name] for name in sorted(validation)},
+        **_of_quantity(evaluator, data),
         "best_epoch": history.best_epoch,
         "epochs": len(history.epoch),
         "parameters": model.count_params(),
         "nudges": getattr(history, "nudges", []),
         **provenance(data),
     }
+
+
+def _of_quantity(evaluator: Evaluator, data: datasets.Dataset) -> dict[str, Any]:
+    """Returns the errors in the label's units, with intervals; nothing where it is a class."""
+    target = data.target
+    if target is None:
+        return {}
+    found: dict[str, Any] = {"target": dataclasses.asdict(target)}
+    for prefix, split in (("val", data.validation), ("test", data.test)):
+        predictions = target.in_units(evaluator.predict(split.features)[:, 0])
+        values = target.in_units(split.labels)
+        errors = measures.regression_errors(values, predictions, target.mean)
+        found |= {f"{prefix}_{name}": value for name, value in errors.items()}
+    return found
+
+
+def summary(metrics: dict[str, Any]) -> str:
+    """Returns what `final_metrics` found on the test set as a sentence."""
+    if "target" not in metrics:
+        accuracy, loss = metrics["test_accuracy"], metrics["test_loss"]
+        return f"test accuracy {accuracy:.4f}, test loss {loss:.4f}"
+    low, high = metrics["test_rmse_interval_95"]
+    r2 = metrics["test_r2"]
+    return (
+        f"test RMSE {metrics['test_rmse']:.4g} of {metrics['target']['name']} (95 % interval "
+        f"{low:.4g} to {high:.4g}; {metrics['test_baseline_rmse']:.4g} by always predicting the "
+        f"mean), MAE {metrics['test_mae']:.4g}, R2 {'unknown' if r2 is None else f'{r2:.4f}'}"
+    )
 
 
 def provenance(data: datasets.Dataset) -> dict[str, Any]:

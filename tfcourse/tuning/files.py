@@ -65,6 +65,6 @@ class SweepFiles:
         for replicate, metrics in enumerate(chosen.metrics):
             task = self._driver.task(chosen.trial, replicate)
             trial = run_directory.RunDirectory(task.folder)
-            if reports.is_classifier(metrics) and trial.path.is_dir():
+            if reports.has_model_card(metrics) and trial.path.is_dir():
                 card = reports.model_card(task.recipe, task.flags, metrics)
                 trial.write(run_directory.MODEL_CARD, card)

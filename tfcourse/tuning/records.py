@@ -136,7 +136,7 @@ def from_json(fields: Mapping[str, Any]) -> Record:
 
 def is_minimized(objective: str) -> bool:
     """Returns whether the smaller value of the metric `objective` is the better one."""
-    return objective.endswith("loss")
+    return objective.endswith(("loss", "mae", "mse"))
 
 
 def _is_finite(value: object) -> bool:

@@ -1,0 +1,133 @@
+"""A label that is a quantity: told from classes, and standardized."""
+
+import dataclasses
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from absl import logging
+
+from tfcourse.datasets import fields, numbers
+from tfcourse.datasets.dataset import FloatArray
+from tfcourse.datasets.errors import DataError
+
+Features = TypeVar("Features", bound=npt.NDArray[Any])
+Task = Literal["classification", "regression"]
+TASKS = ("classification", "regression")
+
+# So many different whole numbers may be classes without numbering them.
+MAX_NUMBERED_CLASSES = 20
+MIN_EXAMPLES_PER_NUMBER = 3
+# Share of numbers with a fraction among classes, which is then told.
+MAX_SLIPS = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class NumericTarget:
+    """A quantity to predict, standardized: `(value - mean) / standard_deviation`."""
+
+    name: str  # The column's, or "y".
+    mean: float  # Of the training split.
+    standard_deviation: float  # > 0, of the training split.
+    written: str = numbers.PLAIN  # How its numbers are written in a table.
+
+    def __post_init__(self) -> None:
+        fields.text("name", self.name)
+        fields.number("mean", self.mean)
+        fields.positive("standard_deviation", self.standard_deviation)
+        fields.check("written", self.written, self.written in numbers.STYLES, "a known style")
+
+    def standardize(self, values: npt.ArrayLike) -> FloatArray:
+        """Returns values in their own units as labels, float32."""
+        return ((np.asarray(values, float) - self.mean) / self.standard_deviation).astype(
+            np.float32
+        )
+
+    def in_units(self, labels: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Returns labels, or what a model predicts, in the units of the values."""
+        return np.asarray(labels, float) * self.standard_deviation + self.mean
+
+
+def fit_target(where: str, name: str, values: npt.NDArray[np.floating]) -> NumericTarget:
+    """Returns the `NumericTarget` with the statistics of `values`, those of the training split.
+
+    Raises:
+        DataError: they are all equal, or double precision can't hold their squares.
+    """
+    values = values.astype(np.float64)
+    if values.min() == values.max():
+        raise DataError(
+            f"{where}: expected a quantity that varies; received {values[0]:g} in all "
+            f"{len(values)} training examples. Name another label."
+        )
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, deviation = float(values.mean()), float(values.std())
+    if not (np.isfinite(mean) and np.isfinite(deviation) and deviation > 0):
+        raise DataError(
+            f"{where}: expected numbers whose squares double precision can hold; received values "
+            f"from {values.min():g} to {values.max():g}. Scale them."
+        )
+    return NumericTarget(name, mean, deviation)
+
+
+def standardized(
+    where: str, name: str, pairs: "dict[str, tuple[Features, npt.NDArray[np.float64]]]"
+) -> "tuple[NumericTarget, dict[str, tuple[Features, FloatArray]]]":
+    """Returns the target fitted on the training split, and `pairs` with standardized labels."""
+    target = fit_target(where, name, pairs["train"][1])
+    return target, {split: (x, target.standardize(y)) for split, (x, y) in pairs.items()}
+
+
+def as_numbers(labels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Returns an array of labels as numbers, infinite where they are of another type."""
+    if labels.dtype.kind in "iuf":
+        return labels.astype(np.float64)
+    return np.full(len(labels), np.inf)
+
+
+def settled(where: str, asked: str, values: npt.NDArray[np.float64]) -> Task:
+    """Returns what `asked`, a task or "auto", is for these labels; tells what is not obvious.
+
+    Args:
+        where: what messages call the labels.
+        asked: the task, or "auto".
+        values: as for `task_of`.
+    """
+    if asked != "auto":
+        return "regression" if asked == "regression" else "classification"
+    task = task_of(values)
+    found = np.unique(values[np.isfinite(values)])
+    if task == "regression" and (found == np.floor(found)).all():
+        logging.warning(
+            "%s: %d different whole numbers are taken for a quantity; task=classification takes "
+            "them for classes.",
+            where,
+            len(found),
+        )
+    return task
+
+
+def task_of(values: npt.NDArray[np.floating]) -> Task:
+    """Returns whether labels are classes or a quantity.
+
+    Texts are classes. So are whole numbers where there are at most 20 different ones, with three
+    examples each on average; or where they number the classes from 0 or 1 without a gap, with
+    three examples each at least. A fraction in up to 5 % of them is taken for a slip. All other
+    numbers are a quantity.
+
+    Args:
+        values: labels as numbers: NaN where missing, infinite where no number.
+    """
+    present = values[~np.isnan(values)]
+    if not len(present) or 2 * np.isinf(present).sum() >= len(present):
+        return "classification"
+    present = present[np.isfinite(present)]
+    found, counts = np.unique(present, return_counts=True)
+    is_repeated = counts.mean() >= MIN_EXAMPLES_PER_NUMBER or len(counts) <= 2
+    if (present != np.floor(present)).mean() > (MAX_SLIPS if is_repeated else 0):
+        return "regression"
+    if len(counts) <= MAX_NUMBERED_CLASSES:
+        return "classification" if is_repeated else "regression"
+    is_numbering = found[0] in (0, 1) and found[-1] - found[0] == len(found) - 1
+    enough = counts.min() >= MIN_EXAMPLES_PER_NUMBER
+    return "classification" if is_numbering and enough else "regression"
