@@ -86,7 +86,7 @@ def as_csv(records: Sequence[Record]) -> str:
 
 def _flat(record: Record) -> dict[str, str]:
     """Returns a record without nesting, its numbers as texts."""
-    flat = {}
+    flat: dict[str, str] = {}
     for name, value in record.items():
         if isinstance(value, dict):
             flat |= {f"probability_{key}": f"{number:.{_DIGITS}g}" for key, number in value.items()}
