@@ -10,7 +10,16 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from tfcourse.datasets import array_files, cells, columns, fields, frames, labels, table_files
+from tfcourse.datasets import (
+    array_files,
+    cells,
+    column_names,
+    columns,
+    fields,
+    frames,
+    labels,
+    table_files,
+)
 from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
 from tfcourse.datasets.dataset import Examples, FloatArray, LabelArray
 from tfcourse.datasets.errors import DataError
@@ -152,13 +161,10 @@ class TablePreprocessing:
 
 def _texts(table: Table, name: str) -> tuple[str, ...]:
     """Returns the cells of a column that says what each row is."""
-    if name not in table.columns:
-        received = ", ".join(map(repr, list(table.columns)[:20]))
-        raise DataError(
-            f"{table.source}: expected a column {name!r}, as `id` says; received {received}. "
-            "Correct it."
-        )
-    return tuple(map(cells.as_category, table.columns[name]))
+    (column,) = column_names.find(table.source, "id", [name], table.columns)
+    return tuple(
+        "" if cells.is_missing(cell) else cells.as_category(cell) for cell in table.columns[column]
+    )
 
 
 def _as_table(table: Columns) -> Table:
