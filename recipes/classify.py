@@ -84,6 +84,11 @@ def settled(hyperparameters: Classify, data: Dataset) -> mnist_softmax.MnistSoft
             f"`class_weight` weighs classes, and {data.target.name} is a quantity. Leave it out, "
             "or take the label for classes with `task=classification`"
         )
+    if hyperparameters.augment and len(data.input_shape) != 3:
+        raise ValueError(
+            f"`augment` is for images, and {data.name} is a table. Leave it out. "
+            f"Received: augment={','.join(hyperparameters.augment)}"
+        )
     num_examples = len(data.train)
     if values["model"] == "auto":
         values["model"] = _model(data.input_shape, num_examples)
@@ -158,6 +163,8 @@ def main(
     print(tfcourse.training.summary(metrics))
     tfcourse.training.save_model(model, run)
     tfcourse.reports.draw_curves(run.path)
+    if hyperparameters.augment:
+        mnist_softmax.draw_augmented(chosen, data, run)
     settings = {name: getattr(chosen, name) for name in ("model", "batch_size")}
     return {**metrics, **settings}
 

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import tfcourse
 from tfcourse import command_line
-from tfcourse.choices import MODELS, OPTIMIZERS, SCHEDULES, takers
+from tfcourse.choices import AUGMENTATIONS, MODELS, OPTIMIZERS, SCHEDULES, takers
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import (
     PRECISIONS,
     Hyperparameters,
     batch_size,
     choice,
+    combinations,
     integer,
     integers,
     number,
+    several,
 )
 from tfcourse.run_directory import RunDirectory
 
@@ -44,6 +46,15 @@ class MnistSoftmax(Hyperparameters):
         interval="[0, 1)",
         search=(0.0, 0.5),
         active_when=("model", takers(MODELS, "dropout")),
+    )
+    augment: tuple[str, ...] = several(
+        (), AUGMENTATIONS, "Random changes of the training images, anew in every epoch."
+    )
+    augment_strength: float = number(
+        0.1,
+        "Share of the image by which it is shifted or zoomed at most, and of a right angle.",
+        interval="(0, 1]",
+        active_when=("augment", combinations(AUGMENTATIONS)),
     )
     epochs: int = integer(20, "Passes over the training set.", interval="[1, inf)", search=(2, 20))
     batch_size: int | Literal["full"] = batch_size(128, "Examples per step.", search=(32, 512))
@@ -106,6 +117,8 @@ def build(hyperparameters: MnistSoftmax, data: Dataset, seed: int) -> "keras.Mod
     model = tfcourse.models.MODELS[hp.model](
         data.input_shape, data.num_outputs, **hp.arguments_of("model")
     )
+    if hp.augment:
+        model = tfcourse.models.augmented(model, hp.augment, hp.augment_strength)
     schedule = tfcourse.schedules.build(
         hp.schedule,
         hp.learning_rate,
@@ -159,7 +172,17 @@ def main(
     print(tfcourse.training.summary(metrics))
     tfcourse.training.save_model(model, run)
     tfcourse.reports.draw_curves(run.path)
+    if hyperparameters.augment:
+        draw_augmented(hyperparameters, data, run)
     return metrics
+
+
+def draw_augmented(hyperparameters: MnistSoftmax, data: Dataset, run: RunDirectory) -> None:
+    """Writes augmented.png: images of the training set as the model sees them."""
+    layers = tfcourse.models.augmentation(
+        hyperparameters.augment, hyperparameters.augment_strength, seed=0
+    )
+    tfcourse.reports.draw_augmented(layers, data.train, run.path / "augmented.png")
 
 
 if __name__ == "__main__":

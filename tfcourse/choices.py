@@ -71,6 +71,10 @@ MODELS = {
 }
 
 
+# Random changes of training images, each by a layer of Keras; see `models.augmentation`.
+AUGMENTATIONS = ("flip", "shift", "rotate", "zoom")
+
+
 def takers(table: Mapping[str, Choice], hyperparameter: str) -> tuple[str, ...]:
     """Returns the names of all in `table` that take `hyperparameter`.
 

@@ -24,6 +24,7 @@ import abc
 import csv
 import dataclasses
 import io
+import itertools
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -90,7 +91,7 @@ class Declaration(abc.ABC):
     choices: tuple[str, ...] = ()
     search: tuple[Any, ...] | None = None
     scale: str = "linear"
-    active_when: tuple[str, tuple[str, ...]] | None = None
+    active_when: tuple[str, tuple[Any, ...]] | None = None
     optional: bool = False
 
     @property
@@ -222,6 +223,29 @@ def format_texts(values: Iterable[str]) -> str:
     return file.getvalue()
 
 
+class Several(Declaration):
+    """Any of a few names, written with commas, or none."""
+
+    @property
+    def allowed(self) -> str:
+        return f"none, or several of {', '.join(self.choices)}, separated by commas"
+
+    def _allows(self, value: Any) -> bool:
+        is_tuple = isinstance(value, tuple) and len(set(value)) == len(value)
+        return is_tuple and set(value) <= set(self.choices)
+
+    def _read(self, text: str) -> Any:
+        if text == "none":
+            return ()
+        items = [item.strip() for item in text.split(",")]
+        # Their order does not matter, so one is recorded.
+        known = all(items.count(item) == 1 and item in self.choices for item in items)
+        return tuple(sorted(items, key=self.choices.index)) if known else text
+
+    def format(self, value: Any) -> str:
+        return ",".join(value) or "none"
+
+
 class Text(Declaration):
     """A name or a path."""
 
@@ -257,7 +281,7 @@ def _field(
     scale: str = "linear",
     search: Iterable[Any] | None = None,
     choices: Iterable[str] = (),
-    active_when: tuple[str, Iterable[str]] | None = None,
+    active_when: tuple[str, Iterable[Any]] | None = None,
     optional: bool = False,
 ) -> Any:
     if scale not in SCALES:
@@ -301,6 +325,18 @@ def integers(
 def texts(default: tuple[str, ...] | None, help: str, *, optional: bool = False) -> Any:
     """Declares a tuple of texts."""
     return _field(Texts, default, help, optional=optional)
+
+
+def several(default: tuple[str, ...], choices: Iterable[str], help: str, **declared: Any) -> Any:
+    """Declares a tuple of any of `choices`; a search draws from `search`, a tuple of tuples."""
+    return _field(Several, default, help, choices=choices, scale="choice", **declared)
+
+
+def combinations(choices: Iterable[str]) -> list[tuple[str, ...]]:
+    """Returns what `several` allows of `choices` besides none, for `active_when`."""
+    items = tuple(choices)
+    sizes = range(1, len(items) + 1)
+    return [chosen for size in sizes for chosen in itertools.combinations(items, size)]
 
 
 def text(default: str | None, help: str, *, optional: bool = False) -> Any:

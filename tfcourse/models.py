@@ -6,6 +6,7 @@ each predicts a quantity instead, and softmax regression is the course's linear 
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 from keras import layers
@@ -165,6 +166,60 @@ def small_cnn(
         model.add(layers.Dropout(dropout, name="dropout"))
     model.add(_last(num_classes))
     return model
+
+
+def augmentation(
+    kinds: Sequence[str], strength: float = 0.1, seed: int | None = None
+) -> list[layers.Layer]:
+    """Returns layers of Keras that change images at random.
+
+    Where an image is moved, its border is continued. In a model they belong behind its input, see
+    `augmented`: called by themselves they take it for training, unless `training=False` says not.
+
+    Args:
+        kinds: of `choices.AUGMENTATIONS`; they are applied in that order.
+        strength: in (0, 1]. Images are shifted and zoomed by at most this share of their size,
+            and rotated by at most this share of a right angle, either way. A flip exchanges left
+            and right in half of them.
+        seed: `None` draws one.
+
+    Examples:
+        >>> [layer.name for layer in tfcourse.models.augmentation(("flip", "shift"))]
+        ['augment_flip', 'augment_shift']
+    """
+    # In float32 under every precision: bfloat16 has three digits for the place of a pixel.
+    shared: dict[str, Any] = {"seed": seed, "dtype": "float32"}
+    moved = {"fill_mode": "nearest", **shared}
+    made = {
+        "flip": lambda name: layers.RandomFlip("horizontal", name=name, **shared),
+        "shift": lambda name: layers.RandomTranslation(strength, strength, name=name, **moved),
+        "rotate": lambda name: layers.RandomRotation(strength / 4, name=name, **moved),
+        "zoom": lambda name: layers.RandomZoom(strength, name=name, **moved),
+    }
+    return [made[kind](f"augment_{kind}") for kind in choices.AUGMENTATIONS if kind in kinds]
+
+
+def augmented(model: keras.Model, kinds: Sequence[str], strength: float) -> keras.Model:
+    """Returns a sequential `model`, not compiled yet, behind the layers of `augmentation`.
+
+    Its layers are shared, so its initial weights are those that it has without augmentation.
+
+    Raises:
+        ValueError: `model` does not take images.
+    """
+    input_shape = model.input_shape[1:]
+    if len(input_shape) != 3:
+        raise ValueError(
+            f"`augment` is for images. Received: augment={tuple(kinds)} and examples of shape "
+            f"{input_shape}"
+        )
+    inputs = outputs = keras.Input(input_shape)
+    for layer in augmentation(kinds, strength):
+        # Keras's own default for them is training: `model(images)` would change its images.
+        outputs = layer(outputs, training=False)
+    for layer in model.layers:
+        outputs = layer(outputs)
+    return keras.Model(inputs, outputs, name=model.name)
 
 
 MODELS: dict[str, Callable[..., keras.Model]] = {

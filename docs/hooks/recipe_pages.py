@@ -116,7 +116,8 @@ def _declared(hyperparameters: type[hp.Hyperparameters]) -> str:
         about = declared.help
         if declared.active_when:
             chooser, values = declared.active_when
-            about += f" Only with {' or '.join(f'`--{chooser}={value}`' for value in values)}."
+            named = " or ".join(f"`--{chooser}={value}`" for value in values)
+            about += f" Only with {f'`--{chooser}`' if isinstance(values[0], tuple) else named}."
         row = (f"`--{field.name}`", default, declared.allowed, about, _search(declared))
         rows.append(row[: len(header)])
     return _table(header, rows)

@@ -4,6 +4,7 @@
 """
 
 from tfcourse.reports import style
+from tfcourse.reports.augmented import draw_augmented
 from tfcourse.reports.calibration import draw_calibration
 from tfcourse.reports.confusion import draw_confusion
 from tfcourse.reports.curves import draw_comparison, draw_curves, draw_history, read_history
@@ -15,6 +16,7 @@ from tfcourse.reports.model_card import has_model_card, model_card
 from tfcourse.reports.source_code import show_code
 
 __all__ = [
+    "draw_augmented",
     "draw_calibration",
     "draw_comparison",
     "draw_confusion",

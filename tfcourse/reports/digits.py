@@ -37,7 +37,7 @@ def draw_images(
         for ax in axes.flat:
             ax.set_axis_off()
         for ax, image, label in zip(axes.flat, features, labels, strict=False):
-            _show(ax, image)
+            show_image(ax, image)
             ax.set_title(str(label), loc="center")
 
 
@@ -60,7 +60,7 @@ def draw_prediction(
     best = int(probabilities.argmax())
     with style.picture(path, columns=2, width=3.0, height=2.8) as axes:
         picture, bars = axes[0]
-        _show(picture, image)
+        show_image(picture, image)
         picture.set_axis_off()
         if label is not None:
             picture.set_title(f"label: {class_names[label]}")
@@ -77,6 +77,7 @@ def draw_prediction(
         bars.set_title(f"prediction: {class_names[best]}")
 
 
-def _show(ax: Axes, image: npt.NDArray[np.floating]) -> None:
+def show_image(ax: Axes, image: npt.NDArray[np.floating]) -> None:
+    """Shows an image [height, width, channels] in [0, 1]; the 1 of a grey one is dark."""
     grey = image.shape[-1] == 1
     ax.imshow(image[..., 0] if grey else image, cmap="gray_r" if grey else None, vmin=0, vmax=1)

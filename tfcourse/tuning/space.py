@@ -144,7 +144,7 @@ def parse_scale(name: str, declaration: hp.Declaration, text: str) -> Scale:
         ValueError: it spells none.
     """
     if ":" not in text:
-        divider = "/" if isinstance(declaration, hp.Integers) else ","
+        divider = "/" if isinstance(declaration, hp.Integers | hp.Several) else ","
         values = [_parse(name, declaration, item) for item in text.split(divider)]
         if len(set(values)) < len(values):
             raise ValueError(f"{name}: a value is there twice. Received: {text!r}")
@@ -190,7 +190,8 @@ def _axis(name, scale, declaration, axes, base, *, asked):
         possible = allowed if getattr(base, chooser) in allowed else ()
     if not possible:
         if asked:
-            raise ValueError(f"{name} matters only with {chooser} {' or '.join(allowed)}")
+            values = "" if isinstance(allowed[0], tuple) else " " + " or ".join(allowed)
+            raise ValueError(f"{name} matters only with {chooser}{values}")
         return None
     return Axis(name, scale, (chooser, possible) if chooser in axes else None)
 

@@ -1,0 +1,50 @@
+"""The picture of images as a model with augmentation sees them."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfcourse import datasets
+from tfcourse.reports import style
+from tfcourse.reports.digits import show_image
+
+if TYPE_CHECKING:
+    import keras
+
+    from tfcourse.datasets.streamed import StreamedSplit
+
+_COLUMNS = 8
+
+
+def draw_augmented(
+    layers: "Sequence[keras.layers.Layer]",
+    split: "datasets.Split | StreamedSplit",
+    path: os.PathLike[str] | str,
+    draws: int = 4,
+) -> None:
+    """Writes images, and below each what random layers make of it, into the PNG file `path`.
+
+    Args:
+        layers: take images as they are trained on, as those of `models.augmentation` do.
+        split: of the training.
+        path: of the picture.
+        draws: how often each image is changed.
+    """
+    images: Any = split.smaller(_COLUMNS).features
+    rows = [images]
+    for _ in range(draws):
+        changed = images
+        for layer in layers:
+            changed = layer(changed, training=True)
+        rows.append(np.asarray(changed))
+    low, high = float(images.min()), float(images.max())  # Those of arrays may be any.
+    with style.picture(path, columns=len(images), rows=len(rows), width=0.9, height=0.95) as axes:
+        grid = np.atleast_2d(axes)
+        for row, shown in enumerate(rows):
+            for ax, image in zip(grid[row], shown, strict=True):
+                ax.set_axis_off()
+                show_image(ax, ((image - low) / ((high - low) or 1)).clip(0, 1))
+        grid[0][0].set_title("as they are", loc="left", fontsize=8)
+        grid[1][0].set_title("as the model sees them", loc="left", fontsize=8)
