@@ -111,6 +111,11 @@ def test_flags_narrow_widen_and_fix():
         ({"optimizer": "adam:momentum"}, [], "values with commas"),
         ({"beta": "0.9,0.99", "optimizer": "adam"}, [], "matters only with optimizer"),
         ({"beta": "0.9,0.99"}, ["beta"], "both searched and fixed"),
+        ({"hidden_units": "32,64"}, [], "write 32/64 for two values"),
+        ({"hidden_units": "32"}, [], "hidden_units: one value leaves nothing to search; give two"),
+        ({"optimizer": "adam"}, [], "one value leaves nothing to search; give two or more"),
+        ({"learning_rate": "0.1"}, [], "write LOW:HIGH for a range, or values with commas"),
+        ({"batch_size": "33:64"}, [], "one value"),
         ({}, MnistSoftmax.__dataclass_fields__, "nothing is left"),
     ],
 )

@@ -138,6 +138,23 @@ def test_a_finished_sweep_says_so_and_other_flags_are_refused(whole):
     assert (whole / run_directory.JOURNAL).read_bytes() == before
 
 
+def test_a_stopped_worker_is_told_and_its_trial_taken_by_another(whole, tmp_path):
+    process = start(tmp_path, "--workers=2")
+    try:
+        wait_until(lambda: results(tmp_path))
+        stopped = workers_of(process)[0]
+        stopped.send_signal(signal.SIGSTOP)
+        _, err = process.communicate(timeout=WAIT_SECONDS)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    assert err == (
+        f"Warning: process {stopped.pid}, a worker, was stopped (SIGSTOP); its trial is taken anew "
+        "by another one\n"
+    )
+    assert results(tmp_path) == results(whole)
+
+
 def test_killed_workers_and_a_killed_driver_change_nothing(whole, tmp_path):
     process = start(tmp_path, "--workers=2")
     try:

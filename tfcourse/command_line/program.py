@@ -55,6 +55,8 @@ def run(
         if train and options.tuner != "none":
             values, options = sweeping.prepare(train, values, options)
         _check(options)
+        if options.sweep:
+            sweeping.check_objective(build, values, options)
         try:
             with _opened(options) as run:
                 metrics = _work(main, build, settle, values, options, run)

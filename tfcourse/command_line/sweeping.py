@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from tfcourse import datasets, run_directory
+from tfcourse import datasets, quiet_import, run_directory
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line.exit_codes import UsageError
 from tfcourse.tuning import grid, journal, settings
@@ -97,6 +97,27 @@ def prepare(
     )
     recorded = {**options.flags, "dataset": [asked.dataset]}
     return base, dataclasses.replace(options, dataset=asked.dataset, flags=recorded, sweep=sweep)
+
+
+def check_objective(
+    build: Callable[..., Any] | None, base: hp.Hyperparameters, options: "Options"
+) -> None:
+    """Checks --objective with a model of the recipe, before anything is written or trained.
+
+    That takes TensorFlow, so the two that almost every recipe has are left to the first trial, and
+    so are the recipes that hand over no `build`.
+
+    Raises:
+        UnknownObjectiveError: the recipe has no such metric.
+    """
+    objective = flags.FLAGS.objective
+    if build is None or objective in ("val_accuracy", "val_loss"):
+        return
+    quiet_import.import_tensorflow()
+    from tfcourse.tuning import objectives
+
+    data = datasets.load(str(options.dataset), options.data_dir, **vars(options.reading))
+    objectives.check_built(build(base, data, options.seed), data, objective)
 
 
 def _searched_and_fixed(base):
@@ -205,6 +226,7 @@ def sweep(
     """
     from tfcourse import tuning
     from tfcourse.tuning import report, searching
+    from tfcourse.tuning.report import findings
 
     # Workers find the array cache.
     data = datasets.load(str(options.dataset), options.data_dir, **vars(options.reading))
@@ -231,6 +253,9 @@ def sweep(
         print(f"--max_minutes are over: {num_done} trials of {asked.settings.trials} are done;")
         print(f"the same command goes on. {run.path / 'report.html'} shows what there is")
         return None
+    shortfall = findings.shortfall(driver.sweep)
+    if shortfall:
+        print(shortfall)
     print(f"{run.path / 'report.html'} shows the sweep; {run.path / 'best.flags'} trains its best")
     metrics = tuning.mean_of(chosen.metrics)
     print(f"Trial {chosen.trial}: {', '.join(_final(metrics))}")

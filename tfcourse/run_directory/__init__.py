@@ -98,6 +98,7 @@ class RunDirectory:
         path: an existing folder.
         recipe: the recipe's module, for the header of flags.txt.
         lock: descriptor of the folder's lock file, which is held; `None` for a reader.
+        durable: whether more than the checkpoints has to outlast a power loss.
 
     Attributes:
         flags: as in flags.txt, once `open_run` has settled them.
@@ -105,7 +106,12 @@ class RunDirectory:
     """
 
     def __init__(
-        self, path: os.PathLike[str] | str, recipe: str = "", lock: int | None = None
+        self,
+        path: os.PathLike[str] | str,
+        recipe: str = "",
+        lock: int | None = None,
+        *,
+        durable: bool = True,
     ) -> None:
         self.path = pathlib.Path(path)
         self.stopwatch = stopwatch.Stopwatch()
@@ -113,6 +119,7 @@ class RunDirectory:
         self.continued_from: list[int] = []
         self._recipe = recipe
         self._lock = lock
+        self.durable = durable
 
     def write(
         self, name: str, data: str | bytes | Iterable[bytes | memoryview], *, durable: bool = True
@@ -156,12 +163,12 @@ class RunDirectory:
         """Writes `flags` as the ones that repeat this run."""
         self.flags = flags
         comments = flag_records.continued_comments(self.continued_from)
-        self.write(FLAGS, flags_text(flags, self._recipe, comments))
+        self.write(FLAGS, flags_text(flags, self._recipe, comments), durable=self.durable)
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Writes metrics.json, which marks the run as finished."""
         metrics = {**metrics, "continued_from": self.continued_from}
-        self.write(METRICS, json.dumps(metrics, indent=2) + "\n")
+        self.write(METRICS, json.dumps(metrics, indent=2) + "\n", durable=self.durable)
 
     def read_metrics(self) -> dict[str, Any] | None:
         """Returns the finished run's metrics; `None` where the run is unfinished."""
@@ -186,7 +193,12 @@ class RunDirectory:
 
 @contextlib.contextmanager
 def open_run(
-    path: os.PathLike[str] | str, flags: Flags, *, recipe: str, extend: bool = False
+    path: os.PathLike[str] | str,
+    flags: Flags,
+    *,
+    recipe: str,
+    extend: bool = False,
+    durable: bool = True,
 ) -> Iterator[RunDirectory]:
     """Yields the `RunDirectory` at `path`, new or unfinished, locked against other processes.
 
@@ -198,6 +210,7 @@ def open_run(
         flags: those that can change a result; a sweep's have `sweep`.
         recipe: the recipe's module, for the header of flags.txt.
         extend: whether a sweep goes on with other flags than it began with.
+        durable: see `RunDirectory`.
 
     Raises:
         OSError: the folder can't be made or written to.
@@ -209,7 +222,7 @@ def open_run(
     _make_folder(path)
     _check_ours(path)
     with _locked(path) as lock:
-        run = RunDirectory(path, recipe, lock)
+        run = RunDirectory(path, recipe, lock, durable=durable)
         run.remove_temporary_files()
         metrics = run.read_metrics()
         run.continued_from = _continued_from(path)

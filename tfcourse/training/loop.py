@@ -200,7 +200,8 @@ def _keep_preprocessing(run: run_directory.RunDirectory, fitted: Any) -> None:
             f"{path}: expected the data that the run began with; received other data in "
             f"{fitted.source}. Restore it, or name another `run_dir`."
         )
-    run.write(run_directory.PREPROCESSING, datasets.preprocessing.to_json(fitted))
+    text = datasets.preprocessing.to_json(fitted)
+    run.write(run_directory.PREPROCESSING, text, durable=run.durable)
 
 
 def _is_same(text: str, fitted: Any) -> bool:

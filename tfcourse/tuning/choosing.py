@@ -153,7 +153,7 @@ def _best_so_far(sweep: sweeps.Sweep, trial: sweeps.Trial) -> list[float]:
         return []
     best, curve = -math.inf, list[float]()
     for row in trial.results[0].curve:
-        value = row[sweep.objective]
+        value = row.get(sweep.objective)  # An earlier recipe may not have had it.
         best = best if value is None else max(best, signed(sweep, value))
         curve.append(best)
     return curve

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import sys
+from typing import Any
 
 import distributed
 
@@ -38,3 +39,12 @@ def kill_workers(cluster: distributed.LocalCluster) -> None:
         nanny.auto_restart = False
         with contextlib.suppress(ProcessLookupError, TypeError):  # It is gone already.
             os.kill(nanny.pid, signal.SIGKILL)
+
+
+def forget_worker(client: distributed.Client, address: str) -> None:
+    """Has the scheduler count a worker as dead that says nothing and that nobody can end.
+
+    `retire_workers` would wait for it. It can go once Dask takes a worker away without asking it.
+    """
+    scheduler: Any = client.scheduler
+    client.sync(scheduler.unregister, address=address, stimulus_id="silent", safe=False)

@@ -6,7 +6,6 @@ results told so far, so that an oracle can be had again from a journal. keras-tu
 not written.
 """
 
-import abc
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,102 +17,13 @@ from scipy.stats import qmc
 from sklearn.exceptions import ConvergenceWarning
 
 from tfcourse.tuning import grid
-from tfcourse.tuning.keras_tuner_internals import Reseeded
+from tfcourse.tuning.journaled import Journaled, Positions
 from tfcourse.tuning.settings import Settings
 from tfcourse.tuning.space import Axis, Space
-from tfcourse.tuning.unit_values import to_positions, to_unit_values, unit_space
-
-# So many times a point is drawn anew where it was tried before.
-_MAX_ATTEMPTS = 100
-# A space of at most so many points is listed once drawing finds none that is new.
-_MAX_LISTED = 100_000
+from tfcourse.tuning.unit_values import to_positions, to_unit_values
 
 
-def _key(values: Mapping[str, Any]) -> str:
-    return repr(sorted(values.items()))
-
-
-class _Journaled(Reseeded):
-    """What all oracles here share: none asks for the same values twice.
-
-    Args:
-        seed: >= 0; 0 is a seed like any other.
-        options: `trials`, `generation_size`, `max_epochs` count.
-    """
-
-    # The values that a journal has for the trial that is created next.
-    recorded: dict[str, Any] | None = None
-
-    def __init__(self, space: Space, seed: int, options: Settings, **arguments: Any) -> None:
-        self.axes = {axis.name: axis for axis in space.axes}
-        self.space_of_values = space
-        self.options = options
-        self._untried: list[dict[str, float]] | None = None
-        super().__init__(seed, unit_space(space), **arguments)
-
-    def note(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns what the tuner has to say of a trial besides its point."""
-        return {}
-
-    def exclude(self, values: Mapping[str, Any]) -> None:
-        """Counts `values` of the active axes as tried."""
-        self._tried_so_far.add(_key(values))
-
-    def _compute_values_hash(self, values: Mapping[str, Any]) -> str:
-        # Many positions may stand for one value, such as a whole number.
-        every = {name: 0.5 for name in self.axes} | to_positions(self.space_of_values, values)
-        return _key(self.space_of_values.values_at(every))
-
-    def _random_values(self) -> dict[str, Any] | None:
-        values = super()._random_values()
-        return self._last_values() if values is None else values
-
-    def _last_values(self) -> dict[str, Any] | None:
-        """Returns values that drawing has failed to find, if there are some."""
-        if self._untried is None:
-            points = grid.every_point(self.space_of_values, _MAX_LISTED) or []
-            np.random.default_rng(self.sweep_seed).shuffle(points)
-            self._untried = points[::-1]
-        while self._untried:
-            values = to_unit_values(self.space_of_values, self._untried[-1])
-            if not self._duplicate(values):
-                return values
-            self._untried.pop()
-        return None
-
-
-class _Positions(_Journaled, abc.ABC):
-    """An oracle that says where, and leaves the rest to keras-tuner's."""
-
-    @abc.abstractmethod
-    def positions(self, number: int, attempt: int) -> dict[str, float] | None:
-        """Returns the point of trial `number`; `None` where it has no more.
-
-        Args:
-            number: counted from 0.
-            attempt: counted from 0; there is another where a point was tried before.
-        """
-
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        if self.recorded is not None:
-            return {"status": "RUNNING", "values": self.recorded}
-        for attempt in range(_MAX_ATTEMPTS):
-            positions = self.positions(int(trial_id), attempt)
-            if positions is None:
-                break
-            values = to_unit_values(self.space_of_values, positions)
-            if not self._duplicate(values):
-                return {"status": "RUNNING", "values": values}
-        return self.populate_otherwise(trial_id)
-
-    def populate_otherwise(self, trial_id: str) -> dict[str, Any]:
-        """Returns the status and the values of a trial that has no point of its own."""
-        self.reseed(trial_id)
-        values = self._random_values()
-        return {"status": "STOPPED" if values is None else "RUNNING", "values": values}
-
-
-class Random(_Journaled, RandomSearchOracle):
+class Random(Journaled, RandomSearchOracle):
     """Draws every point independently; Bergstra & Bengio, 2012."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
@@ -122,7 +32,7 @@ class Random(_Journaled, RandomSearchOracle):
         return super().populate_space(trial_id)
 
 
-class Bayesian(_Journaled, BayesianOptimizationOracle):
+class Bayesian(Journaled, BayesianOptimizationOracle):
     """Fits a Gaussian process to the scores; begins with one generation of random points."""
 
     def __init__(self, space: Space, seed: int, options: Settings) -> None:
@@ -143,8 +53,12 @@ class Bayesian(_Journaled, BayesianOptimizationOracle):
         return self._random_populate_space()
 
 
-class Hyperband(_Journaled, HyperbandOracle):
+class Hyperband(Journaled, HyperbandOracle):
     """Trains many points for few epochs and the best of them for more; Li et al., 2018."""
+
+    _brackets: list[dict[str, Any]]
+    _current_bracket: int
+    _current_iteration: int
 
     def __init__(self, space: Space, seed: int, options: Settings) -> None:
         self._sizes: dict[int, int] = {}  # Of brackets that the space can't fill.
@@ -183,7 +97,7 @@ class Hyperband(_Journaled, HyperbandOracle):
         }
 
 
-class QuasiRandom(_Positions):
+class QuasiRandom(Positions):
     """Takes a scrambled Halton sequence, which leaves no gaps; Bousquet et al., 2017."""
 
     _sequence: qmc.Halton | None = None
@@ -198,7 +112,7 @@ class QuasiRandom(_Positions):
         return dict(zip(self.axes, map(float, self._sequence.random(1)[0]), strict=True))
 
 
-class Grid(_Journaled):
+class Grid(Journaled):
     """Takes every combination of evenly spread values, the finest that the trials allow.
 
     A finer grid holds the coarser one, so that more trials go on with the same grid.
@@ -218,7 +132,7 @@ class Grid(_Journaled):
         return {"status": "STOPPED"}
 
 
-class CoarseToFine(_Positions):
+class CoarseToFine(Positions):
     """Draws at random, then again around the best points, round by round.
 
     A round's box spans the best points so far, as many as a quarter of a round, with a margin of
@@ -289,7 +203,7 @@ def zoom(edges: tuple[float, float], positions: Sequence[float]) -> tuple[float,
     return max(0.0, new_low), min(1.0, new_high)
 
 
-TUNERS: dict[str, type[_Journaled]] = {
+TUNERS: dict[str, type[Journaled]] = {
     "random": Random,
     "grid": Grid,
     "coarse_to_fine": CoarseToFine,

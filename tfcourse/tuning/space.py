@@ -14,6 +14,7 @@ from tfcourse.scales import SCALES, Scale
 if TYPE_CHECKING:
     import keras_tuner
 
+_NUMBERS = {2: "two", 3: "three", 4: "four"}
 Base = TypeVar("Base", bound=hp.Hyperparameters)
 
 
@@ -129,6 +130,9 @@ def space_of(
             for value in scale.search:  # Raises where it does not go with the others of `base`.
                 dataclasses.replace(base, **{name: value})
             axes[name] = axis
+    for name, text in searches.items():
+        if name in axes and len(axes[name].scale.options or "many") == 1:
+            raise ValueError(_one_value(name, declarations[name], text))
     if not axes:
         raise ValueError("nothing is left to search")
     return Space(tuple(axes.values()))
@@ -161,6 +165,16 @@ def parse_scale(name: str, declaration: hp.Declaration, text: str) -> Scale:
         )
     ends = [_parse(name, declaration, end) for end in (low, high)]
     return _scale(name, declaration, named[0], ends)
+
+
+def _one_value(name: str, declaration: hp.Declaration, text: str) -> str:
+    meant = "give two or more"
+    if isinstance(declaration, hp.Integers) and "," in text:
+        count = text.count(",") + 1
+        meant = f"write {text.replace(',', '/')} for {_NUMBERS.get(count, count)} values"
+    elif isinstance(declaration, hp.Integer | hp.Number):
+        meant = "write LOW:HIGH for a range, or values with commas"
+    return f"{name}: one value leaves nothing to search; {meant}. Received: {text!r}"
 
 
 def _parse(name: str, declaration: hp.Declaration, text: str) -> Any:

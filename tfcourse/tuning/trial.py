@@ -11,6 +11,8 @@ import gc
 import importlib
 import math
 import os
+import pathlib
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +23,7 @@ import tensorflow as tf
 
 from tfcourse import datasets, run_directory, training
 from tfcourse import hyperparameters as hp
+from tfcourse.tuning import objectives
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.records import Result, Row
 from tfcourse.tuning.task import Outcome, Task
@@ -44,6 +47,17 @@ class Pruning(keras.callbacks.Callback):
         threshold = self._thresholds.get(epoch + 1)
         if threshold is not None and choose(self.best, threshold) != self.best:
             self.model.stop_training = True
+
+
+class _KnownObjective(keras.callbacks.Callback):
+    """Ends a training before its first step where the model lacks the metric that ranks."""
+
+    def __init__(self, objective: str) -> None:
+        super().__init__()
+        self._objective = objective
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        objectives.check(self.model, self._objective)
 
 
 @contextlib.contextmanager
@@ -82,7 +96,7 @@ def run(task: Task) -> Outcome:
         reason = f"not finite: {error}"
     except Exception as error:
         fault, reason = getattr(error, "exit_code", None), str(error)
-        if fault not in (3, 5):
+        if fault not in (3, 5) and not isinstance(error, objectives.UnknownObjectiveError):
             first_line = (reason.splitlines() or [""])[0]
             fault, reason = None, f"{type(error).__name__}: {first_line[:300]}"
     seconds = time.perf_counter() - started
@@ -105,7 +119,8 @@ _QUIET: dict[str, Any] = {"verbose": 0, "tensorboard": False}
 
 def _callbacks(task: Task) -> list[keras.callbacks.Callback]:
     """Returns those that the training has; its checkpoint is taken up with no others."""
-    return [Pruning(task.objective, task.thresholds)] if task.thresholds else []
+    pruning = [Pruning(task.objective, task.thresholds)] if task.thresholds else []
+    return [_KnownObjective(task.objective), *pruning]
 
 
 def _trained(task: Task) -> Result:
@@ -117,11 +132,14 @@ def _trained(task: Task) -> Result:
             with training.shared_programs():
                 _, history = train(data, run=run, callbacks=_callbacks(task), **_QUIET)
             curve = _curve(history)
+            if curve and task.objective not in curve[0]:  # Its steps have logs of their own.
+                raise objectives.UnknownObjectiveError(task.objective, {*curve[0]} - {"epoch"})
             pruned = _is_pruned(curve, task.objective, task.thresholds)
             status = sweeps.PRUNED if pruned else sweeps.COMPLETE
             result = Result(status, "", curve, time.perf_counter() - started)
             told = {"result": dataclasses.asdict(result)}
-            run.write_metrics({**told, "train_examples": len(data.train.labels)})
+            metrics = {**told, "train_examples": len(data.train.labels)}
+            run.write_metrics(metrics)
     except run_directory.RunFinished as finished:
         result = Result(**finished.metrics["result"])
     return result
@@ -132,8 +150,30 @@ def _opened(task: Task) -> Iterator[run_directory.RunDirectory]:
     deadline = time.monotonic() + _LOCK_SECONDS
     while run_directory.is_in_use(task.folder) and time.monotonic() < deadline:
         time.sleep(0.1)
-    with run_directory.open_run(task.folder, task.flags, recipe=task.module) as run:
+    _remove_torn_files(pathlib.Path(task.folder))
+    # A flush costs as much as a short trial's step. What has no result yet is trained again after a
+    # power loss, so only checkpoints, which stand for time, are flushed.
+    with run_directory.open_run(task.folder, task.flags, recipe=task.module, durable=False) as run:
         yield run
+
+
+def _remove_torn_files(folder: pathlib.Path) -> None:
+    """Removes what a power loss has left of files that were not flushed."""
+    if folder.is_dir() and not _is_whole(folder / run_directory.FLAGS):
+        shutil.rmtree(folder)  # Nobody can tell of what training its checkpoints are.
+    paths = [folder / name for name in (run_directory.METRICS, run_directory.PREPROCESSING)]
+    if any(path.exists() and not _is_whole(path) for path in paths):
+        for path in paths:  # They are written again from the last checkpoint.
+            path.unlink(missing_ok=True)
+
+
+def _is_whole(path: pathlib.Path) -> bool:
+    """Returns whether a text file was written to its end: otherwise it is empty, cut, or zeros."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return False
+    return text.endswith(b"\n") and b"\0" not in text
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import queue
+import signal
 import sys
 import threading
 from collections.abc import Mapping
@@ -14,7 +15,8 @@ import distributed
 import psutil
 
 from tfcourse import quiet_import
-from tfcourse.tuning.dask_internals import keep_random_from_dask, kill_workers
+from tfcourse.tuning.dask_internals import forget_worker, keep_random_from_dask, kill_workers
+from tfcourse.tuning.silence import Silence
 from tfcourse.tuning.task import Key, Task
 
 # One thread a trial; TensorFlow and XLA's compiler read these when the process starts.
@@ -37,6 +39,11 @@ _SETTINGS = {
 _one_trial = threading.Lock()
 # TensorFlow keeps some memory of every trace; a worker that has grown by this is replaced.
 _GROWTH_BYTES = 600e6
+# A worker's process that is stopped is replaced after so many seconds without a heartbeat; of one
+# that may only be slow it is told first, and it is replaced later.
+_STOPPED_SECONDS = 10.0
+_SILENT_SECONDS = 60.0
+_LOST_SECONDS = 600.0
 
 
 class Workers:
@@ -63,6 +70,8 @@ class Workers:
         self._running: set[Key] = set()
         self._first_memory: dict[str, int] = {}
         self._num_restarting = 0
+        self._silence = Silence()
+        self._told_silent: set[str] = set()
         for name in ("distributed", "tornado", "asyncio"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._stack.enter_context(dask.config.set(_SETTINGS))
@@ -137,6 +146,8 @@ class Workers:
                 f"the Dask scheduler at {self._scheduler} is gone; once it runs again, the same "
                 "command goes on"
             )
+        if self._silence.is_due():
+            self._replace_silent()
         try:
             key, future = self._outcomes.get(timeout=timeout)
         except queue.Empty:
@@ -156,6 +167,9 @@ class Workers:
         if self._num_workers is None or memory - first < _GROWTH_BYTES:
             return
         del self._first_memory[address]
+        self._restart(address)
+
+    def _restart(self, address: str) -> None:
         self._num_restarting += 1
 
         def restart() -> None:
@@ -165,6 +179,45 @@ class Workers:
                 self._num_restarting -= 1
 
         threading.Thread(target=restart, daemon=True).start()
+
+    def _replace_silent(self) -> None:
+        """Ends workers that have stopped without dying; then others take their trials."""
+        workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        nannies = self._cluster.workers.values() if self._cluster else ()
+        processes = {nanny.worker_address: nanny.pid for nanny in nannies}
+        silent = self._silence.of({name: each["last_seen"] for name, each in workers.items()})
+        for address, seconds in silent.items():
+            process = processes.get(address)
+            if seconds >= _STOPPED_SECONDS and process and _is_stopped(process):
+                _tell(f"process {process}, a worker, was stopped (SIGSTOP)", "anew")
+                os.kill(process, signal.SIGKILL)
+            elif seconds >= _LOST_SECONDS:
+                _tell(f"the worker at {address} has said nothing for {seconds:.0f} s", "anew")
+                self._end(address, process, has_nanny=bool(workers[address].get("nanny")))
+            elif seconds >= _SILENT_SECONDS and address not in self._told_silent:
+                self._told_silent.add(address)
+                told = f"the worker at {address} has said nothing for {seconds:.0f} s"
+                _tell(told, f"anew after {_LOST_SECONDS:.0f} s")
+        self._told_silent &= {name for name, each in silent.items() if each >= _SILENT_SECONDS}
+
+    def _end(self, address: str, process: int | None, *, has_nanny: bool) -> None:
+        if process:
+            os.kill(process, signal.SIGKILL)
+        elif has_nanny:
+            self._restart(address)
+        else:
+            forget_worker(self._client, address)
+
+
+def _tell(what: str, how: str) -> None:
+    print(f"Warning: {what}; its trial is taken {how} by another one", file=sys.stderr, flush=True)
+
+
+def _is_stopped(process: int) -> bool:
+    try:
+        return psutil.Process(process).status() in (psutil.STATUS_STOPPED, "tracing-stop")
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _work(name: str, fields: Mapping[str, Any]) -> tuple[str, int, Any]:

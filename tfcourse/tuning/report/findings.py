@@ -79,6 +79,21 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
+def shortfall(sweep: sweeps.Sweep) -> str:
+    """Returns why a sweep that is done has fewer trials than were asked for; "" where it has all.
+
+    A sweep that goes on may still get them.
+    """
+    count, asked = len(sweep.trials), sweep.settings.trials
+    if count >= asked:
+        return ""
+    if sweep.settings.tuner == "grid" and any(a.scale.options is None for a in sweep.space.axes):
+        return (
+            f"{count} of {asked} trials: the grid is exhausted; a finer one has more than {asked}"
+        )
+    return f"{count} of {asked} trials: the space is exhausted, each of its points was tried"
+
+
 def cautions(sweep: sweeps.Sweep) -> list[str]:
     """Returns sentences about what makes the result weaker than it looks."""
     return [*_edges(sweep), *_infeasible(sweep), *_no_score(sweep)]

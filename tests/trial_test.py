@@ -1,0 +1,110 @@
+"""One trial in this process: pruned by the real callback, refused, mended, rarely flushed."""
+
+import os
+import pathlib
+import types
+
+import pytest
+
+from recipes.mnist_softmax import MnistSoftmax
+from tfcourse import hyperparameters as hp
+from tfcourse import run_directory
+from tfcourse.tuning import objectives, tensorflow_internals, trial
+from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.task import Task
+
+BASE = MnistSoftmax(model="softmax_regression", epochs=4, schedule="constant", learning_rate=0.01)
+
+
+@pytest.fixture(autouse=True)
+def kept():
+    with tensorflow_internals.kept():
+        yield
+
+
+def task(folder, objective="val_accuracy", thresholds=None):
+    values = {name: d.format(getattr(BASE, name)) for name, d in hp.declarations(BASE).items()}
+    return Task(
+        recipe="mnist_softmax",
+        module="recipes.mnist_softmax",
+        function="train",
+        hyperparameters="MnistSoftmax",
+        path="",
+        values=values,
+        seed=7,
+        flags={name: [text] for name, text in values.items()},
+        dataset="digits",
+        data_dir=None,
+        data_flags={},
+        folder=str(folder),
+        objective=objective,
+        thresholds=thresholds or {},
+    )
+
+
+@pytest.mark.parametrize(
+    ("objective", "values", "threshold", "stops"),
+    [
+        ("val_accuracy", [0.5, 0.4], 0.45, False),  # The best so far counts.
+        ("val_accuracy", [0.5, 0.4], 0.5, False),
+        ("val_accuracy", [0.5, 0.6], 0.61, True),
+        ("val_loss", [0.5, 0.6], 0.55, False),
+        ("val_loss", [0.5, 0.6], 0.5, False),
+        ("val_loss", [0.5, 0.4], 0.39, True),
+    ],
+)
+def test_pruning_stops_what_is_worse_than_the_threshold(objective, values, threshold, stops):
+    callback = trial.Pruning(objective, {2: threshold})
+    callback.set_model(types.SimpleNamespace(stop_training=False))
+    for epoch, value in enumerate(values):
+        assert not callback.model.stop_training
+        callback.on_epoch_end(epoch, {objective: value})
+    assert callback.model.stop_training == stops
+
+
+def test_a_trial_that_is_pruned_ends_at_the_epoch_of_its_threshold(tmp_path):
+    whole = trial.run(task(tmp_path / "whole")).result
+    assert whole.status == sweeps.COMPLETE
+    assert len(whole.curve) == 4
+    best = max(row["val_accuracy"] for row in whole.curve[:2])
+    just = trial.run(task(tmp_path / "just", thresholds={2: best})).result
+    assert (just.status, just.curve) == (sweeps.COMPLETE, whole.curve)
+    under = trial.run(task(tmp_path / "under", thresholds={2: best + 1e-6})).result
+    assert (under.status, under.curve) == (sweeps.PRUNED, whole.curve[:2])
+    loss = min(row["val_loss"] for row in whole.curve[:3])
+    lossy = task(tmp_path / "loss", "val_loss", {3: loss - 1e-6})
+    assert trial.run(lossy).result.curve == whole.curve[:3]
+
+
+def test_a_metric_that_the_recipe_lacks_ends_the_sweep_before_the_first_step(tmp_path):
+    outcome = trial.run(task(tmp_path / "trial", "val_acc"))
+    assert outcome.fault == 2
+    assert "Did you mean val_accuracy? Received: 'val_acc'" in outcome.result.reason
+    assert outcome.result.curve == ()
+    assert not list((tmp_path / "trial").glob("checkpoints/*"))
+
+
+def test_no_objective_is_close_to_a_word_from_elsewhere():
+    error = objectives.UnknownObjectiveError("xyz", ["loss", "val_loss"])
+    assert str(error) == "`objective` must be one of loss, val_loss. Received: 'xyz'"
+
+
+@pytest.mark.parametrize("torn", [b"", b"--epo", bytes(80)])
+def test_what_a_power_loss_tears_is_trained_again(tmp_path, torn):
+    whole = trial.run(task(tmp_path)).result
+    for name in (run_directory.METRICS, run_directory.FLAGS, run_directory.PREPROCESSING):
+        (tmp_path / name).write_bytes(torn)
+        again = trial.run(task(tmp_path)).result
+        assert again.curve == whole.curve
+        assert (tmp_path / name).read_bytes() != torn
+
+
+def test_a_trial_waits_for_the_disk_only_with_its_checkpoints(tmp_path, monkeypatch):
+    flushed = []
+
+    def fsync(file):
+        flushed.append(pathlib.Path(os.readlink(f"/proc/self/fd/{file}")).relative_to(tmp_path))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    trial.run(task(tmp_path))
+    assert {path.parts[0] for path in flushed} == {"checkpoints"}
