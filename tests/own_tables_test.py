@@ -160,14 +160,14 @@ def test_what_is_missing_is_refused_where_that_is_asked_for_and_else_filled_in(l
         (TINY + "1,u,c\n", r"1 row is left out, of classes with under 3: c \(1\)"),
         (
             "x,k,y\n" + rows(40, text="abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"),
-            "'k': left out, since it has 26 different texts in 26",
+            "left out, too many different texts: k",
         ),
     ],
 )
 def test_what_people_expect_is_done_and_told(load, caplog, text, told):
     data = load(text)
     assert data.class_names == ("a", "b")
-    assert re.search(told, caplog.text)
+    assert re.search(told, caplog.text, re.DOTALL)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_column_that_never_varies_is_left_out_and_told(load, caplog):
     # The deviation of equal numbers need not come out as 0.
     data = load("c,x,y\n" + "".join(f"0.1,{i},{'ab'[i % 2]}\n" for i in range(30)))
     assert data.preprocessing.feature_names == ("x",)
-    assert "column 'c': left out" in caplog.text
+    assert "left out, always the same: c" in caplog.text
 
 
 def test_whole_numbers_as_classes_are_in_their_order(load):

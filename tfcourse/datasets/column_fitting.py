@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import cells, dates, numbers
-from tfcourse.datasets.column_report import ColumnReport
+from tfcourse.datasets import cells, dates, identifiers, numbers
+from tfcourse.datasets.column_report import ColumnReport, Reason
 from tfcourse.datasets.columns import (
     NO_VALUE,
     CategoricalColumn,
@@ -123,6 +123,10 @@ class _Fitting:
     def _imputes(self) -> bool:
         return self.reading.missing == "impute"
 
+    @property
+    def _is_kept(self) -> bool:
+        return self.name in self.reading.keep
+
     def numbers(self, style: str) -> Fit:
         values = read_numbers(self.column, self.reading.missing_values, style)
         odd = np.isinf(values)
@@ -130,6 +134,9 @@ class _Fitting:
         column = self._numeric(values, self.name, written=style, skips_texts=bool(odd.any()))
         written = "" if style == numbers.PLAIN else style
         distinct = len(np.unique(values[~np.isnan(values)]))
+        why = "" if self._is_kept else identifiers.why(self.name, values)
+        if why:
+            return self._left_out("number", np.isnan(values), distinct, "identifier", why)
         return self._done("number", np.isnan(values), distinct, column, odd, written)
 
     def dates(self, form: str) -> Fit:
@@ -163,10 +170,17 @@ class _Fitting:
         distinct = len(found.values)
         in_training = len(np.unique(found.codes[self.rows][~missing[self.rows]]))
         limit = min(MAX_CATEGORIES, max(2, len(self.rows) // 2))
-        if in_training > limit:
-            why = f"has {in_training} different texts in {len(self.rows)} training examples"
-            return self._left_out("text", missing, distinct, f"{why}, more than {limit}")
-        return self._done("category", missing, distinct, self._one_hot(found, self.name))
+        if in_training > limit and not self._is_kept:
+            return self._left_out("text", missing, distinct, "texts", self._many(distinct, found))
+        is_new = np.isin(found.codes, found.codes[self.rows], invert=True) & ~missing
+        fit = self._done("category", missing, distinct, self._one_hot(found, self.name))
+        return fit._replace(report=dataclasses.replace(fit.report, unseen=int(is_new.sum())))
+
+    def _many(self, distinct: int, found: cells.Cells) -> str:
+        rows = int((found.codes >= 0).sum())
+        if distinct == rows:
+            return "has another text in every row"
+        return f"has {distinct:,} different texts in {rows:,} rows, too many for categories"
 
     def _numeric(
         self, values: npt.NDArray[np.float64], name: str, **options: bool | str
@@ -220,9 +234,11 @@ class _Fitting:
         written: str = "",
     ) -> Fit:
         if not distinct:
-            return self._left_out("empty", missing, 0, "has no values")
+            return self._left_out("empty", missing, 0, "empty", "has no values")
         if not columns:
-            return self._left_out(kind, missing, distinct, "does not vary in training")
+            return self._left_out(
+                kind, missing, distinct, "constant", "does not vary in the training rows"
+            )
         texts = tuple(self._odd_texts(odd)) if odd is not None and odd.any() else ()
         report = ColumnReport(
             self.name,
@@ -238,7 +254,9 @@ class _Fitting:
         )
         return Fit(report, tuple(columns), int(missing.argmax()) if missing.any() else -1)
 
-    def _left_out(self, kind: str, missing: npt.NDArray[np.bool_], distinct: int, why: str) -> Fit:
+    def _left_out(
+        self, kind: str, missing: npt.NDArray[np.bool_], distinct: int, reason: Reason, why: str
+    ) -> Fit:
         count = int(missing.sum())
         report = ColumnReport(
             self.name,
@@ -247,6 +265,7 @@ class _Fitting:
             count,
             distinct,
             "left out",
+            reason=reason,
             why=why,
         )
         return Fit(report, (), -1)

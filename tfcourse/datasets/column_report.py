@@ -9,6 +9,8 @@ from typing import Literal
 
 Kind = Literal["number", "category", "date", "time", "text", "empty"]
 Fate = Literal["label", "features", "left out"]
+# Why a column is left out.
+Reason = Literal["", "ignored", "identifier", "texts", "constant", "empty"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +25,9 @@ class ColumnReport:
         distinct: how many different values there are.
         fate: what becomes of it.
         features: how many numbers it is for the model, 0 where it is left out.
-        why: the reason where it is left out: "has one value", "`ignore` says so".
+        reason: why it is left out.
+        why: that in words: "has another text in every row".
+        unseen: in how many cells are categories that the training split does not have.
         written: how numbers or dates are written where that is not 1234.5.
         odd: texts in a column of numbers or dates, which count as missing.
         odd_count: in how many cells they are.
@@ -36,7 +40,9 @@ class ColumnReport:
     distinct: int
     fate: Fate
     features: int = 0
+    reason: Reason = ""
     why: str = ""
+    unseen: int = 0
     written: str = ""
     odd: tuple[str, ...] = ()
     odd_count: int = 0
@@ -67,6 +73,21 @@ class LabelReport:
 
 
 @dataclasses.dataclass(frozen=True)
+class Giveaway:
+    """A column that by itself tells the label: it may be a copy, or come after it.
+
+    Attributes:
+        column: its name.
+        by_missing: whether it is where values are missing that tells it.
+        share: of the training rows in which it does; of a quantity, their correlation.
+    """
+
+    column: str
+    by_missing: bool
+    share: float
+
+
+@dataclasses.dataclass(frozen=True)
 class TableReport:
     """A table.
 
@@ -76,6 +97,9 @@ class TableReport:
         notes: how it was read where that is not plain: "text is Windows-1252".
         label: the column to predict.
         columns: all of them, in their order, the label's too.
+        giveaways: those that may give the label away.
+        repeated: how many test rows there are in the training split as well, in all columns.
+        test_rows: how many test rows there are.
     """
 
     source: str
@@ -83,3 +107,6 @@ class TableReport:
     notes: tuple[str, ...]
     label: LabelReport
     columns: tuple[ColumnReport, ...]
+    giveaways: tuple[Giveaway, ...] = ()
+    repeated: int = 0
+    test_rows: int = 0

@@ -81,7 +81,9 @@ class NumericColumn:
     def feature_names(self) -> tuple[str, ...]:
         return (self.name, f"{self.name} is missing") if self.indicates_missing else (self.name,)
 
-    def encode(self, table: "Table", more: Sequence[str] = ()) -> npt.NDArray[np.float32]:
+    def encode(
+        self, table: "Table", more: Sequence[str] = (), *, tell: bool = True
+    ) -> npt.NDArray[np.float32]:
         """Returns float32 [examples, 1], or 2 with what tells that a value was missing.
 
         Raises:
@@ -147,8 +149,10 @@ class CategoricalColumn:
     def feature_names(self) -> tuple[str, ...]:
         return tuple(f"{self.name}={category or '(missing)'}" for category in self.categories)
 
-    def encode(self, table: "Table", more: Sequence[str] = ()) -> npt.NDArray[np.float32]:
-        """Returns float32 [examples, categories].
+    def encode(
+        self, table: "Table", more: Sequence[str] = (), *, tell: bool = True
+    ) -> npt.NDArray[np.float32]:
+        """Returns float32 [examples, categories]; `tell` warns of those that training has not had.
 
         Raises:
             DataError: naming line and column of a missing value.
@@ -162,7 +166,7 @@ class CategoricalColumn:
         imputed = -1 if self.imputed is None else self.categories.index(self.imputed)
         positions = found.spread(by_value, imputed)
         unknown = positions < 0
-        if unknown.any():
+        if tell and unknown.any():
             row = int(unknown.argmax())
             logging.warning(
                 "%s, column %r: %r is no category of the training split; neither are %d others.",

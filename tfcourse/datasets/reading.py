@@ -36,6 +36,9 @@ class Reading(Hyperparameters):
         (), "Columns of numbers that are treated as categories.", optional=True
     )
     ignore: tuple[str, ...] = texts((), "Columns that are left out.", optional=True)
+    keep: tuple[str, ...] = texts(
+        (), "Columns that are taken although they look like identifiers.", optional=True
+    )
     image_size: tuple[int, int] | None = integers(
         None,
         "HEIGHT,WIDTH that images are resized to; one number makes squares.",
@@ -48,7 +51,7 @@ class Reading(Hyperparameters):
     )
 
     def __post_init__(self) -> None:
-        for name in ("categorical", "ignore", "missing_values"):
+        for name in ("categorical", "ignore", "keep", "missing_values"):
             if isinstance(getattr(self, name), list):
                 object.__setattr__(self, name, tuple(getattr(self, name)))
         size: int | Sequence[int] | None = self.image_size

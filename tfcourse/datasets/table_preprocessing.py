@@ -64,11 +64,12 @@ class TablePreprocessing:
     def input_shape(self) -> tuple[int, ...]:
         return (len(self.feature_names),)
 
-    def transform(self, table: Columns, /) -> FloatArray:
+    def transform(self, table: Columns, /, *, tell: bool = True) -> FloatArray:
         """Returns float32 [examples, features].
 
         Args:
             table: texts or numbers; columns that are not known are ignored.
+            tell: whether texts that training has not had are told.
 
         Raises:
             DataError: a column is missing, or a cell does not fit; names it.
@@ -86,7 +87,7 @@ class TablePreprocessing:
         features = np.empty((len(table), *self.input_shape), np.float32)
         start = 0
         for column in self.columns:
-            encoded = column.encode(table, more)
+            encoded = column.encode(table, more, tell=tell)
             features[:, start : start + encoded.shape[1]] = encoded
             start += encoded.shape[1]
         return features

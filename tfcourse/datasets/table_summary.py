@@ -1,10 +1,29 @@
-"""What is told about a table when it is read: sentences made of its `TableReport`."""
+"""What is told about a table when it is read: one block of lines, made of its `TableReport`."""
 
 from collections.abc import Iterator, Sequence
 
-from tfcourse.datasets.column_report import ColumnReport, LabelReport, TableReport
+from tfcourse.datasets import column_names
+from tfcourse.datasets.column_report import ColumnReport, LabelReport, Reason, TableReport
 
-_SHOWN = 20
+_SHOWN = 8
+# A constant answer that is right so often is worth a word before a training.
+_IMBALANCED = 0.75
+_LEFT_OUT: dict[Reason, str] = {
+    "identifier": "left out as identifiers",
+    "texts": "left out, too many different texts",
+    "constant": "left out, always the same",
+    "empty": "left out, empty",
+}
+
+
+def block(report: TableReport, *, imputes: bool) -> str:
+    """Returns what was found in a table and what becomes of it, a line each; "" if nothing was."""
+    lines = list(sentences(report, imputes=imputes))
+    if not lines:
+        return ""
+    used = sum(column.fate == "features" for column in report.columns)
+    columns = f"{used} of {len(report.columns) - 1} columns used"
+    return "\n  - ".join([f"{report.source}: {report.rows:,} rows, {columns}", *lines])
 
 
 def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
@@ -12,33 +31,68 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
     yield from report.notes
     yield from _of_label(report.label)
     used = [column for column in report.columns if column.fate == "features"]
-    for column in report.columns:
-        if column.why and "`ignore`" not in column.why:
-            yield f"column {column.name!r}: left out, since it {column.why}"
+    yield from _left_out(report.columns)
     for column in used:
         if column.odd:
             texts = ", ".join(map(repr, column.odd))
             yield (
-                f"column {column.name!r}: {_cells(column.odd_count)} no {column.kind} and taken "
-                f"for missing, such as {texts}"
+                f"{column.name!r}: {_cells(column.odd_count)} no {column.kind} and taken for "
+                f"missing, such as {texts}"
             )
     missing = [column for column in used if column.missing]
     if missing and imputes:
-        yield f"missing values filled in: {_counts(missing)} (`missing=refuse` names their lines)"
+        yield f"missing values filled in: {_counts({c.name: c.missing for c in missing})}"
+    unseen = {column.name: column.unseen for column in used if column.unseen}
+    if unseen:
+        yield f"categories that the training rows do not have are ignored: {_counts(unseen)}"
+    yield from _giveaways(report)
+    if report.repeated:
+        yield (
+            f"{report.repeated:,} of {report.test_rows:,} test rows repeat a training row: the "
+            "test result is too good. Keep one of each"
+        )
 
 
 def _of_label(label: LabelReport) -> Iterator[str]:
     if label.missing:
         yield f"{_rows(label.missing)} left out, without a label in {label.name!r}"
     if label.rare:
-        classes = _shown([f"{name} ({count})" for name, count in label.rare.items()])
+        classes = _counts(label.rare)
         yield f"{_rows(sum(label.rare.values()))} left out, of classes with under 3: {classes}"
     for name, others in label.merged.items():
         yield f"class {name!r} is also written {_shown([*map(repr, others)])}: one class"
+    if label.counts:
+        name, count = max(label.counts.items(), key=lambda item: item[1])
+        share = count / sum(label.counts.values())
+        if share >= _IMBALANCED:
+            yield f"{100 * share:.1f} % of the rows are of class {name!r}: a model has to beat that"
 
 
-def _counts(columns: Sequence[ColumnReport]) -> str:
-    return _shown([f"{column.name} {column.missing}" for column in columns])
+def _left_out(columns: Sequence[ColumnReport]) -> Iterator[str]:
+    for reason, text in _LEFT_OUT.items():
+        names = [column.name for column in columns if column.reason == reason]
+        if names:
+            kept = column_names.argument("keep", names)
+            advice = f" ({kept} uses them)" if reason == "identifier" else ""
+            yield f"{text}: {_shown(names)}{advice}"
+
+
+def _giveaways(report: TableReport) -> Iterator[str]:
+    for found in report.giveaways[:_SHOWN]:
+        what = f"where {found.column!r} is missing" if found.by_missing else f"{found.column!r}"
+        how = (
+            f"alone tells the class in {100 * found.share:.1f} % of the training rows"
+            if report.label.counts
+            else f"follows {report.label.name!r} (correlation {found.share:.4f})"
+        )
+        yield (
+            f"{what} {how}. If that is known only once {report.label.name!r} is, leave it out: "
+            f"{column_names.argument('ignore', [found.column])}"
+        )
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return _shown([f"{name} ({count:,})" for name, count in counts.items()])
 
 
 def _shown(texts: Sequence[str]) -> str:
@@ -47,8 +101,8 @@ def _shown(texts: Sequence[str]) -> str:
 
 
 def _rows(count: int) -> str:
-    return "1 row is" if count == 1 else f"{count} rows are"
+    return "1 row is" if count == 1 else f"{count:,} rows are"
 
 
 def _cells(count: int) -> str:
-    return "1 cell is" if count == 1 else f"{count} cells are"
+    return "1 cell is" if count == 1 else f"{count:,} cells are"

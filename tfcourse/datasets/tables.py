@@ -13,6 +13,7 @@ from tfcourse import files
 from tfcourse.datasets import (
     column_fitting,
     column_names,
+    findings,
     frames,
     labels,
     memory,
@@ -34,7 +35,7 @@ from tfcourse.datasets.table_preprocessing import TablePreprocessing
 if TYPE_CHECKING:
     import pandas as pd
 
-USES = ("label", "task", "missing", "missing_values", "header", "categorical", "ignore")
+USES = ("label", "task", "missing", "missing_values", "header", "categorical", "ignore", "keep")
 Rows = npt.NDArray[np.int64]
 Pairs = dict[str, tuple[Rows, LabelArray]]
 # Of the features, float32 [examples, features], once and in its splits.
@@ -146,9 +147,11 @@ def dataset(
     fitted, report = fit(
         table, reading, found, pairs["train"][0], origin, target=target, decimal_comma=comma
     )
-    told = "; ".join(table_summary.sentences(report, imputes=reading.missing == "impute"))
+    made = _in_memory(table, fitted, pairs) if stored is None else _on_disk(stored, fitted, pairs)
+    report = findings.complete(report, fitted, made)
+    told = table_summary.block(report, imputes=reading.missing == "impute")
     if told:
-        logging.warning("%s: %s.", table.source, told)
+        logging.warning("%s", told)
     return Dataset(
         name=name,
         class_names=found.class_names,
@@ -156,7 +159,7 @@ def dataset(
         preprocessing=fitted,
         report=report,
         target=target,
-        **(_in_memory(table, fitted, pairs) if stored is None else _on_disk(stored, fitted, pairs)),
+        **made,
     )
 
 
@@ -166,7 +169,7 @@ def _in_memory(table: Table, fitted: TablePreprocessing, pairs: Pairs) -> dict[s
         len(table) * fitted.input_shape[0] * _BYTES_PER_FEATURE,
         "Leave columns out with `ignore`.",
     )
-    features = fitted.transform(table)
+    features = fitted.transform(table, tell=False)  # The report has them.
     return {split: Split(features[rows], numbers) for split, (rows, numbers) in pairs.items()}
 
 
@@ -201,6 +204,7 @@ def check_columns(source: str, columns: Iterable[str], reading: Reading) -> Read
             ("label", (reading.label,)),
             ("categorical", reading.categorical),
             ("ignore", reading.ignore),
+            ("keep", reading.keep),
         )
     }
     (label,) = found.pop("label")
@@ -252,21 +256,28 @@ def fit(
             reports.append(_label_column(len(table), found))
         elif name in ignored:
             reports.append(
-                ColumnReport(name, "text", len(table), 0, 0, "left out", why="`ignore` says so")
+                ColumnReport(name, "text", len(table), 0, 0, "left out", reason="ignored")
             )
         else:
-            fit = column_fitting.fit(table, name, reading, rows, decimal_comma=decimal_comma)
-            reports.append(fit.report)
-            fitted += fit.columns
-            if fit.first_missing >= 0 and reading.missing == "refuse":
-                first_missing = first_missing or _refused(table, fit)
+            one = column_fitting.fit(table, name, reading, rows, decimal_comma=decimal_comma)
+            reports.append(one.report)
+            fitted += one.columns
+            if one.first_missing >= 0 and reading.missing == "refuse":
+                first_missing = first_missing or _refused(table, one)
     if first_missing:
         counts = {r.name: r.missing for r in reports if r.fate == "features" and r.missing}
         listed = ", ".join(f"{name} {count}" for name, count in [*counts.items()][:20])
         raise DataError(f"{first_missing} Missing by column: {listed}.")
     report = TableReport(table.source, len(table), table.notes, found.report, tuple(reports))
     if not fitted:
-        raise _no_columns(report)
+        doubtful = [column.name for column in reports if column.reason == "identifier"]
+        if not doubtful:
+            raise _no_columns(report)
+        # There is nothing else to learn from.
+        notes = (*table.notes, f"{', '.join(doubtful)}: used, though nothing in it repeats")
+        table = dataclasses.replace(table, notes=notes)
+        kept = dataclasses.replace(reading, keep=(*reading.keep, *doubtful))
+        return fit(table, kept, found, rows, source, target=target, decimal_comma=decimal_comma)
     try:
         made = TablePreprocessing(
             label,

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from tfcourse import datasets
+
+RANDOM = np.random.default_rng(0)
+N = 300
+LABELS = RANDOM.integers(0, 3, N)
+NOISE = RANDOM.normal(size=N).round(3)
+
+
+def write(path, header, columns):
+    rows = zip(*columns, strict=True)
+    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]))
+    return f"csv:{path}"
+
+
+def found(tmp_path, column, labels=LABELS, **options):
+    source = write(tmp_path / "mine.csv", "x,noise,y", (column, NOISE, labels))
+    return datasets.load(source, label="y", **options).report.giveaways
+
+
+def flipped(share):
+    return np.where(RANDOM.random(N) < share, (LABELS + 1) % 3, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("column", "share"),
+    [
+        (np.array(["no", "yes", "maybe"])[LABELS], 1),  # A recoding.
+        (LABELS * 10 + 5, 1),
+        (LABELS + RANDOM.uniform(0, 0.5, N).round(4), 1),
+        (np.array(["u", "v", "w"])[flipped(0.01)], 0.97),
+        (np.where(LABELS == 0, "", "z" + (LABELS % 3).astype(str).astype(object)), 1),
+    ],
+)
+def test_column_that_tells_the_class_is_named(tmp_path, column, share, caplog):
+    (giveaway,) = found(tmp_path, column)
+    assert giveaway.column == "x"
+    assert share <= giveaway.share <= 1
+    assert "`ignore=x`" in caplog.text
+
+
+def test_where_values_are_missing_may_tell_it(tmp_path, caplog):
+    column = np.where(LABELS % 2, NOISE[::-1].astype(object), "")
+    (giveaway,) = found(tmp_path, column, np.where(LABELS % 2, "sunk", "afloat"))
+    assert giveaway.by_missing
+    assert "where 'x' is missing alone tells the class" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        RANDOM.normal(size=N).round(3),
+        np.array(["u", "v", "w"])[flipped(0.1)],
+        LABELS + RANDOM.normal(0, 0.3, N).round(4),  # A good measurement is no copy.
+        np.array([f"t{i}" for i in RANDOM.integers(0, 80, N)]),
+    ],
+)
+def test_good_column_is_not(tmp_path, column):
+    assert found(tmp_path, column) == ()
+
+
+def test_few_rows_tell_nothing(tmp_path):
+    rows = np.arange(20)
+    source = write(tmp_path / "mine.csv", "x,noise,y", (rows % 2, NOISE[:20], rows % 2))
+    assert datasets.load(source, label="y").report.giveaways == ()
+
+
+def test_copy_of_a_quantity_is_named(tmp_path, caplog):
+    quantity = RANDOM.normal(50, 9, N).round(3)
+    (giveaway,) = found(tmp_path, (quantity * 2.54).round(3), quantity)
+    assert giveaway.share > 0.999
+    assert "'x' follows 'y' (correlation 1.0000)" in caplog.text
+
+
+def test_test_rows_that_training_has_seen_are_counted(tmp_path, caplog):
+    half = (NOISE[:150], LABELS[:150])
+    columns = [np.tile(column, 2) for column in half]
+    source = write(tmp_path / "mine.csv", "x,y", columns)
+    report = datasets.load(source, label="y").report
+    assert 30 <= report.repeated <= report.test_rows == 60
+    assert f"{report.repeated} of 60 test rows repeat a training row" in caplog.text
+
+
+def test_equal_rows_of_a_table_of_few_values_are_no_wonder(tmp_path):
+    columns = (RANDOM.integers(0, 3, N), RANDOM.integers(0, 3, N), LABELS)
+    report = datasets.load(write(tmp_path / "m.csv", "x,z,y", columns), label="y").report
+    assert report.repeated == 0

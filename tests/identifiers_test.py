@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from tfcourse import datasets
+from tfcourse.datasets import identifiers
+
+RANDOM = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("Id", np.arange(1, 151)),
+        ("x", np.arange(20)),  # 10 pairs expected, none there.
+        ("x", RANDOM.permutation(1000) + 5000),
+        ("x", np.append(np.arange(100), np.nan)),
+        ("x", RANDOM.choice(60_000, 4000, replace=False)),  # 133 expected.
+        ("User ID", RANDOM.choice(10**9, 400, replace=False)),
+        ("userid", np.arange(12) * 1000),
+        ("invoice_no", np.arange(12) ** 3),
+        ("#", np.arange(12) ** 3),
+        ("customerId", np.append(np.arange(97) ** 3, [0, 1, 8])),  # A few repeat.
+    ],
+)
+def test_identifier(name, values):
+    assert "identifier" in identifiers.why(name, values.astype(float))
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("x", np.arange(19)),  # Too few to tell by their numbers.
+        ("price", RANDOM.choice(18_000, 150, replace=False)),  # 0.6 expected.
+        ("population", np.sort(10 ** RANDOM.uniform(3, 7, 200)).round()),
+        ("x", np.arange(1000) / 2),
+        ("x", np.append(np.arange(100), 5)),
+        ("year", np.arange(1950, 2020)),
+        ("id", np.arange(150) / 7),
+        ("store_id", np.arange(150) % 7),
+        ("acid", np.arange(15) ** 3),
+        ("number of rooms", np.arange(15) ** 3),
+        ("pixels[0]", np.arange(100)),
+        ("id", np.full(50, np.nan)),
+    ],
+)
+def test_no_identifier(name, values):
+    assert identifiers.why(name, values.astype(float)) == ""
+
+
+def write(path, header, rows):
+    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]))
+    return f"csv:{path}"
+
+
+@pytest.fixture
+def sorted_by_class(tmp_path):
+    rows = [(i, noise, "abc"[i // 50]) for i, noise in enumerate(RANDOM.normal(size=150).round(2))]
+    return write(tmp_path / "mine.csv", "Id,noise,y", rows)
+
+
+def test_running_number_is_left_out_and_told_with_the_flag_that_takes_it(sorted_by_class, caplog):
+    data = datasets.load(sorted_by_class, label="y")
+    assert data.preprocessing.feature_names == ("noise",)
+    assert "left out as identifiers: Id (`keep=Id` uses them)" in caplog.text
+    data = datasets.load(sorted_by_class, label="y", keep=("Id",))
+    assert data.preprocessing.feature_names == ("Id", "noise")
+    with pytest.raises(datasets.DataError, match=r"'id', as `keep` says.*Did you mean 'Id'"):
+        datasets.load(sorted_by_class, label="y", keep=("id",))
+
+
+def test_running_number_alone_is_used_and_told(tmp_path, caplog):
+    source = write(tmp_path / "mine.csv", "x,y", [(i, "ab"[i > 25]) for i in range(50)])
+    assert datasets.load(source, label="y").preprocessing.feature_names == ("x",)
+    assert "x: used, though nothing in it repeats" in caplog.text
+
+
+def test_texts_that_never_repeat_are_left_out_unless_they_are_kept(tmp_path, caplog):
+    rows = [(f"n{i}", i % 7, "ab"[i % 2]) for i in range(60)]
+    source = write(tmp_path / "mine.csv", "name,x,y", rows)
+    data = datasets.load(source, label="y")
+    assert data.preprocessing.feature_names == ("x",)
+    assert "left out, too many different texts: name" in caplog.text
+    kept = datasets.load(source, label="y", keep=["name"])
+    assert len(kept.preprocessing.feature_names) == 1 + len(kept.train)

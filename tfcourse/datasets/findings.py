@@ -1,0 +1,35 @@
+"""What was found in a table once it is read as features: added to its report."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tfcourse.datasets import giveaways
+from tfcourse.datasets.column_report import TableReport
+from tfcourse.datasets.dataset import Split
+from tfcourse.datasets.table_preprocessing import TablePreprocessing
+
+if TYPE_CHECKING:
+    from tfcourse.datasets.streamed import StreamedSplit
+
+
+def complete(
+    report: TableReport,
+    fitted: TablePreprocessing,
+    splits: Mapping[str, "Split | StreamedSplit"],
+) -> TableReport:
+    """Returns `report` with what only the features tell; of those on the disk it stays."""
+    train, test = splits["train"], splits["test"]
+    if not (isinstance(train, Split) and isinstance(test, Split)):
+        return report
+    return dataclasses.replace(
+        report,
+        giveaways=giveaways.find(
+            fitted.columns,
+            train.features,
+            train.labels,
+            is_quantity=fitted.target is not None,
+        ),
+        repeated=giveaways.repeated(train, test, report.columns),
+        test_rows=len(test),
+    )

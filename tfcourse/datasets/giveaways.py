@@ -1,0 +1,124 @@
+"""Columns that by themselves tell the label, and rows of the test split that training has seen.
+
+A column is looked at alone: its training rows are sorted by its values, those of equal values at
+random, and the changes from one class to another are counted. Where the column tells the class,
+there are as many as the classes need; every row that it tells wrong makes two more.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tfcourse.datasets.column_report import ColumnReport, Giveaway
+from tfcourse.datasets.columns import CategoricalColumn, NumericColumn, source
+from tfcourse.datasets.dataset import FloatArray, Split
+
+Labels = npt.NDArray[np.generic]
+
+_FEWEST_ROWS = 30  # Of fewer, a column may tell the class by chance.
+_MOST_ROWS = 10_000  # That are looked at.
+_MOST_VALUES = 2_000_000  # That are sorted at once.
+# A column tells the label where it leaves at most this share of the errors made without it.
+# A measurement may be as good as the first; only a copy of the label is as good as the second.
+_SHARE_OF_ERRORS, _OF_MEASUREMENTS = 0.05, 0.01
+_CORRELATION = 0.999
+# Rows that are equal in every column are copies where one column has this many different values per
+# different row, and so many are; where all columns have few values, equal rows are no wonder.
+_DIFFERENT, _COPIES = 0.5, 0.05
+
+
+def find(
+    columns: Sequence[NumericColumn | CategoricalColumn],
+    features: FloatArray,
+    labels: Labels,
+    *,
+    is_quantity: bool = False,
+) -> tuple[Giveaway, ...]:
+    """Returns the columns that tell the labels, the best first.
+
+    Args:
+        columns: those that made the features.
+        features: [examples, features] of the training split.
+        labels: [examples], classes or a quantity.
+        is_quantity: which of both.
+    """
+    if len(labels) < _FEWEST_ROWS:
+        return ()
+    rows = np.random.RandomState(0).permutation(len(labels))[:_MOST_ROWS]
+    found: dict[str, Giveaway] = {}
+    for names, values in _blocks(columns, features, rows):
+        if is_quantity:
+            shares = _correlations(values, labels[rows])
+        else:
+            limits = np.array([limit for _, _, limit in names])
+            shares = _told(values, labels[rows], limits)
+        for (name, by_missing, _), share in zip(names, shares.tolist(), strict=True):
+            if share > 0 and share > found.get(name, Giveaway(name, False, 0.0)).share:
+                found[name] = Giveaway(name, by_missing, share)
+    return tuple(sorted(found.values(), key=lambda giveaway: -giveaway.share))
+
+
+def repeated(train: Split, test: Split, columns: Sequence[ColumnReport]) -> int:
+    """Returns how many rows of `test` are copies of one in `train`, the label too."""
+    if any(column.reason == "texts" for column in columns):
+        return 0  # Such as names: they tell rows apart.
+    known = set(_rows(train))
+    rows = columns[0].rows
+    most = max((column.distinct for column in columns if column.fate == "features"), default=0)
+    if most < _DIFFERENT * rows * len(known) / len(train):
+        return 0
+    copies = sum(row in known for row in _rows(test))
+    return copies if copies >= _COPIES * len(test) else 0
+
+
+def _rows(split: Split) -> list[tuple[bytes, float]]:
+    labels = split.labels.tolist()
+    return [(row.tobytes(), label) for row, label in zip(split.features, labels, strict=True)]
+
+
+def _blocks(
+    columns: Sequence[NumericColumn | CategoricalColumn], features: FloatArray, rows: Labels
+) -> Iterator[tuple[list[tuple[str, bool, float]], FloatArray]]:
+    """Yields `(names, values)`: of each column its name, whether it is about what is missing and
+    the share of errors that it may leave; and its numbers [rows], of categories in any order."""
+    at_once = max(1, _MOST_VALUES // len(rows))
+    names: list[tuple[str, bool, float]] = []
+    values: list[FloatArray] = []
+    start = 0
+    for column in columns:
+        stop = start + len(column.feature_names)
+        part = features[rows, start:stop]
+        if isinstance(column, CategoricalColumn):
+            part = part.argmax(axis=1)[:, np.newaxis].astype(np.float32)
+        is_measured = isinstance(column, NumericColumn)
+        first = _OF_MEASUREMENTS if is_measured else _SHARE_OF_ERRORS
+        names.append((source(column), False, first))
+        if part.shape[1] == 2:
+            names.append((source(column), True, _SHARE_OF_ERRORS))
+        values.append(part)
+        start = stop
+        if len(names) >= at_once:
+            yield names, np.concatenate(values, axis=1)
+            names, values = [], []
+    if names:
+        yield names, np.concatenate(values, axis=1)
+
+
+def _told(values: FloatArray, labels: Labels, limits: FloatArray) -> npt.NDArray[np.float64]:
+    """Returns the share of rows in which each column tells the class; 0 where that is no wonder."""
+    by_value = labels[np.argsort(values, axis=0, kind="stable")]
+    changes = (by_value[1:] != by_value[:-1]).sum(axis=0)
+    _, counts = np.unique(labels, return_counts=True)
+    errors = np.maximum(changes - (len(counts) - 1), 0) / 2
+    tells = errors <= limits * (len(labels) - counts.max())
+    return np.where(tells, 1 - errors / len(labels), 0.0)
+
+
+def _correlations(values: FloatArray, labels: Labels) -> npt.NDArray[np.float64]:
+    """Returns how closely each column follows a quantity; 0 where it does not."""
+    x = values - values.mean(axis=0, dtype=np.float64)
+    y = labels - labels.mean(dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = np.abs(y @ x) / np.sqrt((x * x).sum(axis=0) * (y @ y))
+    return np.where(found >= _CORRELATION, found, 0.0)

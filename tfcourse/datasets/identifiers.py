@@ -1,0 +1,90 @@
+"""Columns that name the rows rather than describe them: running numbers, keys, invoice numbers.
+
+A model can learn them by heart, and where a file is sorted it reads the class off them. They are
+told by two signs; `keep` takes such a column nevertheless.
+
+- Its whole numbers never repeat, and measurements would: of `n` numbers out of a range of `r`,
+  about `n * n / (2 * r)` pairs are equal by chance, more where they are not spread evenly. Where 10
+  are expected and none is there, it is no chance: that happens once in e**10, or 22,000, columns.
+- Its name says so ("id", "No.", "PassengerId", "row_index"), and no more than a few repeat.
+"""
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+_EXPECTED_REPEATS = 10
+# Of a column whose name says that it is an identifier.
+_SHARE_OF_DIFFERENT = 0.9
+_FEWEST_ROWS = 10
+# A series of years, one row for each, has no repeats either; but it tells the time.
+_TIMES = {"year", "years", "yr"}
+_LAST = {
+    *("id", "ids", "index", "idx", "key", "no", "nr", "number", "num", "uuid", "guid", "row"),
+    *("rowid", "rownum", "rownumber", "rowname", "rownames", "serial", "sno", "slno", "objectid"),
+}
+# Before "id" where both are written as one word: "userid". Others end so by chance: "acid", "bid".
+_OWNERS = (
+    *(
+        "account",
+        "case",
+        "client",
+        "cust",
+        "customer",
+        "emp",
+        "employee",
+        "invoice",
+        "item",
+        "loan",
+    ),
+    *(
+        "member",
+        "order",
+        "passenger",
+        "patient",
+        "person",
+        "product",
+        "record",
+        "sample",
+        "student",
+    ),
+    *("subject", "trans", "transaction", "unique", "user"),
+)
+_WORDS = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|#")
+
+
+def why(name: str, values: npt.NDArray[np.float64]) -> str:
+    """Returns why a column of numbers is an identifier, "" where it is none.
+
+    Args:
+        name: the column's.
+        values: [rows], NaN where missing.
+    """
+    if name.endswith("]"):
+        return ""  # One number of a vector: "petals[0]".
+    present = values[~np.isnan(values)]
+    count = len(present)
+    if count < _FEWEST_ROWS or 2 * count < len(values) or (present != np.floor(present)).any():
+        return ""
+    distinct = len(np.unique(present))
+    low, high = float(present.min()), float(present.max())
+    if is_named_so(name) and distinct >= _SHARE_OF_DIFFERENT * count:
+        return f"is an identifier by its name, with {distinct:,} different whole numbers"
+    expected = count * count / (2 * (high - low + 1))
+    if distinct < count or expected < _EXPECTED_REPEATS or _words(name) & _TIMES:
+        return ""
+    return f"looks like an identifier: its whole numbers from {low:.0f} to {high:.0f} never repeat"
+
+
+def is_named_so(name: str) -> bool:
+    """Returns whether a column is called like an identifier."""
+    words = [word.lower() for word in _WORDS.findall(name)]
+    if not words:
+        return False
+    last = words[-1]
+    return last in _LAST or last.removesuffix("id") in _OWNERS or words[0] == "id" or "#" in words
+
+
+def _words(name: str) -> set[str]:
+    return {word.lower() for word in _WORDS.findall(name)}
