@@ -1,3 +1,4 @@
+import contextlib
 import pathlib
 import re
 
@@ -7,6 +8,8 @@ import pytest
 import tensorflow as tf
 
 from tfcourse.training import keras_internals
+
+matmul = tf.matmul
 
 
 def step(layer, images, *, fused, training=True):
@@ -79,6 +82,42 @@ def test_bfloat16_keeps_averages_in_float32(images):
     assert {v.dtype for v in layer.variables} == {"float32"}
     exact, _ = step(built(images), images, fused=False)
     np.testing.assert_allclose(tf.cast(outputs[0], tf.float32), exact[0], atol=0.05)
+
+
+def product(a, b, *, fast):
+    """Returns a @ b, both gradients and one of second order, and the graph's operations."""
+
+    @tf.function(jit_compile=True)
+    def run(a, b):
+        context = keras_internals.fast_operations(True) if fast else contextlib.nullcontext()
+        with context, tf.GradientTape() as outer:
+            outer.watch([a, b])
+            with tf.GradientTape() as inner:
+                inner.watch([a, b])
+                outputs = keras.ops.matmul(a, b)
+                loss = tf.reduce_sum(outputs**3)
+            gradients = inner.gradient(loss, [a, b])
+            penalty = tf.add_n([tf.reduce_sum(gradient**2) for gradient in gradients])
+        return outputs, *gradients, *outer.gradient(penalty, [a, b])
+
+    graph = run.get_concrete_function(a, b).graph
+    return run(a, b), {operation.type for operation in graph.get_operations()}
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "barrier"), [(10, 64, True), (16, 64, False), (10, 63, False)]
+)
+def test_a_product_with_few_columns_is_the_same_product(columns, rows, barrier):
+    rng = np.random.default_rng(0)
+    a, b = (
+        tf.constant(rng.normal(size=shape), tf.float32) for shape in ((8, rows), (rows, columns))
+    )
+    expected, _ = product(a, b, fast=False)
+    found, kinds = product(a, b, fast=True)
+    assert ("XlaOptimizationBarrier" in kinds) is barrier
+    for theirs, ours in zip(expected, found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-2)
+    assert tf.matmul is matmul
 
 
 def test_nothing_else_reaches_into_keras():

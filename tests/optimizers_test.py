@@ -370,3 +370,18 @@ def test_unknown_argument_raises(name):
 def test_other_real_numbers_are_learning_rates(learning_rate):
     optimizer = optimizers.GradientDescent(learning_rate)
     assert float(array(optimizer.learning_rate)) == float(learning_rate)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_matrix_of_few_columns_takes_the_steps_of_one_long_row(name):
+    rng = np.random.default_rng(0)
+    start, *gradients = rng.normal(size=(4, 8, 3)).astype("float32")
+    steps = []
+    for shape in ((8, 3), (24,)):
+        variable = keras.Variable(start.reshape(shape))
+        optimizer = OPTIMIZERS[name](RATE)
+        for gradient in gradients:
+            optimizer.apply([ops.array(gradient.reshape(shape))], [variable])
+        steps.append(ops.convert_to_numpy(variable.value))
+        assert steps[-1].shape == shape
+    np.testing.assert_array_equal(steps[0].reshape(-1), steps[1])

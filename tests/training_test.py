@@ -1,3 +1,4 @@
+import itertools
 import json
 import math
 import types
@@ -111,6 +112,27 @@ def test_every_example_is_seen_once_an_epoch(data):
     assert model.seen.numpy().sum() == 144
     runner.train(3, 5)
     np.testing.assert_array_equal(model.seen.numpy(), np.ones(200))
+
+
+def test_how_much_is_put_in_order_at_a_time_changes_no_bit(data, monkeypatch):
+    def weights_after(part_bytes, cuts):
+        monkeypatch.setattr(steps, "_PART_BYTES", part_bytes)
+        model = compiled(data, dropout=0.0)
+        keras_internals.build_for(model, (data.train.features[:32], data.train.labels[:32]))
+        runner = steps.InMemorySteps(model, data.train, 32, 1, jit_compile=False)
+        for epoch in range(2):
+            runner.start_epoch(epoch)
+            for first, last in itertools.pairwise(cuts):
+                runner.train(first, last)
+        return runner._part_steps, [variable.numpy() for variable in model.variables]
+
+    steps_per_epoch = batching.steps_per_epoch(len(data.train), 32)
+    whole, expected = weights_after(1 << 26, (0, steps_per_epoch))
+    parts, found = weights_after(3 * 32 * 64 * 4 + 9999, (0, 1, 5, steps_per_epoch))
+    assert whole == len(data.train) // 32
+    assert 1 < parts < whole
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_metrics_of_an_epoch_are_those_of_keras(data):

@@ -11,13 +11,24 @@ from keras import ops
 if TYPE_CHECKING:
     import tensorflow as tf
 
+_VECTOR = 16  # float32 values of the widest registers.
+
 LearningRate: TypeAlias = (
     "float | keras.optimizers.schedules.LearningRateSchedule | Callable[[], float | tf.Tensor]"
 )
 
 
 class Optimizer(keras.optimizers.Optimizer):
-    """Lets an optimizer be made of a configuration whose rate has come down to 0."""
+    """Lets an optimizer be made of a configuration whose rate has come down to 0.
+
+    It also takes values back in another shape, such as those of `same_precision`.
+    """
+
+    def assign(self, variable: keras.Variable, value: "tf.Tensor") -> None:
+        super().assign(variable, ops.reshape(value, variable.shape))
+
+    def assign_sub(self, variable: keras.Variable, value: "tf.Tensor") -> None:
+        super().assign_sub(variable, ops.reshape(value, variable.shape))
 
     @classmethod
     def from_config(
@@ -66,12 +77,21 @@ def checked_flag(name: str, value: Any) -> bool:
 def same_precision(variable: keras.Variable, *tensors: "tf.Tensor") -> "list[tf.Tensor]":
     """Returns the tensors dense and in float32, or in float64 if `variable` has that.
 
+    Where a tensor's last axis is short, it is returned as one long row.
+
     A variable in half precision is thus updated in float32 and rounded once, when stored: 0.999
     is 1 in bfloat16, and an average that decays by 1 would never forget.
     """
     is_double = keras.backend.standardize_dtype(variable.dtype) == "float64"
     dtype = "float64" if is_double else "float32"
-    return [ops.cast(_dense(tensor, variable.shape), dtype) for tensor in tensors]
+    return [_long(ops.cast(_dense(tensor, variable.shape), dtype)) for tensor in tensors]
+
+
+def _long(tensor: "tf.Tensor") -> "tf.Tensor":
+    # XLA on the CPU vectorizes along the last axis alone, and ten columns not at all. With as many
+    # columns as a register holds, nothing is gained.
+    is_narrow = len(tensor.shape) > 1 and tensor.shape[-1] < _VECTOR
+    return ops.reshape(tensor, (-1,)) if is_narrow else tensor
 
 
 def _dense(tensor: Any, shape: tuple[int, ...]) -> "tf.Tensor":

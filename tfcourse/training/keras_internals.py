@@ -13,6 +13,7 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
+from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_optimization_barrier
 
 
 def rate_of(optimizer: keras.Optimizer) -> Any:
@@ -221,7 +222,13 @@ def fast_operations(jit_compile: bool) -> contextlib.AbstractContextManager[None
     Keras offers no argument for either choice, so each is made where Keras meets TensorFlow, and
     taken back when the trace is done. A model keeps its own layers, and saves as ever.
     """
-    return _vectorized_dropout() if jit_compile else _fused_batch_norm()
+    return _for_xla() if jit_compile else _fused_batch_norm()
+
+
+@contextlib.contextmanager
+def _for_xla() -> Iterator[None]:
+    with _vectorized_dropout(), _narrow_products():
+        yield
 
 
 @contextlib.contextmanager
@@ -237,6 +244,52 @@ def _vectorized_dropout() -> Iterator[None]:
         yield
     finally:
         tf.nn.experimental.stateless_dropout = stateless_dropout
+
+
+@contextlib.contextmanager
+def _narrow_products() -> Iterator[None]:
+    """Multiplies a matrix by one of few columns so that the long side is what is vectorized.
+
+    XLA on the CPU computes ten columns one by one. Keras multiplies through `tf.matmul`. To be
+    replaced where XLA chooses by the shapes.
+    """
+    matmul = tf.matmul
+
+    def chosen(a: Any, b: Any, *others: Any, **options: Any) -> tf.Tensor:
+        given = [*others, *(value for value in options.values() if value is not None)]
+        return matmul(a, b, *others, **options) if given or not _is_narrow(a, b) else narrow(a, b)
+
+    @tf.custom_gradient
+    def narrow(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            rows = matmul(_as_it_stands(tf.transpose(upstream)), a)
+            return matmul(upstream, b, transpose_b=True), tf.transpose(_as_it_stands(rows))
+
+        rows = matmul(_as_it_stands(tf.transpose(b)), a, transpose_b=True)
+        return tf.transpose(rows), gradient
+
+    tf.matmul = chosen
+    try:
+        yield
+    finally:
+        tf.matmul = matmul
+
+
+def _is_narrow(a: tf.Tensor, b: tf.Tensor) -> bool:
+    """Returns whether the product has few columns, and sums of some length."""
+    return (
+        a.shape.rank == b.shape.rank == 2
+        and a.dtype == b.dtype == tf.float32
+        and (b.shape[1] or 16) < 16
+        and (b.shape[0] or 0) >= 64
+        and not tf.config.list_logical_devices("GPU")
+    )
+
+
+@tf.custom_gradient
+def _as_it_stands(tensor: tf.Tensor) -> tuple[tf.Tensor, Any]:
+    """Returns `tensor`; XLA would merge a transposition into the product beside it, undoing it."""
+    return xla_optimization_barrier([tensor])[0], lambda upstream: upstream
 
 
 @contextlib.contextmanager

@@ -62,7 +62,14 @@ class ResidentFeatures:
 
     def gather(self, indices: tf.Tensor) -> tf.Tensor:
         """Returns the features of the examples `indices`, an int tensor."""
-        rows = tf.gather(self._rows, indices)
+        return self.decoded(self.rows(indices))
+
+    def rows(self, indices: tf.Tensor) -> tf.Tensor:
+        """Returns the examples `indices` as they are kept."""
+        return tf.gather(self._rows, indices)
+
+    def decoded(self, rows: tf.Tensor) -> tf.Tensor:
+        """Returns the features of examples that `rows` gave."""
         return rows if self._bytes is None else tf.cast(rows, tf.float32) / self._divisor
 
 

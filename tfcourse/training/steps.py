@@ -25,6 +25,7 @@ _CONVOLUTIONS = tuple(
     kind for name, kind in vars(keras.layers).items() if re.search(r"Conv(LSTM)?\dD", name)
 )
 _CONVOLUTION = re.compile(r"(Depthwise)?Conv\dD")
+_PART_BYTES = 1 << 26  # Of examples that are put in the order of the epoch at a time.
 _said: set[str] = set()
 
 
@@ -63,7 +64,10 @@ class InMemorySteps:
         self._batch_size = batch_size
         self.seed = seed
         self._order: tf.Tensor = None
+        self._part: Any = None
+        self._parted = -1
         self._class_weights = class_weights
+        self._part_steps = self._steps_of_a_part()
         self._full_steps = _Program(self._run_full_steps, jit_compile, model.name)
         # It runs once per epoch: compiling it as well would take seconds and save milliseconds.
         self._last_step = _Program(self._run_step, False, model.name)
@@ -71,28 +75,68 @@ class InMemorySteps:
     def start_epoch(self, epoch: int) -> None:
         """Draws the order of the examples in `epoch`, counted from 0."""
         self._order = batching.epoch_permutation(self._num_examples, self.seed, epoch)
+        self._part, self._parted = None, -1
 
     def train(self, first: int, last: int) -> None:
         """Takes the steps `first` to `last - 1` of the epoch; their logs are the metrics'."""
         full = self._num_examples // self._batch_size
-        if first < full:
-            self._full_steps(self._order, tf.constant(first), tf.constant(min(last, full)))
+        while first < min(last, full):
+            number, offset = divmod(first, self._part_steps)
+            until = min(self._part_steps, min(last, full) - first + offset)
+            self._full_steps(self._in_order(number), tf.constant(offset), tf.constant(until))
+            first += until - offset
+        if first == full:
+            self._part, self._parted = None, -1  # Nobody needs it while validation runs.
         if last > full:
-            self._last_step(self._order[full * self._batch_size :])
+            self._last_step(self._examples(self._order[full * self._batch_size :]))
 
-    def _run_full_steps(self, xla, order, first, last):
+    def _steps_of_a_part(self):
+        """Returns how many steps' examples are put in order at a time; all of a small set's."""
+        full = max(self._num_examples // self._batch_size, 1)
+        examples = self._examples(tf.range(1))
+        per_step = self._batch_size * sum(each.numpy().nbytes for each in tf.nest.flatten(examples))
+        parts = max(-(-full * per_step // _PART_BYTES), 1)
+        return max(-(-full // parts), 1)
+
+    def _in_order(self, number):
+        """Returns the examples of a part of the epoch in its order.
+
+        Batches are then read in one piece. Gathered step by step in the compiled program, they take
+        a fifth of a step of softmax regression. A part is not much memory beside the whole set.
+        """
+        if self._parted != number:
+            self._part = None  # Of two parts at a time there is no need.
+            size = self._part_steps * self._batch_size
+            order = self._order[number * size : (number + 1) * size]
+            # Every part is as long as the others: for another length XLA would compile anew.
+            self._part = self._examples(tf.pad(order, [[0, size - len(order)]]))
+            self._parted = number
+        return self._part
+
+    def _examples(self, indices):
+        """Returns the examples `indices`, features as they are kept."""
+        return (
+            tf.nest.map_structure(lambda features: features.rows(indices), self._features),
+            tf.nest.map_structure(lambda labels: tf.gather(labels, indices), self._labels),
+        )
+
+    def _run_full_steps(self, xla, examples, first, last):
         def step(number: tf.Tensor) -> tuple[tf.Tensor]:
-            rows = tf.slice(order, [number * self._batch_size], [self._batch_size])
-            self._run_step(xla, rows)
+            start = number * self._batch_size
+
+            def batch_of(array: tf.Tensor) -> tf.Tensor:
+                rest = array.shape[1:]
+                return tf.slice(array, [start, *[0] * len(rest)], [self._batch_size, *rest])
+
+            self._run_step(xla, tf.nest.map_structure(batch_of, examples))
             return (number + 1,)
 
         tf.while_loop(lambda number: number < last, step, (first,))
 
-    def _run_step(self, xla, rows):
-        batch = (
-            tf.nest.map_structure(lambda features: features.gather(rows), self._features),
-            tf.nest.map_structure(lambda labels: tf.gather(labels, rows), self._labels),
-        )
+    def _run_step(self, xla, examples):
+        rows, labels = examples
+        features = tf.nest.map_structure(lambda kept, row: kept.decoded(row), self._features, rows)
+        batch = features, labels
         with fast_operations(xla):
             self._model.train_step(class_weighting.weighted(batch, self._class_weights))
 
