@@ -18,7 +18,8 @@ import time
 
 from benchmarks.contestants.searchers import LABELS
 from benchmarks.pages import spread
-from benchmarks.training import PACKAGES, in_turns
+from benchmarks.training import PACKAGES
+from benchmarks.training_processes import in_turns
 from tfcourse.run_directory import environment
 
 MODELS = {"softmax_regression": "Softmax regression", "batch_norm_mlp": "Batch-norm MLP"}

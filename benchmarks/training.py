@@ -1,13 +1,14 @@
-"""Training steps per second, and seconds from process start to a test accuracy, beside the peers.
+"""Training steps per second, and whole commands, beside the peers.
 
-    python -m benchmarks.training --rounds=5
+    python -m benchmarks.training
 
 Every contestant is a process of its own, with its framework's default threads. For the steps the
 processes stay alive and train one epoch each in turns, so that a slow moment of the machine hits
 all, and only one works at a time; imports, compilation and a first epoch come before. Every
-epoch ends with its loss and accuracy in Python, and nobody validates. For the race to an accuracy
-each round starts every process anew. Results are merged into performance_training.json, model by
-model and batch by batch; the page and the picture are written from that.
+epoch ends with its loss and accuracy in Python, and nobody validates. For whole commands, and for
+the race to an accuracy (`--parts=races`), each round starts every process anew. Results are merged
+into performance_training.json, model by model and batch by batch; the page and the picture are
+written from that.
 """
 
 import argparse
@@ -23,34 +24,23 @@ import numpy as np
 from benchmarks import training_report
 from benchmarks.contestants import CONTESTANTS, FLOOR
 from benchmarks.contestants.process import ContestantFailedError, Process
+from benchmarks.contestants.task import task
+from benchmarks.training_processes import (
+    COMMAND_EPOCHS,
+    COMMAND_MODEL,
+    in_turns,
+    run_commands,
+    run_races,
+)
 from tfcourse.run_directory import environment
 
 PACKAGES = ("tensorflow", "keras", "torch", "jax", "numpy")  # Whose versions are told.
 # All batch sizes divide these: no contestant has to deal with a smaller last batch.
-EXAMPLES = {"softmax_regression": 53_760, "batch_norm_mlp": 25_600, "small_cnn": 7_680}
+EXAMPLES = {"softmax_regression": 53_760, "batch_norm_mlp": 25_600, "small_cnn": 3_584}
 MODELS = tuple(EXAMPLES)
 RACES = {"batch_norm_mlp": 0.98, "small_cnn": 0.99}
-RACE_BATCH = 128
 RACE_EXAMPLES = 53_760
-RACE_EPOCHS = 20
-LEARNING_RATE = 1e-3
 SMOKE_EXAMPLES = 512
-
-
-def task(model, batch_size, data, **others):
-    return {
-        "model": model,
-        "batch_size": batch_size,
-        "learning_rate": LEARNING_RATE,
-        "seed": 0,
-        "data": str(data),
-        "max_examples": EXAMPLES[model],
-        # Little to test, since what is measured is training; a race tests all.
-        "max_test_examples": 256,
-        "target": None,
-        "max_epochs": 1_000_000,
-        **others,
-    }
 
 
 def measure_steps(names, task, num_rounds):
@@ -63,15 +53,16 @@ def measure_steps(names, task, num_rounds):
     answers = {name: [] for name in names}
     with contextlib.ExitStack() as stack:
         processes = {}
+        for name in names:  # What they import, they import side by side.
+            processes[name] = stack.enter_context(Process(name, task))
         for name in names:
             try:
-                processes[name] = stack.enter_context(Process(name, task))
                 threads[name] = processes[name].threads()
                 answers[name].append(processes[name].train_epoch())
             except ContestantFailedError as error:
                 skipped[name] = str(error)
                 print(f"{name} is left out: {error}", flush=True)
-        running = [name for name in processes if name not in skipped]
+        running = [name for name in names if name not in skipped]
         for _, name in in_turns(running, num_rounds):
             answers[name].append(processes[name].train_epoch())
     results = {name: summary(answers[name], num_steps) for name in running}
@@ -80,14 +71,6 @@ def measure_steps(names, task, num_rounds):
         if name not in FLOOR and not result["last_loss"] < result["first_loss"]:
             raise RuntimeError(f"{name} does not learn {task['model']}: {result}")
     return results, skipped
-
-
-def in_turns(names, num_rounds):
-    """Yields (round, name); every round begins with another name."""
-    for number in range(num_rounds):
-        start = number % max(1, len(names))
-        for name in names[start:] + names[:start]:
-            yield number, name
 
 
 def summary(answers, num_steps):
@@ -111,43 +94,6 @@ def with_floor(results):
         fastest = np.min(np.array(parts), axis=0)  # [rounds, products]
         kept["floor"] = {"ms": [1e3 * float(seconds) for seconds in fastest.sum(axis=1)]}
     return kept
-
-
-def run_races(names, model, target, data, num_rounds, max_examples):
-    """Yields {contestant: [one result per round]} so far, each round with a seed of its own."""
-    results = {name: [] for name in names}
-    for number, name in in_turns(names, num_rounds):
-        limits = {"max_examples": max_examples, "max_test_examples": 10_000}
-        limits |= {"target": target, "max_epochs": RACE_EPOCHS}
-        race = task(model, RACE_BATCH, data, seed=number, **limits)
-        try:
-            with Process(name, race) as process:
-                results[name].append(stages(process.result()))
-        except ContestantFailedError as error:
-            print(f"{name} is left out: {error}", flush=True)
-        else:
-            print(f"{model}, round {number + 1}, {name}: {results[name][-1]}", flush=True)
-            yield {name: rounds for name, rounds in results.items() if rounds}
-
-
-def stages(result):
-    """Splits the seconds until the target; compiling is what the first epoch took beyond others."""
-    ready = result["import"] + result["data"]
-    ends = result["epoch_ends"]
-    typical = float(np.median(np.diff(ends)))
-    compiling = max(0.0, ends[0] - ready - typical)
-    epochs_trained = result["epochs"] or len(ends)
-    total = ends[epochs_trained - 1]
-    return {
-        "import": result["import"],
-        "data": result["data"],
-        "compile": compiling,
-        "train": total - ready - compiling,
-        "total": total,
-        "epochs_trained": epochs_trained,
-        "reached": result["epochs"] is not None,
-        "accuracy": result["accuracies"][epochs_trained - 1],
-    }
 
 
 def write_data(path, data_dir, smoke):
@@ -208,11 +154,12 @@ def chosen(arguments):
 
 def parse_arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5, help="epochs of each, in turns")
+    parser.add_argument("--rounds", type=int, default=9, help="epochs of each, in turns")
     parser.add_argument("--race_rounds", type=int, default=3, help="fresh processes of each")
-    parser.add_argument("--parts", default="steps,races", help="steps, races or both")
+    parser.add_argument("--command_rounds", type=int, default=3, help="whole commands of each")
+    parser.add_argument("--parts", default="steps,commands", help="of steps, commands, races")
     parser.add_argument("--models", default=",".join(MODELS), help="which tables")
-    parser.add_argument("--batches", default="32,128,512", help="which columns")
+    parser.add_argument("--batches", default="32,128", help="which columns")
     parser.add_argument("--contestants", default="", help="which rows; all by default")
     parser.add_argument("--data_dir", help="directory with MNIST's original files")
     parser.add_argument("--out", type=pathlib.Path, help="where results go; docs by default")
@@ -243,6 +190,8 @@ def main(argv=None):
                     steps_section(arguments, names, floor, model, batch_size, data)
             if "races" in arguments.parts.split(",") and model in RACES:
                 race_section(arguments, names, model, data)
+        if "commands" in arguments.parts.split(","):
+            command_section(arguments, names, data, pathlib.Path(folder))
     training_report.write(arguments.out)
     print(f"{arguments.out}/performance_training.md")
 
@@ -250,6 +199,7 @@ def main(argv=None):
 def steps_section(arguments, names, floor, model, batch_size, data):
     examples = SMOKE_EXAMPLES if arguments.smoke else EXAMPLES[model]
     trained = task(model, batch_size, data, max_examples=examples)
+    names = able(names, model)
     results, skipped = measure_steps([*names, *floor], trained, arguments.rounds)
     results = with_floor(results)
     for name, result in results.items():
@@ -262,10 +212,25 @@ def race_section(arguments, names, model, data):
     target = 0.2 if arguments.smoke else RACES[model]
     examples = SMOKE_EXAMPLES if arguments.smoke else RACE_EXAMPLES
     # A race of all takes long; what is measured when it is stopped, is kept.
-    for results in run_races(names, model, target, data, arguments.race_rounds, examples):
+    for results in run_races(
+        able(names, model), model, target, data, arguments.race_rounds, examples
+    ):
         rounds = max(map(len, results.values()))
         measured = section(results, target=target, rounds=rounds, examples=examples)
         training_report.merge(arguments.out, "races", model, measured)
+
+
+def command_section(arguments, names, data, folder):
+    examples = SMOKE_EXAMPLES if arguments.smoke else RACE_EXAMPLES
+    names = [name for name in ("recipe", *able(names, COMMAND_MODEL)) if name != "torch_example"]
+    num_rounds, smoke = arguments.command_rounds, arguments.smoke
+    results = run_commands(names, data, folder, num_rounds, examples, smoke)
+    measured = section(results, rounds=num_rounds, examples=examples, epochs=COMMAND_EPOCHS)
+    training_report.merge(arguments.out, "commands", COMMAND_MODEL, measured)
+
+
+def able(names, model):
+    return [name for name in names if model in (CONTESTANTS[name].models or MODELS)]
 
 
 if __name__ == "__main__":

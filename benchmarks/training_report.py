@@ -9,7 +9,9 @@ from benchmarks.pages import spread
 from tfcourse.reports import style
 
 REFERENCE = "tfcourse"
+PARTS = ("steps", "commands", "races")
 LABELS = {
+    "recipe": "tfcourse, the recipe",
     **{name: contestant.label for name, contestant in CONTESTANTS.items()},
     "floor": "matrix products alone",
 }
@@ -24,7 +26,8 @@ _PICTURED_BATCH = "128"
 
 def read(folder):
     path = folder / f"{_NAME}.json"
-    return json.loads(path.read_text()) if path.exists() else {"steps": {}, "races": {}}
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    return {part: kept.get(part, {}) for part in PARTS}
 
 
 def merge(folder, part, key, section):
@@ -48,6 +51,8 @@ def write(folder):
         step_rows={model: step_rows(each) for model, each in by_model(results["steps"]).items()},
         skipped=skipped_of,
         floors={model: floors_of(each) for model, each in by_model(results["steps"]).items()},
+        commands=results["commands"],
+        command_rows=command_rows,
         races={model: results["races"][model] for model in ordered(results["races"])},
         race_rows=race_rows,
         usual_epochs=usual_epochs,
@@ -115,6 +120,18 @@ def skipped_of(batches):
     )
 
 
+def command_rows(section):
+    """Returns the table of whole commands."""
+    rows = [["", "seconds", "test accuracy"]]
+    for name in LABELS:
+        rounds = section["contestants"].get(name)
+        if rounds:
+            seconds = [result["seconds"] for result in rounds]
+            accuracies = [result["accuracy"] for result in rounds]
+            rows.append([LABELS[name], spread(seconds), spread(accuracies, 4)])
+    return rows
+
+
 def race_rows(section):
     """Returns the table of the races of one model."""
     stages = ("import", "data", "compile", "train")
@@ -151,7 +168,7 @@ def epochs(rounds):
 def machines(results):
     """Returns the machines and sets of versions that the sections come from, each once."""
     found = []
-    for part in ("steps", "races"):
+    for part in PARTS:
         for section in results[part].values():
             if section["environment"] not in found:
                 found.append(section["environment"])

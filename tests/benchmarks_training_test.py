@@ -51,6 +51,16 @@ def test_a_race_records_its_stages(tmp_path):
     assert result["reached"]
 
 
+def test_whole_commands_are_compared_with_the_recipe_s(tmp_path):
+    results = run(tmp_path, "--parts=commands", "--command_rounds=1", "--contestants=tfcourse")
+    contestants = results["commands"]["batch_norm_mlp"]["contestants"]
+    assert set(contestants) == {"recipe", "tfcourse"}
+    assert all(len(rounds) == 1 and rounds[0]["accuracy"] > 0.9 for rounds in contestants.values())
+    page = (tmp_path / "performance_training.md").read_text()
+    assert "Whole commands" in page
+    assert "tfcourse, the recipe" in page
+
+
 def test_inference_is_compared_with_keras(tmp_path, monkeypatch):
     monkeypatch.setattr(inference, "EXAMPLES", 2001)
     inference.main(["--rounds=1", "--models=softmax_regression", f"--out={tmp_path}"])

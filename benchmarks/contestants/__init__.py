@@ -17,6 +17,7 @@ class Contestant:
     module: str
     variant: str
     packages: tuple[str, ...]
+    models: tuple[str, ...] = ()  # All of them where none is named.
 
     @property
     def is_installed(self):
@@ -24,6 +25,9 @@ class Contestant:
 
 
 _KERAS = ("tensorflow", "keras")
+_TORCH = ("torch",)
+_JAX = ("jax",)
+_DENSE = ("softmax_regression", "batch_norm_mlp")
 
 CONTESTANTS = {
     "tfcourse": Contestant("tfcourse", "tfcourse_fit", "float32", _KERAS),
@@ -31,10 +35,13 @@ CONTESTANTS = {
     "fit": Contestant("Keras fit, arrays", "keras_fit", "arrays", _KERAS),
     "fit_guide": Contestant("Keras fit, TFDS guide", "keras_fit", "guide", _KERAS),
     "fit_tuned": Contestant("Keras fit, tuned", "keras_fit", "tuned", _KERAS),
-    "torch_example": Contestant("PyTorch, example", "torch_loop", "example", ("torch",)),
-    "torch_resident": Contestant("PyTorch, resident", "torch_loop", "resident", ("torch",)),
-    "torch_compiled": Contestant("PyTorch, compiled", "torch_loop", "compiled", ("torch",)),
-    "jax": Contestant("JAX, scanned epoch", "jax_epoch", "", ("jax",)),
+    "keras_jax": Contestant("Keras on JAX, scanned", "keras_jax", "", ("keras", "jax"), _DENSE),
+    "torch_example": Contestant("PyTorch, example", "torch_loop", "example", _TORCH),
+    "torch_resident": Contestant("PyTorch, resident", "torch_loop", "resident", _TORCH),
+    "torch_compiled": Contestant("PyTorch, compiled", "torch_loop", "compiled", _TORCH),
+    "torch_bfloat16": Contestant("PyTorch, bfloat16", "torch_loop", "bfloat16", _TORCH),
+    "jax": Contestant("JAX, scanned", "jax_epoch", "", _JAX),
+    "jax_ordered": Contestant("JAX, as tfcourse does", "jax_epoch", "ordered", _JAX, _DENSE),
 }
 
 # Each times the matrix products of a step one by one; the floor is the sum of the fastest.

@@ -92,6 +92,7 @@ def run(task, data, pace):
         arguments["validation_data"] = test
     if pace.more():
         model.fit(**arguments, epochs=task.max_epochs, callbacks=[Paced(pace)], verbose=0)
+    pace.finish(lambda path: model.save(f"{path}.keras"))
 
 
 def threads(task):

@@ -1,4 +1,5 @@
-"""When a contestant trains its next epoch: at the driver's word, or until it is good enough."""
+"""When a contestant trains its next epoch: at the driver's word, until it is good enough, or until
+as many are done as a whole command has."""
 
 import json
 import time
@@ -29,6 +30,9 @@ class Rounds:
 
     def tested(self, accuracy):
         """Nothing is tested between rounds."""
+
+    def finish(self, save):
+        """Nothing is kept."""
 
 
 class Race:
@@ -62,10 +66,40 @@ class Race:
         self.times.append(time.time())
         self.accuracies.append(float(accuracy))
 
+    def finish(self, save):
+        """Nothing is kept."""
 
-def drive(pace, train_epoch, test):
-    """Trains at `pace` with `train_epoch() -> (loss, accuracy)` and `test() -> accuracy`."""
+
+class Command:
+    """A given number of epochs with a test after each, as validation, and the model in a file."""
+
+    tests = True
+
+    def __init__(self, num_epochs, path):
+        self._num_epochs = num_epochs
+        self._path = path
+        self.accuracies = []
+
+    def more(self):
+        return len(self.accuracies) < self._num_epochs
+
+    def trained(self, loss, accuracy, **details):
+        """The epoch ends with its test."""
+
+    def tested(self, accuracy):
+        self.accuracies.append(float(accuracy))
+
+    def finish(self, save):
+        save(self._path)
+
+
+def drive(pace, train_epoch, test, save):
+    """Trains at `pace` with `train_epoch() -> (loss, accuracy)` and `test() -> accuracy`.
+
+    `save(path)` is called at the end where the model is to be kept.
+    """
     while pace.more():
         pace.trained(*train_epoch())
         if pace.tests:
             pace.tested(test())
+    pace.finish(save)

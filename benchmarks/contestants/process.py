@@ -66,8 +66,12 @@ class Process:
         return self._answer()
 
     def result(self):
-        """Returns what a race ends with."""
+        """Returns what a race or a command ends with."""
         return self._answer()
+
+    def wait(self):
+        """Waits until the process has gone."""
+        self._process.wait()
 
     def _answer(self):
         line = self._process.stdout.readline()

@@ -15,6 +15,7 @@ LAST_SIDE = 3
 BATCH_NORM_MOMENTUM = 0.9
 BATCH_NORM_EPSILON = 1e-3
 TEST_BATCH = 1000
+LEARNING_RATE = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,8 +30,9 @@ class Task:
     data: str  # Path of an .npz with uint8 images and int32 labels.
     max_examples: int  # How many training examples make an epoch.
     max_test_examples: int  # How many examples are tested.
-    target: float | None  # Test accuracy at which a race ends; None measures epochs instead.
+    target: float | None  # Test accuracy at which a race ends; None is no race.
     max_epochs: int  # Where a race is given up.
+    save_to: str | None  # Where the model goes after `max_epochs`; None is no whole command.
     started: float  # `time.time()` when the process was started.
 
 
@@ -57,3 +59,21 @@ class Arrays:
 def scaled(images):
     """Returns `images` as float32 in [0, 1]."""
     return np.divide(images, 255, dtype=np.float32)
+
+
+def task(model, batch_size, data, max_examples, **others):
+    """Returns the fields of a `Task`, but for those that its process sets."""
+    return {
+        "model": model,
+        "batch_size": batch_size,
+        "learning_rate": LEARNING_RATE,
+        "seed": 0,
+        "data": str(data),
+        "max_examples": max_examples,
+        # Little to test, since what is measured is training; a race tests all.
+        "max_test_examples": 256,
+        "target": None,
+        "save_to": None,
+        "max_epochs": 1_000_000,
+        **others,
+    }

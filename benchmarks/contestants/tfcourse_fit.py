@@ -57,6 +57,7 @@ def run(task, data, pace):
             callbacks=[Paced(pace)],
             verbose=0,
         )
+    pace.finish(lambda path: model.save(f"{path}.keras"))
 
 
 def threads(task):

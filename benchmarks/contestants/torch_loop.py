@@ -1,7 +1,8 @@
-"""PyTorch: with a DataLoader as in its MNIST example, with resident tensors, and compiled.
+"""PyTorch: with a DataLoader as in its MNIST example, with resident tensors, compiled, in bfloat16.
 
 https://github.com/pytorch/examples/tree/main/mnist is followed in its loop; its images are
-decoded and normalized one by one in the DataLoader, which is left out here in its favour.
+decoded and normalized one by one in the DataLoader, which is left out here in its favour. All but
+the example keep images and kernels in the layout "channels last", in which oneDNN convolves.
 """
 
 import itertools
@@ -18,7 +19,8 @@ from benchmarks.contestants.pace import drive
 def prepare(task, arrays):
     def tensors(images, labels):
         pixels = torch.from_numpy(tasks.scaled(images)).permute(0, 3, 1, 2)
-        return pixels.contiguous(), torch.from_numpy(labels).long()
+        layout = torch.contiguous_format if task.variant == "example" else torch.channels_last
+        return pixels.contiguous(memory_format=layout), torch.from_numpy(labels).long()
 
     train = tensors(arrays.train_images, arrays.train_labels)
     return train, tensors(arrays.test_images, arrays.test_labels)
@@ -29,8 +31,14 @@ def run(task, data, pace):
     torch.manual_seed(task.seed)
     model = MODELS[task.model]()
     initialize(model)
+    if task.variant != "example":
+        model.to(memory_format=torch.channels_last)
     epoch = example_epoch if task.variant == "example" else resident_epoch
-    drive(pace, epoch(task, model, *train), lambda: accuracy(model, *test))
+
+    def save(path):
+        torch.save(model.state_dict(), path)
+
+    drive(pace, epoch(task, model, *train), lambda: accuracy(model, *test), save)
 
 
 def example_epoch(task, model, images, labels):
@@ -55,7 +63,9 @@ def example_epoch(task, model, images, labels):
 
 def resident_epoch(task, model, images, labels):
     def loss_and_correct(image, label):
-        output = model(image)
+        with torch.autocast("cpu", torch.bfloat16, enabled=task.variant == "bfloat16"):
+            output = model(image)
+        output = output.float()
         num_correct = output.detach().argmax(dim=1).eq(label).sum()
         return functional.cross_entropy(output, label), num_correct
 

@@ -3,7 +3,7 @@
     python -m benchmarks.contestants.worker MODULE TASK_AS_JSON
 
 Answers in lines of JSON on stdout: first what stands ready, then an answer to every line on
-stdin; or, in a race, one line at its end.
+stdin; or, in a race and of a whole command, one line at its end.
 """
 
 import importlib
@@ -12,7 +12,7 @@ import os
 import sys
 import time
 
-from benchmarks.contestants.pace import Race, Rounds
+from benchmarks.contestants.pace import Command, Race, Rounds
 from benchmarks.contestants.task import Arrays, Task
 
 
@@ -25,6 +25,12 @@ def main():
     imported = time.time()
     data = module.prepare(task, Arrays.load(task))
     loaded = time.time()
+    if task.save_to:
+        command = Command(task.max_epochs, task.save_to)
+        module.run(task, data, command)
+        result = {"accuracies": command.accuracies}
+        print(json.dumps(result), file=answers, flush=True)
+        return
     if task.target is None:
         print(json.dumps({"threads": module.threads(task)}), file=answers, flush=True)
         module.run(task, data, Rounds(sys.stdin, answers))

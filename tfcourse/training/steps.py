@@ -17,7 +17,8 @@ import tensorflow as tf
 
 from tfcourse import batching, datasets
 from tfcourse.training import class_weighting
-from tfcourse.training.keras_internals import all_layers, fast_operations, refuses_xla
+from tfcourse.training.fast_operations import fast_operations
+from tfcourse.training.keras_internals import all_layers, refuses_xla
 from tfcourse.training.resident import ResidentFeatures, resident
 
 # Known before a step is traced, which a second time takes long for such models.
