@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from tfcourse.training import keras_internals
 from tfcourse.training.checkpoint import CheckpointError
+from tfcourse.training.epoch_lines import EpochLines
 from tfcourse.training.plain_values import PLAIN, Packed, packed, unpacked
 
 _IMMUTABLE = (*PLAIN, tuple, frozenset, bytes, pathlib.PurePath, np.generic)
@@ -29,7 +30,7 @@ _ROWS = "rows of the file"
 # They show what training does and decide nothing, so a resumed run may have others of them. The
 # history is kept with the progress.
 _BOARD = keras.callbacks.TensorBoard
-_DISPLAY = (keras.callbacks.History, keras.callbacks.ProgbarLogger, _BOARD)
+_DISPLAY = (keras.callbacks.History, keras.callbacks.ProgbarLogger, EpochLines, _BOARD)
 # They come with the callback, and no training changes them.
 _CONSTANT = (type, types.ModuleType, types.BuiltinFunctionType, enum.Enum, np.dtype)
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfcourse import batching, datasets, run_directory
 from tfcourse.training import (
     class_weighting,
+    epoch_lines,
     input_checks,
     interruption,
     own_run,
@@ -83,7 +84,8 @@ def fit(
         in_memory_steps: whether to train in the compiled program of `InMemorySteps` where the
             model allows it.
         tensorboard: whether to write `run`'s tensorboard/.
-        verbose: 0 silent, 1 progress bar, 2 one line per epoch; `None` takes 1 on a terminal.
+        verbose: 0 silent, 1 progress bar, 2 one line per epoch; `None` takes 1 on a terminal. Of
+            more than 20 epochs of less than a second, about ten are shown.
 
     Returns:
         `keras.callbacks.History` with `epoch` and `history`, the epochs before a resume included.
@@ -133,14 +135,17 @@ def fit(
     if verbose is None:
         verbose = 1 if sys.stdout.isatty() else 2
 
+    given = tf.nest.flatten(callbacks or ())
+    shown = any(isinstance(each, keras.callbacks.ProgbarLogger) for each in given)
+
     def train(run: run_directory.RunDirectory | None) -> keras.callbacks.History:
         callback_list = keras.callbacks.CallbackList(
             [
-                *tf.nest.flatten(callbacks or ()),
+                *given,
                 *_own_callbacks(run if tensorboard else None, early_stopping, monitor, mode),
+                *([epoch_lines.EpochLines()] if verbose and not shown else []),
             ],
             add_history=True,
-            add_progbar=verbose != 0,
             model=model,
             epochs=epochs,
             steps=num_steps,
