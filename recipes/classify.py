@@ -24,11 +24,9 @@ if TYPE_CHECKING:
 
     from tfcourse.tuning import RecipeHyperModel
 
-# Below it a linear model has as many weights as the examples can tell.
-SMALL = 500
-# What a training takes, so that small sets are seen more often.
+# Steps that a training takes, so that small sets are seen more often, and its limits in epochs.
 STEPS = 2000
-FEWEST_EPOCHS, MOST_EPOCHS = 10, 300
+FEWEST_EPOCHS, MOST_EPOCHS = 10, 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +34,7 @@ class Classify(mnist_softmax.MnistSoftmax):
     model: str = choice(
         "auto",
         ("auto", *MODELS),
-        "Network; auto takes small_cnn for images, softmax_regression for less than 500 training "
-        "examples, else batch_norm_mlp.",
+        "Network; auto takes small_cnn for images, else batch_norm_mlp.",
     )
     hidden_units: tuple[int, ...] = integers(
         (128, 64),
@@ -46,7 +43,7 @@ class Classify(mnist_softmax.MnistSoftmax):
         active_when=("model", ("auto", *takers(MODELS, "hidden_units"))),
     )
     dropout: float = number(
-        0.0,
+        0.3,
         "Share of activations zeroed in training.",
         interval="[0, 1)",
         search=(0.0, 0.5),
@@ -57,13 +54,24 @@ class Classify(mnist_softmax.MnistSoftmax):
     )
     batch_size: int | Literal["full", "auto"] = batch_size(  # type: ignore[assignment]
         "auto",
-        "Examples per step; auto takes the course's guideline: all of fewer than 1000 examples, "
-        "else a power of two.",
+        "Examples per step; auto takes about 16 of fewer than 1000 examples, else the course's "
+        "guideline: a power of two that makes at least 100 steps per epoch.",
         search=(16, 512),
         choices=("auto",),
     )
     learning_rate: float = number(
         1e-2, "Step size, before any decay.", interval="(0, 1000]", search=(1e-4, 1.0), scale="log"
+    )
+    monitor: str = choice(
+        "val_loss",
+        ("val_loss", "val_accuracy"),
+        "What says which epoch is best, and when --early_stopping ends the training.",
+    )
+    early_stopping: int = integer(
+        0, "Epochs without a better --monitor that end the training; 0 never.", interval="[0, inf)"
+    )
+    weight_decay: float = number(
+        0.1, "Share of each weight that a step at rate 1 takes away.", interval="[0, inf)"
     )
     class_weight: str = choice(
         "none",
@@ -89,11 +97,16 @@ def settled(hyperparameters: Classify, data: Dataset) -> mnist_softmax.MnistSoft
             f"`augment` is for images, and {data.name} is a table. Leave it out. "
             f"Received: augment={','.join(hyperparameters.augment)}"
         )
+    if data.target and hyperparameters.monitor != "val_loss":
+        raise ValueError(
+            f"`monitor` must be val_loss where the label is a quantity, as {data.target.name} is. "
+            f"Received: monitor={hyperparameters.monitor}"
+        )
     num_examples = len(data.train)
     if values["model"] == "auto":
-        values["model"] = _model(data.input_shape, num_examples)
+        values["model"] = _model(data.input_shape)
     if values["batch_size"] == "auto":
-        values["batch_size"] = tfcourse.batching.guideline_batch_size(
+        values["batch_size"] = _batch_size(
             num_examples, _bytes_per_example(data.input_shape, values)
         )
     if values["epochs"] == 0:
@@ -107,10 +120,22 @@ def settled_model(hyperparameters: Classify, data: Dataset) -> Classify:
     return dataclasses.replace(hyperparameters, model=settled(hyperparameters, data).model)
 
 
-def _model(input_shape: tuple[int, ...], num_examples: int) -> str:
-    if len(input_shape) == 3 and min(input_shape[:2]) >= 8:
-        return "small_cnn"
-    return "softmax_regression" if num_examples < SMALL else "batch_norm_mlp"
+def _model(input_shape: tuple[int, ...]) -> str:
+    is_image = len(input_shape) == 3 and min(input_shape[:2]) >= 8
+    return "small_cnn" if is_image else "batch_norm_mlp"
+
+
+def _batch_size(num_examples: int, bytes_per_example: int) -> int:
+    """Returns the guideline's size; below its 1,000 examples as many as it takes from there on.
+
+    A whole small set in every step would make one step per epoch. Batches are even: batch
+    normalization would take a last one of one or two examples for what all examples are like.
+    """
+    enough = max(num_examples, tfcourse.batching.FULL_BATCH_BELOW)
+    size = tfcourse.batching.guideline_batch_size(enough, bytes_per_example)
+    if num_examples >= enough:
+        return size
+    return math.ceil(num_examples / math.ceil(num_examples / size))
 
 
 def _bytes_per_example(input_shape: tuple[int, ...], values: dict[str, Any]) -> int:
@@ -140,6 +165,7 @@ def train(
     if hyperparameters.class_weight == "balanced":
         weights = tfcourse.training.balanced_class_weights(data.train.labels, data.num_classes)
         fit_arguments = {"class_weight": weights, **fit_arguments}
+    fit_arguments = {"monitor": hyperparameters.monitor, **fit_arguments}
     return mnist_softmax.train(chosen, data, seed, run, **fit_arguments)
 
 

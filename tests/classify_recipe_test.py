@@ -23,12 +23,16 @@ def dataset(num_examples, shape, num_classes=3):
 @pytest.mark.parametrize(
     ("num_examples", "shape", "model", "batch_size", "epochs"),
     [
-        (100, (4,), "softmax_regression", 100, 300),
-        (600, (4,), "batch_norm_mlp", 600, 300),
+        (2, (4,), "batch_norm_mlp", 2, 100),
+        (97, (4,), "batch_norm_mlp", 14, 100),  # 13 are left for the last step, not 1.
+        (100, (4,), "batch_norm_mlp", 15, 100),
+        (600, (4,), "batch_norm_mlp", 16, 53),
+        (999, (4,), "batch_norm_mlp", 16, 32),
+        (1_000, (4,), "batch_norm_mlp", 16, 32),
         (5_000, (4,), "batch_norm_mlp", 32, 13),
         (100_000, (4,), "batch_norm_mlp", 512, 10),
-        (100, (4, 4, 1), "softmax_regression", 100, 300),
-        (100, (8, 8, 1), "small_cnn", 100, 300),
+        (100, (4, 4, 1), "batch_norm_mlp", 15, 100),
+        (100, (8, 8, 1), "small_cnn", 15, 100),
     ],
 )
 def test_defaults_follow_kind_and_size(num_examples, shape, model, batch_size, epochs):
@@ -54,13 +58,26 @@ def test_penguins_are_told_apart(penguins):
     assert training.evaluate(model, penguins.test)["accuracy"] > 0.97
 
 
+def test_the_best_epoch_has_the_lowest_validation_loss(penguins):
+    hyperparameters = classify.Classify(model="softmax_regression", epochs=30, learning_rate=0.3)
+    _, history = classify.train(hyperparameters, penguins, seed=1, verbose=0)
+    losses, accuracies = (history.history[name] for name in ("val_loss", "val_accuracy"))
+    assert accuracies.count(max(accuracies)) > 1  # Accuracy would leave the choice to ties.
+    assert history.best_epoch == 1 + np.argmin(losses)
+    other = dataclasses.replace(hyperparameters, monitor="val_accuracy")
+    _, history = classify.train(other, penguins, seed=1, verbose=0)
+    assert accuracies[history.best_epoch - 1] == max(accuracies)
+
+
 def test_balanced_classes_are_weighted(penguins):
+    linear = classify.Classify(model="softmax_regression")
+
     def first_loss(**changes):
-        hyperparameters = classify.Classify(epochs=1, batch_size="full", **changes)
+        hyperparameters = dataclasses.replace(linear, epochs=1, batch_size="full", **changes)
         _, history = classify.train(hyperparameters, penguins, seed=1, verbose=0)
         return history.history["loss"][0]
 
-    model = classify.build(classify.Classify(), penguins, seed=1)
+    model = classify.build(linear, penguins, seed=1)
     logits = model.predict(penguins.train.features, verbose=0).astype(float)
     labels = penguins.train.labels
     log_sum = np.log(np.exp(logits).sum(axis=1))
@@ -86,8 +103,8 @@ def run_dir(tmp_path_factory):
 
 def test_a_run_keeps_how_the_raw_table_becomes_features(run_dir, penguins):
     metrics = json.loads((run_dir / "metrics.json").read_text())
-    assert metrics["model"] == "softmax_regression"
-    assert (metrics["train_examples"], metrics["batch_size"]) == (220, 220)
+    assert metrics["model"] == "batch_norm_mlp"
+    assert (metrics["train_examples"], metrics["batch_size"]) == (220, 16)
     kept = datasets.preprocessing.from_json((run_dir / "preprocessing.json").read_text())
     assert kept == penguins.preprocessing
     assert (run_dir / "curves.png").read_bytes().startswith(b"\x89PNG")
@@ -154,3 +171,4 @@ def test_own_table_is_swept_by_workers(tmp_path):
     assert "--label=species\n" in best
     assert "--ignore=year\n" in best
     assert list((tmp_path / "run/trials").rglob("preprocessing.json"))
+    assert ": val_loss " in best

@@ -162,7 +162,7 @@ def define_sweep() -> None:
     flags.DEFINE_string(
         "objective",
         "auto",
-        "Metric that ranks trials, a loss lowest; auto takes val_accuracy, val_loss of a quantity.",
+        "Metric that ranks trials, a loss lowest; auto takes --monitor, without one val_accuracy.",
     )
     flags.DEFINE_bool("extend", False, "Goes on with a sweep whose flags have changed.")
     flags.DEFINE_string("scheduler", None, "Address of a Dask scheduler whose workers train.")

@@ -186,7 +186,8 @@ def _settled(
     """
     objective = asked.objective
     if objective == "auto":
-        objective = "val_loss" if data.target else "val_accuracy"
+        # What chooses a trial's epoch ranks the trials, too.
+        objective = getattr(base, "monitor", "val_loss" if data.target else "val_accuracy")
     elif data.target and "accuracy" in objective:
         raise UsageError(
             f"--objective={objective}: the label is a quantity, and has no accuracy. Take val_loss "
