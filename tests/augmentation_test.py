@@ -6,7 +6,16 @@ import pytest
 from PIL import Image
 
 from recipes import classify, mnist_softmax
-from tfcourse import choices, datasets, hyperparameters, models, reports, run_directory, training
+from tfcourse import (
+    choices,
+    datasets,
+    hyperparameters,
+    models,
+    reports,
+    run_directory,
+    scales,
+    training,
+)
 from tfcourse.training import checkpoint, session
 from tfcourse.tuning import space
 
@@ -193,6 +202,7 @@ def test_a_sweep_searches_kinds_and_strength():
     )
     kinds, strength = found.axes
     assert kinds.scale.search == ((), ("flip",), ("shift", "zoom"))
+    assert [scales.format_value(value) for value in kinds.scale.search[:2]] == ["none", "flip"]
     assert strength.active_when == ("augment", (("flip",), ("shift", "zoom")))
     assert space.Space.from_json(found.to_json()) == found
     with pytest.raises(ValueError, match=r"augment_strength matters only with augment$"):

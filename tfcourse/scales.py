@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def format_value(value: object) -> str:
     """Returns a hyperparameter's value as a person and a flag read it."""
     if isinstance(value, tuple):
-        return ",".join(map(str, value))
+        return ",".join(map(str, value)) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -116,9 +116,12 @@ def _roots(path, folders, splits, tell):
             )
         else:
             roots[split] = folder
-    usual = all(folder.name == split for split, folder in roots.items())
-    if not usual:
-        named = [f"{roots[split].name} is the {split} split" for split in SPLITS if split in roots]
+    named = [
+        f"{roots[split].name} is the {split} split"
+        for split in SPLITS
+        if split in roots and roots[split].name != split
+    ]
+    if named:
         tell(f"{path}: {', '.join(named)}.")
     return roots
 
