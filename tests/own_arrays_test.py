@@ -303,7 +303,7 @@ def test_channels_first_are_told_and_put_last(load, caplog, tmp_path):
     images = RANDOM.integers(0, 256, (60, 3, 16, 20), np.uint8)
     data = load(x=images, y=Y)
     assert data.input_shape == (16, 20, 3)
-    assert "the 3 channels come before height and width" in caplog.text
+    assert "the channels, 3, come before height and width" in caplog.text
     np.testing.assert_array_equal(
         data.preprocessing.transform(images),
         data.preprocessing.transform(np.moveaxis(images, 1, -1)),
@@ -345,8 +345,19 @@ def test_a_series_is_no_grey_image(load, caplog, series):
         RANDOM.normal(size=(60, 9, 9)),
     ],
 )
-def test_grey_images_have_no_axis_of_channels(load, images):
+def test_grey_images_have_no_axis_of_channels(load, caplog, images):
     assert load(x=images, y=Y).input_shape == (*images.shape[1:], 1)
+    assert ("taken as grey images" in caplog.text) == (images.dtype != np.uint8)
+
+
+@pytest.mark.parametrize("kind", [str, bytes, object])
+def test_labels_from_python_may_be_texts(kind):
+    labels = np.array(["b", "a", "c"])[Y].astype("S" if kind is bytes else kind)
+    data = datasets.from_arrays((X[:40], labels[:40]), test=(X[40:], labels[40:]))
+    assert data.class_names == ("a", "b", "c")
+    np.testing.assert_array_equal(data.test.labels, np.array([1, 0, 2])[Y[40:]])
+    with pytest.raises(datasets.DataError, match=r"one of the classes a, b, c; received 'd'"):
+        datasets.from_arrays((X[:40], labels[:40]), test=(X[:2], np.array(["d", "a"])))
 
 
 @pytest.mark.parametrize("labels", [Y[:, np.newaxis], Y[:, np.newaxis, np.newaxis].astype("f4")])

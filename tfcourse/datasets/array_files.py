@@ -110,7 +110,7 @@ def _header(name: str, file: IO[bytes]) -> _Header:
     if dtype.hasobject:
         raise DataError(
             f"{name}: expected an array of numbers; received Python objects, which are "
-            "not read, since they can run code. Convert them to numbers."
+            "not read, since they can run code. Convert them to numbers, texts by .astype(str)."
         )
     if any(type(side) is not int or not 0 <= side <= _MAX_SIDE for side in shape):
         raise DataError(f"{name}: expected a shape; received {str(shape)[:80]}. Write it anew.")

@@ -31,6 +31,14 @@ def as_examples(where: str, features: npt.ArrayLike) -> Numbers:
             *(where, steps, values, steps * values, steps, values),
         )
         features = features.reshape(len(features), -1)
+    elif features.ndim == 3 and features.dtype not in (np.uint8, bool):
+        height, width = features.shape[1:]
+        if height != width or features.min(initial=0) < 0:
+            logging.warning(
+                "%s: taken as grey images of %d x %d pixels. For features, reshape them to "
+                "[examples, %d].",
+                *(where, height, width, height * width),
+            )
     if has_channels_first(features.shape):
         features = _channels_last(where, features)
     return checks.as_features(where, features)
@@ -58,7 +66,7 @@ def has_channels_first(shape: tuple[int, ...]) -> bool:
 
 def _channels_last(where: str, features: Numbers) -> Numbers:
     logging.warning(
-        "%s: the %d channels come before height and width; they are put last.",
+        "%s: the channels, %d, come before height and width; they are put last.",
         *(where, features.shape[1]),
     )
     return np.moveaxis(features, 1, -1)

@@ -38,7 +38,7 @@ def from_arrays(
         train: `(features, labels)`. Features: [examples, height, width, channels] or
             [examples, height, width], finite, in [0, 1]; or [examples, features], or series
             [examples, steps, values], of any range. Labels: whole numbers [examples] in
-            [0, classes), or one-hot; or numbers that are a quantity.
+            [0, classes), texts, or one-hot; or numbers that are a quantity.
         validation, test: such pairs.
         class_names: one per class. By default "0", "1", ... up to the largest label.
         name: for messages and records.
@@ -57,11 +57,14 @@ def from_arrays(
         Split(81 examples (8, 8, 1))
     """
     given = {"train": train, "validation": validation, "test": test}
+    texts = _texts(train[1])
+    if class_names is None and texts is not None:
+        class_names = sorted(set(texts.ravel().tolist()))
     pairs: dict[str, tuple[Numbers, Numbers]] = {}
     for split, pair in given.items():
         if pair is not None:
             shape = pairs["train"][0].shape[1:] if pairs else None
-            pairs[split] = _as_arrays(f"{name}, split {split}", pair, shape, task)
+            pairs[split] = _as_arrays(f"{name}, split {split}", pair, shape, task, class_names)
     if scale is None:
         scale = pairs["train"][0].ndim == 2
     if not scale:  # Else bytes stay bytes, by which they are known.
@@ -85,6 +88,18 @@ def from_arrays(
         target=target,
         **made,
     )
+
+
+def _texts(labels: npt.ArrayLike) -> npt.NDArray[np.str_] | None:
+    """Returns labels that are texts as an array of such, `None` of any others."""
+    labels = np.asarray(labels)
+    if labels.dtype.kind == "S":
+        return np.char.decode(labels, "utf-8", "replace")
+    if labels.dtype.kind == "U" or (
+        labels.dtype == object and all(isinstance(label, str) for label in labels.flat)
+    ):
+        return labels.astype(str)
+    return None
 
 
 def _names(pairs: dict[str, Any], class_names: Sequence[object] | None) -> tuple[str, ...]:
@@ -155,7 +170,11 @@ def _read_batches(where: str, source: Any) -> tuple[Numbers, Numbers]:
 
 
 def _as_arrays(
-    where: str, pair: Pair, shape: tuple[int, ...] | None, task: str
+    where: str,
+    pair: Pair,
+    shape: tuple[int, ...] | None,
+    task: str,
+    class_names: Sequence[object] | None,
 ) -> tuple[Numbers, Numbers]:
     """Returns arrays whose axes mean what those of examples of `shape` mean, if it is given."""
     try:
@@ -173,7 +192,10 @@ def _as_arrays(
         features = array_shapes.as_examples(where, features)
     else:
         features = array_shapes.like(where, features, shape)
-    labels = array_shapes.as_labels(f"{where}, labels", pair[1])
+    texts = _texts(pair[1])
+    labels = array_shapes.as_labels(f"{where}, labels", pair[1] if texts is None else texts)
+    if texts is not None and task == "classification" and labels.ndim == 1:
+        return features, checks.label_numbers(where, labels, list(map(str, class_names or ())))
     read = checks.quantities if task == "regression" else checks.whole_labels
     return features, read(where, labels)
 
