@@ -1,0 +1,55 @@
+import dataclasses
+
+import pytest
+from sklearn import linear_model
+
+from benchmarks import tables
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """All contestants are the same quick one."""
+    models = {
+        "classification": linear_model.LogisticRegression(max_iter=500),
+        "regression": linear_model.Ridge(),
+    }
+    for name, task in tables.TASKS.items():
+        peer = tables._peer(lambda _, model=models[name]: model)
+        changed = dataclasses.replace(task, contestants=dict.fromkeys(task.contestants, peer))
+        monkeypatch.setitem(tables.TASKS, name, changed)
+
+
+def test_tables_of_a_folder_are_found_and_what_does_not_load_is_told(tmp_path):
+    rows = [f"{i * 37 % 31 / 10},{'ab'[i % 2]},{'xy'[i > 14]}" for i in range(30)]
+    (tmp_path / "mine.csv").write_text("\n".join(["width,kind,side", *rows]) + "\n")
+    index = "file,label,task\nmine.csv,side,\nnone.csv,side,\nmine.csv,width,regression\n"
+    (tmp_path / "index.csv").write_text(index)
+    asked = ["--tables=iris,mine.csv,none.csv", "--seeds=2", f"--data_dir={tmp_path}"]
+    tables.main([*asked, f"--out={tmp_path}"])
+    page = (tmp_path / "performance_tables.md").read_text()
+    assert page.count("| iris | 96, 4, 3 |") == page.count("| mine.csv | 19, 3, 2 |") == 3
+    assert "less that of LogisticRegression: +0.0 points" in page
+    assert "No table is more than 3 points behind" in page
+    tables.main([*asked, f"--out={tmp_path}", "--task=regression"])
+    page = (tmp_path / "performance_tables_regression.md").read_text()
+    assert page.count("| mine.csv | 19, 4 |") == 3
+    assert "iris" not in page
+
+
+def test_seeds_give_other_splits_to_all_contestants_alike():
+    task = tables.TASKS["classification"]
+    load = dict(tables.sources("classification", None))["wine"]
+    table = tables.measure("classification", load, range(1, 4), task.contestants)
+    losses = [result["log loss"] for result in table.results.values()]
+    assert all(each == losses[0] for each in losses)
+    assert len(set(losses[0])) == 3
+
+
+def test_points_behind_are_those_to_the_better_peer():
+    accuracies = {tables.OURS: [90.0, 92.0], "one": [91.0, 95.0], "other": [80.0, 99.0]}
+    table = tables.Table("", {name: {"points": values} for name, values in accuracies.items()})
+    assert tables.differences(table, ("one", "other"), "points") == {
+        "one": [-1.0, -3.0],
+        "other": [10.0, -7.0],
+        "the better of both": [-1.0, -3.0],
+    }
