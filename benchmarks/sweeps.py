@@ -1,10 +1,10 @@
-"""Trials a minute of random search beside keras-tuner and Optuna, and the sweep's own overhead.
+"""Trials per minute beside keras-tuner, Optuna and Ray Tune, and the sweep's own share.
 
-    python -m benchmarks.sweeps --rounds=3 --data_dir=PATH
+    python -m benchmarks.sweeps --data_dir=PATH
 
-Every contestant is a process of its own that searches a learning rate on MNIST, two epochs a
-trial; they take turns, each round in another order. keras-tuner and Optuna have the whole machine
-with their framework's default threads; so has tfcourse with two workers of one thread each.
+Every contestant is a process of its own that searches a learning rate on MNIST, two epochs per
+trial; they take turns, each round in another order. Then the driver is timed with workers that
+answer at once, up to 20,000 trials. It all takes about ten minutes on two idle cores.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 
+from benchmarks import pages
 from benchmarks.contestants.searchers import LABELS
 from benchmarks.pages import spread
 from benchmarks.training import PACKAGES
@@ -24,6 +25,14 @@ from tfcourse.run_directory import environment
 
 MODELS = {"softmax_regression": "Softmax regression", "batch_norm_mlp": "Batch-norm MLP"}
 _IDLE_TRIALS = 200
+DRIVER_SIZES = (250, 2_000, 20_000)
+DRIVER_CASES = (
+    {"tuner": "random", "pruning": "none", "workers": 1},
+    {"tuner": "random", "pruning": "none", "workers": 1_000},
+    {"tuner": "coarse_to_fine", "pruning": "none", "workers": 1_000},
+    {"tuner": "hyperband", "pruning": "none", "workers": 1_000},
+    {"tuner": "random", "pruning": "median", "workers": 1_000},
+)
 
 
 def search(name, **task):
@@ -52,7 +61,7 @@ def measure(model, arguments):
         results[name]["per_minute"].append(rate)
         results[name]["seconds"].append(found["ends"][-1])
         results[name]["best"].append(max(found["scores"]))
-        print(f"{model} {name}: {rate:.1f} trials a minute", flush=True)
+        print(f"{model} {name}: {rate:.1f} trials per minute", flush=True)
     return results
 
 
@@ -60,59 +69,66 @@ def overhead(arguments):
     """Returns the milliseconds that a trial takes in which nothing is trained, one worker."""
     milliseconds = []
     for number in range(arguments.rounds):
-        asked = {"trials": _IDLE_TRIALS, "dataset": "digits", "data_dir": None}
+        asked = {"trials": arguments.idle_trials, "dataset": "digits", "data_dir": None}
         found = search("tfcourse_1", model="idle", seed=number, **asked)
         milliseconds.append(6e4 / trials_a_minute(found["ends"], 1))
-        print(f"overhead: {milliseconds[-1]:.1f} ms a trial", flush=True)
+        print(f"overhead: {milliseconds[-1]:.1f} ms per trial", flush=True)
     return milliseconds
+
+
+def driver_curve(sizes):
+    """Returns a list of cases, each with what `contestants.instant` measured of it."""
+    found = []
+    for case in DRIVER_CASES:
+        for trials in sizes:
+            asked = {**case, "trials": trials}
+            command = [sys.executable, "-m", "benchmarks.contestants.instant", json.dumps(asked)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise RuntimeError(f"{asked}: {done.stderr[-2000:]}")
+            found.append({"case": asked, **json.loads(done.stdout)})
+            print(f"driver {asked}: {found[-1]['ms']:.2f} ms per trial", flush=True)
+    return found
 
 
 def page(results):
     """Returns docs/performance_sweeps.md."""
-    lines = [
-        "# Sweep speed",
-        "",
-        "Written by `python -m benchmarks.sweeps`; do not edit. Random search for a learning rate",
-        f"on {results['dataset']}, two epochs a trial, batch 128, {results['trials']} trials a",
-        f"search, {results['rounds']} rounds in which all take turns. Median [smallest, largest].",
-        "The first trials, in which processes start and compile, count only in the seconds.",
-        "keras-tuner and Optuna use all cores; each worker of tfcourse has one thread.",
-        "",
-    ]
+    models = []
     for model, contestants in results["models"].items():
-        lines += [
-            f"## {MODELS[model]}",
-            "",
-            "|  | trials a minute | times keras-tuner | seconds in all |",
-            "| --- | --- | --- | --- |",
-        ]
+        rows = [["", "trials per minute", "times keras-tuner", "seconds in all"]]
         reference = contestants["keras_tuner"]["per_minute"]
         for name, result in contestants.items():
-            pairs = zip(result["per_minute"], reference, strict=True)
-            ratios = spread([rate / other for rate, other in pairs])
-            rate, seconds = spread(result["per_minute"], 1), spread(result["seconds"], 1)
-            lines.append(f"| {LABELS[name]} | {rate} | {ratios} | {seconds} |")
+            ratios = [a / b for a, b in zip(result["per_minute"], reference, strict=True)]
+            cells = spread(result["per_minute"], 1), spread(ratios), spread(result["seconds"], 1)
+            rows.append([LABELS[name], *cells])
         two, one = (contestants[f"tfcourse_{n}"]["per_minute"] for n in (2, 1))
-        pairs = zip(two, one, strict=True)
-        lines += ["", f"Two workers against one: {spread([a / b for a, b in pairs])} times.", ""]
-    own_share = spread(results["overhead_ms"], 1)
-    versions = ", ".join(f"{n} {v}" for n, v in results["environment"]["versions"].items())
-    lines += [
-        "## The sweep's own share",
-        "",
-        f"A trial in which nothing is trained takes {own_share} ms: choosing,",
-        "handing to a worker, the trial's folder, writing and flushing the journal.",
-        "",
-        f"{results['date']}, {results['environment']['cores']} cores of "
-        f"{results['environment']['cpu']}, load {results['load']} at the end, {versions}.",
-    ]
-    return "\n".join(lines) + "\n"
+        ratio = spread([a / b for a, b in zip(two, one, strict=True)])
+        models.append((MODELS[model], rows, ratio))
+    driver = [["tuner", "workers", "trials", "ms", "ms of the processor", "s to take it up"]]
+    for each in results["driver"]:
+        case = each["case"]
+        tuner = case["tuner"] + (f", pruning {case['pruning']}" * (case["pruning"] != "none"))
+        numbers = f"{each['ms']:.2f}", f"{each['busy_ms']:.2f}", f"{each['resume_seconds']:.1f}"
+        driver.append([tuner, f"{case['workers']:,}", f"{each['trials']:,}", *numbers])
+    described = {name: results[name] for name in ("dataset", "trials", "rounds", "overhead_ms")}
+    return pages.render(
+        "sweeps.md.j2",
+        models=models,
+        driver=driver,
+        has_ray="ray_same" in LABELS,
+        machine=results["environment"],
+        date=results["date"],
+        load=results["load"],
+        **described,
+    )
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--trials", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--trials", type=int, default=7)
+    parser.add_argument("--idle_trials", type=int, default=_IDLE_TRIALS)
+    parser.add_argument("--driver_trials", default=",".join(map(str, DRIVER_SIZES)))
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--dataset", default="mnist")
     parser.add_argument("--data_dir", default=os.environ.get("TFCOURSE_MNIST_DIR"))
@@ -121,6 +137,7 @@ def main(argv=None):
     results = {
         "models": {},
         "overhead_ms": overhead(arguments),
+        "driver": driver_curve([int(size) for size in arguments.driver_trials.split(",")]),
         "dataset": arguments.dataset,
         "trials": arguments.trials,
         "rounds": arguments.rounds,

@@ -6,6 +6,7 @@ A process searches once and prints a line of JSON: when each trial ended, in sec
 process was started, and the scores.
 """
 
+import importlib.util
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ LABELS = {
     "keras_tuner": "keras-tuner with Keras fit",
     "keras_tuner_same": "keras-tuner, our training",
     "optuna_same": "Optuna, our training",
+    **({"ray_same": "Ray Tune, our training"} if importlib.util.find_spec("ray") else {}),
 }
 LOW, HIGH = 1e-4, 1e-1
 
@@ -57,7 +59,7 @@ def tfcourse_sweep(task, ended, num_workers):
             fixed=set(hp.declarations(base)) - set(searches),
             keep_models=1,
             report=False,
-            watch=lambda sweep, running: ended(len(sweep.finished())),
+            watch=lambda sweep, running: ended(len(sweep.changes)),
         )
         return [sweep.score(each) for each in sweep.finished()]
 
@@ -157,12 +159,46 @@ def optuna_search(task, ended):
     return [trial.value for trial in study.trials]
 
 
+def ray_search(task, ended):
+    """Runs one trial after another in a process of Ray's, which keeps what it has loaded."""
+    import logging
+
+    import ray
+    from ray import tune
+
+    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AIR_NEW_OUTPUT="0")
+
+    def trainable(config):
+        from recipes import mnist_softmax
+
+        values = mnist_softmax.dataclasses.replace(base_of(task), **config)
+        _, history = mnist_softmax.train(values, data_of(task), task["seed"], verbose=0)
+        tune.report({"val_accuracy": max(history.history["val_accuracy"])})
+
+    class Ended(tune.Callback):
+        def on_trial_complete(self, iteration, trials, trial, **info):
+            ended(None)
+
+    ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+    with tempfile.TemporaryDirectory() as folder:
+        cores = os.cpu_count()
+        tuner = tune.Tuner(
+            tune.with_resources(trainable, {"cpu": cores}),
+            param_space={"learning_rate": tune.loguniform(LOW, HIGH)},
+            tune_config=tune.TuneConfig(num_samples=task["trials"], reuse_actors=True),
+            run_config=tune.RunConfig(storage_path=folder, callbacks=[Ended()], verbose=0),
+        )
+        results = tuner.fit()
+        return [result.metrics["val_accuracy"] for result in results]
+
+
 SEARCHES = {
     "tfcourse_1": lambda task, ended: tfcourse_sweep(task, ended, 1),
     "tfcourse_2": lambda task, ended: tfcourse_sweep(task, ended, 2),
     "keras_tuner": lambda task, ended: keras_tuner_search(task, ended, same=False),
     "keras_tuner_same": lambda task, ended: keras_tuner_search(task, ended, same=True),
     "optuna_same": optuna_search,
+    "ray_same": ray_search,
 }
 
 
