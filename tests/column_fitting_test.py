@@ -89,6 +89,14 @@ def test_text_that_is_missing_only_later_counts_as_the_most_frequent():
     np.testing.assert_array_equal(data.preprocessing.transform({"x": [None]}), [[0, 1]])
 
 
+def test_number_may_stand_for_a_missing_value_in_any_column():
+    import pandas as pd
+
+    frame = pd.DataFrame({"x": [1, 2, -9] * 20, "t": ["1", "-9.0", "3"] * 20, "y": [*"ab"] * 30})
+    data = datasets.from_dataframe(frame, label="y", missing_values=["-9"])
+    assert [column.missing for column in data.report.columns] == [20, 20, 0]
+
+
 def test_slips_are_missing_in_new_examples_only_where_they_were_in_training():
     with_slips = load(x=[*map(str, range(57)), "oops"]).preprocessing
     assert with_slips.transform({"x": ["what"]})[0, 1] == 1

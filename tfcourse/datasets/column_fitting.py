@@ -14,8 +14,9 @@ from tfcourse.datasets.columns import (
     CategoricalColumn,
     NumericColumn,
     is_missing_number,
-    read_categories,
+    read_dates,
     read_numbers,
+    read_values,
 )
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
@@ -67,23 +68,24 @@ def fit(
     if name in reading.categorical:
         return fitting.categories()
     if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
-        return fitting.numbers(numbers.PLAIN)
+        return fitting.numbers(read_numbers(column, reading.missing_values), numbers.PLAIN)
     if isinstance(column, np.ndarray) and column.dtype.kind == "M":
         return fitting.dates(dates.ISO)
     found = cells.of(column)
     more = reading.missing_values
-    present = [not is_missing_number(value, more) for value in found.values]
-    values = [value for value, there in zip(found.values, present, strict=True) if there]
-    counts = found.counts()[np.array(present, bool)] if found.values else np.zeros(0, np.int64)
+    there = np.array([not is_missing_number(value, more) for value in found.values], bool)
+    values = [value for value, is_there in zip(found.values, there, strict=True) if is_there]
     if not values:
         return fitting.categories()
     style = numbers.find_style(values, decimal_comma=decimal_comma)
     sample = values[:: max(1, len(values) // _SAMPLE)]
     # A full look takes time where there are as many texts as rows.
     if np.isfinite(numbers.read(sample, style)).mean() >= _SHARE_OF_SAMPLE:
-        is_number = np.isfinite(numbers.read(values, style))
-        if not isinstance(values[0], bool) and _are_numbers(counts, is_number):
-            return fitting.numbers(style)
+        read = read_values(found.values, more, style)
+        is_bool = isinstance(values[0], bool)
+        there &= ~np.isnan(read)  # Numbers that stand for a missing value.
+        if not is_bool and _are_numbers(found.counts()[there], np.isfinite(read[there])):
+            return fitting.numbers(found.spread(read, np.nan), style)
     form = dates.find_format(values)
     return fitting.dates(form) if form else fitting.categories()
 
@@ -127,8 +129,7 @@ class _Fitting:
     def _is_kept(self) -> bool:
         return self.name in self.reading.keep
 
-    def numbers(self, style: str) -> Fit:
-        values = read_numbers(self.column, self.reading.missing_values, style)
+    def numbers(self, values: npt.NDArray[np.float64], style: str) -> Fit:
         odd = np.isinf(values)
         values[odd] = np.nan
         column = self._numeric(values, self.name, written=style, skips_texts=bool(odd.any()))
@@ -140,32 +141,28 @@ class _Fitting:
         return self._done("number", np.isnan(values), distinct, column, odd, written)
 
     def dates(self, form: str) -> Fit:
-        more = self.reading.missing_values
         hour_only = dates.is_time_of_day(form)
-        by_part = {
-            part: read_numbers(self.column, more, form, part)
-            for part in (("hour",) if hour_only else ("day", "hour"))
-        }
-        values = next(iter(by_part.values()))
+        parts = ("hour",) if hour_only else dates.PARTS
+        by_part = read_dates(self.column, self.reading.missing_values, form, parts)
+        values = np.asarray(by_part[parts[0]], np.float64)
         odd = np.isinf(values)
         fitted: list[Fitted] = []
-        for part in ("hour",) if hour_only else dates.PARTS:
+        for part, found in by_part.items():
+            given = {"written": form, "column": self.name, "part": part}
             name = f"{self.name}: {part}"
-            if part in by_part:
-                found = by_part[part].copy()
-                found[odd] = np.nan
-                given = {"written": form, "column": self.name, "part": part}
-                fitted += self._numeric(found, name, skips_texts=bool(odd.any()), **given)
-            elif self._span(values) >= {"weekday": _WEEKS, "month": _MONTHS}[part]:
-                texts = read_categories(self.column, more, form, part)
-                fitted += self._one_hot(texts, name, written=form, column=self.name, part=part)
+            if part in dates.CATEGORICAL_PARTS:
+                if self._span(values) >= {"weekday": _WEEKS, "month": _MONTHS}[part]:
+                    fitted += self._one_hot(cells.categories(cells.of(found)), name, **given)
+            else:
+                taken = np.where(odd, np.nan, np.asarray(found, np.float64))
+                fitted += self._numeric(taken, name, skips_texts=bool(odd.any()), **given)
         missing = np.isnan(values) | odd
         kind = "time" if hour_only else "date"
         distinct = len(np.unique(values[~missing]))
         return self._done(kind, missing, distinct, tuple(fitted), odd, form)
 
     def categories(self) -> Fit:
-        found = read_categories(self.column, self.reading.missing_values)
+        found = cells.categories(cells.of(self.column), self.reading.missing_values)
         missing = found.codes < 0
         distinct = len(found.values)
         in_training = len(np.unique(found.codes[self.rows][~missing[self.rows]]))

@@ -1,8 +1,9 @@
 """How one column of a table becomes numbers: standardized, or one-hot."""
 
+import collections
 import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,30 +20,65 @@ NO_VALUE = ""
 
 
 def read_numbers(
-    column: "Column", more: Sequence[str] = (), written: str = numbers.PLAIN, part: str = ""
+    column: "Column", more: Sequence[str] = (), style: str = numbers.PLAIN
 ) -> npt.NDArray[np.float64]:
     """Returns cells, texts or numbers: NaN where missing, infinite where no finite number.
 
     Args:
         column: the cells.
         more: texts that stand for a missing value, besides the usual ones.
-        written: the style of the numbers, or the format of dates; see `numbers` and `dates`.
-        part: which part of a date, or "" for numbers.
+        style: how numbers are written, of `numbers.STYLES`.
     """
     if isinstance(column, np.ndarray) and column.dtype.kind in "iufb":
-        return column.astype(np.float64)
-    if isinstance(column, np.ndarray) and column.dtype.kind == "M":
-        return dates.part(column.astype("datetime64[ns]"), part)
+        values = column.astype(np.float64)
+        return _without(values, more)
     found = cells.of(column)
-    if part:
-        values = dates.part(dates.times(found.values, written), part)
-        values[np.isnan(values)] = np.inf
-    else:
-        values = numbers.read(found.values, written)
-    for position in np.flatnonzero(np.isinf(values)):
-        if is_missing_number(found.values[position], more):
-            values[position] = np.nan
-    return found.spread(values, np.nan)
+    return found.spread(read_values(found.values, more, style), np.nan)
+
+
+def read_values(values: Sequence[Any], more: Sequence[str], style: str) -> npt.NDArray[np.float64]:
+    """Returns different cells as numbers; see `read_numbers`."""
+    read = numbers.read(values, style)
+    for position in np.flatnonzero(np.isinf(read)).tolist():
+        if is_missing_number(values[position], more):
+            read[position] = np.nan
+    return _without(read, more)
+
+
+def _without(values: npt.NDArray[np.float64], more: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Returns the values, NaN where one is a number that stands for a missing value."""
+    absent = numbers.read(more)
+    if np.isfinite(absent).any():
+        values[np.isin(values, absent[np.isfinite(absent)])] = np.nan
+    return values
+
+
+def read_dates(
+    column: "Column", more: Sequence[str], form: str, parts: Iterable[str]
+) -> dict[str, "Column"]:
+    """Returns the parts of dates or times by name: numbers as of `read_numbers`, or texts.
+
+    Args:
+        column: texts, or datetime64.
+        more: texts that stand for a missing value, besides the usual ones.
+        form: how they are written, of `dates.FORMATS`.
+        parts: of `dates.PARTS`.
+    """
+    if isinstance(column, np.ndarray) and column.dtype.kind == "M":
+        return {part: dates.part(column.astype("datetime64[ns]"), part) for part in parts}
+    found = cells.of(column)
+    moments = dates.times(found.values, form)
+    odd = np.isnat(moments)
+    odd[odd] = [not is_missing_number(v, more) for v in np.array(found.values, object)[odd]]
+    result: dict[str, Column] = {}
+    for part in parts:
+        values = dates.part(moments, part)
+        if part in dates.CATEGORICAL_PARTS:
+            result[part] = found.spread(values, "")
+        else:
+            values[odd] = np.inf
+            result[part] = found.spread(values, np.nan)
+    return result
 
 
 def is_missing_number(value: object, more: Sequence[str] = ()) -> bool:
@@ -89,7 +125,8 @@ class NumericColumn:
         Raises:
             DataError: naming line and column of a cell that is no finite number.
         """
-        name, values = self._read(table, more)
+        name = source(self)
+        values = self._read(table.columns[self.name], more)
         if self.skips_texts:
             values[np.isinf(values)] = np.nan
         check_numbers(table, name, values)
@@ -111,16 +148,16 @@ class NumericColumn:
             return np.stack([encoded, missing.astype(np.float32)], axis=1)
         return encoded[:, np.newaxis]
 
-    def _read(self, table: "Table", more: Sequence[str]) -> tuple[str, npt.NDArray[np.float64]]:
-        name, part = _origin(self, table)
-        column = table.columns[name]
-        values = read_numbers(column, more, self.written, part)
-        if not part and np.isinf(values).any():
+    def _read(self, column: "Column", more: Sequence[str]) -> npt.NDArray[np.float64]:
+        if self.part:
+            return read_numbers(column, more)
+        values = read_numbers(column, more, self.written)
+        if np.isinf(values).any():
             # Written in another way than what was trained on.
             style = numbers.find_style(cells.of(column).values)
             others = read_numbers(column, more, style)
             values = others if np.isinf(others).sum() < np.isinf(values).sum() else values
-        return name, values
+        return values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,8 +194,8 @@ class CategoricalColumn:
         Raises:
             DataError: naming line and column of a missing value.
         """
-        name, part = _origin(self, table)
-        found = read_categories(table.columns[name], more, self.written, part)
+        name = source(self)
+        found = cells.categories(cells.of(table.columns[self.name]), more)
         missing = found.codes < 0
         if missing.any() and self.imputed is None:
             raise missing_error(table, name, int(missing.argmax()))
@@ -185,30 +222,31 @@ class CategoricalColumn:
         return folded.index(value.casefold()) if folded.count(value.casefold()) == 1 else -1
 
 
-def read_categories(
-    column: "Column", more: Sequence[str] = (), written: str = "", part: str = ""
-) -> cells.Cells:
-    """Returns the cells as texts, or `part` of the dates that they are; -1 where missing."""
-    if not part:
-        return cells.categories(cells.of(column), more)
-    if isinstance(column, np.ndarray) and column.dtype.kind == "M":
-        texts = dates.part(column.astype("datetime64[ns]"), part)
-        return cells.categories(cells.of(texts))
-    found = cells.of(column)
-    texts = dates.part(dates.times(found.values, written), part)
-    return cells.categories(cells.Cells(list(texts), found.codes))
-
-
 def source(column: NumericColumn | CategoricalColumn) -> str:
     """Returns the name of the table's column that is read."""
     return column.column or column.name
 
 
-def _origin(column: NumericColumn | CategoricalColumn, table: "Table") -> tuple[str, str]:
-    """Returns the column of the table and the part of it to take; the part may be there itself."""
-    if column.part and column.name not in table.columns:
-        return column.column, column.part
-    return column.name, ""
+def with_parts(
+    table: "Table", columns: Iterable[NumericColumn | CategoricalColumn], more: Sequence[str]
+) -> "Table":
+    """Returns the table with a column for each part of a date that `columns` have, read once."""
+    wanted: dict[tuple[str, str], dict[str, str]] = {}
+    for column in columns:
+        if column.part and column.name not in table.columns:
+            names = wanted.setdefault((column.column, column.written), {})
+            names[column.part] = column.name
+    made = {}
+    for (name, form), names in wanted.items():
+        parts = read_dates(table.columns[name], more, form, names)
+        made.update({names[part]: values for part, values in parts.items()})
+    if not made:
+        return table
+    return dataclasses.replace(
+        table,
+        columns=collections.ChainMap(made, table.columns),  # type: ignore[arg-type]  # Only read.
+        num_rows=len(table),
+    )
 
 
 def _check_origin(column: NumericColumn | CategoricalColumn, parts: Sequence[str]) -> None:
@@ -224,7 +262,7 @@ def check_numbers(table: "Table", name: str, values: npt.NDArray[np.float64]) ->
     bad = np.isinf(values)
     if bad.any():
         row = int(bad.argmax())
-        cell = str(table.columns[name][row])[:80]
+        cell = str(table.columns[name][row] if name in table.columns else values[row])[:80]
         raise DataError(
             f"{table.place(row)}, column {name!r}: expected a finite number; received {cell!r}. "
             "Correct it, or empty the cell."

@@ -75,6 +75,12 @@ class TablePreprocessing:
             DataError: a column is missing, or a cell does not fit; names it.
         """
         table = _as_table(table)
+        return self.transform_rows(table, {"all": np.arange(len(table))}, tell=tell)["all"]
+
+    def transform_rows(
+        self, table: Table, rows: Mapping[str, npt.NDArray[np.int64]], *, tell: bool = True
+    ) -> dict[str, FloatArray]:
+        """Returns the features of some rows of a table by name; see `transform`."""
         known = set(table.columns)
         for column in self.columns:
             if column.name not in known and columns.source(column) not in known:
@@ -83,13 +89,16 @@ class TablePreprocessing:
                     f"{table.source}: expected a column {columns.source(column)!r}, as in "
                     f"training; received {received}. Add it."
                 )
-        more = self.missing_values
-        features = np.empty((len(table), *self.input_shape), np.float32)
+        table = columns.with_parts(table, self.columns, self.missing_values)
+        shape = self.input_shape
+        features = {name: np.empty((len(at), *shape), np.float32) for name, at in rows.items()}
         start = 0
         for column in self.columns:
-            encoded = column.encode(table, more, tell=tell)
-            features[:, start : start + encoded.shape[1]] = encoded
-            start += encoded.shape[1]
+            encoded = column.encode(table, self.missing_values, tell=tell)
+            stop = start + encoded.shape[1]
+            for name, at in rows.items():
+                features[name][:, start:stop] = encoded[at]
+            start = stop
         return features
 
     def labels(self, table: Columns) -> LabelArray | None:

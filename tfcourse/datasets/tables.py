@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 USES = ("label", "task", "missing", "missing_values", "header", "categorical", "ignore", "keep")
 Rows = npt.NDArray[np.int64]
 Pairs = dict[str, tuple[Rows, LabelArray]]
-# Of the features, float32 [examples, features], once and in its splits.
-_BYTES_PER_FEATURE = 3 * 4
+# Of the features, float32 [examples, features], and of a split's while it is made or trained on.
+_BYTES_PER_FEATURE = 2 * 4
 
 
 class Fitted(NamedTuple):
@@ -169,8 +169,9 @@ def _in_memory(table: Table, fitted: TablePreprocessing, pairs: Pairs) -> dict[s
         len(table) * fitted.input_shape[0] * _BYTES_PER_FEATURE,
         "Leave columns out with `ignore`.",
     )
-    features = fitted.transform(table, tell=False)  # The report has them.
-    return {split: Split(features[rows], numbers) for split, (rows, numbers) in pairs.items()}
+    rows = {split: rows for split, (rows, _) in pairs.items()}
+    features = fitted.transform_rows(table, rows, tell=False)  # The report has them.
+    return {split: Split(features[split], numbers) for split, (_, numbers) in pairs.items()}
 
 
 def _on_disk(
