@@ -246,4 +246,4 @@ def test_any_text_is_a_table_or_refused(tmp_path_factory, text):
     except datasets.DataError:
         return
     assert csv_dialect.find(path, header=True).names
-    assert len(read.lines) == len(read)
+    assert read.place(len(read) - 1)

@@ -3,6 +3,7 @@ import json
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 import trained_runs
@@ -170,6 +171,26 @@ def test_a_missing_text_is_imputed(table_run):
     numeric = tf.constant([[45.0, 2008.0]] * 2)
     found = served.function(numeric, tf.constant([[""], ["Dream"]]))["probabilities"].numpy()
     np.testing.assert_array_equal(found[0], found[1])
+
+
+@pytest.mark.parametrize("texts", [True, False])
+def test_missing_values_and_dates_are_prepared_as_for_training(texts):
+    days = pd.date_range("2019-01-01", periods=60, freq="9D")
+    frame = pd.DataFrame(
+        {
+            "x": [1.0, np.nan, 3.0] * 20,
+            "k": ["u", None, "v"] * 20,
+            "sold": days.strftime("%d.%m.%Y %H:%M"),
+            "y": [*"ab"] * 30,
+        }
+    )
+    data = datasets.from_dataframe(frame, label="y")
+    kind = serving.KINDS[type(data.preprocessing)](data.preprocessing, texts)
+    inputs, features = kind.raw(data.train.features)
+    prepared = kind.prepare(**{name: tf.constant(values) for name, values in inputs.items()})
+    np.testing.assert_allclose(prepared, features, atol=1e-4)
+    np.testing.assert_allclose(features, data.train.features, atol=1e-4)
+    assert {1.0, 0.0} == set(features[:, data.preprocessing.feature_names.index("x is missing")])
 
 
 def test_a_model_that_came_out_otherwise_is_removed(trained_run, tmp_path, monkeypatch):

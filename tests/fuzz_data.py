@@ -8,6 +8,8 @@ import struct
 import zipfile
 
 import numpy as np
+import openpyxl
+import pandas as pd
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -58,6 +60,42 @@ def _csv_files():
 
 def _read_csv(data):
     return outcome_of(lambda: _TABLE.read(written("a.csv", data)), DataError, "a.csv")
+
+
+def _workbook():
+    file = io.BytesIO()
+    workbook = openpyxl.Workbook()
+    for row in (("length", "wi,dth", "kind"), (1.5, "2", "cat"), (3, "4", "dog")):
+        workbook.active.append(row)
+    workbook.save(file)
+    return file.getvalue()
+
+
+def _parquet():
+    file = io.BytesIO()
+    frame = pd.DataFrame({"length": [1.5, 3.0], "wi,dth": ["2", "4"], "kind": ["cat", "dog"]})
+    frame.to_parquet(file)
+    return file.getvalue()
+
+
+_WORKBOOK = _workbook()
+_PARQUET = _parquet()
+_PACKED = (gzip.compress(_CSV, mtime=0), zip_of({"a.csv": _CSV}), _CSV.decode().encode("utf-16"))
+
+
+def _sheets():
+    """Workbooks of which one part is damaged, in a sound archive."""
+    with zipfile.ZipFile(io.BytesIO(_WORKBOOK)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    return st.sampled_from(sorted(parts)).flatmap(
+        lambda name: damaged(parts[name]).map(lambda data: zip_of({**parts, name: data}))
+    )
+
+
+def _table_files():
+    return st.one_of(
+        st.sampled_from(_PACKED).flatmap(damaged), damaged(_WORKBOOK), _sheets(), damaged(_PARQUET)
+    )
 
 
 def _npz(**arrays):
@@ -143,6 +181,7 @@ def _read_preprocessing(text):
 READERS = {
     "IDX": (_idx_files(), _read_idx),
     "CSV": (_csv_files(), _read_csv),
+    "tables": (_table_files(), _read_csv),
     "NPZ": (_npz_files(), read_npz),
     "images": (_image_files(), _read_image),
     "preprocessing.json": (_preprocessing_texts(), _read_preprocessing),

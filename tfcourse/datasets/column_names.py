@@ -1,9 +1,13 @@
-"""Names of columns as people type them, whatever is in them: commas, blanks, quotes, line ends."""
+"""Names of columns, as files have them and as people type them, whatever is in them."""
 
 import difflib
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+import numpy as np
+
+from tfcourse.datasets.cells import Column
 from tfcourse.datasets.errors import DataError
 from tfcourse.hyperparameters import format_texts
 
@@ -81,3 +85,61 @@ def _absent(source: str, argument: str, name: str, columns: list[str]) -> DataEr
         f"{source}: expected a column {name!r}, as `{argument}` says; received none. "
         f"{hint}There are {listed(columns)}."
     )
+
+
+def named(
+    columns: dict[int, Column], names: Sequence[str]
+) -> tuple[dict[str, Column], tuple[str, ...]]:
+    """Returns the columns by name, each its own, and what is told about them.
+
+    Those without a name are called as pandas does. An empty one without a name is left out, and a
+    first one that names the rows.
+    """
+    result: dict[str, Column] = {}
+    notes = []
+    for number, name in enumerate(distinct(names)):
+        column = columns[number]
+        if not names[number] and _is_blank(column):
+            continue
+        if name == "Unnamed: 0" and len(columns) > 2 and _names_rows(column):
+            notes.append("the first column has no name and differs in all rows: left out")
+            continue
+        if not names[number]:
+            notes.append(f"column {number + 1} has no name and is called {name!r}")
+        elif name != names[number]:
+            notes.append(f"a second column {names[number]!r} is called {name!r}")
+        result[name] = column
+    return result, tuple(notes)
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Returns names that are all there and differ, as pandas makes them: "Unnamed: 0", "x.1"."""
+    taken = set(names)
+    counts: dict[str, int] = {}
+    result = []
+    for number, name in enumerate(names):
+        name = first = name or f"Unnamed: {number}"
+        while first in counts and (name in taken or name == first):
+            name = f"{first}.{counts[first]}"
+            counts[first] += 1
+        counts.setdefault(name, 1)
+        taken.add(name)
+        result.append(name)
+    return result
+
+
+def _is_blank(column: Any) -> bool:
+    if isinstance(column, np.ndarray):
+        return column.dtype.kind == "f" and bool(np.isnan(column).all())
+    if isinstance(column, list):
+        return all(cell is None for cell in column)
+    return all(not text.strip() for text in column.categories)
+
+
+def _names_rows(column: Any) -> bool:
+    """Returns whether all cells differ, as numbers or names of rows do."""
+    if isinstance(column, np.ndarray):
+        return column.dtype.kind in "iu" and len(np.unique(column)) == len(column)
+    if isinstance(column, list):
+        return None not in column and len(set(column)) == len(column)
+    return len(column.categories) == len(column) and bool((column.codes >= 0).all())

@@ -65,14 +65,10 @@ def find(path: pathlib.Path, *, header: bool, expected: Sequence[str] = ()) -> D
     start = text_files.head(path)
     encoding = text_files.encoding_of(path, start)
     sample = _decoded(start, encoding)
-    if not sample.strip():
-        raise DataError(
-            f"{path}: expected a first line with the names of the columns; received an empty file. "
-            "Add it."
-        )
     delimiter = _find_delimiter(sample)
     records, lines = _records(sample, delimiter)
     layout = in_records(records, header, expected)
+    check_names(path, layout.names)
     below = [record for record in records[layout.start :] if _is_row(record)]
     decimal, numeric = _numeric(below, len(layout.names))
     dialect = Dialect(
@@ -103,6 +99,15 @@ class Layout:
     start: int
     first_is_data: bool
     notes: tuple[str, ...]
+
+
+def check_names(path: pathlib.Path, names: Sequence[str]) -> None:
+    """Raises `DataError` where no column has a name."""
+    if not any(names):
+        raise DataError(
+            f"{path}: expected a first line with the names of the columns; received an empty one. "
+            "Add it."
+        )
 
 
 def in_records(records: Sequence[Record], header: bool, expected: Sequence[str]) -> Layout:

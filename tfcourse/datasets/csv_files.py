@@ -4,12 +4,13 @@ import csv
 import dataclasses
 import functools
 import pathlib
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from tfcourse.datasets import csv_dialect, text_files
+from tfcourse.datasets import column_names, csv_dialect, text_files
 from tfcourse.datasets.cells import MISSING, Column
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import Table
@@ -71,7 +72,7 @@ class _Reader:
         columns = {number: _column(frame, number) for number in frame}
         for number in range(width, len(columns)):
             _check_empty(self.path, columns.pop(number), width, lines)
-        named, notes = named_columns(columns, self.dialect.names)
+        named, notes = column_names.named(columns, self.dialect.names)
         short = self._short_rows(columns[width - 1])
         return Table(str(self.path), named, lines, notes=(*self.dialect.notes, *notes, *short))
 
@@ -108,7 +109,11 @@ class _Reader:
                 "engine": "c",
             }
             try:
-                return pd.read_csv(file, **options)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error", pd.errors.ParserWarning)
+                    return pd.read_csv(file, **options)
+            except pd.errors.ParserWarning:  # It would cut the first row.
+                raise _TooManyCells from None
             except pd.errors.EmptyDataError:
                 return pd.DataFrame({p: [] for p in range(width)})
             except (ValueError, OverflowError, MemoryError) as error:
@@ -187,7 +192,7 @@ class LineNumbers(Sequence[int]):
     def _lines(self) -> list[int]:
         records = self._reader.records()
         # What is left of an empty line is no row.
-        return [line for line, cells in records if len(cells) > 1 or "".join(cells).strip()]
+        return [line for line, cells in records if len(cells) > 1 or "".join(cells).strip(" \t")]
 
     @overload
     def __getitem__(self, row: int) -> int: ...
@@ -233,65 +238,7 @@ def _check_empty(path: pathlib.Path, column: Any, width: int, lines: LineNumbers
         raise _too_many(path, lines[int(filled.argmax())], width, width + 1)
 
 
-def named_columns(
-    columns: dict[int, Column], names: Sequence[str]
-) -> tuple[dict[str, Column], tuple[str, ...]]:
-    """Returns the columns by name, each its own, and what is told about them.
-
-    Those without a name are called as pandas does. An empty one without a name is left out, and a
-    first one that names the rows.
-    """
-    named: dict[str, Column] = {}
-    notes = []
-    for number, name in enumerate(distinct(names)):
-        column = columns[number]
-        if not names[number] and _is_blank(column):
-            continue
-        if name == "Unnamed: 0" and len(columns) > 2 and _names_rows(column):
-            notes.append("the first column has no name and differs in all rows: left out")
-            continue
-        if not names[number]:
-            notes.append(f"column {number + 1} has no name and is called {name!r}")
-        elif name != names[number]:
-            notes.append(f"a second column {names[number]!r} is called {name!r}")
-        named[name] = column
-    return named, tuple(notes)
-
-
-def distinct(names: Sequence[str]) -> list[str]:
-    """Returns names that are all there and differ, as pandas makes them: "Unnamed: 0", "x.1"."""
-    taken = set(names)
-    counts: dict[str, int] = {}
-    result = []
-    for number, name in enumerate(names):
-        name = first = name or f"Unnamed: {number}"
-        while first in counts and (name in taken or name == first):
-            name = f"{first}.{counts[first]}"
-            counts[first] += 1
-        counts.setdefault(name, 1)
-        taken.add(name)
-        result.append(name)
-    return result
-
-
 def _has_blank(column: Any) -> bool:
     if isinstance(column, np.ndarray):
         return column.dtype.kind == "f" and bool(np.isnan(column).any())
     return bool((column.codes < 0).any()) or any(not text.strip() for text in column.categories)
-
-
-def _is_blank(column: Any) -> bool:
-    if isinstance(column, np.ndarray):
-        return column.dtype.kind == "f" and bool(np.isnan(column).all())
-    if isinstance(column, list):
-        return all(cell is None for cell in column)
-    return all(not text.strip() for text in column.categories)
-
-
-def _names_rows(column: Any) -> bool:
-    """Returns whether all cells differ, as numbers or names of rows do."""
-    if isinstance(column, np.ndarray):
-        return column.dtype.kind in "iu" and len(np.unique(column)) == len(column)
-    if isinstance(column, list):
-        return None not in column and len(set(column)) == len(column)
-    return len(column.categories) == len(column) and bool((column.codes >= 0).all())

@@ -2,13 +2,13 @@
 
 import os
 import pathlib
+import struct
 import warnings
 import zipfile
 from collections.abc import Sequence
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
-from tfcourse.datasets import csv_dialect, csv_files, memory, text_files
+from tfcourse.datasets import column_names, csv_dialect, memory, text_files
 from tfcourse.datasets.cells import Column
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import Table
@@ -17,6 +17,7 @@ from tfcourse.datasets.table import Table
 _BYTES_PER_BYTE = 10
 _HEAD = 60  # Rows that are looked at to find the header.
 _FEWEST_CELLS = 1 << 20  # That may be read however small the file is.
+_UNREADABLE = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, struct.error)
 
 Rows = list[tuple[Any, ...]]
 
@@ -26,7 +27,7 @@ def is_workbook(path: pathlib.Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return "xl/workbook.xml" in archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError):
+    except _UNREADABLE:
         return False
 
 
@@ -43,6 +44,7 @@ def read(path: pathlib.Path, *, header: bool = True, expected: Sequence[str] = (
     """
     rows, notes = _rows(path, None)
     layout = csv_dialect.in_records(_texts(rows[:_HEAD]), header, expected)
+    csv_dialect.check_names(path, layout.names)
     kept = [number for number in range(layout.start, len(rows)) if rows[number]]
     if not kept:
         raise DataError(f"{path}: expected rows below the header; received none. Add examples.")
@@ -51,7 +53,7 @@ def read(path: pathlib.Path, *, header: bool = True, expected: Sequence[str] = (
         for position in range(max(len(layout.names), *(len(rows[number]) for number in kept)))
     }
     names = [*layout.names, *[""] * (len(columns) - len(layout.names))]
-    named, told = csv_files.named_columns(columns, names)
+    named, told = column_names.named(columns, names)
     lines = [number + 1 for number in kept]
     return Table(str(path), named, lines, notes=(*notes, *layout.notes, *told))
 
@@ -67,9 +69,9 @@ def _rows(path: pathlib.Path, count: int | None) -> tuple[Rows, tuple[str, ...]]
 
     limit = _checked_size(path)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), open(path, "rb") as file:
             warnings.simplefilter("ignore")  # Of styles and extensions that play no part here.
-            workbook = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
             try:
                 for sheet in workbook.worksheets:
                     rows = _read(path, sheet, count, limit)
@@ -78,9 +80,9 @@ def _rows(path: pathlib.Path, count: int | None) -> tuple[Rows, tuple[str, ...]]
                         return rows, _told(sheet.title, others)
             finally:
                 workbook.close()
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError) as error:
-        raise _damaged(path, error) from None
-    except (zipfile.BadZipFile, ParseError, EOFError, NotImplementedError, RuntimeError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # openpyxl checks nothing: whatever a wrong part leads to comes out.
         raise _damaged(path, error) from None
     raise DataError(f"{path}: expected a sheet with a table; received empty ones. Add examples.")
 
@@ -111,7 +113,7 @@ def _checked_size(path: pathlib.Path) -> int:
     try:
         with zipfile.ZipFile(path) as archive:
             num_bytes = sum(member.file_size for member in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except _UNREADABLE as error:
         raise _damaged(path, error) from None
     memory.check_fits(path, num_bytes * _BYTES_PER_BYTE, text_files.MEND)
     return max(_FEWEST_CELLS, num_bytes, os.path.getsize(path))

@@ -39,4 +39,7 @@ class Table:
         """Returns where a row came from, for messages."""
         if self.lines is None:
             return f"{self.source}, example {row}"
-        return f"{self.source}, line {self.lines[row]}"
+        try:
+            return f"{self.source}, line {self.lines[row]}"
+        except IndexError:  # Quoted line ends can be taken in more than one way.
+            return f"{self.source}, row {row + 1}"

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tfcourse.datasets import csv_dialect, csv_files, excel_files, parquet_files
+from tfcourse.datasets import column_names, csv_dialect, csv_files, excel_files, parquet_files
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import Table
 from tfcourse.datasets.text_files import check_file
@@ -53,7 +53,7 @@ def read_header(path: pathlib.Path, *, header: bool = True, expected: Sequence[s
 
 
 def _header(names: tuple[str, ...], is_data: bool) -> Header:
-    return Header(csv_files.distinct(names), names if is_data else ())
+    return Header(column_names.distinct(names), names if is_data else ())
 
 
 def _format(path: pathlib.Path) -> str:
