@@ -198,11 +198,12 @@ def main(
 def _label(data: Dataset) -> str:
     """Returns in words what the label is, and how to have it otherwise."""
     if data.target:
-        return f"the quantity {data.target.name} (regression; --task=classification: classes)"
+        name = data.target.name
+        return f"{name}, a quantity: regression (--task=classification takes it for classes)"
     names = data.class_names
     are_numbers = len(names) > 2 and all(name.lstrip("-").isdigit() for name in names)
     is_table = isinstance(data.preprocessing, tfcourse.datasets.preprocessing.TablePreprocessing)
-    hint = " (numbers; --task=regression: a quantity)" if are_numbers and is_table else ""
+    hint = " (--task=regression takes them for a quantity)" if are_numbers and is_table else ""
     return f"{data.num_classes} classes{hint}"
 
 

@@ -172,3 +172,4 @@ def test_own_table_is_swept_by_workers(tmp_path):
     assert "--ignore=year\n" in best
     assert list((tmp_path / "run/trials").rglob("preprocessing.json"))
     assert ": val_loss " in best
+    assert "--model=batch_norm_mlp\n" in best  # What --model=auto was settled on.

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -204,9 +204,17 @@ def _settled(
     try:
         space = search_space.space_of(base, searches, fixed)
     except ValueError as error:
-        raise UsageError(f"--search, --fix: {error}; {asked.dataset} settles the others") from None
+        told = str(error).replace("auto or ", "")
+        decided = ", ".join(f"{name} is {text}" for name, text in _changed(asked.base, base))
+        raise UsageError(f"--search, --fix: {told}. With this data {decided}") from None
     texts = {n: d.format(getattr(base, n)) for n, d in hp.declarations(base).items()}
     return dataclasses.replace(asked, objective=objective, space=space, base=texts)
+
+
+def _changed(before: Mapping[str, str], base: hp.Hyperparameters) -> list[tuple[str, str]]:
+    """Returns `(name, text)` of what the data has decided."""
+    texts = {n: d.format(getattr(base, n)) for n, d in hp.declarations(base).items()}
+    return [(name, text) for name, text in texts.items() if before[name] != text]
 
 
 def sweep(
