@@ -104,14 +104,14 @@ def check_objective(
 ) -> None:
     """Checks --objective with a model of the recipe, before anything is written or trained.
 
-    That takes TensorFlow, so the two that almost every recipe has are left to the first trial, and
+    That takes TensorFlow, so what almost every recipe has is left to the first trial, and
     so are the recipes that hand over no `build`.
 
     Raises:
         UnknownObjectiveError: the recipe has no such metric.
     """
     objective = flags.FLAGS.objective
-    if build is None or objective in ("val_accuracy", "val_loss"):
+    if build is None or objective in ("auto", "val_accuracy", "val_loss"):
         return
     quiet_import.import_tensorflow()
     from tfcourse.tuning import objectives
