@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tfcourse.command_line import exit_codes
-from tfcourse.datasets import column_names, tables
+from tfcourse.datasets import column_names, table_checks
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
 from tfcourse.hyperparameters import format_texts, parse_texts
@@ -53,7 +53,9 @@ def test_name_is_suggested_whatever_its_case():
 
 def test_reading_is_told_the_names_as_they_are_in_the_table():
     columns = ["a, b", "two\nlines", "y"]
-    read = tables.check_columns("t", columns, Reading(label="y", ignore=("a", "b", r"two\nlines")))
+    read = table_checks.check_columns(
+        "t", columns, Reading(label="y", ignore=("a", "b", r"two\nlines"))
+    )
     assert read.ignore == ("a, b", "two\nlines")
 
 

@@ -14,8 +14,9 @@ import sys
 import traceback
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
-from absl import flags
+from absl import flags, logging
 
 
 class UsageError(Exception):
@@ -50,6 +51,7 @@ def exits() -> Iterator[None]:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _terminate)
+    logging.get_absl_logger().addFilter(_log_with_flags)
     try:
         yield
         sys.stdout.flush()
@@ -90,11 +92,16 @@ def _message(error: BaseException) -> str:
         what = (str(error).splitlines() or [""])[0]
         text = f"error: {type(error).__name__}: {what}\nThis is a bug; --debug shows where."
     # At most three lines, whatever a library had to say.
-    lines = [*_with_flags(text).splitlines()[:2], *getattr(error, "__notes__", ())]
+    lines = [*with_flags(text).splitlines()[:2], *getattr(error, "__notes__", ())]
     return "\n".join(line[:500] for line in lines[:3])
 
 
-def _with_flags(text: str) -> str:
+def _log_with_flags(record: Any) -> bool:
+    record.msg, record.args = with_flags(record.getMessage()), ()
+    return True
+
+
+def with_flags(text: str) -> str:
     """Returns `text` with arguments in backticks, such as `epochs=3`, as the flags they have.
 
     A shell takes them as they are.

@@ -12,7 +12,7 @@ from tfcourse import hyperparameters as hp
 from tfcourse.tuning import state as sweeps
 
 # They say where and how loudly a run goes, never what comes out: flags.txt leaves them out.
-WITHOUT_EFFECT = ("run_dir", "debug", "timing", "help", "extend")
+WITHOUT_EFFECT = ("run_dir", "debug", "timing", "help", "extend", "describe")
 
 SEED = hp.integer(1, "Seeds weights, order of examples and dropout.", interval="[0, 4294967295]")
 STRATEGY = hp.choice(
@@ -116,6 +116,7 @@ def define_run(*, dataset: str | None, finder: bool = False, sweep: bool = False
             "Data set, or several: the first to be had. Your own: "
             f"{', '.join(datasets.own_names())}.",
         )
+        flags.DEFINE_bool("describe", False, "Shows what is in the data, and stops.")
         flags.DEFINE_string("data_dir", None, "Folder of the original or the prepared files.")
         for field in dataclasses.fields(datasets.Reading):
             _define(field.name, field)

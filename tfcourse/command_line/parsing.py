@@ -41,6 +41,7 @@ class Options:
         tuner: one of `sweeps.TUNERS`, or "none" for a single training.
         sweep: the checked sweep, or `None` for a single training.
         timing: whether to print the seconds of each stage.
+        describe: whether only to show what is in the data.
     """
 
     recipe: str
@@ -58,6 +59,7 @@ class Options:
     tuner: str
     sweep: sweeping.SweepOptions | None
     timing: bool
+    describe: bool = False
 
 
 def read(
@@ -137,6 +139,7 @@ def _options(main: Callable[..., Any]) -> Options:
         tuner=values.get("sweep", "none"),
         sweep=None,
         timing=values["timing"],
+        describe=values.get("describe", False),
     )
 
 
@@ -166,14 +169,20 @@ def declared(hyperparameters: type[_Declared]) -> _Declared:
 
 def resume_command(run_dir: pathlib.Path) -> str:
     """Returns the command that goes on with the run in `run_dir`: the one that was typed."""
+    return command({"run_dir": str(run_dir)})
+
+
+def command(changes: Mapping[str, str]) -> str:
+    """Returns the command that was typed, with other values of some flags."""
     given = []
     arguments = iter(sys.orig_argv[1:])
     for argument in arguments:
-        if argument in ("--run_dir", "-run_dir"):
-            next(arguments, None)  # The path stands by itself.
-        elif not re.match("--?run_dir=", argument):
+        name, equals, _ = argument.lstrip("-").partition("=")
+        if not (argument.startswith("-") and name in changes):
             given.append(argument)
+        elif not equals:
+            next(arguments, None)  # The value stands by itself.
     program = ["python"]
     if given and pathlib.Path(given[0]).name == "tfcourse":  # The console command, a script.
         program, given = ["tfcourse"], given[1:]
-    return shlex.join([*program, *given, f"--run_dir={run_dir}"])
+    return shlex.join([*program, *given, *(f"--{name}={text}" for name, text in changes.items())])

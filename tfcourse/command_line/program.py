@@ -52,9 +52,14 @@ def run(
         flag_definitions.define(hyperparameters)
         flag_definitions.define_run(dataset=dataset, finder=bool(build), sweep=bool(train))
         values, options = parsing.read(main, hyperparameters, smoke or {})
+        if options.describe:
+            with _advised():
+                _describe(options)
+            return
         if train and options.tuner != "none":
             values, options = sweeping.prepare(train, values, options)
-        _check(options)
+        with _advised():
+            _check(options)
         if options.sweep:
             sweeping.check_objective(build, values, options)
         try:
@@ -75,6 +80,27 @@ def run_tool(main: Callable[[Any], object], arguments: type[Hyperparameters]) ->
         flag_definitions.define(arguments)
         parsing.parse(main)
         main(parsing.declared(arguments))
+
+
+@contextlib.contextmanager
+def _advised() -> Iterator[None]:
+    """Adds to an error of data the whole command that goes on, where it knows one."""
+    try:
+        yield
+    except datasets.DataError as error:
+        if error.advice:
+            error.add_note(f"try: {parsing.command(error.advice)}")
+        raise
+
+
+def _describe(options: Options) -> None:
+    """Prints what is in the data; TensorFlow is not needed for it."""
+    assert options.dataset is not None
+    try:
+        found = datasets.describe(options.dataset, options.data_dir, **vars(options.reading))
+    except ValueError as error:
+        raise UsageError(f"--dataset: {error}") from None
+    print(exit_codes.with_flags(str(found)))
 
 
 def _check(options: Options) -> None:
@@ -155,7 +181,8 @@ def _load_data(options: Options, run: RunDirectory) -> datasets.Dataset:
     names = datasets.check_name(asked, options.data_dir)
     settled = asked if len(names) == 1 else run.flags["dataset"][0]
     try:
-        data = datasets.load(settled, options.data_dir, **vars(options.reading))
+        with _advised():
+            data = datasets.load(settled, options.data_dir, **vars(options.reading))
     except ValueError as error:  # A flag that the set, now that it is known, has no use for.
         raise UsageError(f"--dataset: {error}") from None
     if len(names) == 1:

@@ -10,6 +10,8 @@ Importing this imports neither TensorFlow nor TensorFlow Datasets.
 from tfcourse.datasets import preprocessing
 from tfcourse.datasets.arrays import from_arrays, from_batches
 from tfcourse.datasets.dataset import Dataset, Split
+from tfcourse.datasets.describing import describe
+from tfcourse.datasets.description import Description
 from tfcourse.datasets.errors import DataError, DataUnavailableError
 from tfcourse.datasets.frames import to_dataframe
 from tfcourse.datasets.loading import check, check_name, load, located, own_names
@@ -20,10 +22,12 @@ __all__ = [
     "DataError",
     "DataUnavailableError",
     "Dataset",
+    "Description",
     "Reading",
     "Split",
     "check",
     "check_name",
+    "describe",
     "from_arrays",
     "from_batches",
     "from_dataframe",

@@ -76,11 +76,15 @@ def _loose(name: str) -> str:
     return re.sub(r"\s*,\s*", ",", " ".join(name.split()))
 
 
+def closest(name: str, columns: Sequence[str]) -> str:
+    """Returns the column that `name` may mean, "" where none is like it."""
+    same = [column for column in columns if column.casefold() == name.casefold()]
+    return (same or difflib.get_close_matches(name, columns[:1000], n=1) or [""])[0]
+
+
 def _absent(source: str, argument: str, name: str, columns: list[str]) -> DataError:
-    close = difflib.get_close_matches(name, columns[:1000], n=1) or [
-        column for column in columns if column.casefold() == name.casefold()
-    ]
-    hint = f"Did you mean {close[0]!r}? " if close else ""
+    close = closest(name, columns)
+    hint = f"Did you mean {close!r}? " if close else ""
     return DataError(
         f"{source}: expected a column {name!r}, as `{argument}` says; received none. "
         f"{hint}There are {listed(columns)}."

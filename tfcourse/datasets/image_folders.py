@@ -48,7 +48,7 @@ def load(path: pathlib.Path, reading: Reading) -> Dataset:
         DataError: naming the folder or files that can't be taken.
     """
     name = f"images:{path}"
-    images = _find(path)
+    images = find(path)
     version = [_version(image.path) for image in images]
     found = array_cache.cached(
         name,
@@ -66,7 +66,7 @@ def _version(path: pathlib.Path) -> tuple[str, int, int]:
     return str(path), stat.st_size, stat.st_mtime_ns
 
 
-def _find(path: pathlib.Path) -> list[_Image]:
+def find(path: pathlib.Path) -> list[_Image]:
     """Returns the `_Image`s in order; tells what is left out."""
     images, left_out, empty = [], image_paths.Found(), []
     for entry in image_layouts.class_folders(path, tell=logging.warning):

@@ -168,6 +168,11 @@ def _check(where: str, rows: int, totals: dict[str, int], rare: dict[str, int]) 
     if not totals:
         raise DataError(f"{where}: expected labels; received none. Name another column as `label`.")
     if 2 * sum(rare.values()) > sum(totals.values()):
+        if len(totals) == sum(totals.values()):
+            raise DataError(
+                f"{where}: expected classes, which repeat; received another text in every row "
+                f"({next(iter(totals))[:80]!r}, ...). Name another `label`."
+            )
         text, count = next(iter(rare.items()))
         others = f", and as few of {len(rare) - 1} more classes" if rare.keys() - {text} else ""
         raise DataError(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,12 +12,13 @@ from absl import logging
 from tfcourse import files
 from tfcourse.datasets import (
     column_fitting,
-    column_names,
     findings,
     frames,
     labels,
+    likely_labels,
     memory,
     splits,
+    table_checks,
     table_files,
     table_summary,
     targets,
@@ -51,21 +52,22 @@ class Fitted(NamedTuple):
 
 def check(path: pathlib.Path, reading: Reading) -> None:
     """Checks what can be checked at once: that there is such a file with such columns."""
-    _checked(path.expanduser(), reading)
+    checked(path.expanduser(), reading)
 
 
-def _checked(path: pathlib.Path, reading: Reading) -> Reading:
+def checked(path: pathlib.Path, reading: Reading, *, needs_label: bool = True) -> Reading:
     """Returns `reading` with the names of the columns as they are in the file."""
     header = reading.header == "yes"
-    found = table_files.read_header(path, header=header, expected=_expected(reading))
+    found = table_files.read_header(path, header=header, expected=table_checks.expected(reading))
     if found.data:
-        raise _headerless(path, found.data, reading)
-    return check_columns(str(path), found.names, reading)
+        raise table_checks.headerless(path, found.data, reading)
+    check = table_checks.check_columns if needs_label else table_checks.named_columns
+    return check(str(path), found.names, reading)
 
 
 def load(path: pathlib.Path, reading: Reading) -> Dataset:
     """Returns the table in a file as a `Dataset`; see `dataset`."""
-    reading = _checked(path.expanduser(), reading)
+    reading = checked(path.expanduser(), reading)
     table = read(path, reading)
     name = f"csv:{path}"
     return dataset(table, reading, name=name, origin=f"{name} (sha256 {files.sha256(path)[:16]})")
@@ -77,7 +79,7 @@ def read(path: pathlib.Path, reading: Reading) -> Table:
     return table_files.read(
         path.expanduser(),
         header=reading.header == "yes",
-        expected=_expected(reading),
+        expected=table_checks.expected(reading),
         texts=texts,
         missing=reading.missing_values,
     )
@@ -115,6 +117,7 @@ def dataset(
     origin: str,
     rows: dict[str, Rows] | None = None,
     stored: Callable[[Rows], Table] | None = None,
+    tell: bool = True,
 ) -> Dataset:
     """Returns a `Table` as a `Dataset`; what was found in it is told.
 
@@ -125,16 +128,20 @@ def dataset(
         origin: for the record.
         rows: those of each split; a split that is not given is cut off "train", a fifth each.
         stored: reads a table of some rows: the features then stay on the disk.
+        tell: whether what was found is logged.
 
     Raises:
         DataError: naming the line and the column that can't be taken.
         ValueError: `reading` names no label.
     """
-    reading = check_columns(table.source, table.columns, reading)
+    reading = table_checks.check_columns(table.source, table.columns, reading)
     label = str(reading.label)
     where = f"{table.source}, column {label!r}"
     comma = isinstance(table.columns, dict) and column_fitting.has_decimal_commas(table)
-    found = labels.find(where, label, table, reading, decimal_comma=comma)
+    try:
+        found = labels.find(where, label, table, reading, decimal_comma=comma)
+    except DataError as error:
+        raise likely_labels.advised(error, table, reading) from None
     given = {"train": np.arange(len(table))} if rows is None else rows
     # Rows without a label are in no split.
     given = {split: index[found.kept[index]] for split, index in given.items()}
@@ -150,7 +157,7 @@ def dataset(
     made = _in_memory(table, fitted, pairs) if stored is None else _on_disk(stored, fitted, pairs)
     report = findings.complete(report, fitted, made)
     told = table_summary.block(report, imputes=reading.missing == "impute")
-    if told:
+    if tell and told:
         logging.warning("%s", told)
     return Dataset(
         name=name,
@@ -186,55 +193,6 @@ def _on_disk(
     }
 
 
-def check_columns(source: str, columns: Iterable[str], reading: Reading) -> Reading:
-    """Returns `reading` with the names of the columns as they are in the table.
-
-    Raises:
-        DataError: one that it names is not there.
-        ValueError: it names no label.
-    """
-    columns = list(columns)
-    if reading.label is None:
-        raise ValueError(
-            f"{source}: expected `label` to name the column with the label; received none. There "
-            f"are {column_names.listed(columns)}"
-        )
-    found: dict[str, Any] = {
-        argument: tuple(column_names.find(source, argument, wanted, columns))
-        for argument, wanted in (
-            ("label", (reading.label,)),
-            ("categorical", reading.categorical),
-            ("ignore", reading.ignore),
-            ("keep", reading.keep),
-        )
-    }
-    (label,) = found.pop("label")
-    if label in found["ignore"]:
-        raise DataError(f"{source}: expected `ignore` without the label {label!r}.")
-    return dataclasses.replace(reading, label=label, **found)
-
-
-def _expected(reading: Reading) -> tuple[str, ...]:
-    return () if reading.label is None else (column_names.unescaped(reading.label), reading.label)
-
-
-def _headerless(path: pathlib.Path, names: Sequence[str], reading: Reading) -> DataError:
-    """Returns the error of a file whose first line looks like data."""
-    shown = ", ".join(name[:20] for name in names[:5]) + (", ..." if len(names) > 5 else "")
-    label = reading.label or ""
-    if label in names:
-        # Told by a value of its column, as in the first row.
-        label = f", and `label={list(names).index(label) + 1}`"
-    elif label.isdecimal() and 0 < int(label) <= len(names):
-        label = ""
-    else:
-        label = f", and `label={len(names)}` if the last column is the one"
-    return DataError(
-        f"{path}: expected a first line with the names of the columns; received one that looks "
-        f"like data ({shown}). Give `header=no`, which calls them 1 to {len(names)}{label}."
-    )
-
-
 def fit(
     table: Table,
     reading: Reading,
@@ -268,7 +226,9 @@ def fit(
     if first_missing:
         counts = {r.name: r.missing for r in reports if r.fate == "features" and r.missing}
         listed = ", ".join(f"{name} {count}" for name, count in [*counts.items()][:20])
-        raise DataError(f"{first_missing} Missing by column: {listed}.")
+        raise DataError(
+            f"{first_missing} Missing by column: {listed}.", advice={"missing": "impute"}
+        )
     report = TableReport(table.source, len(table), table.notes, found.report, tuple(reports))
     if not fitted:
         doubtful = [column.name for column in reports if column.reason == "identifier"]

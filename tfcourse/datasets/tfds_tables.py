@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from tfcourse.datasets import column_names, memory, prepared, records, tables
+from tfcourse.datasets import column_names, memory, prepared, records, table_checks, tables
 from tfcourse.datasets.dataset import Dataset
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
@@ -31,7 +31,7 @@ def check(info: "tfds.core.DatasetInfo", reading: Reading) -> None:
         DataError: naming the feature that can't be taken.
     """
     names = [name for names in _columns(info, reading).values() for name in names]
-    tables.check_columns(f"Dataset {info.name!r}", names, _labelled(info, reading))
+    table_checks.check_columns(f"Dataset {info.name!r}", names, _labelled(info, reading))
 
 
 def read(builder: "tfds.core.DatasetBuilder", reading: Reading) -> Dataset:

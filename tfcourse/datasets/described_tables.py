@@ -1,0 +1,155 @@
+"""A table as a `Description`: its columns, what becomes of each, and what was found."""
+
+import collections
+import dataclasses
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from tfcourse.datasets import (
+    cells,
+    column_fitting,
+    column_names,
+    likely_labels,
+    numbers,
+    table_summary,
+    tables,
+)
+from tfcourse.datasets.column_report import ColumnReport, Reason, TableReport
+from tfcourse.datasets.columns import read_numbers
+from tfcourse.datasets.dataset import Dataset
+from tfcourse.datasets.description import Cell, Description
+from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.reading import Reading
+from tfcourse.datasets.table import Column, Table
+
+_EXAMPLES = 3
+_LONGEST = 24  # Characters of a cell.
+_LARGE = 1e12
+_REASONS: dict[Reason, str] = {
+    "ignored": "ignored",
+    "identifier": "identifier",
+    "texts": "too many texts",
+    "constant": "always the same",
+    "empty": "empty",
+}
+
+
+def describe(path: pathlib.Path, reading: Reading) -> Description:
+    """Returns what is in a file, and with a label what becomes of it."""
+    reading = tables.checked(path.expanduser(), reading, needs_label=False)
+    return of_table(tables.read(path, reading), reading)
+
+
+def of_table(table: Table, reading: Reading) -> Description:
+    """Returns what is in a table.
+
+    Where it has no label, or none that can be taken, the columns are described as features.
+    """
+    trouble: list[str] = []
+    if reading.label is not None:
+        try:
+            data = tables.dataset(table, reading, name=table.source, origin="", tell=False)
+        except DataError as error:
+            trouble = [f"not yet trained on: {error}"]
+        else:
+            return _described(table, reading, data)
+    columns = tuple(_as_features(table, reading))
+    likely = [] if reading.label else likely_labels.find(columns)
+    advice = {"label": likely[0]} if likely else {}
+    if likely:
+        named = " or ".join(column_names.argument("label", [name]) for name in likely)
+        trouble = [f"no label yet: {named}?"]
+    findings = (*table.notes, *trouble)
+    return Description(_title(table), _rows(table, reading, columns), findings, advice)
+
+
+def _as_features(table: Table, reading: Reading) -> Iterator[ColumnReport]:
+    rows = np.arange(len(table))
+    comma = isinstance(table.columns, dict) and column_fitting.has_decimal_commas(table)
+    for name in table.columns:
+        yield column_fitting.fit(table, name, reading, rows, decimal_comma=comma).report
+
+
+def _described(table: Table, reading: Reading, data: Dataset) -> Description:
+    report = data.report
+    assert report is not None
+    sizes = [f"{len(split):,} {name}" for name, split in data.splits.items()]
+    findings = [f"{', '.join(sizes)} examples of {data.input_shape[0]:,} features"]
+    if data.class_names:
+        findings.append(f"classes: {_classes(report)}")
+    findings += table_summary.sentences(report, imputes=reading.missing == "impute")
+    return Description(_title(table), _rows(table, reading, report.columns, data), tuple(findings))
+
+
+def _title(table: Table) -> str:
+    return f"{table.source}: {len(table):,} rows, {len(table.columns):,} columns"
+
+
+def _classes(report: TableReport) -> str:
+    counts = report.label.counts
+    total = sum(counts.values())
+    shown = [f"{name} {count:,} ({count / total:.0%})" for name, count in [*counts.items()][:12]]
+    return ", ".join(shown) + (f" and {len(counts) - 12} more" if len(counts) > 12 else "")
+
+
+def _rows(
+    table: Table, reading: Reading, columns: tuple[ColumnReport, ...], data: Dataset | None = None
+) -> tuple[dict[str, Cell], ...]:
+    return tuple(
+        {
+            "column": column.name,
+            "kind": column.kind,
+            "missing": column.missing,
+            "distinct": column.distinct,
+            "values": _values(table.columns[column.name], column, reading),
+            "becomes": _fate(column, data),
+        }
+        for column in map(_counted, columns, (table,) * len(columns))
+    )
+
+
+def _counted(column: ColumnReport, table: Table) -> ColumnReport:
+    """Returns the report of an ignored column, at which nobody looked, with its counts."""
+    if column.reason != "ignored":
+        return column
+    found = cells.categories(cells.of(table.columns[column.name]))
+    missing = int((found.codes < 0).sum())
+    return dataclasses.replace(column, missing=missing, distinct=len(found.values))
+
+
+def _fate(column: ColumnReport, data: Dataset | None) -> str:
+    if column.fate == "label":
+        return "the label" if data is None or data.target is None else "the label, a quantity"
+    if column.fate == "left out":
+        return f"left out: {_REASONS[column.reason]}"
+    features = "1 feature" if column.features == 1 else f"{column.features:,} features"
+    filled = f", {column.missing:,} filled in" if column.missing else ""
+    return f"{features}{filled}"
+
+
+def _values(column: Column, report: ColumnReport, reading: Reading) -> str:
+    """Returns the range of numbers, or the most frequent of other values."""
+    if report.kind == "number":
+        style = report.written or numbers.PLAIN
+        found = read_numbers(column, reading.missing_values, style)
+        found = found[np.isfinite(found)]
+        return f"{_number(found.min())} to {_number(found.max())}" if len(found) else ""
+    every = cells.categories(cells.of(column), reading.missing_values)
+    counts = every.counts()
+    repeats = len(counts) > 0 and counts.max() > 1 and report.kind in ("category", "text")
+    often = collections.Counter(dict(enumerate(counts.tolist()))).most_common(_EXAMPLES)
+    shown = [
+        f"{_short(every.values[code])} ({count:,})" if repeats else _short(every.values[code])
+        for code, count in often
+    ]
+    return ", ".join(shown) + (", ..." if len(counts) > _EXAMPLES else "")
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value.is_integer() and abs(value) < _LARGE else f"{value:g}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

@@ -1,0 +1,94 @@
+"""`describe`: what is in data, before anything is trained."""
+
+import collections
+import os
+import pathlib
+from typing import Any
+
+from tfcourse.datasets import described_tables, image_files, image_folders, loading, tables
+from tfcourse.datasets.dataset import SPLITS, Dataset
+from tfcourse.datasets.description import Cell, Description
+from tfcourse.datasets.image_files import BrokenImageError
+from tfcourse.datasets.reading import Reading
+
+_MOST_IMAGES = 2000  # Whose headers are read.
+_SHOWN = 5
+
+
+def describe(
+    names: str, data_dir: os.PathLike[str] | str | None = None, **options: Any
+) -> Description:
+    """Returns what is in data: the columns of a table, or the classes of all else.
+
+    Args:
+        names, data_dir, **options: as in `load`; a table needs no `label`.
+
+    Raises:
+        DataError: it can't be read.
+        ValueError: as in `load`.
+
+    Examples:
+        >>> digits = tfcourse.datasets.describe("digits")
+        >>> digits.to_dataframe().columns.tolist()
+        ['class', 'train', 'validation', 'test']
+    """
+    reading = Reading(**options)
+    own = loading.split_own(names)
+    if own:
+        kind, path = own
+        reading.check_used(names, loading.OWN[kind].USES)
+        if loading.OWN[kind] is tables:
+            return described_tables.describe(path, reading)
+        if loading.OWN[kind] is image_folders:
+            return _images(path, reading)
+    return _of_dataset(loading.load(names, data_dir, **options))
+
+
+def _of_dataset(data: Dataset) -> Description:
+    sizes = {split: f"{len(part):,} {split}" for split, part in data.splits.items()}
+    shape = " x ".join(map(str, data.input_shape))
+    title = f"{data.origin}: {', '.join(sizes.values())} examples of {shape}"
+    if data.target:
+        target = data.target
+        mean, deviation = target.mean, target.standard_deviation
+        return Description(title, (), (f"the label is a quantity, {mean:g} +- {deviation:g}",))
+    counts = {
+        split: collections.Counter(part.labels.tolist()) for split, part in data.splits.items()
+    }
+    rows: list[dict[str, Cell]] = [
+        {"class": name, **{split: counts[split][number] for split in counts}}
+        for number, name in enumerate(data.class_names)
+    ]
+    return Description(title, tuple(rows))
+
+
+def _images(path: pathlib.Path, reading: Reading) -> Description:
+    """Describes a folder by the headers of its images; none is decoded."""
+    images = image_folders.find(path)
+    counts: dict[str, dict[str, Cell]] = {}
+    for image in images:
+        row = counts.setdefault(image.class_name, {"class": image.class_name})
+        row[image.split] = int(row.get(image.split, 0)) + 1
+    splits = [split for split in SPLITS if any(split in row for row in counts.values())]
+    rows = tuple(
+        {"class": name, **{split: row.get(split, 0) for split in splits}}
+        for name, row in counts.items()
+    )
+    step = -(-len(images) // _MOST_IMAGES)
+    sizes: collections.Counter[str] = collections.Counter()
+    for image in images[::step]:
+        try:
+            with image_files.opened(image.path) as opened:
+                sizes[f"{opened.height} x {opened.width} {opened.mode}"] += 1
+        except BrokenImageError:
+            sizes["broken"] += 1
+    shown = ", ".join(f"{size} ({count:,})" for size, count in sizes.most_common(_SHOWN))
+    more = f" and {len(sizes) - _SHOWN} more" if len(sizes) > _SHOWN else ""
+    which = "height x width and mode" + (f" of every {step}th image" if step > 1 else "")
+    findings = [f"{which}: {shown}{more}"]
+    if len(sizes) > 1 and reading.image_size is None:
+        findings.append("of several sizes: give `image_size`, such as `image_size=64`")
+    if "test" not in splits or "validation" not in splits:
+        findings.append("a split that is not there is cut off the training split, a fifth each")
+    title = f"{path}: {len(images):,} images, {len(rows)} classes"
+    return Description(title, rows, tuple(findings))

@@ -1,0 +1,83 @@
+"""What `describe` returns: a table of columns or classes, and what was found."""
+
+import dataclasses
+import shutil
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Cell = str | int | float
+
+_SHOWN = 50  # Rows on a screen.
+_NARROWEST, _WIDEST = 60, 160
+_SPACE = 2  # Between columns.
+_LEAST = 10  # Of a column whose text is cut.
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What is in data, and what becomes of it; `print` shows it, `to_dataframe` has all of it.
+
+    Attributes:
+        title: what it is and how much.
+        rows: a dict for each column of a table, or for each class.
+        findings: a sentence each.
+        advice: arguments to go on with, `{"label": "species"}`.
+    """
+
+    title: str
+    rows: tuple[dict[str, Cell], ...]
+    findings: tuple[str, ...] = ()
+    advice: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """Returns the rows as pandas' DataFrame."""
+        import pandas as pd
+
+        return pd.DataFrame(list(self.rows))
+
+    def __str__(self) -> str:
+        return self.text(min(shutil.get_terminal_size((100, 24)).columns, _WIDEST))
+
+    def text(self, width: int) -> str:
+        """Returns lines of at most `width` characters, findings aside."""
+        lines = [self.title, *_table(self.rows[:_SHOWN], max(width, _NARROWEST))]
+        if len(self.rows) > _SHOWN:
+            lines.append(f"and {len(self.rows) - _SHOWN:,} more")
+        return "\n".join([*lines, *(f"- {finding}" for finding in self.findings)])
+
+
+def _table(rows: Sequence[dict[str, Cell]], width: int) -> Iterator[str]:
+    if not rows:
+        return
+    names = list(rows[0])
+    written = [[_written(row[name]) for name in names] for row in rows]
+    columns = list(zip(names, *written, strict=True))
+    widths = _fitting([max(map(len, column)) for column in columns], width)
+    is_number = [isinstance(rows[0][name], int | float) for name in names]
+    for line in zip(*columns, strict=True):
+        cells = [
+            _cut(cell, size).rjust(size) if right else _cut(cell, size).ljust(size)
+            for cell, size, right in zip(line, widths, is_number, strict=True)
+        ]
+        yield (" " * _SPACE).join(cells).rstrip()
+
+
+def _fitting(widths: list[int], width: int) -> list[int]:
+    """Returns the widths, of which the widest are narrowed until all fit."""
+    widths = list(widths)
+    while sum(widths) + _SPACE * (len(widths) - 1) > width and max(widths) > _LEAST:
+        widths[widths.index(max(widths))] -= 1
+    return widths
+
+
+def _written(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return "".join(c if c.isprintable() else " " for c in cell)
+    return f"{cell:,}" if isinstance(cell, int) else f"{cell:g}"
+
+
+def _cut(text: str, size: int) -> str:
+    return text if len(text) <= size else f"{text[: size - 3]}..."

@@ -1,0 +1,88 @@
+"""What is checked of a table before it is read: its header, and the columns that are named."""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from tfcourse.datasets import column_names, likely_labels
+from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.reading import Reading
+from tfcourse.hyperparameters import format_texts
+
+
+def check_columns(source: str, columns: Iterable[str], reading: Reading) -> Reading:
+    """Returns `reading` with the names of the columns as they are in the table.
+
+    Raises:
+        DataError: some that it names are not there; names them all.
+        ValueError: it names no label.
+    """
+    columns = list(columns)
+    if reading.label is None:
+        likely = likely_labels.by_name(columns)
+        raise ValueError(
+            f"{source}: expected `label` to name the column to predict; received none. There are "
+            f"{column_names.listed(columns)}. Give it, such as "
+            f"{column_names.argument('label', likely[:1])}, or look with `describe`"
+        )
+    return named_columns(source, columns, reading)
+
+
+def named_columns(source: str, columns: Iterable[str], reading: Reading) -> Reading:
+    """Returns what `check_columns` does; the label need not be there."""
+    columns = list(columns)
+    found: dict[str, Any] = {}
+    faults: list[str] = []
+    advice: dict[str, str] = {}
+    for argument in ("label", "categorical", "ignore", "keep"):
+        wanted = getattr(reading, argument)
+        wanted = (wanted,) if isinstance(wanted, str) else wanted or ()
+        try:
+            found[argument] = tuple(column_names.find(source, argument, wanted, columns))
+        except DataError:
+            faults += _absent(source, argument, wanted, columns)
+            close = [column_names.closest(name, columns) for name in wanted]
+            advice[argument] = format_texts(close) if all(close) else ""
+    if faults:
+        raise DataError(
+            f"{source}: {' '.join(faults)} There are {column_names.listed(columns)}.",
+            advice=advice if all(advice.values()) else {},
+        )
+    (label,) = found.pop("label") or (None,)
+    if label in found["ignore"]:
+        raise DataError(f"{source}: expected `ignore` without the label {label!r}.")
+    return dataclasses.replace(reading, label=label, **found)
+
+
+def _absent(
+    source: str, argument: str, wanted: Sequence[str], columns: Sequence[str]
+) -> Iterator[str]:
+    for name in wanted:
+        try:
+            column_names.find(source, argument, [name], columns)
+        except DataError as error:
+            yield str(error).removeprefix(f"{source}: ").partition(" There are ")[0]
+
+
+def expected(reading: Reading) -> tuple[str, ...]:
+    return () if reading.label is None else (column_names.unescaped(reading.label), reading.label)
+
+
+def headerless(path: pathlib.Path, names: Sequence[str], reading: Reading) -> DataError:
+    """Returns the error of a file whose first line looks like data."""
+    shown = ", ".join(name[:20] for name in names[:5]) + (", ..." if len(names) > 5 else "")
+    advice = {"header": "no"}
+    label, mend = reading.label or "", ""
+    if label in names:
+        # Told by a value of its column, as in the first row.
+        advice["label"] = str(list(names).index(label) + 1)
+        mend = f", and `label={advice['label']}`"
+    elif not (label.isdecimal() and 0 < int(label) <= len(names)):
+        advice["label"] = str(len(names))
+        mend = f", and `label={len(names)}` if the last column is the one"
+    return DataError(
+        f"{path}: expected a first line with the names of the columns; received one that looks "
+        f"like data ({shown}). Give `header=no`, which calls them 1 to {len(names)}{mend}.",
+        advice=advice,
+    )
