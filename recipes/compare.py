@@ -43,11 +43,10 @@ def read(path: str) -> Run:
         if not (run.path / name).exists():
             raise NotARunError(f"`run_dirs`: {path} holds no {name}, so it is no run")
     try:
-        reports.read_history(run.path)
-    except (ValueError, IndexError) as error:
-        raise NotARunError(f"{run.path}/history.csv is damaged: {error}") from None
-    flags = run_directory.parse_flags((run.path / run_directory.FLAGS).read_text())
-    return flags, run.read_metrics() or {}
+        run_directory.read_history(run.path)
+    except ValueError as error:
+        raise NotARunError(str(error)) from None
+    return run_directory.recorded_flags(run.path) or {}, run.read_metrics() or {}
 
 
 def table(runs: dict[str, Run]) -> list[str]:

@@ -107,7 +107,9 @@ def examples_of(
         split = tfcourse.inference.load_split(
             classifier, evaluation.split, evaluation.data_dir or None
         )
-        return evaluation.split, NOTES[evaluation.split], split.features, split.labels
+        changed = tfcourse.inference.changed(classifier, evaluation.split, split)
+        note = " ".join(filter(None, (changed, NOTES[evaluation.split])))
+        return evaluation.split, note, split.features, split.labels
     examples = tfcourse.inference.read_examples(
         classifier.preprocessing, evaluation.input, resize=evaluation.other_sizes == "resize"
     )
@@ -117,7 +119,7 @@ def examples_of(
             "CSV file in the column trained on, a folder of images in folders called like the "
             "classes."
         )
-    name = pathlib.Path(evaluation.input).expanduser().absolute().stem
+    name = files.expanded(evaluation.input).absolute().stem
     return name, NOTES["input"], examples.features, examples.labels
 
 
@@ -176,7 +178,7 @@ def main(evaluation: Evaluation) -> None:
     else:
         found, pictures, sentence = _of_classes(classifier, features, labels, evaluation.bins)
     folder = pathlib.Path(evaluation.output or classifier.record.path / "evaluation" / name)
-    folder = folder.expanduser()
+    folder = files.expanded(folder)
     write(folder, {"on": evaluation.input or name, "note": note, **found}, pictures)
     print(f"{name}: {sentence}")
     if note:

@@ -21,7 +21,7 @@ from typing import Any
 import jinja2
 
 from recipes.claims import harness
-from tfcourse import command_line, run_directory
+from tfcourse import command_line, files, run_directory
 from tfcourse.hyperparameters import Hyperparameters, texts
 
 CHAPTERS = {
@@ -95,7 +95,7 @@ def publish(path: str, docs: pathlib.Path) -> None:
     for picture in record["pictures"]:
         shutil.copyfile(pathlib.Path(path) / picture, images / picture)
     rows.parent.mkdir(exist_ok=True)
-    rows.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    files.write_file(rows, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
 
 def rows_of(record: Mapping[str, Any]) -> list[harness.Row]:

@@ -38,7 +38,7 @@ class Export(Hyperparameters):
     @property
     def path(self) -> pathlib.Path:
         """`output` as an absolute path."""
-        return pathlib.Path(self.output).expanduser().absolute()
+        return files.expanded(self.output).absolute()
 
 
 def description_of(path: pathlib.Path) -> pathlib.Path:

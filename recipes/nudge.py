@@ -8,12 +8,11 @@ back to the end of epoch N first. The run's flags.txt then holds what repeats it
 and nudges.jsonl all that was asked for.
 """
 
-import csv
 import dataclasses
 import pathlib
 from collections.abc import Mapping
 
-from tfcourse import command_line, nudges, run_directory
+from tfcourse import command_line, files, nudges, run_directory
 from tfcourse.choices import OPTIMIZERS
 from tfcourse.hyperparameters import declarations, text
 
@@ -34,7 +33,7 @@ def check(folder: pathlib.Path, changes: Mapping[str, float]) -> None:
         raise command_line.UsageError(f"nothing to change: give one of {names}")
     if run_directory.RunDirectory(folder).read_metrics() is not None:
         raise command_line.UsageError(f"--run_dir: the run in {folder} is finished")
-    flags = run_directory.parse_flags((folder / run_directory.FLAGS).read_text())
+    flags = run_directory.recorded_flags(folder) or {}
     optimizer = flags.get("optimizer", [None])[0]
     takes = OPTIMIZERS[optimizer].takes if optimizer in OPTIMIZERS else ()
     for name in changes:
@@ -49,14 +48,13 @@ def check(folder: pathlib.Path, changes: Mapping[str, float]) -> None:
 def epochs_done(folder: pathlib.Path) -> int:
     """Returns the number of epochs in history.csv, which is at most a second behind."""
     try:
-        with open(folder / "history.csv", newline="") as file:
-            return sum(1 for _ in csv.DictReader(file))
+        return len(run_directory.read_history(folder)["epoch"])
     except FileNotFoundError:
         return 0
 
 
 def main(nudge: Nudge) -> None:
-    folder = pathlib.Path(nudge.run_dir).expanduser()
+    folder = files.expanded(nudge.run_dir)
     changes = nudge.asked()
     check(folder, changes)
     nudges.request(folder, changes)

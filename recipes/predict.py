@@ -13,7 +13,7 @@ import csv
 import dataclasses
 import io
 import json
-import pathlib
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -39,7 +39,7 @@ class Prediction(Hyperparameters):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        output = pathlib.Path(self.output).expanduser()
+        output = files.expanded(self.output)
         if output.suffix not in SUFFIXES or output.is_dir():
             raise ValueError(f"`output` must name a .csv or .json file. Received: {self.output!r}")
         if not output.absolute().parent.is_dir():
@@ -49,7 +49,7 @@ class Prediction(Hyperparameters):
                 f"`id` must not be called as a column that the output has of its own. Received: "
                 f"{self.id!r}"
             )
-        if output.resolve() == pathlib.Path(self.input).expanduser().resolve():
+        if os.path.realpath(output) == os.path.realpath(files.expanded(self.input)):
             raise ValueError(f"`output` would overwrite `input`. Received: {self.output!r}")
 
 
@@ -118,7 +118,7 @@ def main(prediction: Prediction) -> None:
         found = class_records(classifier.probabilities(examples.features), classifier.class_names)
     first, names = prediction.id or "input", examples.identifiers or examples.places
     records = [{first: name, **record} for name, record in zip(names, found, strict=True)]
-    output = pathlib.Path(prediction.output).expanduser()
+    output = files.expanded(prediction.output)
     write = as_csv if output.suffix == ".csv" else as_json
     files.write_file(output, write(records), durable=False)
     print(f"{len(records):,} predictions are in {output}")

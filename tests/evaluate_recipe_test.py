@@ -43,6 +43,19 @@ def test_the_test_split_gives_what_the_run_recorded(on_test):
     assert "used the test set before" in found["note"]
 
 
+def test_replaced_data_is_told(trained_run, tmp_path, capsys):
+    folder = shutil.copytree(trained_run, tmp_path / "run")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics["digests"]["test"] = "other"
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    told = "these are not the test examples that the run had"
+    run(folder, split="test")
+    assert told in results_in(folder / "evaluation/test")["note"]
+    assert told in capsys.readouterr().out
+    run(folder, split="validation")
+    assert "these are not" not in capsys.readouterr().out
+
+
 def test_the_pictures_are_there(on_test):
     for name in ("confusion.png", "calibration.png"):
         assert (on_test / "evaluation" / "test" / name).read_bytes().startswith(b"\x89PNG")

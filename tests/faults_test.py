@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tfcourse import datasets, files, models, optimizers, run_directory, training
-from tfcourse.training import checkpoint, session, steps
+from tfcourse.training import checkpoint, saved_arrays, session, steps
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -255,18 +255,18 @@ def test_what_is_not_finite_is_never_saved(data, tmp_path):
     with pytest.raises(training.NotFiniteError, match="epoch 2"):
         trained(data, tmp_path / "run", act=spoil, make=make)
     for path in (tmp_path / "run/checkpoints").iterdir():
-        arrays, _ = checkpoint.read(path, 1 << 20)
-        assert checkpoint.first_not_finite(arrays) is None
+        arrays, _ = saved_arrays.read(path, 1 << 20)
+        assert saved_arrays.first_not_finite(arrays) is None
 
 
 def test_a_checkpoint_that_is_not_finite_is_passed_over(data, tmp_path, whole, capsys):
     with pytest.raises(KeyboardInterrupt):
         trained(data, tmp_path / "run", act=_interrupt)
     newest = sorted((tmp_path / "run/checkpoints").iterdir())[-1]
-    arrays, state = checkpoint.read(newest, 1 << 20)
+    arrays, state = saved_arrays.read(newest, 1 << 20)
     name = next(iter(arrays))
     arrays = {**arrays, name: np.full_like(arrays[name], np.inf)}
-    newest.write_bytes(b"".join(checkpoint.pack(arrays, state)))
+    newest.write_bytes(b"".join(saved_arrays.pack(arrays, state)))
     assert_same(trained(data, tmp_path / "run"), whole)
     assert "not finite" in capsys.readouterr().out
 

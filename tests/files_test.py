@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import hashlib
 import os
 import secrets
@@ -146,3 +147,175 @@ def test_a_digest_is_sha256s(mine):
 )
 def test_the_first_line_of_an_error(error, line):
     assert files.first_line(error) == line
+
+
+ODD = {
+    "a pipe": lambda path: os.mkfifo(path),
+    "a folder": lambda path: path.mkdir(),
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+    "too long": lambda path: path.write_text("[" + " " * 100 + "]"),
+    "sparse": lambda path: os.truncate(os.open(path, os.O_CREAT | os.O_WRONLY), 1 << 40),
+    "not UTF-8": lambda path: path.write_bytes(b'{"a": "\xff"}'),
+    "a list": lambda path: path.write_text("[]"),
+    "empty": lambda path: path.touch(),
+    "cut": lambda path: path.write_text('{"a": '),
+    "half a character": lambda path: path.write_text('{"a": "\\ud800"}'),
+    "half a character as a name": lambda path: path.write_text('{"\\uDFFF": 1}'),
+    "a long number": lambda path: path.write_text('{"a": ' + "9" * 301 + "}"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_no_json_object_is_one_error_that_names_the_file(tmp_path, name):
+    path = tmp_path / "metrics.json"
+    ODD[name](path)
+    with pytest.raises(files.ContentError, match=r"metrics\.json"):
+        files.read_json_object(path, 400 if "number" in name else 90)
+
+
+def test_what_nests_too_deep_is_no_json(tmp_path):
+    (tmp_path / "file").write_text('{"a": ' + "[" * 100_000)
+    with pytest.raises(files.ContentError, match="nests too deep"):
+        files.read_json_object(tmp_path / "file", 1 << 20)
+
+
+def test_a_pair_of_surrogates_is_a_character_and_300_digits_a_number(tmp_path):
+    (tmp_path / "file").write_text('{"a": "\\ud83d\\ude00", "b": ' + "9" * 300 + "}")
+    assert files.read_json_object(tmp_path / "file", 1000) == {"a": "😀", "b": 10**300 - 1}
+
+
+def test_a_loop_of_links_and_a_missing_file_are_told_by_the_system(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name, code in (("loop", errno.ELOOP), ("none", errno.ENOENT)):
+        with pytest.raises(OSError, match=name) as caught:
+            files.read_text(tmp_path / name, 10)
+        assert caught.value.errno == code
+
+
+def test_a_new_folder_is_nobody_elses_and_goes(tmp_path):
+    with files.new_folder(tmp_path / "model") as folder:
+        (folder / "file").touch()
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert [name for _, name in files.leftovers(tmp_path)] == ["model"]
+    assert not os.listdir(tmp_path)
+
+
+def test_leftover_files_and_folders_are_removed_and_links_not_followed(tmp_path, mine):
+    for number, make in enumerate(("mkdir", "touch", "link")):
+        path = tmp_path / f".a.{number:016x}.tmp"
+        path.symlink_to(mine) if make == "link" else getattr(path, make)()
+    for path, _ in list(files.leftovers(tmp_path)):
+        files.remove(path)
+    assert os.listdir(tmp_path) == ["mine.txt"]
+    assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("path", ["~nobody-at-all/x", "x" * 256, "é" * 128, "a/" * 2000, "a\0b"])
+def test_what_can_not_be_a_path_is_refused(path):
+    with pytest.raises(files.PathError):
+        files.expanded(path)
+
+
+def test_a_missing_home_is_refused(monkeypatch):
+    def missing(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(files.pathlib.Path, "expanduser", missing)
+    with pytest.raises(files.PathError, match="no home"):
+        files.expanded("~/x")
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "trials", "checkpoints", "nudge_requests"])
+def test_a_run_writes_into_no_folder_behind_a_link(tmp_path, name):
+    for folder in ("run", "other"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "run" / name).symlink_to(tmp_path / "other")
+    with (
+        pytest.raises(run_directory.RunDirectoryError, match=f"{name} is a link"),
+        run_directory.open_run(tmp_path / "run", {}, recipe="t"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("text", ["[]", "5", "null", "[" * 5000, '{"a": 9' + "9" * 400 + "}"])
+def test_metrics_that_are_no_object_are_refused(tmp_path, text):
+    (tmp_path / "metrics.json").write_text(text)
+    with pytest.raises(run_directory.RunDirectoryError, match=r"metrics\.json"):
+        run_directory.RunDirectory(tmp_path).read_metrics()
+
+
+@pytest.mark.parametrize("rows", ["", "epoch\n", "epoch,loss\n1\n", "epoch\nx\n", "a" * 200_000])
+def test_a_damaged_history_is_one_error(tmp_path, rows):
+    (tmp_path / "history.csv").write_text(rows)
+    with pytest.raises(files.ContentError, match=r"history\.csv"):
+        run_directory.read_history(tmp_path)
+
+
+def test_more_flags_than_are_read_again_are_not_written(tmp_path):
+    run = run_directory.RunDirectory(tmp_path)
+    with pytest.raises(run_directory.RunDirectoryError, match=r"flags\.txt would be"):
+        run.write_flags({"a": ["x" * run_directory.MAX_FLAGS_BYTES]})
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("line", ["--epochs=abc", "--epochs=-1", f"--epochs={'9' * 5000}", "--a=1"])
+def test_epochs_that_are_no_number_are_a_damaged_file(tmp_path, line):
+    (tmp_path / "flags.txt").write_text(f"{line}\n")
+    (tmp_path / "metrics.json").write_text('{"continued_from": []}')
+    with (
+        pytest.raises((files.ContentError, run_directory.ChangedFlagsError)),
+        run_directory.open_run(tmp_path, {"epochs": ["5"]}, recipe="t"),
+    ):
+        pass
+
+
+def test_a_lock_that_has_another_name_is_left_as_it_is(tmp_path, mine):
+    os.link(mine, tmp_path / "run.lock")
+    with pytest.raises(OSError, match="another name") as caught:
+        files.lock(tmp_path / "run.lock").__enter__()
+    assert caught.value.errno == errno.EMLINK
+    assert mine.read_text() == "mine"
+
+
+def test_a_lock_that_is_somebody_elses_file_is_left_as_it_is(mine):
+    with pytest.raises(OSError, match="no lock of this program"):
+        files.lock(mine).__enter__()
+    assert mine.read_text() == "mine"
+
+
+def test_a_lock_that_its_owner_removed_meanwhile_is_none(tmp_path, monkeypatch):
+    flock = fcntl.flock
+
+    def late(file, how):
+        (tmp_path / "lock").unlink()
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(files.LockedError, match="start again"):
+        files.lock(tmp_path / "lock").__enter__()
+
+
+@pytest.mark.parametrize("folder", ["run", "a/b/run"])
+def test_a_run_that_fails_at_once_leaves_nothing(tmp_path, folder):
+    with pytest.raises(KeyError), run_directory.open_run(tmp_path / folder, {}, recipe="t"):
+        raise KeyError
+    assert not os.listdir(tmp_path)
+
+
+def test_an_empty_folder_stays_where_the_run_fails_at_once(tmp_path):
+    with pytest.raises(KeyError), run_directory.open_run(tmp_path, {}, recipe="t"):
+        raise KeyError
+    assert tmp_path.is_dir()
+    assert not os.listdir(tmp_path)
+
+
+def test_a_run_that_has_written_something_stays(tmp_path):
+    def fail():
+        with run_directory.open_run(tmp_path, {}, recipe="t") as run:
+            run.write("curves.png", "x")
+            raise KeyError
+
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            fail()
+    assert {"curves.png", "flags.txt", "run.lock"} == set(os.listdir(tmp_path))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz_damage import damaged, forged_json, outcome_of, written
 from tfcourse import models, training
-from tfcourse.training import checkpoint
+from tfcourse.training import checkpoint, saved_arrays
 from tfcourse.tuning import journal
 
 
@@ -23,12 +23,12 @@ _ARRAYS = checkpoint.arrays_of(_MODEL.variables)
 
 def _sealed(body):
     """Returns `body` as a file with the right mark and checksum."""
-    return checkpoint._MARK + hashlib.sha256(body).digest() + body
+    return saved_arrays._MARK + hashlib.sha256(body).digest() + body
 
 
 def _arrays_files():
-    whole = b"".join(bytes(part) for part in checkpoint.pack(_ARRAYS, {"model": "mlp"}))
-    start = len(checkpoint._MARK) + hashlib.sha256().digest_size
+    whole = b"".join(bytes(part) for part in saved_arrays.pack(_ARRAYS, {"model": "mlp"}))
+    start = len(saved_arrays._MARK) + hashlib.sha256().digest_size
     (length,) = struct.unpack_from("<Q", whole, start)
     header = json.loads(whole[start + 8 : start + 8 + length])
     numbers = whole[start + 8 + length :]

@@ -112,7 +112,7 @@ FAULTS = {
     "a recipe in a module": (header(ODD_RECIPE.format("a.b")), RUN, "`recipe=recipes.a.b`"),
     "a recipe of no classifier": (header(ODD_RECIPE.format("compare")), RUN, "no `build`"),
     "flags: a pipe": (pipe, FILE, "regular file"),
-    "flags: binary": (written("flags.txt", b"\xff\xfe\x00"), FILE, "can't be read"),
+    "flags: binary": (written("flags.txt", b"\xff\xfe\x00"), FILE, "is not UTF-8"),
     "flags: long": (sparse("flags.txt", 1 << 40), FILE, "bytes"),
     "flags: a value": (flag("learning_rate", "-1"), FILE, "learning_rate"),
     "flags: a model": (flag("model", "__import__"), FILE, "model"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tfcourse import models, optimizers, run_directory, schedules, training
-from tfcourse.training import checkpoint
+from tfcourse.training import checkpoint, saved_arrays
 
 SHAPE = (4, 4, 1)
 
@@ -117,12 +117,12 @@ def arrays_file(path, body):
 def nan_arrays(path):
     arrays = checkpoint.arrays_of(compiled().variables)
     next(iter(arrays.values()))[0] = np.nan
-    path.write_bytes(b"".join(checkpoint.pack(arrays, {})))
+    path.write_bytes(b"".join(saved_arrays.pack(arrays, {})))
 
 
 def other_model(path):
     arrays = checkpoint.arrays_of(compiled(hidden_units=(9,)).variables)
-    path.write_bytes(b"".join(checkpoint.pack(arrays, {})))
+    path.write_bytes(b"".join(saved_arrays.pack(arrays, {})))
 
 
 ARRAYS_FAULTS = {
@@ -163,8 +163,8 @@ def test_a_file_of_keras_is_left_to_keras(saved):
 def test_bfloat16_survives_a_file(tmp_path):
     variable = keras.Variable(np.float32([1.5, -2.0]), dtype="bfloat16", name="x")
     path = tmp_path / "x.arrays"
-    path.write_bytes(b"".join(checkpoint.pack(checkpoint.arrays_of([variable]), {})))
-    arrays, _ = checkpoint.read(path, 4)
+    path.write_bytes(b"".join(saved_arrays.pack(checkpoint.arrays_of([variable]), {})))
+    arrays, _ = saved_arrays.read(path, 4)
     variable.assign([0.0, 0.0])
     checkpoint.check_fits(path, arrays, [variable])
     checkpoint.assign([variable], arrays)

@@ -1,4 +1,5 @@
 import json
+import os
 import pathlib
 
 import keras
@@ -240,7 +241,13 @@ def test_what_is_no_nudge_is_refused(text):
         nudges.parse(text)
 
 
-@pytest.mark.parametrize("content", [b"", b"[1]", b"\xff", b'{"beta": 2}', b"x" * 20_000])
+NO_REQUESTS = [
+    *(b"", b"[1]", b"\xff", b'{"beta": 2}', b"x" * 20_000, b"[" * 9000, b'{"beta": [0.5]}'),
+    *(b'{"beta": 1' + b"0" * 400 + b"}", b'{"beta": null}', b'{"\\ud800": 1}', b'{"beta": "0.5"}'),
+]
+
+
+@pytest.mark.parametrize("content", NO_REQUESTS, ids=lambda content: str(content[:20]))
 def test_what_is_no_request_is_left_out_and_removed(tmp_path, capsys, content):
     nudges.request(tmp_path, {"beta": 0.5})
     (path,) = (tmp_path / nudges.REQUESTS).iterdir()
@@ -248,6 +255,16 @@ def test_what_is_no_request_is_left_out_and_removed(tmp_path, capsys, content):
     assert list(nudges.requests(tmp_path)) == []
     assert not path.exists()
     assert "left out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink(path, path)])
+def test_what_is_no_file_is_no_request_and_left_alone(tmp_path, make, capsys):
+    nudges.request(tmp_path, {"beta": 0.5})
+    odd = tmp_path / nudges.REQUESTS / "0.json"
+    make(odd)
+    assert [changes for _, changes in nudges.requests(tmp_path)] == [{"beta": 0.5}]
+    assert os.path.lexists(odd)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.fixture

@@ -116,6 +116,7 @@ def outcome(model, run):
     for variable in checkpoint.variables_of(model):
         weights.update(np.ascontiguousarray(variable.numpy()).tobytes())
     arrays, state = checkpoint.Checkpoints(run, model).newest()
+    arrays.pop("history train_seconds")
     for name, array in arrays.items():
         weights.update(name.encode() + array.tobytes())
     rows = (run.path / "history.csv").read_text().splitlines()

@@ -26,6 +26,7 @@ LEAVES = {
     "models",
     "nudges",
     "optimizers",
+    "out_of_memory",
     "quiet_import",
     "run_directory",
     "scales",
@@ -36,6 +37,8 @@ LEAVES = {
 MAY_IMPORT = {
     **{leaf: set() for leaf in LEAVES},
     "hyperparameters": {"scales"},
+    "devices": {"files"},
+    "shipped": {"files"},
     "models": {"choices"},
     "optimizers": {"averages", "choices"},
     "schedules": {"choices"},
@@ -45,7 +48,15 @@ MAY_IMPORT = {
     "run_directory": {"files"},
     "command_line": {
         *("choices", "datasets", "devices", "files", "hyperparameters", "nudges"),
-        *("quiet_import", "run_directory", "reports", "shipped", "training", "tuning"),
+        *(
+            "out_of_memory",
+            "quiet_import",
+            "run_directory",
+            "reports",
+            "shipped",
+            "training",
+            "tuning",
+        ),
     },
     "training": LEAVES,
     "inference": LEAVES | {"training"},

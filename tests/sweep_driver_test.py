@@ -1,6 +1,7 @@
 """The driver with workers that answer at once, so that every point at which it can die is tried."""
 
 import collections
+import os
 import pathlib
 
 import numpy as np
@@ -257,6 +258,8 @@ def test_the_test_set_is_used_once_for_the_chosen_trial(tmp_path):
         assert mean["test_accuracy"] == 1.0
         assert mean["test_accuracy_spread"] == pytest.approx(np.sqrt(0.5))
         assert mean["dataset"] == "digits"
+        assert os.readlink(folder / "best") == f"trials/{chosen.trial:05d}/0"
+        (folder / "best").unlink()  # As if a kill had come in between.
     kinds = [record["kind"] for record in records.records]
     assert kinds.count("chosen") == 1
 

@@ -9,10 +9,11 @@ Nothing here imports TensorFlow before it is asked for devices.
 """
 
 import dataclasses
-import json
 import os
 import re
 from typing import TYPE_CHECKING
+
+from tfcourse import files
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -38,7 +39,7 @@ def worker() -> Worker:
     """
     text = os.environ.get("TF_CONFIG", "")
     try:
-        config = json.loads(text)
+        config = files.parse_json(text)
         task, cluster = config["task"], config["cluster"]
         addresses, index = cluster["worker"], task["index"]
         good = (
@@ -47,7 +48,7 @@ def worker() -> Worker:
             and 0 <= index < len(addresses) == len(set(addresses))
             and all(map(_ADDRESS.fullmatch, addresses))
         )
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         good = False
     if not good:
         raise ValueError(

@@ -1,27 +1,51 @@
-"""The one way to write a file whole, and the one lock; what else every room does with files."""
+"""The one way to write a file whole, the one to read a small one, and the one lock.
+
+What is read may come from a stranger, so only regular files are, up to a size that the reader says,
+and whatever a parser has to say of them is one error.
+"""
 
 import contextlib
 import errno
 import fcntl
 import hashlib
+import json
 import os
 import pathlib
 import re
 import secrets
+import shutil
 import socket
 import stat
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from absl import logging
 
 # The name of the file that is written, and 64 bits that nobody guesses.
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp", re.DOTALL)
+_OWNER = re.compile(rb"(process \d+ on \S*\n?)?")  # What a lock file holds.
+_MAX_OWNER_BYTES = 300
 _HELD = (BlockingIOError, PermissionError)  # The second on some network file systems.
 _MAX_NAME_BYTES = 200  # With the rest it stays below the 255 of most file systems.
+_MAX_NAME, _MAX_PATH = 255, 3800  # Of Linux, with room for what lies below a folder.
+_MAX_DIGITS = 300  # A whole number of more is no float.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # As JSON escapes it.
 
 
 class LockedError(Exception):
     """Another process holds the lock; the message names that process."""
+
+
+class ContentError(ValueError):
+    """A file that is not what it is read as; the message names it."""
+
+    exit_code = 4
+
+
+class PathError(ValueError):
+    """A path that can't be one here; the message names it."""
+
+    exit_code = 2
 
 
 def write_file(
@@ -45,8 +69,7 @@ def write_file(
         OSError: naming `path`; what it held before is still there.
     """
     path = pathlib.Path(path)
-    name = os.fsdecode(os.fsencode(path.name)[:_MAX_NAME_BYTES])
-    temporary = path.with_name(f".{name}.{secrets.token_hex(8)}.tmp")
+    temporary = _temporary(path)
     data = data.encode() if isinstance(data, str) else data
     try:
         with open(temporary, "xb") as file:  # Fails where anything has that name, even a link.
@@ -65,14 +88,41 @@ def write_file(
         raise
 
 
+@contextlib.contextmanager
+def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Yields a folder of its own beside `path`, for libraries that write a file by themselves.
+
+    It goes with all that is left in it.
+    """
+    folder = _temporary(path)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def leftovers(folder: pathlib.Path) -> Iterator[tuple[pathlib.Path, str]]:
-    """Yields the temporary files that killed writes left in `folder`, each with what it was to be.
+    """Yields the temporary files and folders that kills left in `folder`, and what each was for.
 
     One of a write that is going on looks the same.
     """
     for path in folder.iterdir() if folder.is_dir() else ():
         if found := _TEMPORARY.fullmatch(path.name):
             yield path, found[1]
+
+
+def remove(path: pathlib.Path) -> None:
+    """Removes what `leftovers` found."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _temporary(path: pathlib.Path) -> pathlib.Path:
+    name = os.fsdecode(os.fsencode(path.name)[:_MAX_NAME_BYTES])
+    return path.with_name(f".{name}.{secrets.token_hex(8)}.tmp")
 
 
 def _flush_folder(path: pathlib.Path) -> None:
@@ -100,7 +150,7 @@ def lock(path: os.PathLike[str] | str, *, purpose: str | None = None) -> Iterato
         LockedError: another process holds it, and there is no `purpose`.
         OSError: it can't be made or written to, or is no regular file.
     """
-    file = _open(path, os.O_RDWR | os.O_CREAT)
+    file = open_regular(path, os.O_RDWR | os.O_CREAT)
     try:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -110,6 +160,7 @@ def lock(path: os.PathLike[str] | str, *, purpose: str | None = None) -> Iterato
                 raise LockedError(owner or "another process") from None
             logging.warning("Waiting for another process that is %s (%s).", purpose, path)
             fcntl.flock(file, fcntl.LOCK_EX)
+        _check_ours(file, path)
         try:
             os.truncate(file, 0)
             os.pwrite(file, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
@@ -120,10 +171,21 @@ def lock(path: os.PathLike[str] | str, *, purpose: str | None = None) -> Iterato
         os.close(file)
 
 
+def _check_ours(file: int, path: os.PathLike[str] | str) -> None:
+    """Raises where the lock file may be somebody's own, since it is going to be overwritten."""
+    links = os.fstat(file).st_nlink
+    if links == 0:
+        raise LockedError("another process, which has just ended; start again")
+    if links > 1:
+        raise OSError(errno.EMLINK, "a file that has another name as well", str(path))
+    if not _OWNER.fullmatch(os.pread(file, _MAX_OWNER_BYTES, 0)):
+        raise OSError(errno.EEXIST, "a file that is no lock of this program", str(path))
+
+
 def is_locked(path: os.PathLike[str] | str) -> bool:
     """Returns whether a process holds the lock file `path`."""
     try:
-        file = _open(path, os.O_RDONLY)
+        file = open_regular(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:
@@ -135,7 +197,12 @@ def is_locked(path: os.PathLike[str] | str) -> bool:
     return False
 
 
-def _open(path: os.PathLike[str] | str, flags: int) -> int:
+def open_regular(path: os.PathLike[str] | str, flags: int) -> int:
+    """Returns a descriptor of the regular file `path`, opened with `flags`, not through a link.
+
+    Raises:
+        OSError: naming `path`: it is a link, a pipe or the like, or can't be opened.
+    """
     try:
         file = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
     except OSError as error:
@@ -146,6 +213,99 @@ def _open(path: os.PathLike[str] | str, flags: int) -> int:
         os.close(file)
         raise OSError(errno.EINVAL, "not a regular file", str(path))
     return file
+
+
+def read_bytes(path: os.PathLike[str] | str, max_bytes: int) -> bytes:
+    """Returns what the regular file `path` holds; never waits for a pipe, nor reads without end.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ContentError: it is no regular file, or has more than `max_bytes` bytes.
+        OSError: it can't be read.
+    """
+    # A pipe without a writer would be waited for.
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise ContentError(f"{path} is not a regular file")
+        with open(file, "rb", closefd=False) as stream:
+            data = stream.read(max_bytes + 1) if status.st_size <= max_bytes else b""
+    finally:
+        os.close(file)
+    size = max(status.st_size, len(data))
+    if size > max_bytes:
+        raise ContentError(f"{path} is {size:,} bytes; the limit is {max_bytes:,}")
+    return data
+
+
+def read_text(path: os.PathLike[str] | str, max_bytes: int) -> str:
+    """Returns the text of the regular file `path`, which is UTF-8.
+
+    Raises:
+        ContentError: it is something else; further as `read_bytes`.
+    """
+    try:
+        return read_bytes(path, max_bytes).decode()
+    except UnicodeDecodeError as error:
+        raise ContentError(f"{path} is not UTF-8 text (byte {error.start})") from None
+
+
+def read_json_object(path: os.PathLike[str] | str, max_bytes: int) -> dict[str, Any]:
+    """Returns the JSON object that the regular file `path` holds.
+
+    Raises:
+        ContentError: it holds something else; further as `read_bytes`.
+    """
+    try:
+        value = parse_json(read_text(path, max_bytes))
+    except ContentError:
+        raise
+    except ValueError as error:
+        raise ContentError(f"{path} is damaged: {error}") from None
+    if not isinstance(value, dict):
+        raise ContentError(f"{path} is damaged: it holds no JSON object")
+    return value
+
+
+def parse_json(text: str, **hooks: Any) -> Any:
+    """Returns the value that the JSON `text` says; `hooks` are those of `json.loads`.
+
+    Raises:
+        ValueError: it is not JSON, nests too deep, or holds what is no text or number anywhere
+            else: half a character, or whole numbers of hundreds of digits.
+    """
+    try:
+        value = json.loads(text, parse_int=_whole, **hooks)
+        if _SURROGATE.search(text):  # A pair of them is a character.
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("it holds half of a character (a lone surrogate)") from None
+    except RecursionError:
+        raise ValueError("it nests too deep") from None
+    return value
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"it holds a number of {len(digits)} digits")
+    return int(digits)
+
+
+def expanded(path: os.PathLike[str] | str) -> pathlib.Path:
+    """Returns `path` with `~` as the home that it stands for.
+
+    Raises:
+        PathError: there is no such home, or no system has so long a name.
+    """
+    text = os.fspath(path)
+    longest = max(map(len, os.fsencode(text).split(b"/")))
+    if "\0" in text or longest > _MAX_NAME or len(os.fsencode(text)) > _MAX_PATH:
+        raise PathError(f"{text[:50]!r}... can't be a path: it is too long, or holds a zero byte")
+    try:
+        return pathlib.Path(path).expanduser()
+    except RuntimeError:
+        raise PathError(f"{path}: there is no home folder that ~ stands for here") from None
 
 
 def sha256(path: os.PathLike[str] | str) -> str:

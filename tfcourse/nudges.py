@@ -96,15 +96,18 @@ def request(run_dir: os.PathLike[str] | str, changes: Mapping[str, float]) -> No
 
 
 def requests(run_dir: os.PathLike[str] | str) -> Iterator[tuple[pathlib.Path, dict[str, float]]]:
-    """Yields `(path, changes)` of what was asked for, oldest first; what is no request goes."""
+    """Yields `(path, changes)` of what was asked for, oldest first; what is no request goes.
+
+    What is no file, such as a folder or a pipe, is left alone.
+    """
     for path in sorted((pathlib.Path(run_dir) / REQUESTS).glob("[0-9]*.json")):
+        if not path.is_file():
+            continue
         try:
-            if path.stat().st_size > _MAX_REQUEST_BYTES:
-                raise ValueError(f"it has more than {_MAX_REQUEST_BYTES} bytes")
-            changes = json.loads(path.read_bytes())
-            if not isinstance(changes, dict):
-                raise ValueError("it holds no names and values")
-            yield path, {name: check(name, value) for name, value in changes.items()}
-        except ValueError as error:
+            asked = files.read_json_object(path, _MAX_REQUEST_BYTES)
+            changes = {name: check(name, value) for name, value in asked.items()}
+        except (ValueError, OSError) as error:
             print(f"{path} is left out: {error}", flush=True)
             path.unlink(missing_ok=True)
+        else:
+            yield path, changes

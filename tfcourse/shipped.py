@@ -4,6 +4,8 @@ import importlib.util
 import os
 import pathlib
 
+from tfcourse import files
+
 
 def find(name: os.PathLike[str] | str) -> pathlib.Path:
     """Returns the path of `name`; `configs/...` is also found where the package is installed.
@@ -11,7 +13,7 @@ def find(name: os.PathLike[str] | str) -> pathlib.Path:
     Args:
         name: a path. `~` is the home folder.
     """
-    path = pathlib.Path(name).expanduser()
+    path = files.expanded(name)
     if not path.exists() and path.parts[:1] == ("configs",):
         installed = importlib.util.find_spec("configs")
         for folder in (installed and installed.submodule_search_locations) or ():

@@ -1,8 +1,9 @@
 """How a program ends: its exit code, and at most three lines on stderr.
 
 Exit codes: 0 done, 1 an --expect missed or a bug, 2 bad flags, 3 bad data, 4 bad checkpoint or
-model file, 5 environment (disk, permission, lock), 6 not finite, 130 and 143 interrupted, 141
-nobody reads the output any more. An exception says its code in an attribute `exit_code`.
+model file, 5 environment (disk, permission, lock), 6 not finite, 7 out of memory, 130 and 143
+interrupted, 141 nobody reads the output any more. An exception says its code in an attribute
+`exit_code`.
 """
 
 import contextlib
@@ -17,6 +18,8 @@ from types import FrameType
 from typing import Any
 
 from absl import flags, logging
+
+from tfcourse import out_of_memory
 
 
 class UsageError(Exception):
@@ -78,6 +81,8 @@ def code(error: BaseException) -> int:
         return 130
     if isinstance(error, BrokenPipeError):
         return 141
+    if not hasattr(error, "exit_code") and out_of_memory.is_out_of_memory(error):
+        return out_of_memory.OutOfMemoryError.exit_code
     return getattr(error, "exit_code", 5 if isinstance(error, OSError) else 1)
 
 
@@ -86,6 +91,8 @@ def _message(error: BaseException) -> str:
         text = "stopped: nobody reads the output any more"
     elif code(error) > 128:
         text = str(error) or "stopped by SIGINT"
+    elif out_of_memory.is_out_of_memory(error):
+        text = f"error: {out_of_memory.sentence(error)}"
     elif hasattr(error, "exit_code") or isinstance(error, OSError):
         text = f"error: {error}"
     else:

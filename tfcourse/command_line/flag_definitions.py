@@ -43,7 +43,7 @@ class SweepFlags(hp.Hyperparameters):
         interval="[0, 10000]",
     )
     pruning: str = hp.choice("none", sweeps.PRUNINGS, "Ends trials early that do badly.")
-    keep_models: int = hp.integer(3, "Best trials whose models are kept.", interval="[0, inf)")
+    keep_models: int = hp.integer(3, "Best trials whose models are kept.", interval="[1, inf)")
     max_minutes: float = hp.number(
         0.0, "Minutes after which a sweep stops, to go on later; 0 for none.", interval="[0, inf)"
     )

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from absl import flags
 
-from tfcourse import datasets
+from tfcourse import datasets, files
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import flag_definitions, flagfiles, sweeping
 from tfcourse.command_line.exit_codes import UsageError
@@ -127,7 +127,7 @@ def _options(main: Callable[..., Any]) -> Options:
         recipe=recipe,
         module=module,
         flags=recorded,
-        run_dir=pathlib.Path(run_dir).expanduser() if run_dir else _new_run_dir(recipe),
+        run_dir=files.expanded(run_dir) if run_dir else _new_run_dir(recipe),
         seed=values["seed"],
         dataset=values.get("dataset"),
         data_dir=values.get("data_dir"),

@@ -63,8 +63,8 @@ def run(
         if options.sweep:
             sweeping.check_objective(build, values, options)
         try:
-            with _opened(options) as run:
-                metrics = _work(main, build, settle, values, options, run)
+            with _opened(options) as (run, data):
+                metrics = _work(main, build, settle, values, options, run, data)
                 if metrics is None:  # A sweep whose time is over, but not its trials.
                     return
                 _finish(options, run, metrics)
@@ -120,8 +120,11 @@ def _check(options: Options) -> None:
 
 
 @contextlib.contextmanager
-def _opened(options: Options) -> Iterator[RunDirectory]:
-    """Opens the run directory, imports TensorFlow, and takes the devices to train on."""
+def _opened(options: Options) -> Iterator[tuple[RunDirectory, datasets.Dataset | None]]:
+    """Opens the run directory, imports TensorFlow, and takes the devices to train on.
+
+    A person's own data is read, and refused, before TensorFlow loads; other sets may need it.
+    """
     run_dir, extend = options.run_dir, options.sweep is not None and options.sweep.extend
     try:
         with contextlib.ExitStack() as stack:
@@ -133,12 +136,16 @@ def _opened(options: Options) -> Iterator[RunDirectory]:
             if run.continued_from:
                 _tell_of_more_epochs(run)
             run.stopwatch.lap("Python, flags")
+            data = None
+            if options.dataset is not None and datasets.is_own(options.dataset):
+                data = _load_data(options, run)
+                run.stopwatch.lap("data")
             if options.strategy == "mirrored":
                 stack.enter_context(strategies.on_devices("mirrored"))
             elif options.strategy == "none":
                 quiet_import.import_tensorflow()
             run.stopwatch.lap("import TensorFlow")
-            yield run
+            yield run, data
     except (Exception, KeyboardInterrupt, exit_codes.Terminated) as error:
         if exit_codes.code(error) > 128:
             error.add_note(f"to go on: {parsing.resume_command(options.run_dir)}")
@@ -156,17 +163,21 @@ def _tell_of_more_epochs(run: RunDirectory) -> None:
         )
 
 
-def _work(main, build, settle, hyperparameters, options, run):
+def _work(main, build, settle, hyperparameters, options, run, data):
     """Does what the flags ask for: a sweep, a search for the learning rate, or `main`."""
-    if options.sweep:
-        return sweeping.sweep(hyperparameters, options, run, settle)
     if options.dataset is None:
         return main(hyperparameters, options, run)
-    data = _load_data(options, run)
-    run.stopwatch.lap("data")
-    if build and options.find_learning_rate:
-        return _find_learning_rate(build, hyperparameters, data, options.seed, run)
-    return main(hyperparameters, data, options, run)
+    if data is None:
+        data = _load_data(options, run)  # Of a sweep, workers then find its array cache.
+        run.stopwatch.lap("data")
+    if options.sweep:
+        return sweeping.sweep(hyperparameters, options, run, data, settle)
+    from tfcourse import training
+
+    with training.within_memory():
+        if build and options.find_learning_rate:
+            return _find_learning_rate(build, hyperparameters, data, options.seed, run)
+        return main(hyperparameters, data, options, run)
 
 
 def _load_data(options: Options, run: RunDirectory) -> datasets.Dataset:

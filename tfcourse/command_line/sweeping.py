@@ -221,6 +221,7 @@ def sweep(
     base: hp.Hyperparameters,
     options: "Options",
     run: run_directory.RunDirectory,
+    data: datasets.Dataset,
     settle: Settle | None = None,
 ) -> dict[str, Any] | None:
     """Runs the sweep of `options.sweep`; the counterpart of a recipe's `main`.
@@ -237,9 +238,6 @@ def sweep(
     from tfcourse.tuning import report, searching
     from tfcourse.tuning.report import findings
 
-    # Workers find the array cache.
-    data = datasets.load(str(options.dataset), options.data_dir, **vars(options.reading))
-    run.stopwatch.lap("data")
     asked = options.sweep
     assert asked is not None
     settled = _settled(asked.settings, base, data, settle)

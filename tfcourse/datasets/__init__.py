@@ -14,7 +14,7 @@ from tfcourse.datasets.describing import describe
 from tfcourse.datasets.description import Description
 from tfcourse.datasets.errors import DataError, DataUnavailableError
 from tfcourse.datasets.frames import to_dataframe
-from tfcourse.datasets.loading import check, check_name, load, located, own_names
+from tfcourse.datasets.loading import check, check_name, is_own, load, located, own_names
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.tables import from_dataframe
 
@@ -31,6 +31,7 @@ __all__ = [
     "from_arrays",
     "from_batches",
     "from_dataframe",
+    "is_own",
     "load",
     "located",
     "own_names",

@@ -39,7 +39,7 @@ def read(path: os.PathLike[str] | str) -> dict[str, Numbers]:
     Raises:
         DataError: naming the file and the array.
     """
-    path = pathlib.Path(path).expanduser()
+    path = files.expanded(path)
     check_file(path, "an NPZ file, as numpy.savez writes it")
     _check_magic(path, b"PK", "an NPZ file, as numpy.savez writes it")
     try:

@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 import numpy.typing as npt
 
+from tfcourse import files
 from tfcourse.datasets import array_files, array_shapes, checks, fields, image_files, image_paths
 from tfcourse.datasets.checks import Numbers
 from tfcourse.datasets.dataset import Examples, FloatArray, LabelArray, Preprocessing
@@ -76,7 +77,7 @@ class ArrayPreprocessing:
     ) -> Examples:
         """Returns the `Examples` of an NPZ file with `x` and, where it has labels, `y`."""
         _check_no_identifier(identifier)
-        return _read_arrays(self, pathlib.Path(path).expanduser(), labels)
+        return _read_arrays(self, files.expanded(path), labels)
 
 
 def fit_arrays(
@@ -174,7 +175,7 @@ class ImagePreprocessing:
         Labels come from folders called like the classes, where all images lie in such.
         """
         _check_no_identifier(identifier)
-        path = pathlib.Path(path).expanduser()
+        path = files.expanded(path)
         if path.suffix.lower() in array_files.SUFFIXES:
             return _read_arrays(self, path, labels)
         paths, found = image_paths.find(path, self.class_names)

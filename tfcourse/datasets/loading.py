@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from absl import logging
 
-from tfcourse import shipped
+from tfcourse import files, shipped
 from tfcourse.datasets import (
     array_cache,
     digits,
@@ -84,8 +84,21 @@ def load(names: str, data_dir: os.PathLike[str] | str | None = None, **options: 
                 raise
             logging.warning("%s Going on with %s.", error, wanted[position + 1])
         else:
+            _check_names(dataset)
             return _frozen(dataclasses.replace(dataset, fallback_from=wanted[:position]))
     raise AssertionError("unreachable")
+
+
+def _check_names(dataset: Dataset) -> None:
+    """Refuses names that no file could hold, which would show once the training is over."""
+    for name in (dataset.name, dataset.origin, *dataset.class_names):
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"{dataset.name!r:.200}: expected names of files and classes that are UTF-8; "
+                f"received {name!r:.100}. Rename it."
+            ) from None
 
 
 def _frozen(dataset: Dataset) -> Dataset:
@@ -103,11 +116,16 @@ def split_own(names: str) -> tuple[str, pathlib.Path] | None:
         ValueError: if there is no path.
     """
     kind, _, path = names.partition(":")
-    if kind not in OWN:
+    if not is_own(names):
         return None
     if not path:
         raise ValueError(f'Data of your own is called like "{kind}:PATH". Received: "{names}"')
     return kind, shipped.find(path)
+
+
+def is_own(names: str) -> bool:
+    """Returns whether `names` is a person's own data, and no set that has a name."""
+    return names.partition(":")[0] in OWN
 
 
 def own_names() -> tuple[str, ...]:
@@ -185,7 +203,7 @@ def check_data_dir(data_dir: os.PathLike[str] | str | None) -> pathlib.Path | No
     """
     if data_dir is None:
         return None
-    path = pathlib.Path(data_dir).expanduser().absolute()
+    path = files.expanded(data_dir).absolute()
     try:
         if not os.fspath(data_dir):
             raise FileNotFoundError(errno.ENOENT, "an empty name")

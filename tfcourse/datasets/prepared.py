@@ -27,7 +27,7 @@ Check = Callable[["tfds.core.DatasetInfo"], None]
 
 def default_directory() -> pathlib.Path:
     """Returns where TensorFlow Datasets keeps what it prepares."""
-    return pathlib.Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    return files.expanded(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
 
 
 def base_name(name: str) -> str:

@@ -13,6 +13,7 @@ import dataclasses
 import json
 from typing import Any
 
+from tfcourse import files
 from tfcourse.datasets import fields
 from tfcourse.datasets.array_preprocessing import ArrayPreprocessing, ImagePreprocessing
 from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
@@ -54,8 +55,8 @@ def from_json(text: str) -> Preprocessing:
         f"of at most {MAX_CHARACTERS} characters",
     )
     try:
-        read = json.loads(text, object_pairs_hook=_without_repetitions)
-    except (ValueError, RecursionError) as error:
+        read = files.parse_json(text, object_pairs_hook=_without_repetitions)
+    except ValueError as error:
         raise ValueError(f"preprocessing must be JSON. Received: {error}") from None
     fields.check("preprocessing", read, isinstance(read, dict), "an object")
     written = read.pop("format", None)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Union
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
+from tfcourse import files
 from tfcourse.datasets import (
     array_files,
     cells,
@@ -145,7 +145,7 @@ class TablePreprocessing:
         identifier: str | None = None,
     ) -> Examples:
         """Returns the `Examples` of a file, with labels where it has them."""
-        path = pathlib.Path(path).expanduser()
+        path = files.expanded(path)
         if path.suffix.lower() in array_files.SUFFIXES:
             raise DataError(
                 f"{path}: expected a table with the columns trained on; received arrays, which "

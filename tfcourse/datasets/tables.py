@@ -52,7 +52,7 @@ class Fitted(NamedTuple):
 
 def check(path: pathlib.Path, reading: Reading) -> None:
     """Checks what can be checked at once: that there is such a file with such columns."""
-    checked(path.expanduser(), reading)
+    checked(files.expanded(path), reading)
 
 
 def checked(path: pathlib.Path, reading: Reading, *, needs_label: bool = True) -> Reading:
@@ -67,7 +67,7 @@ def checked(path: pathlib.Path, reading: Reading, *, needs_label: bool = True) -
 
 def load(path: pathlib.Path, reading: Reading) -> Dataset:
     """Returns the table in a file as a `Dataset`; see `dataset`."""
-    reading = checked(path.expanduser(), reading)
+    reading = checked(files.expanded(path), reading)
     table = read(path, reading)
     name = f"csv:{path}"
     return dataset(table, reading, name=name, origin=f"{name} (sha256 {files.sha256(path)[:16]})")
@@ -77,7 +77,7 @@ def read(path: pathlib.Path, reading: Reading) -> Table:
     """Returns the table in a file, read as `reading` says."""
     texts = reading.categorical if reading.label is None else (reading.label, *reading.categorical)
     return table_files.read(
-        path.expanduser(),
+        files.expanded(path),
         header=reading.header == "yes",
         expected=table_checks.expected(reading),
         texts=texts,

@@ -10,7 +10,7 @@ A run directory is data: no code comes out of it.
 from tfcourse.inference.classifier import Classifier, load_run
 from tfcourse.inference.exporting import ExportMismatchError, export
 from tfcourse.inference.formats import MissingPackageError, check_installed
-from tfcourse.inference.inputs import load_split, read_examples
+from tfcourse.inference.inputs import changed, load_split, read_examples
 from tfcourse.inference.records import NotARunError, RunFileError
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "MissingPackageError",
     "NotARunError",
     "RunFileError",
+    "changed",
     "check_installed",
     "export",
     "load_run",

@@ -26,7 +26,7 @@ from tfcourse.datasets.streamed import StreamedFeatures
 from tfcourse.datasets.targets import NumericTarget
 from tfcourse.inference import records
 from tfcourse.inference.records import NotARunError, RunFileError
-from tfcourse.training import checkpoint
+from tfcourse.training import saved_arrays
 from tfcourse.training.outputs import check_outputs
 
 # A model has its weights, and an optimizer twice as much besides; metrics and counters are small.
@@ -131,8 +131,8 @@ def _limits(weights: pathlib.Path) -> tuple[int, int]:
     if not weights.is_file():
         raise training.CheckpointError(f"{weights} is missing: the run is not finished")
     try:
-        num_variables = checkpoint.num_arrays(weights)
-    except (OSError, checkpoint.DamagedError) as error:
+        num_variables = saved_arrays.num_arrays(weights)
+    except (OSError, saved_arrays.DamagedError) as error:
         raise training.CheckpointError(f"{weights} can't be loaded: {error}") from None
     num_bytes = _TIMES_WEIGHTS * weights.stat().st_size + _OTHER_BYTES
     # A file's size may be claimed, too: without a byte on the disk.

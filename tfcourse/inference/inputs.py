@@ -3,7 +3,7 @@
 import dataclasses
 import os
 
-from tfcourse import datasets
+from tfcourse import datasets, training
 from tfcourse.datasets.dataset import Examples, Preprocessing
 from tfcourse.datasets.streamed import StreamedSplit
 from tfcourse.inference.classifier import Classifier
@@ -60,3 +60,12 @@ def load_split(
             "or give examples of your own as `input`."
         )
     return data.splits[name]
+
+
+def changed(classifier: Classifier, name: str, split: datasets.Split | StreamedSplit) -> str:
+    """Returns a sentence where `split` holds other examples than the run was measured on, or ""."""
+    digests = classifier.record.metrics.get("digests")
+    before = digests.get(name) if isinstance(digests, dict) else None
+    if before is None or before == training.split_digest(split):
+        return ""
+    return f"The data has changed: these are not the {name} examples that the run had."

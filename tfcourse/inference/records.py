@@ -5,18 +5,14 @@ is checked, and what comes out are texts, numbers and a checked preprocessing.
 """
 
 import dataclasses
-import json
 import os
 import pathlib
 import re
-import stat
 from typing import Any
 
-from tfcourse import datasets, run_directory
+from tfcourse import datasets, files, run_directory
 from tfcourse.datasets.dataset import Preprocessing
 
-_MAX_FLAGS_BYTES = 1 << 16
-_MAX_METRICS_BYTES = 1 << 20
 _RECIPE = re.compile(r"# python -m ([A-Za-z_][\w.]*) --flagfile=", re.ASCII)
 
 
@@ -50,7 +46,7 @@ def read(path: os.PathLike[str] | str) -> RunRecord:
         NotARunError: it is no run directory, or none of a classifier.
         RunFileError: a file in it is damaged.
     """
-    path = pathlib.Path(path).expanduser()
+    path = files.expanded(path)
     if (path / run_directory.JOURNAL).exists():
         path = path / run_directory.BEST
         if not path.is_dir():
@@ -58,7 +54,7 @@ def read(path: os.PathLike[str] | str) -> RunRecord:
     for name in (run_directory.FLAGS, run_directory.PREPROCESSING):
         if not (path / name).exists():
             raise NotARunError(f"{path} holds no {name}, so it is no run of a classifier")
-    text = _text(path / run_directory.FLAGS, _MAX_FLAGS_BYTES)
+    text = _text(path / run_directory.FLAGS, run_directory.MAX_FLAGS_BYTES)
     recipe = _RECIPE.match(text)
     if not recipe:
         raise RunFileError(f"{path / run_directory.FLAGS} does not say which recipe made it")
@@ -73,14 +69,11 @@ def read(path: os.PathLike[str] | str) -> RunRecord:
 
 def _text(path: pathlib.Path, max_bytes: int) -> str:
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise RunFileError(f"{path} is not a regular file")
-        if status.st_size > max_bytes:
-            raise RunFileError(f"{path} is {status.st_size:,} bytes; the limit is {max_bytes:,}")
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunFileError(f"{path} can't be read: {error}") from None
+        return files.read_text(path, max_bytes)
+    except files.ContentError as error:
+        raise RunFileError(str(error)) from None
+    except OSError as error:
+        raise RunFileError(f"{path} can't be read: {error.strerror}") from None
 
 
 def _preprocessing(path: pathlib.Path) -> Preprocessing:
@@ -91,12 +84,11 @@ def _preprocessing(path: pathlib.Path) -> Preprocessing:
 
 
 def _metrics(path: pathlib.Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
     try:
-        metrics = json.loads(_text(path, _MAX_METRICS_BYTES))
-    except (ValueError, RecursionError) as error:
-        raise RunFileError(f"{path} is damaged: {error}") from None
-    if not isinstance(metrics, dict):
-        raise RunFileError(f"{path} is damaged: it holds no JSON object")
-    return metrics
+        return files.read_json_object(path, run_directory.MAX_METRICS_BYTES)
+    except FileNotFoundError:
+        return {}
+    except files.ContentError as error:
+        raise RunFileError(str(error)) from None
+    except OSError as error:
+        raise RunFileError(f"{path} can't be read: {error.strerror}") from None

@@ -1,6 +1,5 @@
 """Loss and accuracy, or error, by epoch, of one run or of several side by side."""
 
-import csv
 import os
 import pathlib
 from collections.abc import Mapping
@@ -8,19 +7,9 @@ from collections.abc import Mapping
 from matplotlib.axes import Axes
 
 from tfcourse.reports import style
+from tfcourse.run_directory import read_history
 
 History = dict[str, list[float]]
-
-
-def read_history(run_dir: os.PathLike[str] | str) -> History:
-    """Returns the columns of history.csv in the folder `run_dir`.
-
-    Raises:
-        FileNotFoundError: the folder holds none.
-    """
-    with open(pathlib.Path(run_dir) / "history.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {name: [float(row[name]) for row in rows] for name in rows[0]}
 
 
 def draw_curves(run_dir: os.PathLike[str] | str) -> None:

@@ -1,6 +1,7 @@
 """One look for every picture: size, type, colours that the colour-blind tell apart."""
 
 import contextlib
+import io
 import itertools
 import os
 import pathlib
@@ -15,6 +16,8 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
+
+from tfcourse import files
 
 File = os.PathLike[str] | str | BinaryIO  # Its path, or a file open for bytes.
 Arrays = Mapping[str, np.ndarray]  # By label.
@@ -56,7 +59,12 @@ def picture(
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
         yield figure.subplots(rows, columns, squeeze=False)
-        figure.savefig(path, facecolor="white")
+        file = io.BytesIO()
+        figure.savefig(file, facecolor="white")
+    if isinstance(path, os.PathLike | str):
+        files.write_file(path, file.getvalue(), durable=False)
+    else:
+        path.write(file.getvalue())
 
 
 @contextlib.contextmanager
@@ -73,13 +81,16 @@ def animation(
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
         writer = PillowWriter(fps=frames_per_second)
-        with writer.saving(figure, path, dpi=_ANIMATION_DPI):
+        with files.new_folder(pathlib.Path(path)) as folder:
+            with writer.saving(figure, folder / "frames.gif", dpi=_ANIMATION_DPI):
 
-            def take_frame() -> None:
-                writer.grab_frame()
-                figure.set_layout_engine("none")  # Once is enough, and takes as long as a frame.
+                def take_frame() -> None:
+                    writer.grab_frame()
+                    # Once is enough, and takes as long as a frame.
+                    figure.set_layout_engine("none")
 
-            yield figure.subplots(rows, columns, squeeze=False), take_frame
+                yield figure.subplots(rows, columns, squeeze=False), take_frame
+            files.write_file(path, (folder / "frames.gif").read_bytes(), durable=False)
 
 
 def band(

@@ -19,6 +19,8 @@ run.lock        held by the process that writes here
 """
 
 import contextlib
+import csv
+import io
 import json
 import os
 import pathlib
@@ -30,6 +32,8 @@ from tfcourse import files
 from tfcourse.run_directory import flag_records, stopwatch
 from tfcourse.run_directory.flag_records import (
     FLAGS,
+    MAX_FLAGS_BYTES,
+    NOT_COMPARED,
     ChangedFlagsError,
     Flags,
     flags_text,
@@ -42,8 +46,11 @@ __all__ = [
     "FLAGS",
     "JOURNAL",
     "LOCK",
+    "MAX_FLAGS_BYTES",
+    "MAX_METRICS_BYTES",
     "METRICS",
     "MODEL_CARD",
+    "NOT_COMPARED",
     "PREPROCESSING",
     "ChangedFlagsError",
     "Flags",
@@ -54,6 +61,7 @@ __all__ = [
     "is_in_use",
     "open_run",
     "parse_flags",
+    "read_history",
     "recorded_flags",
 ]
 
@@ -62,6 +70,9 @@ MODEL_CARD = "model_card.md"
 LOCK = "run.lock"
 PREPROCESSING = "preprocessing.json"
 JOURNAL = "journal.jsonl"
+# A sweep's trial keeps its whole curve there, until its journal has it.
+MAX_METRICS_BYTES = 64 << 20
+_MAX_HISTORY_BYTES = 1 << 30
 BEST = "best"
 _OURS = (
     *(FLAGS, METRICS, MODEL_CARD, "history.csv", "model.keras", "weights.arrays", "curves.png"),
@@ -69,6 +80,8 @@ _OURS = (
     *("learning_rate.png", JOURNAL, "trials.csv", "curves.csv", "best.flags", "report.html"),
     *("trials", "checkpoints"),
 )
+
+_FOLDERS = ("tensorboard", "trials", "checkpoints", "nudge_requests")
 
 
 class RunDirectoryError(Exception):
@@ -163,22 +176,25 @@ class RunDirectory:
         """Writes `flags` as the ones that repeat this run."""
         self.flags = flags
         comments = flag_records.continued_comments(self.continued_from)
-        self.write(FLAGS, flags_text(flags, self._recipe, comments), durable=self.durable)
+        text = flags_text(flags, self._recipe, comments)
+        _check_size(self.path / FLAGS, text, MAX_FLAGS_BYTES)
+        self.write(FLAGS, text, durable=self.durable)
 
     def write_metrics(self, metrics: dict[str, Any]) -> None:
         """Writes metrics.json, which marks the run as finished."""
         metrics = {**metrics, "continued_from": self.continued_from}
-        self.write(METRICS, json.dumps(metrics, indent=2) + "\n", durable=self.durable)
+        text = json.dumps(metrics, indent=2) + "\n"
+        _check_size(self.path / METRICS, text, MAX_METRICS_BYTES)
+        self.write(METRICS, text, durable=self.durable)
 
     def read_metrics(self) -> dict[str, Any] | None:
         """Returns the finished run's metrics; `None` where the run is unfinished."""
-        path = self.path / METRICS
-        if not path.exists():
-            return None
         try:
-            metrics = dict(json.loads(path.read_text()))
-        except (ValueError, TypeError, RecursionError) as error:
-            raise RunDirectoryError(f"{path} is damaged ({error}); remove it") from None
+            metrics = files.read_json_object(self.path / METRICS, MAX_METRICS_BYTES)
+        except FileNotFoundError:
+            return None
+        except files.ContentError as error:
+            raise RunDirectoryError(f"{error}; remove it") from None
         # While a finished run goes on to more epochs, its old results may still lie there.
         return metrics if metrics.get("continued_from", []) == _continued_from(self.path) else None
 
@@ -187,8 +203,8 @@ class RunDirectory:
         left = [path for path, name in files.leftovers(self.path) if name in _OURS]
         folder = self.path / "checkpoints"
         left += [path for path, name in files.leftovers(folder) if name.endswith(".ckpt")]
-        for path in (*left, self.path / ".saving.keras"):
-            path.unlink(missing_ok=True)
+        for path in left:
+            files.remove(path)
 
 
 @contextlib.contextmanager
@@ -219,9 +235,7 @@ def open_run(
         RunFinished: that run is finished.
     """
     path = pathlib.Path(path)
-    _make_folder(path)
-    _check_ours(path)
-    with _locked(path) as lock:
+    with _made_folder(path), _locked(path) as lock, _left_empty(path):
         run = RunDirectory(path, recipe, lock, durable=durable)
         run.remove_temporary_files()
         metrics = run.read_metrics()
@@ -243,17 +257,49 @@ def open_run(
         yield run
 
 
-def _make_folder(path: pathlib.Path) -> None:
-    """Makes the folder `path` and those above it: all of them, or none."""
+@contextlib.contextmanager
+def _made_folder(path: pathlib.Path) -> Iterator[None]:
+    """Makes the folder `path` and those above it; a run that comes to nothing leaves none."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        for folder in missing:
+        _check_ours(path)
+        yield
+    except BaseException as error:
+        for folder in missing:  # One that holds anything stays.
             with contextlib.suppress(OSError):
                 folder.rmdir()
-        if isinstance(error, FileExistsError):
+        if isinstance(error, FileExistsError) and not path.is_dir():
             raise RunDirectoryError(f"`run_dir`: {path} is not a folder") from None
+        raise
+
+
+def read_history(path: os.PathLike[str] | str) -> dict[str, list[float]]:
+    """Returns the columns of history.csv in the run directory `path`.
+
+    Raises:
+        FileNotFoundError: the folder holds none.
+        ContentError: it is damaged.
+    """
+    file = pathlib.Path(path) / "history.csv"
+    text = files.read_text(file, _MAX_HISTORY_BYTES)
+    try:
+        rows = list(csv.DictReader(io.StringIO(text)))
+        return {name: [float(row[name]) for row in rows] for name in rows[0]}
+    except (csv.Error, IndexError, KeyError, TypeError, ValueError) as error:
+        raise files.ContentError(f"{file} is damaged: {error}") from None
+
+
+@contextlib.contextmanager
+def _left_empty(path: pathlib.Path) -> Iterator[None]:
+    """Leaves nothing in the folder `path`, empty but for its lock, where the run fails at once."""
+    new = os.listdir(path) == [LOCK]
+    try:
+        yield
+    except BaseException:
+        names = os.listdir(path) if new and path.is_dir() else ()
+        for name in names if set(names) <= {FLAGS, LOCK} else ():
+            (path / name).unlink(missing_ok=True)
         raise
 
 
@@ -278,16 +324,26 @@ def _continued_from(path: pathlib.Path) -> list[int]:
     try:
         return flag_records.continued_from(path)
     except ValueError as error:
-        raise RunDirectoryError(f"{path / FLAGS} is damaged ({error}); name another") from None
+        raise RunDirectoryError(f"{error}; name another `run_dir`") from None
 
 
 def _check_ours(path: pathlib.Path) -> None:
     """Raises `RunDirectoryError` where the folder holds files of our names that no run made."""
+    for name in _FOLDERS:
+        if (path / name).is_symlink():  # What is written, or removed, there would be elsewhere.
+            raise RunDirectoryError(f"{path / name} is a link, which is not followed; remove it")
     foreign = [name for name in _OURS if (path / name).exists()]
     if foreign and not (path / FLAGS).exists():
         raise RunDirectoryError(
             f"{path} holds {foreign[0]} but no {FLAGS}: not a run's folder; name another"
         )
+
+
+def _check_size(path: pathlib.Path, text: str, limit: int) -> None:
+    """Refuses to write what could not be read again."""
+    size = len(text.encode())
+    if size > limit:
+        raise RunDirectoryError(f"{path} would be {size:,} bytes; the limit is {limit:,}")
 
 
 def _megabytes(num_bytes: int) -> str:

@@ -1,7 +1,9 @@
 """What a result depends on besides the flags: versions, threads, machine, state of the code."""
 
 import contextlib
+import functools
 import importlib.metadata
+import itertools
 import os
 import pathlib
 import platform
@@ -12,6 +14,9 @@ from typing import Any
 import tfcourse
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "keras-tuner", "tensorflow-datasets")
+# What else has TensorFlow, XLA and oneDNN choose other kernels.
+_VARIABLES = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "XLA_FLAGS", "TF_XLA_FLAGS")
+_INSTRUCTIONS = ("sse4", "avx", "fma", "amx", "f16c")
 
 
 def settings_of_libraries() -> dict[str, Any]:
@@ -19,15 +24,31 @@ def settings_of_libraries() -> dict[str, Any]:
     import tensorflow as tf
 
     threading = tf.config.threading
+    versions = {name: importlib.metadata.version(name) for name in _PACKAGES[:3]}
     return {
-        "versions": {name: importlib.metadata.version(name) for name in _PACKAGES[:3]},
-        # 0 is TensorFlow's word for as many as there are cores.
-        "intra_op_threads": threading.get_intra_op_parallelism_threads() or _cores(),
-        "inter_op_threads": threading.get_inter_op_parallelism_threads() or _cores(),
-        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
-        "gpus": [device.name for device in tf.config.list_logical_devices("GPU")],
+        "versions": {"tfcourse": tfcourse.__version__, **versions},
+        "intra_op_threads": _threads("INTRA", threading.get_intra_op_parallelism_threads()),
+        "inter_op_threads": _threads("INTER", threading.get_inter_op_parallelism_threads()),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() not in ("0", "false"),
+        "gpus": [_gpu(device) for device in tf.config.list_physical_devices("GPU")],
         "machine": platform.machine(),
+        "cpu": _cpu(),
+        "instructions": _instructions(),
+        "variables": {name: os.environ.get(name, "") for name in _VARIABLES},
     }
+
+
+def _threads(kind: str, asked: int) -> int:
+    """Returns the number of threads; 0 is TensorFlow's word for what the variable says, or all."""
+    text = os.environ.get(f"TF_NUM_{kind}OP_THREADS", "")
+    return asked or (int(text) if text.isdecimal() else 0) or _cores()
+
+
+def _gpu(device: Any) -> str:
+    import tensorflow as tf
+
+    details = tf.config.experimental.get_device_details(device)
+    return str(details.get("device_name", device.name))
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -73,12 +94,24 @@ def _cores() -> int:
 
 def _cpu() -> str:
     """Returns the processor's name; its architecture where the system does not tell."""
+    return _cpuinfo().get("model name", platform.machine())
+
+
+def _instructions() -> str:
+    """Returns those of the processor's instruction sets by which kernels are chosen."""
+    known = _cpuinfo().get("flags", "").split()
+    return " ".join(sorted(name for name in known if name.startswith(_INSTRUCTIONS)))
+
+
+@functools.cache
+def _cpuinfo() -> dict[str, str]:
+    """Returns what the system tells of its first processor."""
     try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        with open("/proc/cpuinfo") as file:
+            pairs = [line.partition(":") for line in itertools.takewhile(str.strip, file)]
     except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+        return {}
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _commit() -> str | None:

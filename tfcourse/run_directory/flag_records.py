@@ -2,9 +2,12 @@
 
 import pathlib
 
+from tfcourse import files
+
 Flags = dict[str, list[str]]  # Each flag's texts; one that is given several times has several.
 
 FLAGS = "flags.txt"
+MAX_FLAGS_BYTES = 1 << 20  # As much as a flagfile may have.
 # They change where, how long or how loudly a run goes, never what it computes.
 NOT_COMPARED = (
     *("workers", "scheduler", "trial_resources", "trials", "max_minutes", "keep_models"),
@@ -44,7 +47,7 @@ def settle(
     asked = _as_recorded(flags, before)
     changed = _changed(before, asked)
     if changed == ["epochs"] and finished:
-        done, wanted = int(before["epochs"][0]), int(asked["epochs"][0])
+        done, wanted = _count(path, before, "epochs"), int(asked["epochs"][0])
         if wanted > done:
             return asked, done
     if not begun:
@@ -80,8 +83,16 @@ def settle_sweep(
     if changed and (kept or not extend):
         hint = "" if kept else "; `extend` goes on with them, and keeps all trials"
         raise ChangedFlagsError(_differences(path, before, flags, changed) + hint)
-    more = int(flags["trials"][0]) > int(before["trials"][0])
+    more = int(flags["trials"][0]) > _count(path, before, "trials")
     return flags, bool(changed) or more
+
+
+def _count(path: pathlib.Path, before: Flags, name: str) -> int:
+    """Returns the whole number that the recorded flag `name` is."""
+    text = before.get(name, [""])[0]
+    if not (text.isdecimal() and len(text) < 20):
+        raise files.ContentError(f"{path / FLAGS} is damaged: {name} is {text[:50]!r}")
+    return int(text)
 
 
 def _changed(before: Flags, asked: Flags) -> list[str]:
@@ -135,7 +146,7 @@ def parse_flags(text: str) -> Flags:
 def read(path: pathlib.Path) -> Flags | None:
     """Returns the flags of the run in the folder `path`; `None` where it has none yet."""
     try:
-        return parse_flags((path / FLAGS).read_text())
+        return parse_flags(files.read_text(path / FLAGS, MAX_FLAGS_BYTES))
     except FileNotFoundError:
         return None
 
@@ -149,10 +160,13 @@ def continued_from(path: pathlib.Path) -> list[int]:
     """Returns the `epochs` with which the run at `path` was finished and then went on.
 
     Raises:
-        ValueError: the file is damaged: not UTF-8, or no number where one belongs.
+        ContentError: the file is damaged: not UTF-8, or no number where one belongs.
     """
     try:
-        lines = (path / FLAGS).read_text().splitlines()
+        lines = files.read_text(path / FLAGS, MAX_FLAGS_BYTES).splitlines()
     except FileNotFoundError:
         return []
-    return [int(line.removeprefix(_CONTINUED)) for line in lines if line.startswith(_CONTINUED)]
+    numbers = [line.removeprefix(_CONTINUED) for line in lines if line.startswith(_CONTINUED)]
+    if not all(number.isdecimal() and len(number) < 20 for number in numbers):
+        raise files.ContentError(f"{path / FLAGS} is damaged: {_CONTINUED} and no number")
+    return [int(number) for number in numbers]

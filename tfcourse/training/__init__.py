@@ -2,13 +2,13 @@
 
 from tfcourse.run_directory.environment import environment
 from tfcourse.training.batch_norm import reestimate_batch_norm
-from tfcourse.training.checkpoint import CheckpointError
 from tfcourse.training.class_weighting import balanced_class_weights
 from tfcourse.training.evaluation import Evaluator, evaluate, predict
+from tfcourse.training.identity import split_digest
 from tfcourse.training.interruption import Interrupted
 from tfcourse.training.learning_rate_finder import find_learning_rate
 from tfcourse.training.loop import fit
-from tfcourse.training.memory import peak_bytes
+from tfcourse.training.memory import peak_bytes, within_memory
 from tfcourse.training.model_files import load_weights, save_model
 from tfcourse.training.preparation import (
     compile_classifier,
@@ -20,6 +20,7 @@ from tfcourse.training.preparation import (
 from tfcourse.training.programs import shared_programs
 from tfcourse.training.replicated import WorkerLostError, on_devices
 from tfcourse.training.results import final_metrics, provenance, summary
+from tfcourse.training.saved_arrays import CheckpointError
 from tfcourse.training.session import NotFiniteError
 from tfcourse.training.stepping import RateTable, Stepping
 
@@ -50,5 +51,7 @@ __all__ = [
     "set_precision",
     "set_seed",
     "shared_programs",
+    "split_digest",
     "summary",
+    "within_memory",
 ]

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcourse.training import keras_internals
-from tfcourse.training.checkpoint import CheckpointError
 from tfcourse.training.epoch_lines import EpochLines
 from tfcourse.training.plain_values import PLAIN, Packed, packed, unpacked
+from tfcourse.training.saved_arrays import CheckpointError
 
 _IMMUTABLE = (*PLAIN, tuple, frozenset, bytes, pathlib.PurePath, np.generic)
 
@@ -104,7 +104,8 @@ class CallbackStates:
             if value.is_same(now.get(name)):
                 continue
             if name == _ROWS:
-                _rewrite(callback, value.json)
+                (rows,) = value.arrays
+                _rewrite(callback, rows.tobytes().decode())
             else:
                 setattr(callback, name, unpacked(value))
 
@@ -112,8 +113,8 @@ class CallbackStates:
         remade = _not_kept(callback)
         found = {name: packed(v) for name, v in vars(callback).items() if name not in remade}
         if isinstance(callback, keras.callbacks.CSVLogger):
-            with open(callback.filename, newline="") as file:
-                found[_ROWS] = Packed(file.read(), [])
+            with open(callback.filename, "rb") as file:
+                found[_ROWS] = Packed(None, [np.frombuffer(file.read(), np.uint8)])
         return {name: value for name, value in found.items() if value is not None}
 
     def _tell_lost(self) -> None:

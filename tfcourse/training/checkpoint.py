@@ -1,50 +1,26 @@
 """One file that a killed run continues from, bit for bit: all variables, and where it stood.
 
-The file is a mark, the sha256 of what follows, and a JSON header that lists the arrays' names,
-types and shapes and holds the state; then come the arrays' bytes, in order. Nothing in it is
-code, no size is believed that the file does not have, and nothing is set before all is checked.
+Nothing is set before all of it is checked. See `saved_arrays` for the file.
 """
 
-import hashlib
-import json
 import pathlib
 import re
-import struct
 from collections.abc import Sequence
 from typing import Any
 
 import keras
-import ml_dtypes
-import numpy as np
-import numpy.typing as npt
 
 from tfcourse.run_directory import RunDirectory
-
-Arrays = dict[str, npt.NDArray[Any]]
+from tfcourse.training import saved_arrays
+from tfcourse.training.saved_arrays import Arrays, CheckpointError, DamagedError, plain_name
 
 # The newest ones, and the newest of those that were written at the end of an epoch, to which a
 # nudged run can go back.
 KEPT = 2
 KEPT_EPOCHS = 3
 
-_MARK = b"tfcourse arrays\n"
-_DIGEST_BYTES = hashlib.sha256().digest_size
-_LENGTH = struct.Struct("<Q")
-_PREFIX_BYTES = len(_MARK) + _DIGEST_BYTES + _LENGTH.size
-_MAX_HEADER_BYTES = 32 << 20
-# In a slot's name the path of its variable is joined by underscores.
-_NUMBER = re.compile(r"_\d+(?=[/_]|$)")
-_NAME = re.compile(r"(\d{6})-(\d{6})-(\d{9})\.ckpt", re.ASCII)
-
-
-class CheckpointError(Exception):
-    """A file of weights or state that can't be used; the message names it."""
-
-    exit_code = 4
-
-
-class DamagedError(ValueError):
-    """A file whose bytes are not the ones that were written."""
+# A serial number, an epoch and a step, of as many digits as they take.
+_NAME = re.compile(r"(\d{6,18})-(\d{6,18})-(\d{9,18})\.ckpt", re.ASCII)
 
 
 def variables_of(model: keras.Model) -> list[keras.Variable]:
@@ -53,114 +29,9 @@ def variables_of(model: keras.Model) -> list[keras.Variable]:
     return list({id(variable): variable for variable in every}.values())
 
 
-def pack(arrays: Arrays, state: dict[str, Any]) -> list[Any]:
-    """Returns a file of `{name: array}` and a JSON-able `state`, as a list of its parts."""
-    arrays = {
-        name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()
-    }
-    described = [[name, array.dtype.name, list(array.shape)] for name, array in arrays.items()]
-    header = json.dumps({"arrays": described, "state": state}).encode()
-    # Through a view of bytes, since bfloat16 is no type that a buffer can tell.
-    parts: list[Any] = [_LENGTH.pack(len(header)), header]
-    parts += [array.reshape(-1).view(np.uint8).data for array in arrays.values()]
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return [_MARK, digest.digest(), *parts]
-
-
-def read(path: pathlib.Path, max_array_bytes: int | None) -> tuple[Arrays, dict[str, Any]]:
-    """Returns `(arrays, state)` of the file that `pack` made.
-
-    Args:
-        path: the file.
-        max_array_bytes: the most that the arrays may take together; `None` is as many as there are.
-
-    Raises:
-        DamagedError: it is cut, changed, or larger than it can be.
-    """
-    size = path.stat().st_size
-    most = size if max_array_bytes is None else max_array_bytes + _MAX_HEADER_BYTES
-    if not _PREFIX_BYTES <= size <= most:
-        raise DamagedError(f"it has {size:,} bytes, which can't be")
-    with open(path, "rb") as file:
-        return unpack(file.read(_PREFIX_BYTES + most))
-
-
-def unpack(data: bytes) -> tuple[Arrays, dict[str, Any]]:
-    """Returns `(arrays, state)` of the bytes that `pack` made.
-
-    Raises:
-        DamagedError: they are not as they were made.
-    """
-    mark, body = data[: len(_MARK)], memoryview(data)[len(_MARK) + _DIGEST_BYTES :]
-    if mark != _MARK:
-        raise DamagedError("it does not begin as such a file does")
-    if hashlib.sha256(body).digest() != data[len(_MARK) : len(_MARK) + _DIGEST_BYTES]:
-        raise DamagedError("its checksum does not fit")
-    try:
-        return _parse(body)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DamagedError(f"{type(error).__name__}: {error}") from None
-
-
-def _parse(body):
-    (length,) = _LENGTH.unpack_from(body)
-    position = _LENGTH.size + length
-    header = json.loads(bytes(body[_LENGTH.size : position]))
-    arrays = {}
-    for name, dtype, shape in header["arrays"]:
-        dtype = np.dtype(getattr(ml_dtypes, dtype, dtype))
-        if dtype.hasobject:
-            raise ValueError(f"{name} has the type {dtype}")
-        num_bytes = dtype.itemsize * int(np.prod(shape, dtype=object))
-        array = np.frombuffer(body[position : position + num_bytes], dtype).reshape(shape)
-        arrays[_plain(name)] = array
-        position += num_bytes
-    if position != len(body):
-        raise ValueError(f"{len(body)} bytes, not {position}")
-    return arrays, header["state"]
-
-
-def num_arrays(path: pathlib.Path) -> int:
-    """Returns how many arrays the file that `pack` made says that it holds; reads no array.
-
-    Raises:
-        DamagedError: it does not begin as such a file does.
-    """
-    with open(path, "rb") as file:
-        prefix = file.read(_PREFIX_BYTES)
-        try:
-            (length,) = _LENGTH.unpack_from(prefix, _PREFIX_BYTES - _LENGTH.size)
-            if not prefix.startswith(_MARK) or length > _MAX_HEADER_BYTES:
-                raise ValueError("it does not begin as such a file does")
-            return len(json.loads(file.read(length))["arrays"])
-        except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise DamagedError(f"{type(error).__name__}: {error}") from None
-
-
-def first_not_finite(arrays: Arrays) -> str | None:
-    """Returns the name of the first of `{name: array}` with a NaN or infinity in it, or `None`.
-
-    What callbacks keep may begin at infinity.
-    """
-    for name, array in arrays.items():
-        if name.startswith("callback "):
-            continue
-        floating = np.issubdtype(array.dtype, np.floating) or array.dtype.name == "bfloat16"
-        if floating and not np.isfinite(array).all():
-            return name
-    return None
-
-
 def names_of(variables: Sequence[keras.Variable]) -> list[str]:
     """Returns a name for each variable that is the same in another process."""
-    return [_plain(f"{i} {variable.path}") for i, variable in enumerate(variables)]
-
-
-def _plain(name: str) -> str:
-    # Keras numbers the layers that a process has made; layers called alike are told by position.
-    return _NUMBER.sub("", name) if name[:1].isdigit() else name
+    return [plain_name(f"{i} {variable.path}") for i, variable in enumerate(variables)]
 
 
 def arrays_of(variables: Sequence[keras.Variable]) -> Arrays:
@@ -220,9 +91,9 @@ class Checkpoints:
     def save(self, arrays: Arrays, state: dict[str, Any]) -> None:
         """Writes one checkpoint of `arrays` (those of the variables, and more) and `state`."""
         files = self.files()
-        serial = int(files[-1].name[:6]) + 1 if files else 0
+        serial = _numbers(files[-1])[0] + 1 if files else 0
         name = f"{serial:06d}-{state['epoch']:06d}-{state['step']:09d}.ckpt"
-        self._run.write(f"checkpoints/{name}", pack(arrays, state))
+        self._run.write(f"checkpoints/{name}", saved_arrays.pack(arrays, state))
         files = self.files()
         epoch_ends = [file for file in files if place(file)[1] == 0]
         for file in files:
@@ -255,7 +126,7 @@ class Checkpoints:
     def files(self) -> list[pathlib.Path]:
         """Returns the checkpoints' paths, oldest first."""
         found = (self._run.path / "checkpoints").glob("*.ckpt")
-        return sorted(path for path in found if _NAME.fullmatch(path.name))
+        return sorted((path for path in found if _NAME.fullmatch(path.name)), key=_numbers)
 
     def read(self, file: pathlib.Path) -> tuple[Arrays, dict[str, Any]]:
         """Returns `(arrays, state)` of the checkpoint `file`.
@@ -264,15 +135,21 @@ class Checkpoints:
             DamagedError: it is not as it was written, or holds a value that is not finite.
             CheckpointError: it is another model's.
         """
-        arrays, state = read(file, None)  # Nobody knows how much callbacks have kept.
+        arrays, state = saved_arrays.read(file, None)  # Nobody knows how much callbacks have kept.
         check_fits(file, arrays, self._variables)
-        bad = first_not_finite(arrays)
+        bad = saved_arrays.first_not_finite(arrays)
         if bad:
             raise DamagedError(f"{bad} is not finite")
+        if place(file) != (state.get("epoch"), state.get("step")):
+            raise DamagedError("it is of another place than its name says")
         return arrays, state
 
 
 def place(file: pathlib.Path) -> tuple[int, int]:
     """Returns `(epoch, step)` of a checkpoint from its path."""
-    _, epoch, step = file.stem.split("-")
-    return int(epoch), int(step)
+    _, epoch, step = _numbers(file)
+    return epoch, step
+
+
+def _numbers(file: pathlib.Path) -> tuple[int, ...]:
+    return tuple(map(int, file.stem.split("-")))

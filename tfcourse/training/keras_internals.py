@@ -26,6 +26,15 @@ def inner_of(optimizer: keras.Optimizer) -> keras.Optimizer:
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
+def variable_begun_by(value: Any) -> keras.Variable | None:
+    """Returns the variable that TensorFlow is about to make, `value` being how it begins.
+
+    Keras hands over a function in which it stands. To be replaced once the shape comes with it.
+    """
+    names = getattr(getattr(value, "__code__", None), "co_freevars", ())
+    return value.__closure__[names.index("self")].cell_contents if "self" in names else None
+
+
 def schedule_of(optimizer: keras.Optimizer) -> LearningRateSchedule | None:
     """Returns the schedule that the optimizer's learning rate follows, or `None`.
 

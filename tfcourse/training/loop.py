@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pathlib
 import sys
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -11,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import batching, datasets, run_directory
+from tfcourse import batching, datasets, files, run_directory
 from tfcourse.training import (
     class_weighting,
     epoch_lines,
+    identity,
     input_checks,
     interruption,
+    memory,
     own_run,
     programs,
     replicated,
@@ -126,6 +129,7 @@ def fit(
     whole = data.train.features, data.train.labels
     build_for(model, tf.nest.map_structure(lambda array: array[:size], whole))
     check_outputs(model, of_recipe=run is not None)
+    memory.check_step(model, size)
     input_checks.check_labels(model, data)
     monitor, mode = _monitored(model, monitor, monitor_mode)
     weights = class_weighting.checked(class_weight, data.train.labels)
@@ -155,7 +159,15 @@ def fit(
             _keep_preprocessing(run, getattr(data, "preprocessing", None))
         with program.in_use(), interruption.held_signals() as request:
             session = Session(
-                program, data.validation, path, num_steps, callback_list, monitor, mode, run
+                program,
+                data.validation,
+                path,
+                num_steps,
+                callback_list,
+                monitor,
+                mode,
+                run,
+                identity.identity(run, data, seed, size) if run else None,
             )
             session.train(epochs, steps_per_block, request)
         return model.history
@@ -200,7 +212,7 @@ def _keep_preprocessing(run: run_directory.RunDirectory, fitted: Any) -> None:
         return
     path = run.path / run_directory.PREPROCESSING
     begun = any(run.path.glob("checkpoints/*.ckpt"))
-    if begun and path.exists() and not _is_same(path.read_text(), fitted):
+    if begun and path.exists() and not _is_same(path, fitted):
         raise datasets.DataError(
             f"{path}: expected the data that the run began with; received other data in "
             f"{fitted.source}. Restore it, or name another `run_dir`."
@@ -209,8 +221,9 @@ def _keep_preprocessing(run: run_directory.RunDirectory, fitted: Any) -> None:
     run.write(run_directory.PREPROCESSING, text, durable=run.durable)
 
 
-def _is_same(text: str, fitted: Any) -> bool:
+def _is_same(path: pathlib.Path, fitted: Any) -> bool:
     try:
+        text = files.read_text(path, datasets.preprocessing.MAX_CHARACTERS)
         before = datasets.preprocessing.from_json(text)
     except ValueError:
         return False

@@ -16,9 +16,10 @@ from typing import Any
 
 import keras
 
+from tfcourse import files
 from tfcourse.run_directory import RunDirectory
-from tfcourse.training import checkpoint
-from tfcourse.training.checkpoint import CheckpointError, DamagedError
+from tfcourse.training import checkpoint, saved_arrays
+from tfcourse.training.saved_arrays import CheckpointError, DamagedError
 
 WEIGHTS = "weights.arrays"
 COMPILED = "compiled.json"
@@ -32,24 +33,25 @@ def save_model(model: keras.Model, run: RunDirectory) -> None:
     `model.compile_from_config` wants. The optimizer's slots are then left out: they belong to the
     last epoch and the weights to the best one. Training goes on from a checkpoint.
     """
-    temporary = run.path / ".saving.keras"
     config = model.get_compile_config() if model.compiled else {}
     known = _known_to_keras(config)
     try:
         if not known:
             run.write(COMPILED, json.dumps(config, indent=2) + "\n")
-        with contextlib.nullcontext() if known else _uncompiled(model):
-            model.save(temporary)
-        data = temporary.read_bytes()
+        with (
+            contextlib.nullcontext() if known else _uncompiled(model),
+            files.new_folder(run.path / "model.keras") as folder,
+        ):
+            model.save(folder / "model.keras")
+            data = (folder / "model.keras").read_bytes()
     except OSError as error:  # The HDF5 library does not say of which file.
         code, reason = error.errno or errno.EIO, error.strerror or str(error)
         raise OSError(code, reason, str(run.path / "model.keras")) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     run.write("model.keras.sha256", f"{hashlib.sha256(data).hexdigest()}  model.keras\n")
     run.write("model.keras", data)
     arrays = checkpoint.arrays_of(model.variables)
-    run.write(WEIGHTS, checkpoint.pack(arrays, {"model": model.name}))
+    state = {"model": model.name}
+    run.write(WEIGHTS, saved_arrays.pack(arrays, state, saved_arrays.MAX_HEADER_BYTES))
 
 
 def _known_to_keras(config: Any) -> bool:
@@ -87,9 +89,9 @@ def load_weights(model: keras.Model, path: os.PathLike[str] | str) -> None:
             raise DamagedError("no such file" if not path.exists() else "it is not a regular file")
         if path.suffix != ".arrays":
             raise DamagedError(f"expected a {WEIGHTS}; `keras.Model.load_weights` reads others")
-        arrays, _ = checkpoint.read(path, checkpoint.bytes_of(model.variables))
+        arrays, _ = saved_arrays.read(path, checkpoint.bytes_of(model.variables))
         checkpoint.check_fits(path, arrays, model.variables)
-        bad = checkpoint.first_not_finite(arrays)
+        bad = saved_arrays.first_not_finite(arrays)
         if bad:
             raise DamagedError(f"{bad} is not finite")
         checkpoint.assign(model.variables, arrays)

@@ -15,8 +15,10 @@ import tensorflow as tf
 from tfcourse import nudges
 from tfcourse.hyperparameters import declarations
 from tfcourse.run_directory import RunDirectory
-from tfcourse.training.checkpoint import CheckpointError, DamagedError, place
+from tfcourse.training import identity
+from tfcourse.training.checkpoint import place
 from tfcourse.training.keras_internals import inner_of, schedule_of
+from tfcourse.training.saved_arrays import CheckpointError, DamagedError
 
 if TYPE_CHECKING:
     from tfcourse.training.session import Session
@@ -79,11 +81,13 @@ class OptimizerSettings:
 
     def restore(self, state: Mapping[str, float]) -> None:
         """Sets what `state` returned; the slots are as they were saved with it."""
+        if state.keys() != self.state().keys():
+            raise ValueError(f"its optimizer has {', '.join(sorted(state))}")
         for name, value in state.items():
             if name == "learning_rate_factor":
-                self._scale(value)
+                self._scale(float(value))
             else:
-                setattr(self._optimizer, name, value)
+                setattr(self._optimizer, name, nudges.check(name, value))
 
     def set(self, name: str, value: float) -> None:
         """Sets one setting from here on.
@@ -236,6 +240,7 @@ class Nudger:
                 continue
             try:
                 arrays, state = checkpoints.read(file)
+                identity.check(state["run"], self._session.identity, self._run)
             except (DamagedError, CheckpointError):
                 continue
             applied = [nudges.parse(text) for text in state["nudges"][: state["applied"]]]

@@ -1,6 +1,5 @@
 """A run directory that `fit` opens by itself: what it records there, and how it goes on."""
 
-import csv
 import hashlib
 import json
 import os
@@ -10,11 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
-import tensorflow as tf
 
 from tfcourse import batching, run_directory
 from tfcourse.training.constants import without_names
+from tfcourse.training.identity import split_digest
 from tfcourse.training.keras_internals import schedule_of
 from tfcourse.training.model_files import WEIGHTS, load_weights, save_model
 from tfcourse.training.nudging import ScaledSchedule
@@ -41,7 +39,8 @@ def trained_in(
         RunDirectoryError: it is in use, or holds something else.
     """
     path = pathlib.Path(run_dir)
-    flags = {**arguments, "model": _model_digest(model), "data": _data_digest(data)}
+    data_digest = "".join(split_digest(split) for split in (data.train, data.validation))
+    flags = {**arguments, "model": _model_digest(model), "data": data_digest}
     if schedule_of(model.optimizer) is None:
         flags["learning_rate"] = float(model.optimizer.learning_rate)
     texts = {name: [str(value)] for name, value in flags.items() if value is not None}
@@ -78,11 +77,10 @@ def _history(path: pathlib.Path, model: keras.Model) -> keras.callbacks.History:
     """Returns what history.csv holds as `fit` returned it."""
     history = keras.callbacks.History()
     history.set_model(model)
-    with open(path / "history.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    history.epoch = [int(row["epoch"]) - 1 for row in rows]
-    names = [name for name in rows[0] if name not in ("epoch", "train_seconds", "nudges")]
-    history.history = {name: [float(row[name]) for row in rows] for name in names}
+    columns = run_directory.read_history(path)
+    history.epoch = [int(epoch) - 1 for epoch in columns["epoch"]]
+    shown = columns.keys() - {"epoch", "train_seconds", "nudges"}
+    history.history = {name: column for name, column in columns.items() if name in shown}
     history.nudges = []
     model.history = history
     return history
@@ -112,18 +110,6 @@ def _model_digest(model: keras.Model) -> str:
     ]
     text = json.dumps(settings, sort_keys=True, default=lambda item: type(item).__name__)
     return _short(hashlib.sha256(text.encode()))
-
-
-def _data_digest(data: batching.Data) -> str:
-    digest = hashlib.sha256()
-    for split in (data.train, data.validation):
-        on_disk = hasattr(split.features, "read")
-        # A dict is flattened in the order of its names.
-        for array in tf.nest.flatten([split.labels, () if on_disk else split.features]):
-            array = np.ascontiguousarray(array)
-            digest.update(f"{array.dtype} {array.shape}".encode())
-            digest.update(array.reshape(-1).view(np.uint8).data)
-    return _short(digest)
 
 
 def _short(digest: Any) -> str:

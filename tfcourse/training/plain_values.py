@@ -10,6 +10,9 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
+_MAX_DEPTH = 100
+_MAX_BITS = 10_000
+_BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 PLAIN = (bool, int, float, str, type(None))
 _LISTS: dict[str, Callable[[Any], Any]] = {
     kind.__name__: kind for kind in (list, tuple, set, frozenset)
@@ -38,29 +41,31 @@ def packed(value: Any) -> Packed | None:
     arrays: list[npt.NDArray[Any]] = []
     try:
         return Packed(_json_of(value, arrays), arrays)
-    except (TypeError, RecursionError):
+    except TypeError:
         return None
 
 
-def _json_of(value: Any, arrays: list[npt.NDArray[Any]]) -> Any:
+def _json_of(value: Any, arrays: list[npt.NDArray[Any]], depth: int = 0) -> Any:
     # Subclasses may hold more than their base does.
     kind = type(value)
+    if depth > _MAX_DEPTH or (kind is int and value.bit_length() > _MAX_BITS):
+        raise TypeError(kind)  # More than JSON's reader takes.
     if kind in PLAIN:
         return value
     if kind.__name__ in _LISTS and kind is _LISTS[kind.__name__]:
-        return [kind.__name__, [_json_of(each, arrays) for each in value]]
+        return [kind.__name__, [_json_of(each, arrays, depth + 1) for each in value]]
     if kind.__name__ in _MAPPINGS and kind is _MAPPINGS[kind.__name__]:
-        return [kind.__name__, [_json_of(item, arrays) for item in value.items()]]
+        return [kind.__name__, [_json_of(item, arrays, depth + 1) for item in value.items()]]
     if kind is collections.deque:
-        return ["deque", [_json_of(each, arrays) for each in value], value.maxlen]
+        return ["deque", [_json_of(each, arrays, depth + 1) for each in value], value.maxlen]
     if kind is bytes:
         return ["bytes", value.decode("latin-1")]
     if isinstance(value, pathlib.Path):
         return ["Path", str(value)]
     if kind is random.Random:
-        return ["Random", _json_of(value.getstate(), arrays)]
+        return ["Random", _json_of(value.getstate(), arrays, depth + 1)]
     if kind is np.random.Generator:
-        return ["Generator", _json_of(value.bit_generator.state, arrays)]
+        return ["Generator", _json_of(value.bit_generator.state, arrays, depth + 1)]
     if (kind is np.ndarray or isinstance(value, np.generic)) and _is_plain(value.dtype):
         arrays.append(value if not value.flags.writeable else np.array(value))
         return ["array" if kind is np.ndarray else "number", len(arrays) - 1]
@@ -93,6 +98,8 @@ def _value_of(json: Any, arrays: list[npt.NDArray[Any]]) -> Any:
         return generator
     if kind == "Generator":
         state = _value_of(content, arrays)
+        if state["bit_generator"] not in _BIT_GENERATORS:  # A file chooses among these alone.
+            raise ValueError(f"{state['bit_generator']!r} is no generator of bits")
         bits = getattr(np.random, state["bit_generator"])()
         bits.state = state
         return np.random.Generator(bits)

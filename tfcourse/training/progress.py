@@ -1,11 +1,17 @@
 """Where training stands; together with the variables, all that a resume needs."""
 
+import collections
 import dataclasses
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from tfcourse.nudges import Nudge, parse
+from tfcourse.training.saved_arrays import Arrays
+
+_HISTORY = "history "
+_BEST = "best "
 
 
 @dataclasses.dataclass
@@ -45,17 +51,74 @@ class Progress:
         return self.epoch, self.step
 
     def state(self) -> dict[str, Any]:
-        """Returns all but the arrays, JSON-able and independent of what follows."""
-        names = [field.name for field in dataclasses.fields(self)]
-        values = {name: getattr(self, name) for name in names if name != "best_weights"}
+        """Returns all that `arrays` leaves, JSON-able and independent of what follows."""
+        kept = ("history", "best_weights")
+        names = [field.name for field in dataclasses.fields(self) if field.name not in kept]
+        values = {name: getattr(self, name) for name in names}
         copies = {name: list(v) for name, v in values.items() if isinstance(v, list)}
-        return {**values, **copies, "nudges": [str(nudge) for nudge in self.nudges]}
+        in_arrays = self._columns()
+        others: list[dict[str, Any]] = []
+        if any(len(row) > len(in_arrays) for row in self.history):
+            others = [{n: v for n, v in row.items() if n not in in_arrays} for row in self.history]
+        columns = list(self.history[-1]) if self.history else []
+        history: dict[str, list[Any]] = {"columns": columns, "others": others}
+        return {
+            **values,
+            **copies,
+            "nudges": [str(nudge) for nudge in self.nudges],
+            "history": history,
+        }
+
+    def arrays(self) -> Arrays:
+        """Returns the best weights, and the history: 8 bytes for each number of an epoch."""
+        best = {f"{_BEST}{i}": array for i, array in enumerate(self.best_weights)}
+        history = {
+            f"{_HISTORY}{name}": np.array([row[name] for row in self.history], kind)
+            for name, kind in self._columns().items()
+        }
+        return {**best, **history}
+
+    def _columns(self) -> dict[str, type]:
+        """Returns the type of each column of the history that has one, the same in all rows."""
+        columns: dict[str, type] = {}
+        for name, value in (self.history[-1] if self.history else {}).items():
+            kind, values = type(value), [row.get(name) for row in self.history]
+            plain = kind in (float, int) and name.isprintable() and set(map(type, values)) == {kind}
+            if plain and (kind is float or all(abs(v or 0) < 1 << 62 for v in values)):
+                columns[name] = kind
+        return columns
 
     @classmethod
-    def from_state(cls, state: dict[str, Any], best_weights: list[npt.NDArray[Any]]) -> "Progress":
-        """Returns the progress whose `state` was saved."""
-        timeline = [parse(text) for text in state["nudges"]]
-        return cls(**{**state, "nudges": timeline}, best_weights=best_weights)
+    def from_state(cls, state: dict[str, Any], arrays: Arrays, num_steps: int) -> "Progress":
+        """Returns the progress whose `state` and `arrays` were saved; other arrays are ignored.
+
+        Raises:
+            ValueError: its parts do not agree, or can't be of a run with `num_steps` per epoch.
+        """
+        names = {field.name for field in dataclasses.fields(cls)} - {"history", "best_weights"}
+        values = {name: state[name] for name in names}
+        progress = cls(
+            **{**values, "nudges": [parse(text) for text in state["nudges"]]},
+            history=_rows(state["history"], arrays),
+            best_weights=[array for name, array in arrays.items() if name.startswith(_BEST)],
+        )
+        progress._check(num_steps)
+        return progress
+
+    def _check(self, num_steps: int) -> None:
+        counts = (self.epoch, self.step, self.applied)
+        if not all(type(count) is int and count >= 0 for count in counts):
+            raise ValueError(f"its place is {counts}")
+        if self.step >= num_steps or (self.step > 0 and not self.entered):
+            raise ValueError(f"it stands at step {self.step} of {num_steps}")
+        epochs = [row["epoch"] for row in self.history]
+        if epochs != list(range(1, self.epoch + 1)):
+            raise ValueError(f"its history is of {len(epochs)} epochs, and {self.epoch} are done")
+        best = self.best_epoch
+        if (best is None) != (self.epoch == 0) or not (best is None or best in epochs):
+            raise ValueError(f"its best epoch is {best}, and {self.epoch} are done")
+        if self.applied > len(self.nudges):
+            raise ValueError(f"it has applied {self.applied} of {len(self.nudges)} nudges")
 
     def next_nudge_step(self, num_steps: int) -> int:
         """Returns the step of this epoch at which a nudge waits; `num_steps` where none does."""
@@ -68,7 +131,21 @@ class Progress:
         if self.nudges:
             columns.append("nudges")
         rows = []
+        nudged = collections.Counter(nudge.epoch + 1 for nudge in self.nudges)
         for row in self.history:
-            count = sum(nudge.epoch + 1 == row["epoch"] for nudge in self.nudges)
-            rows.append(",".join(repr({**row, "nudges": count}[name]) for name in columns))
+            row = {**row, "nudges": nudged[row["epoch"]]}
+            rows.append(",".join(repr(row[name]) for name in columns))
         return "\n".join([",".join(columns), *rows]) + "\n"
+
+
+def _rows(history: dict[str, Any], arrays: Arrays) -> list[dict[str, Any]]:
+    """Returns the rows of a history, as they were saved."""
+    names = history["columns"]
+    columns = {n: arrays[_HISTORY + n].tolist() for n in names if _HISTORY + n in arrays}
+    others = history["others"] or [{}] * len(columns.get("epoch", ()))
+    in_order = dict.fromkeys(names)
+    rows = []
+    for *numbers, rest in zip(*columns.values(), others, strict=True):
+        row = {**dict(zip(columns, numbers, strict=True)), **rest}
+        rows.append({name: row[name] for name in {**in_order, **row} if name in row})
+    return rows

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import batching, layers
-from tfcourse.training import checkpoint, class_weighting, programs
+from tfcourse.training import checkpoint, class_weighting, programs, saved_arrays
 from tfcourse.training.keras_internals import (
     all_layers,
     build_for,
@@ -138,13 +138,13 @@ class ReplicatedProgram(programs.Program):
         found = checkpoints.newest() if self.is_chief else None
         if self.is_alone:
             return found
-        data = b"".join(bytes(part) for part in checkpoint.pack(*found)) if found else b""
+        data = b"".join(bytes(part) for part in saved_arrays.pack(*found)) if found else b""
         length = int(self._sum_over_workers(np.array([len(data)], "int32"))[0])
         if length == 0:
             return None
         mine = np.frombuffer(data, "uint8") if found else np.zeros(length, "uint8")
         received = self._sum_over_workers(mine.astype("int32"))
-        return checkpoint.unpack(received.astype("uint8").tobytes())
+        return saved_arrays.unpack(received.astype("uint8").tobytes())
 
     def _sum_over_workers(self, array):
         """Returns the chief's array, where the others give zeros of its shape."""

@@ -8,6 +8,7 @@ import keras
 from tfcourse import datasets, measures
 from tfcourse.run_directory.environment import environment
 from tfcourse.training.evaluation import Evaluator
+from tfcourse.training.identity import split_digest
 
 
 def final_metrics(
@@ -76,5 +77,6 @@ def provenance(data: datasets.Dataset) -> dict[str, Any]:
         "input_shape": list(data.input_shape),
         "fallback_from": list(data.fallback_from),
         "origin": data.origin,
+        "digests": {name: split_digest(split) for name, split in data.splits.items()},
         "environment": environment(),
     }

@@ -7,10 +7,18 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from tfcourse import batching
+from tfcourse import batching, files
 from tfcourse.run_directory import RunDirectory
 from tfcourse.run_directory import environment as record
-from tfcourse.training import callback_states, checkpoint, input_checks, interruption, nudging
+from tfcourse.training import (
+    callback_states,
+    checkpoint,
+    identity,
+    input_checks,
+    interruption,
+    nudging,
+    saved_arrays,
+)
 from tfcourse.training.evaluation import plain
 from tfcourse.training.keras_internals import final_values, metrics_or_logs
 from tfcourse.training.nudging import OptimizerSettings
@@ -47,6 +55,7 @@ class Session:
         monitor: str, the metric that says which epoch is best.
         mode: "max" or "min", which way it gets better.
         run: `RunDirectory` or `None`.
+        of_run: the `identity` of `run`, for its checkpoints; `None` where there is none.
     """
 
     def __init__(
@@ -59,6 +68,7 @@ class Session:
         monitor: str,
         mode: Literal["max", "min"],
         run: RunDirectory | None,
+        of_run: dict[str, Any] | None,
     ) -> None:
         self.program = program
         self.model = model = program.model
@@ -68,6 +78,7 @@ class Session:
         self.monitor = monitor
         self.sign = 1.0 if mode == "max" else -1.0
         self.run = run
+        self.identity: Any = of_run
         self.settings = OptimizerSettings(model.optimizer)
         self.progress = Progress()
         self.libraries = {**record.settings_of_libraries(), "path": path}
@@ -76,7 +87,7 @@ class Session:
         self.nudger: Any = nudging.Nudger(self, run) if run else None
         self._callback_states: Any = None
         self._saved_at = self._history_at = time.perf_counter()
-        self._save_cost = 0.0
+        self._save_cost = self._history_cost = 0.0
         self._seconds_per_step: float | None = None
         self._logs: dict[str, Any] | None = None
 
@@ -87,7 +98,7 @@ class Session:
         self.model.stop_training = False
         self.callbacks.on_train_begin()
         if self.run:
-            self._resume()
+            self._resume(self.run)
         self.trace_steps()
         while self.progress.epoch < epochs and not self.model.stop_training:
             self.enter_epoch()
@@ -166,7 +177,8 @@ class Session:
         progress.epoch += 1
         progress.step = 0
         progress.entered = False
-        if self.run and time.perf_counter() - self._history_at > _HISTORY_SECONDS:
+        wait = max(_HISTORY_SECONDS, _SAVE_COST_FACTOR * self._history_cost)
+        if self.run and time.perf_counter() - self._history_at > wait:
             self._write_history()
 
     def _keep_best(self, logs):
@@ -215,7 +227,7 @@ class Session:
             )
 
     def _check_arrays(self, arrays):
-        bad = checkpoint.first_not_finite(arrays)
+        bad = saved_arrays.first_not_finite(arrays)
         if bad:
             raise NotFiniteError(
                 f"{bad} is no longer finite in epoch {self.progress.epoch + 1}, by step "
@@ -223,22 +235,24 @@ class Session:
             )
 
     def _write_history(self):
+        started = time.perf_counter()
         if self.run and self.progress.history:
             self.run.write("history.csv", self.progress.csv(), durable=False)
         self._history_at = time.perf_counter()
+        self._history_cost = self._history_at - started
 
     def snapshot(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Returns `(arrays, state)`: all that `set_to` needs to continue from here."""
         states, kept = self._callback_states.take()
-        best = {f"best {i}": array for i, array in enumerate(self.progress.best_weights)}
         state = {
             **self.progress.state(),
             "stopped": bool(self.model.stop_training),
             "callbacks": states,
             "settings": self.settings.state(),
             "library": self.libraries,
+            "run": self.identity,
         }
-        return {**self.checkpoints.arrays(), **best, **kept}, state
+        return {**self.checkpoints.arrays(), **self.progress.arrays(), **kept}, state
 
     def save(self) -> None:
         """Writes a checkpoint of this moment."""
@@ -268,7 +282,7 @@ class Session:
         saved = "; the state is saved" if self.run and self.program.is_chief else ""
         raise interruption.Interrupted(f"stopped in {where}{saved}", request.signal_number)
 
-    def _resume(self):
+    def _resume(self, run: RunDirectory) -> None:
         given = self.callbacks.callbacks
         self._callback_states = callback_states.CallbackStates(given, self.model)
         self.nudger.begin()
@@ -277,19 +291,25 @@ class Session:
             self.checkpoints.check_space()
             return
         arrays, state = found
-        for difference in record.differences(state["library"], self.libraries):
-            print(f"The run began with {difference}: its numbers may differ", flush=True)
-        self.libraries = {**self.libraries, "path": state["library"]["path"]}
-        self.set_to(arrays, state)
+        try:
+            identity.check(state["run"], self.identity, run)
+            for difference in record.differences(state["library"], self.libraries):
+                print(f"The run began with {difference}: its numbers may differ", flush=True)
+            path = {name: state["library"]["path"][name] is True for name in self.libraries["path"]}
+            self.libraries = {**self.libraries, "path": path}
+            self.set_to(arrays, state)
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise saved_arrays.CheckpointError(
+                f"{run.path}: its newest checkpoint can't be gone on from "
+                f"({type(error).__name__}: {files.first_line(error)}); name another `run_dir`"
+            ) from error
         self.nudger.write_record()
         where = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
         print(f"Resuming at {where}", flush=True)
 
     def set_to(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
         """Goes to the moment of which `snapshot` returned `arrays` and `state`."""
-        names = Progress().state()
-        best = [array for name, array in arrays.items() if name.startswith("best ")]
-        self.progress = Progress.from_state({name: state[name] for name in names}, best)
+        self.progress = Progress.from_state(state, arrays, self.num_steps)
         if self.progress.entered:
             # For callbacks that show or time an epoch; whatever it changes is set right next.
             self.callbacks.on_epoch_begin(self.progress.epoch)

@@ -6,22 +6,20 @@ trained again, and the same points are tried in the same order.
 """
 
 import collections
-import pathlib
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from tfcourse import hyperparameters as hp
 from tfcourse import run_directory
-from tfcourse.tuning import journal, records
+from tfcourse.tuning import folders, records
 from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.journal import Journal
 from tfcourse.tuning.points import Points
 from tfcourse.tuning.settings import Settings
 from tfcourse.tuning.standings import Standings
 from tfcourse.tuning.task import Key, Outcome, Plan, Pool, Task, task_of
 
-TRIALS = "trials"
 # If the first trials all fail for one reason, so will the others.
 _SAME_REASON = 5
 _TICK_SECONDS = 0.25
@@ -55,7 +53,7 @@ class Driver:
     def __init__(
         self,
         run: run_directory.RunDirectory,
-        journal: journal.Journal,
+        journal: Journal,
         declarations: Mapping[str, hp.Declaration],
         settings: Settings,
         plan: Plan,
@@ -65,8 +63,9 @@ class Driver:
         self._declarations = declarations
         self._plan = plan
         self._deadline = time.monotonic() + 60 * (plan.max_minutes or float("inf"))
-        self.sweep = sweeps.Sweep.from_records(map(records.from_json, journal.records))
+        self.sweep = sweeps.read(run.path / run_directory.JOURNAL, journal.records)
         self._running: dict[Key, sweeps.Running] = {}
+        folders.check(run.path, len(self.sweep.trials))
         self._begin_phase(settings)
         self._standings = Standings(self.sweep)
         self._unkept = set(self._standings.finished)
@@ -95,7 +94,7 @@ class Driver:
             self._append(records.Void(numbers))
             self._standings.update()
             for number in numbers:
-                shutil.rmtree(self._trial_folder(number), ignore_errors=True)
+                folders.remove(self.run.path, number)
 
     def _ask(self) -> None:
         """Asks for all trials that can be asked for now, and writes them down at once."""
@@ -174,7 +173,7 @@ class Driver:
         for each in self._unkept - kept:
             at_work = any((each, r) in self._running for r in range(self.sweep.replicates))
             if not at_work and not self.sweep.missing(self.sweep.trials[each]):
-                shutil.rmtree(self._trial_folder(each), ignore_errors=True)
+                folders.remove(self.run.path, each)
                 self._unkept.discard(each)
 
     def choose(self, pool: Pool) -> records.Chosen:
@@ -193,7 +192,7 @@ class Driver:
         if chosen is None or chosen.trial != best.number:
             chosen = records.Chosen(best.number, self._tested(pool, best.number))
             self._append(chosen)
-            self._name_best(best.number)
+        folders.name_best(self.run.path, best.number)  # A kill may have come in between.
         return chosen
 
     def _tested(self, pool: Pool, number: int) -> list[dict[str, Any]]:
@@ -210,12 +209,6 @@ class Driver:
             elif outcome:
                 metrics[outcome[0]] = outcome[1]
         return [metrics[key] for key in sorted(metrics)]
-
-    def _name_best(self, number: int) -> None:
-        """Makes `best` a name for the folder of the best trial."""
-        name = self.run.path / run_directory.BEST
-        name.unlink(missing_ok=True)
-        name.symlink_to(self._trial_folder(number).relative_to(self.run.path) / "0")
 
     def best_flags(self) -> str:
         """Returns a flagfile that trains the best trial again; "" where there is none."""
@@ -235,7 +228,7 @@ class Driver:
     def task(self, number: int, replicate: int) -> Task:
         """Returns what a worker has to know to train one replicate of a trial."""
         each = self.sweep.trials[number]
-        folder = self._trial_folder(number) / str(replicate)
+        folder = folders.trial_folder(self.run.path, number) / str(replicate)
         settings = self.sweep.phases[each.phase]
         values = self.values_of(each)
         return task_of(settings, each, values, replicate, folder, self._plan)
@@ -248,6 +241,3 @@ class Driver:
         if "epochs" in each.note:
             texts["epochs"] = str(each.note["epochs"])
         return texts
-
-    def _trial_folder(self, number: int) -> pathlib.Path:
-        return self.run.path / TRIALS / f"{number:05d}"

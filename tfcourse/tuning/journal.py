@@ -15,7 +15,10 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
+from tfcourse import files
+
 _LINE = re.compile(rb"([0-9a-f]{8}) (\d{1,9}) (.*)", re.DOTALL)
+_MAX_LINE_BYTES = 1 << 29
 Record: TypeAlias = dict[str, Any]  # JSON-able; see `records` for what they are.
 
 
@@ -42,7 +45,7 @@ class Journal:
         self._path = path
         self.records: list[Record] = []
         self._flushes_later = False
-        self._file: int | None = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        self._file: int | None = files.open_regular(path, os.O_RDWR | os.O_CREAT)
         try:
             self.records, self._end = read(path)
             self._flushed = self._end, len(self.records)
@@ -122,7 +125,10 @@ class Journal:
 def line_of(records: Sequence[Record]) -> bytes:
     """Returns the journal's line for `records`, JSON-able dicts."""
     text = json.dumps(records, allow_nan=False, separators=(",", ":")).encode()
-    return b"%08x %d %s\n" % (zlib.crc32(text), len(text), text)
+    line = b"%08x %d %s\n" % (zlib.crc32(text), len(text), text)
+    if len(line) > _MAX_LINE_BYTES:
+        raise JournalError(f"records of {len(line):,} bytes; the limit is {_MAX_LINE_BYTES:,}")
+    return line
 
 
 def read(path: pathlib.Path) -> tuple[list[Record], int]:
@@ -131,12 +137,15 @@ def read(path: pathlib.Path) -> tuple[list[Record], int]:
     Raises:
         JournalError: a line that has an end is not as it was written.
     """
-    records, end = list[Record](), 0
-    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
-        if not line.endswith(b"\n"):
-            break
-        records += _parse(path, number, line[:-1])
-        end += len(line)
+    records, end, number = list[Record](), 0, 0
+    with open(files.open_regular(path, os.O_RDONLY), "rb") as file:
+        # A line is no longer than `line_of` makes it; what is longer has no end where one belongs.
+        while (line := file.readline(_MAX_LINE_BYTES)).endswith(b"\n"):
+            number += 1
+            records += _parse(path, number, line[:-1])
+            end += len(line)
+    if len(line) == _MAX_LINE_BYTES:
+        raise _damaged(path, number + 1)
     return records, end
 
 
@@ -145,7 +154,14 @@ def _parse(path: pathlib.Path, number: int, line: bytes) -> list[Record]:
     if match:
         crc, length, text = match.groups()
         if len(text) == int(length) and zlib.crc32(text) == int(crc, 16):
-            return json.loads(text)
-    raise JournalError(
+            with contextlib.suppress(ValueError):
+                read = files.parse_json(text.decode())
+                if isinstance(read, list) and all(isinstance(each, dict) for each in read):
+                    return read
+    raise _damaged(path, number)
+
+
+def _damaged(path: pathlib.Path, number: int) -> JournalError:
+    return JournalError(
         f"{path}, line {number}: damaged; restore the file from a copy, or name another `run_dir`"
     )

@@ -4,11 +4,13 @@ The state is a pure function of the journal's records, in whatever order workers
 """
 
 import dataclasses
+import pathlib
 import statistics
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tfcourse.scales import format_value as format_value
+from tfcourse.tuning import journal
 from tfcourse.tuning.records import (
     COMPLETE,
     INFEASIBLE,
@@ -20,6 +22,7 @@ from tfcourse.tuning.records import (
     Record,
     Result,
     Void,
+    from_json,
     is_minimized,
 )
 from tfcourse.tuning.settings import Settings
@@ -182,3 +185,18 @@ class Sweep:
     def finished(self) -> list[Trial]:
         """Returns the trials that are done, by number."""
         return [trial for trial in self.trials if self.status(trial) != UNFINISHED]
+
+
+def read(path: pathlib.Path, found: Iterable[journal.Record]) -> Sweep:
+    """Returns the sweep that the records of the journal `path` tell.
+
+    Raises:
+        JournalError: they are none that a sweep of this version wrote.
+    """
+    try:
+        return Sweep.from_records(map(from_json, found))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        reason = f"{type(error).__name__}: {str(error)[:100]}"
+        raise journal.JournalError(
+            f"{path} holds records that are none of a sweep ({reason}); name another `run_dir`"
+        ) from None

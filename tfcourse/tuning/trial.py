@@ -19,9 +19,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
 
-from tfcourse import datasets, run_directory, training
+from tfcourse import datasets, files, out_of_memory, run_directory, training
 from tfcourse import hyperparameters as hp
 from tfcourse.tuning import objectives
 from tfcourse.tuning import state as sweeps
@@ -90,17 +89,28 @@ def run(task: Task) -> Outcome:
         return Outcome(_trained(task))
     except training.Interrupted:
         raise  # In a worker none arrives; where the sweep trains by itself, it is meant for it.
-    except (OSError, MemoryError, tf.errors.ResourceExhaustedError) as error:
-        fault, reason = 5, f"{type(error).__name__}: {error}"
     except training.NotFiniteError as error:
         reason = f"not finite: {error}"
     except Exception as error:
-        fault, reason = getattr(error, "exit_code", None), str(error)
-        if fault not in (3, 5) and not isinstance(error, objectives.UnknownObjectiveError):
-            first_line = (reason.splitlines() or [""])[0]
-            fault, reason = None, f"{type(error).__name__}: {first_line[:300]}"
+        fault, reason = _fault(error), str(error)
+        if out_of_memory.is_out_of_memory(error):  # Another trial may need less.
+            reason = out_of_memory.sentence(error)
+        elif isinstance(error, OSError):
+            reason = f"{type(error).__name__}: {error}"
+        elif fault is None:
+            reason = f"{type(error).__name__}: {files.first_line(error)[:300]}"
     seconds = time.perf_counter() - started
     return Outcome(Result(sweeps.INFEASIBLE, reason, seconds=seconds), fault)
+
+
+def _fault(error: Exception) -> int | None:
+    """Returns the exit code of an error that is the machine's or the data's, not the trial's."""
+    if out_of_memory.is_out_of_memory(error):
+        return None
+    if isinstance(error, objectives.UnknownObjectiveError):
+        return error.exit_code
+    code = getattr(error, "exit_code", 5 if isinstance(error, OSError) else None)
+    return code if code in (3, 5) else None
 
 
 def test(task: Task) -> dict[str, Any]:
@@ -129,7 +139,7 @@ def _trained(task: Task) -> Result:
     started = time.perf_counter()
     try:
         with _opened(task) as run, _output_to(run.path / "output.txt"):
-            with training.shared_programs():
+            with training.shared_programs(), training.within_memory():
                 _, history = train(data, run=run, callbacks=_callbacks(task), **_QUIET)
             curve = _curve(history)
             if curve and task.objective not in curve[0]:  # Its steps have logs of their own.
@@ -138,8 +148,9 @@ def _trained(task: Task) -> Result:
             status = sweeps.PRUNED if pruned else sweeps.COMPLETE
             result = Result(status, "", curve, time.perf_counter() - started)
             told = {"result": dataclasses.asdict(result)}
-            metrics = {**told, "train_examples": len(data.train.labels)}
-            run.write_metrics(metrics)
+            digests = {name: training.split_digest(split) for name, split in data.splits.items()}
+            examples = {"train_examples": len(data.train.labels), "digests": digests}
+            run.write_metrics({**told, **examples})
     except run_directory.RunFinished as finished:
         result = Result(**finished.metrics["result"])
     return result
@@ -170,15 +181,16 @@ def _remove_torn_files(folder: pathlib.Path) -> None:
 def _is_whole(path: pathlib.Path) -> bool:
     """Returns whether a text file was written to its end: otherwise it is empty, cut, or zeros."""
     try:
-        text = path.read_bytes()
-    except FileNotFoundError:
+        text = files.read_bytes(path, run_directory.MAX_METRICS_BYTES)
+    except (FileNotFoundError, files.ContentError):
         return False
     return text.endswith(b"\n") and b"\0" not in text
 
 
 @contextlib.contextmanager
 def _output_to(path: os.PathLike[str]) -> Iterator[None]:
-    with open(path, "a") as file, contextlib.redirect_stdout(file):
+    descriptor = files.open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    with open(descriptor, "a") as file, contextlib.redirect_stdout(file):
         yield
 
 

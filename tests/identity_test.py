@@ -1,0 +1,201 @@
+import dataclasses
+import json
+import shutil
+import types
+
+import numpy as np
+import pytest
+
+from tfcourse import batching, datasets, models, optimizers, run_directory, training
+from tfcourse.run_directory import environment
+from tfcourse.training import identity, saved_arrays, steps
+
+
+@pytest.fixture(scope="module")
+def data():
+    return datasets.load("digits").smaller(64)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    # XLA would take most of the time and changes nothing of this.
+    monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
+
+
+def train(folder, data, *, seed=1, epochs=2, batch_size=32, **flags):
+    training.set_seed(seed)
+    model = models.softmax_regression(data.input_shape, data.num_classes)
+    training.compile_classifier(model, optimizers.Adam(0.01))
+    flags = {"epochs": [str(epochs)], **{name: [text] for name, text in flags.items()}}
+    with run_directory.open_run(folder, flags, recipe="test") as run:
+        training.fit(
+            model,
+            data,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+            run=run,
+            verbose=0,
+            tensorboard=False,
+        )
+
+
+@pytest.fixture
+def folder(data, tmp_path):
+    train(tmp_path / "run", data, learning_rate="0.01")
+    return tmp_path / "run"
+
+
+def newest(folder):
+    return max((folder / "checkpoints").iterdir())
+
+
+def altered(folder, change):
+    """Alters the newest checkpoint, its checksum set right again."""
+    path = newest(folder)
+    arrays, state = saved_arrays.read(path, None)
+    state = json.loads(json.dumps(state))
+    name = change(state) or path.name
+    path.unlink()
+    path.with_name(name).write_bytes(b"".join(map(bytes, saved_arrays.pack(arrays, state))))
+
+
+def refused(folder, data, message, **arguments):
+    before = {path: path.read_bytes() for path in (folder / "checkpoints").iterdir()}
+    with pytest.raises(training.CheckpointError, match=message):
+        train(folder, data, **{"learning_rate": "0.01", **arguments})
+    assert {path: path.read_bytes() for path in (folder / "checkpoints").iterdir()} == before
+
+
+def test_the_same_run_goes_on(folder, data, capsys):
+    train(folder, data, learning_rate="0.01", workers="2")
+    assert "Resuming at epoch 3" in capsys.readouterr().out
+
+
+def test_checkpoints_of_another_seed_are_refused(folder, data, tmp_path):
+    train(tmp_path / "other", data, seed=2, learning_rate="0.01")
+    shutil.rmtree(folder / "checkpoints")
+    shutil.copytree(tmp_path / "other/checkpoints", folder / "checkpoints")
+    refused(folder, data, "`seed` was 2, is 1; another order of examples")
+
+
+def test_another_batch_size_is_refused(folder, data):
+    refused(folder, data, "`batch_size` was 32, is 16", batch_size=16)
+
+
+def test_flags_edited_by_hand_are_refused(folder, data):
+    path = folder / "flags.txt"
+    path.write_text(path.read_text().replace("0.01", "0.5"))
+    refused(folder, data, "`learning_rate` was 0.01, is 0.5", learning_rate="0.5")
+
+
+def test_epochs_edited_by_hand_are_refused(folder, data):
+    path = folder / "flags.txt"
+    path.write_text(path.read_text().replace("epochs=2", "epochs=3"))
+    refused(folder, data, "`epochs` was 2, is 3", epochs=3)
+
+
+@pytest.mark.parametrize("name", ["train", "validation"])
+def test_replaced_data_are_refused(folder, data, name):
+    split = getattr(data, name)
+    features = np.array(split.features)
+    features[-1, 3, 3] += 0.25
+    other = {name: datasets.Split(features, split.labels)}
+    refused(folder, dataclasses.replace(data, **other), rf"other data \({name}\)")
+
+
+def test_another_order_of_examples_is_refused(folder, data, monkeypatch):
+    ordered = batching.epoch_permutation
+    monkeypatch.setattr(
+        batching, "epoch_permutation", lambda n, seed, epoch: ordered(n, seed, epoch)[::-1]
+    )
+    refused(folder, data, "another order of examples, .* another version of tfcourse")
+
+
+def test_a_position_that_its_name_does_not_say_is_passed_over(folder, data, capsys):
+    altered(folder, lambda state: state.update(epoch=52))
+    train(folder, data, learning_rate="0.01")
+    printed = capsys.readouterr().out
+    assert "it is of another place than its name says" in printed
+    assert "Resuming at" in printed or len(list((folder / "checkpoints").iterdir())) == 1
+
+
+def moved(state):
+    state["epoch"] += 50
+    return f"999999-{state['epoch']:06d}-{state['step']:09d}.ckpt"
+
+
+def test_a_position_that_its_history_does_not_have_is_refused(folder, data):
+    altered(folder, moved)
+    refused(folder, data, "its history is of 2 epochs, and 52 are done")
+
+
+ODD = [
+    *({"run": None}, {"run": {}}, {"library": []}, {"library": {"path": {}}}, {"settings": {}}),
+    *({"settings": {"learning_rate_factor": "x"}}, {"settings": 5}, {"callbacks": 5}),
+    *({"callbacks": [5]}, {"history": None}, {"nudges": [5]}, {"best_epoch": "x"}),
+]
+
+
+@pytest.mark.parametrize("change", ODD, ids=str)
+def test_an_odd_state_with_the_right_checksum_is_refused(folder, data, change):
+    altered(folder, lambda state: state.update(change))
+    refused(folder, data, "checkpoint")
+
+
+def test_no_setting_but_those_of_optimizers_comes_out_of_a_file(folder, data):
+    altered(folder, lambda state: state["settings"].update(update_step=0.5))
+    refused(folder, data, "its optimizer has")
+
+
+def test_a_million_epochs_and_checkpoints_are_found_again(folder, data, capsys):
+    path = newest(folder)
+    path.rename(path.with_name(f"1000000{path.name[6:]}"))
+    train(folder, data, learning_rate="0.01")
+    assert "Resuming at epoch 3" in capsys.readouterr().out
+    assert newest(folder).name.startswith("999999") is False
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"cpu": "another"}, "cpu another"),
+        ({"instructions": "sse4_2"}, "instructions sse4_2"),
+        ({"intra_op_threads": 77}, "intra_op_threads 77"),
+        ({"onednn": "x"}, "onednn x"),
+        ({"versions": {"tfcourse": "0.0.1"}}, "tfcourse 0.0.1"),
+        ({"variables": {"XLA_FLAGS": "--x"}}, "XLA_FLAGS --x"),
+    ],
+    ids=str,
+)
+def test_another_machine_or_version_is_told(folder, data, capsys, change, told):
+    altered(folder, lambda state: state["library"].update(change))
+    train(folder, data, learning_rate="0.01")
+    assert f"The run began with {told}, now" in capsys.readouterr().out
+
+
+def test_threads_that_a_variable_asks_for_are_recorded(monkeypatch):
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "7")
+    assert environment.settings_of_libraries()["intra_op_threads"] == 7
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 1), (500, 7), (2, 64, 64)])
+def test_a_digest_sees_every_number_and_its_place(shape):
+    features = np.random.default_rng(1).random(shape, np.float32)
+    digests = {identity.split_digest(datasets.Split(features, np.zeros(shape[0], np.int32)))}
+    for index in np.random.default_rng(2).integers(0, features.size, 20):
+        other = features.copy()
+        other.flat[index] += 0.5
+        digests.add(identity.split_digest(datasets.Split(other, np.zeros(shape[0], np.int32))))
+    assert len(digests) == 1 + len(set(np.random.default_rng(2).integers(0, features.size, 20)))
+    labels = np.zeros(shape[0], np.int32)
+    labels[-1] = 1
+    assert identity.split_digest(datasets.Split(features, labels)) not in digests
+
+
+def test_a_digest_is_of_texts_and_dicts_too():
+    def digest(texts):
+        features = {"a": np.array(texts, object), "b": np.zeros(2)}
+        return identity.split_digest(types.SimpleNamespace(features=features, labels=np.zeros(2)))
+
+    assert digest(["x", "y"]) == digest(["x", "y"]) != digest(["x", "z"])

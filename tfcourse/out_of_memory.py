@@ -1,0 +1,46 @@
+"""Memory that there is not: told apart from other errors, on the host and on a GPU.
+
+TensorFlow, XLA, NumPy and the system each have an error of their own for it.
+"""
+
+import errno
+import re
+
+_TEXT = re.compile(
+    r"RESOURCE_EXHAUSTED|[Oo]ut of memory|OOM when allocating|failed to allocate memory|"
+    r"bad_alloc|STATUS_ALLOC_FAILED"
+)
+# The errors of libraries that may be about memory; a sentence in another one proves nothing.
+_LIBRARIES = ("tensorflow", "jaxlib", "keras")
+_MAX_REASON = 200
+MEND = "a smaller `batch_size` or model needs less"
+
+
+class OutOfMemoryError(MemoryError):
+    """More memory is needed than there is; the message says how much."""
+
+    exit_code = 7
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Returns whether `error`, of whatever library, says that memory is out."""
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    kinds = type(error).__mro__
+    if any(kind.__name__ == "ResourceExhaustedError" for kind in kinds):
+        return True
+    of_library = any(kind.__module__.partition(".")[0] in _LIBRARIES for kind in kinds)
+    return of_library and bool(_TEXT.search(str(error)))
+
+
+def sentence(error: BaseException) -> str:
+    """Returns what to say of an error that `is_out_of_memory`."""
+    if isinstance(error, OutOfMemoryError):
+        return str(error)
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    where = "GPU" if re.search(r"\bGPU\b|gpu|CUDA|CUBLAS|CUDNN", str(error)) else "host"
+    telling = [line for line in lines if _TEXT.search(line)] or lines
+    reason = f" ({telling[0][:_MAX_REASON]})" if telling else ""
+    return f"out of memory: the {where} has no more; {MEND}{reason}"

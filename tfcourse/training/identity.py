@@ -1,0 +1,109 @@
+"""Which run a checkpoint belongs to: its flags, its seed, its data, and the order of its examples.
+
+A checkpoint of another run is refused, in a sentence that says what differs. What a run may go on
+with all the same, such as another number of threads, is told: see `run_directory.environment`.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfcourse import batching
+from tfcourse.run_directory import NOT_COMPARED, RunDirectory
+from tfcourse.training.saved_arrays import CheckpointError
+
+# What is asked of the results, or recorded while the run goes on, changes none of them.
+_OTHERS = (*NOT_COMPARED, "expect", "nudge")
+# Sums of so many words of 8 bytes are hashed instead of the words: five times as fast.
+_BLOCK_WORDS = 128
+_SAMPLE = 16
+_ORDER_EXAMPLES = 100
+
+
+def identity(
+    run: RunDirectory, data: batching.Data, seed: int, batch_size: int
+) -> dict[str, dict[str, str]]:
+    """Returns, JSON-able, what has to be the same where the run goes on."""
+    order = batching.epoch_permutation(_ORDER_EXAMPLES, seed, epoch=1).numpy()
+    return {
+        "flags": {n: ",".join(t) for n, t in run.flags.items() if n not in _OTHERS},
+        "arguments": {"seed": str(seed), "batch_size": str(batch_size)},
+        "data": {name: split_digest(getattr(data, name)) for name in ("train", "validation")},
+        "order of examples": {"version": hashlib.sha256(order.tobytes()).hexdigest()[:16]},
+    }
+
+
+def differences(
+    before: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]], run: RunDirectory
+) -> list[str]:
+    """Returns texts that say in what the run of a checkpoint is another one than this.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: `before` is none that `identity` returned.
+    """
+    flags, asked = dict(before["flags"]), dict(now["flags"])
+    earlier = [str(epochs) for epochs in run.continued_from]
+    if flags.get("epochs") in earlier:  # It was finished then, and goes on to more.
+        flags["epochs"] = asked.get("epochs", flags["epochs"])
+    texts = [*_changed(flags, asked), *_changed(before["arguments"], now["arguments"])]
+    splits = [name for name, text in now["data"].items() if before["data"][name] != text]
+    if splits:
+        texts.append(f"other data ({' and '.join(splits)})")
+    if before["order of examples"] != now["order of examples"]:
+        texts.append("another order of examples, which is that of another version of tfcourse")
+    return list(dict.fromkeys(texts))
+
+
+def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    for name in {**before, **now}:
+        if before.get(name) != now.get(name):
+            yield f"`{name}` was {before.get(name, 'not set')}, is {now.get(name, 'not set')}"
+
+
+def split_digest(split: batching.Split) -> str:
+    """Returns a digest of a split's examples and labels.
+
+    It tells other data, not who tampers with it: of numbers within a kilobyte it sees the sum. Of
+    what stays on the disk it sees the labels and a few examples.
+    """
+    features = split.features
+    if hasattr(features, "read"):
+        rows = np.linspace(0, len(split.labels) - 1, min(_SAMPLE, len(split.labels)))
+        features = features.read(rows.astype(np.int64))
+    digest = hashlib.sha256()
+    # A dict is flattened in the order of its names.
+    for array in tf.nest.flatten([split.labels, features]):
+        for part in _parts(np.ascontiguousarray(array)):
+            digest.update(part)
+    return digest.hexdigest()[:16]
+
+
+def _parts(array: npt.NDArray[Any]) -> Iterator[bytes | memoryview]:
+    """Yields what the digest of an array is made of."""
+    yield f"{array.dtype} {array.shape}".encode()
+    if array.dtype.hasobject:  # Texts.
+        yield "\0".join(map(str, array.flat)).encode(errors="backslashreplace")
+        return
+    data = array.reshape(-1).view(np.uint8)
+    whole = data.size // (8 * _BLOCK_WORDS) * 8 * _BLOCK_WORDS
+    blocks = data[:whole].view(np.uint64).reshape(-1, _BLOCK_WORDS)
+    yield blocks.sum(axis=1, dtype=np.uint64).data
+    yield data[whole:].data
+
+
+def check(before: Any, now: Mapping[str, Mapping[str, str]], run: RunDirectory) -> None:
+    """Raises `CheckpointError` where the checkpoint with the identity `before` is no one of `run`.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: as `differences`.
+    """
+    texts = differences(before, now, run)
+    if texts:
+        raise CheckpointError(
+            f"{run.path}: its checkpoint is of another run: {'; '.join(texts)}. Restore what has "
+            "changed, or name another `run_dir`"
+        )

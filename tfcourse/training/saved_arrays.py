@@ -1,0 +1,199 @@
+"""A file of plain arrays with a JSON header: what checkpoints and weights.arrays are.
+
+The file is a mark, the sha256 of what follows, and a JSON header that lists the arrays' names,
+types and shapes and holds the state; then come the arrays' bytes, in order. Nothing in it is
+code, and no size is believed that the file does not have. What `pack` takes, `read` gives back.
+"""
+
+import hashlib
+import json
+import math
+import os
+import pathlib
+import re
+import struct
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import numpy.typing as npt
+
+from tfcourse import files
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+_MARK = b"tfcourse arrays\n"
+_DIGEST_BYTES = hashlib.sha256().digest_size
+_LENGTH = struct.Struct("<Q")
+_PREFIX_BYTES = len(_MARK) + _DIGEST_BYTES + _LENGTH.size
+# What callbacks keep may be much; weights alone have a name and a shape each.
+MAX_STATE_BYTES = 1 << 30
+MAX_HEADER_BYTES = 32 << 20
+_MAX_DIMENSIONS = 32
+_TYPE = re.compile(r"(bool|b?float|u?int|complex)\w*", re.ASCII)
+# In a slot's name the path of its variable is joined by underscores.
+_NUMBER = re.compile(r"_\d+(?=[/_]|$)")
+# Arrays of these may hold a NaN, or begin at infinity.
+_OTHERS = ("callback ", "history ")
+
+
+class CheckpointError(Exception):
+    """A file of weights or state that can't be used; the message names it."""
+
+    exit_code = 4
+
+
+class DamagedError(ValueError):
+    """A file whose bytes are not the ones that were written."""
+
+
+def pack(
+    arrays: Arrays, state: dict[str, Any], max_header_bytes: int = MAX_STATE_BYTES
+) -> list[Any]:
+    """Returns a file of `{name: array}` and a JSON-able `state`, as a list of its parts.
+
+    Raises:
+        CheckpointError: `read` would not take it: an array of a type that is none of numbers, or
+            all but the arrays takes more than `max_header_bytes`.
+    """
+    arrays = {
+        name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()
+    }
+    described = [_description(name, array) for name, array in arrays.items()]
+    try:
+        header = json.dumps({"arrays": described, "state": state}).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"the state can't be saved: {error}") from None
+    if len(header) > max_header_bytes:
+        raise CheckpointError(
+            f"the state can't be saved: besides arrays it takes {len(header):,} bytes, and the "
+            f"limit is {max_header_bytes:,}. A callback that keeps so much may keep an array"
+        )
+    # Through a view of bytes, since bfloat16 is no type that a buffer can tell.
+    parts: list[Any] = [_LENGTH.pack(len(header)), header]
+    parts += [array.reshape(-1).view(np.uint8).data for array in arrays.values()]
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return [_MARK, digest.digest(), *parts]
+
+
+def _description(name: str, array: npt.NDArray[Any]) -> list[Any]:
+    dtype = array.dtype
+    described = [name, dtype.name, list(array.shape)]
+    try:
+        if _described(described) == (name, dtype, array.shape):
+            return described
+    except ValueError:
+        pass
+    raise CheckpointError(f"{name} can't be saved: it is an array of {dtype}")
+
+
+def _described(description: Any) -> tuple[str, np.dtype[Any], tuple[int, ...]]:
+    """Returns `(name, type, shape)` of an array from how a header describes it."""
+    name, type_name, shape = description
+    if not (isinstance(name, str) and name.isprintable() and name):
+        raise ValueError(f"{name!r:.50} names an array")
+    if not (isinstance(type_name, str) and _TYPE.fullmatch(type_name)):
+        raise ValueError(f"{name} has the type {type_name!r:.50}")
+    dtype = np.dtype(getattr(ml_dtypes, type_name, type_name))
+    sizes = isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)
+    if not sizes or len(shape) > _MAX_DIMENSIONS or dtype.hasobject:
+        raise ValueError(f"{name} has the type {dtype} and the shape {str(shape)[:100]}")
+    return name, dtype, tuple(shape)
+
+
+def read(path: pathlib.Path, max_array_bytes: int | None) -> tuple[Arrays, dict[str, Any]]:
+    """Returns `(arrays, state)` of the file that `pack` made.
+
+    Args:
+        path: the file.
+        max_array_bytes: the most that the arrays may take together; `None` is as many as there are.
+
+    Raises:
+        DamagedError: it is cut, changed, or larger than it can be.
+    """
+    size = path.stat().st_size
+    most = size if max_array_bytes is None else max_array_bytes + MAX_HEADER_BYTES
+    if not _PREFIX_BYTES <= size <= most:
+        raise DamagedError(f"it has {size:,} bytes, which can't be")
+    try:
+        return unpack(files.read_bytes(path, _PREFIX_BYTES + most))
+    except files.ContentError as error:
+        raise DamagedError(str(error)) from None
+
+
+def unpack(data: bytes) -> tuple[Arrays, dict[str, Any]]:
+    """Returns `(arrays, state)` of the bytes that `pack` made.
+
+    Raises:
+        DamagedError: they are not as they were made.
+    """
+    mark, body = data[: len(_MARK)], memoryview(data)[len(_MARK) + _DIGEST_BYTES :]
+    if mark != _MARK:
+        raise DamagedError("it does not begin as such a file does")
+    if hashlib.sha256(body).digest() != data[len(_MARK) : len(_MARK) + _DIGEST_BYTES]:
+        raise DamagedError("its checksum does not fit")
+    try:
+        return _parse(body)
+    except (ValueError, KeyError, TypeError, RecursionError, struct.error) as error:
+        raise DamagedError(f"{type(error).__name__}: {str(error)[:200]}") from None
+
+
+def _parse(body):
+    (length,) = _LENGTH.unpack_from(body)
+    position = _LENGTH.size + length
+    # A callback's text may be none that is UTF-8, and its number as long as it likes.
+    header = json.loads(bytes(body[_LENGTH.size : position]))
+    state, arrays = header["state"], {}
+    if not isinstance(state, dict):
+        raise ValueError("its state is no JSON object")
+    for description in header["arrays"]:
+        name, dtype, shape = _described(description)
+        num_bytes = dtype.itemsize * math.prod(shape)
+        if num_bytes > len(body) - position or plain_name(name) in arrays:
+            raise ValueError(f"{name} is not there, or twice")
+        array = np.frombuffer(body[position : position + num_bytes], dtype).reshape(shape)
+        arrays[plain_name(name)] = array
+        position += num_bytes
+    if position != len(body):
+        raise ValueError(f"{len(body)} bytes, not {position}")
+    return arrays, state
+
+
+def num_arrays(path: pathlib.Path) -> int:
+    """Returns how many arrays the file that `pack` made says that it holds; reads no array.
+
+    Raises:
+        DamagedError: it does not begin as such a file does.
+    """
+    # A pipe would be waited for.
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        prefix = file.read(_PREFIX_BYTES)
+        try:
+            (length,) = _LENGTH.unpack_from(prefix, _PREFIX_BYTES - _LENGTH.size)
+            if not prefix.startswith(_MARK) or length > MAX_HEADER_BYTES:
+                raise ValueError("it does not begin as such a file does")
+            return len(json.loads(file.read(length))["arrays"])
+        except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise DamagedError(f"{type(error).__name__}: {error}") from None
+
+
+def first_not_finite(arrays: Arrays) -> str | None:
+    """Returns the name of the first of `{name: array}` with a NaN or infinity in it, or `None`.
+
+    What callbacks keep may begin at infinity, and a metric may be no number.
+    """
+    for name, array in arrays.items():
+        if name.startswith(_OTHERS):
+            continue
+        floating = np.issubdtype(array.dtype, np.floating) or array.dtype.name == "bfloat16"
+        if floating and not np.isfinite(array).all():
+            return name
+    return None
+
+
+def plain_name(name: str) -> str:
+    """Returns the name of an array without the numbers that a process gives."""
+    # Keras numbers the layers that a process has made; layers called alike are told by position.
+    return _NUMBER.sub("", name) if name[:1].isdigit() else name

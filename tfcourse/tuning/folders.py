@@ -1,0 +1,68 @@
+"""The folders of a sweep's trials, and the link to that of the best one.
+
+What is not a sweep's own there is never written to, followed or removed.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+
+from tfcourse.run_directory import BEST, RunDirectoryError
+
+TRIALS = "trials"
+_TRIAL = re.compile(r"[0-9]{5,18}")
+_REPLICATE = re.compile(r"[0-9]{1,18}")
+
+
+def check(folder: pathlib.Path, num_trials: int) -> None:
+    """Raises `RunDirectoryError` where something stands in the way of a sweep in `folder`.
+
+    Args:
+        folder: the sweep's run directory.
+        num_trials: how many trials its journal knows.
+    """
+    best, trials = folder / BEST, folder / TRIALS
+    reason = "that this sweep did not make; move it away, or name another `run_dir`"
+    if os.path.lexists(best) and not _is_ours(best):
+        raise RunDirectoryError(f"{best} is something {reason}")
+    if trials.is_symlink() or (trials.exists() and not trials.is_dir()):
+        raise RunDirectoryError(f"{trials} is something {reason}")
+    for path in trials.iterdir() if trials.exists() else ():
+        if not _TRIAL.fullmatch(path.name):
+            continue  # Nobody asks for it.
+        if path.is_symlink() or not path.is_dir() or int(path.name) >= num_trials:
+            raise RunDirectoryError(f"{path} is something {reason}")
+
+
+def trial_folder(folder: pathlib.Path, number: int) -> pathlib.Path:
+    """Returns the folder of a trial's replicates."""
+    return folder / TRIALS / f"{number:05d}"
+
+
+def remove(folder: pathlib.Path, number: int) -> None:
+    """Removes the run directories of a trial's replicates."""
+    trial = trial_folder(folder, number)
+    for path in trial.iterdir() if trial.is_dir() and not trial.is_symlink() else ():
+        if _REPLICATE.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True)  # It removes nothing behind a link.
+    with contextlib.suppress(OSError):  # Somebody else's files are left.
+        trial.rmdir()
+
+
+def name_best(folder: pathlib.Path, number: int) -> None:
+    """Makes `best` a name for the folder of a trial's first replicate, unless it is that."""
+    best, target = folder / BEST, f"{TRIALS}/{number:05d}/0"
+    if best.is_symlink() and os.readlink(best) == target:
+        return
+    if os.path.lexists(best) and not _is_ours(best):
+        raise RunDirectoryError(f"{best} is something that this sweep did not make")
+    best.unlink(missing_ok=True)
+    best.symlink_to(target)
+
+
+def _is_ours(best: pathlib.Path) -> bool:
+    return best.is_symlink() and bool(
+        re.fullmatch(rf"{TRIALS}/{_TRIAL.pattern}/0", os.readlink(best))
+    )
