@@ -28,9 +28,10 @@ def within_memory() -> Iterator[None]:
 
     def create(next_creator: Callable[..., tf.Variable], **arguments: Any) -> tf.Variable:
         variable = variable_begun_by(arguments["initial_value"])
-        num_bytes = _bytes(variable.shape, variable.dtype) if variable is not None else 0
-        if num_bytes > _CHECKED_BYTES:
-            _check(num_bytes, f"{variable.path} takes")
+        if variable is not None:
+            num_bytes = _bytes(variable.shape, variable.dtype)
+            if num_bytes > _CHECKED_BYTES:
+                _check(num_bytes, f"{variable.path} takes")
         return next_creator(**arguments)
 
     with contextlib.nullcontext() if _has_gpu() else tf.variable_creator_scope(create):
