@@ -177,7 +177,10 @@ def main(evaluation: Evaluation) -> None:
         found, pictures, sentence = _of_quantity(classifier, features, labels, classifier.target)
     else:
         found, pictures, sentence = _of_classes(classifier, features, labels, evaluation.bins)
-    folder = pathlib.Path(evaluation.output or classifier.record.path / "evaluation" / name)
+    inside = classifier.record.path / "evaluation"
+    if not evaluation.output and (inside.is_symlink() or (inside / name).is_symlink()):
+        raise command_line.UsageError(f"{inside} is a link, which is not followed: give --output")
+    folder = pathlib.Path(evaluation.output or inside / name)
     folder = files.expanded(folder)
     write(folder, {"on": evaluation.input or name, "note": note, **found}, pictures)
     print(f"{name}: {sentence}")

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from recipes import evaluate
-from tfcourse import datasets
+from tfcourse import command_line, datasets
 
 
 def run(run_dir, **options):
@@ -54,6 +54,17 @@ def test_replaced_data_is_told(trained_run, tmp_path, capsys):
     assert told in capsys.readouterr().out
     run(folder, split="validation")
     assert "these are not" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["evaluation", "evaluation/test"])
+def test_results_go_through_no_link_of_a_run_directory(trained_run, tmp_path, name):
+    folder = shutil.copytree(trained_run, tmp_path / "run")
+    (tmp_path / "mine").mkdir()
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).symlink_to(tmp_path / "mine")
+    with pytest.raises(command_line.UsageError, match="is a link, which is not followed"):
+        run(folder, split="test")
+    assert not list((tmp_path / "mine").iterdir())
 
 
 def test_the_pictures_are_there(on_test):

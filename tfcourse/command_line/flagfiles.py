@@ -7,11 +7,10 @@ working directory; `configs/...` is also found where the package is installed.
 
 import pathlib
 import re
-import stat
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tfcourse import shipped
+from tfcourse import files, shipped
 from tfcourse.command_line.exit_codes import UsageError
 
 MAX_BYTES = 1 << 20
@@ -89,14 +88,10 @@ def _find(name: str, origin: str) -> pathlib.Path:
 
 
 def _lines(path: pathlib.Path, name: str) -> list[str]:
-    # A FIFO or /dev/zero would never end, so the kind and the size are looked at first.
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise UsageError(f"{name}: a flagfile must be a regular file")
-    if status.st_size > MAX_BYTES:
-        raise UsageError(f"{name}: a flagfile may have {MAX_BYTES} bytes, not {status.st_size}")
     try:
-        return path.read_bytes().decode("utf-8-sig").splitlines()
+        return files.read_bytes(path, MAX_BYTES).decode("utf-8-sig").splitlines()
+    except files.ContentError as error:
+        raise UsageError(f"{name}: no flagfile: {error}") from None
     except UnicodeDecodeError as error:
         raise UsageError(f"{name}: not UTF-8 text (byte {error.start})") from None
     except OSError as error:

@@ -121,7 +121,7 @@ def _exclusive(path: pathlib.Path, purpose: str) -> AbstractContextManager[int |
 def _read(path: pathlib.Path) -> UnscaledDataset | None:
     """Returns the `UnscaledDataset` in a file, or None if there is none or it is damaged."""
     try:
-        with path.open("rb") as file:
+        with open(files.open_regular(path, os.O_RDONLY), "rb") as file:
             sha256 = file.readline(100).decode().strip()
             start = file.tell()
             if hashlib.file_digest(file, "sha256").hexdigest() != sha256:

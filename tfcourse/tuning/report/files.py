@@ -121,9 +121,16 @@ def _write_events(path: pathlib.Path, events: Iterable[event_pb2.Event]) -> None
     writer = RecordWriter(file)
     for event in (event_pb2.Event(file_version="brain.Event:2"), *events):
         writer.write(event.SerializeToString())
-    if not path.exists() or path.read_bytes() != file.getvalue():
+    if not _holds(path, file.getvalue()):
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_file(path, file.getvalue(), durable=False)
+
+
+def _holds(path: pathlib.Path, data: bytes) -> bool:
+    try:
+        return files.read_bytes(path, len(data)) == data
+    except (OSError, files.ContentError):
+        return False
 
 
 def _event(summary: Any, step: int = 0, seconds: float = 0.0) -> event_pb2.Event:
