@@ -116,3 +116,30 @@ def test_a_product_with_few_columns_is_the_same_product(columns, rows, barrier):
     for theirs, ours in zip(expected, found, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-2)
     assert tf.matmul is matmul
+
+
+@pytest.mark.parametrize(("dtype", "pooled_first"), [("bfloat16", True), ("float32", False)])
+def test_maxima_before_relu_are_those_after_it_to_the_last_bit(dtype, pooled_first):
+    rng = np.random.default_rng(0)
+    images = tf.constant(rng.normal(size=(3, 7, 8, 5)).round(1), dtype)
+    rectify, pool = keras.layers.ReLU(dtype=dtype), keras.layers.MaxPooling2D(dtype=dtype)
+
+    def trained(fast):
+        @tf.function
+        def run(images):
+            context = fast_operations.fast_operations(False) if fast else contextlib.nullcontext()
+            with context, tf.GradientTape() as tape:
+                tape.watch(images)
+                outputs = pool(rectify(images))
+                loss = tf.reduce_sum(outputs * tf.range(outputs.shape[-1], dtype=outputs.dtype))
+            return outputs, tape.gradient(loss, images)
+
+        graph = run.get_concrete_function(images).graph
+        kinds = [each.type for each in graph.get_operations() if each.type in ("Relu", "MaxPool")]
+        return run(images), kinds[-1]
+
+    (expected, last), (found, fast_last) = trained(False), trained(True)
+    assert last == "MaxPool"
+    assert fast_last == ("Relu" if pooled_first else "MaxPool")
+    for theirs, ours in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

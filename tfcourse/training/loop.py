@@ -21,6 +21,7 @@ from tfcourse.training import (
     interruption,
     memory,
     own_run,
+    preparation,
     programs,
     replicated,
     steps,
@@ -241,9 +242,11 @@ def _path(model: keras.Model, in_memory_steps: bool) -> dict[str, bool]:
         return {"in_memory": True, "xla": False}
     if in_memory_steps and not stock:
         print(f"{model.name} has a train_step of its own: training step by step through tf.data")
+    xla = steps.compiles_with_xla(model)
+    preparation.tell_of_precision(model, xla)
     return {
         "in_memory": bool(in_memory_steps and stock and not model.run_eagerly),
-        "xla": steps.compiles_with_xla(model),
+        "xla": xla,
     }
 
 

@@ -1,11 +1,16 @@
 """What comes before training: seeds, precision, and the loss and metric of each kind of label."""
 
+import functools
+import pathlib
 from typing import Any, Literal
 
 import keras
 import tensorflow as tf
 
 from tfcourse import datasets
+
+# What multiplies in half precision, as Linux names it on x86 and ARM.
+_PRODUCTS = {"bfloat16": {"avx512_bf16", "amx_bf16", "bf16"}, "float16": {"avx512_fp16", "fphp"}}
 
 
 def set_seed(seed: int) -> None:
@@ -26,6 +31,37 @@ def set_precision(precision: Literal["float32", "mixed_bfloat16"]) -> None:
             the loss in float32.
     """
     keras.config.set_dtype_policy(precision)
+
+
+def tell_of_precision(model: keras.Model, jit_compile: bool) -> None:
+    """Says so, once, where half precision is no faster than float32 on this machine's processor.
+
+    Args:
+        model: built.
+        jit_compile: whether XLA compiles its training.
+    """
+    halves = set(_PRODUCTS).intersection(layer.compute_dtype for layer in model.layers)
+    if not halves or tf.config.list_logical_devices("GPU"):
+        return
+    dtype = min(halves)
+    if jit_compile:
+        _say(f"{dtype} is no faster than float32 here: XLA has no such products on a CPU")
+    elif not _multiplies(dtype):
+        _say(f"{dtype} is no faster than float32 here: this CPU has no such products")
+
+
+def _multiplies(dtype: str) -> bool:
+    """Returns whether the processor has products in `dtype`; only Linux tells."""
+    try:
+        flags = set(pathlib.Path("/proc/cpuinfo").read_text().split())
+    except OSError:
+        return True
+    return bool(flags & _PRODUCTS[dtype])
+
+
+@functools.cache
+def _say(line: str) -> None:
+    print(line, flush=True)
 
 
 def compile_classifier(model: keras.Model, optimizer: keras.Optimizer) -> None:

@@ -216,7 +216,7 @@ def compiles_with_xla(model: keras.Model) -> bool:
     layers = [layer for layer in all_layers(model) if isinstance(layer, keras.layers.Layer)]
     unsupported = [layer.name for layer in layers if not layer.supports_jit]
     if unsupported:
-        _say_once(model.name, f"can't compile {unsupported[0]}")
+        _say_once(model.name, f"training without XLA, which can't compile {unsupported[0]}")
         return False
     return not (_on_cpu() and any(isinstance(layer, _CONVOLUTIONS) for layer in layers))
 
@@ -261,7 +261,7 @@ class _Program:
                     return self._traced(*arguments)
                 except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
                     why = error.message.strip().splitlines()[0]
-                    _say_once(self._name, f"says: {why[:300]}")
+                    _say_once(self._name, f"training without XLA, which says: {why[:300]}")
         self._traced = self._trace(False, arguments)
         return self._traced(*arguments)
 
@@ -281,4 +281,4 @@ def _has_convolution(graph):
 def _say_once(name, why):
     if name not in _said:
         _said.add(name)
-        print(f"{name}: training without XLA, which {why}", flush=True)
+        print(f"{name}: {why}", flush=True)
