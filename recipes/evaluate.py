@@ -65,6 +65,8 @@ def evaluate(
     right = int((predictions == labels).sum())
     low, high = measures.wilson_interval(right, len(labels))
     counts = confusion_matrix(labels, predictions, labels=range(len(class_names)))
+    in_class = counts.sum(axis=1)
+    missed = (in_class > 0) & (counts.sum(axis=0) == 0)
     calibration = measures.calibration(probabilities, labels, num_bins)
     return (
         {
@@ -78,6 +80,9 @@ def evaluate(
             "confusion": counts.tolist(),
             "recall": _shares(counts.diagonal(), counts.sum(axis=1)),
             "precision": _shares(counts.diagonal(), counts.sum(axis=0)),
+            "most_frequent_class": class_names[int(in_class.argmax())],
+            "baseline_accuracy": int(in_class.max()) / len(labels),
+            "never_predicted": [class_names[n] for n in np.flatnonzero(missed).tolist()],
         },
         counts,
         calibration,
@@ -142,11 +147,15 @@ def _of_classes(
     pictures = {"confusion.png": io.BytesIO(), "calibration.png": io.BytesIO()}
     tfcourse.reports.draw_confusion(counts, names, pictures["confusion.png"])
     tfcourse.reports.draw_calibration(calibration, pictures["calibration.png"])
+    missed = found["never_predicted"]
+    never = f"; never predicted: {', '.join(missed[:20])}" if missed else ""
     low, high = found["accuracy_interval_95"]
     sentence = (
         f"accuracy {100 * found['accuracy']:.2f} % of {len(labels):,} examples "
         f"(95 % interval {100 * low:.2f} to {100 * high:.2f} %), loss {found['loss']:.4f}, "
-        f"expected calibration error {100 * found['expected_calibration_error']:.2f} %"
+        f"expected calibration error {100 * found['expected_calibration_error']:.2f} %\n"
+        f"Always saying {found['most_frequent_class']!r}, the most frequent class, is right in "
+        f"{100 * found['baseline_accuracy']:.2f} %{never}"
     )
     return found, pictures, sentence
 

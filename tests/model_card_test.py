@@ -5,6 +5,9 @@ from tfcourse import reports
 METRICS = {
     "test_accuracy": 0.9629629629629629,
     "test_loss": 0.12345,
+    "test_baseline_accuracy": 0.25,
+    "most_frequent_class": "a|b",
+    "never_predicted": ["0"],
     "val_accuracy": 0.9777777777777777,
     "val_loss": 0.1,
     "best_epoch": 3,
@@ -45,6 +48,8 @@ A classifier of 8 x 8 x 1 values into 2 classes (0, a\|b), with 12,345 parameter
 | --- | --- | --- | --- | --- |
 | validation | 270 | 97.78 % | 95.24 to 98.98 % | 0.1000 |
 | test | 270 | 96.30 % | 93.32 to 97.98 % | 0.1235 |
+
+Always saying a\|b, the most frequent class of the training split, is right in 25.00 % of the test examples. The model never says 0, though the test split has it.
 
 Validation chose the epoch, so its number is a little too good; the test set was used once. Wilson's interval tells what another draw of as many test examples could give; it does not hold how much another seed would change.
 

@@ -7,8 +7,11 @@ import keras
 
 from tfcourse import datasets, measures
 from tfcourse.run_directory.environment import environment
+from tfcourse.training import baseline
 from tfcourse.training.evaluation import Evaluator
 from tfcourse.training.identity import split_digest
+
+_SHOWN = 10  # Classes in a sentence.
 
 
 def final_metrics(
@@ -29,7 +32,7 @@ def final_metrics(
     return {
         **{f"test_{name}": test[name] for name in sorted(test)},
         **{f"val_{name}": validation[name] for name in sorted(validation)},
-        **_of_quantity(evaluator, data),
+        **(_of_quantity(evaluator, data) or baseline.of_classes(evaluator, data, test)),
         "best_epoch": history.best_epoch,
         "epochs": len(history.epoch),
         "parameters": model.count_params(),
@@ -56,7 +59,14 @@ def summary(metrics: dict[str, Any]) -> str:
     """Returns what `final_metrics` found on the test set as a sentence."""
     if "target" not in metrics:
         accuracy, loss = metrics["test_accuracy"], metrics["test_loss"]
-        return f"test accuracy {accuracy:.4f}, test loss {loss:.4f}"
+        constant = metrics["test_baseline_accuracy"]
+        compared = "no better than" if accuracy <= constant else "against"
+        missed = metrics["never_predicted"]
+        never = f"; never predicted: {_listed(missed)}" if missed else ""
+        return (
+            f"test accuracy {accuracy:.4f}, test loss {loss:.4f} ({compared} {constant:.4f} by "
+            f"always saying {metrics['most_frequent_class']!r}{never})"
+        )
     low, high = metrics["test_rmse_interval_95"]
     r2 = metrics["test_r2"]
     return (
@@ -64,6 +74,11 @@ def summary(metrics: dict[str, Any]) -> str:
         f"{low:.4g} to {high:.4g}; {metrics['test_baseline_rmse']:.4g} by always predicting the "
         f"mean), MAE {metrics['test_mae']:.4g}, R2 {'unknown' if r2 is None else f'{r2:.4f}'}"
     )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more classes" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def provenance(data: datasets.Dataset) -> dict[str, Any]:
