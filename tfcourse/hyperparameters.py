@@ -218,9 +218,13 @@ def parse_texts(text: str) -> tuple[str, ...]:
 def format_texts(values: Iterable[str]) -> str:
     r"""Returns texts as a line of a CSV file, a line end in one as \n: printable as it is."""
     file = io.StringIO()
-    printable = ("".join(c if c.isprintable() else repr(c)[1:-1] for c in v) for v in values)
-    csv.writer(file, lineterminator="").writerow(printable)
+    csv.writer(file, lineterminator="").writerow(map(printable, values))
     return file.getvalue()
+
+
+def printable(text: str) -> str:
+    r"""Returns a text with what can't be printed written as Python does: a line end as \n."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 class Several(Declaration):

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfcourse.datasets.cells import Column
 from tfcourse.datasets.errors import DataError
-from tfcourse.hyperparameters import format_texts
+from tfcourse.hyperparameters import format_texts, printable
 
 _MAX_JOINED = 8
 _MAX_SHOWN = 20
@@ -28,23 +28,38 @@ def find(source: str, argument: str, wanted: Sequence[str], columns: Iterable[st
     """
     columns = list(columns)
     known = set(columns)
+    forms: dict[str, str] = {}
     found = []
     rest = list(wanted)
-    loose: dict[str, str] | None = None
     while rest:
-        name, taken = unescaped(rest[0]), 1
-        if name not in known and rest[0] not in known:
-            loose = loose or {_loose(column): column for column in columns}
-            for taken in range(1, min(len(rest), _MAX_JOINED) + 1):
-                joined = loose.get(_loose(unescaped(",".join(rest[:taken]))))
-                if joined is not None:
-                    name = joined
-                    break
-            else:
-                raise _absent(source, argument, rest[0], columns)
-        found.append(rest[0] if rest[0] in known else name)
-        del rest[:taken]
+        if rest[0] in known:
+            found.append(rest.pop(0))
+            continue
+        forms = forms or _forms(columns)
+        for taken in range(1, min(len(rest), _MAX_JOINED) + 1):
+            typed = ",".join(rest[:taken])
+            name = forms.get(typed) or forms.get(_loose(typed))
+            if name is not None:
+                found.append(name)
+                del rest[:taken]
+                break
+        else:
+            raise _absent(source, argument, rest[0], columns)
     return found
+
+
+def _forms(columns: Sequence[str]) -> dict[str, str]:
+    """Returns the columns by how they may be typed; where two are typed alike, by the first."""
+    forms: dict[str, str] = {}
+    for form in (str, printable, _one_line, lambda name: _loose(_one_line(name)), _loose):
+        for column in columns:
+            forms.setdefault(form(column), column)
+    return forms
+
+
+def _one_line(name: str) -> str:
+    """Returns a name as a message shows it: backticks would end an argument."""
+    return printable(name).replace("`", r"\x60")
 
 
 def argument(name: str, columns: Sequence[str]) -> str:
@@ -59,8 +74,7 @@ def listed(columns: Sequence[str]) -> str:
 
 
 def _written(columns: Sequence[str]) -> str:
-    # Backticks end an argument in a message.
-    return format_texts(columns).replace("`", r"\x60")
+    return format_texts([_one_line(column) for column in columns])
 
 
 def unescaped(name: str) -> str:
