@@ -55,9 +55,9 @@ def test_without_a_label_likely_ones_are_named(table):
 def test_label_that_can_not_be_taken_is_told_beside_the_columns(table):
     found = datasets.describe(table, label="name")
     assert len(found.rows) == 7
-    assert "another text in every row ('person 0', ...)" in found.findings[-1]
+    assert "another value in every row ('person 0', ...)" in found.findings[-1]
     assert "There is `label=y`" in found.findings[-1]
-    with pytest.raises(datasets.DataError, match=r"another text in every row.*There is `label=y`"):
+    with pytest.raises(datasets.DataError, match=r"another value in every row.*There is `label=y`"):
         datasets.load(table, label="name")
 
 

@@ -49,7 +49,7 @@ def test_rows_without_a_label_or_of_a_rare_class_are_left_out_and_counted():
     [
         ([""] * 9, "expected labels; received none"),
         (["a"] * 9, "two classes of 3 examples; received 'a' alone"),
-        (list("abcdefgh"), "which repeat; received another text in every row"),
+        (list("abcdefgh"), "which repeat; received another value in every row"),
         ([str(number) for number in range(10_001)], "at most 10000 classes"),
     ],
 )

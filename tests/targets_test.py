@@ -111,7 +111,7 @@ def test_numbers_of_any_style_are_labels(load):
 
 def test_whole_numbers_that_are_taken_for_a_quantity_are_told(load, caplog):
     assert load(table(range(40))).target
-    assert "column 'y': 40 different whole numbers are taken for a quantity" in caplog.text
+    assert "'y': 40 different whole numbers are taken for a quantity" in caplog.text
     assert "task=classification" in caplog.text
 
 

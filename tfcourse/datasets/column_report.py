@@ -58,6 +58,7 @@ class LabelReport:
         rare: `{class: rows}` left out since the class has too few examples.
         merged: `{class: other spellings}` that are counted as it.
         counts: `{class: rows}` of those that are kept.
+        taken: how many different whole numbers are taken for a quantity without being asked.
     """
 
     name: str
@@ -65,6 +66,7 @@ class LabelReport:
     rare: dict[str, int] = dataclasses.field(default_factory=dict)
     merged: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
+    taken: int = 0
 
     @property
     def left_out(self) -> int:

@@ -64,9 +64,11 @@ def find(
     if reading.task != "classification":
         written = numbers.find_style(cells.of(column).values, decimal_comma=decimal_comma)
         values = read_numbers(column, more, written)
-        if targets.settled(where, reading.task, values) == "regression":
+        is_asked = reading.task == "regression"
+        if is_asked or targets.task_of(values) == "regression":
             values = quantities(table, name, written, more)
-            report = LabelReport(name, missing=int(np.isnan(values).sum()))
+            taken = 0 if is_asked else targets.whole_numbers(values)
+            report = LabelReport(name, missing=int(np.isnan(values).sum()), taken=taken)
             return Labels(values, (), report, written)
     return classify(where, name, column, more)
 
@@ -170,8 +172,9 @@ def _check(where: str, rows: int, totals: dict[str, int], rare: dict[str, int]) 
     if 2 * sum(rare.values()) > sum(totals.values()):
         if len(totals) == sum(totals.values()):
             raise DataError(
-                f"{where}: expected classes, which repeat; received another text in every row "
-                f"({next(iter(totals))[:80]!r}, ...). Name another `label`."
+                f"{where}: expected classes, which repeat; received another value in every row "
+                f"({next(iter(totals))[:80]!r}, ...). Name another `label`; a quantity "
+                "is no class."
             )
         text, count = next(iter(rare.items()))
         others = f", and as few of {len(rare) - 1} more classes" if rare.keys() - {text} else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from tfcourse.datasets import column_names
+from tfcourse.datasets import column_names, targets
 from tfcourse.datasets.column_report import ColumnReport, LabelReport, Reason, TableReport
 
 _SHOWN = 8
@@ -54,6 +54,8 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
 
 
 def _of_label(label: LabelReport) -> Iterator[str]:
+    if label.taken:
+        yield f"{label.name!r}: {targets.QUANTITY.format(label.taken)}"
     if label.missing:
         yield f"{_rows(label.missing)} left out, without a label in {label.name!r}"
     if label.rare:

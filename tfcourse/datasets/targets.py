@@ -85,6 +85,12 @@ def as_numbers(labels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return np.full(len(labels), np.inf)
 
 
+QUANTITY = (
+    "{:,} different whole numbers are taken for a quantity; `task=classification` takes them for "
+    "classes"
+)
+
+
 def settled(where: str, asked: str, values: npt.NDArray[np.float64]) -> Task:
     """Returns what `asked`, a task or "auto", is for these labels; tells what is not obvious.
 
@@ -96,15 +102,16 @@ def settled(where: str, asked: str, values: npt.NDArray[np.float64]) -> Task:
     if asked != "auto":
         return "regression" if asked == "regression" else "classification"
     task = task_of(values)
-    found = np.unique(values[np.isfinite(values)])
-    if task == "regression" and (found == np.floor(found)).all():
-        logging.warning(
-            "%s: %d different whole numbers are taken for a quantity; task=classification takes "
-            "them for classes.",
-            where,
-            len(found),
-        )
+    count = whole_numbers(values)
+    if task == "regression" and count:
+        logging.warning("%s: %s.", where, QUANTITY.format(count))
     return task
+
+
+def whole_numbers(values: npt.NDArray[np.float64]) -> int:
+    """Returns how many different numbers there are, 0 where some are not whole."""
+    found = np.unique(values[np.isfinite(values)])
+    return len(found) if (found == np.floor(found)).all() else 0
 
 
 def task_of(values: npt.NDArray[np.floating]) -> Task:
