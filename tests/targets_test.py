@@ -215,3 +215,8 @@ def test_classes_are_kept_as_before(load):
     assert "target" not in json.loads(text)
     with pytest.raises(ValueError, match="class_names"):
         datasets.preprocessing.from_json(json.dumps({**json.loads(text), "class_names": []}))
+
+
+def test_a_frame_has_the_quantity_in_its_own_units(load):
+    frame = datasets.to_dataframe(load(table(f"{y:.6f}" for y in Y)))
+    np.testing.assert_allclose(np.sort(frame["y"]), np.sort(Y), rtol=0, atol=1e-5)

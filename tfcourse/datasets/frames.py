@@ -1,8 +1,9 @@
 """Tables from pandas' DataFrames, and back."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tfcourse.datasets.cells import Column
 from tfcourse.datasets.dataset import Dataset, Split
@@ -57,9 +58,10 @@ def column(series: "pd.Series") -> Column:
 
 
 def to_dataframe(dataset: Dataset) -> "pd.DataFrame":
-    """Returns the features of a `Dataset` as the model takes them, with its splits and classes.
+    """Returns the features of a `Dataset` as the model takes them, with its splits and labels.
 
-    A row is an example: `split`, the features by name, and last the class.
+    A row is an example: `split`, the features by name, and last the class, or the quantity in its
+    own units.
 
     Raises:
         ValueError: the data set is no table in memory.
@@ -72,19 +74,25 @@ def to_dataframe(dataset: Dataset) -> "pd.DataFrame":
     if names is None or len(splits) < len(dataset.splits):
         raise ValueError(f"Expected a table in memory. Received: dataset={dataset.name!r}")
     label = getattr(fitted, "label", "label")
-    classes = np.array(dataset.class_names, object)
     parts = [
         pd.concat(
             [
                 pd.Series([name] * len(split), name="split", dtype=object),
                 pd.DataFrame(split.features, columns=list(names)),
-                pd.Series(classes[split.labels], name=label, dtype=object),
+                pd.Series(_labels(dataset, split), name=label),
             ],
             axis=1,
         )
         for name, split in splits.items()
     ]
     return pd.concat(parts, ignore_index=True)
+
+
+def _labels(dataset: Dataset, split: Split) -> npt.NDArray[Any]:
+    if dataset.target:
+        return dataset.target.in_units(split.labels)
+    classes: npt.NDArray[Any] = np.array(dataset.class_names, object)[split.labels]
+    return classes
 
 
 def _repeat(names: list[str]) -> bool:
