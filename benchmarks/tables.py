@@ -84,7 +84,8 @@ def _peer(make: Callable[[int], Any]) -> Contestant:
     """Returns the contestant that trains the model of scikit-learn that `make` makes of a seed."""
 
     def predictions(data: datasets.Dataset, seed: int) -> Array:
-        features = [split.features.reshape(len(split), -1) for split in (data.train, data.test)]
+        splits_of_data = (data.train, data.test)
+        features = [np.asarray(split.features).reshape(len(split), -1) for split in splits_of_data]
         model = make(seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -161,8 +162,8 @@ def sources(
         yield name, functools.partial(datasets.from_dataframe, frame, "target", **options)
     if task == "classification":
         penguins = "csv:configs/data/penguins.csv"
-        options = {"label": "species", "ignore": ["year"]}
-        yield "penguins", functools.partial(datasets.load, penguins, **options)
+        load = functools.partial(datasets.load, penguins, label="species", ignore=["year"])
+        yield "penguins", load
     if folder and task == "classification" and (folder / "titanic").is_dir():
         named = ["name", "ticket", "cabin", "boat", "body", "home.dest"]
         yield "titanic (TFDS)", functools.partial(datasets.load, "titanic", folder, ignore=named)
@@ -213,15 +214,17 @@ def differences(table: Table, peers: tuple[str, str], metric: str) -> dict[str, 
     """Returns the points, per seed, of ours less those of each peer, and of the better peer."""
     ours, *others = (np.asarray(table.results[name][metric]) for name in (OURS, *peers))
     found = {name: (ours - peer).tolist() for name, peer in zip(peers, others, strict=True)}
-    return {**found, "the better of both": (ours - max(others, key=np.mean)).tolist()}
+    return {**found, "the better of both on each table": (ours - max(others, key=np.mean)).tolist()}
 
 
-def page(name: str, tables: dict[str, Table], left_out: dict[str, str], num_seeds: int) -> str:
+def page(
+    name: str, tables: dict[str, Table], left_out: dict[str, str], num_seeds: int, note: str = ""
+) -> str:
     """Returns the page of the task called `name`."""
     task = TASKS[name]
     metric = next(iter(task.digits))
     apart = {title: differences(table, task.peers, metric) for title, table in tables.items()}
-    whom = (*task.peers, "the better of both")
+    whom = (*task.peers, "the better of both on each table")
     return pages.render(
         "tables.md.j2",
         task=name,
@@ -238,6 +241,7 @@ def page(name: str, tables: dict[str, Table], left_out: dict[str, str], num_seed
         },
         left_out=left_out,
         num_seeds=num_seeds,
+        note=note,
         machine=environment.machine(PACKAGES),
     )
 
@@ -248,6 +252,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data_dir", type=pathlib.Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tables", help="names with commas between; all by default")
+    parser.add_argument("--note", default="", help="what else the page says of the machine")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs"))
     arguments = parser.parse_args(argv)
     task = TASKS[arguments.task]
@@ -271,7 +276,7 @@ def main(argv: list[str] | None = None) -> None:
         print(name, table.size, {each: round(mean, 1) for each, mean in means.items()}, flush=True)
         # An interrupted benchmark leaves what is done.
         (arguments.out / task.page).write_text(
-            page(arguments.task, tables, left_out, arguments.seeds)
+            page(arguments.task, tables, left_out, arguments.seeds, arguments.note)
         )
 
 

@@ -51,5 +51,5 @@ def test_points_behind_are_those_to_the_better_peer():
     assert tables.differences(table, ("one", "other"), "points") == {
         "one": [-1.0, -3.0],
         "other": [10.0, -7.0],
-        "the better of both": [-1.0, -3.0],
+        "the better of both on each table": [-1.0, -3.0],
     }
