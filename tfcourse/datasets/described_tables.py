@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tfcourse import files
 from tfcourse.datasets import (
     cells,
     column_fitting,
@@ -38,7 +39,7 @@ _REASONS: dict[Reason, str] = {
 
 def describe(path: pathlib.Path, reading: Reading) -> Description:
     """Returns what is in a file, and with a label what becomes of it."""
-    reading = tables.checked(path.expanduser(), reading, needs_label=False)
+    reading = tables.checked(files.expanded(path), reading, needs_label=False)
     return of_table(tables.read(path, reading), reading)
 
 

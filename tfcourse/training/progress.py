@@ -72,7 +72,7 @@ class Progress:
     def arrays(self) -> Arrays:
         """Returns the best weights, and the history: 8 bytes for each number of an epoch."""
         best = {f"{_BEST}{i}": array for i, array in enumerate(self.best_weights)}
-        history = {
+        history: Arrays = {
             f"{_HISTORY}{name}": np.array([row[name] for row in self.history], kind)
             for name, kind in self._columns().items()
         }
