@@ -44,7 +44,9 @@ def swept(folder, monkeypatch, **changes):
     )
     monkeypatch.setattr(tuning, "Workers", lambda *_: contextlib.nullcontext(Pool(2)))
     folder.mkdir()
-    return sweeping.sweep(BASE, options, run_directory.RunDirectory(folder))
+    monkeypatch.setattr(sweeping, "_searched_and_fixed", lambda base: (SEARCHES, {*FIXED}, base))
+    data = datasets.load("digits")
+    return sweeping.sweep(BASE, options, run_directory.RunDirectory(folder), data)
 
 
 def files(folder):

@@ -3,7 +3,9 @@
 import contextlib
 import dataclasses
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from tfcourse import datasets, devices, quiet_import, run_directory
@@ -172,12 +174,18 @@ def _work(main, build, settle, hyperparameters, options, run, data):
         run.stopwatch.lap("data")
     if options.sweep:
         return sweeping.sweep(hyperparameters, options, run, data, settle)
-    from tfcourse import training
-
-    with training.within_memory():
+    with _within_memory():
         if build and options.find_learning_rate:
             return _find_learning_rate(build, hyperparameters, data, options.seed, run)
         return main(hyperparameters, data, options, run)
+
+
+def _within_memory() -> AbstractContextManager[None]:
+    if "tensorflow" not in sys.modules:  # A recipe may do without.
+        return contextlib.nullcontext()
+    from tfcourse import training
+
+    return training.within_memory()
 
 
 def _load_data(options: Options, run: RunDirectory) -> datasets.Dataset:

@@ -292,11 +292,14 @@ def read_history(path: os.PathLike[str] | str) -> dict[str, list[float]]:
 
 @contextlib.contextmanager
 def _left_empty(path: pathlib.Path) -> Iterator[None]:
-    """Leaves nothing in the folder `path`, empty but for its lock, where the run fails at once."""
+    """Leaves nothing in the folder `path`, empty but for its lock, where the run fails at once.
+
+    One that is interrupted goes on with what it has settled.
+    """
     new = os.listdir(path) == [LOCK]
     try:
         yield
-    except BaseException:
+    except Exception:
         names = os.listdir(path) if new and path.is_dir() else ()
         for name in names if set(names) <= {FLAGS, LOCK} else ():
             (path / name).unlink(missing_ok=True)
