@@ -1,7 +1,13 @@
 import pathlib
 import re
 
+import keras
+import numpy as np
+import pytest
+
+from tfcourse import models, training
 from tfcourse.training import keras_internals
+from tfcourse.training.checkpoint import variables_of
 
 
 def test_nothing_else_reaches_into_keras():
@@ -16,3 +22,51 @@ def test_nothing_else_reaches_into_keras():
     ]
     # Our own optimizers' slots.
     assert found == ["training/nudging.py: optimizer._weighted_sums"]
+
+
+def own_metrics(model, metrics):
+    model.compile("adam", "mean_squared_error", metrics=metrics)
+    return model
+
+
+def functional():
+    inputs = keras.Input((8, 8, 1))
+    return keras.Model(inputs, keras.layers.Dense(10)(keras.layers.Flatten()(inputs)))
+
+
+def classifier(model):
+    training.compile_classifier(model, keras.optimizers.Adam(0.01))
+    return model
+
+
+BUILDS = {
+    "softmax_regression": lambda: classifier(models.softmax_regression((8, 8, 1), 10)),
+    "batch_norm_mlp": lambda: classifier(models.batch_norm_mlp((8, 8, 1), 10, (16,), 0.5)),
+    "instances": lambda: own_metrics(functional(), [keras.metrics.MeanAbsoluteError(), "accuracy"]),
+    "made late": lambda: own_metrics(functional(), [keras.metrics.R2Score()]),
+}
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_a_model_is_built_quickly_as_keras_builds_it(name, monkeypatch):
+    specs, found, calls = keras.src.backend.compute_output_spec, {}, []
+
+    def counted(*arguments, **options):
+        calls.append(1)
+        return specs(*arguments, **options)
+
+    monkeypatch.setattr(keras.src.backend, "compute_output_spec", counted)
+    for quickly in (False, True):
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(3)
+        model = BUILDS[name]()
+        features = np.zeros((6, 8, 8, 1), "float32")
+        # A column per output is what R2Score and the losses of numbers expect.
+        labels = np.zeros((6, 10) if name in ("instances", "made late") else 6, "int32")
+        calls.clear()
+        keras_internals.build_for(model, (features, labels), quickly=quickly)
+        assert bool(calls) != (quickly and name != "made late")
+        variables = variables_of(model)
+        found[quickly] = [(v.path, v.shape, v.dtype, v.numpy().tolist()) for v in variables]
+        found[quickly] += sorted(model.get_metrics_result())
+    assert found[True] == found[False]

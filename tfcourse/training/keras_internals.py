@@ -115,7 +115,7 @@ def last_layer(model: keras.Model) -> keras.Operation | None:
     return last_layer(layer) if isinstance(layer, keras.Model) else layer
 
 
-def build_for(model: keras.Model, batch: tuple[Any, ...]) -> None:
+def build_for(model: keras.Model, batch: tuple[Any, ...], *, quickly: bool = False) -> None:
     """Makes all variables of a compiled model: weights, metrics and the optimizer's slots.
 
     `fit` does it so before its first step. Public methods would take a step, or leave out the
@@ -124,8 +124,41 @@ def build_for(model: keras.Model, batch: tuple[Any, ...]) -> None:
     Args:
         model: compiled `keras.Model`.
         batch: `(features, labels)`.
+        quickly: whether to leave out, where that makes the same variables, the graphs in which
+            Keras calls model, metrics and loss once: a seventh of a short trial. What does not fit
+            together then shows when a step is traced.
     """
+    if quickly and hasattr(batch[1], "dtype") and _is_known_to_build(model):
+        labels = keras.KerasTensor(batch[1].shape, keras.backend.standardize_dtype(batch[1].dtype))
+        (output,) = model.outputs
+        predictions = keras.KerasTensor((len(batch[1]), *output.shape[1:]), output.dtype)
+        for part in (model._compile_metrics, model._compile_loss):
+            if part is not None and not part.built:
+                part.build(labels, predictions)
     model._symbolic_build(data_batch=batch)
+
+
+def _is_known_to_build(model: keras.Model) -> bool:
+    """Returns whether metrics and loss of `model` have all variables once they know the shapes.
+
+    Some metrics make theirs when they first see values.
+    """
+    asked = getattr(model._compile_metrics, "_user_metrics", [])
+    weighted = getattr(model._compile_metrics, "_user_weighted_metrics", None)
+    return (
+        type(model).__module__.startswith("keras.")
+        and model.built
+        and len(model.outputs or ()) == 1
+        and not overrides(model, "compute_metrics", "compute_loss", "_compute_loss")
+        and weighted is None
+        and isinstance(asked, list)
+        and all(each == "accuracy" or _is_plain_mean(each) for each in asked)
+    )
+
+
+def _is_plain_mean(metric: object) -> bool:
+    plain = isinstance(metric, keras.metrics.MeanMetricWrapper)
+    return plain and type(metric).__module__.startswith("keras.")
 
 
 def refuses_xla(model: keras.Model) -> bool:

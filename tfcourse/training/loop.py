@@ -128,7 +128,8 @@ def fit(
     if batch_size not in ("full", size):
         print(f"batch_size={batch_size}: the set has {size} examples, so a step takes {size}")
     whole = data.train.features, data.train.labels
-    build_for(model, tf.nest.map_structure(lambda array: array[:size], whole))
+    batch = tf.nest.map_structure(lambda array: array[:size], whole)
+    build_for(model, batch, quickly=programs.is_sharing())
     check_outputs(model, of_recipe=run is not None)
     memory.check_step(model, size)
     input_checks.check_labels(model, data)

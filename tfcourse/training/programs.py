@@ -44,6 +44,11 @@ def shared_programs() -> Iterator[None]:
         _is_sharing = before
 
 
+def is_sharing() -> bool:
+    """Returns whether trainings share programs now."""
+    return _is_sharing
+
+
 class Program:
     """The training steps and the evaluation of one model.
 
