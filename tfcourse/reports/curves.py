@@ -52,7 +52,8 @@ def _mark(
     """Marks the best epoch, its text so many points above it."""
     point = history["epoch"][best], values[best]
     ax.plot(*point, "o", color=style.COLOURS[1])
-    style.note(ax, text, point, (0, above), ha="right", color=style.COLOURS[1])
+    side = "right" if 2 * best >= len(values) else "left"  # Beside the axis there is no room.
+    style.note(ax, text, point, (0, above), ha=side, color=style.COLOURS[1])
 
 
 def draw_comparison(
