@@ -19,6 +19,7 @@ Labels = npt.NDArray[np.generic]
 _FEWEST_ROWS = 30  # Of fewer, a column may tell the class by chance.
 _MOST_ROWS = 10_000  # That are looked at.
 _MOST_VALUES = 2_000_000  # That are sorted at once.
+_AT_ONCE = 64  # Columns that are hashed at once.
 # A column tells the label where it leaves at most this share of the errors made without it.
 # A measurement may be as good as the first; only a copy of the label is as good as the second.
 _SHARE_OF_ERRORS, _OF_MEASUREMENTS = 0.05, 0.01
@@ -63,18 +64,25 @@ def repeated(train: Split, test: Split, columns: Sequence[ColumnReport]) -> int:
     """Returns how many rows of `test` are copies of one in `train`, the label too."""
     if any(column.reason == "texts" for column in columns):
         return 0  # Such as names: they tell rows apart.
-    known = set(_rows(train))
-    rows = columns[0].rows
+    seen = np.unique(_hashes(train))
     most = max((column.distinct for column in columns if column.fate == "features"), default=0)
-    if most < _DIFFERENT * rows * len(known) / len(train):
+    if most < _DIFFERENT * columns[0].rows * len(seen) / len(train):
         return 0
-    copies = sum(row in known for row in _rows(test))
+    copies = int(np.isin(_hashes(test), seen).sum())
     return copies if copies >= _COPIES * len(test) else 0
 
 
-def _rows(split: Split) -> list[tuple[bytes, float]]:
-    labels = split.labels.tolist()
-    return [(row.tobytes(), label) for row, label in zip(split.features, labels, strict=True)]
+def _hashes(split: Split) -> npt.NDArray[np.uint64]:
+    """Returns a number per row, equal where all features and the label are, and else hardly ever:
+    the sum of their bits' values times random odd numbers, modulo 2**64."""
+    factors = np.random.RandomState(0)
+    bits = np.ascontiguousarray(split.features).view(np.uint32)
+    hashes = split.labels.astype(np.float32).view(np.uint32).astype(np.uint64)
+    for start in range(0, bits.shape[1], _AT_ONCE):
+        part = bits[:, start : start + _AT_ONCE].astype(np.uint64)
+        odd = factors.randint(0, 1 << 62, part.shape[1], np.int64).astype(np.uint64) * 2 + 1
+        hashes += (part * odd.astype(np.uint64)).sum(axis=1, dtype=np.uint64)
+    return hashes
 
 
 def _blocks(

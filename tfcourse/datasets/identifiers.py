@@ -63,6 +63,9 @@ def why(name: str, values: npt.NDArray[np.float64]) -> str:
     """
     if name.endswith("]"):
         return ""  # One number of a vector: "petals[0]".
+    some = values[:_FEWEST_ROWS]
+    if (some != np.floor(some)).sum() > np.isnan(some).sum():
+        return ""  # Most columns end here.
     present = values[~np.isnan(values)]
     count = len(present)
     if count < _FEWEST_ROWS or 2 * count < len(values) or (present != np.floor(present)).any():

@@ -60,7 +60,8 @@ def summary(metrics: dict[str, Any]) -> str:
     if "target" not in metrics:
         accuracy, loss = metrics["test_accuracy"], metrics["test_loss"]
         constant = metrics["test_baseline_accuracy"]
-        compared = "no better than" if accuracy <= constant else "against"
+        # The former is of single precision.
+        compared = "no better than" if accuracy <= constant + 1e-6 else "against"
         missed = metrics["never_predicted"]
         never = f"; never predicted: {_listed(missed)}" if missed else ""
         return (
