@@ -154,7 +154,7 @@ def chosen(arguments):
 
 def parse_arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=9, help="epochs of each, in turns")
+    parser.add_argument("--rounds", type=int, default=7, help="epochs of each, in turns")
     parser.add_argument("--race_rounds", type=int, default=3, help="fresh processes of each")
     parser.add_argument("--command_rounds", type=int, default=3, help="whole commands of each")
     parser.add_argument("--parts", default="steps,commands", help="of steps, commands, races")

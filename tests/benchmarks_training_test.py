@@ -99,7 +99,14 @@ def test_floor_takes_the_fastest_library_for_every_product():
 
 def test_a_race_goes_on_for_a_second_epoch_and_ends_at_its_limit():
     quick, slow = pace.Race(0.9, max_epochs=5), pace.Race(0.9, max_epochs=3)
-    pace.drive(quick, lambda: (0.0, 0.0), lambda: 0.95)
-    pace.drive(slow, lambda: (0.0, 0.0), lambda: 0.5)
+    pace.drive(quick, lambda: (0.0, 0.0), lambda: 0.95, print)
+    pace.drive(slow, lambda: (0.0, 0.0), lambda: 0.5, print)
     assert (quick.epochs, len(quick.times)) == (1, 2)
     assert (slow.epochs, len(slow.times)) == (None, 3)
+
+
+def test_a_command_keeps_its_model_after_its_epochs():
+    saved, command = [], pace.Command(2, "there")
+    pace.drive(command, lambda: (0.0, 0.0), lambda: 0.5, saved.append)
+    assert command.accuracies == [0.5, 0.5]
+    assert saved == ["there"]
