@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from tfcourse import measures
 
@@ -25,8 +26,16 @@ def test_wilson_interval(successes, trials, low, high):
 
 @pytest.mark.parametrize(("successes", "trials"), [(-1, 3), (4, 3), (0, 0)])
 def test_wilson_interval_of_no_share_is_refused(successes, trials):
-    with pytest.raises(ValueError, match=r"must (not be|be an integer)"):
+    received = f"Received: successes={successes}, trials={trials}"
+    with pytest.raises(ValueError, match=received):
         measures.wilson_interval(successes, trials)
+
+
+def test_wilson_interval_is_scipys_to_the_last_bit():
+    for trials in (1, 2, 7, 360, 1797, 10_000):
+        for successes in {0, 1, trials // 3, trials // 2, trials - 1, trials}:
+            interval = stats.binomtest(successes, trials).proportion_ci(method="wilson")
+            assert measures.wilson_interval(successes, trials) == (interval.low, interval.high)
 
 
 def test_calibration_by_hand():

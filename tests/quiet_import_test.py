@@ -11,12 +11,13 @@ def test_it_is_silent_and_imports_nothing_that_is_not_used():
 import sys
 from tfcourse import quiet_import
 quiet_import.import_tensorflow()
-names = {"keras", "tensorflow", "sklearn", "matplotlib", "jax", "IPython"}
+names = {"keras", "tensorflow", "sklearn", "matplotlib", "jax", "pandas", "IPython"}
 print(*sorted(names & set(sys.modules)))
-import sklearn.base, matplotlib.figure
-print(sklearn.base.BaseEstimator.__name__, matplotlib.figure.Figure.__name__)
+import sklearn.base, matplotlib.figure, pandas
+found = sklearn.base.BaseEstimator, matplotlib.figure.Figure, pandas.DataFrame
+print(*(each.__name__ for each in found))
 """
-    assert output_of(program) == ("keras tensorflow\nBaseEstimator Figure\n", "")
+    assert output_of(program) == ("keras tensorflow\nBaseEstimator Figure DataFrame\n", "")
 
 
 def test_what_was_imported_before_stays_for_keras_to_use():

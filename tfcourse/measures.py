@@ -1,9 +1,12 @@
 """How good a model's answers are: intervals, calibration, loss, errors of a quantity."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+_Z_95 = 1.959963984540054  # Between minus and plus this lies 95 % of a normal distribution.
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
@@ -16,11 +19,24 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     Args:
         successes: in [0, trials].
         trials: >= 1.
-    """
-    from scipy import stats  # Takes a second.
 
-    interval = stats.binomtest(successes, trials).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
+    Raises:
+        ValueError: there is no such share.
+    """
+    if not 0 <= successes <= trials or trials < 1:
+        raise ValueError(
+            "`successes` must be an integer in [0, trials], and `trials` at least 1. "
+            f"Received: successes={successes}, trials={trials}"
+        )
+    # As `scipy.stats.binomtest` has it, which takes a second to import.
+    share, z_squared = successes / trials, _Z_95**2
+    denominator = 2 * (trials + z_squared)
+    center = (2 * trials * share + z_squared) / denominator
+    spread = 4 * trials * share * (1 - share) + z_squared
+    reach = _Z_95 / denominator * math.sqrt(spread)
+    low = 0.0 if successes == 0 else center - reach
+    high = 1.0 if successes == trials else center + reach
+    return low, high
 
 
 class Calibration(NamedTuple):

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 Prepared = TypeVar("Prepared")
 
-# What they import if it is there, for a wrapper, a converter and pictures in notebooks: a third
-# of the time that the import takes.
-_OPTIONAL = ("IPython", "jax", "matplotlib", "sklearn")
+# What they import if it is there, for a wrapper, a converter, frames given to Keras's `fit` and
+# pictures in notebooks: a third of the time that the import takes.
+_OPTIONAL = ("IPython", "jax", "matplotlib", "pandas", "sklearn")
 
 
 def import_tensorflow(
@@ -21,7 +21,8 @@ def import_tensorflow(
 
     Of a GPU's memory they take what they need, and not all, so that other processes find some. The
     remarks say, on every machine without a GPU, that there is none. In this process Keras has no
-    scikit-learn wrappers and no `keras.visualization`; both packages can be imported as ever.
+    scikit-learn wrappers and no `keras.visualization`, and refuses pandas's frames, except where
+    those packages were imported before; all can be imported as ever.
 
     Args:
         num_threads: the threads that TensorFlow uses from now on; `None` for one per core.

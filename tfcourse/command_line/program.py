@@ -50,7 +50,7 @@ def run(
         settle: function of (hyperparameters, data) that returns the hyperparameters with what the
             data decides, such as the model, so that a sweep searches what then matters.
     """
-    with exit_codes.exits():
+    with exit_codes.exits(main):
         flag_definitions.define(hyperparameters)
         flag_definitions.define_run(dataset=dataset, finder=bool(build), sweep=bool(train))
         values, options = parsing.read(main, hyperparameters, smoke or {})
@@ -78,7 +78,7 @@ def run(
 
 def run_tool(main: Callable[[Any], object], arguments: type[Hyperparameters]) -> None:
     """Runs a program that makes no run of its own, such as recipes.compare, likewise."""
-    with exit_codes.exits():
+    with exit_codes.exits(main):
         flag_definitions.define(arguments)
         parsing.parse(main)
         main(parsing.declared(arguments))

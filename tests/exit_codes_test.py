@@ -1,0 +1,94 @@
+"""How a process ends: with its exit code, all written, and without what is done for nothing."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import processes
+import pytest
+
+PROGRAM = """
+import atexit, os, sys, tempfile, threading, types
+from tfcourse.command_line import exit_codes
+
+class Apart:
+    def __del__(self, write=os.write):  # Called where Python takes its modules apart.
+        write(2, b"apart;")
+
+apart = Apart()
+folder = tempfile.TemporaryDirectory()
+atexit.register(lambda: print(f"{{len(os.listdir(folder.name))}} left;", end="", file=sys.stderr))
+
+def main():
+    sys.modules["tensorflow"] = types.ModuleType("tensorflow")
+    open(folder.name + "/file", "w").close()
+    print(folder.name)
+    {then}
+
+with exit_codes.exits(main):
+    main()
+"""
+
+
+def end(then="", *options):
+    done = processes.python(*options, "-c", PROGRAM.format(then=then))
+    return done.returncode, done.stderr, done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("then", "number"),
+    [
+        ("", 0),
+        ("raise exit_codes.UsageError('no')", 2),
+        ("raise MemoryError", 1),
+        ("raise KeyboardInterrupt", 130),
+        ("os.kill(os.getpid(), 15)", 143),
+    ],
+)
+def test_what_was_registered_runs_and_nothing_is_taken_apart(then, number):
+    returned, stderr, folder = end(then)
+    assert returned == number
+    assert stderr.endswith("1 left;")
+    assert folder.startswith("/")
+    assert not pathlib.Path(folder).exists()
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        "del sys.modules['tensorflow']",
+        "sys.setprofile(lambda *_: None)",
+        "sys.settrace(lambda *_: None)",
+        "sys.modules['__main__'] = types.ModuleType('__main__')",
+    ],
+)
+def test_where_others_may_wait_python_ends_as_ever(then):
+    returned, stderr, _ = end(then)
+    assert returned == 0
+    assert "apart;" in stderr
+
+
+def test_a_thread_that_still_works_is_waited_for():
+    then = (
+        "threading.Thread(target=lambda: threading.Event().wait(0.5) "
+        "or os.write(2, b'done;')).start()"
+    )
+    returned, stderr, _ = end(then)
+    assert returned == 0
+    assert "done;" in stderr
+
+
+def test_a_pipe_that_nobody_reads_ends_with_141():
+    program = PROGRAM.format(then="threading.Event().wait(1); print('x' * 10**6)")
+    shell = '"$@" | true; echo ${PIPESTATUS[0]}'
+    done = subprocess.run(
+        ["bash", "-c", shell, "bash", sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(processes.ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.strip() == "141"
+    assert "nobody reads" in done.stderr
