@@ -99,6 +99,14 @@ def test_what_a_power_loss_tears_is_trained_again(tmp_path, torn):
         assert (tmp_path / name).read_bytes() != torn
 
 
+def test_a_finished_trial_is_tested_from_its_checkpoint_and_not_trained_again(tmp_path):
+    whole = trial.run(task(tmp_path)).result
+    before = {path: path.read_bytes() for path in tmp_path.glob("checkpoints/*")}
+    metrics = trial.test(task(tmp_path))
+    assert metrics["val_accuracy"] == max(row["val_accuracy"] for row in whole.curve)
+    assert {path: path.read_bytes() for path in tmp_path.glob("checkpoints/*")} == before
+
+
 def test_a_trial_waits_for_the_disk_only_with_its_checkpoints(tmp_path, monkeypatch):
     flushed = []
 

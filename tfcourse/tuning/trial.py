@@ -117,6 +117,7 @@ def test(task: Task) -> dict[str, Any]:
     """Saves the finished training's model, and returns what it reaches, on the test set too."""
     train, data = _recipe(task), _data(task)
     run = run_directory.RunDirectory(task.folder)
+    run.flags = dict(task.flags)  # Those of its checkpoint, which is of no other run.
     with _output_to(run.path / "output.txt"):
         # Its checkpoint is at the end, so nothing is trained.
         model, history = train(data, run=run, callbacks=_callbacks(task), **_QUIET)
