@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import io
 import pathlib
@@ -17,6 +18,14 @@ from tfcourse import command_line, drawing, inference
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 ROOT = pathlib.Path(__file__).parents[1]
 NAMES = ("cat", "<dog>", "bird")
+
+
+def iter_of(chunk, count):
+    async def chunks():
+        for _ in range(count):
+            yield chunk
+
+    return chunks()
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +68,141 @@ def test_ink_is_what_covers_the_canvas(page):
     Image.fromarray(canvas).save(buffer, "PNG")
     url = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
     np.testing.assert_array_equal(page.ink_of(url), canvas[..., 3])
-    with pytest.raises(ValueError, match="base64"):
-        page.ink_of("data:image/gif;base64,AAAA")
+
+
+def refusal(url):
+    from recipes.playground import guard, page
+
+    with pytest.raises(guard.RefusedError) as error:
+        page.ink_of(url)
+    assert "\n" not in str(error.value)
+    return error.value.status, str(error.value)
+
+
+def bomb(side=9000):
+    """A PNG image of some 80 kB that would take 0.3 GB as RGBA, and more on the way."""
+    buffer = io.BytesIO()
+    Image.new("L", (side, side)).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def test_large_and_malformed_drawings_are_refused_before_they_are_decoded(page, monkeypatch):
+    whole = bomb(10)
+    assert page.ink_of(whole).shape == (10, 10)
+    assert refusal(whole[:-40])[0] == 400
+    for url in ("data:image/gif;base64,AAAA", "", "data:image/png;base64,", whole[:60], "\udcff"):
+        assert refusal(url) == (400, "the drawing is not a PNG image in base64")
+    monkeypatch.setattr(Image.Image, "convert", None)  # What decodes.
+    status, reason = refusal(bomb())
+    assert (status, "larger than the canvas" in reason) == (413, True)
+
+
+DRAWING = {"data": "", "fn_name": "score", "component_id": 2, "session_hash": "a"}
+
+
+@pytest.fixture(scope="module")
+def guarded():
+    """A client of an application that answers everything, behind the guard."""
+    pytest.importorskip("gradio", reason="no gradio: pip install -e '.[playground]'")
+    import httpx
+    from starlette.responses import PlainTextResponse
+
+    from recipes.playground.guard import Guard
+
+    async def answers(scope, receive, send):
+        if b"/static/" in scope["raw_path"]:
+            raise ZeroDivisionError("first\nsecond")
+        body = (await receive())["body"]
+        await PlainTextResponse(f"answered {len(body)}")(scope, receive, send)
+
+    def request(method, path, **named):
+        async def sent():
+            transport = httpx.ASGITransport(Guard(answers))
+            base = "http://127.0.0.1:7860"
+            async with httpx.AsyncClient(transport=transport, base_url=base) as client:
+                return await client.request(method, path, **named)
+
+        return asyncio.run(sent())
+
+    return request
+
+
+SCORE = "/gradio_api/component_server"
+
+
+def test_the_page_itself_is_answered(guarded):
+    for path in ("/", "/config", "/assets/a.js", "/gradio_api/heartbeat/a1"):
+        assert guarded("GET", path).status_code == 200
+    own = {"Origin": "http://127.0.0.1:7860"}
+    answer = guarded("POST", SCORE, json=DRAWING, headers=own)
+    assert answer.text.startswith("answered ")
+    assert guarded("GET", "/", headers={"Host": "localhost:7860"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://example.com"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:8888"},
+        {"Origin": "http://127.0.0.1:7860.example.com"},
+        {"Host": "example.com:7860"},  # A name that was made to stand for 127.0.0.1.
+        {"Host": "example.com:7860", "Origin": "http://example.com:7860"},
+        {"Host": "127.0.0.1"},
+    ],
+)
+def test_other_pages_and_other_names_are_refused(guarded, capsys, headers):
+    answer = guarded("POST", SCORE, json=DRAWING, headers=headers)
+    assert answer.status_code == 403
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/gradio_api/upload"),
+        ("POST", "/gradio_api/queue/join"),
+        ("POST", "/gradio_api/run/predict"),
+        ("POST", "/login"),
+        ("POST", "/"),
+        ("PUT", SCORE),
+        ("GET", "/gradio_api/file=/etc/passwd"),
+        ("GET", "/gradio_api/proxy=http://example.com"),
+        ("GET", "/monitoring"),
+    ],
+)
+def test_there_are_no_other_doors(guarded, capsys, method, path):
+    assert guarded(method, path, json=DRAWING).status_code == 404
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (413, {"content": b"x" * 2**21}),
+        (413, {"content": iter_of(b"x" * 2**16, 40)}),  # Without a length.
+        (400, {"content": b"["}),
+        (400, {"content": b"[" * 100_000}),
+        (400, {"content": b"\xff"}),
+        (400, {"content": b"1" * 5000}),
+        (400, {"json": []}),
+        (400, {"json": {}}),
+        (400, {"json": DRAWING | {"data": ["a"]}}),
+        (400, {"json": DRAWING | {"fn_name": "__class__"}}),
+        (400, {"json": DRAWING | {"component_id": [1]}}),
+        (400, {"json": DRAWING | {"session_hash": None}}),
+        (415, {"data": DRAWING}),
+    ],
+)
+def test_what_is_no_drawing_is_refused_in_a_line(guarded, capsys, status, body):
+    kind = {} if "data" in body else {"Content-Type": "application/json"}
+    assert guarded("POST", SCORE, headers=kind, **body).status_code == status
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_error_of_gradio_is_one_line(guarded, capsys):
+    assert guarded("GET", "/static/a").status_code == 500
+    assert capsys.readouterr().err == "refused: ZeroDivisionError: 'first'\n"
 
 
 def test_the_newest_finished_run_is_taken(tmp_path):
@@ -96,7 +238,7 @@ def test_a_damaged_run_is_refused(trained_run, tmp_path):
     assert error.value.exit_code == 4
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def address(trained_run):
     pytest.importorskip("gradio", reason="no gradio: pip install -e '.[playground]'")
     command = [sys.executable, "-m", "recipes.playground", f"--run_dir={trained_run}"]
@@ -144,6 +286,27 @@ def test_strokes_change_the_probabilities(page, address, trained_run):
         features = drawing.features_of(ink, classifier.input_shape)
         np.testing.assert_allclose(percent, 100 * classifier.probabilities(features)[0], atol=3.0)
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
+
+
+def test_many_requests_at_once_are_answered_or_refused(page, address):
+    import httpx
+
+    def drawing_of(url):
+        return {**DRAWING, "data": url, "component_id": component}
+
+    with httpx.Client(base_url=address) as client:
+        config = client.get("/config").json()
+        component = next(c["id"] for c in config["components"] if c["type"] == "html")
+    bodies = [drawing_of(bomb(420)), drawing_of(bomb()), drawing_of("x"), drawing_of("")]
+
+    async def ask():
+        async with httpx.AsyncClient(base_url=address, timeout=60) as client:
+            answers = await asyncio.gather(
+                *(client.post(SCORE, json=bodies[number % 4]) for number in range(40))
+            )
+        return [answer.status_code for answer in answers]
+
+    assert asyncio.run(ask()) == [200, 413, 400, 400] * 10
 
 
 def draw(tab, box, *places):

@@ -67,13 +67,16 @@ def load(run_dir: os.PathLike[str] | str) -> "Classifier":
 def serve(classifier: "Classifier", port: int) -> "gradio.Blocks":
     """Starts to serve the page on this machine alone."""
     import gradio
+    from starlette.middleware import Middleware
 
     from recipes.playground import page as playground_page
+    from recipes.playground.guard import Guard
 
     blocks = playground_page.page(classifier)
     blocks.launch(
         server_name="127.0.0.1",
         server_port=port or None,
+        app_kwargs={"middleware": [Middleware(Guard)]},
         theme=gradio.themes.Default(font="sans-serif", font_mono="monospace"),
         footer_links=[],
         share=False,

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from recipes.playground.guard import RefusedError
 from tfcourse import drawing
 from tfcourse.inference import Classifier
 
@@ -110,9 +111,19 @@ def page(classifier: Classifier) -> gradio.Blocks:
 
 
 def ink_of(url: str) -> npt.NDArray[np.uint8]:
-    """Returns the ink in the canvas's data URL, a PNG image: how opaque each pixel is."""
-    data = base64.b64decode(url.removeprefix("data:image/png;base64,"), validate=True)
-    return np.asarray(Image.open(io.BytesIO(data), formats=["PNG"]).convert("RGBA"))[..., 3]
+    """Returns the ink in the canvas's data URL, a PNG image: how opaque each pixel is.
+
+    Raises:
+        RefusedError: it is something else, or larger than the canvas, before it is decoded.
+    """
+    try:
+        data = base64.b64decode(url.removeprefix("data:image/png;base64,"), validate=True)
+        image = Image.open(io.BytesIO(data), formats=["PNG"])
+        if max(image.size) > CANVAS:
+            raise RefusedError(413, f"a drawing of {image.size} pixels is larger than the canvas")
+        return np.asarray(image.convert("RGBA"))[..., 3]
+    except (ValueError, OSError, SyntaxError, EOFError):  # What Pillow and base64 raise.
+        raise RefusedError(400, "the drawing is not a PNG image in base64") from None
 
 
 def score_table(class_names: Sequence[str], logits: npt.NDArray[np.floating] | None = None) -> str:
