@@ -58,6 +58,20 @@ def test_report_counts_cells():
     assert (found.odd, found.odd_count) == (("oops",), 2)
 
 
+def test_cells_of_rows_without_a_label_are_not_counted(tmp_path):
+    path = tmp_path / "mine.csv"
+    rows = "".join(f"{i % 7},{'bcd'[i % 3]},{'yn'[i % 2]}\n" for i in range(60))
+    path.write_text(f"x,z,y\n{rows},,\n3,new,\n")
+    columns = datasets.load(f"csv:{path}", label="y").report.columns
+    assert [(column.missing, column.unseen) for column in columns[:2]] == [(0, 0), (0, 0)]
+
+
+def test_month_has_no_day_of_the_week():
+    data = load(x=["2019-01", "2019-02", "2019-05"])
+    names = [column.name for column in data.preprocessing.columns]
+    assert names == ["x: day", "x: month"]
+
+
 def test_report_has_every_column_in_order_the_label_too():
     data = load(x=["1", "2"], same=["c"])
     assert [(c.name, c.fate) for c in data.report.columns] == [

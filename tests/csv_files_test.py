@@ -106,6 +106,23 @@ def test_table_is_the_same_however_it_is_written(load, path, name):
     assert np.isfinite(examples.features).all()
 
 
+def test_quote_that_ends_a_cell_is_none_that_starts_one(load):
+    text = table(delimiter=";").replace(NAMES[1], f'"{NAMES[1]}\t"', 1)
+    data = load("".join((text, *text.splitlines(keepends=True)[1:] * 20)))
+    assert data.class_names == ("a", "b")
+    assert data.preprocessing.columns[1].name == NAMES[1]
+
+
+def test_class_may_be_called_like_its_column(load):
+    data = load("x,kind\n" + "1,kind\n2,other\n3,kind\n4,other\n" * 10, label="kind")
+    assert data.class_names == ("kind", "other")
+
+
+def test_header_may_name_one_column_beside_the_index(path):
+    path.write_text('"","x"\n"1",5.2\n"2",6.5\n')
+    assert [row["column"] for row in datasets.describe(f"csv:{path}").rows] == ["Unnamed: 0", "x"]
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [

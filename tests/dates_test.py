@@ -39,6 +39,9 @@ def test_dates_are_read_back_from_the_format_they_are_written_in(moments, form):
         (["1/2/2019", "13/4/2019"], "2019-02-01"),
         (["1.2.2019", "3.4.2019"], "2019-02-01"),
         ([datetime.date(2019, 1, 31)], "2019-01-31"),
+        (["1949-01", "1949-12"], "1949-01-01"),
+        (["Jan 2019", "Dec 2019"], "2019-01-01"),
+        (["10/03/2004 18.00.00", "13/03/2004 19.00.00"], "2004-03-10T18:00"),
     ],
 )
 def test_forms_of_dates(texts, first):
@@ -47,7 +50,20 @@ def test_forms_of_dates(texts, first):
 
 
 @pytest.mark.parametrize(
-    "texts", [["20190131"], ["1.2.3"], ["5-4"], ["red"], ["555-1234"], ["2019"], ["12"], [3, 4], []]
+    "texts",
+    [
+        ["20190131"],
+        ["1.2.3"],
+        ["5-4"],
+        ["40-49"],
+        ["May 12"],
+        ["red"],
+        ["555-1234"],
+        ["2019"],
+        ["12"],
+        [3, 4],
+        [],
+    ],
 )
 def test_what_is_no_date(texts):
     assert dates.find_format(texts) is None

@@ -83,6 +83,12 @@ def test_test_rows_that_training_has_seen_are_counted(tmp_path, caplog):
     assert f"{report.repeated} of 60 test rows repeat a training row" in caplog.text
 
 
+def test_few_equal_rows_are_no_wonder(tmp_path):
+    columns = [np.tile(column[:12], 2) for column in (NOISE, np.arange(N) % 2)]
+    report = datasets.load(write(tmp_path / "m.csv", "x,y", columns), label="y").report
+    assert report.repeated == 0
+
+
 def test_equal_rows_of_a_table_of_few_values_are_no_wonder(tmp_path):
     columns = (RANDOM.integers(0, 3, N), RANDOM.integers(0, 3, N), LABELS)
     report = datasets.load(write(tmp_path / "m.csv", "x,z,y", columns), label="y").report

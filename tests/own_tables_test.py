@@ -154,6 +154,10 @@ def test_what_is_missing_is_refused_where_that_is_asked_for_and_else_filled_in(l
     [
         ("x,x,y\n" + rows(), "a second column 'x' is called 'x.1'"),
         ("x,,y\n" + rows(), "column 2 has no name and is called 'Unnamed: 1'"),
+        (
+            "x,,,,,y\n" + "".join(f"{i},{i},{i},{i},{i % 5},{'ab'[i % 2]}\n" for i in range(30)),
+            "column 2 has no name and is called 'Unnamed: 1', and 3 more likewise",
+        ),
         (TINY + "1,u\n", r"1 row has fewer than 3 cells \(line 14 .* 1 row is left out, without"),
         (TINY.encode() + b"1,\xe9,a\n", "read as Windows-1252"),
         (TINY.encode("utf-16"), "read as UTF-16"),

@@ -49,7 +49,13 @@ class Fit(NamedTuple):
 
 
 def fit(
-    table: Table, name: str, reading: Reading, rows: Rows, *, decimal_comma: bool = False
+    table: Table,
+    name: str,
+    reading: Reading,
+    rows: Rows,
+    *,
+    kept: npt.NDArray[np.bool_] | None = None,
+    decimal_comma: bool = False,
 ) -> Fit:
     """Returns what becomes of a column.
 
@@ -58,13 +64,15 @@ def fit(
         name: the column's.
         reading: what the user asks for.
         rows: those of the training split, whose statistics are taken.
+        kept: [rows], those of any split, whose cells are counted; `None` is all.
         decimal_comma: whether the table has numbers with decimal commas.
 
     Raises:
         DataError: it has numbers that double precision can't standardize.
     """
     column = table.columns[name]
-    fitting = _Fitting(table.source, name, column, reading, rows)
+    counted = np.ones(len(column), bool) if kept is None else kept
+    fitting = _Fitting(table.source, name, column, reading, rows, counted)
     if name in reading.categorical:
         return fitting.categories()
     if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
@@ -120,6 +128,7 @@ class _Fitting:
     column: Column
     reading: Reading
     rows: Rows
+    kept: npt.NDArray[np.bool_]
 
     @property
     def _imputes(self) -> bool:
@@ -141,8 +150,7 @@ class _Fitting:
         return self._done("number", np.isnan(values), distinct, column, odd, written)
 
     def dates(self, form: str) -> Fit:
-        hour_only = dates.is_time_of_day(form)
-        parts = ("hour",) if hour_only else dates.PARTS
+        parts = dates.parts(form)
         by_part = read_dates(self.column, self.reading.missing_values, form, parts)
         values = np.asarray(by_part[parts[0]], np.float64)
         odd = np.isinf(values)
@@ -157,7 +165,7 @@ class _Fitting:
                 taken = np.where(odd, np.nan, np.asarray(found, np.float64))
                 fitted += self._numeric(taken, name, skips_texts=bool(odd.any()), **given)
         missing = np.isnan(values) | odd
-        kind = "time" if hour_only else "date"
+        kind = "time" if parts == ("hour",) else "date"
         distinct = len(np.unique(values[~missing]))
         return self._done(kind, missing, distinct, tuple(fitted), odd, form)
 
@@ -169,7 +177,7 @@ class _Fitting:
         limit = min(MAX_CATEGORIES, max(2, len(self.rows) // 2))
         if in_training > limit and not self._is_kept:
             return self._left_out("text", missing, distinct, "texts", self._many(distinct, found))
-        is_new = np.isin(found.codes, found.codes[self.rows], invert=True) & ~missing
+        is_new = np.isin(found.codes, found.codes[self.rows], invert=True) & ~missing & self.kept
         fit = self._done("category", missing, distinct, self._one_hot(found, self.name))
         return fit._replace(report=dataclasses.replace(fit.report, unseen=int(is_new.sum())))
 
@@ -236,6 +244,8 @@ class _Fitting:
             return self._left_out(
                 kind, missing, distinct, "constant", "does not vary in the training rows"
             )
+        missing = missing & self.kept
+        odd = None if odd is None else odd & self.kept
         texts = tuple(self._odd_texts(odd)) if odd is not None and odd.any() else ()
         report = ColumnReport(
             self.name,
@@ -254,7 +264,7 @@ class _Fitting:
     def _left_out(
         self, kind: str, missing: npt.NDArray[np.bool_], distinct: int, reason: Reason, why: str
     ) -> Fit:
-        count = int(missing.sum())
+        count = int((missing & self.kept).sum())
         report = ColumnReport(
             self.name,
             kind,  # type: ignore[arg-type]

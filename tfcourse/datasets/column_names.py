@@ -13,6 +13,7 @@ from tfcourse.hyperparameters import format_texts, printable
 
 _MAX_JOINED = 8
 _MAX_SHOWN = 20
+_MAX_UNNAMED = 3
 _ESCAPE = re.compile(r"\\(n|r|t|\\|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
 _SHORT = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
 
@@ -115,6 +116,7 @@ def named(
     """
     result: dict[str, Column] = {}
     notes = []
+    unnamed: list[str] = []
     for number, name in enumerate(distinct(names)):
         column = columns[number]
         if not names[number] and _is_blank(column):
@@ -123,11 +125,13 @@ def named(
             notes.append("the first column has no name and differs in all rows: left out")
             continue
         if not names[number]:
-            notes.append(f"column {number + 1} has no name and is called {name!r}")
+            unnamed.append(f"column {number + 1} has no name and is called {name!r}")
         elif name != names[number]:
             notes.append(f"a second column {names[number]!r} is called {name!r}")
         result[name] = column
-    return result, tuple(notes)
+    if len(unnamed) > _MAX_UNNAMED:
+        unnamed = [f"{unnamed[0]}, and {len(unnamed) - 1} more likewise"]
+    return result, (*unnamed, *notes)
 
 
 def distinct(names: Sequence[str]) -> list[str]:

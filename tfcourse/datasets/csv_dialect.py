@@ -19,6 +19,7 @@ _NAMES = {"\t": "tabs", BLANKS: "blanks"}
 _MAX_RECORDS = 200
 _MAX_CELLS = 400_000
 _MAX_LINES_BEFORE = 50
+_LONG_RECORD = 10  # lines
 _COMMENT = re.compile(r"\s*(#|%|//)\s*")
 _PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)([eE][+-]?[0-9]+)?")
@@ -165,11 +166,13 @@ def _find_delimiter(sample: str) -> str:
     lines = [line for line in sample.splitlines()[:_MAX_RECORDS] if line.strip()]
     share, width = {}, {}
     for delimiter in _DELIMITERS:
-        counts = [len(record) for record in _records("\n".join(lines), delimiter)[0]]
+        records, ends = _records("\n".join(lines), delimiter)
+        counts = [len(record) for record in records]
         width[delimiter], rows = max(
             collections.Counter(counts).items(), key=lambda item: (item[0] > 1, item[1], item[0])
         )
         share[delimiter] = rows / len(counts) if width[delimiter] > 1 else 0.0
+        share[delimiter] /= 1 + _is_swallowed(ends, len(lines))
     *marks, blanks = _DELIMITERS
     best = max(marks, key=share.__getitem__)  # The first of those that fit equally well.
     # Texts have blanks too, now and then equally many.
@@ -177,6 +180,16 @@ def _find_delimiter(sample: str) -> str:
     if share[blanks] and (is_finer or share[blanks] > share[best] + 0.1):
         return blanks
     return best if share[best] else ","
+
+
+def _is_swallowed(ends: Sequence[int], num_lines: int) -> bool:
+    """Returns whether one record holds half of the lines: what seems to be a quote may be none.
+
+    Beside the wrong delimiter a quote that ends a cell seems to start one.
+    """
+    starts = (0, *ends)
+    longest = max(end - start for start, end in zip(starts, (*ends, num_lines), strict=True))
+    return longest > max(_LONG_RECORD, num_lines / 2)
 
 
 def _width(records: Sequence[Record]) -> int:
@@ -192,7 +205,8 @@ def _first_of_width(records: Sequence[Record], width: int) -> int:
     filled = min(filled, sorted(usual)[len(usual) // 2]) if usual else filled
     for position, record in enumerate(records[:_MAX_LINES_BEFORE]):
         named = sum(map(bool, map(str.strip, record)))
-        enough = len(record) >= width - 1 and 2 * named > filled and (named > 1 or width < 3)
+        is_named = 2 * named > filled or (width == 2 == named + 1 and not record[0].strip())
+        enough = len(record) >= width - 1 and is_named and (named > 1 or width < 3)
         if enough and not (
             _COMMENT.match(record[0]) and not _is_commented_header(records[position:], width)
         ):
@@ -251,12 +265,22 @@ def _is_data(record: Record, below: Sequence[Record], expected: Sequence[str]) -
         position = cells.index(there[0])
         others = [row for row in below if row != record]  # A header may stand there again.
         column = [row[position].strip() for row in others if len(row) > position]
-        return there[0] in column
+        return there[0] in column and not _names_numbers(cells, others)
     if there:
         return False
     named = [cell for cell in cells if cell]
     repeated = len(set(named)) < len(named)
     return repeated or any(map(_PLAIN.fullmatch, named))
+
+
+def _names_numbers(cells: Record, below: Sequence[Record]) -> bool:
+    """Returns whether a record has a text where all below it are numbers."""
+    for position, cell in enumerate(cells):
+        if cell and cell.lower() not in MISSING and not _PLAIN.fullmatch(cell):
+            column = [row[position].strip() for row in below if len(row) > position]
+            if column and all(map(_PLAIN.fullmatch, column)):
+                return True
+    return False
 
 
 def _numeric(below: Sequence[Record], width: int) -> tuple[str, tuple[bool, ...]]:

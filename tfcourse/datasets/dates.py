@@ -31,18 +31,23 @@ _DATES = (
     *("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y"),
     *("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%a %b %d %Y"),
 )
-_TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p")
+# The first day of a month stands for it.
+_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%b-%Y", "%B %Y")
+_DOTTED = "%H.%M.%S"
+_TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", _DOTTED)
 FORMATS = (
     ISO,
     *(f"{date}{time}" for date in _DATES for time in ("", *(f" {time}" for time in _TIMES))),
     *_TIMES,
+    *_MONTHS,
 )
-# What may be one at all: 31.1.2019, 2019-01-31T13:08, 5 Jan 2019, Jan 5, 2019, 13:08.
+# What may be one at all: 31.1.2019, 2019-01-31T13:08, 5 Jan 2019, Jan 5, 2019, 13:08, 2019-01.
 _LIKELY = re.compile(
     r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ,].*)?"
     r"|\d{1,2}[- ][A-Za-z]{3,9}[- ,]{1,2}\d{2,4}( .*)?"
     r"|([A-Za-z]{3} )?[A-Za-z]{3,9} \d{1,2},? \d{4}( .*)?"
     r"|\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
+    r"|\d{1,2}\.\d\d\.\d\d|\d{4}[-/]\d\d|\d\d/\d{4}|[A-Za-z]{3,9}[- ]\d{4}"
 )
 _SAMPLE = 50
 # At least this share of the values must be dates; the others are then missing.
@@ -83,6 +88,13 @@ def is_time_of_day(form: str) -> bool:
     return form in _TIMES
 
 
+def parts(form: str) -> tuple[str, ...]:
+    """Returns those of `PARTS` that values in a format have."""
+    if is_time_of_day(form):
+        return ("hour",)
+    return ("day", "month") if form in _MONTHS else PARTS
+
+
 def part(moments: npt.NDArray[np.datetime64], name: str) -> npt.NDArray[Any]:
     """Returns one of `PARTS`: float64, or texts; NaN or "" where there is none."""
     import pandas as pd
@@ -105,6 +117,8 @@ def _is_written(text: str, form: str) -> bool:
     try:
         if form == ISO:
             return bool(re.match(r"\d{4}-\d\d?-\d\d?", text)) and bool(datetime.fromisoformat(text))
+        if form.endswith(_DOTTED) and not re.search(r"\b\d\d?\.\d\d\.\d\d$", text):
+            return False  # 1.2.3 is the number of a section or version.
         return bool(datetime.strptime(text, form))
     except ValueError:
         return False

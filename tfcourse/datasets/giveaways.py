@@ -27,6 +27,7 @@ _CORRELATION = 0.999
 # Rows that are equal in every column are copies where one column has this many different values per
 # different row, and so many are; where all columns have few values, equal rows are no wonder.
 _DIFFERENT, _COPIES = 0.5, 0.05
+_FEWEST_COPIES = 5
 
 
 def find(
@@ -69,7 +70,7 @@ def repeated(train: Split, test: Split, columns: Sequence[ColumnReport]) -> int:
     if most < _DIFFERENT * columns[0].rows * len(seen) / len(train):
         return 0
     copies = int(np.isin(_hashes(test), seen).sum())
-    return copies if copies >= _COPIES * len(test) else 0
+    return copies if copies >= max(_FEWEST_COPIES, _COPIES * len(test)) else 0
 
 
 def _hashes(split: Split) -> npt.NDArray[np.uint64]:

@@ -218,7 +218,9 @@ def fit(
                 ColumnReport(name, "text", len(table), 0, 0, "left out", reason="ignored")
             )
         else:
-            one = column_fitting.fit(table, name, reading, rows, decimal_comma=decimal_comma)
+            one = column_fitting.fit(
+                table, name, reading, rows, kept=found.kept, decimal_comma=decimal_comma
+            )
             reports.append(one.report)
             fitted += one.columns
             if one.first_missing >= 0 and reading.missing == "refuse":
