@@ -1,4 +1,4 @@
-r"""Exports a trained classifier, its preprocessing inside, for programs that know no tfcourse.
+r"""Exports a trained model, its preprocessing inside, for programs that know no tfcourse.
 
     python -m recipes.export --run_dir=runs/mnist_softmax/A --format=litert --output=digits.tflite
 
@@ -16,6 +16,7 @@ from tfcourse import command_line, files, quiet_import
 from tfcourse.hyperparameters import Hyperparameters, choice, text
 
 FORMATS = ("saved_model", "litert", "onnx")
+_SUFFIXES = {".tflite": "litert", ".onnx": "onnx"}
 _NUM_COMPARED = 256
 
 
@@ -34,6 +35,12 @@ class Export(Hyperparameters):
             raise ValueError(f"`output`: {self.output} is there already; name another")
         if not self.path.parent.is_dir():
             raise ValueError(f"`output`: {self.path.parent} is no folder; make it first")
+        called = _SUFFIXES.get(self.path.suffix, self.format)
+        if called != self.format:
+            raise ValueError(
+                f"`output`: {self.output} is named as {called} is, and `format` is {self.format}. "
+                f"Give `format` {called}, or name `output` otherwise"
+            )
 
     @property
     def path(self) -> pathlib.Path:

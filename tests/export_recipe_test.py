@@ -233,4 +233,10 @@ def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "a.tflite.json").touch()
     for output, message in (("there", "already"), ("a.tflite", "already"), ("no/a", "no folder")):
         with pytest.raises(ValueError, match=message):
-            export.Export(run_dir="run", output=str(tmp_path / output))
+            export.Export(run_dir="run", output=str(tmp_path / output), format="litert")
+
+
+@pytest.mark.parametrize(("name", "format"), [("a.onnx", "saved_model"), ("a.tflite", "onnx")])
+def test_no_file_is_named_as_another_format(tmp_path, name, format):
+    with pytest.raises(ValueError, match=f"and `format` is {format}"):
+        export.Export(run_dir="run", output=str(tmp_path / name), format=format)

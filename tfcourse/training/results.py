@@ -65,8 +65,8 @@ def summary(metrics: dict[str, Any]) -> str:
         missed = metrics["never_predicted"]
         never = f"; never predicted: {_listed(missed)}" if missed else ""
         return (
-            f"test accuracy {accuracy:.4f}, test loss {loss:.4f} ({compared} {constant:.4f} by "
-            f"always saying {metrics['most_frequent_class']!r}{never})"
+            f"test accuracy {accuracy:.4f} ({compared} {constant:.4f} by always saying "
+            f"{metrics['most_frequent_class']!r}{never}), test loss {loss:.4f}"
         )
     low, high = metrics["test_rmse_interval_95"]
     r2 = metrics["test_r2"]
