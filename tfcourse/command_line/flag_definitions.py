@@ -12,7 +12,7 @@ from tfcourse import hyperparameters as hp
 from tfcourse.tuning import state as sweeps
 
 # They say where and how loudly a run goes, never what comes out: flags.txt leaves them out.
-WITHOUT_EFFECT = ("run_dir", "debug", "timing", "help", "extend", "describe")
+WITHOUT_EFFECT = ("run_dir", "debug", "timing", "help", "extend", "describe", "compile_cache")
 
 SEED = hp.integer(1, "Seeds weights, order of examples and dropout.", interval="[0, 4294967295]")
 STRATEGY = hp.choice(
@@ -136,6 +136,7 @@ def define_run(*, dataset: str | None, finder: bool = False, sweep: bool = False
     flags.DEFINE_bool("smoke", False, "Runs in seconds, tiny and offline.")
     flags.DEFINE_string("run_dir", None, "Where the results go; by default runs/RECIPE/TIME.")
     flags.DEFINE_bool("timing", False, "Prints the seconds that each stage takes.")
+    flags.DEFINE_bool("compile_cache", True, "Keeps compiled programs for the next run.")
     if finder:
         define_finder()
     if sweep:

@@ -42,6 +42,7 @@ class Options:
         sweep: the checked sweep, or `None` for a single training.
         timing: whether to print the seconds of each stage.
         describe: whether only to show what is in the data.
+        compile_cache: whether compiled programs are kept between runs.
     """
 
     recipe: str
@@ -60,6 +61,7 @@ class Options:
     sweep: sweeping.SweepOptions | None
     timing: bool
     describe: bool = False
+    compile_cache: bool = True
 
 
 def read(
@@ -140,6 +142,7 @@ def _options(main: Callable[..., Any]) -> Options:
         sweep=None,
         timing=values["timing"],
         describe=values.get("describe", False),
+        compile_cache=values["compile_cache"],
     )
 
 

@@ -10,7 +10,14 @@ from typing import Any
 
 from tfcourse import datasets, devices, quiet_import, run_directory
 from tfcourse.choices import SCHEDULES
-from tfcourse.command_line import exit_codes, flag_definitions, parsing, strategies, sweeping
+from tfcourse.command_line import (
+    compile_cache,
+    exit_codes,
+    flag_definitions,
+    parsing,
+    strategies,
+    sweeping,
+)
 from tfcourse.command_line.exit_codes import (
     MissedExpectationError,
     NotFiniteResultError,
@@ -145,7 +152,11 @@ def _opened(options: Options) -> Iterator[tuple[RunDirectory, datasets.Dataset |
             if options.strategy == "mirrored":
                 stack.enter_context(strategies.on_devices("mirrored"))
             elif options.strategy == "none":
-                quiet_import.import_tensorflow()
+                load = quiet_import.import_tensorflow
+                if options.compile_cache and options.sweep is None:  # Its workers compile.
+                    stack.enter_context(compile_cache.kept(load))
+                else:
+                    load()
             run.stopwatch.lap("import TensorFlow")
             yield run, data
     except (Exception, KeyboardInterrupt, exit_codes.Terminated) as error:

@@ -1,0 +1,144 @@
+"""Programs that XLA has compiled, kept for the next run.
+
+XLA keeps them itself in a folder that TF_XLA_FLAGS names, but believes whatever lies there: a file
+that is torn ends the training, one of another processor or of a stranger does worse. So a run sees
+a folder of its own, with links to those that were checked, and hands in what it has compiled at its
+end. A kept program's name ends in its SHA-256.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import os
+import pathlib
+import re
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from absl import logging
+
+from tfcourse import files
+from tfcourse.datasets import array_cache
+
+MAX_BYTES = 32 * 2**20  # About a hundred programs, checked in the time of two steps.
+_VERSIONS = ("2.20.", "2.21.")  # Of TensorFlow; with a flag that it doesn't know it won't start.
+_KEPT = re.compile(r"(?P<name>[\w.]+\.pb)\.(?P<sha256>[0-9a-f]{64})")
+_LEFT_SECONDS = 86400.0  # Whoever began a day ago has long read what it can read.
+# What changes the code that XLA makes of the same program.
+_VARIABLES = ("XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS")
+
+
+@contextlib.contextmanager
+def kept(import_tensorflow: Callable[[], object]) -> Iterator[None]:
+    """Lets XLA take programs from earlier runs, and keep those that it compiles inside.
+
+    Where the folder can't be had, or isn't the user's alone, it compiles as ever.
+
+    Args:
+        import_tensorflow: function that imports it, which is when it reads its flags.
+    """
+    version = importlib.metadata.version("tensorflow")
+    given = os.environ.get("TF_XLA_FLAGS", "")
+    is_known = version.startswith(_VERSIONS) and "persistent_cache" not in given
+    with contextlib.ExitStack() as stack:
+        folder = own = None
+        if is_known and "tensorflow" not in sys.modules:
+            try:
+                folder = _folder(version)
+                own = stack.enter_context(files.new_folder(folder / "run")) if folder else None
+                if folder and own:
+                    _lay_out(folder, own)
+            except OSError as error:
+                logging.warning("No compiled programs are kept: %s", error)
+                own = None
+        with _told(given, own):
+            import_tensorflow()
+        yield
+        if folder and own:
+            with contextlib.suppress(OSError):
+                _hand_in(own, folder)
+
+
+def directory() -> pathlib.Path | None:
+    """Returns where the programs lie, or `None` if there is no home to put them in."""
+    arrays = array_cache.directory()
+    return arrays.with_name("programs") if arrays else None
+
+
+def _folder(version: str) -> pathlib.Path | None:
+    """Returns the folder for this TensorFlow, this processor and these settings."""
+    base = directory()
+    if base is None:
+        return None
+    base.parent.mkdir(parents=True, exist_ok=True)
+    for path in (base, base / _key(version)):
+        path.mkdir(mode=0o700, exist_ok=True)
+        found = path.lstat()
+        is_mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+        if not is_mine or found.st_mode & 0o022:
+            logging.warning("%s must be your own folder, and closed to others' writing.", path)
+            return None
+    return path
+
+
+def _key(version: str) -> str:
+    told: list[object] = [version, os.uname().machine, len(os.sched_getaffinity(0))]
+    told += map(os.environ.get, _VARIABLES)
+    with contextlib.suppress(OSError):
+        lines = set(pathlib.Path("/proc/cpuinfo").read_text().splitlines())
+        told += sorted(line for line in lines if line.startswith(("model name", "flags")))
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
+def _lay_out(folder: pathlib.Path, own: pathlib.Path) -> None:
+    """Links the whole entries of `folder` into `own`; removes the others and what kills left."""
+    for path, _ in files.leftovers(folder):
+        if path != own and time.time() - path.stat().st_mtime > _LEFT_SECONDS:
+            files.remove(path)
+    for path in folder.iterdir():
+        if found := _KEPT.fullmatch(path.name):
+            if path.is_file() and not path.is_symlink() and files.sha256(path) == found["sha256"]:
+                os.link(path, own / found["name"])
+            else:
+                files.remove(path)
+
+
+@contextlib.contextmanager
+def _told(given: str, own: pathlib.Path | None) -> Iterator[None]:
+    """Names the folder `own` beside the flags of TF_XLA_FLAGS, for this process alone."""
+    if own is None or re.search(r"[\s\"']", str(own)):  # The variable knows no quotes.
+        yield
+        return
+    flags = ("directory", str(own)), ("device_types", "CPU")
+    told = (f"--tf_xla_persistent_cache_{name}={value}" for name, value in flags)
+    os.environ["TF_XLA_FLAGS"] = " ".join([given, *told]).strip()
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "2":
+        # Reading an entry logs two errors that are none; what fails is raised all the same.
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    try:
+        yield
+    finally:
+        if given:
+            os.environ["TF_XLA_FLAGS"] = given
+        else:
+            del os.environ["TF_XLA_FLAGS"]
+
+
+def _hand_in(own: pathlib.Path, folder: pathlib.Path) -> None:
+    """Keeps the programs in `own` that `folder` has not, whole; removes the oldest of too many."""
+    before = {_KEPT.sub(r"\g<name>", path.name) for path in folder.iterdir()}
+    for path in own.iterdir():
+        if path.name not in before and path.stat().st_size <= MAX_BYTES:
+            data = path.read_bytes()
+            name = f"{path.name}.{hashlib.sha256(data).hexdigest()}"
+            if _KEPT.fullmatch(name):
+                files.write_file(folder / name, data, durable=False)
+    every = [path for path in folder.parent.glob("*/*") if _KEPT.fullmatch(path.name)]
+    every.sort(key=lambda path: path.stat().st_mtime)
+    size = sum(path.stat().st_size for path in every)
+    while size > MAX_BYTES:
+        oldest = every.pop(0)
+        size -= oldest.stat().st_size
+        oldest.unlink(missing_ok=True)
