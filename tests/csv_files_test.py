@@ -47,6 +47,11 @@ def gzipped(text):
     return gzip.compress(text.encode())
 
 
+def wrapped(text):
+    """Returns a text as a spreadsheet saves it that has not split its lines."""
+    return "".join('"' + line.replace('"', '""') + '"\n' for line in text.splitlines())
+
+
 def zipped(*texts):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -91,6 +96,10 @@ VARIATIONS = {
         f"{f'{i},' if i else ''}{','.join(r)}\n" for i, r in enumerate((NAMES, *ROWS))
     ),
     "quotes": "".join(",".join(f'"{cell}"' for cell in row) + "\n" for row in (NAMES, *ROWS)),
+    "lines in quotes": wrapped(table([(r[0], r[1], f'"{r[2]}"', r[3]) for r in ROWS])),
+    "lines in quotes below the header": ";".join(NAMES)
+    + "\n"
+    + wrapped(table(delimiter=";").partition("\n")[2]),
     "blanks after commas": table(delimiter=", "),
 }
 
@@ -132,6 +141,7 @@ def test_header_may_name_one_column_beside_the_index(path):
         ("bars", "cells are separated by |"),
         ("blanks", "cells are separated by blanks"),
         ("index of pandas", "the first column has no name and differs in all rows: left out"),
+        ("lines in quotes", "every line stood in quotes, which are left out"),
         ("trailing blank rows", "3 rows are left out, without a label"),
     ],
 )

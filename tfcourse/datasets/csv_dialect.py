@@ -1,30 +1,21 @@
 """How a text file is a table: its delimiter, the line with the names, what stands before it."""
 
 import collections
-import csv
 import dataclasses
-import io
 import pathlib
 import re
 from collections.abc import Iterator, Sequence
-from typing import TextIO
 
-from tfcourse.datasets import numbers, text_files
+from tfcourse.datasets import csv_records, numbers, text_files, wrapped_lines
 from tfcourse.datasets.cells import MISSING
+from tfcourse.datasets.csv_records import Record
 from tfcourse.datasets.errors import DataError
 
-BLANKS = r"\s+"  # One blank or many, or tabs.
-_DELIMITERS = ("\t", ";", "|", ",", BLANKS)  # The first of those that fit equally well.
-_NAMES = {"\t": "tabs", BLANKS: "blanks"}
-_MAX_RECORDS = 200
-_MAX_CELLS = 400_000
+_NAMES = {"\t": "tabs", csv_records.BLANKS: "blanks"}
 _MAX_LINES_BEFORE = 50
-_LONG_RECORD = 10  # lines
 _COMMENT = re.compile(r"\s*(#|%|//)\s*")
 _PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)([eE][+-]?[0-9]+)?")
-
-Record = list[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +30,7 @@ class Dialect:
         first_is_data: whether the line of the names looks like data.
         decimal: the decimal point or comma.
         numeric: whether each column is plain numbers, as far as was looked.
+        wrapped: whether every line stands in quotes.
         notes: what is told about it.
     """
 
@@ -49,6 +41,7 @@ class Dialect:
     first_is_data: bool
     decimal: str
     numeric: tuple[bool, ...]
+    wrapped: bool
     notes: tuple[str, ...]
 
 
@@ -65,9 +58,13 @@ def find(path: pathlib.Path, *, header: bool, expected: Sequence[str] = ()) -> D
     """
     start = text_files.head(path)
     encoding = text_files.encoding_of(path, start)
-    sample = _decoded(start, encoding)
-    delimiter = _find_delimiter(sample)
-    records, lines = _records(sample, delimiter)
+    sample = start.decode(encoding, "ignore")
+    head = sample.splitlines()[: csv_records.MOST]
+    wrapped = wrapped_lines.are_in(head, csv_records.MARKS)
+    if wrapped:
+        sample = "\n".join(map(wrapped_lines.unwrapped, head))
+    delimiter = csv_records.find_delimiter(sample)
+    records, lines = csv_records.first_records(sample, delimiter)
     layout = in_records(records, header, expected)
     check_names(path, layout.names)
     below = [record for record in records[layout.start :] if _is_row(record)]
@@ -80,6 +77,7 @@ def find(path: pathlib.Path, *, header: bool, expected: Sequence[str] = ()) -> D
         first_is_data=layout.first_is_data,
         decimal=decimal,
         numeric=numeric,
+        wrapped=wrapped,
         notes=(),
     )
     return dataclasses.replace(dialect, notes=(*_notes(dialect), *layout.notes))
@@ -127,69 +125,8 @@ def in_records(records: Sequence[Record], header: bool, expected: Sequence[str])
     return Layout(names, start, is_data, notes)
 
 
-def records_of(file: TextIO, delimiter: str) -> Iterator[tuple[int, Record]]:
-    """Yields `(line, cells)` of each record of a text, empty ones too; its last line counts."""
-    if delimiter == BLANKS:
-        spaced = (" ".join(line.split()) for line in file)
-        reader = csv.reader(spaced, delimiter=" ")
-    else:
-        reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
-    for record in reader:
-        yield reader.line_num, record
-
-
-def _decoded(start: bytes, encoding: str) -> str:
-    return start.decode(encoding, "ignore")
-
-
 def _is_row(record: Record) -> bool:
     return any(cell.strip() for cell in record)
-
-
-def _records(sample: str, delimiter: str) -> tuple[list[Record], list[int]]:
-    """Returns the first records and the last line of each; one that is cut off is left out."""
-    records, lines, num_cells = [], [], 0
-    try:
-        for line, record in records_of(io.StringIO(sample, newline=""), delimiter):
-            records.append(record)
-            lines.append(line)
-            num_cells += len(record)
-            if len(records) >= _MAX_RECORDS or num_cells > _MAX_CELLS:
-                break
-    except csv.Error:  # A cell that is longer than any should be.
-        pass
-    return records or [[]], lines or [0]
-
-
-def _find_delimiter(sample: str) -> str:
-    """Returns the delimiter that gives most rows the same number of cells, at least two."""
-    lines = [line for line in sample.splitlines()[:_MAX_RECORDS] if line.strip()]
-    share, width = {}, {}
-    for delimiter in _DELIMITERS:
-        records, ends = _records("\n".join(lines), delimiter)
-        counts = [len(record) for record in records]
-        width[delimiter], rows = max(
-            collections.Counter(counts).items(), key=lambda item: (item[0] > 1, item[1], item[0])
-        )
-        share[delimiter] = rows / len(counts) if width[delimiter] > 1 else 0.0
-        share[delimiter] /= 1 + _is_swallowed(ends, len(lines))
-    *marks, blanks = _DELIMITERS
-    best = max(marks, key=share.__getitem__)  # The first of those that fit equally well.
-    # Texts have blanks too, now and then equally many.
-    is_finer = width[blanks] > 2 * width[best] and share[blanks] > share[best] - 0.05
-    if share[blanks] and (is_finer or share[blanks] > share[best] + 0.1):
-        return blanks
-    return best if share[best] else ","
-
-
-def _is_swallowed(ends: Sequence[int], num_lines: int) -> bool:
-    """Returns whether one record holds half of the lines: what seems to be a quote may be none.
-
-    Beside the wrong delimiter a quote that ends a cell seems to start one.
-    """
-    starts = (0, *ends)
-    longest = max(end - start for start, end in zip(starts, (*ends, num_lines), strict=True))
-    return longest > max(_LONG_RECORD, num_lines / 2)
 
 
 def _width(records: Sequence[Record]) -> int:
@@ -303,5 +240,7 @@ def _notes(dialect: Dialect) -> Iterator[str]:
         yield f"read as {text_files.LEGACY[dialect.encoding]} text, since it is not UTF-8"
     elif dialect.encoding.startswith("utf-16"):
         yield "read as UTF-16 text"
+    if dialect.wrapped:
+        yield "every line stood in quotes, which are left out"
     if dialect.delimiter not in ",;\t":
         yield f"cells are separated by {_NAMES.get(dialect.delimiter, dialect.delimiter)}"

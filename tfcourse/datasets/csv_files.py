@@ -1,16 +1,17 @@
 """CSV files and their kin, read by pandas as people write them."""
 
+import contextlib
 import csv
 import dataclasses
 import functools
 import pathlib
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TextIO, overload
 
 import numpy as np
 
-from tfcourse.datasets import column_names, csv_dialect, text_files
+from tfcourse.datasets import column_names, csv_dialect, csv_records, text_files, wrapped_lines
 from tfcourse.datasets.cells import MISSING, Column
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import Table
@@ -92,9 +93,7 @@ class _Reader:
     def _read_csv(self, width: int, numeric: set[int]) -> "pd.DataFrame":
         import pandas as pd
 
-        with text_files.text(self.path, self.dialect.encoding) as file:
-            for _ in range(self.dialect.lines_before):
-                file.readline()
+        with self._text() as file:
             options: dict[str, Any] = {
                 "sep": self.dialect.delimiter,
                 "header": None,
@@ -121,6 +120,14 @@ class _Reader:
                     raise _TooManyCells from None
                 raise self._error(error) from None
 
+    @contextlib.contextmanager
+    def _text(self) -> Iterator[TextIO]:
+        """Opens the text below the header."""
+        with text_files.text(self.path, self.dialect.encoding) as file:
+            for _ in range(self.dialect.lines_before):
+                file.readline()
+            yield wrapped_lines.text(file) if self.dialect.wrapped else file
+
     def _error(self, error: Exception) -> DataError:
         said = str(error).partition("C error: ")[2] or str(error)
         if "EOF inside string" in said:
@@ -141,13 +148,11 @@ class _Reader:
             last, start = line, last
         return start + 1 if last else 1
 
-    def records(self) -> Iterator[tuple[int, csv_dialect.Record]]:
+    def records(self) -> Iterator[tuple[int, csv_records.Record]]:
         """Yields `(line, cells)` of each record below the header."""
-        with text_files.text(self.path, self.dialect.encoding) as file:
-            for _ in range(self.dialect.lines_before):
-                file.readline()
+        with self._text() as file:
             try:
-                for line, record in csv_dialect.records_of(file, self.dialect.delimiter):
+                for line, record in csv_records.records_of(file, self.dialect.delimiter):
                     yield line + self.dialect.lines_before, record
             except csv.Error as error:
                 raise DataError(

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any
 
-from tfcourse.datasets import column_names, csv_dialect, memory, text_files
+from tfcourse.datasets import column_names, csv_dialect, csv_records, memory, text_files
 from tfcourse.datasets.cells import Column
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import Table
@@ -125,7 +125,7 @@ def _told(title: str, others: list[str]) -> tuple[str, ...]:
     return (f"sheet {title!r} is read, {', '.join(map(repr, others[:5]))} not",)
 
 
-def _texts(rows: Rows) -> list[csv_dialect.Record]:
+def _texts(rows: Rows) -> list[csv_records.Record]:
     return [["" if cell is None else str(cell) for cell in row] or [""] for row in rows] or [[""]]
 
 

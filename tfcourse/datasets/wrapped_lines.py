@@ -1,0 +1,40 @@
+"""Files of which every line is one quoted cell: a spreadsheet saved what it had not split.
+
+`"58;""married"";yes"` is 58;"married";yes.
+"""
+
+import io
+import re
+from collections.abc import Iterable
+from typing import TextIO
+
+_WRAPPED = re.compile(r'\s*"((?:[^"]|"")*)"[\s,;]*')
+_FEWEST = 2
+
+
+def are_in(lines: Iterable[str], delimiters: Iterable[str]) -> bool:
+    """Returns whether all lines but for the first are wrapped, and hold as many cells as it does.
+
+    Args:
+        lines: the first of a file, its header among them.
+        delimiters: what may stand between cells.
+    """
+    filled = [line for line in lines if line.strip()]
+    if len(filled) <= _FEWEST or not all(map(_WRAPPED.fullmatch, filled[1:])):
+        return False
+    header, *rows = map(unwrapped, filled)
+    return any(
+        0 < header.count(delimiter) <= min(row.count(delimiter) for row in rows)
+        for delimiter in delimiters
+    )
+
+
+def unwrapped(line: str) -> str:
+    """Returns a line without its quotes, its end aside."""
+    found = _WRAPPED.fullmatch(line)
+    return found[1].replace('""', '"') if found else line.rstrip("\r\n")
+
+
+def text(file: TextIO) -> TextIO:
+    """Returns what is left of a file as a text without its lines' quotes."""
+    return io.StringIO("\n".join(map(unwrapped, file)) + "\n", newline="")
