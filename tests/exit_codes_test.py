@@ -41,7 +41,7 @@ def end(then="", *options):
     [
         ("", 0),
         ("raise exit_codes.UsageError('no')", 2),
-        ("raise MemoryError", 1),
+        ("raise MemoryError", 7),
         ("raise KeyboardInterrupt", 130),
         ("os.kill(os.getpid(), 15)", 143),
     ],

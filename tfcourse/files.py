@@ -160,6 +160,9 @@ def lock(path: os.PathLike[str] | str, *, purpose: str | None = None) -> Iterato
                 raise LockedError(owner or "another process") from None
             logging.warning("Waiting for another process that is %s (%s).", purpose, path)
             fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            reason = f"{error.strerror}: the file system gives no locks; name a folder on another"
+            raise OSError(error.errno, reason, str(path)) from None
         _check_ours(file, path)
         try:
             os.truncate(file, 0)
@@ -192,6 +195,8 @@ def is_locked(path: os.PathLike[str] | str) -> bool:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except _HELD:
         return True
+    except OSError:  # A file system without locks, where nothing can run.
+        return False
     finally:
         os.close(file)
     return False

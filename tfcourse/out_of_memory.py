@@ -6,6 +6,8 @@ TensorFlow, XLA, NumPy and the system each have an error of their own for it.
 import errno
 import re
 
+from tfcourse import system_errors
+
 _TEXT = re.compile(
     r"RESOURCE_EXHAUSTED|[Oo]ut of memory|OOM when allocating|failed to allocate memory|"
     r"bad_alloc|STATUS_ALLOC_FAILED"
@@ -28,6 +30,10 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
+    if system_errors.is_refusal(error):  # TensorFlow says RESOURCE_EXHAUSTED of a full disk.
+        return False
+    if system_errors.is_out_of_memory(error):
+        return True
     kinds = type(error).__mro__
     if any(kind.__name__ == "ResourceExhaustedError" for kind in kinds):
         return True

@@ -21,7 +21,11 @@ from typing import Any, NoReturn
 
 from absl import flags, logging
 
-from tfcourse import out_of_memory
+from tfcourse import out_of_memory, system_errors
+from tfcourse.command_line import streams
+
+# Slurm sends the last two some time before it kills; none has another use here.
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU)
 
 
 class UsageError(Exception):
@@ -31,7 +35,7 @@ class UsageError(Exception):
 
 
 class Terminated(BaseException):
-    """SIGTERM or SIGHUP came outside of training; no `except Exception` on the way holds it."""
+    """SIGTERM or the like came outside of training; no `except Exception` on the way holds it."""
 
     exit_code = 143
 
@@ -58,7 +62,8 @@ def exits(program: Callable[..., Any] | None = None) -> Iterator[None]:
     """
     # TensorFlow reports its instruction sets and missing GPUs on stderr; errors still show.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    streams.prepare()
+    for number in _ENDING:
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _terminate)
     logging.get_absl_logger().addFilter(_log_with_flags)
@@ -66,9 +71,7 @@ def exits(program: Callable[..., Any] | None = None) -> Iterator[None]:
         yield
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt, Terminated) as error:
-        if isinstance(error, BrokenPipeError):
-            # What is still to be written would raise again when Python ends.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        streams.give_up()  # What can't be written would raise again when Python ends.
         if code(error) == 130:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # A second one leaves at once.
         if "--debug" in sys.argv[1:] or ("debug" in flags.FLAGS and flags.FLAGS["debug"].value):
@@ -107,6 +110,8 @@ def _is_all(program: Callable[..., Any] | None) -> bool:
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
+    if number == signal.SIGXCPU:  # It comes again every second.
+        signal.signal(number, signal.SIG_IGN)
     raise Terminated(f"stopped by {signal.Signals(number).name}")
 
 
@@ -118,7 +123,8 @@ def code(error: BaseException) -> int:
         return 141
     if not hasattr(error, "exit_code") and out_of_memory.is_out_of_memory(error):
         return out_of_memory.OutOfMemoryError.exit_code
-    return getattr(error, "exit_code", 5 if isinstance(error, OSError) else 1)
+    refused = isinstance(error, OSError) or system_errors.is_refusal(error)
+    return getattr(error, "exit_code", 5 if refused else 1)
 
 
 def _message(error: BaseException) -> str:
@@ -130,6 +136,8 @@ def _message(error: BaseException) -> str:
         text = f"error: {out_of_memory.sentence(error)}"
     elif hasattr(error, "exit_code") or isinstance(error, OSError):
         text = f"error: {error}"
+    elif system_errors.is_refusal(error):
+        text = f"error: {system_errors.sentence(error)}"
     else:
         what = (str(error).splitlines() or [""])[0]
         text = f"error: {type(error).__name__}: {what}\nThis is a bug; --debug shows where."

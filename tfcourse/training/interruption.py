@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP, held until the block of steps at hand is done and saved."""
+"""SIGINT, SIGTERM and the like, held until the block of steps at hand is done and saved."""
 
 import contextlib
 import signal
@@ -6,7 +6,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-_HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# The last two are what Slurm sends some time before it kills, if asked to.
+_HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU)
 
 
 class Interrupted(Exception):
