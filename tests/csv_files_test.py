@@ -274,3 +274,11 @@ def test_any_text_is_a_table_or_refused(tmp_path_factory, text):
         return
     assert csv_dialect.find(path, header=True).names
     assert read.place(len(read) - 1)
+
+
+def test_a_name_of_a_column_that_is_endless_is_told_by_its_place(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(f"x,{'n' * 20_000},label\n" + "1,2,a\n3,4,b\n" * 9)
+    with pytest.raises(datasets.DataError, match=r"a\.csv.*column 2 has 20,000\. Shorten") as error:
+        table_files.read_header(path)
+    assert len(str(error.value)) < 400

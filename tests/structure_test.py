@@ -32,6 +32,7 @@ LEAVES = {
     "scales",
     "schedules",
     "shipped",
+    "system_errors",
 }
 # Who may import which part. What a part imports of itself does not count.
 MAY_IMPORT = {
@@ -39,6 +40,7 @@ MAY_IMPORT = {
     "hyperparameters": {"scales"},
     "devices": {"files"},
     "shipped": {"files"},
+    "out_of_memory": {"system_errors"},
     "models": {"choices"},
     "optimizers": {"averages", "choices"},
     "schedules": {"choices"},
@@ -54,6 +56,7 @@ MAY_IMPORT = {
             "run_directory",
             "reports",
             "shipped",
+            "system_errors",
             "training",
             "tuning",
         ),

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from tfcourse.datasets import column_names, csv_dialect, csv_files, excel_files, parquet_files
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.fields import MAX_TEXT
 from tfcourse.datasets.table import Table
 from tfcourse.datasets.text_files import check_file
 
@@ -47,12 +48,18 @@ def read_header(path: pathlib.Path, *, header: bool = True, expected: Sequence[s
             return Header(parquet_files.names(path))
         case "excel":
             layout = excel_files.layout(path, header=header, expected=expected)
-            return _header(layout.names, layout.first_is_data)
+            return _header(path, layout.names, layout.first_is_data)
     dialect = csv_dialect.find(path, header=header, expected=expected)
-    return _header(dialect.names, dialect.first_is_data)
+    return _header(path, dialect.names, dialect.first_is_data)
 
 
-def _header(names: tuple[str, ...], is_data: bool) -> Header:
+def _header(path: pathlib.Path, names: tuple[str, ...], is_data: bool) -> Header:
+    for number, name in enumerate(names, start=1):
+        if len(name) > MAX_TEXT:  # It could not be recorded.
+            raise DataError(
+                f"{path}: expected names of columns of at most {MAX_TEXT:,} characters; that of "
+                f"column {number} has {len(name):,}. Shorten it."
+            )
     return Header(column_names.distinct(names), names if is_data else ())
 
 
