@@ -176,6 +176,14 @@ def test_file_without_a_header(load, path):
     assert len(examples.labels) == len(ROWS)
 
 
+def test_names_that_are_taken_for_a_row_are_told(load, caplog):
+    load(table(), label="4", header="no")
+    assert "leave `header=no` out" in caplog.text
+    caplog.clear()
+    load(table().partition("\n")[2], label="4", header="no")
+    assert "header" not in caplog.text
+
+
 def test_names_that_are_numbers_are_names_where_the_label_is_among_them(load):
     years = table(names=("2019", "2020", "k", "y"))
     assert load(years).preprocessing.feature_names[0] == "2019"

@@ -122,6 +122,8 @@ def in_records(records: Sequence[Record], header: bool, expected: Sequence[str])
     skipped = sum(map(_is_row, records[:first]))
     lines = "line" if skipped == 1 else "lines"
     notes = (f"{skipped} {lines} before the table left out",) if skipped else ()
+    if not header and below and _is_header(below[0], below[1:]):
+        notes += ("the first line looks like names of columns: if it is, leave `header=no` out",)
     return Layout(names, start, is_data, notes)
 
 
@@ -208,6 +210,11 @@ def _is_data(record: Record, below: Sequence[Record], expected: Sequence[str]) -
     named = [cell for cell in cells if cell]
     repeated = len(set(named)) < len(named)
     return repeated or any(map(_PLAIN.fullmatch, named))
+
+
+def _is_header(record: Record, below: Sequence[Record]) -> bool:
+    cells = [cell.strip() for cell in record]
+    return _names_numbers(cells, below) and not any(map(_PLAIN.fullmatch, cells))
 
 
 def _names_numbers(cells: Record, below: Sequence[Record]) -> bool:
