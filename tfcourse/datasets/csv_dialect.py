@@ -121,10 +121,10 @@ def in_records(records: Sequence[Record], header: bool, expected: Sequence[str])
     is_data = header and _is_data(records[first], below, expected)
     skipped = sum(map(_is_row, records[:first]))
     lines = "line" if skipped == 1 else "lines"
-    notes = (f"{skipped} {lines} before the table left out",) if skipped else ()
+    notes = [f"{skipped} {lines} before the table left out"] if skipped else []
     if not header and below and _is_header(below[0], below[1:]):
-        notes += ("the first line looks like names of columns: if it is, leave `header=no` out",)
-    return Layout(names, start, is_data, notes)
+        notes.append("the first line looks like names of columns: if it is, leave `header=no` out")
+    return Layout(names, start, is_data, tuple(notes))
 
 
 def _is_row(record: Record) -> bool:
