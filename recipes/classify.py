@@ -34,7 +34,7 @@ class Classify(mnist_softmax.MnistSoftmax):
     model: str = choice(
         "auto",
         ("auto", *MODELS),
-        "Network; auto takes small_cnn for images, else batch_norm_mlp.",
+        "Network; auto takes small_cnn for images of at least 8 x 8, else batch_norm_mlp.",
     )
     hidden_units: tuple[int, ...] = integers(
         (128, 64),
@@ -76,7 +76,7 @@ class Classify(mnist_softmax.MnistSoftmax):
     class_weight: str = choice(
         "none",
         ("none", "balanced"),
-        "What an example counts: balanced gives every class the same share in the loss.",
+        "Weight of an example in the loss: balanced gives every class the same share.",
     )
 
     def __post_init__(self) -> None:

@@ -154,7 +154,7 @@ def _of_classes(
         f"accuracy {100 * found['accuracy']:.2f} % of {len(labels):,} examples "
         f"(95 % interval {100 * low:.2f} to {100 * high:.2f} %), loss {found['loss']:.4f}, "
         f"expected calibration error {100 * found['expected_calibration_error']:.2f} %\n"
-        f"Always saying {found['most_frequent_class']!r}, the most frequent class, is right in "
+        f"Always predicting {found['most_frequent_class']!r}, the most frequent class, is right in "
         f"{100 * found['baseline_accuracy']:.2f} %{never}"
     )
     return found, pictures, sentence

@@ -52,7 +52,7 @@ class MnistSoftmax(Hyperparameters):
     )
     augment_strength: float = number(
         0.1,
-        "Share of the image by which it is shifted or zoomed at most, and of a right angle.",
+        "Most that images are shifted, zoomed (share of their size) and rotated (of 90 degrees).",
         interval="(0, 1]",
         active_when=("augment", combinations(AUGMENTATIONS)),
     )
@@ -88,7 +88,7 @@ class MnistSoftmax(Hyperparameters):
     schedule: str = choice("one_cycle", SCHEDULES, "How the learning rate changes.")
     decay_rate: float = number(
         0.95,
-        "Decay of the rate, an epoch.",
+        "Decay of the rate per epoch.",
         interval="(0, 1]",
         active_when=("schedule", takers(SCHEDULES, "decay_rate")),
     )

@@ -74,8 +74,8 @@ METRICS = {
 
 def test_summary_compares():
     assert training.summary(METRICS) == (
-        "test accuracy 0.9511 (no better than 0.9511 by always saying '0'; never predicted: 1), "
-        "test loss 0.2000"
+        "test accuracy 0.9511 (no better than 0.9511 by always predicting '0'; "
+        "never predicted: 1), test loss 0.2000"
     )
     better = {**METRICS, "test_accuracy": 0.97, "never_predicted": []}
-    assert "(against 0.9511 by always saying '0'), test loss" in training.summary(better)
+    assert "(against 0.9511 by always predicting '0'), test loss" in training.summary(better)

@@ -8,6 +8,7 @@ interrupted, 141 nobody reads the output any more. An exception says its code in
 
 import atexit
 import contextlib
+import logging as std_logging
 import os
 import re
 import shlex
@@ -66,6 +67,7 @@ def exits(program: Callable[..., Any] | None = None) -> Iterator[None]:
     for number in _ENDING:
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _terminate)
+    std_logging.basicConfig(format="%(levelname)s: %(message)s")  # Whose logger it is, is no news.
     logging.get_absl_logger().addFilter(_log_with_flags)
     try:
         yield

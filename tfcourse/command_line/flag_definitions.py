@@ -31,7 +31,7 @@ class SweepFlags(hp.Hyperparameters):
     )
     trials: int = hp.integer(24, "Points that a sweep tries.", interval="[1, 1000000]")
     workers: int = hp.integer(
-        0, "Trials trained at once, one thread each; 0 takes one a core.", interval="[0, 1024]"
+        0, "Trials trained at once, one thread each; 0 takes one per core.", interval="[0, 1024]"
     )
     replicates: int = hp.integer(
         1, "Trainings of each trial, with seeds of their own.", interval="[1, 100]"
@@ -113,7 +113,7 @@ def define_run(*, dataset: str | None, finder: bool = False, sweep: bool = False
         flags.DEFINE_string(
             "dataset",
             dataset,
-            "Data set, or several: the first to be had. Your own: "
+            "Data set; of several, by commas, the first that is available. Your own: "
             f"{', '.join(datasets.own_names())}.",
         )
         flags.DEFINE_bool("describe", False, "Shows what is in the data, and stops.")
@@ -237,7 +237,7 @@ def help_text(header: str) -> str:
         allowed = flag.parser.syntactic_help
         allowed = f" ({allowed})" if allowed and not flag.boolean else ""
         lines.append(f"  --{flag.name}{default}\n      {flag.help}{allowed}")
-    lines.append("  --flagfile=PATH\n      Reads flags from a file, one a line.")
+    lines.append("  --flagfile=PATH\n      Reads flags from a file, one per line.")
     return "\n".join(lines)
 
 

@@ -159,7 +159,8 @@ def decode_all(
     if broken and (on_error == "refuse" or len(broken) == len(paths)):
         _refuse(broken, len(paths), advice if on_error == "refuse" else "")
     if broken:
-        logging.warning("Left out %d broken images: %s.", len(broken), _listed(broken))
+        images = "image" if len(broken) == 1 else "images"
+        logging.warning("Left out %d broken %s: %s.", len(broken), images, _listed(broken))
     return Decoded(pixels[: len(paths) - len(broken)], kept, notes)
 
 

@@ -21,8 +21,8 @@ _SHOWN = 3
 
 
 def by_name(names: Sequence[str]) -> list[str]:
-    """Returns the likeliest, by their names alone, the last column where none has a usual one."""
-    return [name for name in names if name.strip().lower() in _USUAL][:_SHOWN] or list(names[-1:])
+    """Returns those that have a usual name of a label."""
+    return [name for name in names if name.strip().lower() in _USUAL][:_SHOWN]
 
 
 def advised(error: DataError, table: Table, reading: Reading) -> DataError:

@@ -15,7 +15,7 @@ class Reading(Hyperparameters):
         ValueError: a value is not allowed; the message names it.
     """
 
-    label: str | None = text(None, "Column that holds the label, of a table.", optional=True)
+    label: str | None = text(None, "Column of a table to predict.", optional=True)
     task: Literal["auto", "classification", "regression"] = choice(
         "auto",
         ("auto", "classification", "regression"),
@@ -37,7 +37,9 @@ class Reading(Hyperparameters):
     )
     ignore: tuple[str, ...] = texts((), "Columns that are left out.", optional=True)
     keep: tuple[str, ...] = texts(
-        (), "Columns that are taken although they look like identifiers.", optional=True
+        (),
+        "Columns that are used although they look like identifiers or are of many texts.",
+        optional=True,
     )
     image_size: tuple[int, int] | None = integers(
         None,

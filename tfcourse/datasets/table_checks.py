@@ -20,11 +20,11 @@ def check_columns(source: str, columns: Iterable[str], reading: Reading) -> Read
     """
     columns = list(columns)
     if reading.label is None:
-        likely = likely_labels.by_name(columns)
+        likely = likely_labels.by_name(columns)[:1]
+        example = f", such as {column_names.argument('label', likely)}" if likely else ""
         raise ValueError(
             f"{source}: expected `label` to name the column to predict; received none. There are "
-            f"{column_names.listed(columns)}. Give it, such as "
-            f"{column_names.argument('label', likely[:1])}, or look with `describe`"
+            f"{column_names.listed(columns)}. Give it{example}; `describe` proposes labels"
         )
     return named_columns(source, columns, reading)
 

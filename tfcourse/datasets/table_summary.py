@@ -76,7 +76,7 @@ def _left_out(columns: Sequence[ColumnReport]) -> Iterator[str]:
         if names:
             kept = column_names.argument("keep", names)
             advice = f" ({kept} uses them)" if reason == "identifier" else ""
-            yield f"{text}: {_shown(names)}{advice}"
+            yield f"{text}: {_shown([column_names.listed([name]) for name in names])}{advice}"
 
 
 def _giveaways(report: TableReport) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a classifier is compared with: always saying the class that training has most of."""
+"""What a classifier is compared with: always predicting the class that training has most of."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -65,7 +65,7 @@ def summary(metrics: dict[str, Any]) -> str:
         missed = metrics["never_predicted"]
         never = f"; never predicted: {_listed(missed)}" if missed else ""
         return (
-            f"test accuracy {accuracy:.4f} ({compared} {constant:.4f} by always saying "
+            f"test accuracy {accuracy:.4f} ({compared} {constant:.4f} by always predicting "
             f"{metrics['most_frequent_class']!r}{never}), test loss {loss:.4f}"
         )
     low, high = metrics["test_rmse_interval_95"]
