@@ -70,3 +70,11 @@ def test_a_model_is_built_quickly_as_keras_builds_it(name, monkeypatch):
         found[quickly] = [(v.path, v.shape, v.dtype, v.numpy().tolist()) for v in variables]
         found[quickly] += sorted(model.get_metrics_result())
     assert found[True] == found[False]
+
+
+def test_a_strategy_that_begins_a_variable_is_not_taken_for_one():
+    class Strategy:
+        def initial_value(self):
+            return lambda: self.shape
+
+    assert keras_internals.variable_begun_by(Strategy().initial_value()) is None

@@ -269,6 +269,7 @@ def test_two_processes_train_as_one_does_and_outlive_the_death_of_one(tmp_path):
     deadline = time.monotonic() + 120
     while len(checkpoints(folder)) < 2:
         assert time.monotonic() < deadline
+        assert processes[0].poll() is None, outputs_of(processes)
         time.sleep(0.02)
     processes[1].kill()
     code, _, error = outputs_of(processes)[0]

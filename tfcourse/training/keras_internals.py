@@ -29,10 +29,12 @@ def inner_of(optimizer: keras.Optimizer) -> keras.Optimizer:
 def variable_begun_by(value: Any) -> keras.Variable | None:
     """Returns the variable that TensorFlow is about to make, `value` being how it begins.
 
-    Keras hands over a function in which it stands. To be replaced once the shape comes with it.
+    Keras hands over a function in which it stands, and a strategy of several processes another in
+    which the strategy does: `None`. To be replaced once the shape comes with it.
     """
     names = getattr(getattr(value, "__code__", None), "co_freevars", ())
-    return value.__closure__[names.index("self")].cell_contents if "self" in names else None
+    found = value.__closure__[names.index("self")].cell_contents if "self" in names else None
+    return found if isinstance(found, keras.Variable) else None
 
 
 def schedule_of(optimizer: keras.Optimizer) -> LearningRateSchedule | None:
