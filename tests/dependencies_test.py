@@ -17,7 +17,7 @@ OURS = {"configs", "recipes", "tfcourse"}
 # What only an extra brings: the code says so where it is missing.
 OPTIONAL = {
     *("ai-edge-litert", "onnxruntime", "tf2onnx"),  # recipes.export
-    *("gradio", "ipython"),  # recipes.playground; pictures in a notebook
+    *("gradio", "starlette", "ipython"),  # recipes.playground; pictures in a notebook
     *("jax", "torch"),  # recipes.claims.frameworks
 }
 # What others need and do not declare; pyproject.toml says who.

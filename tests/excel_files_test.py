@@ -4,6 +4,7 @@ import zipfile
 import numpy as np
 import openpyxl
 import pytest
+import xlwt
 
 from tfcourse import datasets
 from tfcourse.datasets import memory
@@ -115,8 +116,42 @@ def test_few_cells_far_apart_do_not_fill_the_memory(load, tmp_path):
         datasets.load(f"table:{path}", label="y")
 
 
-def test_workbook_of_old_is_refused_with_what_to_do(tmp_path):
+def _write_old(path, rows):
+    workbook = xlwt.Workbook()
+    workbook.add_sheet("empty")
+    sheet = workbook.add_sheet("table")
+    day = xlwt.easyxf(num_format_str="YYYY-MM-DD")
+    for r, row in enumerate(rows):
+        for c, value in enumerate(row):
+            is_day = isinstance(value, datetime.datetime)
+            sheet.write(r, c, value, day if is_day else xlwt.Style.default_style)
+    workbook.save(str(path))
+
+
+def test_workbook_of_before_2007_is_the_same_table(load, tmp_path, caplog):
+    new = load([NAMES, *ROWS])
     path = tmp_path / "mine.xls"
-    path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
-    with pytest.raises(datasets.DataError, match=r"Save it as \.xlsx"):
-        datasets.load(f"table:{path}", label="y")
+    _write_old(path, [("Sales of the shop",), NAMES, *ROWS])
+    datasets.check(f"table:{path}", label="y")
+    old = datasets.load(f"table:{path}", label="y")
+    assert old.preprocessing.columns == new.preprocessing.columns
+    np.testing.assert_array_equal(old.train.features, new.train.features)
+    assert "'table' is read, 'empty' not" in caplog.text
+
+
+def test_whole_numbers_and_truths_of_an_old_workbook_are_read_as_such(tmp_path):
+    path = tmp_path / "mine.xls"
+    _write_old(path, [("n", "is", "y"), *((i % 7, i % 2 == 0, i % 3) for i in range(40))])
+    data = datasets.load(f"csv:{path}", label="y")
+    assert data.class_names == ("0", "1", "2")
+    assert data.preprocessing.columns[1].categories == ("False", "True")
+
+
+def test_damaged_workbook_of_before_2007_is_refused_in_a_sentence(tmp_path):
+    path = tmp_path / "mine.xls"
+    _write_old(path, [NAMES, *ROWS])
+    whole = path.read_bytes()
+    for broken in (whole[:8] + bytes(600), whole[: len(whole) // 2], whole[:600]):
+        path.write_bytes(broken)
+        with pytest.raises(datasets.DataError, match=r"mine.xls: expected a workbook of Excel"):
+            datasets.load(f"table:{path}", label="y")

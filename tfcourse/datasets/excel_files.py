@@ -1,11 +1,12 @@
-"""Excel's workbooks, .xlsx: the values of the first sheet that has any, by openpyxl."""
+"""Excel's workbooks: the values of the first sheet that has any, by openpyxl or, of .xls, xlrd."""
 
+import io
 import os
 import pathlib
 import struct
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tfcourse.datasets import column_names, csv_dialect, csv_records, memory, text_files
@@ -13,7 +14,9 @@ from tfcourse.datasets.cells import Column
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import Table
 
-# A cell as a Python object takes so many bytes for each byte of its XML.
+# How a workbook begins as Excel wrote it before 2007, .xls.
+OLD_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# A cell as a Python object takes so many bytes for each byte of its XML, or of .xls.
 _BYTES_PER_BYTE = 10
 _HEAD = 60  # Rows that are looked at to find the header.
 _FEWEST_CELLS = 1 << 20  # That may be read however small the file is.
@@ -65,6 +68,9 @@ def layout(path: pathlib.Path, *, header: bool, expected: Sequence[str]) -> csv_
 
 def _rows(path: pathlib.Path, count: int | None) -> tuple[Rows, tuple[str, ...]]:
     """Returns the first rows of the first sheet that is not empty, and what is told about it."""
+    with open(path, "rb") as file:
+        if file.read(len(OLD_MAGIC)) == OLD_MAGIC:
+            return _old_rows(path, count)
     import openpyxl
 
     limit = _checked_size(path)
@@ -84,15 +90,62 @@ def _rows(path: pathlib.Path, count: int | None) -> tuple[Rows, tuple[str, ...]]
         raise
     except Exception as error:  # openpyxl checks nothing: whatever a wrong part leads to comes out.
         raise _damaged(path, error) from None
-    raise DataError(f"{path}: expected a sheet with a table; received empty ones. Add examples.")
+    raise _empty(path)
+
+
+def _old_rows(path: pathlib.Path, count: int | None) -> tuple[Rows, tuple[str, ...]]:
+    """Returns the same of a workbook as Excel wrote it before 2007."""
+    import xlrd
+
+    memory.check_fits(path, os.path.getsize(path) * _BYTES_PER_BYTE, text_files.MEND)
+    try:
+        with xlrd.open_workbook(path, logfile=io.StringIO(), on_demand=True) as workbook:
+            for position, title in enumerate(workbook.sheet_names()):
+                sheet = workbook.sheet_by_index(position)
+                found = (
+                    tuple(_old_value(cell, workbook.datemode) for cell in sheet.row(number))
+                    for number in range(sheet.nrows if count is None else min(count, sheet.nrows))
+                )
+                rows = _trimmed(path, found, max(_FEWEST_CELLS, os.path.getsize(path)))
+                if any(rows):
+                    others = [name for name in workbook.sheet_names() if name != title]
+                    return rows, _told(title, others)
+                workbook.unload_sheet(position)
+    except DataError:
+        raise
+    except Exception as error:  # As of openpyxl.
+        raise _damaged(path, error) from None
+    raise _empty(path)
+
+
+def _old_value(cell: Any, datemode: int) -> Any:
+    """Returns what a cell of xlrd holds, as openpyxl would: a date as one, an error as its text."""
+    import xlrd
+
+    match cell.ctype:
+        case xlrd.XL_CELL_DATE:
+            return xlrd.xldate_as_datetime(cell.value, datemode)
+        case xlrd.XL_CELL_BOOLEAN:
+            return bool(cell.value)
+        case xlrd.XL_CELL_ERROR:
+            return xlrd.error_text_from_code.get(cell.value, "#N/A")
+        case xlrd.XL_CELL_EMPTY | xlrd.XL_CELL_BLANK:
+            return None
+        case xlrd.XL_CELL_NUMBER if cell.value.is_integer():
+            return int(cell.value)  # The format knows no other number; 3 is no 3.0.
+    return cell.value
 
 
 def _read(path: pathlib.Path, sheet: Any, count: int | None, limit: int) -> Rows:
-    """Returns the rows without the empty cells at their ends."""
+    """Returns the rows of openpyxl's sheet without the empty cells at their ends."""
     sheet.reset_dimensions()  # What the file says of its size may be anything.
+    return _trimmed(path, sheet.iter_rows(values_only=True, max_row=count), limit)
+
+
+def _trimmed(path: pathlib.Path, found: Iterable[tuple[Any, ...]], limit: int) -> Rows:
     rows: Rows = []
     cells = 0
-    for row in sheet.iter_rows(values_only=True, max_row=count):
+    for row in found:
         cells += len(row) + 1
         if cells > limit:
             raise DataError(
@@ -134,8 +187,12 @@ def _cell(row: tuple[Any, ...], position: int) -> Any:
     return None if isinstance(cell, str) and not cell.strip() else cell
 
 
+def _empty(path: pathlib.Path) -> DataError:
+    return DataError(f"{path}: expected a sheet with a table; received empty ones. Add examples.")
+
+
 def _damaged(path: pathlib.Path, error: Exception) -> DataError:
     said = (str(error).splitlines() or [type(error).__name__])[0][:200]
     return DataError(
-        f"{path}: expected a workbook of Excel (.xlsx); received {said}. Save it again, or as CSV."
+        f"{path}: expected a workbook of Excel; received {said}. Save it again, or as CSV."
     )

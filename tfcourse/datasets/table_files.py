@@ -72,11 +72,8 @@ def _format(path: pathlib.Path) -> str:
         raise DataError(f"{path}: expected {KIND}; received {error.strerror}.") from error
     if start.startswith(parquet_files.MAGIC):
         return "parquet"
+    if start == excel_files.OLD_MAGIC:
+        return "excel"
     if start.startswith(b"PK\x03\x04") and excel_files.is_workbook(path):
         return "excel"
-    if start.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
-        raise DataError(
-            f"{path}: expected {KIND}; received a workbook as Excel wrote it before 2007. Save it "
-            "as .xlsx."
-        )
     return "text"
