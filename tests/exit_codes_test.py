@@ -92,3 +92,14 @@ def test_a_pipe_that_nobody_reads_ends_with_141():
     )
     assert done.stdout.strip() == "141"
     assert "nobody reads" in done.stderr
+
+
+@pytest.mark.parametrize(("name", "number"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_signal_that_comes_while_garbage_is_collected_is_not_lost(name, number):
+    kill = f"lambda *_: os.kill(os.getpid(), signal.{name})"
+    then = f"""import gc, signal, time
+    gc.callbacks.append({kill})
+    gc.collect()
+    gc.callbacks.pop()
+    time.sleep(60)"""
+    assert end(then)[0] == number

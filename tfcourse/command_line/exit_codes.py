@@ -27,6 +27,7 @@ from tfcourse.command_line import streams
 
 # Slurm sends the last two some time before it kills; none has another use here.
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU)
+_AFTER = 0.05  # Seconds, in which the callback that a signal came in is over.
 
 
 class UsageError(Exception):
@@ -39,6 +40,10 @@ class Terminated(BaseException):
     """SIGTERM or the like came outside of training; no `except Exception` on the way holds it."""
 
     exit_code = 143
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
+        self.signal_number = signal_number
 
 
 class NotFiniteResultError(Exception):
@@ -67,6 +72,8 @@ def exits(program: Callable[..., Any] | None = None) -> Iterator[None]:
     for number in _ENDING:
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _terminate)
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _send_again
     std_logging.basicConfig(format="%(levelname)s: %(message)s")  # Whose logger it is, is no news.
     logging.get_absl_logger().addFilter(_log_with_flags)
     try:
@@ -114,7 +121,20 @@ def _is_all(program: Callable[..., Any] | None) -> bool:
 def _terminate(number: int, frame: FrameType | None) -> None:
     if number == signal.SIGXCPU:  # It comes again every second.
         signal.signal(number, signal.SIG_IGN)
-    raise Terminated(f"stopped by {signal.Signals(number).name}")
+    raise Terminated(number)
+
+
+def _send_again(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Sends a signal again that came where Python drops exceptions, as in a garbage collector's
+    callback: else the program would go on as if there had been none."""
+    error = unraisable.exc_value
+    if not isinstance(error, KeyboardInterrupt | Terminated):
+        sys.__unraisablehook__(unraisable)
+        return
+    number = error.signal_number if isinstance(error, Terminated) else signal.SIGINT
+    again = threading.Timer(_AFTER, os.kill, (os.getpid(), number))
+    again.daemon = True
+    again.start()
 
 
 def code(error: BaseException) -> int:
