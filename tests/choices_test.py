@@ -154,8 +154,8 @@ def test_new_choices_and_scales_are_swept(python, extended):
     python(
         *("-m", "recipes.mnist_softmax", "--dataset=digits", "--epochs=1", *NEW),
         *("--sweep=random", "--trials=2", "--workers=1", f"--run_dir={folder}"),
-        *("--search=optimizer=sign_descent", "--search=beta=0.5:0.9:squared"),
-        *("--fix=learning_rate", "--fix=batch_size", "--fix=dropout", "--fix=epochs"),
+        *("--search=beta=0.5:0.9:squared", "--fix=optimizer", "--fix=learning_rate"),
+        *("--fix=batch_size", "--fix=dropout", "--fix=epochs"),
     )
     header, *rows = (folder / "trials.csv").read_text().splitlines()
     column = header.split(",").index("beta")

@@ -95,7 +95,7 @@ def test_programs_for_anything_else_are_not_seen(change, monkeypatch):
             text = "model name : another\nflags : sse2\n"
             patch.setattr(pathlib.Path, "read_text", lambda path: text)
         else:
-            patch.setenv(change, "1")
+            patch.setenv(change, "7")
         assert seen() == {}
     assert seen() == {"a.pb": b"1"}
 

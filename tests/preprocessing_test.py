@@ -63,7 +63,6 @@ def changed(kind, path, value):
         ("table", ["columns", 0, "name"], "year", "columns"),
         ("table", ["columns", 0, "mean"], "3", "mean"),
         ("table", ["columns", 0, "mean"], True, "mean"),
-        ("table", ["columns", 0, "mean"], 10**400, "mean"),
         ("table", ["columns", 0, "standard_deviation"], 0, "standard_deviation"),
         ("table", ["columns", 0, "imputed"], "3", "imputed"),
         ("table", ["columns", 1, "categories"], [], "categories"),
@@ -95,6 +94,7 @@ def test_hostile_text_is_refused_by_field(kind, path, value, named):
         '{"format": 1, "format": 1}',
         preprocessing.to_json(TABLE).replace("4000.0", "NaN"),
         preprocessing.to_json(TABLE).replace("4000.0", "-Infinity"),
+        preprocessing.to_json(TABLE).replace("4000.0", "1" + "0" * 400),
         preprocessing.to_json(TABLE).replace("4000.0", "1" + "0" * 5000),
     ],
 )

@@ -77,21 +77,21 @@ def checked_flag(name: str, value: Any) -> bool:
 def same_precision(variable: keras.Variable, *tensors: "tf.Tensor") -> "list[tf.Tensor]":
     """Returns the tensors dense and in float32, or in float64 if `variable` has that.
 
-    Where a tensor's last axis is short, it is returned as one long row.
+    Where a variable's last axis is short, and each tensor has its shape or is a single number, they
+    are returned as long rows.
 
     A variable in half precision is thus updated in float32 and rounded once, when stored: 0.999
     is 1 in bfloat16, and an average that decays by 1 would never forget.
     """
     is_double = keras.backend.standardize_dtype(variable.dtype) == "float64"
     dtype = "float64" if is_double else "float32"
-    return [_long(ops.cast(_dense(tensor, variable.shape), dtype)) for tensor in tensors]
-
-
-def _long(tensor: "tf.Tensor") -> "tf.Tensor":
+    dense = [ops.cast(_dense(tensor, variable.shape), dtype) for tensor in tensors]
     # XLA on the CPU vectorizes along the last axis alone, and ten columns not at all. With as many
     # columns as a register holds, nothing is gained.
-    is_narrow = len(tensor.shape) > 1 and tensor.shape[-1] < _VECTOR
-    return ops.reshape(tensor, (-1,)) if is_narrow else tensor
+    is_narrow = len(variable.shape) > 1 and variable.shape[-1] < _VECTOR
+    if is_narrow and all(tuple(each.shape) in ((), tuple(variable.shape)) for each in dense):
+        return [ops.reshape(each, (-1,)) if len(each.shape) else each for each in dense]
+    return dense
 
 
 def _dense(tensor: Any, shape: tuple[int, ...]) -> "tf.Tensor":
