@@ -84,6 +84,22 @@ def ratios(section, name):
     return [value / reference for value, reference in pairs]
 
 
+def in_one_line(folder):
+    """The sentence of README.md: what others take for a step of the batch-norm MLP."""
+    section = read(folder)["steps"][f"batch_norm_mlp/{_PICTURED_BATCH}"]
+
+    def fastest(family):
+        names = [name for name in section["contestants"] if name.startswith(family)]
+        return min(statistics.median(ratios(section, name)) for name in names)
+
+    fit = statistics.median(ratios(section, "fit"))
+    torch, jax = fastest("torch"), fastest("jax")
+    return (
+        f"a step of the MLP takes Keras's `fit` {fit:.1f} times as long, "
+        f"the fastest PyTorch {torch:.1f} times, the fastest JAX {jax:.2f} times"
+    )
+
+
 def step_rows(batches):
     """Returns the table of one model, `{batch: section}`: milliseconds, then ratios, of each."""
     names = {name for section in batches.values() for name in section["contestants"]}

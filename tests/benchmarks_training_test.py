@@ -110,3 +110,8 @@ def test_a_command_keeps_its_model_after_its_epochs():
     pace.drive(command, lambda: (0.0, 0.0), lambda: 0.5, saved.append)
     assert command.accuracies == [0.5, 0.5]
     assert saved == ["there"]
+
+
+def test_the_readme_says_the_measured_ratios():
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    assert training_report.in_one_line(ROOT / "docs") in readme
