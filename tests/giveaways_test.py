@@ -93,3 +93,24 @@ def test_equal_rows_of_a_table_of_few_values_are_no_wonder(tmp_path):
     columns = (RANDOM.integers(0, 3, N), RANDOM.integers(0, 3, N), LABELS)
     report = datasets.load(write(tmp_path / "m.csv", "x,z,y", columns), label="y").report
     assert report.repeated == 0
+
+
+def test_code_with_several_values_for_each_class_is_named(tmp_path):
+    codes = RANDOM.permutation(30).reshape(3, 10)[LABELS, RANDOM.integers(0, 10, N)]
+    for column in (np.char.add("c", codes.astype(str)), codes):
+        (giveaway,) = found(tmp_path, column)
+        assert (giveaway.column, giveaway.share) == ("x", 1)
+
+
+@pytest.mark.parametrize("each", [2, 4])
+def test_copies_of_rows_make_no_code(tmp_path, each):
+    column = np.char.add("c", (np.arange(N) // each).astype(str))
+    assert found(tmp_path, column, labels=np.arange(N) // each % 3) == ()
+
+
+def test_code_that_stands_for_a_quantity_is_named(tmp_path):
+    codes = RANDOM.permutation(20)[RANDOM.integers(0, 20, N)]
+    prices = RANDOM.normal(50, 9, 20).round(3)[codes]
+    (giveaway,) = found(tmp_path, np.char.add("c", codes.astype(str)), prices)
+    assert giveaway.share > 0.999
+    assert found(tmp_path, np.char.add("c", codes.astype(str)), NOISE[::-1] + prices) == ()

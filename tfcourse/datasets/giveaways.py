@@ -2,10 +2,13 @@
 
 A column is looked at alone: its training rows are sorted by its values, those of equal values at
 random, and the changes from one class to another are counted. Where the column tells the class,
-there are as many as the classes need; every row that it tells wrong makes two more.
+there are as many as the classes need; every row that it tells wrong makes two more. Codes, several
+for a class and in any order, have changes between their values instead, and none among the rows of
+one value; a value that only one row has tells nothing.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +27,8 @@ _AT_ONCE = 64  # Columns that are hashed at once.
 # A measurement may be as good as the first; only a copy of the label is as good as the second.
 _SHARE_OF_ERRORS, _OF_MEASUREMENTS = 0.05, 0.01
 _CORRELATION = 0.999
+# Rows that a code has on average; of fewer, copies of rows make any column one.
+_ROWS_PER_CODE = 5
 # Rows that are equal in every column are copies where one column has this many different values per
 # different row, and so many are; where all columns have few values, equal rows are no wonder.
 _DIFFERENT, _COPIES = 0.5, 0.05
@@ -114,20 +119,56 @@ def _blocks(
         yield names, np.concatenate(values, axis=1)
 
 
+class _Sorted(NamedTuple):
+    """The labels in the order of each column's values, those of equal values at random.
+
+    Attributes:
+        labels: [rows, columns].
+        same: [rows - 1, columns], whether a value equals the one before it.
+        alone: [columns], how many rows have a value that no other has.
+        are_codes: [columns], whether values repeat so often that they may be codes.
+    """
+
+    labels: Labels
+    same: npt.NDArray[np.bool_]
+    alone: npt.NDArray[np.int64]
+    are_codes: npt.NDArray[np.bool_]
+
+
+def _sorted(values: FloatArray, labels: Labels) -> _Sorted:
+    order = np.argsort(values, axis=0, kind="stable")
+    values = np.take_along_axis(values, order, axis=0)
+    same = values[1:] == values[:-1]
+    edge = np.zeros_like(same[:1])
+    repeats = np.concatenate([edge, same]) | np.concatenate([same, edge])
+    distinct = (~same).sum(axis=0) + 1
+    are_codes = _ROWS_PER_CODE * distinct <= len(labels)
+    return _Sorted(labels[order], same, (~repeats).sum(axis=0), are_codes)
+
+
 def _told(values: FloatArray, labels: Labels, limits: FloatArray) -> npt.NDArray[np.float64]:
     """Returns the share of rows in which each column tells the class; 0 where that is no wonder."""
-    by_value = labels[np.argsort(values, axis=0, kind="stable")]
-    changes = (by_value[1:] != by_value[:-1]).sum(axis=0)
+    by = _sorted(values, labels)
+    changes = by.labels[1:] != by.labels[:-1]
     _, counts = np.unique(labels, return_counts=True)
-    errors = np.maximum(changes - (len(counts) - 1), 0) / 2
-    tells = errors <= limits * (len(labels) - counts.max())
-    return np.where(tells, 1 - errors / len(labels), 0.0)
+    others = len(labels) - counts.max()  # Than of the most frequent class.
+    in_order = np.maximum(changes.sum(axis=0) - (len(counts) - 1), 0) / 2
+    by_code = (changes & by.same).sum(axis=0) / 2 + by.alone * (others / len(labels))
+    errors = np.where(by.are_codes, np.minimum(in_order, by_code), in_order)
+    return np.where(errors <= limits * others, 1 - errors / len(labels), 0.0)
 
 
 def _correlations(values: FloatArray, labels: Labels) -> npt.NDArray[np.float64]:
-    """Returns how closely each column follows a quantity; 0 where it does not."""
+    """Returns how closely each column, or the mean of its codes, follows a quantity; else 0."""
     x = values - values.mean(axis=0, dtype=np.float64)
     y = labels - labels.mean(dtype=np.float64)
+    squares = y @ y
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = np.abs(y @ x) / np.sqrt((x * x).sum(axis=0) * (y @ y))
+        found = np.abs(y @ x) / np.sqrt((x * x).sum(axis=0) * squares)
+    by = _sorted(values, y)
+    # Half of the square by which two rows of one code differ is what their mean leaves.
+    steps = np.where(by.same, np.diff(by.labels, axis=0), 0.0)
+    left = (steps * steps).sum(axis=0) / (2 * squares) + by.alone / len(y)
+    by_code = np.sqrt(np.maximum(1 - left, 0.0))
+    found = np.where(by.are_codes, np.fmax(found, by_code), found)
     return np.where(found >= _CORRELATION, found, 0.0)
