@@ -22,6 +22,12 @@ NOWHERE = np.array([], float)
         (np.repeat(np.arange(1.0, 101), 3), "classification"),  # A hundred numbered classes.
         (np.repeat(np.arange(2.0, 102), 3), "regression"),
         (np.append(np.repeat(np.arange(1.0, 28), 30), 29), "regression"),  # Rings of abalones.
+        (np.arange(200.0) % 10, "classification"),  # Digits.
+        (np.arange(200.0) % 5, "classification"),  # Stars.
+        (np.repeat(np.arange(11.0), [2, 3, 5, 8, 9, 20, 30, 50, 60, 40, 20]), "regression"),
+        (np.repeat(np.arange(1.0, 21), np.arange(5, 45, 2)), "regression"),  # Ages of children.
+        (np.repeat(np.arange(7.0), [60, 40, 20, 9, 4, 2, 1]), "regression"),  # A count.
+        (np.repeat([0.0, 1, 2, 9], [60, 40, 20, 1]), "classification"),  # With a slip.
         (np.arange(12.0), "regression"),
         (np.arange(60.0) / 4, "regression"),
         (np.repeat([1.0, 1.5, 2.0], 40), "regression"),
@@ -115,11 +121,26 @@ def test_whole_numbers_that_are_taken_for_a_quantity_are_told(load, caplog):
     assert "task=classification" in caplog.text
 
 
+def test_whole_numbers_that_are_taken_for_classes_are_told(load, caplog):
+    data = load(table(np.arange(40) % 5))
+    assert data.num_classes == 5
+    assert "'y': 5 different whole numbers are taken for classes; `task=regression`" in caplog.text
+    caplog.clear()
+    assert load(table(np.arange(40) % 2)).num_classes == 2
+    assert "taken for" not in caplog.text
+
+
+def test_arrays_number_their_classes_however_often_each_is_there():
+    values = np.repeat(np.arange(43.0), np.arange(3, 46) ** 2)
+    assert targets.task_of(values, by_custom=True) == "classification"
+    assert targets.task_of(values) == "regression"
+
+
 def test_what_is_asked_for_is_not_told(load, caplog):
     assert load(table(range(40)), task="regression").target
     assert load(table(np.arange(40) % 4), task="regression").target
     assert load(table(np.arange(40) % 4), task="classification").num_classes == 4
-    assert "quantity" not in caplog.text
+    assert "taken for" not in caplog.text
 
 
 def test_a_quantity_that_is_asked_for_as_classes_is_refused(load):

@@ -58,7 +58,8 @@ class LabelReport:
         rare: `{class: rows}` left out since the class has too few examples.
         merged: `{class: other spellings}` that are counted as it.
         counts: `{class: rows}` of those that are kept.
-        taken: how many different whole numbers are taken for a quantity without being asked.
+        taken: how many different whole numbers are taken for a quantity, or for more than two
+            classes, without being asked.
     """
 
     name: str

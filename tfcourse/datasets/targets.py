@@ -15,9 +15,12 @@ Features = TypeVar("Features", bound=npt.NDArray[Any])
 Task = Literal["classification", "regression"]
 TASKS = ("classification", "regression")
 
-# So many different whole numbers may be classes without numbering them.
-MAX_NUMBERED_CLASSES = 20
+# So many different whole numbers may be classes without numbering them; of more than a few, a
+# rare one tells a count.
+MAX_NUMBERED_CLASSES, FEW_CLASSES = 10, 4
 MIN_EXAMPLES_PER_NUMBER = 3
+# Share of the most frequent number that the rarest has where more number classes.
+EVEN = 1 / 3
 # Share of numbers with a fraction among classes, which is then told.
 MAX_SLIPS = 0.05
 
@@ -35,7 +38,7 @@ class NumericTarget:
         fields.text("name", self.name)
         fields.number("mean", self.mean)
         fields.positive("standard_deviation", self.standard_deviation)
-        fields.check("written", self.written, self.written in numbers.STYLES, "a known style")
+        fields.check("written", self.written, numbers.is_style(self.written), "a known style")
 
     def standardize(self, values: npt.ArrayLike) -> FloatArray:
         """Returns values in their own units as labels, float32."""
@@ -89,6 +92,10 @@ QUANTITY = (
     "{:,} different whole numbers are taken for a quantity; `task=classification` takes them for "
     "classes"
 )
+CLASSES = (
+    "{:,} different whole numbers are taken for classes; `task=regression` takes them for a "
+    "quantity"
+)
 
 
 def settled(where: str, asked: str, values: npt.NDArray[np.float64]) -> Task:
@@ -101,7 +108,7 @@ def settled(where: str, asked: str, values: npt.NDArray[np.float64]) -> Task:
     """
     if asked != "auto":
         return "regression" if asked == "regression" else "classification"
-    task = task_of(values)
+    task = task_of(values, by_custom=True)
     count = whole_numbers(values)
     if task == "regression" and count:
         logging.warning("%s: %s.", where, QUANTITY.format(count))
@@ -114,16 +121,23 @@ def whole_numbers(values: npt.NDArray[np.float64]) -> int:
     return len(found) if (found == np.floor(found)).all() else 0
 
 
-def task_of(values: npt.NDArray[np.floating]) -> Task:
+def task_of(values: npt.NDArray[np.floating], *, by_custom: bool = False) -> Task:
     """Returns whether labels are classes or a quantity.
 
-    Texts are classes. So are whole numbers where there are at most 20 different ones, with three
-    examples each on average; or where they number the classes from 0 or 1 without a gap, with
-    three examples each at least. A fraction in up to 5 % of them is taken for a slip. All other
-    numbers are a quantity.
+    Texts are classes. Of whole numbers these are:
+
+    - two different ones;
+    - up to 10, with three examples each on average; but if there are more than four, and one has
+      fewer than three, they are counts or grades, some of which are rare;
+    - more, if they number the classes from 0 or 1 without a gap, with at least three examples
+      each, and the rarest is at least a third as frequent as the most frequent one.
+
+    A fraction in up to 5 % of them is taken for a slip. All other numbers are a quantity.
 
     Args:
         values: labels as numbers: NaN where missing, infinite where no number.
+        by_custom: whether such labels number classes as a rule, as those of arrays do: then
+            frequencies play no part beyond three examples each.
     """
     present = values[~np.isnan(values)]
     if not len(present) or 2 * np.isinf(present).sum() >= len(present):
@@ -134,7 +148,10 @@ def task_of(values: npt.NDArray[np.floating]) -> Task:
     if (present != np.floor(present)).mean() > (MAX_SLIPS if is_repeated else 0):
         return "regression"
     if len(counts) <= MAX_NUMBERED_CLASSES:
-        return "classification" if is_repeated else "regression"
+        has_rare = counts.min() < MIN_EXAMPLES_PER_NUMBER and not by_custom
+        is_count = len(counts) > FEW_CLASSES and has_rare
+        return "classification" if is_repeated and not is_count else "regression"
     is_numbering = found[0] in (0, 1) and found[-1] - found[0] == len(found) - 1
-    enough = counts.min() >= MIN_EXAMPLES_PER_NUMBER
+    is_even = by_custom or counts.min() >= EVEN * counts.max()
+    enough = counts.min() >= MIN_EXAMPLES_PER_NUMBER and is_even
     return "classification" if is_numbering and enough else "regression"
