@@ -200,11 +200,7 @@ def _label(data: Dataset) -> str:
     if data.target:
         name = data.target.name
         return f"{name}, a quantity: regression (--task=classification takes it for classes)"
-    names = data.class_names
-    are_numbers = len(names) > 2 and all(name.lstrip("-").isdigit() for name in names)
-    is_table = isinstance(data.preprocessing, tfcourse.datasets.preprocessing.TablePreprocessing)
-    hint = " (--task=regression takes them for a quantity)" if are_numbers and is_table else ""
-    return f"{data.num_classes} classes{hint}"
+    return f"{data.num_classes} classes"
 
 
 if __name__ == "__main__":

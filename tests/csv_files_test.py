@@ -1,8 +1,10 @@
 """Tables as people have them in files of text."""
 
+import bz2
 import csv
 import gzip
 import io
+import lzma
 import os
 import zipfile
 
@@ -73,10 +75,13 @@ VARIATIONS = {
     "thousands commas": table([(f'"{float(r[0]):,.2f}"', *r[1:]) for r in ROWS]),
     "currency": table([(f'"${float(r[0]):,.2f}"', *r[1:]) for r in ROWS]),
     "percent": table([(f"{r[0]} %", *r[1:]) for r in ROWS]),
+    "units": table([(f"{r[0]} km/h", *r[1:]) for r in ROWS]),
     "mark of UTF-8": "\ufeff" + table(),
     "UTF-16": table(delimiter="\t").encode("utf-16"),
     "UTF-16 without a mark": table().encode("utf-16-le"),
     "gzip": gzipped(table()),
+    "bzip2": bz2.compress(table().encode()),
+    "xz": lzma.compress(table().encode()),
     "zip": zipped(table()),
     "lines of Windows": table().replace("\n", "\r\n"),
     "lines of old Macs": table().replace("\n", "\r"),
@@ -231,7 +236,15 @@ def test_archive_holds_one_table(load):
         load(zipped(table(), table()))
 
 
-@pytest.mark.parametrize("data", [gzipped(table())[:-20], zipped(table())[:-30], b"\x1f\x8b oops"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        gzipped(table())[:-20],
+        lzma.compress(table().encode())[:-20],
+        zipped(table())[:-30],
+        b"\x1f\x8b oops",
+    ],
+)
 def test_damaged_archive_is_refused(load, data):
     with pytest.raises(datasets.DataError, match=r"mine.csv: .*(compressed|file to read)"):
         load(data)
@@ -290,3 +303,15 @@ def test_a_name_of_a_column_that_is_endless_is_told_by_its_place(tmp_path):
     with pytest.raises(datasets.DataError, match=r"a\.csv.*column 2 has 20,000\. Shorten") as error:
         table_files.read_header(path)
     assert len(str(error.value)) < 400
+
+
+def test_few_rows_with_cells_too_many_are_left_out_and_told(load, path, caplog):
+    rows = [*ROWS, *ROWS]
+    rows[40] = ("5", "1, or 2", "3", "u", "a")
+    text = "\n".join(",".join(row) for row in (NAMES, *rows))
+    data = load(text)
+    assert data.report.rows == 59
+    assert "1 row has more than 4 cells (line 42 is the first): left out" in caplog.text
+    assert data.report.columns[0].kind == "number"
+    with pytest.raises(datasets.DataError, match=r"line 42: expected 4 cells.* received 6"):
+        data.preprocessing.read(path)  # A prediction has all rows.

@@ -31,6 +31,9 @@ def test_numbers_are_read_back_from_whatever_style_they_are_written_in(values, m
         (["11,88", "12,01"], [11.88, 12.01]),
         (["-$5", "$-6", "\u22127"], [-5, -6, -7]),
         (["USD 12", "13 EUR"], [12, 13]),
+        (["12.5 kg", "1,300 kg", "14"], [12.5, 1300, 14]),
+        (["20.1 km/l", "-3km/l"], [20.1, -3]),
+        (["12,5 \u00b0C", "13,75 \u00b0C"], [12.5, 13.75]),
         (["12,34,567", "1,234"], [1234567, 1234]),  # As in India.
         (["1\u00a0234,5", "2\u202f345"], [1234.5, 2345]),
         (["1e3", " -.5 ", "7."], [1000, -0.5, 7]),
@@ -72,3 +75,28 @@ def test_other_columns_decide_about_a_dot_before_three_digits():
 )
 def test_decimal_commas_are_told_from_thousands(texts, expected):
     assert numbers.has_decimal_commas(texts) == expected
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["12 kg", "300 g", "14 kg", "20 g"],  # Which is more?
+        ["1st", "2nd", "3rd", "4th"],
+        ["A4", "B5"],
+        ["7 am", "9 pm"],
+        ["kg", "lb"],
+    ],
+)
+def test_texts_that_end_in_no_one_unit_are_no_numbers(texts):
+    style = numbers.find_style(texts)
+    assert style in numbers.STYLES
+    assert np.isinf(numbers.read(texts, style)).any()
+
+
+def test_a_style_is_known_again():
+    style = numbers.find_style(["12.5 kg", "13 kg"])
+    assert style == "1234.5 kg"
+    assert np.isinf(numbers.read(["300 g"], style))
+    assert all(map(numbers.is_style, (style, *numbers.STYLES)))
+    for wrong in ("", "kg", "1234.5 ", "1234.5 k1", "1234.5 " + "k" * 100, "1,2"):
+        assert not numbers.is_style(wrong), wrong

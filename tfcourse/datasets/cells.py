@@ -18,11 +18,17 @@ Column = Sequence[Any] | npt.NDArray[Any]  # Texts or numbers; also a pandas Cat
 MISSING = frozenset(
     {
         *("", "?", "na", "n/a", "<na>", "nan", "-nan", "nat", "null", "1.#qnan", "#na", "#n/a"),
+        *("(null)", "<null>", "\\n"),
         *("#n/a n/a", "#value!", "#div/0!", "#ref!", "#null!", "#num!", "#name?"),  # Of Excel.
     }
 )
 # And where numbers or dates are expected. Among texts, "None" may well be a category.
-MISSING_NUMBER = MISSING | {"none", "-", "--", "---", ".", "..", "n.a.", "missing", "unknown"}
+MISSING_NUMBER = MISSING | {
+    *("none", "-", "--", "---", ".", "..", "*", "\u2013", "\u2014", "n.a.", "n.d."),
+    *("missing", "(missing)", "unknown", "not available"),
+}
+
+LONGEST_MISSING = max(map(len, MISSING_NUMBER))  # Characters.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -59,6 +65,15 @@ def of(column: Column) -> Cells:
     return Cells(list(distinct.tolist()), found.astype(np.int64))
 
 
+def some(column: Column, count: int) -> list[Any]:
+    """Returns the first different values of a column, at most `count`."""
+    import pandas as pd
+
+    if isinstance(column, pd.Categorical):
+        return list(column.categories[:count].tolist())
+    return of(column).values[:count]
+
+
 def as_category(value: object) -> str:
     """Returns the text of a cell, without the blanks around it."""
     if isinstance(value, bytes):
@@ -71,9 +86,20 @@ def as_category(value: object) -> str:
 def is_missing(value: object, more: Sequence[str] = ()) -> bool:
     """Returns whether a cell, text or number, holds no value; `more` are texts that say so."""
     if isinstance(value, str):
-        text = value.strip()
-        return text.lower() in MISSING or text in more
+        return _says_missing(value.strip(), more)
     return value is None or bool(value != value)  # NaN alone differs from itself.
+
+
+def _category(value: object, more: Sequence[str]) -> str | None:
+    """Returns the text of a cell, `None` where it holds no value."""
+    if not isinstance(value, str):
+        return None if is_missing(value, more) else as_category(value)
+    text = value.strip()
+    return None if _says_missing(text, more) else text
+
+
+def _says_missing(text: str, more: Sequence[str]) -> bool:
+    return (len(text) <= LONGEST_MISSING and text.lower() in MISSING) or text in more
 
 
 def categories(cells: Cells, more: Sequence[str] = ()) -> Cells:
@@ -81,7 +107,7 @@ def categories(cells: Cells, more: Sequence[str] = ()) -> Cells:
     import pandas as pd
 
     names = np.empty(len(cells.values), object)
-    names[:] = [None if is_missing(v, more) else as_category(v) for v in cells.values]
+    names[:] = [_category(value, more) for value in cells.values]
     found, distinct = pd.factorize(names)
     codes = np.append(found, -1)[cells.codes].astype(np.int64)
     return Cells(list(distinct), codes)

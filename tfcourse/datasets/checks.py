@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfcourse.datasets import shown
 from tfcourse.datasets.cells import as_category
 from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
@@ -225,8 +226,9 @@ def label_numbers(where: str, labels: Numbers, class_names: Sequence[str]) -> In
     if (found < 0).any():
         example = int((found < 0).argmax())
         raise DataError(
-            f"{where}: expected one of the classes {', '.join(class_names[:20])}; received "
-            f"{str(cells[example])[:80]!r} at example {example}. Correct it."
+            f"{where}: expected one of the classes "
+            f"{', '.join(map(shown.text, class_names[:20]))}; received "
+            f"{shown.quoted(cells[example])} at example {example}. Correct it."
         )
     return found
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tfcourse.datasets import shown
 from tfcourse.datasets.cells import as_category, is_missing
 from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
@@ -53,7 +54,7 @@ def number(
     counts = collections.Counter(names)
     if len(counts) < 2:
         raise DataError(
-            f"{where}: expected at least two classes; received {names[0][:80]!r} alone. Add "
+            f"{where}: expected at least two classes; received {shown.quoted(names[0])} alone. Add "
             "examples of another class, or name another label."
         )
     rare = [name for name, count in counts.items() if count < min_examples]
@@ -61,7 +62,8 @@ def number(
         others = f", and as few of {len(rare) - 1} more classes" if rare[1:] else ""
         raise DataError(
             f"{where}: expected at least {min_examples} examples of each class; received "
-            f"{counts[rare[0]]} of {rare[0][:80]!r} ({place(first[rare[0]])}){others}. Merge rare "
+            f"{counts[rare[0]]} of {shown.quoted(rare[0])} ({place(first[rare[0]])}){others}. "
+            "Merge rare "
             "classes or remove them; a quantity is no class."
         )
     if len(counts) > MAX_CLASSES:

@@ -1,13 +1,13 @@
 """What the columns of a table are, and how each becomes numbers: decided on its cells."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import cells, dates, identifiers, numbers
+from tfcourse.datasets import cells, dates, fields, identifiers, numbers, shown
 from tfcourse.datasets.column_report import ColumnReport, Reason
 from tfcourse.datasets.columns import (
     NO_VALUE,
@@ -72,7 +72,7 @@ def fit(
     """
     column = table.columns[name]
     counted = np.ones(len(column), bool) if kept is None else kept
-    fitting = _Fitting(table.source, name, column, reading, rows, counted)
+    fitting = _Fitting(table.source, name, column, reading, rows, counted, table.columns)
     if name in reading.categorical:
         return fitting.categories()
     if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
@@ -103,7 +103,7 @@ def has_decimal_commas(table: Table) -> bool:
     for column in table.columns.values():
         if isinstance(column, np.ndarray) and column.dtype.kind != "O":
             continue
-        values = cells.of(column).values[:_FEW]
+        values = cells.some(column, _FEW)
         texts = [v for v in values if isinstance(v, str) and not is_missing_number(v)]
         if texts and numbers.has_decimal_commas(texts):
             return True
@@ -129,6 +129,7 @@ class _Fitting:
     reading: Reading
     rows: Rows
     kept: npt.NDArray[np.bool_]
+    others: Container[str]
 
     @property
     def _imputes(self) -> bool:
@@ -139,6 +140,8 @@ class _Fitting:
         return self.name in self.reading.keep
 
     def numbers(self, values: npt.NDArray[np.float64], style: str) -> Fit:
+        if style == numbers.PLAIN and dates.are_compact(values):
+            return self.dates(dates.COMPACT)
         odd = np.isinf(values)
         values[odd] = np.nan
         column = self._numeric(values, self.name, written=style, skips_texts=bool(odd.any()))
@@ -156,6 +159,8 @@ class _Fitting:
         odd = np.isinf(values)
         fitted: list[Fitted] = []
         for part, found in by_part.items():
+            if f"{self.name}: {part}" in self.others:
+                continue  # The table has it by itself.
             given = {"written": form, "column": self.name, "part": part}
             name = f"{self.name}: {part}"
             if part in dates.CATEGORICAL_PARTS:
@@ -177,6 +182,9 @@ class _Fitting:
         limit = min(MAX_CATEGORIES, max(2, len(self.rows) // 2))
         if in_training > limit and not self._is_kept:
             return self._left_out("text", missing, distinct, "texts", self._many(distinct, found))
+        if any(len(value) > fields.MAX_TEXT for value in found.values):
+            why = f"has texts of more than {fields.MAX_TEXT:,} characters"
+            return self._left_out("text", missing, distinct, "texts", why)
         is_new = np.isin(found.codes, found.codes[self.rows], invert=True) & ~missing & self.kept
         fit = self._done("category", missing, distinct, self._one_hot(found, self.name))
         return fit._replace(report=dataclasses.replace(fit.report, unseen=int(is_new.sum())))
@@ -204,7 +212,8 @@ class _Fitting:
             return ()
         if not (np.isfinite(mean) and np.isfinite(deviation) and deviation > 0):
             raise DataError(
-                f"{self.source}, column {name!r}: expected numbers whose squares double precision "
+                f"{self.source}, column {shown.quoted(name)}: expected numbers whose squares "
+                "double precision "
                 f"can hold; received values from {lowest:g} to {highest:g}. Scale them."
             )
         indicates = self._imputes and bool(missing.any()) and options.get("part") in (None, "day")
@@ -280,7 +289,7 @@ class _Fitting:
     def _odd_texts(self, odd: npt.NDArray[np.bool_]) -> Iterator[str]:
         seen: dict[str, None] = {}
         for row in np.flatnonzero(odd).tolist():
-            seen.setdefault(str(self.column[row])[:80])
+            seen.setdefault(str(self.column[row]))
             if len(seen) == _SHOWN:
                 break
         return iter(seen)

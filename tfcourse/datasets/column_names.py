@@ -1,5 +1,6 @@
 """Names of columns, as files have them and as people type them, whatever is in them."""
 
+import collections
 import difflib
 import re
 from collections.abc import Iterable, Sequence
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tfcourse.datasets import shown
 from tfcourse.datasets.cells import Column
 from tfcourse.datasets.errors import DataError
 from tfcourse.hyperparameters import format_texts, printable
@@ -55,6 +57,11 @@ def _forms(columns: Sequence[str]) -> dict[str, str]:
     for form in (str, printable, _one_line, lambda name: _loose(_one_line(name)), _loose):
         for column in columns:
             forms.setdefault(form(column), column)
+    long = [column for column in columns if len(column) > shown.LONGEST]
+    counts = collections.Counter(map(typed, long))
+    for column in long:
+        if counts[typed(column)] == 1:  # Of those that are cut alike none is meant.
+            forms.setdefault(typed(column), column)
     return forms
 
 
@@ -65,17 +72,23 @@ def _one_line(name: str) -> str:
 
 def argument(name: str, columns: Sequence[str]) -> str:
     """Returns an argument with names of columns for a message: `ignore="name, full",age`."""
-    return f"`{name}={_written(columns)}`"
+    return f"`{name}={written(columns)}`"
 
 
 def listed(columns: Sequence[str]) -> str:
     """Returns the names for a message."""
     more = f" and {len(columns) - _MAX_SHOWN} more" if len(columns) > _MAX_SHOWN else ""
-    return ", ".join(_written([name]) for name in columns[:_MAX_SHOWN]) + more
+    return ", ".join(written([name]) for name in columns[:_MAX_SHOWN]) + more
 
 
-def _written(columns: Sequence[str]) -> str:
-    return format_texts([_one_line(column) for column in columns])
+def written(columns: Sequence[str]) -> str:
+    """Returns the names as a flag takes them."""
+    return format_texts(map(typed, columns))
+
+
+def typed(name: str) -> str:
+    """Returns a name for a message, which `find` knows again where it is cut."""
+    return _one_line(shown.cut(name))
 
 
 def unescaped(name: str) -> str:
@@ -99,9 +112,9 @@ def closest(name: str, columns: Sequence[str]) -> str:
 
 def _absent(source: str, argument: str, name: str, columns: list[str]) -> DataError:
     close = closest(name, columns)
-    hint = f"Did you mean {close!r}? " if close else ""
+    hint = f"Did you mean {shown.quoted(close)}? " if close else ""
     return DataError(
-        f"{source}: expected a column {name!r}, as `{argument}` says; received none. "
+        f"{source}: expected a column {shown.quoted(name)}, as `{argument}` says; received none. "
         f"{hint}There are {listed(columns)}."
     )
 
@@ -125,9 +138,11 @@ def named(
             notes.append("the first column has no name and differs in all rows: left out")
             continue
         if not names[number]:
-            unnamed.append(f"column {number + 1} has no name and is called {name!r}")
+            unnamed.append(f"column {number + 1} has no name and is called {shown.quoted(name)}")
         elif name != names[number]:
-            notes.append(f"a second column {names[number]!r} is called {name!r}")
+            notes.append(
+                f"a second column {shown.quoted(names[number])} is called {shown.quoted(name)}"
+            )
         result[name] = column
     if len(unnamed) > _MAX_UNNAMED:
         unnamed = [f"{unnamed[0]}, and {len(unnamed) - 1} more likewise"]

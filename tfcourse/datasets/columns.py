@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from tfcourse.datasets import cells, dates, fields, numbers
+from tfcourse.datasets import cells, dates, fields, numbers, shown
 from tfcourse.datasets.errors import DataError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def read_numbers(
     Args:
         column: the cells.
         more: texts that stand for a missing value, besides the usual ones.
-        style: how numbers are written, of `numbers.STYLES`.
+        style: how numbers are written, of `numbers.find_style`.
     """
     if isinstance(column, np.ndarray) and column.dtype.kind in "iufb":
         values = column.astype(np.float64)
@@ -85,7 +85,8 @@ def is_missing_number(value: object, more: Sequence[str] = ()) -> bool:
     """Returns whether a cell holds no value where numbers or dates are expected."""
     if isinstance(value, str):
         text = value.strip()
-        return text.lower() in cells.MISSING_NUMBER or text in more
+        is_short = len(text) <= cells.LONGEST_MISSING
+        return (is_short and text.lower() in cells.MISSING_NUMBER) or text in more
     return cells.is_missing(value)
 
 
@@ -140,7 +141,7 @@ class NumericColumn:
         if not np.isfinite(encoded).all():
             row = int((~np.isfinite(encoded)).argmax())
             raise DataError(
-                f"{table.place(row)}, column {name!r}: expected a number near "
+                f"{table.place(row)}, column {shown.quoted(name)}: expected a number near "
                 f"{self.mean:g} +- {self.standard_deviation:g}, as in training; received "
                 f"{values[row]:g}. Correct it."
             )
@@ -199,27 +200,31 @@ class CategoricalColumn:
         missing = found.codes < 0
         if missing.any() and self.imputed is None:
             raise missing_error(table, name, int(missing.argmax()))
-        by_value = np.array([self._position(value) for value in found.values], np.int64)
+        by_value = self._positions(found.values)
         imputed = -1 if self.imputed is None else self.categories.index(self.imputed)
         positions = found.spread(by_value, imputed)
         unknown = positions < 0
         if tell and unknown.any():
             row = int(unknown.argmax())
             logging.warning(
-                "%s, column %r: %r is no category of the training split; neither are %d others.",
+                "%s, column %s: %s is no category of the training split; neither are %d others.",
                 table.place(row),
-                name,
-                found.values[found.codes[row]],
+                shown.quoted(name),
+                shown.quoted(found.values[found.codes[row]]),
                 unknown.sum() - 1,
             )
         return (positions[:, np.newaxis] == np.arange(len(self.categories))).astype(np.float32)
 
-    def _position(self, value: str) -> int:
-        """Returns the position of a category; TRUE is True where only that is known."""
-        if value in self.categories:
-            return self.categories.index(value)
-        folded = [category.casefold() for category in self.categories]
-        return folded.index(value.casefold()) if folded.count(value.casefold()) == 1 else -1
+    def _positions(self, values: Sequence[str]) -> npt.NDArray[np.int64]:
+        """Returns the positions of categories, -1 of others; TRUE is True where only that is "
+        "known."""
+        exact = {category: number for number, category in enumerate(self.categories)}
+        folded: dict[str, int] = {}
+        for category, number in exact.items():
+            known = folded.setdefault(category.casefold(), number)
+            folded[category.casefold()] = number if known == number else -1
+        found = [exact[v] if v in exact else folded.get(v.casefold(), -1) for v in values]
+        return np.array(found, np.int64)
 
 
 def source(column: NumericColumn | CategoricalColumn) -> str:
@@ -253,8 +258,12 @@ def _check_origin(column: NumericColumn | CategoricalColumn, parts: Sequence[str
     fields.text("column", column.column)
     fields.check("part", column.part, column.part in ("", *parts), f"one of {', '.join(parts)}")
     fields.check("column", column.column, bool(column.column) == bool(column.part), "with `part`")
-    known = dates.FORMATS if column.part else (*numbers.STYLES, "")
-    fields.check("written", column.written, column.written in known, "a known format")
+    written = column.written
+    if column.part:
+        is_known = written in (*dates.FORMATS, dates.COMPACT)
+    else:
+        is_known = written == "" or numbers.is_style(written)
+    fields.check("written", written, is_known, "a known format")
 
 
 def check_numbers(table: "Table", name: str, values: npt.NDArray[np.float64]) -> None:
@@ -262,15 +271,17 @@ def check_numbers(table: "Table", name: str, values: npt.NDArray[np.float64]) ->
     bad = np.isinf(values)
     if bad.any():
         row = int(bad.argmax())
-        cell = str(table.columns[name][row] if name in table.columns else values[row])[:80]
+        cell = str(table.columns[name][row] if name in table.columns else values[row])
         raise DataError(
-            f"{table.place(row)}, column {name!r}: expected a finite number; received {cell!r}. "
+            f"{table.place(row)}, column {shown.quoted(name)}: expected a finite number; received "
+            f"{shown.quoted(cell)}. "
             "Correct it, or empty the cell."
         )
 
 
 def missing_error(table: "Table", name: str, row: int) -> DataError:
     return DataError(
-        f"{table.place(row)}, column {name!r}: expected a value; received none. Fill it in, or "
+        f"{table.place(row)}, column {shown.quoted(name)}: expected a value; received none. Fill "
+        "it in, or "
         "train with `missing=impute`."
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from tfcourse.datasets import column_names, csv_dialect, csv_records, text_files, wrapped_lines
 from tfcourse.datasets.cells import MISSING, Column
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # Other ways of writing it are found where a column turns out to be no numbers.
 _MISSING = sorted({form for word in MISSING for form in (word, word.upper(), word.title(), "NaN")})
+# Rows with cells too many are slips where at most this share are, and at most so many cells.
+_SHARE_OF_LONG, _MOST_MORE = 0.05, 100
 
 
 def read(
@@ -30,6 +33,7 @@ def read(
     expected: Sequence[str] = (),
     texts: Sequence[str] = (),
     missing: Sequence[str] = (),
+    every_row: bool = False,
 ) -> Table:
     """Returns a file as a `Table`.
 
@@ -39,6 +43,8 @@ def read(
         expected: names of columns that may help to find that line.
         texts: columns that are taken as they are written, 007 as "007".
         missing: more texts that stand for a missing value.
+        every_row: whether no row may be left out. Else a few with more cells than the header are,
+            which is told.
 
     Raises:
         DataError: naming the file and the line that can't be taken.
@@ -49,7 +55,7 @@ def read(
         name = text_files.LEGACY[encoding]
         note = f"read as {name} text, since it is not UTF-8"
         dialect = dataclasses.replace(dialect, encoding=encoding, notes=(note, *dialect.notes))
-    return _Reader(path, dialect, tuple(texts), tuple(missing)).read()
+    return _Reader(path, dialect, tuple(texts), tuple(missing), every_row).read()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +64,7 @@ class _Reader:
     dialect: csv_dialect.Dialect
     texts: tuple[str, ...]
     missing: tuple[str, ...]
+    every_row: bool
 
     def read(self) -> Table:
         width = len(self.dialect.names)
@@ -69,13 +76,32 @@ class _Reader:
             raise DataError(
                 f"{self.path}: expected rows below the header; received none. Add examples."
             )
-        lines = LineNumbers(self.path, self.dialect)
-        columns = {number: _column(frame, number) for number in frame}
-        for number in range(width, len(columns)):
-            _check_empty(self.path, columns.pop(number), width, lines)
+        dropped, told = self._too_long(frame, width)
+        if len(dropped):
+            frame = frame.drop(index=dropped)
+        columns = {number: _column(frame, number) for number in range(width)}
         named, notes = column_names.named(columns, self.dialect.names)
-        short = self._short_rows(columns[width - 1])
-        return Table(str(self.path), named, lines, notes=(*self.dialect.notes, *notes, *short))
+        notes = (*self.dialect.notes, *notes, *self._short_rows(columns[width - 1]), *told)
+        lines = LineNumbers(self.path, self.dialect, tuple(dropped))
+        return Table(str(self.path), named, lines, notes=notes)
+
+    def _too_long(self, frame: "pd.DataFrame", width: int) -> tuple[list[int], tuple[str, ...]]:
+        """Returns the rows with something beyond the last column, and what is told of them.
+
+        Raises:
+            DataError: there are many, or none may be left out.
+        """
+        filled = {n: _is_filled(_column(frame, n)) for n in range(width, len(frame.columns))}
+        rows = np.flatnonzero(np.any([*filled.values()], axis=0)).tolist()
+        if not rows:
+            return [], ()
+        line = LineNumbers(self.path, self.dialect)[rows[0]]
+        if self.every_row or len(rows) > _SHARE_OF_LONG * len(frame):
+            received = 1 + max(n for n, is_filled in filled.items() if is_filled[rows[0]])
+            raise _too_many(self.path, line, width, received)
+        more = "row has" if len(rows) == 1 else "rows have"
+        what = f"{len(rows)} {more} more than {width} cells (line {line} is the first): left out"
+        return rows, (f"{what}. A cell that holds the delimiter has to stand in double quotes",)
 
     def _parse(self, width: int) -> "pd.DataFrame":
         """Returns the frame; columns that only started as numbers are read again, as texts."""
@@ -160,10 +186,10 @@ class _Reader:
                 ) from None
 
     def _widest(self) -> int:
-        """Returns how many cells the longest row has; cells too many have to be empty."""
+        """Returns how many cells the longest row has."""
         width = widest = len(self.dialect.names)
         for line, record in self.records():
-            if len(record) > width and any(cell.strip() for cell in record[width:]):
+            if len(record) > width + _MOST_MORE and any(cell.strip() for cell in record[width:]):
                 raise _too_many(self.path, line, width, len(record))
             widest = max(widest, len(record))
         return widest
@@ -190,14 +216,20 @@ class _TooManyCells(Exception):
 class LineNumbers(Sequence[int]):
     """The line of the file of each row, found out when the first is asked for."""
 
-    def __init__(self, path: pathlib.Path, dialect: csv_dialect.Dialect) -> None:
-        self._reader = _Reader(path, dialect, (), ())
+    def __init__(
+        self, path: pathlib.Path, dialect: csv_dialect.Dialect, dropped: Sequence[int] = ()
+    ) -> None:
+        self._reader = _Reader(path, dialect, (), (), every_row=False)
+        self._dropped = dropped
 
     @functools.cached_property
     def _lines(self) -> list[int]:
         records = self._reader.records()
         # What is left of an empty line is no row.
-        return [line for line, cells in records if len(cells) > 1 or "".join(cells).strip(" \t")]
+        lines = [line for line, cells in records if len(cells) > 1 or "".join(cells).strip(" \t")]
+        for row in reversed(self._dropped):
+            del lines[row]
+        return lines
 
     @overload
     def __getitem__(self, row: int) -> int: ...
@@ -232,15 +264,12 @@ def _too_many(path: pathlib.Path, line: int, width: int, received: int) -> DataE
     )
 
 
-def _check_empty(path: pathlib.Path, column: Any, width: int, lines: LineNumbers) -> None:
-    """Checks that a column beyond the header has nothing in it."""
+def _is_filled(column: Any) -> npt.NDArray[np.bool_]:
+    """Returns which cells of a column hold something."""
     if isinstance(column, np.ndarray):
-        filled = ~np.isnan(column.astype(float))
-    else:
-        empty = np.array([not text.strip() for text in column.categories] + [True])
-        filled = ~empty[column.codes]
-    if filled.any():
-        raise _too_many(path, lines[int(filled.argmax())], width, width + 1)
+        return ~np.isnan(column.astype(float))
+    empty = np.array([not text.strip() for text in column.categories] + [True])
+    return ~empty[column.codes]
 
 
 def _has_blank(column: Any) -> bool:

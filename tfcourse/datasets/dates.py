@@ -15,6 +15,7 @@ import numpy.typing as npt
 PARTS = ("day", "month", "weekday", "hour")
 CATEGORICAL_PARTS = ("month", "weekday")
 ISO = "ISO8601"  # As pandas calls 2019-01-31, 2019-01-31T13:08:00Z and what else ISO 8601 allows.
+COMPACT = "%Y%m%d"  # Whole numbers such as 20190131.
 MAX_FORMAT = 40
 
 _DATES = (
@@ -29,7 +30,7 @@ _DATES = (
         "%m-%d-%Y",
     ),
     *("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y"),
-    *("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%a %b %d %Y"),
+    *("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%a %b %d %Y", "%A, %B %d, %Y", "%a, %d %b %Y"),
 )
 # The first day of a month stands for it.
 _MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%b-%Y", "%B %Y")
@@ -44,8 +45,8 @@ FORMATS = (
 # What may be one at all: 31.1.2019, 2019-01-31T13:08, 5 Jan 2019, Jan 5, 2019, 13:08, 2019-01.
 _LIKELY = re.compile(
     r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ,].*)?"
-    r"|\d{1,2}[- ][A-Za-z]{3,9}[- ,]{1,2}\d{2,4}( .*)?"
-    r"|([A-Za-z]{3} )?[A-Za-z]{3,9} \d{1,2},? \d{4}( .*)?"
+    r"|([A-Za-z]{3}, )?\d{1,2}[- ][A-Za-z]{3,9}[- ,]{1,2}\d{2,4}( .*)?"
+    r"|([A-Za-z]{3,9},? )?[A-Za-z]{3,9} \d{1,2},? \d{4}( .*)?"
     r"|\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
     r"|\d{1,2}\.\d\d\.\d\d|\d{4}[-/]\d\d|\d\d/\d{4}|[A-Za-z]{3,9}[- ]\d{4}"
 )
@@ -53,6 +54,7 @@ _SAMPLE = 50
 # At least this share of the values must be dates; the others are then missing.
 _SHARE = 0.95
 _NANOSECONDS_PER_HOUR = 3_600_000_000_000
+_FEWEST_COMPACT = 10
 
 
 def find_format(values: Sequence[Any]) -> str | None:
@@ -64,15 +66,25 @@ def find_format(values: Sequence[Any]) -> str | None:
         if all(hasattr(value, "year") for value in values):
             return ISO
         return "%H:%M:%S" if all(hasattr(value, "hour") for value in values) else None
-    texts = [str(value).strip() for value in values]
-    head = [text for text in texts[:: max(1, len(texts) // _SAMPLE)] if _LIKELY.fullmatch(text)]
+    some = (str(value).strip() for value in values[:: max(1, len(values) // _SAMPLE)])
+    head = [text for text in some if _LIKELY.fullmatch(text)]
     if not head:
         return None
     likely = [form for form in FORMATS if _is_written(head[0], form)]
     for form in sorted(likely, key=lambda form: -sum(_is_written(text, form) for text in head)):
-        if np.mean(~np.isnat(times(texts, form))) >= _SHARE:
+        if np.mean(~np.isnat(times(values, form))) >= _SHARE:
             return form
     return None
+
+
+def are_compact(values: npt.NDArray[np.float64]) -> bool:
+    """Returns whether all numbers, NaN aside, are days of two centuries as 20190131 is."""
+    present = values[~np.isnan(values)]
+    if len(present) < _FEWEST_COMPACT or not ((present >= 1.9e7) & (present < 2.1e7)).all():
+        return False
+    months, days = present // 100 % 100, present % 100
+    are_whole = (present == np.floor(present)).all()
+    return bool(are_whole and ((months >= 1) & (months <= 12) & (days >= 1) & (days <= 31)).all())
 
 
 def times(values: Sequence[Any], form: str) -> npt.NDArray[np.datetime64]:
@@ -80,6 +92,8 @@ def times(values: Sequence[Any], form: str) -> npt.NDArray[np.datetime64]:
     import pandas as pd
 
     texts = [str(value).strip() for value in values]
+    if form == COMPACT:  # Numbers are with a point where some are missing.
+        texts = [text.removesuffix(".0") for text in texts]
     read = pd.to_datetime(pd.Series(texts, dtype=object), format=form, errors="coerce", utc=True)
     return read.dt.tz_localize(None).to_numpy("datetime64[ns]")
 

@@ -14,6 +14,7 @@ from tfcourse.datasets import (
     column_names,
     likely_labels,
     numbers,
+    shown,
     table_summary,
     tables,
 )
@@ -58,7 +59,7 @@ def of_table(table: Table, reading: Reading) -> Description:
             return _described(table, reading, data)
     columns = tuple(_as_features(table, reading))
     likely = [] if reading.label else likely_labels.find(columns)
-    advice = {"label": likely[0]} if likely else {}
+    advice = {"label": column_names.typed(likely[0])} if likely else {}
     if likely:
         named = " or ".join(column_names.argument("label", [name]) for name in likely)
         trouble = [f"no label yet: {named}?"]
@@ -91,8 +92,11 @@ def _title(table: Table) -> str:
 def _classes(report: TableReport) -> str:
     counts = report.label.counts
     total = sum(counts.values())
-    shown = [f"{name} {count:,} ({count / total:.0%})" for name, count in [*counts.items()][:12]]
-    return ", ".join(shown) + (f" and {len(counts) - 12} more" if len(counts) > 12 else "")
+    named = [
+        f"{shown.text(name)} {count:,} ({count / total:.0%})"
+        for name, count in [*counts.items()][:12]
+    ]
+    return ", ".join(named) + (f" and {len(counts) - 12} more" if len(counts) > 12 else "")
 
 
 def _rows(
@@ -141,11 +145,11 @@ def _values(column: Column, report: ColumnReport, reading: Reading) -> str:
     counts = every.counts()
     repeats = len(counts) > 0 and counts.max() > 1 and report.kind in ("category", "text")
     often = collections.Counter(dict(enumerate(counts.tolist()))).most_common(_EXAMPLES)
-    shown = [
+    values = [
         f"{_short(every.values[code])} ({count:,})" if repeats else _short(every.values[code])
         for code, count in often
     ]
-    return ", ".join(shown) + (", ..." if len(counts) > _EXAMPLES else "")
+    return ", ".join(values) + (", ..." if len(counts) > _EXAMPLES else "")
 
 
 def _number(value: float) -> str:
@@ -153,4 +157,4 @@ def _number(value: float) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    return shown.cut(text, _LONGEST)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tfcourse.datasets import shown
 from tfcourse.datasets.cells import Column
 from tfcourse.datasets.dataset import Dataset, Split
 from tfcourse.datasets.errors import DataError
@@ -28,7 +29,8 @@ def to_table(frame: "pd.DataFrame", source: str = "frame", notes: tuple[str, ...
     repeated = sorted({name for name in names if names.count(name) > 1}) if _repeat(names) else []
     if repeated:
         raise DataError(
-            f"{source}: expected a name of its own for each column; received {repeated[0]!r} "
+            f"{source}: expected a name of its own for each column; received "
+            f"{shown.quoted(repeated[0])} "
             "twice. Rename one."
         )
     series = (frame.iloc[:, position] for position in range(len(names)))
@@ -49,7 +51,9 @@ def column(series: "pd.Series") -> Column:
     if isinstance(dtype, np.dtype) and dtype.kind == "m":
         return series.dt.total_seconds().to_numpy()
     if isinstance(dtype, np.dtype) and dtype.kind == "c":
-        raise DataError(f"column {series.name!r}: expected real numbers; received complex ones.")
+        raise DataError(
+            f"column {shown.quoted(series.name)}: expected real numbers; received complex ones."
+        )
     if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype):
         return series.to_numpy(np.float64, na_value=np.nan)  # Integers that may be missing.
     if isinstance(dtype, pd.CategoricalDtype):

@@ -1,5 +1,6 @@
 """The label's column of a table: the class or number of each row, and which rows have none."""
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import cells, classes, numbers, targets
+from tfcourse.datasets import cells, classes, numbers, shown, targets
 from tfcourse.datasets.column_report import LabelReport
 from tfcourse.datasets.columns import read_numbers
 from tfcourse.datasets.dataset import IntArray, LabelArray
@@ -16,6 +17,7 @@ from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.table import Column, Table
 
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?")
 # Letters of which the large and the small one mean the same, where these are the classes.
 _LETTERS = ({"y", "n"}, {"t", "f"}, {"m", "f"}, {"p", "n"})
 
@@ -70,7 +72,12 @@ def find(
             taken = 0 if is_asked else targets.whole_numbers(values)
             report = LabelReport(name, missing=int(np.isnan(values).sum()), taken=taken)
             return Labels(values, (), report, written)
-    return classify(where, name, column, more)
+    found = classify(where, name, column, more)
+    is_told = reading.task == "auto" and len(found.class_names) > 2
+    if is_told and all(map(_WHOLE.fullmatch, found.class_names)):
+        report = dataclasses.replace(found.report, taken=len(found.class_names))
+        return found._replace(report=report)
+    return found
 
 
 def quantities(
@@ -93,8 +100,9 @@ def quantities(
     if bad.any():
         row = int(bad.argmax())
         raise DataError(
-            f"{table.place(row)}, column {name!r}: expected a number, since the label is a "
-            f"quantity; received {str(column[row])[:80]!r}. Correct it, empty the cell, or take "
+            f"{table.place(row)}, column {shown.quoted(name)}: expected a number, since the label "
+            "is a "
+            f"quantity; received {shown.quoted(column[row])}. Correct it, empty the cell, or take "
             "the label for classes with `task=classification`."
         )
     return values
@@ -173,14 +181,15 @@ def _check(where: str, rows: int, totals: dict[str, int], rare: dict[str, int]) 
         if len(totals) == sum(totals.values()):
             raise DataError(
                 f"{where}: expected classes, which repeat; received another value in every row "
-                f"({next(iter(totals))[:80]!r}, ...). Name another `label`; a quantity "
+                f"({shown.quoted(next(iter(totals)))}, ...). Name another `label`; a quantity "
                 "is no class."
             )
         text, count = next(iter(rare.items()))
         others = f", and as few of {len(rare) - 1} more classes" if rare.keys() - {text} else ""
         raise DataError(
             f"{where}: expected at least {classes.MIN_EXAMPLES} examples of each class; received "
-            f"{count} of {text[:80]!r}{others}. Merge rare classes, or name another `label`; a "
+            f"{count} of {shown.quoted(text)}{others}. Merge rare classes, or name another "
+            "`label`; a "
             "quantity is no class."
         )
     kept = totals.keys() - rare.keys()
@@ -188,7 +197,7 @@ def _check(where: str, rows: int, totals: dict[str, int], rare: dict[str, int]) 
         text = next(iter(kept))
         raise DataError(
             f"{where}: expected at least two classes of {classes.MIN_EXAMPLES} examples; received "
-            f"{text[:80]!r} alone. Add examples of another class, or name another label."
+            f"{shown.quoted(text)} alone. Add examples of another class, or name another label."
         )
 
 
@@ -206,11 +215,13 @@ def _merged(values: Sequence[str], counts: npt.NDArray[np.int64]) -> dict[str, s
 def _key(value: str, letters: set[str]) -> str:
     """Returns what two spellings of one class share: the number, or the words in small letters.
 
-    "hId" and "hid" stay two: whoever writes large letters within a word means them.
+    "hId" and "hid" stay two: whoever writes large letters within a word means them. A full stop at
+    the end is none of the name: some files have one behind every label.
     """
     if _DECIMAL.fullmatch(value):
         return repr(float(value) + 0.0)
     words = " ".join(value.split())
+    words = words.removesuffix(".") or words
     if len(words) == 1 and letters not in _LETTERS:
         return words
     usual = (words.lower(), words.upper(), words.capitalize(), words.title())

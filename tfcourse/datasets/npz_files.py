@@ -10,6 +10,7 @@ from tfcourse.datasets import (
     array_shapes,
     checks,
     classes,
+    shown,
     splits,
     targets,
 )
@@ -114,6 +115,7 @@ def _numbered(
         raise DataError(
             f"{path}, array class_names: expected a name for each of the labels 0 to "
             f"{len(class_names) - 1}; received {names.shape} names for the labels "
-            f"{', '.join(class_names[:20])}. Leave it out, or number the classes so."
+            f"{', '.join(map(shown.text, class_names[:20]))}. Leave it out, or number the classes "
+            "so."
         )
     return numbered, tuple(str(name) for name in names)

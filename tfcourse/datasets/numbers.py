@@ -1,5 +1,6 @@
-"""Numbers as people write them: 1234.5, 1,234.50, 1.234,50, 1 234,50, $12, 12 %, (12)."""
+"""Numbers as people write them: 1234.5, 1,234.50, 1.234,50, 1 234,50, $12, 12 %, (12), 12 kg."""
 
+import collections
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -31,6 +32,9 @@ _NUMBER = re.compile(
 _SAMPLE = 1000  # Values that are looked at to find the style.
 _PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)")
+# A number and what it counts or is measured in: 12 kg, 20.1 km/l, 5 doors.
+_WITH_UNIT = re.compile(r"[^A-Za-z]*[0-9]\.?\s*(?P<unit>([^\W\d_]|°)[^\d,;]{0,15})")
+_FEWEST_WITH_UNIT, _MOST_OTHERS = 0.5, 0.05
 
 
 def read(values: Sequence[Any], style: str = PLAIN) -> FloatArray64:
@@ -38,26 +42,60 @@ def read(values: Sequence[Any], style: str = PLAIN) -> FloatArray64:
 
     1_0 and 0x1 are no numbers.
     """
-    return np.array([_read(value, style) for value in values], np.float64)
+    form, unit = _parts(style)
+    if unit:
+        values = [v.strip().removesuffix(unit) if isinstance(v, str) else v for v in values]
+    return np.array([_read(value, form) for value in values], np.float64)
+
+
+def is_style(text: str) -> bool:
+    """Returns whether `text` says how numbers are written, as `find_style` does."""
+    form, unit = _parts(text)
+    return form in STYLES and (text == form or bool(_WITH_UNIT.fullmatch(f"1 {unit}")))
+
+
+def _parts(style: str) -> tuple[str, str]:
+    """Returns one of `STYLES` and a unit, or none."""
+    form = next((form for form in STYLES if f"{style} ".startswith(f"{form} ")), "")
+    return form, style[len(form) + 1 :]
 
 
 def find_style(values: Sequence[Any], *, decimal_comma: bool = False) -> str:
-    """Returns the style in which most of `values` are numbers.
+    """Returns the style in which most of `values` are numbers: one of `STYLES`, or "1234.5 kg".
 
     Args:
         values: cells that differ; numbers among them are of any style.
         decimal_comma: whether other columns of the table have decimal commas. It decides about
             1,234 and 1.234 where nothing in the column does.
     """
-    texts = [value.strip() for value in values if isinstance(value, str)]
-    texts = texts[:: max(1, len(texts) // _SAMPLE)]
+    texts = [value for value in values if isinstance(value, str)]
+    texts = [text.strip() for text in texts[:: max(1, len(texts) // _SAMPLE)]]
     if not texts or (not decimal_comma and all(map(_PLAIN.fullmatch, texts))):
         return PLAIN
+    style, share = _best(texts, decimal_comma)
+    unit = _unit(texts) if share < _FEWEST_WITH_UNIT else ""
+    if not unit:
+        return style
+    bare = [text.removesuffix(unit).strip() for text in texts]
+    style, share = _best(bare, decimal_comma)
+    return f"{style} {unit}" if share >= 1 - _MOST_OTHERS else style
+
+
+def _best(texts: Sequence[str], decimal_comma: bool) -> tuple[str, float]:
+    """Returns the first of `STYLES` that fits most texts, and their share."""
     order = list(STYLES)
     if decimal_comma:
         order = ["1.234,5", "1 234,5", PLAIN, "1,234.5", "1 234.5"]
-    # The first of those that fit equally many.
-    return max(order, key=lambda style: np.isfinite(read(texts, style)).sum())
+    shares = {style: float(np.isfinite(read(texts, style)).mean()) for style in order}
+    best = max(order, key=shares.__getitem__)
+    return best, shares[best]
+
+
+def _unit(texts: Sequence[str]) -> str:
+    """Returns the unit in which most texts end, "" where there is none."""
+    matches = filter(None, map(_WITH_UNIT.fullmatch, texts))
+    found = collections.Counter(match["unit"] for match in matches).most_common(1)
+    return found[0][0] if found and found[0][1] >= _FEWEST_WITH_UNIT * len(texts) else ""
 
 
 def has_decimal_commas(texts: Iterable[str]) -> bool:

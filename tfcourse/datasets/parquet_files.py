@@ -2,7 +2,7 @@
 
 import pathlib
 
-from tfcourse.datasets import frames, memory, text_files
+from tfcourse.datasets import frames, memory, shown, text_files
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import Table
 
@@ -32,7 +32,11 @@ def read(path: pathlib.Path) -> Table:
             f"{path}: expected a Parquet file; received {said}. Write it again."
         ) from None
     left_out = [field.name for field in schema if pa.types.is_nested(field.type)]
-    notes = (f"columns of lists left out: {', '.join(left_out[:20])}",) if left_out else ()
+    notes = (
+        (f"columns of lists left out: {', '.join(map(shown.text, left_out[:20]))}",)
+        if left_out
+        else ()
+    )
     return frames.to_table(read, str(path), notes)
 
 

@@ -5,10 +5,9 @@ import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tfcourse.datasets import column_names, likely_labels
+from tfcourse.datasets import column_names, likely_labels, shown
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
-from tfcourse.hyperparameters import format_texts
 
 
 def check_columns(source: str, columns: Iterable[str], reading: Reading) -> Reading:
@@ -43,7 +42,7 @@ def named_columns(source: str, columns: Iterable[str], reading: Reading) -> Read
         except DataError:
             faults += _absent(source, argument, wanted, columns)
             close = [column_names.closest(name, columns) for name in wanted]
-            advice[argument] = format_texts(close) if all(close) else ""
+            advice[argument] = column_names.written(close) if all(close) else ""
     if faults:
         raise DataError(
             f"{source}: {' '.join(faults)} There are {column_names.listed(columns)}.",
@@ -51,7 +50,7 @@ def named_columns(source: str, columns: Iterable[str], reading: Reading) -> Read
         )
     (label,) = found.pop("label") or (None,)
     if label in found["ignore"]:
-        raise DataError(f"{source}: expected `ignore` without the label {label!r}.")
+        raise DataError(f"{source}: expected `ignore` without the label {shown.quoted(label)}.")
     return dataclasses.replace(reading, label=label, **found)
 
 
@@ -71,7 +70,9 @@ def expected(reading: Reading) -> tuple[str, ...]:
 
 def headerless(path: pathlib.Path, names: Sequence[str], reading: Reading) -> DataError:
     """Returns the error of a file whose first line looks like data."""
-    shown = ", ".join(name[:20] for name in names[:5]) + (", ..." if len(names) > 5 else "")
+    cells = ", ".join(shown.cut(name, 20) for name in names[:5]) + (
+        ", ..." if len(names) > 5 else ""
+    )
     advice = {"header": "no"}
     label, mend = reading.label or "", ""
     if label in names:
@@ -83,6 +84,6 @@ def headerless(path: pathlib.Path, names: Sequence[str], reading: Reading) -> Da
         mend = f", and `label={len(names)}` if the last column is the one"
     return DataError(
         f"{path}: expected a first line with the names of the columns; received one that looks "
-        f"like data ({shown}). Give `header=no`, which calls them 1 to {len(names)}{mend}.",
+        f"like data ({cells}). Give `header=no`, which calls them 1 to {len(names)}{mend}.",
         advice=advice,
     )

@@ -27,6 +27,7 @@ def read(
     expected: Sequence[str] = (),
     texts: Sequence[str] = (),
     missing: Sequence[str] = (),
+    every_row: bool = False,
 ) -> Table:
     """Returns a file as a `Table`; see `csv_files.read` for the arguments.
 
@@ -38,7 +39,14 @@ def read(
             return parquet_files.read(path)
         case "excel":
             return excel_files.read(path, header=header, expected=expected)
-    return csv_files.read(path, header=header, expected=expected, texts=texts, missing=missing)
+    return csv_files.read(
+        path,
+        header=header,
+        expected=expected,
+        texts=texts,
+        missing=missing,
+        every_row=every_row,
+    )
 
 
 def read_header(path: pathlib.Path, *, header: bool = True, expected: Sequence[str] = ()) -> Header:

@@ -18,6 +18,7 @@ from tfcourse.datasets import (
     fields,
     frames,
     labels,
+    shown,
     table_files,
 )
 from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
@@ -84,9 +85,10 @@ class TablePreprocessing:
         known = set(table.columns)
         for column in self.columns:
             if column.name not in known and columns.source(column) not in known:
-                received = ", ".join(map(repr, list(table.columns)[:20]))
+                received = ", ".join(map(shown.quoted, list(table.columns)[:20]))
                 raise DataError(
-                    f"{table.source}: expected a column {columns.source(column)!r}, as in "
+                    f"{table.source}: expected a column {shown.quoted(columns.source(column))}, "
+                    "as in "
                     f"training; received {received}. Add it."
                 )
         table = columns.with_parts(table, self.columns, self.missing_values)
@@ -121,8 +123,10 @@ class TablePreprocessing:
         if wrong.any():
             row = int(wrong.argmax())
             raise DataError(
-                f"{table.place(row)}, column {self.label!r}: expected one of the classes "
-                f"{', '.join(self.class_names[:20])}; received {str(column[row])[:80]!r}. Correct "
+                f"{table.place(row)}, column {shown.quoted(self.label)}: expected one of the "
+                "classes "
+                f"{', '.join(map(shown.text, self.class_names[:20]))}; received "
+                f"{shown.quoted(column[row])}. Correct "
                 "it, or leave the whole column out."
             )
         missing = found == -1
@@ -132,8 +136,8 @@ class TablePreprocessing:
     def _tell_missing(self, table: Table, missing: npt.NDArray[np.bool_]) -> None:
         if missing.any() and not missing.all():
             logging.warning(
-                "%s, column %r: %d labels of %d are missing; the others are not used.",
-                *(table.source, self.label, missing.sum(), len(missing)),
+                "%s, column %s: %d labels of %d are missing; the others are not used.",
+                *(table.source, shown.quoted(self.label), missing.sum(), len(missing)),
             )
 
     def read(
@@ -159,6 +163,7 @@ class TablePreprocessing:
             expected=names,
             texts=[self.label, *texts, *([] if identifier is None else [identifier])],
             missing=self.missing_values,
+            every_row=True,
         )
         places = tuple(table.place(row) for row in range(len(table)))
         return Examples(

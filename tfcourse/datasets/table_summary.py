@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from tfcourse.datasets import column_names, targets
+from tfcourse.datasets import column_names, shown, targets
 from tfcourse.datasets.column_report import ColumnReport, LabelReport, Reason, TableReport
 
 _SHOWN = 8
@@ -34,9 +34,10 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
     yield from _left_out(report.columns)
     for column in used:
         if column.odd:
-            texts = ", ".join(map(repr, column.odd))
+            texts = ", ".join(map(shown.quoted, column.odd))
             yield (
-                f"{column.name!r}: {_cells(column.odd_count)} no {column.kind} and taken for "
+                f"{shown.quoted(column.name)}: {_cells(column.odd_count)} no {column.kind} and "
+                "taken for "
                 f"missing, such as {texts}"
             )
     missing = [column for column in used if column.missing]
@@ -55,19 +56,26 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
 
 def _of_label(label: LabelReport) -> Iterator[str]:
     if label.taken:
-        yield f"{label.name!r}: {targets.QUANTITY.format(label.taken)}"
+        taken = targets.CLASSES if label.counts else targets.QUANTITY
+        yield f"{shown.quoted(label.name)}: {taken.format(label.taken)}"
     if label.missing:
-        yield f"{_rows(label.missing)} left out, without a label in {label.name!r}"
+        yield f"{_rows(label.missing)} left out, without a label in {shown.quoted(label.name)}"
     if label.rare:
         classes = _counts(label.rare)
         yield f"{_rows(sum(label.rare.values()))} left out, of classes with under 3: {classes}"
     for name, others in label.merged.items():
-        yield f"class {name!r} is also written {_shown([*map(repr, others)])}: one class"
+        yield (
+            f"class {shown.quoted(name)} is also written {_shown([*map(shown.quoted, others)])}: "
+            "one class"
+        )
     if label.counts:
         name, count = max(label.counts.items(), key=lambda item: item[1])
         share = count / sum(label.counts.values())
         if share >= _IMBALANCED:
-            yield f"{100 * share:.1f} % of the rows are of class {name!r}: a model has to beat that"
+            yield (
+                f"{100 * share:.1f} % of the rows are of class {shown.quoted(name)}: a model has "
+                "to beat that"
+            )
 
 
 def _left_out(columns: Sequence[ColumnReport]) -> Iterator[str]:
@@ -81,20 +89,25 @@ def _left_out(columns: Sequence[ColumnReport]) -> Iterator[str]:
 
 def _giveaways(report: TableReport) -> Iterator[str]:
     for found in report.giveaways[:_SHOWN]:
-        what = f"where {found.column!r} is missing" if found.by_missing else f"{found.column!r}"
+        what = (
+            f"where {shown.quoted(found.column)} is missing"
+            if found.by_missing
+            else f"{shown.quoted(found.column)}"
+        )
         how = (
             f"alone tells the class in {100 * found.share:.1f} % of the training rows"
             if report.label.counts
-            else f"follows {report.label.name!r} (correlation {found.share:.4f})"
+            else f"follows {shown.quoted(report.label.name)} (correlation {found.share:.4f})"
         )
         yield (
-            f"{what} {how}. If that is known only once {report.label.name!r} is, leave it out: "
+            f"{what} {how}. If that is known only once {shown.quoted(report.label.name)} is, "
+            "leave it out: "
             f"{column_names.argument('ignore', [found.column])}"
         )
 
 
 def _counts(counts: dict[str, int]) -> str:
-    return _shown([f"{name} ({count:,})" for name, count in counts.items()])
+    return _shown([f"{shown.text(name)} ({count:,})" for name, count in counts.items()])
 
 
 def _shown(texts: Sequence[str]) -> str:

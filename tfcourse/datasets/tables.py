@@ -17,6 +17,7 @@ from tfcourse.datasets import (
     labels,
     likely_labels,
     memory,
+    shown,
     splits,
     table_checks,
     table_files,
@@ -136,7 +137,7 @@ def dataset(
     """
     reading = table_checks.check_columns(table.source, table.columns, reading)
     label = str(reading.label)
-    where = f"{table.source}, column {label!r}"
+    where = f"{table.source}, column {shown.quoted(label)}"
     comma = isinstance(table.columns, dict) and column_fitting.has_decimal_commas(table)
     try:
         found = labels.find(where, label, table, reading, decimal_comma=comma)
@@ -227,7 +228,7 @@ def fit(
                 first_missing = first_missing or _refused(table, one)
     if first_missing:
         counts = {r.name: r.missing for r in reports if r.fate == "features" and r.missing}
-        listed = ", ".join(f"{name} {count}" for name, count in [*counts.items()][:20])
+        listed = ", ".join(f"{shown.text(name)} {count}" for name, count in [*counts.items()][:20])
         raise DataError(
             f"{first_missing} Missing by column: {listed}.", advice={"missing": "impute"}
         )
@@ -261,8 +262,9 @@ def _refused(table: Table, fit: column_fitting.Fit) -> DataError:
     cell = str(table.columns[name][row])
     if fit.report.odd and cell in fit.report.odd:
         return DataError(
-            f"{table.place(row)}, column {name!r}: expected a {fit.report.kind}; received "
-            f"{cell!r}. Correct it, or train with `missing=impute`."
+            f"{table.place(row)}, column {shown.quoted(name)}: expected a {fit.report.kind}; "
+            "received "
+            f"{shown.quoted(cell)}. Correct it, or train with `missing=impute`."
         )
     return missing_error(table, name, row)
 
@@ -277,9 +279,10 @@ def _label_column(rows: int, found: Labels) -> ColumnReport:
 
 
 def _no_columns(report: TableReport) -> DataError:
-    why = [f"{c.name!r} {c.why}" for c in report.columns if c.why][:5]
+    why = [f"{shown.quoted(c.name)} {c.why}" for c in report.columns if c.why][:5]
     left_out = f" Left out: {'; '.join(why)}." if why else ""
     return DataError(
-        f"{report.source}: expected a column besides {report.label.name!r} whose value varies; "
+        f"{report.source}: expected a column besides {shown.quoted(report.label.name)} whose "
+        "value varies; "
         f"received none. Add one.{left_out}"
     )

@@ -1,9 +1,11 @@
 """Text of a file as it is: compressed or not, in whatever encoding, never more than fits."""
 
+import bz2
 import codecs
 import contextlib
 import gzip
 import io
+import lzma
 import os
 import pathlib
 import zipfile
@@ -23,6 +25,7 @@ BYTES_PER_BYTE = 8
 LEGACY = {"cp1252": "Windows-1252", "latin-1": "Latin-1"}
 HEAD = 1 << 20  # bytes that are looked at to find out how a file is written
 MAX_LINE = 16 << 20
+_DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError)
 _CHUNK = 1 << 20
 _BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -42,7 +45,7 @@ def check_file(path: pathlib.Path, kind: str) -> None:
 
 @contextlib.contextmanager
 def opened(path: pathlib.Path) -> Iterator[IO[bytes]]:
-    """Opens a file for its bytes, those inside where it is compressed by gzip or zip.
+    """Opens a file for its bytes, those inside where it is compressed by gzip, zip, bzip2 or xz.
 
     Raises:
         DataError: it can't be read, is damaged, or is larger than the memory admits.
@@ -50,14 +53,18 @@ def opened(path: pathlib.Path) -> Iterator[IO[bytes]]:
     try:
         with contextlib.ExitStack() as stack:
             file: IO[bytes] = stack.enter_context(open(path, "rb"))
-            start = file.read(4)
+            start = file.read(10)
             file.seek(0)
             if start[:2] == b"\x1f\x8b":
                 file = stack.enter_context(gzip.open(file))  # type: ignore[arg-type]
-            elif start == b"PK\x03\x04":
+            elif start.startswith(b"BZh") and start[4:] == b"1AY&SY":
+                file = stack.enter_context(bz2.open(file))
+            elif start.startswith(b"\xfd7zXZ\0"):
+                file = stack.enter_context(lzma.open(file))
+            elif start.startswith(b"PK\x03\x04"):
                 file = stack.enter_context(_member(path, stack.enter_context(_archive(file))))
             yield file
-    except (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
+    except _DAMAGED as error:
         raise DataError(
             f"{path}: expected a sound compressed file; received {error}. Copy it again."
         ) from None
@@ -125,6 +132,8 @@ def encoding_of(path: pathlib.Path, start: bytes) -> str:
             return encoding
     if len(start) >= 4 and not any(start[1:200:2]) and all(start[0:200:2]):
         return "utf-16-le"  # As some programs write it, without its mark.
+    if len(start) >= 4 and not any(start[0:200:2]) and all(start[1:200:2]):
+        return "utf-16-be"
     control = sum(start.count(byte) for byte in (0, 1, 2, 3, 4, 5, 6, 14, 15, 16, 17, 18))
     if control * 50 > len(start):
         raise DataError(
