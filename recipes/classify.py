@@ -132,7 +132,10 @@ def _batch_size(num_examples: int, bytes_per_example: int) -> int:
     normalization would take a last one of one or two examples for what all examples are like.
     """
     enough = max(num_examples, tfcourse.batching.FULL_BATCH_BELOW)
-    size = tfcourse.batching.guideline_batch_size(enough, bytes_per_example)
+    try:
+        size = tfcourse.batching.guideline_batch_size(enough, bytes_per_example)
+    except ValueError:  # Whether as few as these fit, the model's own check tells.
+        size = tfcourse.batching.SMALLEST_BATCH
     if num_examples >= enough:
         return size
     return math.ceil(num_examples / math.ceil(num_examples / size))

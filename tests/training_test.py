@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tests.trained_runs import epochs_of
 from tfcourse import batching, datasets, models, optimizers, run_directory, schedules, training
-from tfcourse.training import checkpoint, keras_internals, programs, session, steps
+from tfcourse.training import checkpoint, keras_internals, programs, session, steps, traced
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +112,28 @@ def test_every_example_is_seen_once_an_epoch(data):
     assert model.seen.numpy().sum() == 144
     runner.train(3, 5)
     np.testing.assert_array_equal(model.seen.numpy(), np.ones(200))
+
+
+@pytest.mark.parametrize(("batch_size", "programs_of_a_run"), [(64, 2), (50, 1)])
+def test_the_smaller_last_step_is_made_ready_while_xla_compiles(
+    data, batch_size, programs_of_a_run, monkeypatch
+):
+    traced = []
+    run = steps.InMemorySteps._run_step
+    monkeypatch.setattr(
+        steps.InMemorySteps,
+        "_run_step",
+        lambda self, xla, examples: traced.append(xla) or run(self, xla, examples),
+    )
+    model = compiled(data)
+    keras_internals.build_for(model, (data.train.features[:50], data.train.labels[:50]))
+    runner = steps.InMemorySteps(model, data.train, batch_size, 1, jit_compile=True)
+    for epoch in range(2):
+        runner.start_epoch(epoch)
+        for step in range(-(-len(data.train) // batch_size)):
+            runner.train(step, step + 1)
+            # All of it in the first block, so that no later one takes longer than others.
+            assert len(traced) == programs_of_a_run
 
 
 def test_how_much_is_put_in_order_at_a_time_changes_no_bit(data, monkeypatch):
@@ -516,7 +538,7 @@ def test_what_xla_cannot_or_should_not_compile_is_left_to_tensorflow(operation, 
         return operation(images)
 
     for _ in range(2):  # Said once, however many models of a name there are.
-        program = steps._Program(function, True, "a model")
+        program = traced.Traced(function, True, "a model")
         for _ in range(2):
             np.testing.assert_array_equal(program(tf.ones((1, 2, 2, 1)))[0, 1, 1], [1.0])
     assert seen == tries * 2

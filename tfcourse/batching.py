@@ -7,9 +7,10 @@ has what is left. `b = m` is batch gradient descent, `b = 1` stochastic gradient
 import functools
 import numbers
 import os
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import tensorflow as tf
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 FULL_BATCH_BELOW = 1000
 SMALLEST_BATCH, LARGEST_BATCH = 16, 512
@@ -46,12 +47,14 @@ class Data(Protocol):
 
 def num_examples(split: Split) -> int:
     """Returns the number of examples of a split."""
+    import tensorflow as tf
+
     return len(tf.nest.flatten(split.labels)[0])
 
 
 def epoch_permutation(
-    num_examples: int, seed: int | tf.Tensor, epoch: int | tf.Tensor
-) -> tf.Tensor:
+    num_examples: int, seed: "int | tf.Tensor", epoch: "int | tf.Tensor"
+) -> "tf.Tensor":
     """Returns the order of examples in an epoch, int32 [num_examples].
 
     The same (seed, epoch) gives the same order, eagerly and in a graph; another epoch another
@@ -69,6 +72,8 @@ def epoch_permutation(
         >>> np.array_equal(first, again), np.array_equal(first, second)
         (True, False)
     """
+    import tensorflow as tf
+
     pair = tf.stack([tf.cast(seed, tf.int64), tf.cast(epoch, tf.int64)])
     # "philox" by name: what is chosen automatically depends on the device.
     return tf.random.experimental.stateless_shuffle(tf.range(num_examples), seed=pair, alg="philox")
@@ -178,7 +183,7 @@ def training_batches(
     epoch: int,
     first_step: int = 0,
     drop_remainder: bool = False,
-) -> tf.data.Dataset:
+) -> "tf.data.Dataset":
     """Returns one epoch's mini-batches as a `tf.data.Dataset`, in the order of (seed, epoch).
 
     Args:
@@ -209,7 +214,7 @@ def training_batches(
     return _tuned(_batches(_resident(split), order, batch_size, range(first_step, steps)))
 
 
-def evaluation_batches(split: Split, batch_size: int | Literal["full"]) -> tf.data.Dataset:
+def evaluation_batches(split: Split, batch_size: int | Literal["full"]) -> "tf.data.Dataset":
     """Returns all examples in their own order, a smaller last batch included.
 
     Args:
@@ -225,12 +230,16 @@ def evaluation_batches(split: Split, batch_size: int | Literal["full"]) -> tf.da
         >>> sum(len(labels) for _, labels in batches) == len(digits.test)
         True
     """
+    import tensorflow as tf
+
     steps = steps_per_epoch(num_examples(split), batch_size)
     order = tf.range(num_examples(split))
     return _tuned(_batches(_resident(split), order, batch_size, range(steps)))
 
 
-def _resident(split: Split) -> tuple[Any, tf.Tensor]:
+def _resident(split: Split) -> "tuple[Any, tf.Tensor]":
+    import tensorflow as tf
+
     # tf.data runs on the host: arrays that went to a GPU would come back for every batch.
     with tf.device("CPU:0"):
         stays = hasattr(split.features, "read")  # On the disk.
@@ -240,10 +249,12 @@ def _resident(split: Split) -> tuple[Any, tf.Tensor]:
 
 def _batches(resident, order, batch_size, steps):
     """Gathers whole batches by index, so that tf.data does work per batch and not per example."""
+    import tensorflow as tf
+
     features, labels = resident
     size = resolve_batch_size(batch_size, len(order))
 
-    def batch(step: tf.Tensor) -> tuple[Any, Any]:
+    def batch(step: "tf.Tensor") -> tuple[Any, Any]:
         rows = order[step * size : (step + 1) * size]
         return _take(features, rows), _take(labels, rows)
 
@@ -252,14 +263,18 @@ def _batches(resident, order, batch_size, steps):
     return tf.data.Dataset.range(steps.start, steps.stop).map(batch, at_a_time)
 
 
-def _take(features: Any, rows: tf.Tensor) -> Any:
+def _take(features: Any, rows: "tf.Tensor") -> Any:
+    import tensorflow as tf
+
     if not hasattr(features, "read"):
         return tf.nest.map_structure(lambda array: tf.gather(array, rows), features)
     taken = tf.numpy_function(features.read, [rows], tf.float32, stateful=False)
     return tf.ensure_shape(taken, [None, *features.shape[1:]])
 
 
-def _tuned(batches: tf.data.Dataset) -> tf.data.Dataset:
+def _tuned(batches: "tf.data.Dataset") -> "tf.data.Dataset":
+    import tensorflow as tf
+
     options = tf.data.Options()
     options.autotune.enabled = False  # It costs more than it gives on so short a pipeline.
     options.deterministic = True

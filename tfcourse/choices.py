@@ -7,7 +7,8 @@ it loads.
 
 import dataclasses
 import importlib
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
@@ -43,13 +44,36 @@ class Schedule(Choice):
     spans_training: bool = False
 
 
+@dataclasses.dataclass(frozen=True)
+class Optimizer(Choice):
+    """An optimizer.
+
+    Attributes:
+        slots: the numbers that it keeps for each weight.
+    """
+
+    slots: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Model(Choice):
+    """A model.
+
+    Attributes:
+        num_weights: function of (inputs, outputs) and the hyperparameters in `takes` that returns
+            how many weights are trained; `None` where no hyperparameter can make them many.
+    """
+
+    num_weights: Callable[..., int] | None = None
+
+
 OPTIMIZERS = {
-    "gradient_descent": Choice(
+    "gradient_descent": Optimizer(
         "tfcourse.optimizers.gradient_descent:GradientDescent", "gradient descent"
     ),
-    "momentum": Choice("tfcourse.optimizers.momentum:Momentum", "momentum", ("beta",)),
-    "rmsprop": Choice("tfcourse.optimizers.rmsprop:RMSProp", "RMSProp", ("beta",)),
-    "adam": Choice("tfcourse.optimizers.adam:Adam", "Adam", ("beta_1", "beta_2")),
+    "momentum": Optimizer("tfcourse.optimizers.momentum:Momentum", "momentum", ("beta",), slots=1),
+    "rmsprop": Optimizer("tfcourse.optimizers.rmsprop:RMSProp", "RMSProp", ("beta",), slots=1),
+    "adam": Optimizer("tfcourse.optimizers.adam:Adam", "Adam", ("beta_1", "beta_2"), slots=2),
 }
 
 SCHEDULES = {
@@ -62,12 +86,24 @@ SCHEDULES = {
     "one_cycle": Schedule("tfcourse.schedules:OneCycle", "one cycle", spans_training=True),
 }
 
+
+def _weights_of_mlp(
+    inputs: int, outputs: int, hidden_units: Sequence[int] = (), dropout: float = 0.0
+) -> int:
+    widths = (inputs, *hidden_units)
+    hidden = sum((before + 2) * width for before, width in itertools.pairwise(widths))
+    return hidden + (widths[-1] + 1) * outputs
+
+
 MODELS = {
-    "softmax_regression": Choice("tfcourse.models:softmax_regression", "softmax regression"),
-    "batch_norm_mlp": Choice(
-        "tfcourse.models:batch_norm_mlp", "batch norm MLP", ("hidden_units", "dropout")
+    "softmax_regression": Model("tfcourse.models:softmax_regression", "softmax regression"),
+    "batch_norm_mlp": Model(
+        "tfcourse.models:batch_norm_mlp",
+        "batch norm MLP",
+        ("hidden_units", "dropout"),
+        num_weights=_weights_of_mlp,
     ),
-    "small_cnn": Choice("tfcourse.models:small_cnn", "small CNN", ("dropout",)),
+    "small_cnn": Model("tfcourse.models:small_cnn", "small CNN", ("dropout",)),
 }
 
 

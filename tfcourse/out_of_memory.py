@@ -24,6 +24,24 @@ class OutOfMemoryError(MemoryError):
     exit_code = 7
 
 
+def check(num_bytes: int, free_bytes: int, what: str) -> None:
+    """Refuses work that takes more memory than is free.
+
+    Args:
+        num_bytes: that it takes.
+        free_bytes: that could be had.
+        what: what takes it, with its verb: "hidden_1/kernel takes".
+
+    Raises:
+        OutOfMemoryError: with both numbers.
+    """
+    if num_bytes > free_bytes:
+        raise OutOfMemoryError(
+            f"out of memory: {what} {num_bytes >> 20:,} MiB, and {free_bytes >> 20:,} MiB are "
+            f"free; {MEND}"
+        )
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Returns whether `error`, of whatever library, says that memory is out."""
     if isinstance(error, MemoryError):

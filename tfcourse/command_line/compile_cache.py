@@ -6,6 +6,7 @@ a folder of its own, with links to those that were checked, and hands in what it
 end. A kept program's name ends in its SHA-256.
 """
 
+import concurrent.futures
 import contextlib
 import hashlib
 import importlib.metadata
@@ -48,13 +49,14 @@ def kept(import_tensorflow: Callable[[], object]) -> Iterator[None]:
             try:
                 folder = _folder(version)
                 own = stack.enter_context(files.new_folder(folder / "run")) if folder else None
-                if folder and own:
-                    _lay_out(folder, own)
             except OSError as error:
                 logging.warning("No compiled programs are kept: %s", error)
-                own = None
-        with _told(given, own):
+        with _told(given, own), concurrent.futures.ThreadPoolExecutor(1) as pool:
+            # XLA looks into the folder when it first compiles.
+            laid_out = pool.submit(_lay_out, folder, own) if folder and own else None
             import_tensorflow()
+        if laid_out and (error := laid_out.exception()):
+            logging.warning("Not all compiled programs are kept: %s", error)
         yield
         if folder and own:
             with contextlib.suppress(OSError):

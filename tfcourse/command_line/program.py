@@ -1,7 +1,7 @@
 """What a program does, from its flags to its exit code."""
 
 import contextlib
-import dataclasses
+import functools
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +14,9 @@ from tfcourse.command_line import (
     compile_cache,
     exit_codes,
     flag_definitions,
+    model_size,
     parsing,
+    run_data,
     strategies,
     sweeping,
 )
@@ -62,17 +64,20 @@ def run(
         flag_definitions.define_run(dataset=dataset, finder=bool(build), sweep=bool(train))
         values, options = parsing.read(main, hyperparameters, smoke or {})
         if options.describe:
-            with _advised():
+            with run_data.advised():
                 _describe(options)
             return
         if train and options.tuner != "none":
             values, options = sweeping.prepare(train, values, options)
-        with _advised():
+        with run_data.advised():
             _check(options)
-        if options.sweep:
+        check_size = functools.partial(model_size.check_settled, values, settle)
+        if options.sweep:  # Of which a trial without memory is infeasible.
             sweeping.check_objective(build, values, options)
+        else:
+            check_size(None)
         try:
-            with _opened(options) as (run, data):
+            with _opened(options, check_size) as (run, data):
                 metrics = _work(main, build, settle, values, options, run, data)
                 if metrics is None:  # A sweep whose time is over, but not its trials.
                     return
@@ -89,17 +94,6 @@ def run_tool(main: Callable[[Any], object], arguments: type[Hyperparameters]) ->
         flag_definitions.define(arguments)
         parsing.parse(main)
         main(parsing.declared(arguments))
-
-
-@contextlib.contextmanager
-def _advised() -> Iterator[None]:
-    """Adds to an error of data the whole command that goes on, where it knows one."""
-    try:
-        yield
-    except datasets.DataError as error:
-        if error.advice:
-            error.add_note(f"try: {parsing.command(error.advice)}")
-        raise
 
 
 def _describe(options: Options) -> None:
@@ -129,7 +123,9 @@ def _check(options: Options) -> None:
 
 
 @contextlib.contextmanager
-def _opened(options: Options) -> Iterator[tuple[RunDirectory, datasets.Dataset | None]]:
+def _opened(
+    options: Options, check_size: Callable[[datasets.Dataset], None]
+) -> Iterator[tuple[RunDirectory, datasets.Dataset | None]]:
     """Opens the run directory, imports TensorFlow, and takes the devices to train on.
 
     A person's own data is read, and refused, before TensorFlow loads; other sets may need it.
@@ -145,10 +141,14 @@ def _opened(options: Options) -> Iterator[tuple[RunDirectory, datasets.Dataset |
             if run.continued_from:
                 _tell_of_more_epochs(run)
             run.stopwatch.lap("Python, flags")
-            data = None
+            data = ahead = None
             if options.dataset is not None and datasets.is_own(options.dataset):
-                data = _load_data(options, run)
+                data = run_data.load(options, run)
+                if options.sweep is None:
+                    check_size(data)
                 run.stopwatch.lap("data")
+            elif options.dataset is not None:
+                ahead = run_data.load_ahead(options, run)
             if options.strategy == "mirrored":
                 stack.enter_context(strategies.on_devices("mirrored"))
             elif options.strategy == "none":
@@ -158,6 +158,9 @@ def _opened(options: Options) -> Iterator[tuple[RunDirectory, datasets.Dataset |
                 else:
                     load()
             run.stopwatch.lap("import TensorFlow")
+            if ahead:
+                data = run_data.load(options, run, ahead())  # Of a sweep, workers find its cache.
+                run.stopwatch.lap("data")
             yield run, data
     except (Exception, KeyboardInterrupt, exit_codes.Terminated) as error:
         if exit_codes.code(error) > 128:
@@ -180,9 +183,6 @@ def _work(main, build, settle, hyperparameters, options, run, data):
     """Does what the flags ask for: a sweep, a search for the learning rate, or `main`."""
     if options.dataset is None:
         return main(hyperparameters, options, run)
-    if data is None:
-        data = _load_data(options, run)  # Of a sweep, workers then find its array cache.
-        run.stopwatch.lap("data")
     if options.sweep:
         return sweeping.sweep(hyperparameters, options, run, data, settle)
     with _within_memory():
@@ -197,33 +197,6 @@ def _within_memory() -> AbstractContextManager[None]:
     from tfcourse import training
 
     return training.within_memory()
-
-
-def _load_data(options: Options, run: RunDirectory) -> datasets.Dataset:
-    """Returns the `Dataset` of --dataset, and records which of several names it is.
-
-    A resumed run keeps the one that it began with, even if an earlier name can be had by now.
-
-    Raises:
-        DataError: none of the names can be had, or something is damaged.
-    """
-    asked = str(options.dataset)
-    names = datasets.check_name(asked, options.data_dir)
-    settled = asked if len(names) == 1 else run.flags["dataset"][0]
-    try:
-        with _advised():
-            data = datasets.load(settled, options.data_dir, **vars(options.reading))
-    except ValueError as error:  # A flag that the set, now that it is known, has no use for.
-        raise UsageError(f"--dataset: {error}") from None
-    if len(names) == 1:
-        return data
-    if settled in names:
-        return dataclasses.replace(data, fallback_from=names[: names.index(settled)])
-    flags = {**run.flags, "dataset": [names[len(data.fallback_from)]]}
-    if data.fallback_from:
-        flags.pop("expect", None)  # It was meant for another set.
-    run.write_flags(flags)
-    return data
 
 
 def _find_learning_rate(build, hyperparameters, data, seed, run):

@@ -8,6 +8,7 @@ Importing this imports neither TensorFlow nor TensorFlow Datasets.
 """
 
 from tfcourse.datasets import preprocessing
+from tfcourse.datasets.ahead import load_ahead
 from tfcourse.datasets.arrays import from_arrays, from_batches
 from tfcourse.datasets.dataset import Dataset, Split
 from tfcourse.datasets.describing import describe
@@ -33,6 +34,7 @@ __all__ = [
     "from_dataframe",
     "is_own",
     "load",
+    "load_ahead",
     "located",
     "own_names",
     "preprocessing",

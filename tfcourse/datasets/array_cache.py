@@ -118,17 +118,19 @@ def _exclusive(path: pathlib.Path, purpose: str) -> AbstractContextManager[int |
     return files.lock(path.with_suffix(".lock"), purpose=purpose)
 
 
+def found(name: str, version: str) -> UnscaledDataset | None:
+    """Returns what `cached` would find, or `None`; says nothing of a cache that is damaged."""
+    folder = directory()
+    if folder is not None:
+        with contextlib.suppress(OSError, ValueError):
+            return _whole(folder / _file_name(name, version))
+    return None
+
+
 def _read(path: pathlib.Path) -> UnscaledDataset | None:
     """Returns the `UnscaledDataset` in a file, or None if there is none or it is damaged."""
     try:
-        with open(files.open_regular(path, os.O_RDONLY), "rb") as file:
-            sha256 = file.readline(100).decode().strip()
-            start = file.tell()
-            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                raise ValueError("its checksum does not match")
-            file.seek(start)
-            description = json.loads(file.readline())
-            arrays = [np.load(file, allow_pickle=False) for _ in range(2 * len(SPLITS))]
+        return _whole(path)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -138,6 +140,23 @@ def _read(path: pathlib.Path) -> UnscaledDataset | None:
         logging.warning("The cache %s is damaged (%s); reading the data anew.", path, error)
         path.unlink(missing_ok=True)
         return None
+
+
+def _whole(path: pathlib.Path) -> UnscaledDataset:
+    """Returns the `UnscaledDataset` in a file.
+
+    Raises:
+        OSError: it can't be read.
+        ValueError: it is damaged.
+    """
+    with open(files.open_regular(path, os.O_RDONLY), "rb") as file:
+        sha256 = file.readline(100).decode().strip()
+        start = file.tell()
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            raise ValueError("its checksum does not match")
+        file.seek(start)
+        description = json.loads(file.readline())
+        arrays = [np.load(file, allow_pickle=False) for _ in range(2 * len(SPLITS))]
     pairs = zip(arrays[::2], arrays[1::2], strict=True)
     class_names = tuple(description.pop("class_names"))
     splits = dict(zip(SPLITS, pairs, strict=True))

@@ -84,12 +84,12 @@ def load(names: str, data_dir: os.PathLike[str] | str | None = None, **options: 
                 raise
             logging.warning("%s Going on with %s.", error, wanted[position + 1])
         else:
-            _check_names(dataset)
-            return _frozen(dataclasses.replace(dataset, fallback_from=wanted[:position]))
+            check_names(dataset)
+            return frozen(dataclasses.replace(dataset, fallback_from=wanted[:position]))
     raise AssertionError("unreachable")
 
 
-def _check_names(dataset: Dataset) -> None:
+def check_names(dataset: Dataset) -> None:
     """Refuses names that no file could hold, which would show once the training is over."""
     for name in (dataset.name, dataset.origin, *dataset.class_names):
         try:
@@ -101,7 +101,7 @@ def _check_names(dataset: Dataset) -> None:
             ) from None
 
 
-def _frozen(dataset: Dataset) -> Dataset:
+def frozen(dataset: Dataset) -> Dataset:
     # Nobody else holds the arrays: what trains on them may rely on their values.
     for split in dataset.splits.values():
         if isinstance(split, Split):
@@ -226,7 +226,7 @@ def _read(name: str, data_dir: pathlib.Path | None, reading: Reading) -> Dataset
     if name in BUILT_IN:
         source = BUILT_IN[name]
         reading.check_used(name, source.USES)
-        return array_cache.cached(name, source.version(), source.read).scaled()
+        return array_cache.cached(name, version(name, data_dir, reading), source.read).scaled()
     originals.check(prepared.base_name(name), data_dir)
 
     def check(info: Any) -> None:
@@ -236,14 +236,20 @@ def _read(name: str, data_dir: pathlib.Path | None, reading: Reading) -> Dataset
         with prepared.opened(name, data_dir, check) as builder:
             return _source(builder.info).read(builder, reading)
 
-    version = f"{prepared.version(name, data_dir)} {reading.image_size}"
-    found = array_cache.cached(name, version, read)
+    found = array_cache.cached(name, version(name, data_dir, reading), read)
     # Tables and what is too large are not cached.
     if isinstance(found, array_cache.UnscaledDataset):
         found = found.scaled()
     is_table = isinstance(found.preprocessing, TablePreprocessing)
     reading.check_used(name, (tfds_tables if is_table else images).USES)
     return found
+
+
+def version(name: str, data_dir: pathlib.Path | None, reading: Reading) -> str:
+    """Returns what changes with what a set is read from, and how."""
+    if name in BUILT_IN:
+        return BUILT_IN[name].version()
+    return f"{prepared.version(name, data_dir)} {reading.image_size}"
 
 
 def _source(info):

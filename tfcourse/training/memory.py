@@ -74,12 +74,7 @@ def _bytes(shape: tuple[int | None, ...], dtype: Any) -> int:
 
 
 def _check(num_bytes: int, what: str) -> None:
-    free = memory.available_bytes()
-    if num_bytes > free:
-        raise out_of_memory.OutOfMemoryError(
-            f"out of memory: {what} {num_bytes >> 20:,} MiB, and {free >> 20:,} MiB are free; "
-            f"{out_of_memory.MEND}"
-        )
+    out_of_memory.check(num_bytes, memory.available_bytes(), what)
 
 
 def _has_gpu() -> bool:

@@ -5,9 +5,8 @@ fits in the device's memory, a block of steps is one `tf.while_loop` around the 
 `train_step`, so the model, its optimizer, loss and metrics are plain Keras.
 """
 
-import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -16,18 +15,17 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import batching, datasets
-from tfcourse.training import class_weighting
+from tfcourse.training import class_weighting, traced
 from tfcourse.training.fast_operations import fast_operations
 from tfcourse.training.keras_internals import all_layers, refuses_xla
 from tfcourse.training.resident import ResidentFeatures, resident
+from tfcourse.training.traced import Traced
 
 # Known before a step is traced, which a second time takes long for such models.
 _CONVOLUTIONS = tuple(
     kind for name, kind in vars(keras.layers).items() if re.search(r"Conv(LSTM)?\dD", name)
 )
-_CONVOLUTION = re.compile(r"(Depthwise)?Conv\dD")
 _PART_BYTES = 1 << 26  # Of examples that are put in the order of the epoch at a time.
-_said: set[str] = set()
 
 
 class InMemorySteps:
@@ -69,9 +67,11 @@ class InMemorySteps:
         self._parted = -1
         self._class_weights = class_weights
         self._part_steps = self._steps_of_a_part()
-        self._full_steps = _Program(self._run_full_steps, jit_compile, model.name)
         # It runs once per epoch: compiling it as well would take seconds and save milliseconds.
-        self._last_step = _Program(self._run_step, False, model.name)
+        self._last_step = Traced(self._run_last_step, False, model.name)
+        self._full_steps = Traced(
+            self._run_full_steps, jit_compile, model.name, meanwhile=self._prepare_last_step
+        )
 
     def start_epoch(self, epoch: int) -> None:
         """Draws the order of the examples in `epoch`, counted from 0."""
@@ -89,7 +89,17 @@ class InMemorySteps:
         if first == full:
             self._part, self._parted = None, -1  # Nobody needs it while validation runs.
         if last > full:
-            self._last_step(self._examples(self._order[full * self._batch_size :]))
+            self._last_step(tf.constant(True), self._left_over())
+
+    def _left_over(self):
+        """Returns the examples of the smaller last step."""
+        whole = self._num_examples // self._batch_size * self._batch_size
+        return self._examples(self._order[whole:])
+
+    def _prepare_last_step(self):
+        """Traces the smaller last step and has TensorFlow make it ready, without taking it."""
+        if self._num_examples % self._batch_size:
+            self._last_step(tf.constant(False), self._left_over())
 
     def _steps_of_a_part(self):
         """Returns how many steps' examples are put in order at a time; all of a small set's."""
@@ -134,6 +144,13 @@ class InMemorySteps:
 
         tf.while_loop(lambda number: number < last, step, (first,))
 
+    def _run_last_step(self, xla, is_wanted, examples):
+        def step() -> tf.Tensor:
+            self._run_step(xla, examples)
+            return is_wanted
+
+        tf.cond(is_wanted, step, lambda: is_wanted)
+
     def _run_step(self, xla, examples):
         rows, labels = examples
         features = tf.nest.map_structure(lambda kept, row: kept.decoded(row), self._features, rows)
@@ -169,8 +186,8 @@ class StreamingSteps:
         self._model = model
         self._class_weights = class_weights
         self._full_steps = batching.num_examples(split) // batch_size
-        self._step = _Program(self._run_step, jit_compile, model.name)
-        self._last_step = _Program(self._run_step, False, model.name)
+        self._step = Traced(self._run_step, jit_compile, model.name)
+        self._last_step = Traced(self._run_step, False, model.name)
         self._epoch = 0
         self._batches: Iterator[Any] | None = None
         self._position = 0
@@ -216,13 +233,9 @@ def compiles_with_xla(model: keras.Model) -> bool:
     layers = [layer for layer in all_layers(model) if isinstance(layer, keras.layers.Layer)]
     unsupported = [layer.name for layer in layers if not layer.supports_jit]
     if unsupported:
-        _say_once(model.name, f"training without XLA, which can't compile {unsupported[0]}")
+        traced.say_once(model.name, f"training without XLA, which can't compile {unsupported[0]}")
         return False
-    return not (_on_cpu() and any(isinstance(layer, _CONVOLUTIONS) for layer in layers))
-
-
-def _on_cpu():
-    return not tf.config.list_logical_devices("GPU")
+    return not (traced.on_cpu() and any(isinstance(layer, _CONVOLUTIONS) for layer in layers))
 
 
 def _next_of(batches: Iterator[Any]) -> Any:
@@ -231,54 +244,3 @@ def _next_of(batches: Iterator[Any]) -> Any:
     except tf.errors.OpError as error:  # The files have gone, or changed.
         first_line = error.message.strip().splitlines()[0]
         raise datasets.DataError(f"a batch can't be read: {first_line}") from error
-
-
-class _Program:
-    """A function as it was traced with the arguments of its first call.
-
-    XLA compiles it unless it holds what XLA has no kernel for, which shows before any of it runs,
-    or on the CPU a convolution.
-
-    Args:
-        function: takes whether XLA compiles it, and the arguments.
-        xla: whether XLA is to compile it.
-        name: of the model, for a message.
-    """
-
-    def __init__(self, function: Callable[..., Any], xla: bool, name: str) -> None:
-        self._function = function
-        self._xla = xla
-        self._name = name
-        self._traced: Any = None
-
-    def __call__(self, *arguments: Any) -> Any:
-        if self._traced is not None:
-            return self._traced(*arguments)
-        if self._xla:
-            self._traced = self._trace(True, arguments)
-            if not (_on_cpu() and _has_convolution(self._traced.graph)):
-                try:
-                    return self._traced(*arguments)
-                except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
-                    why = error.message.strip().splitlines()[0]
-                    _say_once(self._name, f"training without XLA, which says: {why[:300]}")
-        self._traced = self._trace(False, arguments)
-        return self._traced(*arguments)
-
-    def _trace(self, xla, arguments):
-        # Called itself, a `tf.function` warns where a process trains several models.
-        program = tf.function(functools.partial(self._function, xla), jit_compile=xla)
-        return program.get_concrete_function(*arguments)
-
-
-def _has_convolution(graph):
-    functions = graph.as_graph_def().library.function
-    types = {node.op for function in functions for node in function.node_def}
-    types |= {operation.type for operation in graph.get_operations()}
-    return any(_CONVOLUTION.match(kind) for kind in types)
-
-
-def _say_once(name, why):
-    if name not in _said:
-        _said.add(name)
-        print(f"{name}: {why}", flush=True)

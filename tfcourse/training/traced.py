@@ -1,0 +1,86 @@
+"""A program traced once: compiled by XLA where XLA can and it pays, else left to TensorFlow."""
+
+import concurrent.futures
+import functools
+import re
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+_CONVOLUTION = re.compile(r"(Depthwise)?Conv\dD")
+_said: set[str] = set()
+
+
+class Traced:
+    """A function as it was traced with the arguments of its first call.
+
+    XLA compiles it unless it holds what XLA has no kernel for, which shows before any of it runs,
+    or on the CPU a convolution.
+
+    Args:
+        function: takes whether XLA compiles it, and the arguments.
+        xla: whether XLA is to compile it.
+        name: of the model, for a message.
+        meanwhile: function without arguments, called while XLA compiles, which leaves Python free.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        xla: bool,
+        name: str,
+        *,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> None:
+        self._function = function
+        self._xla = xla
+        self._name = name
+        self._meanwhile = meanwhile
+        self._traced: Any = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self._traced is not None:
+            return self._traced(*arguments)
+        if self._xla:
+            self._traced = self._trace(True, arguments)
+            if not (on_cpu() and _has_convolution(self._traced.graph)):
+                try:
+                    return self._first_call(arguments)
+                except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+                    why = error.message.strip().splitlines()[0]
+                    say_once(self._name, f"training without XLA, which says: {why[:300]}")
+        self._traced = self._trace(False, arguments)
+        return self._traced(*arguments)
+
+    def _first_call(self, arguments):
+        if self._meanwhile is None or not on_cpu():  # A device scope is one thread's own.
+            return self._traced(*arguments)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            compiled = pool.submit(self._traced, *arguments)
+            self._meanwhile()
+            return compiled.result()
+
+    def _trace(self, xla, arguments):
+        # Called itself, a `tf.function` warns where a process trains several models.
+        program = tf.function(functools.partial(self._function, xla), jit_compile=xla)
+        return program.get_concrete_function(*arguments)
+
+
+def on_cpu() -> bool:
+    """Returns whether there is no GPU to train on."""
+    return not tf.config.list_logical_devices("GPU")
+
+
+def _has_convolution(graph):
+    functions = graph.as_graph_def().library.function
+    types = {node.op for function in functions for node in function.node_def}
+    types |= {operation.type for operation in graph.get_operations()}
+    return any(_CONVOLUTION.match(kind) for kind in types)
+
+
+def say_once(name: str, why: str) -> None:
+    """Prints a line about the model `name`, once in a process."""
+    if name not in _said:
+        _said.add(name)
+        print(f"{name}: {why}", flush=True)
