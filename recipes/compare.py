@@ -10,11 +10,12 @@ import os
 import pathlib
 from typing import Any
 
-from tfcourse import command_line, reports, run_directory
-from tfcourse.hyperparameters import Hyperparameters, texts
+from tfcourse import command_line, files, reports, run_directory
+from tfcourse.hyperparameters import Hyperparameters, printable, texts
 
 Run = tuple[run_directory.Flags, dict[str, Any]]  # Its flags and its metrics.
 RESULTS = ("test_accuracy", "test_loss", "val_accuracy", "best_epoch", "seconds")
+_MAX_CELL = 40
 OF_A_QUANTITY = ("test_rmse", "test_mae", "test_r2", "val_rmse", "best_epoch", "seconds")
 
 
@@ -24,7 +25,8 @@ class Comparison(Hyperparameters):
     picture: tuple[str, ...] = texts(("comparison.png",), "PNG file to write.")
 
     def __post_init__(self) -> None:
-        if len(set(self.run_dirs or ())) < 2 or len(set(self.run_dirs)) < len(self.run_dirs):
+        different = {os.path.realpath(files.expanded(path)) for path in self.run_dirs or ()}
+        if len(different) < 2 or len(different) < len(self.run_dirs):
             raise ValueError("`run_dirs` must name two or more runs, separated by commas")
         if len(self.picture) != 1 or not self.picture[0].endswith(".png"):
             raise ValueError(f"`picture` must name one .png file. Received: {self.picture}")
@@ -36,7 +38,7 @@ class NotARunError(Exception):
     exit_code = 2
 
 
-def read(path: str) -> Run:
+def read(path: pathlib.Path) -> Run:
     """Returns `(flags, metrics)` of a run; the metrics are empty until it is finished."""
     run = run_directory.RunDirectory(path)
     for name in (run_directory.FLAGS, "history.csv"):
@@ -55,9 +57,10 @@ def table(runs: dict[str, Run]) -> list[str]:
     differing = [
         name for name in every_flag if len({str(f.get(name)) for f, _ in runs.values()}) > 1
     ]
-    rows = [["", *runs]]
+    rows = [["", *map(printable, runs)]]
     for name in differing:
-        rows.append([f"--{name}", *(",".join(flags.get(name, [])) for flags, _ in runs.values())])
+        texts = (",".join(flags.get(name, [])) for flags, _ in runs.values())
+        rows.append([printable(f"--{name}"), *map(printable, texts)])
     of_quantities = any("target" in metrics for _, metrics in runs.values())
     for name in OF_A_QUANTITY if of_quantities else RESULTS:
         rows.append([name, *(_number(metrics.get(name)) for _, metrics in runs.values())])
@@ -69,14 +72,15 @@ def table(runs: dict[str, Run]) -> list[str]:
 
 
 def _number(value: Any) -> str:
-    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
+    # Whoever sends a run may have written anything there.
+    text = f"{value:.4f}" if isinstance(value, float) else str(value)
+    return "" if value is None else printable(text[:_MAX_CELL])
 
 
 def main(comparison: Comparison) -> None:
-    shared = os.path.commonpath(
-        [pathlib.Path(path).absolute().parent for path in comparison.run_dirs]
-    )
-    labels = {os.path.relpath(path, shared): path for path in comparison.run_dirs}
+    folders = [files.expanded(path).absolute() for path in comparison.run_dirs]
+    shared = os.path.commonpath([folder.parent for folder in folders])
+    labels = {os.path.relpath(folder, shared): folder for folder in folders}
     runs = {label: read(path) for label, path in labels.items()}
     print("\n".join(table(runs)))
     try:

@@ -11,6 +11,7 @@ and R2 in its units, and predictions.png.
 import dataclasses
 import io
 import json
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -124,7 +125,9 @@ def examples_of(
             "CSV file in the column trained on, a folder of images in folders called like the "
             "classes."
         )
-    name = files.expanded(evaluation.input).absolute().stem
+    name = pathlib.Path(os.path.abspath(files.expanded(evaluation.input))).stem
+    if name in ("", *SPLITS):  # That is where the run's own examples are told of.
+        name = f"input_{name}"
     return name, NOTES["input"], examples.features, examples.labels
 
 

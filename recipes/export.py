@@ -8,6 +8,7 @@ The exported model is loaded again and compared on real examples: the run's vali
 
 import dataclasses
 import json
+import os
 import pathlib
 from typing import Any
 
@@ -31,7 +32,8 @@ class Export(Hyperparameters):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.path.exists() or description_of(self.path).exists():
+        files.expanded(description_of(self.path))  # Its name is the longer one.
+        if os.path.lexists(self.path) or os.path.lexists(description_of(self.path)):
             raise ValueError(f"`output`: {self.output} is there already; name another")
         if not self.path.parent.is_dir():
             raise ValueError(f"`output`: {self.path.parent} is no folder; make it first")

@@ -120,7 +120,9 @@ def main(prediction: Prediction) -> None:
     records = [{first: name, **record} for name, record in zip(names, found, strict=True)]
     output = files.expanded(prediction.output)
     write = as_csv if output.suffix == ".csv" else as_json
-    files.write_file(output, write(records), durable=False)
+    # A file's name need not be UTF-8: what can't be said is written as JSON escapes it.
+    text = write(records).encode(errors="backslashreplace")
+    files.write_file(output, text, durable=False)
     print(f"{len(records):,} predictions are in {output}")
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import time
 import pytest
 import sweep_test
 
+from recipes import mnist_softmax
 from recipes.mnist_softmax import MnistSoftmax
 from tfcourse import hyperparameters as hp
 from tfcourse import run_directory, tuning
@@ -104,6 +106,42 @@ def test_a_lost_node_changes_no_result(cluster, tmp_path):
     alone.mkdir()
     settings = records.from_json(sweep_test.records(folder)[0])
     assert sweep_test.results(folder) == on_one_worker(alone, settings)
+
+
+def test_a_node_that_says_nothing_is_told_and_takes_no_trial_with_it(
+    cluster, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(workers, "_SILENT_SECONDS", 10.0)
+    monkeypatch.setattr(workers, "_LOST_SECONDS", 20.0)
+    for name in ("one", "two"):
+        cluster.add_node(name)
+    folder, stopped = tmp_path / "sweep", []
+
+    def stop_one(sweep, running):
+        for lock in () if stopped else folder.glob("trials/*/*/run.lock"):
+            if any(lock.parent.glob("checkpoints/*.ckpt")):
+                stopped.append(int(lock.read_text().split()[1]))
+                os.kill(stopped[0], signal.SIGSTOP)
+                return
+
+    def search():
+        base = MnistSoftmax(model="softmax_regression", epochs=250)
+        with workers.Workers(1, cluster.address) as pool:
+            return tuning.search(
+                mnist_softmax.train, base, folder, pool, dataset="digits", trials=4, watch=stop_one
+            )
+
+    # The nodes share a disk, on which the stopped one still holds its trial's folder.
+    with pytest.raises(tuning.EnvironmentFaultError, match="in use by process") as error:
+        search()
+    assert f"process {stopped[0]} on" in str(error.value)
+    told = capsys.readouterr().err
+    assert "has said nothing for 1" in told
+    assert "has said nothing for 2" in told
+    os.kill(stopped[0], signal.SIGKILL)
+    sweep = search()
+    assert len(sweep.ranked()) == 4
+    assert sweep.best is not None
 
 
 def test_a_lost_scheduler_is_no_fault_of_a_trial(cluster):

@@ -3,6 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import stats
 
 from recipes import evaluate
@@ -65,6 +66,29 @@ def test_results_go_through_no_link_of_a_run_directory(trained_run, tmp_path, na
     with pytest.raises(command_line.UsageError, match="is a link, which is not followed"):
         run(folder, split="test")
     assert not list((tmp_path / "mine").iterdir())
+
+
+@pytest.mark.parametrize("name", ["test.npz", "train", ".."])
+def test_new_examples_are_told_of_beside_the_splits(trained_run, tmp_path, monkeypatch, name):
+    run_dir = shutil.copytree(trained_run, tmp_path / "run")
+    digits = datasets.load("digits").validation
+    raw = np.rint(16 * digits.features[:40]).astype(np.uint8)
+    source = tmp_path / "test.npz"
+    np.savez(source, x=raw, y=digits.labels[:40])
+    if name != "test.npz":
+        folder = tmp_path / "train"
+        for number, label in enumerate(digits.labels[:40]):
+            (folder / str(label)).mkdir(parents=True, exist_ok=True)
+            pixels = Image.fromarray(raw[number].squeeze() * 15)
+            pixels.save(folder / str(label) / f"{number}.png")
+        monkeypatch.chdir(folder / "0")
+        source = folder if name == "train" else name
+    before = {path.name for path in run_dir.iterdir()}
+    run(run_dir, input=str(source))
+    assert {path.name for path in run_dir.iterdir()} == before | {"evaluation"}
+    (written,) = (run_dir / "evaluation").iterdir()
+    assert written.name == {"test.npz": "input_test"}.get(name, "input_train")
+    assert results_in(written)["examples"] == 40
 
 
 def test_the_pictures_are_there(on_test):

@@ -9,7 +9,7 @@ import tensorflow as tf
 import trained_runs
 
 from recipes import export
-from tfcourse import datasets, inference
+from tfcourse import datasets, files, inference
 from tfcourse.inference import exporting, formats, serving
 
 
@@ -226,6 +226,18 @@ def test_a_missing_package_ends_with_5_and_the_command_that_mends_it(monkeypatch
 
 def test_the_recipes_formats_are_those_there_are():
     assert set(export.FORMATS) == set(formats.FORMATS)
+
+
+@pytest.mark.parametrize("name", ["model", "model.json"])
+def test_a_link_to_nothing_is_something(tmp_path, name):
+    (tmp_path / name).symlink_to("nowhere")
+    with pytest.raises(ValueError, match="is there already"):
+        export.Export(run_dir="r", output=str(tmp_path / "model"))
+
+
+def test_a_name_to_which_no_suffix_can_be_added_is_refused(tmp_path):
+    with pytest.raises(files.PathError, match="too long"):
+        export.Export(run_dir="r", output=str(tmp_path / ("n" * 252)))
 
 
 def test_nothing_is_overwritten(tmp_path):

@@ -2,6 +2,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import pathlib
 import secrets
 import socket
 import subprocess
@@ -233,6 +234,18 @@ def test_a_run_writes_into_no_folder_behind_a_link(tmp_path, name):
     with (
         pytest.raises(run_directory.RunDirectoryError, match=f"{name} is a link"),
         run_directory.open_run(tmp_path / "run", {}, recipe="t"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "tensorboard", "nudge_requests"])
+@pytest.mark.parametrize("make", [pathlib.Path.touch, os.mkfifo])
+def test_a_run_is_not_opened_where_a_folder_of_it_is_none(tmp_path, name, make):
+    (tmp_path / "flags.txt").touch()
+    make(tmp_path / name)
+    with (
+        pytest.raises(run_directory.RunDirectoryError, match=f"{name} is no folder"),
+        run_directory.open_run(tmp_path, {}, recipe="t"),
     ):
         pass
 

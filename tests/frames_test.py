@@ -2,7 +2,9 @@ import io
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from tfcourse import datasets
 
@@ -96,6 +98,22 @@ def test_parquet_of_lists_is_told_and_of_anything_else_refused(tmp_path, caplog)
     for call in (datasets.check, datasets.load):
         with pytest.raises(datasets.DataError, match=r"mine.parquet: expected a Parquet file"):
             call(f"table:{path}", label="y")
+
+
+@pytest.mark.parametrize("kind", ["texts", "dictionary"])
+@pytest.mark.parametrize("place", ["feature", "label"])
+def test_parquet_texts_that_are_not_utf8_are_refused(tmp_path, kind, place):
+    offsets = np.arange(4, dtype=np.int32)
+    texts = pa.StringArray.from_buffers(3, pa.py_buffer(offsets), pa.py_buffer(b"\xff\xfea"))
+    numbers = pa.array([0, 1, 2] * 20, pa.int32())
+    bad = pa.DictionaryArray.from_arrays(numbers, texts)
+    bad = bad if kind == "dictionary" else texts.take(numbers)
+    good = pa.array(["a", "b", "c"] * 20)
+    columns = {"x": bad, "y": good} if place == "feature" else {"x": good, "y": bad}
+    path = tmp_path / "mine.parquet"
+    parquet.write_table(pa.table(columns), path)
+    with pytest.raises(datasets.DataError, match=r"mine.parquet: expected a Parquet file"):
+        datasets.load(f"table:{path}", label="y")
 
 
 def test_parquet_bomb_is_refused_before_it_is_read(tmp_path, monkeypatch):

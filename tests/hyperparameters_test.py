@@ -59,7 +59,7 @@ def test_text_is_read_as_value_and_written_back(name, text, value):
         *(("beta", text) for text in ("1", "1.0")),
         *((name, "") for name in ("learning_rate", "hidden_units")),
         *(("epochs", text) for text in ("0", "1_0", "2.5")),
-        *(("hidden_units", text) for text in ("8,0", "8,,4")),
+        *(("hidden_units", text) for text in ("8,0", "8,,4", "8," * 100 + "8")),
         *(("batch_size", text) for text in ("0", "-1", "1.5", "all")),
         ("optimizer", "sgd"),
     ],

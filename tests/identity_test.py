@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 import shutil
 import types
 
@@ -141,6 +142,23 @@ ODD = [
 def test_an_odd_state_with_the_right_checksum_is_refused(folder, data, change):
     altered(folder, lambda state: state.update(change))
     refused(folder, data, "checkpoint")
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, os.mkdir, lambda path: os.symlink("nowhere", path), lambda path: None]
+)
+def test_what_is_no_file_is_no_checkpoint(folder, data, make, capsys):
+    train(folder, data, learning_rate="0.01")
+    make(folder / "checkpoints" / f"{'9' * 18}-000001-000000000.ckpt")
+    train(folder, data, learning_rate="0.01")
+    assert capsys.readouterr().out.count("Resuming at epoch 3") == 2
+
+
+def test_the_last_number_of_a_checkpoint_is_told(folder, data):
+    newest(folder).unlink()  # So that there is something left to train.
+    (folder / "checkpoints" / f"{'9' * 18}-000001-000000000.ckpt").touch()
+    with pytest.raises(training.CheckpointError, match="the last number that one can have"):
+        train(folder, data, learning_rate="0.01", epochs=2)
 
 
 def test_no_setting_but_those_of_optimizers_comes_out_of_a_file(folder, data):

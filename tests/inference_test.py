@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from recipes import mnist_softmax
 from tfcourse import datasets, inference, run_directory, training
 
 
@@ -37,8 +38,25 @@ def test_a_sweep_stands_for_its_best_trial(trained_run, tmp_path):
     (tmp_path / "journal.jsonl").touch()
     with pytest.raises(inference.NotARunError, match="not chosen"):
         inference.load_run(tmp_path)
-    (tmp_path / run_directory.BEST).symlink_to(trained_run)
+    shutil.copytree(trained_run, tmp_path / "trials/00003/0")
+    (tmp_path / run_directory.BEST).symlink_to("trials/00003/0")
     assert inference.load_run(tmp_path).class_names == tuple("0123456789")
+
+
+def test_a_best_trial_is_not_looked_for_elsewhere(trained_run, tmp_path):
+    (tmp_path / "journal.jsonl").touch()
+    (tmp_path / run_directory.BEST).symlink_to(trained_run)
+    with pytest.raises(inference.RunFileError, match="leads out of its sweep's folder"):
+        inference.load_run(tmp_path)
+
+
+def test_memory_that_is_out_is_no_damaged_run(trained_run, monkeypatch):
+    def build(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(mnist_softmax, "build", build)
+    with pytest.raises(MemoryError):
+        inference.load_run(trained_run)
 
 
 def test_the_precision_of_a_run_is_the_models_alone(spoilt_run):
@@ -117,7 +135,7 @@ FAULTS = {
     "flags: a value": (flag("learning_rate", "-1"), FILE, "learning_rate"),
     "flags: a model": (flag("model", "__import__"), FILE, "model"),
     "flags: wide": (flag("hidden_units", "1000000,1000000"), FILE, "more than"),
-    "flags: many layers": (flag("hidden_units", "9," * 10_000 + "9"), FILE, "can't be built"),
+    "flags: many layers": (flag("hidden_units", "9," * 10_000 + "9"), FILE, "up to 100 whole"),
     "flags: endless": (flag("epochs", 10**18), None, ""),
     "weights: said to be huge": (both(flag("hidden_units", "9" * 10),
                                       sparse("weights.arrays", 1 << 42)), FILE, "more than"),

@@ -275,6 +275,15 @@ def nudge(tmp_path):
     return run
 
 
+def test_a_request_goes_through_no_link(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "run" / nudges.REQUESTS).symlink_to(tmp_path / "mine")
+    with pytest.raises(run_directory.RunDirectoryError, match="is a link"):
+        nudges.request(tmp_path / "run", {"learning_rate": 0.1})
+    assert not any((tmp_path / "mine").iterdir())
+
+
 def test_the_command_leaves_a_request(nudge, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "flags.txt").write_text("--optimizer=momentum\n")

@@ -419,6 +419,8 @@ HEADERS = {
     "objects": npy(described((3,), "'|O'")),
     "objects inside": npy(described((3,), "[('a', '|O')]")),
     "an unknown type": npy(described((3,), "'<q99'")),
+    "numbers that are no characters": npy(described((1,), "'<U2'"), b"\xff\xff\xff\x7f" * 2),
+    "numbers that are none either way": npy(described((1,), "'>U1'"), b"\x7f\xff\xff\xff"),
     "fewer values than claimed": npy(described((3, 3)), b"\0" * 8),
 }
 

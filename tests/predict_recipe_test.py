@@ -94,6 +94,20 @@ def test_a_table_by_the_names_of_its_columns(table_run, tmp_path):
     assert rows[1]["input"] == f"{source}, line 3"
 
 
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_a_name_that_is_not_utf8_is_written_as_an_escape(trained_run, images, tmp_path, suffix):
+    folder = tmp_path / "new"
+    folder.mkdir()
+    with open(os.fsencode(folder) + b"/\xff.png", "wb") as file:
+        Image.fromarray(images[0, ..., 0]).save(file, "PNG")
+    output = tmp_path / f"out.{suffix}"
+    run(trained_run, folder, output)
+    if suffix == "csv":
+        assert rows_of(output)[0]["input"].endswith("\\udcff.png")
+    else:
+        assert json.loads(output.read_text())[0]["input"].endswith("\udcff.png")
+
+
 def test_other_sizes_are_refused_or_resized(trained_run, images, tmp_path):
     pixels = 15 * images[0, ..., 0]
     Image.fromarray(pixels).save(tmp_path / "small.png")

@@ -31,6 +31,16 @@ def test_curves_are_a_picture_with_ink_in_it(run_dir, epochs):
     assert matplotlib.image.imread(run_dir / "curves.png")[..., :3].std() > 0.05
 
 
+@pytest.mark.parametrize("name", ["$\\frac{$", "$x^{$ $", "_private", "$", ""])
+def test_names_are_no_formulas(tmp_path, name):
+    names = (name, "other")
+    reports.draw_confusion(np.eye(2, dtype=int), names, tmp_path / "confusion.png")
+    values = np.arange(9.0)
+    reports.draw_errors(values, values + 1, name, tmp_path / "errors.png")
+    for picture in ("confusion.png", "errors.png"):
+        assert matplotlib.image.imread(tmp_path / picture)[..., :3].std() > 0.05
+
+
 def test_runs_of_different_length_are_drawn_together(run_dir, tmp_path):
     other = tmp_path / "other"
     other.mkdir()

@@ -4,6 +4,7 @@ import contextlib
 import types
 
 import pytest
+import sweep_pool
 from sweep_pool import Pool
 
 from recipes.mnist_softmax import MnistSoftmax, train
@@ -56,7 +57,7 @@ def files(folder):
             path.readlink() if path.is_symlink() else path.read_bytes()
         )
         for path in folder.rglob("*")
-        if path.is_symlink() or path.is_file()
+        if (path.is_symlink() or path.is_file()) and path.name != run_directory.LOCK
     }
 
 
@@ -89,6 +90,49 @@ def test_without_a_report_there_is_only_the_journal(tmp_path):
     sweep = search(tmp_path, report=False, keep_models=0)
     assert sweep.chosen is None
     assert {*files(tmp_path)} == {"journal.jsonl"}
+
+
+def test_only_one_process_searches_in_a_folder(tmp_path):
+    search(tmp_path, trials=4)
+    before = files(tmp_path)
+    with run_directory.open_search(tmp_path):
+        with pytest.raises(run_directory.RunDirectoryError, match=r"in use by process .* `folder`"):
+            search(tmp_path, trials=8)
+        with (
+            pytest.raises(run_directory.RunDirectoryError),
+            run_directory.open_run(tmp_path, {"sweep": ["random"]}, recipe="t"),
+        ):
+            pass
+    assert files(tmp_path) == before
+    assert len(search(tmp_path, trials=8).trials) == 8
+
+
+def test_a_search_goes_through_no_link_and_leaves_nothing_where_it_can_not_begin(tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    folder = tmp_path / "search"
+    folder.mkdir()
+    (folder / "tensorboard").symlink_to(mine)
+    with pytest.raises(run_directory.RunDirectoryError, match="is a link"):
+        search(folder)
+    assert [path.name for path in folder.iterdir()] == ["tensorboard"]
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(run_directory.RunDirectoryError, match=r"`folder`: .* is not a folder"):
+        search(tmp_path / "file")
+
+
+def test_a_search_whose_folder_is_replaced_ends(tmp_path):
+    folder = tmp_path / "search"
+
+    def replaced(task):
+        if folder.exists():
+            folder.rename(tmp_path / "moved")
+            folder.mkdir()
+        return sweep_pool.trained(task)
+
+    with pytest.raises(run_directory.RunDirectoryError, match="removed or replaced"):
+        search(folder, Pool(1, replaced))
+    assert not folder.exists()  # It was empty.
 
 
 def test_a_search_out_of_time_tells_what_there_is(tmp_path):

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import fcntl
 import io
+import logging
 import os
 import pathlib
 import resource
@@ -92,6 +93,33 @@ def test_output_on_a_full_disk_is_told_once(program):
     assert code == 5
     assert errors.decode().count("\n") == 1
     assert FULL in errors.decode()
+
+
+@pytest.mark.parametrize("closed", ["2> /dev/full", "> /dev/full 2>&1", "2>&-"])
+def test_an_error_that_nobody_can_be_told_keeps_its_exit_code(tmp_path, closed):
+    if not pathlib.Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    lines = """
+from tfcourse.command_line import exit_codes
+with exit_codes.exits():
+    raise exit_codes.UsageError("wrong")
+"""
+    (tmp_path / "program.py").write_text(lines)
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" program.py {closed}', sys.executable],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(processes.ROOT)},
+        timeout=60,
+    )
+    assert done.returncode == 2
+
+
+def test_what_names_hold_does_not_reach_the_terminal():
+    message = exit_codes._message(exit_codes.UsageError("a\x1b[31m\x07\udcff\tb\nc\x9b"))
+    assert message == "error: a\\x1b[31m\\x07\\udcff\\tb\nc\\x9b"
+    record = logging.LogRecord("a", logging.WARNING, "", 1, "%s", ("\x1b[2J\nb",), None)
+    assert exit_codes._log_with_flags(record)
+    assert record.getMessage() == "\\x1b[2J\nb"
 
 
 def raised_from(error, cause):

@@ -99,6 +99,21 @@ def test_what_a_power_loss_tears_is_trained_again(tmp_path, torn):
         assert (tmp_path / name).read_bytes() != torn
 
 
+def test_a_run_of_somebody_else_is_no_result_of_a_trial(tmp_path):
+    folder = tmp_path / "trial"
+    trial.run(task(folder))
+    (folder / run_directory.METRICS).write_text('{"test_accuracy": 1.0}\n')
+    outcome = trial.run(task(folder))
+    assert (outcome.fault, outcome.result.status) == (5, sweeps.INFEASIBLE)
+    assert "no trial of this sweep" in outcome.result.reason
+
+
+def test_a_trial_prints_whatever_it_likes(tmp_path):
+    with trial._output_to(tmp_path / "output.txt"):
+        print("\u732b \udcff")
+    assert (tmp_path / "output.txt").read_bytes() == "\u732b \\udcff\n".encode()
+
+
 def test_a_finished_trial_is_tested_from_its_checkpoint_and_not_trained_again(tmp_path):
     whole = trial.run(task(tmp_path)).result
     before = {path: path.read_bytes() for path in tmp_path.glob("checkpoints/*")}

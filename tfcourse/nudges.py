@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from tfcourse import files
+from tfcourse import files, run_directory
 from tfcourse.choices import OPTIMIZERS, takers
 from tfcourse.hyperparameters import Hyperparameters, declarations, integer, number
 
@@ -88,8 +88,14 @@ def check(name: str, value: object) -> float:
 
 
 def request(run_dir: os.PathLike[str] | str, changes: Mapping[str, float]) -> None:
-    """Asks the run in `run_dir` for `changes`, a dict such as `{"learning_rate": 0.01}`."""
+    """Asks the run in `run_dir` for `changes`, a dict such as `{"learning_rate": 0.01}`.
+
+    Raises:
+        OSError: it can't be written there.
+        RunDirectoryError: the folder of requests is a link.
+    """
     folder = pathlib.Path(run_dir) / REQUESTS
+    run_directory.check_folders(run_dir)
     folder.mkdir(exist_ok=True)
     path = folder / f"{time.time_ns():020d}-{os.getpid()}.json"
     files.write_file(path, json.dumps(changes))

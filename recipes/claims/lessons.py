@@ -61,7 +61,14 @@ def draw_linear_descent(
     )
     sizes = {f"b = {size:,}": size for size in batch_sizes}
     pictures.contours.draw_paths(
-        landscape, paths, path, examples_per_step=sizes, names=("$\\theta_0$", "$\\theta_1$")
+        landscape,
+        paths,
+        path,
+        examples_per_step=sizes,
+        names=(
+            "\N{GREEK SMALL LETTER THETA}\N{SUBSCRIPT ZERO}",
+            "\N{GREEK SMALL LETTER THETA}\N{SUBSCRIPT ONE}",
+        ),
     )
 
 

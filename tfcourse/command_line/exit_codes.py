@@ -24,6 +24,7 @@ from absl import flags, logging
 
 from tfcourse import out_of_memory, system_errors
 from tfcourse.command_line import streams
+from tfcourse.hyperparameters import printable
 
 # Slurm sends the last two some time before it kills; none has another use here.
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU)
@@ -85,7 +86,9 @@ def exits(program: Callable[..., Any] | None = None) -> Iterator[None]:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # A second one leaves at once.
         if "--debug" in sys.argv[1:] or ("debug" in flags.FLAGS and flags.FLAGS["debug"].value):
             traceback.print_exc()
-        print(_message(error), file=sys.stderr)
+        with contextlib.suppress(OSError):  # Whom nobody can tell has the exit code.
+            print(_message(error), file=sys.stderr)
+        streams.give_up()
         _end(program, code(error))
     _end(program, 0)
 
@@ -165,11 +168,13 @@ def _message(error: BaseException) -> str:
         text = f"error: {type(error).__name__}: {what}\nThis is a bug; --debug shows where."
     # At most three lines, whatever a library had to say.
     lines = [*with_flags(text).splitlines()[:2], *getattr(error, "__notes__", ())]
-    return "\n".join(line[:500] for line in lines[:3])
+    # What a file or a name holds may be meant for the terminal.
+    return "\n".join(printable(line[:500]) for line in lines[:3])
 
 
 def _log_with_flags(record: Any) -> bool:
-    record.msg, record.args = with_flags(record.getMessage()), ()
+    lines = with_flags(record.getMessage()).splitlines()
+    record.msg, record.args = "\n".join(map(printable, lines)), ()
     return True
 
 

@@ -245,7 +245,7 @@ def write_model_card(recipe: str, run: RunDirectory, metrics: Metrics) -> None:
 
 
 def _check_expectations(options: Options, metrics: Metrics) -> None:
-    stand_in = metrics["dataset"] if metrics.get("fallback_from") else ""
+    stand_in = metrics.get("dataset", "another set") if metrics.get("fallback_from") else ""
     if options.expect and (options.smoke or stand_in):
         reason = f"a run on {stand_in}" if stand_in else "a smoke run"
         print(f"--expect is left unchecked: this was {reason}")

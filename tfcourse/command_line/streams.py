@@ -21,12 +21,13 @@ def prepare() -> None:
 
 
 def give_up() -> None:
-    """Lets what standard output still holds go, where it can't be written: Python would raise."""
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError):
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Lets what the streams still hold go, where it can't be written: Python would raise."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _fill_descriptors() -> None:

@@ -5,6 +5,7 @@ import math
 import os
 import pathlib
 import struct
+import sys
 import tokenize
 import zipfile
 import zlib
@@ -55,7 +56,10 @@ def read(path: os.PathLike[str] | str) -> dict[str, Numbers]:
             "(see docs/your_data.md), or train on a part of it.",
         )
         with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+            read = {name: arrays[name] for name in arrays.files}
+        for name, array in read.items():
+            _check_texts(f"{path}, array {name}", array)
+        return read
     except _DAMAGED as error:
         raise DataError(
             f"{path}: expected an NPZ file, as numpy.savez writes it; received "
@@ -78,6 +82,17 @@ def _check_magic(path: pathlib.Path, magic: bytes, kind: str) -> None:
             f"{path}: expected {kind}; received {others[start]}, or save it as the kind it is "
             "called."
         )
+
+
+def _check_texts(name: str, array: Numbers) -> None:
+    """Refuses texts that hold numbers which are no characters: NumPy would fail at each use."""
+    if array.dtype.kind != "U" or not array.dtype.itemsize:
+        return
+    codes = np.ascontiguousarray(array).view(
+        np.dtype(np.uint32).newbyteorder(array.dtype.byteorder)
+    )
+    if codes.size and codes.max() > sys.maxunicode:
+        raise DataError(f"{name}: expected texts; received numbers that are no characters.")
 
 
 class _Header(NamedTuple):
@@ -157,6 +172,7 @@ def _read_npy(path: pathlib.Path) -> Numbers:
             raise ValueError(f"a header that claims {claimed:,} bytes, more than the file has")
         # A map of the file can't be larger than the file, whatever its header claims.
         mapped: Numbers = np.load(path, mmap_mode="r", allow_pickle=False)
+        _check_texts(str(path), mapped)
         return mapped
     except (OSError, *_DAMAGED) as error:
         raise DataError(

@@ -26,18 +26,17 @@ def read(path: pathlib.Path) -> Table:
         taken = [name for name in taken if not name.startswith("__index_level_")]
         _check_size(path, file.metadata, len(taken))
         read = file.read(columns=taken).to_pandas(ignore_metadata=True, date_as_object=False)
+        left_out = [field.name for field in schema if pa.types.is_nested(field.type)]
+        listed = ", ".join(map(shown.text, left_out[:20]))
+        notes = (f"columns of lists left out: {listed}",) if left_out else ()
+        return frames.to_table(read, str(path), notes)  # Texts are decoded here.
+    except DataError:
+        raise
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         said = (str(error).splitlines() or [""])[0][:200]
         raise DataError(
             f"{path}: expected a Parquet file; received {said}. Write it again."
         ) from None
-    left_out = [field.name for field in schema if pa.types.is_nested(field.type)]
-    notes = (
-        (f"columns of lists left out: {', '.join(map(shown.text, left_out[:20]))}",)
-        if left_out
-        else ()
-    )
-    return frames.to_table(read, str(path), notes)
 
 
 def names(path: pathlib.Path) -> list[str]:

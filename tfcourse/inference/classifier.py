@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import datasets, files, run_directory, training
+from tfcourse import datasets, files, out_of_memory, run_directory, training
 from tfcourse import hyperparameters as hp
 from tfcourse.datasets import memory
 from tfcourse.datasets.dataset import FloatArray, Preprocessing
@@ -202,6 +202,8 @@ def _built(record, build, hyperparameters, limits):
                 model(tf.zeros((1, *record.preprocessing.input_shape)))
             check_outputs(model, of_recipe=True)
     except Exception as error:
+        if out_of_memory.is_out_of_memory(error):
+            raise
         raise RunFileError(f"{record.path}: its model can't be built: {_short(error)}") from None
     finally:
         keras.config.set_dtype_policy(policy)  # The recipe sets it for all that follows.

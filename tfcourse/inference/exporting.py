@@ -2,11 +2,8 @@
 
 import contextlib
 import dataclasses
-import os
 import pathlib
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import quiet_import
+from tfcourse import files, quiet_import
 from tfcourse.datasets.dataset import FloatArray
 from tfcourse.inference import formats
 from tfcourse.inference.classifier import Classifier
@@ -83,9 +80,8 @@ def _export(
         # Of a quantity it counts in standard deviations; float32 can't tell smaller steps.
         tolerance *= target.standard_deviation
         tolerance += float(np.spacing(np.float32(np.abs(expected).max())))
-    temporary = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        written = path.with_name(os.path.basename(temporary)) / path.name
+    with files.new_folder(path) as folder:
+        written = folder / path.name
         chosen.write(classifier, served, written)
         run, runtime = chosen.load(written, served.output)
         with quiet_import.silenced():  # A runtime that starts may tell how.
@@ -99,8 +95,6 @@ def _export(
         latency = {n: _latency(run, _repeated(inputs, n)) for n in LATENCY_EXAMPLES}
         size = formats.size_of(written)
         written.rename(path)
-    finally:
-        shutil.rmtree(temporary)
     return {
         "format": name,
         "runtime": runtime,

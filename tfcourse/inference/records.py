@@ -51,6 +51,8 @@ def read(path: os.PathLike[str] | str) -> RunRecord:
         path = path / run_directory.BEST
         if not path.is_dir():
             raise NotARunError(f"{path.parent} holds a sweep that has not chosen its best trial")
+        if not path.resolve().is_relative_to(path.parent.resolve()):
+            raise RunFileError(f"{path} leads out of its sweep's folder; name the run itself")
     for name in (run_directory.FLAGS, run_directory.PREPROCESSING):
         if not (path / name).exists():
             raise NotARunError(f"{path} holds no {name}, so it is no run of a classifier")

@@ -69,6 +69,10 @@ def draw_comparison(
     if len(metrics) > 1:
         raise ValueError("`run_dirs`: some predict classes and some a quantity; compare like runs")
     (metric,) = metrics
+    for label, history in histories.items():
+        missing = {"epoch", "val_loss", f"val_{metric}"} - history.keys()
+        if missing:
+            raise ValueError(f"`run_dirs`: the history of {label} has no {min(missing)}")
     with style.picture(path, columns=2, width=5.2) as axes:
         for ax, name in zip(axes[0], ("val_loss", f"val_{metric}"), strict=True):
             for label, history in histories.items():

@@ -37,6 +37,7 @@ _STYLE: Any = {
     "legend.frameon": False,
     "lines.linewidth": 1.8,
     "figure.dpi": 150,
+    "text.parse_math": False,  # A name of a class may hold dollar signs.
 }
 
 

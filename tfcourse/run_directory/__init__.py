@@ -29,7 +29,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tfcourse import files
-from tfcourse.run_directory import flag_records, stopwatch
+from tfcourse.run_directory import flag_records, folder, stopwatch
 from tfcourse.run_directory.flag_records import (
     FLAGS,
     MAX_FLAGS_BYTES,
@@ -40,6 +40,16 @@ from tfcourse.run_directory.flag_records import (
     parse_flags,
 )
 from tfcourse.run_directory.flag_records import read as recorded_flags
+from tfcourse.run_directory.folder import (
+    JOURNAL,
+    LOCK,
+    METRICS,
+    MODEL_CARD,
+    PREPROCESSING,
+    RunDirectoryError,
+    check_folders,
+    is_in_use,
+)
 
 __all__ = [
     "BEST",
@@ -57,37 +67,20 @@ __all__ = [
     "RunDirectory",
     "RunDirectoryError",
     "RunFinished",
+    "check_folders",
     "flags_text",
     "is_in_use",
     "open_run",
+    "open_search",
     "parse_flags",
     "read_history",
     "recorded_flags",
 ]
 
-METRICS = "metrics.json"
-MODEL_CARD = "model_card.md"
-LOCK = "run.lock"
-PREPROCESSING = "preprocessing.json"
-JOURNAL = "journal.jsonl"
 # A sweep's trial keeps its whole curve there, until its journal has it.
 MAX_METRICS_BYTES = 64 << 20
 _MAX_HISTORY_BYTES = 1 << 30
 BEST = "best"
-_OURS = (
-    *(FLAGS, METRICS, MODEL_CARD, "history.csv", "model.keras", "weights.arrays", "curves.png"),
-    *("model.keras.sha256", "compiled.json", PREPROCESSING, "nudges.jsonl", "tensorboard"),
-    *("learning_rate.png", JOURNAL, "trials.csv", "curves.csv", "best.flags", "report.html"),
-    *("trials", "checkpoints"),
-)
-
-_FOLDERS = ("tensorboard", "trials", "checkpoints", "nudge_requests")
-
-
-class RunDirectoryError(Exception):
-    """The folder can't be used: locked, full, gone, or it holds somebody else's files."""
-
-    exit_code = 5
 
 
 class RunFinished(Exception):
@@ -200,9 +193,9 @@ class RunDirectory:
 
     def remove_temporary_files(self) -> None:
         """Removes what a kill in the middle of a write has left, by our own names only."""
-        left = [path for path, name in files.leftovers(self.path) if name in _OURS]
-        folder = self.path / "checkpoints"
-        left += [path for path, name in files.leftovers(folder) if name.endswith(".ckpt")]
+        left = [path for path, name in files.leftovers(self.path) if name in folder.OURS]
+        checkpoints = files.leftovers(self.path / "checkpoints")
+        left += [path for path, name in checkpoints if name.endswith(".ckpt")]
         for path in left:
             files.remove(path)
 
@@ -235,7 +228,7 @@ def open_run(
         RunFinished: that run is finished.
     """
     path = pathlib.Path(path)
-    with _made_folder(path), _locked(path) as lock, _left_empty(path):
+    with folder.owned(path, folder.check_ours, "run_dir") as lock:
         run = RunDirectory(path, recipe, lock, durable=durable)
         run.remove_temporary_files()
         metrics = run.read_metrics()
@@ -258,20 +251,23 @@ def open_run(
 
 
 @contextlib.contextmanager
-def _made_folder(path: pathlib.Path) -> Iterator[None]:
-    """Makes the folder `path` and those above it; a run that comes to nothing leaves none."""
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        _check_ours(path)
-        yield
-    except BaseException as error:
-        for folder in missing:  # One that holds anything stays.
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-        if isinstance(error, FileExistsError) and not path.is_dir():
-            raise RunDirectoryError(f"`run_dir`: {path} is not a folder") from None
-        raise
+def open_search(path: os.PathLike[str] | str) -> Iterator[RunDirectory]:
+    """Yields the `RunDirectory` at `path` for a search from Python, locked as a run is.
+
+    It has no flags: its journal alone says what it is, and whether it goes on.
+
+    Args:
+        path: a folder; made where it does not exist.
+
+    Raises:
+        OSError: the folder can't be made or written to.
+        RunDirectoryError: another process runs there.
+    """
+    path = pathlib.Path(path)
+    with folder.owned(path, folder.check_folders, "folder") as lock:
+        run = RunDirectory(path, lock=lock)
+        run.remove_temporary_files()
+        yield run
 
 
 def read_history(path: os.PathLike[str] | str) -> dict[str, list[float]]:
@@ -285,42 +281,10 @@ def read_history(path: os.PathLike[str] | str) -> dict[str, list[float]]:
     text = files.read_text(file, _MAX_HISTORY_BYTES)
     try:
         rows = list(csv.DictReader(io.StringIO(text)))
-        return {name: [float(row[name]) for row in rows] for name in rows[0]}
+        columns = {name: [float(row[name]) for row in rows] for name in ("epoch", *rows[0])}
+        return {name: columns[name] for name in rows[0]}
     except (csv.Error, IndexError, KeyError, TypeError, ValueError) as error:
         raise files.ContentError(f"{file} is damaged: {error}") from None
-
-
-@contextlib.contextmanager
-def _left_empty(path: pathlib.Path) -> Iterator[None]:
-    """Leaves nothing in the folder `path`, empty but for its lock, where the run fails at once.
-
-    One that is interrupted goes on with what it has settled.
-    """
-    new = os.listdir(path) == [LOCK]
-    try:
-        yield
-    except Exception:
-        names = os.listdir(path) if new and path.is_dir() else ()
-        for name in names if set(names) <= {FLAGS, LOCK} else ():
-            (path / name).unlink(missing_ok=True)
-        raise
-
-
-def is_in_use(path: os.PathLike[str] | str) -> bool:
-    """Returns whether a process runs in the run directory `path`."""
-    return files.is_locked(pathlib.Path(path) / LOCK)
-
-
-@contextlib.contextmanager
-def _locked(path: pathlib.Path) -> Iterator[int]:
-    with contextlib.ExitStack() as stack:
-        try:
-            lock = stack.enter_context(files.lock(path / LOCK))
-        except files.LockedError as owner:
-            raise RunDirectoryError(
-                f"{path} is in use by {owner}; wait for its end or name another `run_dir`"
-            ) from None
-        yield lock
 
 
 def _continued_from(path: pathlib.Path) -> list[int]:
@@ -328,18 +292,6 @@ def _continued_from(path: pathlib.Path) -> list[int]:
         return flag_records.continued_from(path)
     except ValueError as error:
         raise RunDirectoryError(f"{error}; name another `run_dir`") from None
-
-
-def _check_ours(path: pathlib.Path) -> None:
-    """Raises `RunDirectoryError` where the folder holds files of our names that no run made."""
-    for name in _FOLDERS:
-        if (path / name).is_symlink():  # What is written, or removed, there would be elsewhere.
-            raise RunDirectoryError(f"{path / name} is a link, which is not followed; remove it")
-    foreign = [name for name in _OURS if (path / name).exists()]
-    if foreign and not (path / FLAGS).exists():
-        raise RunDirectoryError(
-            f"{path} holds {foreign[0]} but no {FLAGS}: not a run's folder; name another"
-        )
 
 
 def _check_size(path: pathlib.Path, text: str, limit: int) -> None:

@@ -93,6 +93,8 @@ class Checkpoints:
         files = self.files()
         serial = _numbers(files[-1])[0] + 1 if files else 0
         name = f"{serial:06d}-{state['epoch']:06d}-{state['step']:09d}.ckpt"
+        if not _NAME.fullmatch(name):
+            raise CheckpointError(f"{files[-1]} has the last number that one can have; remove it")
         self._run.write(f"checkpoints/{name}", saved_arrays.pack(arrays, state))
         files = self.files()
         epoch_ends = [file for file in files if place(file)[1] == 0]
@@ -126,7 +128,9 @@ class Checkpoints:
     def files(self) -> list[pathlib.Path]:
         """Returns the checkpoints' paths, oldest first."""
         found = (self._run.path / "checkpoints").glob("*.ckpt")
-        return sorted((path for path in found if _NAME.fullmatch(path.name)), key=_numbers)
+        ours = (path for path in found if _NAME.fullmatch(path.name))
+        # A folder, a pipe or a link that is called so was made by somebody else.
+        return sorted((p for p in ours if p.is_file() and not p.is_symlink()), key=_numbers)
 
     def read(self, file: pathlib.Path) -> tuple[Arrays, dict[str, Any]]:
         """Returns `(arrays, state)` of the checkpoint `file`.

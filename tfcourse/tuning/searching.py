@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import pathlib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -82,6 +81,7 @@ def search(
 
     Raises:
         ValueError: an axis does not fit its hyperparameter, or there are both `pool` and `workers`.
+        RunDirectoryError: another process searches in `folder`.
         AllTrialsFailedError: the first trials failed, all for one reason.
     """
     if pool is not None and workers is not None:
@@ -103,11 +103,9 @@ def search(
         pruning=pruning,
     )
     plan = Plan(data_dir, module_of(train)[1], keep_models, max_minutes)
-    folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    run = run_directory.RunDirectory(folder)
     with contextlib.ExitStack() as stack:
-        records = stack.enter_context(journal.Journal(folder / run_directory.JOURNAL))
+        run = stack.enter_context(run_directory.open_search(folder))
+        records = stack.enter_context(journal.Journal(run.path / run_directory.JOURNAL))
         driver = Driver(run, records, hp.declarations(base), settings, plan)
         if pool is None:
             from tfcourse.tuning.workers import Workers  # Dask takes its time to load.

@@ -153,8 +153,18 @@ def _trained(task: Task) -> Result:
             examples = {"train_examples": len(data.train.labels), "digests": digests}
             run.write_metrics({**told, **examples})
     except run_directory.RunFinished as finished:
-        result = Result(**finished.metrics["result"])
+        result = _told(finished.metrics, task.folder)
     return result
+
+
+def _told(metrics: Mapping[str, Any], folder: str) -> Result:
+    """Returns the result that a training of this trial has left in its folder."""
+    try:
+        return Result(**metrics["result"])
+    except (KeyError, TypeError):
+        raise run_directory.RunDirectoryError(
+            f"{folder} holds a run that is no trial of this sweep; move it away"
+        ) from None
 
 
 @contextlib.contextmanager
@@ -191,7 +201,11 @@ def _is_whole(path: pathlib.Path) -> bool:
 @contextlib.contextmanager
 def _output_to(path: os.PathLike[str]) -> Iterator[None]:
     descriptor = files.open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    with open(descriptor, "a") as file, contextlib.redirect_stdout(file):
+    # A file has the encoding of the machine, which may lack a character that is printed.
+    with (
+        open(descriptor, "a", encoding="utf-8", errors="backslashreplace") as file,
+        contextlib.redirect_stdout(file),
+    ):
         yield
 
 

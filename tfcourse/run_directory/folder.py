@@ -1,0 +1,114 @@
+"""The folder of a run or of a search: made, known as its own, locked, left empty by a failure."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Callable, Iterator
+
+from tfcourse import files
+from tfcourse.run_directory.flag_records import FLAGS
+
+METRICS = "metrics.json"
+MODEL_CARD = "model_card.md"
+LOCK = "run.lock"
+PREPROCESSING = "preprocessing.json"
+JOURNAL = "journal.jsonl"
+OURS = (
+    *(FLAGS, METRICS, MODEL_CARD, "history.csv", "model.keras", "weights.arrays", "curves.png"),
+    *("model.keras.sha256", "compiled.json", PREPROCESSING, "nudges.jsonl", "tensorboard"),
+    *("learning_rate.png", JOURNAL, "trials.csv", "curves.csv", "best.flags", "report.html"),
+    *("trials", "checkpoints"),
+)
+_FOLDERS = ("tensorboard", "trials", "checkpoints", "nudge_requests")
+
+
+class RunDirectoryError(Exception):
+    """The folder can't be used: locked, full, gone, or it holds somebody else's files."""
+
+    exit_code = 5
+
+
+@contextlib.contextmanager
+def owned(
+    path: pathlib.Path, check: Callable[[pathlib.Path], None], argument: str
+) -> Iterator[int]:
+    """Makes the folder `path` and those above it, and locks it; yields the lock's descriptor.
+
+    What fails before it has come to anything leaves nothing.
+
+    Args:
+        path: the folder.
+        check: called before anything is written there; raises where it is somebody else's.
+        argument: what the caller calls the folder, for messages.
+
+    Raises:
+        OSError: the folder can't be made or written to.
+        RunDirectoryError: another process runs there, or it is no folder.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        check(path)
+        with _locked(path, argument) as lock, _left_empty(path):
+            yield lock
+    except BaseException as error:
+        for folder in missing:  # One that holds anything stays.
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        if isinstance(error, FileExistsError) and not path.is_dir():
+            raise RunDirectoryError(f"`{argument}`: {path} is not a folder") from None
+        raise
+
+
+@contextlib.contextmanager
+def _left_empty(path: pathlib.Path) -> Iterator[None]:
+    """Leaves nothing in the folder `path`, empty but for its lock, where the run fails at once.
+
+    One that is interrupted goes on with what it has settled.
+    """
+    new = os.listdir(path) == [LOCK]
+    try:
+        yield
+    except Exception:
+        names = os.listdir(path) if new and path.is_dir() else ()
+        for name in names if set(names) <= {FLAGS, LOCK} else ():
+            (path / name).unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _locked(path: pathlib.Path, argument: str) -> Iterator[int]:
+    with contextlib.ExitStack() as stack:
+        try:
+            lock = stack.enter_context(files.lock(path / LOCK))
+        except files.LockedError as owner:
+            raise RunDirectoryError(
+                f"{path} is in use by {owner}; wait for its end or name another `{argument}`"
+            ) from None
+        yield lock
+
+
+def is_in_use(path: os.PathLike[str] | str) -> bool:
+    """Returns whether a process runs in the run directory `path`."""
+    return files.is_locked(pathlib.Path(path) / LOCK)
+
+
+def check_folders(path: os.PathLike[str] | str) -> None:
+    """Raises `RunDirectoryError` where a folder inside is a link, since what is written, or
+    removed, there would be elsewhere; or is no folder."""
+    for name in _FOLDERS:
+        folder = pathlib.Path(path) / name
+        if folder.is_symlink():
+            raise RunDirectoryError(f"{folder} is a link, which is not followed; remove it")
+        if folder.exists() and not folder.is_dir():
+            raise RunDirectoryError(f"{folder} is no folder; move it away")
+
+
+def check_ours(path: pathlib.Path) -> None:
+    """Raises `RunDirectoryError` where the folder holds files of our names that no run made."""
+    check_folders(path)
+    foreign = [name for name in OURS if (path / name).exists()]
+    if foreign and not (path / FLAGS).exists():
+        raise RunDirectoryError(
+            f"{path} holds {foreign[0]} but no {FLAGS}: not a run's folder; name another"
+        )
