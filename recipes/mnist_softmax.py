@@ -6,6 +6,7 @@ The numbers it reaches stand in the headers of configs/mnist_softmax*.flags.
 """
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, Any, Literal
 
 import tfcourse
@@ -114,11 +115,15 @@ def build(hyperparameters: MnistSoftmax, data: Dataset, seed: int) -> "keras.Mod
     hp = hyperparameters
     tfcourse.training.set_seed(seed)
     tfcourse.training.set_precision(hp.precision)
-    model = tfcourse.models.MODELS[hp.model](
-        data.input_shape, data.num_outputs, **hp.arguments_of("model")
+    network = functools.partial(
+        tfcourse.models.build,
+        hp.model,
+        data.input_shape,
+        data.num_outputs,
+        augment=hp.augment,
+        augment_strength=hp.augment_strength,
+        **hp.arguments_of("model"),
     )
-    if hp.augment:
-        model = tfcourse.models.augmented(model, hp.augment, hp.augment_strength)
     schedule = tfcourse.schedules.build(
         hp.schedule,
         hp.learning_rate,
@@ -130,8 +135,7 @@ def build(hyperparameters: MnistSoftmax, data: Dataset, seed: int) -> "keras.Mod
     optimizer = tfcourse.optimizers.OPTIMIZERS[hp.optimizer](
         schedule, weight_decay=hp.weight_decay or None, **hp.arguments_of("optimizer")
     )
-    tfcourse.training.compile_for(model, optimizer, data)
-    return model
+    return tfcourse.training.built_for(network, optimizer, data)
 
 
 def train(

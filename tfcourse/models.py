@@ -72,15 +72,15 @@ def batch_norm_mlp(
         >>> model.output_shape
         (None, 10)
     """
-    model = keras.Sequential([keras.Input(input_shape), layers.Flatten()], name="batch_norm_mlp")
+    # In one list: Keras would build the whole model anew with every layer that is added to it.
+    stack = [keras.Input(input_shape), layers.Flatten()]
     for number, units in enumerate(hidden_units, start=1):
-        model.add(layers.Dense(units, use_bias=False, name=f"hidden_{number}"))
-        model.add(layers.BatchNormalization(momentum=_MOMENTUM, name=f"batch_norm_{number}"))
-        model.add(layers.ReLU(name=f"relu_{number}"))
+        stack.append(layers.Dense(units, use_bias=False, name=f"hidden_{number}"))
+        stack.append(layers.BatchNormalization(momentum=_MOMENTUM, name=f"batch_norm_{number}"))
+        stack.append(layers.ReLU(name=f"relu_{number}"))
         if dropout:
-            model.add(layers.Dropout(dropout, name=f"dropout_{number}"))
-    model.add(_last(num_classes))
-    return model
+            stack.append(layers.Dropout(dropout, name=f"dropout_{number}"))
+    return keras.Sequential([*stack, _last(num_classes)], name="batch_norm_mlp")
 
 
 def plain_mlp(
@@ -155,17 +155,19 @@ def small_cnn(
             f"`input_shape` must be (height, width, channels) with sides of at least "
             f"{2 ** len(filters)}. Received: input_shape={input_shape}"
         )
-    model = keras.Sequential([keras.Input(input_shape)], name="small_cnn")
+    stack = [keras.Input(input_shape)]
     for number, channels in enumerate(filters, start=1):
-        model.add(layers.Conv2D(channels, 3, padding="same", use_bias=False, name=f"conv_{number}"))
-        model.add(layers.BatchNormalization(momentum=_MOMENTUM, name=f"batch_norm_{number}"))
-        model.add(layers.ReLU(name=f"relu_{number}"))
-        model.add(layers.MaxPooling2D(name=f"pool_{number}"))
-    model.add(layers.Flatten())
+        convolution = layers.Conv2D(
+            channels, 3, padding="same", use_bias=False, name=f"conv_{number}"
+        )
+        stack.append(convolution)
+        stack.append(layers.BatchNormalization(momentum=_MOMENTUM, name=f"batch_norm_{number}"))
+        stack.append(layers.ReLU(name=f"relu_{number}"))
+        stack.append(layers.MaxPooling2D(name=f"pool_{number}"))
+    stack.append(layers.Flatten())
     if dropout:
-        model.add(layers.Dropout(dropout, name="dropout"))
-    model.add(_last(num_classes))
-    return model
+        stack.append(layers.Dropout(dropout, name="dropout"))
+    return keras.Sequential([*stack, _last(num_classes)], name="small_cnn")
 
 
 def augmentation(
@@ -225,3 +227,30 @@ def augmented(model: keras.Model, kinds: Sequence[str], strength: float) -> kera
 MODELS: dict[str, Callable[..., keras.Model]] = {
     name: choice.load() for name, choice in choices.MODELS.items()
 }
+
+
+def build(
+    name: str,
+    input_shape: Sequence[int],
+    num_classes: int,
+    *,
+    augment: Sequence[str] = (),
+    augment_strength: float = 0.1,
+    **hyperparameters: Any,
+) -> keras.Model:
+    """Returns the model called `name`, not compiled yet.
+
+    Args:
+        name: a key of `MODELS`.
+        input_shape: the shape of one example.
+        num_classes: >= 2, or 1 for a quantity.
+        augment: of `choices.AUGMENTATIONS`; see `augmented`.
+        augment_strength: in (0, 1].
+        **hyperparameters: those that the model takes.
+
+    Examples:
+        >>> tfcourse.models.build("softmax_regression", (8, 8, 1), 10).count_params()
+        650
+    """
+    model = MODELS[name](input_shape, num_classes, **hyperparameters)
+    return augmented(model, augment, augment_strength) if augment else model

@@ -5,6 +5,7 @@ from tfcourse.training.batch_norm import reestimate_batch_norm
 from tfcourse.training.class_weighting import balanced_class_weights
 from tfcourse.training.evaluation import Evaluator, evaluate, predict
 from tfcourse.training.identity import split_digest
+from tfcourse.training.input_checks import NotFiniteError
 from tfcourse.training.interruption import Interrupted
 from tfcourse.training.learning_rate_finder import find_learning_rate
 from tfcourse.training.loop import fit
@@ -20,8 +21,8 @@ from tfcourse.training.preparation import (
 from tfcourse.training.programs import shared_programs
 from tfcourse.training.replicated import WorkerLostError, on_devices
 from tfcourse.training.results import final_metrics, provenance, summary
+from tfcourse.training.reuse import built_for, reused_models
 from tfcourse.training.saved_arrays import CheckpointError
-from tfcourse.training.session import NotFiniteError
 from tfcourse.training.stepping import RateTable, Stepping
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Stepping",
     "WorkerLostError",
     "balanced_class_weights",
+    "built_for",
     "compile_classifier",
     "compile_for",
     "compile_regression",
@@ -47,6 +49,7 @@ __all__ = [
     "predict",
     "provenance",
     "reestimate_batch_norm",
+    "reused_models",
     "save_model",
     "set_precision",
     "set_seed",

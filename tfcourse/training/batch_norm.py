@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfcourse import batching, layers
 from tfcourse.training import keras_internals
-from tfcourse.training.session import NotFiniteError
+from tfcourse.training.input_checks import NotFiniteError
 
 
 def reestimate_batch_norm(

@@ -28,6 +28,9 @@ class _NotProvenError(Exception):
     """Something may hold a constant that can't be told."""
 
 
+_UNKNOWN = (_NotProvenError, AttributeError, NotImplementedError, TypeError, ValueError)
+
+
 class _Same:
     """Equal to itself alone; it keeps its object alive, so that no other gets its place."""
 
@@ -61,12 +64,49 @@ def constants_of(
             _Same(split.features),
             _Same(split.labels),
             None if class_weights is None else class_weights.tolist(),
-            [keras.config.epsilon(), keras.config.floatx(), keras.config.image_data_format()],
+            _settings(),
             _of_model(model),
             _of(others, {}),
         ]
-    except (_NotProvenError, AttributeError, NotImplementedError, TypeError, ValueError):
+    except _UNKNOWN:
         return None
+
+
+def of_model(model: keras.Model) -> list[Any] | None:
+    """Returns what can be compared of a compiled and built model alone, as `constants_of` does."""
+    try:
+        return _of_model(model)
+    except _UNKNOWN:
+        return None
+
+
+def constants_of_making(
+    make: functools.partial[keras.Model], optimizer: keras.Optimizer, *others: Any
+) -> list[Any] | None:
+    """Returns what can be compared of a model to be made: equal lists make equal models.
+
+    Args:
+        make: makes the model. Of its function's own module nothing has to be known: whoever hands
+            it over says that it depends on its arguments alone.
+        optimizer: not built yet.
+        *others: plain values.
+    """
+    if isinstance(make.func, types.FunctionType) and make.func.__closure__:
+        return None  # It is another function each time.
+    try:
+        return [
+            _Same(make.func),
+            _of([make.args, make.keywords], {}),
+            _of_optimizer(optimizer, {}),
+            [keras.config.dtype_policy().name, *_settings()],
+            _of(others, {}),
+        ]
+    except _UNKNOWN:
+        return None
+
+
+def _settings() -> list[Any]:
+    return [keras.config.epsilon(), keras.config.floatx(), keras.config.image_data_format()]
 
 
 def _of_model(model: keras.Model) -> list[Any]:

@@ -10,6 +10,12 @@ import numpy as np
 from tfcourse import batching, datasets
 
 
+class NotFiniteError(Exception):
+    """The loss or a weight became infinite or not a number; the message says where."""
+
+    exit_code = 6
+
+
 def check_whole(smallest: int, **arguments: Any) -> None:
     """Checks that each argument is a whole number >= `smallest`.
 

@@ -71,6 +71,14 @@ def following(optimizer: keras.Optimizer, schedule: LearningRateSchedule) -> Ite
         optimizer._learning_rate = before
 
 
+def become(optimizer: keras.Optimizer, other: keras.Optimizer) -> None:
+    """Makes `optimizer` one and the same with `other`, for whoever holds it, to set its rate.
+
+    Both are of one class. Keras tracks what is set on it, so the attributes are exchanged in one.
+    """
+    object.__setattr__(optimizer, "__dict__", vars(other))
+
+
 def has_decay_exclusions(optimizer: keras.Optimizer) -> bool:
     """Returns whether some variables are excluded from weight decay.
 

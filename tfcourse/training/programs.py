@@ -20,6 +20,7 @@ from tfcourse import batching
 from tfcourse.training.checkpoint import Checkpoints, variables_of
 from tfcourse.training.constants import constants_of
 from tfcourse.training.evaluation import Evaluator
+from tfcourse.training.input_checks import NotFiniteError
 from tfcourse.training.keras_internals import following, schedule_of, steps_of
 from tfcourse.training.stepping import RateTable, rates_of
 from tfcourse.training.steps import InMemorySteps, StreamingSteps
@@ -114,10 +115,16 @@ class Program:
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Inside, the model is trained; a training that fails leaves no program to others."""
+        """Inside, the model is trained; a training that fails leaves no program to others.
+
+        One whose numbers overflow does: all of them lie in variables, which begin anew.
+        """
         try:
             yield
             self._give_back()
+        except NotFiniteError:
+            self._give_back()
+            raise
         finally:
             self._compiled = None
 
@@ -200,6 +207,11 @@ class Compiled:
         now = variables_of(self._model)
         return [id(each) for each in now] == [id(each) for each in self._variables]
 
+    def is_of(self, model: keras.Model) -> bool:
+        """Returns whether it was traced with `model`, and all its variables are still there."""
+        now = map(id, variables_of(model))
+        return model is self._model and [*now] == [*map(id, self._variables)]
+
     def can_hold(self, model: keras.Model) -> bool:
         """Returns whether values can change places: no layer or metric is in both models."""
         mine = {id(variable) for variable in self._variables}
@@ -238,6 +250,6 @@ def _found(constants: list[Any] | None, model: keras.Model) -> Compiled | None:
     for compiled in reversed(_kept) if constants else ():
         if compiled.constants == constants and compiled.can_hold(model):
             _kept.remove(compiled)
-            if compiled.is_as_traced():
+            if compiled.is_of(model) or compiled.is_as_traced():
                 return compiled
     return None

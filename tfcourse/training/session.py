@@ -37,12 +37,6 @@ _SAVE_SECONDS = 30.0
 _HISTORY_SECONDS = 1.0
 
 
-class NotFiniteError(Exception):
-    """The loss or a weight became infinite or not a number; the message says where."""
-
-    exit_code = 6
-
-
 class Session:
     """One training of `model`, with its progress.
 
@@ -221,7 +215,7 @@ class Session:
         if not math.isfinite(logs.get(name, 0.0)):
             input_checks.check_finite("train", self.program.split)
             input_checks.check_finite("validation", self.validation)
-            raise NotFiniteError(
+            raise input_checks.NotFiniteError(
                 f"{name} is {logs[name]} in epoch {self.progress.epoch + 1}, by step "
                 f"{self.progress.step} of {self.num_steps}; a lower `learning_rate` may mend it"
             )
@@ -229,7 +223,7 @@ class Session:
     def _check_arrays(self, arrays):
         bad = saved_arrays.first_not_finite(arrays)
         if bad:
-            raise NotFiniteError(
+            raise input_checks.NotFiniteError(
                 f"{bad} is no longer finite in epoch {self.progress.epoch + 1}, by step "
                 f"{self.progress.step} of {self.num_steps}; a lower `learning_rate` may mend it"
             )

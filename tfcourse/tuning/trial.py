@@ -140,7 +140,7 @@ def _trained(task: Task) -> Result:
     started = time.perf_counter()
     try:
         with _opened(task) as run, _output_to(run.path / "output.txt"):
-            with training.shared_programs(), training.within_memory():
+            with training.reused_models(), training.shared_programs(), training.within_memory():
                 _, history = train(data, run=run, callbacks=_callbacks(task), **_QUIET)
             curve = _curve(history)
             if curve and task.objective not in curve[0]:  # Its steps have logs of their own.
