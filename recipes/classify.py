@@ -33,8 +33,9 @@ FEWEST_EPOCHS, MOST_EPOCHS = 10, 100
 class Classify(mnist_softmax.MnistSoftmax):
     model: str = choice(
         "auto",
-        ("auto", *MODELS),
+        {"auto": None, **MODELS},
         "Network; auto takes small_cnn for images of at least 8 x 8, else batch_norm_mlp.",
+        group="Model",
     )
     hidden_units: tuple[int, ...] = integers(
         (128, 64),
@@ -60,7 +61,12 @@ class Classify(mnist_softmax.MnistSoftmax):
         choices=("auto",),
     )
     learning_rate: float = number(
-        1e-2, "Step size, before any decay.", interval="(0, 1000]", search=(1e-4, 1.0), scale="log"
+        1e-2,
+        "Step size, before any decay.",
+        interval="(0, 1000]",
+        search=(1e-4, 1.0),
+        scale="log",
+        group="Optimizer",
     )
     monitor: str = choice(
         "val_loss",
@@ -71,7 +77,10 @@ class Classify(mnist_softmax.MnistSoftmax):
         0, "Epochs without a better --monitor that end the training; 0 never.", interval="[0, inf)"
     )
     weight_decay: float = number(
-        0.1, "Share of each weight that a step at rate 1 takes away.", interval="[0, inf)"
+        0.1,
+        "Share of each weight that a step at rate 1 takes away.",
+        interval="[0, inf)",
+        group="Optimizer",
     )
     class_weight: str = choice(
         "none",
@@ -105,6 +114,7 @@ def settled(hyperparameters: Classify, data: Dataset) -> mnist_softmax.MnistSoft
     num_examples = len(data.train)
     if values["model"] == "auto":
         values["model"] = _model(data.input_shape)
+        _check_taken(hyperparameters, values["model"])
     if values["batch_size"] == "auto":
         values["batch_size"] = _batch_size(
             num_examples, _bytes_per_example(data.input_shape, values)
@@ -113,6 +123,16 @@ def settled(hyperparameters: Classify, data: Dataset) -> mnist_softmax.MnistSoft
         steps = tfcourse.batching.steps_per_epoch(num_examples, values["batch_size"])
         values["epochs"] = min(max(round(STEPS / steps), FEWEST_EPOCHS), MOST_EPOCHS)
     return mnist_softmax.MnistSoftmax(**values)
+
+
+def _check_taken(hyperparameters: Classify, model: str) -> None:
+    """Raises `ValueError` where something was set that the model chosen for the data ignores."""
+    for name, value in hyperparameters.arguments_of("model").items():
+        if name not in MODELS[model].takes and value != getattr(Classify, name):
+            raise ValueError(
+                f"`{name}` has no effect on {model}, which `model=auto` takes for this data. "
+                f"Leave it out, or take another `model`"
+            )
 
 
 def settled_model(hyperparameters: Classify, data: Dataset) -> Classify:

@@ -1,6 +1,7 @@
 r"""Classifies handwritten digits with batch normalization and softmax.
 
     python -m recipes.mnist_softmax --flagfile=configs/mnist_softmax.flags
+    python -m recipes.mnist_softmax --dataset=digits --optimizer=momentum --learning_rate=0.1
 
 The numbers it reaches stand in the headers of configs/mnist_softmax*.flags.
 """
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class MnistSoftmax(Hyperparameters):
-    model: str = choice("batch_norm_mlp", MODELS, "Network.")
+    model: str = choice("batch_norm_mlp", MODELS, "Network.", group="Model")
     hidden_units: tuple[int, ...] = integers(
         (512, 256),
         "Widths of the hidden layers.",
@@ -49,7 +50,10 @@ class MnistSoftmax(Hyperparameters):
         active_when=("model", takers(MODELS, "dropout")),
     )
     augment: tuple[str, ...] = several(
-        (), AUGMENTATIONS, "Random changes of the training images, anew in every epoch."
+        (),
+        AUGMENTATIONS,
+        "Random changes of the training images, anew in every epoch.",
+        group="Data",
     )
     augment_strength: float = number(
         0.1,
@@ -59,9 +63,16 @@ class MnistSoftmax(Hyperparameters):
     )
     epochs: int = integer(20, "Passes over the training set.", interval="[1, inf)", search=(2, 20))
     batch_size: int | Literal["full"] = batch_size(128, "Examples per step.", search=(32, 512))
-    optimizer: str = choice("adam", OPTIMIZERS, "Update rule.", search=("momentum", "adam"))
+    optimizer: str = choice(
+        "adam", OPTIMIZERS, "Update rule.", search=("momentum", "adam"), group="Optimizer"
+    )
     learning_rate: float = number(
-        1e-3, "Step size, before any decay.", interval="(0, 1000]", search=(1e-4, 1.0), scale="log"
+        1e-3,
+        "Step size, before any decay.",
+        interval="(0, 1000]",
+        search=(1e-4, 1.0),
+        scale="log",
+        group="Optimizer",
     )
     beta: float = number(
         0.9,
@@ -84,18 +95,28 @@ class MnistSoftmax(Hyperparameters):
         active_when=("optimizer", takers(OPTIMIZERS, "beta_2")),
     )
     weight_decay: float = number(
-        0.0, "Share of each weight that a step at rate 1 takes away.", interval="[0, inf)"
+        0.0,
+        "Share of each weight that a step at rate 1 takes away.",
+        interval="[0, inf)",
+        group="Optimizer",
     )
-    schedule: str = choice("one_cycle", SCHEDULES, "How the learning rate changes.")
+    schedule: str = choice(
+        "one_cycle", SCHEDULES, "How the learning rate changes.", group="Optimizer"
+    )
     decay_rate: float = number(
         0.95,
         "Decay of the rate per epoch.",
         interval="(0, 1]",
         active_when=("schedule", takers(SCHEDULES, "decay_rate")),
     )
-    warmup_epochs: int = integer(0, "Epochs in which the rate rises.", interval="[0, inf)")
+    warmup_epochs: int = integer(
+        0, "Epochs in which the rate rises.", interval="[0, inf)", group="Optimizer"
+    )
     precision: Literal["float32", "mixed_bfloat16"] = choice(
-        "float32", PRECISIONS, "Of activations; weights stay in float32."
+        "float32",
+        PRECISIONS,
+        "Of activations; weights stay in float32.",
+        group="Model",
     )
     early_stopping: int = integer(
         0, "Epochs without a better validation accuracy that end it; 0 never.", interval="[0, inf)"

@@ -48,6 +48,12 @@ def test_what_is_given_is_kept():
     assert kept == ("batch_norm_mlp", 7, 3, (5,))
 
 
+def test_what_the_chosen_model_ignores_is_refused():
+    with pytest.raises(ValueError, match="`hidden_units` has no effect on small_cnn"):
+        classify.settled(classify.Classify(hidden_units=(5,)), dataset(100, (8, 8, 1)))
+    classify.settled(classify.Classify(dropout=0.1), dataset(100, (8, 8, 1)))
+
+
 @pytest.fixture(scope="module")
 def penguins():
     return datasets.load(f"csv:{PENGUINS}", label="species", missing="impute")

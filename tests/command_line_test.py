@@ -25,7 +25,10 @@ from tfcourse.hyperparameters import Hyperparameters, choice, integer, number
 class Adding(Hyperparameters):
     learning_rate: float = number(0.5, "Step size.", interval="(0, inf)")
     epochs: int = integer(2, "Passes.", interval="[1, inf)")
-    optimizer: str = choice("momentum", ("momentum", "adam"), "Rule.")
+    optimizer: str = choice("momentum", ("momentum", "adam"), "Rule.", group="Optimizer")
+    beta: float = number(
+        0.9, "Decay.", interval="[0, 1)", active_when=("optimizer", ("momentum",))
+    )
 
 
 def main(hyperparameters, options, run):
@@ -70,9 +73,12 @@ def test_help_ends_with_0_and_names_every_flag(recipe):
         (["--epochs=2.5"], "epochs"),
         (["--epochs"], "epochs"),
         (["--optimizer=sgd"], "momentum"),
+        (["--optimizer=Adam"], "Did you mean adam?"),
+        (["--lr=0.1"], "Did you mean --learning_rate?"),
+        (["--optimizer=adam", "--beta=0.5"], "--beta=0.5 has no effect with --optimizer=adam. "),
         (["--seed=-1"], "seed"),
         (["--seed=4294967296"], "seed"),
-        (["--epoch=3"], "Did you mean: epochs"),
+        (["--epoch=3"], "Did you mean --epochs"),
         (["--smoke", "false"], "'false' is no flag"),
         (["--expect=total"], "METRIC:LOW:HIGH"),
         (["--expect=total:2:1"], "METRIC:LOW:HIGH"),
@@ -94,6 +100,52 @@ def test_a_bad_flag_in_a_flagfile_is_shown_with_its_line(recipe):
     result = recipe("--flagfile=a.flags")
     assert result.returncode == 2
     assert "a.flags:3" in result.stderr
+
+
+def test_the_value_that_is_wrong_is_shown_where_it_was_written(recipe):
+    (recipe.folder / "fine.flags").write_text("--epochs=3\n")
+    result = recipe("--flagfile=fine.flags", "--epochs=0")
+    assert result.stderr.startswith("error: --epochs=0: must be a whole number")
+
+
+def test_a_flagfile_s_flag_that_a_later_choice_leaves_idle_is_told_and_dropped(recipe):
+    (recipe.folder / "beta.flags").write_text("--beta=0.5\n")
+    result = recipe("--flagfile=beta.flags", "--optimizer=adam", "--run_dir=run")
+    told = "beta.flags:1: --beta=0.5 has no effect with --optimizer=adam, and is left out\n"
+    assert result.returncode == 0
+    assert told in result.stdout
+    assert "--beta=0.9" in (recipe.folder / "run" / "flags.txt").read_text()
+
+
+def test_an_idle_flag_beside_its_choice_in_one_flagfile_is_refused(recipe):
+    (recipe.folder / "both.flags").write_text("--optimizer=adam\n--beta=0.5\n")
+    result = recipe("--flagfile=both.flags")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: both.flags:2: --beta=0.5 has no effect")
+
+
+def test_what_a_flagfile_expects_is_left_unchecked_where_a_flag_changes_the_run(recipe):
+    (recipe.folder / "total.flags").write_text("--epochs=4\n--expect=total:2:2\n")
+    changed = recipe("--flagfile=total.flags", "--epochs=5", "--run_dir=changed")
+    assert changed.returncode == 0
+    assert "--expect is left unchecked: the flagfile has no --epochs=5\n" in changed.stdout
+    assert "expect" not in (recipe.folder / "changed" / "flags.txt").read_text()
+    typed = recipe("--flagfile=total.flags", "--epochs=5", "--expect=total:2:2")
+    assert typed.returncode == 1  # What was typed itself is checked.
+    repeated = recipe("--flagfile=total.flags", "--epochs=4", "--timing", "--run_dir=same")
+    assert "unchecked" not in repeated.stdout
+
+
+def test_smoke_tells_what_it_takes_instead_of_what_was_typed(recipe):
+    assert "--smoke takes --epochs=1\n" in recipe("--smoke", "--epochs=5").stdout
+
+
+def test_help_shows_flags_in_groups(recipe):
+    lines = recipe("--helpfull").stdout.splitlines()
+    titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert titles == ["Optimizer:", "Training:", "Run:"]
+    assert lines.index("Optimizer:") < lines.index("  --beta [0.9]") < lines.index("Training:")
+    assert max(map(len, lines)) <= 90
 
 
 def test_results_flags_and_expectations(recipe):

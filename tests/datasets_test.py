@@ -161,8 +161,8 @@ def test_from_arrays_names_the_split_and_the_class_range():
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ("minst", 'Did you mean "mnist"?'),
-        ("mnist,digit", 'Did you mean "digits"?'),
+        ("minst", "Did you mean 'mnist'?"),
+        ("mnist,digit", "Did you mean 'digits'?"),
         ("", 'Received: dataset=""'),
         ("mnist,", 'Received: dataset="mnist,"'),
         ("../mnist", 'Received: dataset="../mnist"'),

@@ -232,6 +232,9 @@ def test_a_damaged_journal_is_refused_by_line(whole, tmp_path):
         (["--trials=0"], "trials"),
         (["--sweep=best"], "sweep"),
         (["--objective=val accuracy"], "--objective"),
+        (["--learning_rate=0.1"], "--learning_rate=0.1 has no effect: the sweep searches learning"),
+        (["--fix=optimizer", "--beta=0.5"], "--beta=0.5 has no effect with --optimizer=adam"),
+        (["--sweep=none"], "--trials has no effect without a sweep"),
     ],
 )
 def test_flags_that_make_no_sweep_are_refused_at_once(tmp_path, flags, message):

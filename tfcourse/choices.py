@@ -20,11 +20,13 @@ class Choice:
         built_by: "module:attribute" of the class or function that makes it.
         label: its name in pictures and texts.
         takes: the hyperparameters that are its arguments, besides those that all of a table take.
+        also: what else it is called; an error proposes the name for it.
     """
 
     built_by: str
     label: str
     takes: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
     def load(self) -> Any:
         """Returns the class or function itself, and imports its module."""
@@ -69,7 +71,9 @@ class Model(Choice):
 
 OPTIMIZERS = {
     "gradient_descent": Optimizer(
-        "tfcourse.optimizers.gradient_descent:GradientDescent", "gradient descent"
+        "tfcourse.optimizers.gradient_descent:GradientDescent",
+        "gradient descent",
+        also=("sgd", "gd"),
     ),
     "momentum": Optimizer("tfcourse.optimizers.momentum:Momentum", "momentum", ("beta",), slots=1),
     "rmsprop": Optimizer("tfcourse.optimizers.rmsprop:RMSProp", "RMSProp", ("beta",), slots=1),
@@ -77,13 +81,15 @@ OPTIMIZERS = {
 }
 
 SCHEDULES = {
-    "constant": Schedule("tfcourse.schedules:Constant", "constant"),
+    "constant": Schedule("tfcourse.schedules:Constant", "constant", also=("none",)),
     "exponential": Schedule("tfcourse.schedules:ExponentialDecay", "exponential", ("decay_rate",)),
     "root": Schedule("tfcourse.schedules:RootDecay", "root"),
     "inverse_time": Schedule(
         "tfcourse.schedules:InverseTimeDecay", "inverse time", ("decay_rate",)
     ),
-    "one_cycle": Schedule("tfcourse.schedules:OneCycle", "one cycle", spans_training=True),
+    "one_cycle": Schedule(
+        "tfcourse.schedules:OneCycle", "one cycle", also=("1cycle",), spans_training=True
+    ),
 }
 
 
@@ -96,14 +102,21 @@ def _weights_of_mlp(
 
 
 MODELS = {
-    "softmax_regression": Model("tfcourse.models:softmax_regression", "softmax regression"),
+    "softmax_regression": Model(
+        "tfcourse.models:softmax_regression",
+        "softmax regression",
+        also=("linear", "logistic", "logistic_regression", "softmax"),
+    ),
     "batch_norm_mlp": Model(
         "tfcourse.models:batch_norm_mlp",
         "batch norm MLP",
         ("hidden_units", "dropout"),
+        also=("mlp", "dnn"),
         num_weights=_weights_of_mlp,
     ),
-    "small_cnn": Model("tfcourse.models:small_cnn", "small CNN", ("dropout",)),
+    "small_cnn": Model(
+        "tfcourse.models:small_cnn", "small CNN", ("dropout",), also=("cnn", "convnet")
+    ),
 }
 
 

@@ -23,6 +23,7 @@ Nothing here imports TensorFlow, so that flags are checked before it loads.
 import abc
 import csv
 import dataclasses
+import difflib
 import io
 import itertools
 import re
@@ -84,6 +85,9 @@ class Declaration(abc.ABC):
         active_when: `(name, values)`: matters only where the hyperparameter `name` has one
             of `values`. It is then an argument of whatever `name` chooses.
         optional: whether it may be left out: `None`, or `()` of several.
+        also: `{other name: choice}` that an error proposes.
+        group: title of the part of --help that shows it; one that is `active_when` stands with
+            what chooses it.
     """
 
     help: str
@@ -93,6 +97,8 @@ class Declaration(abc.ABC):
     scale: str = "linear"
     active_when: tuple[str, tuple[Any, ...]] | None = None
     optional: bool = False
+    also: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    group: str = "Training"
 
     @property
     @abc.abstractmethod
@@ -117,8 +123,16 @@ class Declaration(abc.ABC):
         """Returns `value`. Raises `ValueError` where it is not `allowed`."""
         left_out = self.optional and value in (None, ())
         if not (left_out or self._allows(value)):
-            raise ValueError(f"must be {self.allowed}. Received: {value!r}")
+            shown = self.format(value) if isinstance(value, tuple) else value
+            raise ValueError(f"must be {self.allowed}. {self._meant(value)}Received: {shown!r}")
         return value
+
+    def _meant(self, value: Any) -> str:
+        """Returns the choice that a misspelt one seems to mean, as a question, or ""."""
+        text = str(value).lower().replace("-", "_")
+        known = {**dict.fromkeys(self.choices), **self.also}
+        close = difflib.get_close_matches(text, known, n=1, cutoff=0.7)
+        return f"Did you mean {known[close[0]] or close[0]}? " if close else ""
 
 
 class Integer(Declaration):
@@ -291,6 +305,7 @@ def _field(
     choices: Iterable[str] = (),
     active_when: tuple[str, Iterable[Any]] | None = None,
     optional: bool = False,
+    group: str = "Training",
 ) -> Any:
     if scale not in SCALES:
         raise ValueError(f"`scale` must be one of {', '.join(SCALES)}. Received: scale={scale!r}")
@@ -302,10 +317,17 @@ def _field(
         scale=scale,
         active_when=(active_when[0], tuple(active_when[1])) if active_when else None,
         optional=optional,
+        also={name: chosen for chosen in choices for name in _other_names(choices, chosen)},
+        group=group,
     )
     for value in (*(() if default is None else (default,)), *(declaration.search or ())):
         declaration.check(value)
     return dataclasses.field(default=default, metadata={"declaration": declaration})
+
+
+def _other_names(choices: Iterable[str], name: str) -> tuple[str, ...]:
+    """Returns what else a choice of a table of `tfcourse.choices` is called."""
+    return getattr(choices[name], "also", ()) if isinstance(choices, Mapping) else ()
 
 
 def integer(default: int | None, help: str, *, interval: str, **declared: Any) -> Any:

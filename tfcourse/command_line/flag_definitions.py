@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import shlex
+import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Self
 
@@ -13,6 +15,9 @@ from tfcourse.tuning import state as sweeps
 
 # They say where and how loudly a run goes, never what comes out: flags.txt leaves them out.
 WITHOUT_EFFECT = ("run_dir", "debug", "timing", "help", "extend", "describe", "compile_cache")
+
+# They say where the data is and who computes, which leaves the results of a flagfile as they are.
+WHERE = ("data_dir", "workers", "scheduler", "trial_resources", "keep_models", "max_minutes")
 
 SEED = hp.integer(1, "Seeds weights, order of examples and dropout.", interval="[0, 4294967295]")
 STRATEGY = hp.choice(
@@ -75,9 +80,10 @@ class Expectation(NamedTuple):
 class _Parser(flags.ArgumentParser):
     """Reads a flag's text by a function; what is a value already, as a default is, stays."""
 
-    def __init__(self, read: Callable[[str], Any], syntax: str) -> None:
+    def __init__(self, read: Callable[[str], Any], syntax: str, group: str = "Run") -> None:
         super().__init__()
         self.syntactic_help = syntax
+        self.group = group
         self._read = read
 
     def parse(self, argument: Any) -> Any:
@@ -92,10 +98,18 @@ class _DeclaredSerializer(flags.ArgumentSerializer):
         return self._declaration.format(value)
 
 
-def define(hyperparameters: type[hp.Hyperparameters]) -> None:
-    """Defines a flag for each declared hyperparameter, --debug and --help."""
+def define(hyperparameters: type[hp.Hyperparameters], *, group: str = "") -> None:
+    """Defines a flag for each declared hyperparameter, --debug and --help.
+
+    Args:
+        hyperparameters: their class.
+        group: title of the part of --help that shows them; by default each has its own.
+    """
+    declared = hp.declarations(hyperparameters)
     for field in dataclasses.fields(hyperparameters):
-        _define(field.name, field)
+        condition = declared[field.name].active_when
+        chooser = declared[condition[0] if condition else field.name]
+        _define(field.name, field, group or chooser.group)
     flags.DEFINE_bool("debug", False, "Shows the traceback of an error.")
     flags.DEFINE_bool("help", False, "Shows this text.", short_name="h")
 
@@ -108,7 +122,7 @@ def define_run(*, dataset: str | None, finder: bool = False, sweep: bool = False
         finder: whether its learning rate can be looked for.
         sweep: whether it can be swept, and trained by several devices.
     """
-    _define("seed", SEED)
+    _define("seed", SEED, "Run")
     if dataset is not None:
         flags.DEFINE_string(
             "dataset",
@@ -119,7 +133,7 @@ def define_run(*, dataset: str | None, finder: bool = False, sweep: bool = False
         flags.DEFINE_bool("describe", False, "Shows what is in the data, and stops.")
         flags.DEFINE_string("data_dir", None, "Folder of the original or the prepared files.")
         for field in dataclasses.fields(datasets.Reading):
-            _define(field.name, field)
+            _define(field.name, field, "Data")
     _define_several(
         "expect",
         Expectation.parse,
@@ -140,7 +154,7 @@ def define_run(*, dataset: str | None, finder: bool = False, sweep: bool = False
     if finder:
         define_finder()
     if sweep:
-        _define("strategy", STRATEGY)
+        _define("strategy", STRATEGY, "Run")
         define_sweep()
 
 
@@ -156,7 +170,7 @@ def define_finder() -> None:
 def define_sweep() -> None:
     """Defines the flags of a recipe that can be swept."""
     for field in dataclasses.fields(SweepFlags):
-        _define(field.name, field)
+        _define(field.name, field, "Sweep")
     flags.DEFINE_multi_string(
         "search", [], "Axis of a sweep: NAME=LOW:HIGH[:SCALE], or NAME=VALUE,VALUE."
     )
@@ -181,16 +195,16 @@ _WITHOUT_EFFECT_BY_DEFAULT = (
     *(field.name for field in dataclasses.fields(datasets.Reading)),
 )
 # Those of `define_sweep`.
-_OF_SWEEPS = (
+OF_SWEEPS = (
     *(field.name for field in dataclasses.fields(SweepFlags)),
     *("search", "fix", "objective", "scheduler", "trial_resources"),
 )
 
 
-def _define(name: str, field: dataclasses.Field[Any]) -> None:
+def _define(name: str, field: dataclasses.Field[Any], group: str) -> None:
     declaration = field.metadata["declaration"]
     flags.DEFINE(
-        _Parser(declaration.parse, declaration.allowed),
+        _Parser(declaration.parse, declaration.allowed, group),
         name,
         field.default,
         declaration.help,
@@ -200,6 +214,16 @@ def _define(name: str, field: dataclasses.Field[Any]) -> None:
 
 def _define_several(name: str, read: Callable[[str], Any], syntax: str, help: str) -> None:
     flags.DEFINE_multi(_Parser(read, syntax), flags.ArgumentSerializer(), name, [], help)
+
+
+def names() -> list[str]:
+    """Returns the names of all flags that were defined here, in order."""
+    return [flag.name for flag in _ours()]
+
+
+def spelled(name: str, value: Any) -> str:
+    """Returns the flag `name` with `value` as a shell takes it: "--epochs=3"."""
+    return f"--{name}={shlex.quote(_text(flags.FLAGS[name], value))}"
 
 
 def _ours() -> Iterator[flags.Flag]:
@@ -217,7 +241,7 @@ def effective() -> dict[str, list[str]]:
             continue
         if flag.name in _WITHOUT_EFFECT_BY_DEFAULT and flag.value == flag.default:
             continue
-        if flag.name in _OF_SWEEPS and trains_once:
+        if flag.name in OF_SWEEPS and trains_once:
             continue
         if flag.name == "expect":
             # A later range for the same metric replaces an earlier one.
@@ -229,16 +253,42 @@ def effective() -> dict[str, list[str]]:
     return recorded
 
 
+_REPEATED = "; repeat this option to specify a list of values"  # absl's words.
+# Parts of --help in this order; those that a recipe names besides come before them.
+_GROUPS = ("Model", "Optimizer", "Training", "Data", "Run", "Sweep")
+
+
 def help_text(header: str) -> str:
     """Returns the text of --help: the program's header and what there is to each flag."""
-    lines = [header.strip(), "", "Flags (--name=value; the last one counts):"]
+    groups: dict[str, list[flags.Flag]] = {}
     for flag in _ours():
-        default = "" if flag.default in (None, [], (), "") else f" [{_text(flag, flag.default)}]"
-        allowed = flag.parser.syntactic_help
-        allowed = f" ({allowed})" if allowed and not flag.boolean else ""
-        lines.append(f"  --{flag.name}{default}\n      {flag.help}{allowed}")
-    lines.append("  --flagfile=PATH\n      Reads flags from a file, one per line.")
+        groups.setdefault(_group(flag), []).append(flag)
+    titles = [title for title in groups if title not in _GROUPS]
+    titles += [title for title in _GROUPS if title in groups]
+    lines = [header.strip(), "", "Flags are written --name=value, with [the default]; the last one"]
+    lines += ["counts. --flagfile=PATH reads flags from a file, one per line."]
+    for title in titles:
+        lines += ["", f"{title}:"]
+        for flag in groups[title]:
+            default = (
+                "" if flag.default in (None, [], (), "") else f" [{_text(flag, flag.default)}]"
+            )
+            allowed = flag.parser.syntactic_help
+            allowed = f" ({allowed})" if allowed and not flag.boolean else ""
+            about = " ".join(flag.help.split()).replace(_REPEATED, " May be repeated.")
+            lines.append(f"  --{flag.name}{default}")
+            lines += textwrap.wrap(
+                f"{about}{allowed}", 88, initial_indent=" " * 6, subsequent_indent=" " * 6
+            )
     return "\n".join(lines)
+
+
+def _group(flag: flags.Flag) -> str:
+    if flag.name in ("dataset", "describe", "data_dir"):
+        return "Data"
+    if flag.name in (*OF_SWEEPS, "extend"):
+        return "Sweep"
+    return getattr(flag.parser, "group", "Run")
 
 
 def _text(flag: flags.Flag, value: Any) -> str:

@@ -6,18 +6,20 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from absl import flags
 
 from tfcourse import datasets, files
 from tfcourse import hyperparameters as hp
-from tfcourse.command_line import flag_definitions, flagfiles, sweeping
+from tfcourse.command_line import flag_definitions, flagfiles, sweeping, written_flags
 from tfcourse.command_line.exit_codes import UsageError
 from tfcourse.command_line.flag_definitions import Expectation
+from tfcourse.command_line.written_flags import Written
 
 _MAX_NAME = 100  # characters of a flag
+_HELP = re.compile(r"--?(h|help|helpfull|helpshort)")
 _Declared = TypeVar("_Declared", bound=hp.Hyperparameters)
 
 
@@ -37,6 +39,7 @@ class Options:
         strategy: one of `devices.STRATEGIES`.
         smoke: whether this is a run of seconds that shows only that all works.
         expect: ranges in which metrics must lie.
+        unchecked: why those of a flagfile are left unchecked, or "".
         find_learning_rate: whether to suggest a rate instead of training.
         tuner: one of `sweeps.TUNERS`, or "none" for a single training.
         sweep: the checked sweep, or `None` for a single training.
@@ -56,6 +59,7 @@ class Options:
     strategy: str
     smoke: bool
     expect: tuple[Expectation, ...]
+    unchecked: str
     find_learning_rate: bool
     tuner: str
     sweep: sweeping.SweepOptions | None
@@ -73,15 +77,27 @@ def read(
         UsageError: a flag can't be taken; the message names it.
         SystemExit: --help was asked for, and is printed.
     """
-    parse(main)
+    written = parse(main)
     for name, value in smoke.items() if flags.FLAGS.smoke else ():
+        if written.is_typed(name) and flags.FLAGS[name].value != value:
+            print(f"--smoke takes {flag_definitions.spelled(name, value)}")
         flags.FLAGS[name].value = value
-    return declared(hyperparameters), _options(main)
+    if "sweep" in flags.FLAGS and flags.FLAGS.sweep != "none":
+        sweeping.check_written(written, declared(hyperparameters))
+    else:
+        written_flags.refuse_without_sweep(written)
+        written_flags.drop_idle(written, hyperparameters)
+    return declared(hyperparameters), _options(main, written)
 
 
-def parse(main: Callable[..., Any]) -> None:
+def parse(main: Callable[..., Any]) -> Written:
     """Parses the command line of the program whose function `main` is; --help ends it here."""
+    if any(map(_HELP.fullmatch, sys.argv[1:])):
+        header = sys.modules[main.__module__].__doc__ or ""
+        print(flag_definitions.help_text(header), flush=True)
+        sys.exit(0)
     arguments = flagfiles.expand(sys.argv[1:])
+    written = Written(arguments)
     if any(re.match("--?undefok(=|$)", argument.text) for argument in arguments):
         raise UsageError("--undefok would hide misspelt flags")
     for argument in arguments:
@@ -92,30 +108,29 @@ def parse(main: Callable[..., Any]) -> None:
             raise UsageError(f"{origin}{name[:20]}... is no flag")
     try:
         rest = flags.FLAGS([sys.argv[0], *(argument.text for argument in arguments)])
+    except flags.UnrecognizedFlagError as error:
+        origin = _origin(error.flagname, str(error), written)
+        raise UsageError(f"{origin}{written_flags.unknown(error.flagname)}") from None
     except (flags.Error, ValueError) as error:  # The latter where --noNAME is given a value.
-        raise UsageError(f"{_origin(error, arguments)}{error}") from None
+        named = re.search(r"--(\w+)", str(error))
+        origin = _origin(named[1], str(error), written) if named else ""
+        raise UsageError(f"{origin}{str(error).removeprefix('flag ')}") from None
     if len(rest) > 1:
         raise UsageError(f"{rest[1]!r} is no flag; values are written --flag=value")
-    if flags.FLAGS.help:
-        header = sys.modules[main.__module__].__doc__ or ""
-        print(flag_definitions.help_text(header), flush=True)
-        sys.exit(0)
+    return written
 
 
-def _origin(error: Exception, arguments: Sequence[flagfiles.Argument]) -> str:
-    """Returns "file:line: " where the flag that `error` names was read from a flagfile."""
-    named = re.search(r"--(\w+)|flag '(\w+)'", str(error))
-    for argument in reversed(arguments):
-        name = argument.text.lstrip("-").partition("=")[0]
-        if argument.origin and named and name in named.groups():
-            return f"{argument.origin}: "
-    return ""
+def _origin(name: str, error: str, written: Written) -> str:
+    """Returns "file:line: " where the value that an error shows was read from a flagfile."""
+    origin = written.origin_of(name, error)
+    return f"{origin}: " if origin else ""
 
 
-def _options(main: Callable[..., Any]) -> Options:
+def _options(main: Callable[..., Any], written: Written) -> Options:
     spec = sys.modules[main.__module__].__spec__
     module = spec.name if spec else pathlib.Path(sys.argv[0]).stem
     recipe = module.rpartition(".")[2]
+    unchecked = _leave_unchecked(written)
     values = flags.FLAGS.flag_values_dict()
     recorded = flag_definitions.effective()
     for name, texts in recorded.items():
@@ -137,6 +152,7 @@ def _options(main: Callable[..., Any]) -> Options:
         strategy=values.get("strategy", "none"),
         smoke=values["smoke"],
         expect=tuple({e.metric: e for e in values["expect"]}.values()),
+        unchecked=unchecked,
         find_learning_rate=values.get("find_learning_rate", False),
         tuner=values.get("sweep", "none"),
         sweep=None,
@@ -144,6 +160,18 @@ def _options(main: Callable[..., Any]) -> Options:
         describe=values.get("describe", False),
         compile_cache=values["compile_cache"],
     )
+
+
+def _leave_unchecked(written: Written) -> str:
+    """Drops what flagfiles expect of a run that the command line has changed; returns why."""
+    changed = written_flags.changed(written)
+    places = written.places("expect")
+    if not (changed and any(place.origin for place in places)):
+        return ""
+    expected = zip(flags.FLAGS.expect, places, strict=True)
+    flags.FLAGS.expect = [item for item, place in expected if not place.origin]
+    spelled = [flag_definitions.spelled(name, flags.FLAGS[name].value) for name in changed]
+    return f"the flagfile has no {' '.join(spelled)}"
 
 
 def _new_run_dir(recipe: str) -> pathlib.Path:

@@ -91,7 +91,7 @@ def run(
 def run_tool(main: Callable[[Any], object], arguments: type[Hyperparameters]) -> None:
     """Runs a program that makes no run of its own, such as recipes.compare, likewise."""
     with exit_codes.exits(main):
-        flag_definitions.define(arguments)
+        flag_definitions.define(arguments, group="Flags of this program")
         parsing.parse(main)
         main(parsing.declared(arguments))
 
@@ -250,6 +250,8 @@ def _check_expectations(options: Options, metrics: Metrics) -> None:
         reason = f"a run on {stand_in}" if stand_in else "a smoke run"
         print(f"--expect is left unchecked: this was {reason}")
         return
+    if options.unchecked:
+        print(f"The flagfile's --expect is left unchecked: {options.unchecked}")
     missed = []
     for metric, low, high in options.expect:
         numbers = [name for name, value in metrics.items() if isinstance(value, (int, float))]

@@ -11,12 +11,14 @@ from absl import flags
 
 from tfcourse import datasets, quiet_import, run_directory
 from tfcourse import hyperparameters as hp
+from tfcourse.command_line import written_flags
 from tfcourse.command_line.exit_codes import UsageError
 from tfcourse.tuning import grid, journal, settings
 from tfcourse.tuning import space as search_space
 
 if TYPE_CHECKING:
     from tfcourse.command_line.parsing import Options
+    from tfcourse.command_line.written_flags import Written
 
 # Of (hyperparameters, data): the hyperparameters with what the data decides.
 Settle = Callable[[Any, datasets.Dataset], Any]
@@ -97,6 +99,24 @@ def prepare(
     )
     recorded = {**options.flags, "dataset": [asked.dataset]}
     return base, dataclasses.replace(options, dataset=asked.dataset, flags=recorded, sweep=sweep)
+
+
+def check_written(written: "Written", base: hp.Hyperparameters) -> None:
+    """Refuses flags that have no effect in the sweep.
+
+    Raises:
+        UsageError: a flag has none, or --search and --fix do not go together.
+    """
+    searches, fixed, base = _searched_and_fixed(base)
+    try:
+        axes = search_space.space_of(base, searches, fixed).axes
+    except ValueError as error:
+        raise UsageError(f"--search, --fix: {error}") from None
+    searched = {axis.name: axis.scale.search for axis in axes}
+    written_flags.refuse_searched(written, searched)
+    written_flags.drop_idle(
+        written, type(base), lambda name: searched.get(name, (getattr(base, name),))
+    )
 
 
 def check_objective(

@@ -189,7 +189,7 @@ def check_name(names: str, data_dir: os.PathLike[str] | str | None = None) -> tu
         is_known = base_name in COMMON or originals.is_in_catalogue(base_name)
         is_own = data_dir is not None and (pathlib.Path(data_dir) / base_name).is_dir()
         if close and not (is_known or is_own):
-            raise ValueError(f'Did you mean "{close[0]}"? Received: dataset="{names}"')
+            raise ValueError(f"there is no dataset {base_name!r}. Did you mean {close[0]!r}?")
     if len(set(wanted)) < len(wanted):
         raise ValueError(f'Every dataset can be named once. Received: dataset="{names}"')
     return wanted

@@ -68,7 +68,8 @@ def opened(
 
     Raises:
         DataUnavailableError: if the files are not there and cannot be downloaded.
-        DataError: if the set does not exist, or what is there is damaged.
+        DataError: if what is there is damaged.
+        ValueError: if there is no such set, version or configuration.
     """
     for directory in filter(None, [data_dir, default_directory()]):
         if builder := _find(name, directory):
@@ -204,10 +205,10 @@ def _builder_from_code(name: str, directory: pathlib.Path) -> "tfds.core.Dataset
     try:
         return tfds.builder(name, data_dir=directory)
     except tfds.core.DatasetNotFoundError as error:
-        raise DataError(f"Dataset {name!r} is not known. {_suggestion(name)}") from error
+        raise ValueError(f"there is no dataset {name!r}. {_suggestion(name)}") from error
     except (AssertionError, ValueError) as error:  # No such version or config.
         fault = str(error).rpartition('}": ')[2].partition(". ")[0].rstrip(".")
-        raise DataError(f"Dataset {name!r}: {fault}. Correct the name.") from error
+        raise ValueError(f"{name!r}: {fault}. Correct the name") from error
 
 
 def _check_files_can_be_had(
@@ -265,7 +266,7 @@ def _suggestion(name: str) -> str:
     close = difflib.get_close_matches(
         name, [*tfds.list_builders(with_community_datasets=False), "digits"], n=1
     )
-    return f"Did you mean {close[0]!r}?" if close else "See tfds.list_builders()."
+    return f"Did you mean {close[0]!r}?" if close else "tfds.list_builders() names all"
 
 
 def _slug(name: str) -> str:

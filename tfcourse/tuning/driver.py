@@ -234,10 +234,17 @@ class Driver:
         return task_of(settings, each, values, replicate, folder, self._plan)
 
     def values_of(self, each: sweeps.Trial) -> dict[str, str]:
-        """Returns `{name: text}` of all hyperparameters of a trial, as flags read them."""
+        """Returns `{name: text}` of a trial's hyperparameters that matter, as flags read them."""
         texts = dict(self.sweep.phases[each.phase].base)
         for name, value in each.values.items():
             texts[name] = self._declarations[name].format(value)
         if "epochs" in each.note:
             texts["epochs"] = str(each.note["epochs"])
-        return texts
+        return {name: text for name, text in texts.items() if self._matters(name, texts)}
+
+    def _matters(self, name: str, texts: Mapping[str, str]) -> bool:
+        condition = self._declarations[name].active_when
+        if condition is None:
+            return True
+        chooser, allowed = condition
+        return self._declarations[chooser].parse(texts[chooser]) in allowed

@@ -1,0 +1,201 @@
+"""Where each flag was written, and whether what was written there has an effect."""
+
+import difflib
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from absl import flags
+
+from tfcourse import hyperparameters as hp
+from tfcourse.command_line import flag_definitions
+from tfcourse.command_line.exit_codes import UsageError
+from tfcourse.command_line.flagfiles import Argument
+
+# What other programs call a flag.
+OTHER_NAMES = {
+    "arch": "model",
+    "batch": "batch_size",
+    "bs": "batch_size",
+    "config": "flagfile",
+    "l2": "weight_decay",
+    "layers": "hidden_units",
+    "log_dir": "run_dir",
+    "logdir": "run_dir",
+    "lr": "learning_rate",
+    "lr_schedule": "schedule",
+    "max_epochs": "epochs",
+    "max_trials": "trials",
+    "n_epochs": "epochs",
+    "n_trials": "trials",
+    "network": "model",
+    "num_epochs": "epochs",
+    "num_workers": "workers",
+    "opt": "optimizer",
+    "out": "run_dir",
+    "output_dir": "run_dir",
+    "patience": "early_stopping",
+    "random_seed": "seed",
+    "random_state": "seed",
+    "target": "label",
+    "units": "hidden_units",
+    "wd": "weight_decay",
+}
+
+
+class Place(NamedTuple):
+    """Where a flag got a value."""
+
+    text: str
+    origin: str  # "configs/a.flags:3", or "" for the command line.
+
+    @property
+    def file(self) -> str:
+        return self.origin.rpartition(":")[0]
+
+
+class Written:
+    """The flags that were written, on the command line and in flagfiles."""
+
+    def __init__(self, arguments: Iterable[Argument]) -> None:
+        self._places: dict[str, list[Place]] = {}
+        waiting = None  # The flag whose value is the next argument.
+        for text, origin in arguments:
+            if waiting:
+                self._places.setdefault(waiting, []).append(Place(text, origin))
+                waiting = None
+            elif text.startswith("-"):
+                name, equals, value = text.lstrip("-").partition("=")
+                if not equals and name in flags.FLAGS and not flags.FLAGS[name].boolean:
+                    waiting = name
+                else:
+                    name = name if name in flags.FLAGS else name.removeprefix("no")
+                    self._places.setdefault(name, []).append(Place(value, origin))
+
+    def names(self) -> list[str]:
+        """Returns the names of the flags, in the order in which they were written first."""
+        return list(self._places)
+
+    def places(self, name: str) -> list[Place]:
+        """Returns every place where the flag was written; of most flags the last one counts."""
+        return list(self._places.get(name, ()))
+
+    def place(self, name: str) -> Place | None:
+        """Returns where the flag has its value from, `None` where that is its default."""
+        return self._places[name][-1] if name in self._places else None
+
+    def origin_of(self, name: str, error: str) -> str:
+        """Returns where the value of the flag was written that the text of an error shows."""
+        for place in self._places.get(name, ()):
+            if f"--{name}={place.text}" in error:
+                return place.origin
+        place = self.place(name)
+        return place.origin if place else ""
+
+    def is_typed(self, name: str) -> bool:
+        """Returns whether the value is from the command line itself."""
+        place = self.place(name)
+        return place is not None and not place.origin
+
+    def is_new(self, name: str) -> bool:
+        """Returns whether the command line itself gives another value than the flagfiles do."""
+        if not self.is_typed(name):
+            return False
+        flag = flags.FLAGS[name]
+        earlier = [place.text for place in self._places[name] if place.origin]
+        try:
+            before = flag.parser.parse(earlier[-1]) if earlier else flag.default
+        except ValueError:
+            return True
+        return flag.value != before
+
+
+def unknown(name: str) -> UsageError:
+    """Returns the error that there is no flag `name`, with the one that may be meant."""
+    meant = OTHER_NAMES.get(name.lower().replace("-", "_"), "")
+    if meant not in (*flags.FLAGS, "flagfile"):
+        ours = flag_definitions.names()
+        meant = (difflib.get_close_matches(name.lower(), ours, n=1) or [""])[0]
+    hint = f" Did you mean --{meant}?" if meant else " --help shows all flags."
+    return UsageError(f"--{name} is no flag.{hint}")
+
+
+def drop_idle(
+    written: Written,
+    declared: type[hp.Hyperparameters],
+    possible: Callable[[str], Iterable[Any]] | None = None,
+) -> None:
+    """Refuses flags that have no effect beside the others, and so would be ignored in silence.
+
+    A flag of a flagfile that a later choice makes idle is no mistake: it is told, and goes back
+    to its default.
+
+    Args:
+        written: where the flags were written.
+        declared: the hyperparameters.
+        possible: function of a hyperparameter's name that returns the values that it may take; by
+            default its only one.
+
+    Raises:
+        UsageError: a flag has no effect.
+    """
+    for name, declaration in hp.declarations(declared).items():
+        flag, place = flags.FLAGS[name], written.place(name)
+        if declaration.active_when is None or place is None or flag.value == flag.default:
+            continue
+        chooser, allowed = declaration.active_when
+        values = list(possible(chooser)) if possible else [flags.FLAGS[chooser].value]
+        if any(value in allowed for value in values):
+            continue
+        chosen = written.place(chooser)
+        by = " or ".join(flag_definitions.spelled(chooser, value) for value in values)
+        text = f"--{name}={place.text} has no effect with {by}"
+        if place.origin and chosen and chosen.file != place.file:
+            print(f"{place.origin}: {text}, and is left out")
+            flag.value = flag.default
+            continue
+        names = [value for value in allowed if isinstance(value, str)]
+        mend = f", or take --{chooser}={' or '.join(names)}" if names else f", or give --{chooser}"
+        origin = f"{place.origin}: " if place.origin else ""
+        raise UsageError(f"{origin}{text}. Leave it out{mend}")
+
+
+def refuse_without_sweep(written: Written) -> None:
+    """Refuses flags of a sweep that were given where nothing is searched.
+
+    Raises:
+        UsageError: there is one.
+    """
+    chosen = written.place("sweep")
+    for name in (*flag_definitions.OF_SWEEPS, "extend"):
+        place = written.place(name)
+        if name not in flags.FLAGS or place is None or flags.FLAGS[name].using_default_value:
+            continue
+        is_switched_off = place.origin and chosen and chosen.file != place.file
+        if name != "sweep" and not is_switched_off:
+            origin = f"{place.origin}: " if place.origin else ""
+            raise UsageError(
+                f"{origin}--{name} has no effect without a sweep. Leave it out, or add "
+                "--sweep=random"
+            )
+
+
+def refuse_searched(written: Written, searched: Iterable[str]) -> None:
+    """Refuses a value that was typed for a hyperparameter that the sweep searches.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for name in searched:
+        place = written.place(name)
+        if place and not place.origin:
+            raise UsageError(
+                f"--{name}={place.text} has no effect: the sweep searches {name}. --fix={name} "
+                f"keeps it at that value, --search={name}=VALUES searches others"
+            )
+
+
+def changed(written: Written) -> list[str]:
+    """Returns the names of the flags whose value the command line itself changes, such that other
+    results come out than the flagfiles' would."""
+    unchanging = (*flag_definitions.WITHOUT_EFFECT, *flag_definitions.WHERE, "expect")
+    return [name for name in written.names() if name not in unchanging and written.is_new(name)]
