@@ -9,6 +9,8 @@ import numbers
 import os
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+import numpy as np
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -50,6 +52,32 @@ def num_examples(split: Split) -> int:
     import tensorflow as tf
 
     return len(tf.nest.flatten(split.labels)[0])
+
+
+def kept_features(split: Split) -> Any:
+    """Returns the features of a split as it keeps them: bytes, where it says that it has `pixels`.
+
+    To ask for `features` would make them, at four times the memory.
+    """
+    pixels = getattr(split, "pixels", None)
+    return split.features if pixels is None else pixels
+
+
+def stays_on_disk(split: Split) -> bool:
+    """Returns whether the features of a split are read when they are needed."""
+    return hasattr(kept_features(split), "read")
+
+
+def first_examples(split: Split, number: int) -> tuple[Any, Any]:
+    """Returns features and labels of the first examples, as a model takes them."""
+    import tensorflow as tf
+
+    pixels = getattr(split, "pixels", None)
+    if pixels is not None:
+        # As the split itself makes them.
+        return np.divide(pixels[:number], 255, dtype=np.float32), split.labels[:number]
+    both = split.features, split.labels
+    return tf.nest.map_structure(lambda array: array[:number], both)
 
 
 def epoch_permutation(

@@ -55,8 +55,8 @@ def kept(import_tensorflow: Callable[[], object]) -> Iterator[None]:
             # XLA looks into the folder when it first compiles.
             laid_out = pool.submit(_lay_out, folder, own) if folder and own else None
             import_tensorflow()
-        if laid_out and (error := laid_out.exception()):
-            logging.warning("Not all compiled programs are kept: %s", error)
+        if laid_out and (failure := laid_out.exception()):
+            logging.warning("Not all compiled programs are kept: %s", failure)
         yield
         if folder and own:
             with contextlib.suppress(OSError):

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import math
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
@@ -188,7 +189,19 @@ def _work(main, build, settle, hyperparameters, options, run, data):
     with _within_memory():
         if build and options.find_learning_rate:
             return _find_learning_rate(build, hyperparameters, data, options.seed, run)
+        if build:
+            run.stopwatch.after("compile, first step", _begin_to_import_reports)
         return main(hyperparameters, data, options, run)
+
+
+def _begin_to_import_reports() -> None:
+    """Imports what draws the pictures of the end while the steps leave Python free."""
+
+    def load() -> None:
+        with contextlib.suppress(Exception):  # Raised again where a picture is drawn.
+            from tfcourse import reports  # noqa: F401
+
+    threading.Thread(target=load, daemon=True).start()
 
 
 def _within_memory() -> AbstractContextManager[None]:

@@ -24,7 +24,7 @@ from absl import logging
 
 from tfcourse import files
 from tfcourse.datasets.array_preprocessing import ImagePreprocessing
-from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray, Split
+from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray, Split, scaled
 
 FORMAT_VERSION = 2
 
@@ -53,12 +53,9 @@ class UnscaledDataset:
 
     def scaled(self) -> Dataset:
         """Returns the `Dataset`, its features divided by `maximum`."""
-        splits: dict[str, Any] = {
-            split: Split(np.divide(features, self.maximum, dtype=np.float32), labels)
-            for split, (features, labels) in self.splits.items()
-        }
+        splits: dict[str, Any] = {name: self._split(*pair) for name, pair in self.splits.items()}
         preprocessing = ImagePreprocessing(
-            input_shape=splits["train"].features.shape[1:],
+            input_shape=splits["train"].input_shape,
             resized=self.resized,
             maximum=self.maximum,
             class_names=self.class_names,
@@ -71,6 +68,11 @@ class UnscaledDataset:
             preprocessing=preprocessing,
             **splits,
         )
+
+    def _split(self, features: npt.NDArray[np.uint8], labels: IntArray) -> Split:
+        if features.dtype == np.uint8 and self.maximum == 255:
+            return Split.of_pixels(features, labels)
+        return Split(scaled(features, self.maximum), labels)
 
 
 def directory() -> pathlib.Path | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tfcourse.datasets.targets import NumericTarget
 
 FloatArray = npt.NDArray[np.float32]
+PixelArray = npt.NDArray[np.uint8]
 IntArray = npt.NDArray[np.int32]
 # Numbers of classes, int32; or a standardized quantity, float32.
 LabelArray = npt.NDArray[Any]
@@ -76,6 +77,11 @@ class Preprocessing(Protocol):
         ...
 
 
+def scaled(pixels: npt.NDArray[np.uint8], maximum: int = 255) -> FloatArray:
+    """Returns whole numbers divided by the largest one, as float32."""
+    return np.divide(pixels, maximum, dtype=np.float32)
+
+
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     view = array.view()
     view.flags.writeable = False
@@ -89,10 +95,35 @@ class Split:
     Args:
         features: [examples, height, width, channels], in [0, 1], or [examples, features].
         labels: [examples], whole numbers in [0, classes); a quantity is standardized, float32.
+
+    Attributes:
+        pixels: bytes of which `features` are the 255th part, of a split `of_pixels`, else `None`.
     """
 
     features: FloatArray
     labels: LabelArray
+    pixels: PixelArray | None = dataclasses.field(default=None, init=False, repr=False)
+
+    @classmethod
+    def of_pixels(cls, pixels: PixelArray, labels: LabelArray) -> "Split":
+        """Returns the split whose features are `pixels / 255`.
+
+        They take four times the memory, so they are made when they are first asked for.
+        """
+        split = object.__new__(cls)
+        object.__setattr__(split, "pixels", _read_only(pixels))
+        object.__setattr__(split, "labels", _read_only(labels))
+        return split
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> FloatArray:
+            if name != "features":
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            features = scaled(self.pixels)
+            features.flags.writeable = False
+            object.__setattr__(self, "features", features)
+            return features
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "features", _read_only(self.features))
@@ -102,7 +133,13 @@ class Split:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        return f"Split({len(self)} examples {self.features.shape[1:]})"
+        return f"Split({len(self)} examples {self.input_shape})"
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        shape: tuple[int, ...] = (self.features if self.pixels is None else self.pixels).shape
+        return shape[1:]
 
     def smaller(self, max_examples: int) -> "Split":
         """Returns at most `max_examples` examples, evenly spaced so that a sorted set keeps all
@@ -112,11 +149,16 @@ class Split:
         if max_examples >= len(self):
             return self
         rows = np.arange(max_examples) * len(self) // max_examples
-        return Split(self.features[rows], self.labels[rows]).frozen()
+        labels = self.labels[rows]
+        if self.pixels is None:
+            return Split(self.features[rows], labels).frozen()
+        return Split.of_pixels(self.pixels[rows], labels).frozen()
 
     def frozen(self) -> "Split":
         """Returns itself, its arrays read-only for whoever else holds them: nobody should."""
-        arrays: tuple[npt.NDArray[Any] | None, ...] = (self.features, self.labels)
+        arrays: list[npt.NDArray[Any] | None] = [self.labels, self.pixels]
+        if self.pixels is None:
+            arrays.append(self.features)
         for array in arrays:
             while isinstance(array, np.ndarray):
                 array.flags.writeable = False
@@ -170,8 +212,7 @@ class Dataset:
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one example: (height, width, channels), or (features,)."""
-        shape: tuple[int, ...] = self.train.features.shape
-        return shape[1:]
+        return self.train.input_shape
 
     def smaller(self, max_examples: int) -> "Dataset":
         """Returns the set with at most `max_examples` examples in each split, for quick trials."""

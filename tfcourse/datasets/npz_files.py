@@ -3,6 +3,8 @@
 import pathlib
 from typing import Any
 
+import numpy as np
+
 from tfcourse import files
 from tfcourse.datasets import (
     array_files,
@@ -14,9 +16,9 @@ from tfcourse.datasets import (
     splits,
     targets,
 )
-from tfcourse.datasets.array_preprocessing import fit_arrays
+from tfcourse.datasets.array_preprocessing import ArrayPreprocessing, fit_arrays
 from tfcourse.datasets.checks import Numbers
-from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray, Split
+from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray, LabelArray, Split
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.text_files import check_file
@@ -54,7 +56,7 @@ def load(path: pathlib.Path, reading: Reading) -> Dataset:
         numbered, class_names = _numbered(path, given, names)
         pairs = splits.complete(name, numbered, splits.OWN_HELD_OUT_SHARE)
     fitted = fit_arrays(pairs["train"][0], class_names, origin, target)
-    made: dict[str, Any] = {s: Split(fitted.transform(x), y) for s, (x, y) in pairs.items()}
+    made: dict[str, Any] = {s: _split(fitted, *pair) for s, pair in pairs.items()}
     return Dataset(
         name=name,
         class_names=class_names,
@@ -63,6 +65,12 @@ def load(path: pathlib.Path, reading: Reading) -> Dataset:
         target=target,
         **made,
     )
+
+
+def _split(fitted: ArrayPreprocessing, features: Numbers, labels: LabelArray) -> Split:
+    if features.dtype == np.uint8 and (fitted.shift, fitted.scale) == ((0.0,), (255.0,)):
+        return Split.of_pixels(features, labels)
+    return Split(fitted.transform(features), labels)
 
 
 def _pairs(path: pathlib.Path, arrays: dict[str, Numbers]) -> dict[str, tuple[Numbers, Numbers]]:

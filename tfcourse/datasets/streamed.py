@@ -54,7 +54,12 @@ class StreamedSplit:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        return f"StreamedSplit({len(self)} examples {self.features.shape[1:]})"
+        return f"StreamedSplit({len(self)} examples {self.input_shape})"
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return self.features.shape[1:]
 
     def smaller(self, max_examples: int) -> Split:
         """Returns at most `max_examples` examples as a `Split` in memory."""

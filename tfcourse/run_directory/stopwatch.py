@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 
 
 class Stopwatch:
@@ -10,12 +11,19 @@ class Stopwatch:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._last = time.perf_counter() - _process_seconds()
+        self._after: dict[str, Callable[[], None]] = {}
 
     def lap(self, stage: str) -> None:
         """Ends `stage`, which began where the last one ended; a stage may have several laps."""
         now = time.perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
         self._last = now
+        if action := self._after.pop(stage, None):
+            action()
+
+    def after(self, stage: str, action: Callable[[], None]) -> None:
+        """Has `action` called when the first lap of `stage` ends."""
+        self._after[stage] = action
 
     def report(self) -> str:
         """Returns a table of the stages, with the time that had passed at the end of each."""

@@ -47,7 +47,7 @@ def _never_predicted(
 
 
 def _predictions(evaluator: Evaluator, split: Any) -> npt.NDArray[np.int64]:
-    if not hasattr(split.features, "read"):
+    if not batching.stays_on_disk(split):
         return evaluator.predict(split.features).argmax(axis=-1)
     parts = batching.evaluation_batches(split, _BATCH)  # It stays on the disk.
     return np.concatenate([evaluator.predict(features).argmax(axis=-1) for features, _ in parts])

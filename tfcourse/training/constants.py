@@ -57,11 +57,12 @@ def constants_of(
         class_weights: float32 [classes] or `None`.
         *others: plain values.
     """
-    if not (is_constant(split.features) and is_constant(split.labels)):
+    features = batching.kept_features(split)
+    if not (is_constant(features) and is_constant(split.labels)):
         return None
     try:
         return [
-            _Same(split.features),
+            _Same(features),
             _Same(split.labels),
             None if class_weights is None else class_weights.tolist(),
             _settings(),

@@ -28,6 +28,7 @@ class Evaluator:
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
+        self._divisor = tf.Variable(255.0, trainable=False)  # As in `ResidentFeatures`.
         self._test_all = tf.function(self._test_steps, reduce_retracing=True)
         self._test_batch = tf.function(model.test_step, reduce_retracing=True)
         self._predict_all = tf.function(self._predictions, reduce_retracing=True)
@@ -46,9 +47,10 @@ class Evaluator:
             for batch in batching.evaluation_batches(split, _EVALUATION_BATCH):
                 logs = step(batch)
         else:
+            are_pixels = getattr(split, "pixels", None) is not None
             for batch in _parts(split):
                 specs = tf.nest.map_structure(_any_number, batch)
-                self._test_all.get_concrete_function(*specs)(*batch)
+                self._test_all.get_concrete_function(*specs, are_pixels)(*batch)
         return {name: plain(value) for name, value in metrics_or_logs(model, logs).items()}
 
     def predict(self, features: Any) -> npt.NDArray[np.float32]:
@@ -61,13 +63,16 @@ class Evaluator:
         program = self._predict_all.get_concrete_function(_any_number(features))
         return program(features).numpy()
 
-    def _test_steps(self, features, labels):
+    def _test_steps(self, features, labels, are_pixels):
         num_examples = tf.shape(tf.nest.flatten(labels)[0])[0]
 
         def step(start: tf.Tensor) -> tuple[tf.Tensor]:
             end = tf.minimum(start + _EVALUATION_BATCH, num_examples)
             whole = features, labels
-            self._model.test_step(tf.nest.map_structure(lambda array: array[start:end], whole))
+            rows, its_labels = tf.nest.map_structure(lambda array: array[start:end], whole)
+            if are_pixels:
+                rows = tf.cast(rows, tf.float32) / self._divisor
+            self._model.test_step((rows, its_labels))
             return (end,)
 
         tf.while_loop(lambda start: start < num_examples, step, (0,))
@@ -94,8 +99,8 @@ def plain(value: Any) -> Any:
 
 def _parts(split: batching.Split) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
     """Yields the whole split as tensors; one that stays on the disk, in batches."""
-    if not hasattr(split.features, "read"):
-        yield tf.nest.map_structure(resident, (split.features, split.labels))
+    if not batching.stays_on_disk(split):
+        yield tf.nest.map_structure(resident, (batching.kept_features(split), split.labels))
         return
     yield from batching.evaluation_batches(split, _EVALUATION_BATCH)
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import batching
+from tfcourse.datasets.dataset import scaled
 from tfcourse.run_directory import NOT_COMPARED, RunDirectory
 from tfcourse.training.saved_arrays import CheckpointError
 
@@ -20,6 +21,7 @@ from tfcourse.training.saved_arrays import CheckpointError
 _OTHERS = (*NOT_COMPARED, "expect", "nudge")
 # Sums of so many words of 8 bytes are hashed instead of the words: five times as fast.
 _BLOCK_WORDS = 128
+_CHUNK = _BLOCK_WORDS << 13  # Values of pixels; whole blocks of words.
 _SAMPLE = 16
 _ORDER_EXAMPLES = 100
 
@@ -70,24 +72,41 @@ def split_digest(split: batching.Split) -> str:
     It tells other data, not who tampers with it: of numbers within a kilobyte it sees the sum. Of
     what stays on the disk it sees the labels and a few examples.
     """
-    features = split.features
+    features = batching.kept_features(split)
     if hasattr(features, "read"):
         rows = np.linspace(0, len(split.labels) - 1, min(_SAMPLE, len(split.labels)))
         features = features.read(rows.astype(np.int64))
     digest = hashlib.sha256()
     # A dict is flattened in the order of its names.
     for array in tf.nest.flatten([split.labels, features]):
-        for part in _parts(np.ascontiguousarray(array)):
+        of_pixels = array is getattr(split, "pixels", None)
+        for part in (_scaled_parts if of_pixels else _parts)(np.ascontiguousarray(array)):
             digest.update(part)
     return digest.hexdigest()[:16]
 
 
+def _scaled_parts(pixels: npt.NDArray[np.uint8]) -> Iterator[bytes | memoryview]:
+    """Yields the parts of `pixels / 255`, of which only some are made at a time."""
+    yield _header(np.dtype(np.float32), pixels.shape)
+    flat = pixels.reshape(-1)
+    for start in range(0, len(flat), _CHUNK):
+        yield from _numbers(scaled(flat[start : start + _CHUNK]))
+
+
 def _parts(array: npt.NDArray[Any]) -> Iterator[bytes | memoryview]:
     """Yields what the digest of an array is made of."""
-    yield f"{array.dtype} {array.shape}".encode()
+    yield _header(array.dtype, array.shape)
     if array.dtype.hasobject:  # Texts.
         yield "\0".join(map(str, array.flat)).encode(errors="backslashreplace")
         return
+    yield from _numbers(array)
+
+
+def _header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    return f"{dtype} {shape}".encode()
+
+
+def _numbers(array: npt.NDArray[Any]) -> Iterator[memoryview]:
     data = array.reshape(-1).view(np.uint8)
     whole = data.size // (8 * _BLOCK_WORDS) * 8 * _BLOCK_WORDS
     blocks = data[:whole].view(np.uint64).reshape(-1, _BLOCK_WORDS)

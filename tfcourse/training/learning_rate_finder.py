@@ -94,7 +94,7 @@ def find_learning_rate(
     if num_steps < 20:
         raise ValueError(f"`num_steps` must be >= 20. Received: num_steps={num_steps}")
     size = batching.resolve_batch_size(batch_size, len(data.train.labels))
-    build_for(model, (data.train.features[:size], data.train.labels[:size]))
+    build_for(model, batching.first_examples(data.train, size))
     variables = checkpoint.variables_of(model)
     before, optimizer = checkpoint.arrays_of(variables), model.optimizer
     rising = _Rising(low, high, num_steps, steps_of(optimizer))

@@ -127,9 +127,7 @@ def fit(
     size = batching.resolve_batch_size(batch_size, examples)
     if batch_size not in ("full", size):
         print(f"batch_size={batch_size}: the set has {size} examples, so a step takes {size}")
-    whole = data.train.features, data.train.labels
-    batch = tf.nest.map_structure(lambda array: array[:size], whole)
-    build_for(model, batch, quickly=programs.is_sharing())
+    build_for(model, batching.first_examples(data.train, size), quickly=programs.is_sharing())
     check_outputs(model, of_recipe=run is not None)
     memory.check_step(model, size)
     input_checks.check_labels(model, data)
@@ -137,7 +135,7 @@ def fit(
     weights = class_weighting.checked(class_weight, data.train.labels)
     num_steps = batching.steps_per_epoch(examples, size)
     program = _program(model, data, size, seed, epochs * num_steps, weights)
-    path = _path(model, in_memory_steps and not hasattr(data.train.features, "read"))
+    path = _path(model, in_memory_steps and not batching.stays_on_disk(data.train))
     if verbose is None:
         verbose = 1 if sys.stdout.isatty() else 2
 
@@ -200,7 +198,7 @@ def _program(
     strategy = replicated.current_strategy()
     if strategy is None:
         return programs.Program(*arguments)
-    if hasattr(data.train.features, "read"):
+    if batching.stays_on_disk(data.train):
         raise datasets.DataError(
             f"{getattr(data, 'name', 'data')}: expected data that fits into memory, to train on "
             "several devices; received some that stays on the disk. Train on one device."

@@ -159,7 +159,7 @@ class Program:
 
     def _new_steps(self) -> InMemorySteps | StreamingSteps:
         # A run may have begun on a machine in whose memory the data fitted.
-        fits = self._path["in_memory"] and not hasattr(self.split.features, "read")
+        fits = self._path["in_memory"] and not batching.stays_on_disk(self.split)
         return (InMemorySteps if fits else StreamingSteps)(
             self.model,
             self.split,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import datasets
+from tfcourse import batching, datasets
 
 # Values that stay in a core's cache between the passes of `as_bytes`.
 _BLOCK = 1 << 14
@@ -44,20 +44,35 @@ def resident(array: Any) -> tf.Tensor:
     return _kept(array, tf.convert_to_tensor)
 
 
+def resident_features(split: batching.Split, *, may_be_bytes: bool) -> Any:
+    """Returns the `ResidentFeatures` of a split, in the structure that its features have."""
+    kept = batching.kept_features(split)
+    if kept is getattr(split, "pixels", None):
+        return ResidentFeatures(kept, are_pixels=True)
+    return tf.nest.map_structure(
+        lambda array: ResidentFeatures(array, may_be_bytes=may_be_bytes), kept
+    )
+
+
 class ResidentFeatures:
     """Features of which batches are gathered, as bytes where they are bytes divided by 255.
 
     A batch of a random order is read from all over the memory: of bytes it is a quarter as much.
 
     Args:
-        features: as the array of `resident`.
+        features: as the array of `resident`; of `are_pixels` the bytes.
         may_be_bytes: whether bytes are used where that changes no value.
+        are_pixels: whether they are bytes that are to be divided by 255.
     """
 
-    def __init__(self, features: Any, *, may_be_bytes: bool) -> None:
+    def __init__(
+        self, features: Any, *, may_be_bytes: bool = False, are_pixels: bool = False
+    ) -> None:
         # No constant: TensorFlow would multiply by its inverse, rounded.
         self._divisor = tf.Variable(255.0, trainable=False)
         self._bytes = _kept(features, _byte_tensor) if may_be_bytes else None
+        if are_pixels:
+            self._bytes = resident(features)
         self._rows = resident(features) if self._bytes is None else self._bytes
 
     def gather(self, indices: tf.Tensor) -> tf.Tensor:

@@ -42,7 +42,7 @@ class Stepping:
     ) -> None:
         size = batching.resolve_batch_size(batch_size, len(split.labels))
         self.steps_per_epoch = batching.steps_per_epoch(len(split.labels), size)
-        build_for(model, (split.features[:size], split.labels[:size]))
+        build_for(model, batching.first_examples(split, size))
         self._model = model
         xla = steps.compiles_with_xla(model)
         self._steps = steps.InMemorySteps(model, split, size, seed=0, jit_compile=xla)

@@ -18,7 +18,7 @@ from tfcourse import batching, datasets
 from tfcourse.training import class_weighting, traced
 from tfcourse.training.fast_operations import fast_operations
 from tfcourse.training.keras_internals import all_layers, refuses_xla
-from tfcourse.training.resident import ResidentFeatures, resident
+from tfcourse.training.resident import resident, resident_features
 from tfcourse.training.traced import Traced
 
 # Known before a step is traced, which a second time takes long for such models.
@@ -55,9 +55,7 @@ class InMemorySteps:
         class_weights: npt.NDArray[np.float32] | None = None,
     ) -> None:
         self._model = model
-        self._features = tf.nest.map_structure(
-            lambda array: ResidentFeatures(array, may_be_bytes=jit_compile), split.features
-        )
+        self._features = resident_features(split, may_be_bytes=jit_compile)
         self._labels = tf.nest.map_structure(resident, split.labels)
         self._num_examples = batching.num_examples(split)
         self._batch_size = batch_size

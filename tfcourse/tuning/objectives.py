@@ -41,7 +41,8 @@ def check(model: "keras.Model", objective: str) -> None:
 
 def check_built(model: "keras.Model", data: "Dataset", objective: str) -> None:
     """The same for a model that was compiled for `data` and has seen none of it."""
+    from tfcourse import batching
     from tfcourse.training.keras_internals import build_for
 
-    build_for(model, (data.train.features[:2], data.train.labels[:2]))
+    build_for(model, batching.first_examples(data.train, 2))
     check(model, objective)
