@@ -315,3 +315,54 @@ def test_few_rows_with_cells_too_many_are_left_out_and_told(load, path, caplog):
     assert data.report.columns[0].kind == "number"
     with pytest.raises(datasets.DataError, match=r"line 42: expected 4 cells.* received 6"):
         data.preprocessing.read(path)  # A prediction has all rows.
+
+
+def test_years_may_name_columns(path):
+    names = ["country", *map(str, range(1960, 1970))]
+    rows = [(f"c{i}", *(f"{i + j / 8}" for j in range(10))) for i in range(20)]
+    path.write_text(table(rows, names))
+    assert [row["column"] for row in datasets.describe(f"csv:{path}").rows] == names
+    path.write_text(table(rows, ["country", *map(str, range(1960, 1980, 2))]))
+    with pytest.raises(datasets.DataError, match="looks like data"):
+        datasets.describe(f"csv:{path}")
+
+
+def test_names_that_repeat_are_names_above_numbers(path):
+    path.write_text("year,mean,anomaly,mean,anomaly\n" + "1950,23,1,27,2\n1951,24,2,26,1\n" * 9)
+    found = datasets.describe(f"csv:{path}")
+    assert [row["column"] for row in found.rows][3:] == ["mean.1", "anomaly.1"]
+    path.write_text("u,v,u\n" * 20)
+    with pytest.raises(datasets.DataError, match="looks like data"):
+        datasets.describe(f"csv:{path}")
+
+
+def test_number_that_may_stand_for_a_missing_one_is_told_with_the_flag_that_says_so(load, caplog):
+    rows = [("-999" if i % 5 == 0 else f"{i}.5", *row[1:]) for i, row in enumerate(ROWS * 2)]
+    load(table(rows))
+    assert "'amount': -999 in 12 cells, far from all others" in caplog.text
+    assert "`missing_values=-999`" in caplog.text
+    caplog.clear()
+    assert load(table(rows), missing_values=("-999",)).report.columns[0].missing == 12
+    load(table([(f"{i % 100}", *row[1:]) for i, row in enumerate(ROWS * 4)]))  # A percentage.
+    assert "far from" not in caplog.text
+
+
+def test_part_of_a_date_that_is_a_column_already_is_not_made_again(load):
+    rows = [(f"2019-{1 + i % 12:02}-0{1 + i % 9}", f"{i % 12}", *ROWS[i][2:]) for i in range(30)]
+    data = load(table(rows, ("sold", "sold: month", *NAMES[2:])))
+    assert data.preprocessing.feature_names.count("sold: month") == 1
+
+
+def test_column_of_endless_texts_is_left_out(load):
+    rows = [("uv"[i % 2] * 20_000, *row[1:]) for i, row in enumerate(ROWS)]
+    assert load(table(rows)).report.columns[0].reason == "texts"
+
+
+def test_text_of_utf_16_without_its_mark_is_known(load):
+    assert load(table().encode("utf-16-be")).class_names == ("a", "b")
+
+
+def test_a_full_stop_at_the_end_of_a_class_is_none_of_its_name(load):
+    rows = [(*row[:3], row[3] + "." * (i > 20)) for i, row in enumerate(ROWS)]
+    data = load(table(rows))
+    assert data.class_names == ("a", "b")

@@ -41,6 +41,11 @@ def test_dates_are_read_back_from_the_format_they_are_written_in(moments, form):
         ([datetime.date(2019, 1, 31)], "2019-01-31"),
         (["1949-01", "1949-12"], "1949-01-01"),
         (["Jan 2019", "Dec 2019"], "2019-01-01"),
+        (["2019Q2", "2019Q4", "2020 Q1"], "2019-04-01"),
+        (["Q2 2019", "Q42019"], "2019-04-01"),
+        (["Thursday, January 31, 2019"], "2019-01-31"),
+        (["Thu, 31 Jan 2019"], "2019-01-31"),
+        (["Jan-31-2019", "Feb-1-2019"], "2019-01-31"),
         (["10/03/2004 18.00.00", "13/03/2004 19.00.00"], "2004-03-10T18:00"),
     ],
 )
@@ -82,3 +87,13 @@ def test_time_of_day_is_its_hour():
     assert dates.is_time_of_day(form)
     assert dates.part(dates.times(["9:30"], form), "hour") == 9.5
     assert dates.part(dates.times(["1:45 PM"], dates.find_format(["1:45 PM"])), "hour") == 13.75
+
+
+def test_whole_numbers_that_are_all_days_are_dates():
+    days = np.array([20190131.0, 20190201, np.nan, 20200229] * 4)
+    assert dates.are_compact(days)
+    found = dates.times(days[:2].tolist(), dates.COMPACT)
+    assert found[0] == np.datetime64("2019-01-31", "ns")
+    assert dates.times(["20190131", 20190131, "2019"], dates.COMPACT)[1] == found[0]
+    for wrong in (20191331.0, 20190132, 20190100, 2019, np.inf, 20190131.5):
+        assert not dates.are_compact(np.append(days, wrong)), wrong

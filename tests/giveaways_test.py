@@ -114,3 +114,10 @@ def test_code_that_stands_for_a_quantity_is_named(tmp_path):
     (giveaway,) = found(tmp_path, np.char.add("c", codes.astype(str)), prices)
     assert giveaway.share > 0.999
     assert found(tmp_path, np.char.add("c", codes.astype(str)), NOISE[::-1] + prices) == ()
+
+
+def test_equal_rows_of_two_columns_of_few_values_are_no_wonder(tmp_path):
+    days = RANDOM.integers(6, 40, N)
+    columns = (days, (days < 30).astype(int), LABELS)
+    report = datasets.load(write(tmp_path / "m.csv", "x,z,y", columns), label="y").report
+    assert report.repeated == 0

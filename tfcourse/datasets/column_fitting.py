@@ -30,6 +30,9 @@ _FEW_TEXTS, _MANY_NUMBERS = 3, 10
 _FEW, _SAMPLE = 50, 1000  # Values that are looked at first.
 _SHARE_OF_SAMPLE = 0.25
 _SHOWN = 5
+# What people write for a missing number, with or without a sign.
+_NINES = {float("9" * count) for count in range(2, 8)}
+_FEWEST_OTHERS = 4
 # Days after which the day of the week, or the month, may tell something.
 _WEEKS, _MONTHS = 14, 60
 
@@ -119,6 +122,18 @@ def _are_numbers(counts: Rows, is_number: npt.NDArray[np.bool_]) -> bool:
     return bool(few and num_numbers > num_texts)
 
 
+def _stand_in(found: npt.NDArray[np.float64]) -> float | None:
+    """Returns a number that may stand for a missing one: -99, 999 and the like, at one end of
+    `found`, which is sorted, and farther from the others than they are from each other."""
+    if len(found) < _FEWEST_OTHERS:
+        return None
+    for number, rest in ((found[0], found[1:]), (found[-1], found[:-1])):
+        gap = min(abs(number - rest[0]), abs(number - rest[-1]))
+        if gap > np.ptp(rest) and abs(number) in _NINES:
+            return float(number)
+    return None
+
+
 @dataclasses.dataclass(frozen=True)
 class _Fitting:
     """Fits a column as one kind or another."""
@@ -146,11 +161,16 @@ class _Fitting:
         values[odd] = np.nan
         column = self._numeric(values, self.name, written=style, skips_texts=bool(odd.any()))
         written = "" if style == numbers.PLAIN else style
-        distinct = len(np.unique(values[~np.isnan(values)]))
+        found = np.unique(values[~np.isnan(values)])
         why = "" if self._is_kept else identifiers.why(self.name, values)
         if why:
-            return self._left_out("number", np.isnan(values), distinct, "identifier", why)
-        return self._done("number", np.isnan(values), distinct, column, odd, written)
+            return self._left_out("number", np.isnan(values), len(found), "identifier", why)
+        fit = self._done("number", np.isnan(values), len(found), column, odd, written)
+        doubtful = _stand_in(found)
+        if doubtful is None:
+            return fit
+        count = int((values[self.kept] == doubtful).sum())
+        return fit._replace(report=dataclasses.replace(fit.report, doubtful=(doubtful, count)))
 
     def dates(self, form: str) -> Fit:
         parts = dates.parts(form)

@@ -31,6 +31,7 @@ class ColumnReport:
         written: how numbers or dates are written where that is not 1234.5.
         odd: texts in a column of numbers or dates, which count as missing.
         odd_count: in how many cells they are.
+        doubtful: `(number, cells)`: one like -999, far from all others, that may say "missing".
     """
 
     name: str
@@ -46,6 +47,7 @@ class ColumnReport:
     written: str = ""
     odd: tuple[str, ...] = ()
     odd_count: int = 0
+    doubtful: tuple[float, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -258,12 +258,12 @@ def _check_origin(column: NumericColumn | CategoricalColumn, parts: Sequence[str
     fields.text("column", column.column)
     fields.check("part", column.part, column.part in ("", *parts), f"one of {', '.join(parts)}")
     fields.check("column", column.column, bool(column.column) == bool(column.part), "with `part`")
-    written = column.written
-    if column.part:
-        is_known = written in (*dates.FORMATS, dates.COMPACT)
-    else:
-        is_known = written == "" or numbers.is_style(written)
-    fields.check("written", written, is_known, "a known format")
+    is_known = column.written in dates.KNOWN if column.part else _is_style(column.written)
+    fields.check("written", column.written, is_known, "a known format")
+
+
+def _is_style(written: str) -> bool:
+    return written == "" or numbers.is_style(written)
 
 
 def check_numbers(table: "Table", name: str, values: npt.NDArray[np.float64]) -> None:

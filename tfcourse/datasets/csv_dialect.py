@@ -13,6 +13,7 @@ from tfcourse.datasets.errors import DataError
 
 _NAMES = {"\t": "tabs", csv_records.BLANKS: "blanks"}
 _MAX_LINES_BEFORE = 50
+_FEWEST_YEARS = 5
 _COMMENT = re.compile(r"\s*(#|%|//)\s*")
 _PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)([eE][+-]?[0-9]+)?")
@@ -208,8 +209,18 @@ def _is_data(record: Record, below: Sequence[Record], expected: Sequence[str]) -
     if there:
         return False
     named = [cell for cell in cells if cell]
-    repeated = len(set(named)) < len(named)
-    return repeated or any(map(_PLAIN.fullmatch, named))
+    if len(set(named)) < len(named) and not _names_numbers(cells, below):
+        return True
+    figures = [cell for cell in named if _PLAIN.fullmatch(cell)]
+    return bool(figures) and not _are_years(figures)
+
+
+def _are_years(figures: Sequence[str]) -> bool:
+    """Returns whether names of columns that are numbers follow each other: 1960, 1961, 1962, ..."""
+    if len(figures) < _FEWEST_YEARS or not all(figure.isdecimal() for figure in figures):
+        return False
+    first = int(figures[0])
+    return [int(figure) for figure in figures] == [*range(first, first + len(figures))]
 
 
 def _is_header(record: Record, below: Sequence[Record]) -> bool:

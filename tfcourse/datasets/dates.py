@@ -16,6 +16,7 @@ PARTS = ("day", "month", "weekday", "hour")
 CATEGORICAL_PARTS = ("month", "weekday")
 ISO = "ISO8601"  # As pandas calls 2019-01-31, 2019-01-31T13:08:00Z and what else ISO 8601 allows.
 COMPACT = "%Y%m%d"  # Whole numbers such as 20190131.
+QUARTER = "2019Q1"  # Or Q1 2019: its first day stands for it.
 MAX_FORMAT = 40
 
 _DATES = (
@@ -30,7 +31,8 @@ _DATES = (
         "%m-%d-%Y",
     ),
     *("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y"),
-    *("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%a %b %d %Y", "%A, %B %d, %Y", "%a, %d %b %Y"),
+    *("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%a %b %d %Y", "%A, %B %d, %Y"),
+    *("%a, %d %b %Y", "%b-%d-%Y"),
 )
 # The first day of a month stands for it.
 _MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%b-%Y", "%B %Y")
@@ -42,13 +44,16 @@ FORMATS = (
     *_TIMES,
     *_MONTHS,
 )
+KNOWN = (*FORMATS, QUARTER, COMPACT)
+_QUARTER = re.compile(r"(\d{4})[- ]?Q([1-4])|Q([1-4])[- ]?(\d{4})")
 # What may be one at all: 31.1.2019, 2019-01-31T13:08, 5 Jan 2019, Jan 5, 2019, 13:08, 2019-01.
 _LIKELY = re.compile(
     r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ,].*)?"
     r"|([A-Za-z]{3}, )?\d{1,2}[- ][A-Za-z]{3,9}[- ,]{1,2}\d{2,4}( .*)?"
-    r"|([A-Za-z]{3,9},? )?[A-Za-z]{3,9} \d{1,2},? \d{4}( .*)?"
+    r"|([A-Za-z]{3,9},? )?[A-Za-z]{3,9}[- ]\d{1,2},?[- ]\d{4}( .*)?"
     r"|\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
     r"|\d{1,2}\.\d\d\.\d\d|\d{4}[-/]\d\d|\d\d/\d{4}|[A-Za-z]{3,9}[- ]\d{4}"
+    r"|\d{4}[- ]?Q[1-4]|Q[1-4][- ]?\d{4}"
 )
 _SAMPLE = 50
 # At least this share of the values must be dates; the others are then missing.
@@ -70,7 +75,7 @@ def find_format(values: Sequence[Any]) -> str | None:
     head = [text for text in some if _LIKELY.fullmatch(text)]
     if not head:
         return None
-    likely = [form for form in FORMATS if _is_written(head[0], form)]
+    likely = [form for form in (*FORMATS, QUARTER) if _is_written(head[0], form)]
     for form in sorted(likely, key=lambda form: -sum(_is_written(text, form) for text in head)):
         if np.mean(~np.isnat(times(values, form))) >= _SHARE:
             return form
@@ -94,6 +99,8 @@ def times(values: Sequence[Any], form: str) -> npt.NDArray[np.datetime64]:
     texts = [str(value).strip() for value in values]
     if form == COMPACT:  # Numbers are with a point where some are missing.
         texts = [text.removesuffix(".0") for text in texts]
+    if form == QUARTER:
+        texts, form = [*map(_first_month, texts)], "%Y-%m"
     read = pd.to_datetime(pd.Series(texts, dtype=object), format=form, errors="coerce", utc=True)
     return read.dt.tz_localize(None).to_numpy("datetime64[ns]")
 
@@ -106,7 +113,7 @@ def parts(form: str) -> tuple[str, ...]:
     """Returns those of `PARTS` that values in a format have."""
     if is_time_of_day(form):
         return ("hour",)
-    return ("day", "month") if form in _MONTHS else PARTS
+    return ("day", "month") if form in (*_MONTHS, QUARTER) else PARTS
 
 
 def part(moments: npt.NDArray[np.datetime64], name: str) -> npt.NDArray[Any]:
@@ -127,7 +134,18 @@ def _float(moments: npt.NDArray[np.datetime64], values: npt.NDArray[Any]) -> npt
     return np.where(np.isnat(moments), np.nan, values.astype(np.float64))
 
 
+def _first_month(text: str) -> str:
+    """Returns the month in which a quarter begins, "" of another text."""
+    found = _QUARTER.fullmatch(text)
+    if not found:
+        return ""
+    year, quarter = found[1] or found[4], found[2] or found[3]
+    return f"{year}-{3 * int(quarter) - 2:02}"
+
+
 def _is_written(text: str, form: str) -> bool:
+    if form == QUARTER:
+        return bool(_QUARTER.fullmatch(text))
     try:
         if form == ISO:
             return bool(re.match(r"\d{4}-\d\d?-\d\d?", text)) and bool(datetime.fromisoformat(text))

@@ -30,7 +30,8 @@ _CORRELATION = 0.999
 # Rows that a code has on average; of fewer, copies of rows make any column one.
 _ROWS_PER_CODE = 5
 # Rows that are equal in every column are copies where one column has this many different values per
-# different row, and so many are; where all columns have few values, equal rows are no wonder.
+# different row, all columns together at least one, and so many are; where all columns have few
+# values, equal rows are no wonder.
 _DIFFERENT, _COPIES = 0.5, 0.05
 _FEWEST_COPIES = 5
 
@@ -70,11 +71,12 @@ def repeated(train: Split, test: Split, columns: Sequence[ColumnReport]) -> int:
     """Returns how many rows of `test` are copies of one in `train`, the label too."""
     if any(column.reason == "texts" for column in columns):
         return 0  # Such as names: they tell rows apart.
-    seen = np.unique(_hashes(train))
-    most = max((column.distinct for column in columns if column.fate == "features"), default=0)
-    if most < _DIFFERENT * columns[0].rows * len(seen) / len(train):
+    seen, tested = np.unique(_hashes(train)), _hashes(test)
+    distinct = [column.distinct for column in columns if column.fate == "features"]
+    different = len(np.union1d(seen, tested))
+    if max(distinct, default=0) < _DIFFERENT * different or sum(distinct) < different:
         return 0
-    copies = int(np.isin(_hashes(test), seen).sum())
+    copies = int(np.isin(tested, seen).sum())
     return copies if copies >= max(_FEWEST_COPIES, _COPIES * len(test)) else 0
 
 

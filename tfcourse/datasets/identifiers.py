@@ -19,7 +19,7 @@ _EXPECTED_REPEATS = 10
 _SHARE_OF_DIFFERENT = 0.9
 _FEWEST_ROWS = 10
 # A series of years, one row for each, has no repeats either; but it tells the time.
-_TIMES = {"year", "years", "yr"}
+_TIMES = {"year", "years", "yr", "quarter", "month", "week", "day", "hour", "date", "time"}
 _LAST = {
     *("id", "ids", "index", "idx", "key", "no", "nr", "number", "num", "uuid", "guid", "row"),
     *("rowid", "rownum", "rownumber", "rowname", "rownames", "serial", "sno", "slno", "objectid"),

@@ -40,6 +40,12 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
                 "taken for "
                 f"missing, such as {texts}"
             )
+        if column.doubtful:
+            number, cells = f"{column.doubtful[0]:g}", column.doubtful[1]
+            yield (
+                f"{shown.quoted(column.name)}: {number} in {cells:,} cells, far from all others: "
+                f"if it stands for a missing value, `missing_values={number}`"
+            )
     missing = [column for column in used if column.missing]
     if missing and imputes:
         yield f"missing values filled in: {_counts({c.name: c.missing for c in missing})}"
