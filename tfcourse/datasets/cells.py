@@ -54,7 +54,7 @@ def of(column: Column) -> Cells:
     if isinstance(column, pd.Categorical):
         values, codes = column.categories.tolist(), column.codes.astype(np.int64)
         return Cells(values, codes)
-    if not isinstance(column, np.ndarray):
+    if not isinstance(column, np.ndarray | pd.api.extensions.ExtensionArray):
         array = np.empty(len(column), object)
         array[:] = column
         column = array
@@ -71,6 +71,8 @@ def some(column: Column, count: int) -> list[Any]:
 
     if isinstance(column, pd.Categorical):
         return list(column.categories[:count].tolist())
+    if isinstance(column, pd.api.extensions.ExtensionArray):
+        column = column[: 2 * count]
     return of(column).values[:count]
 
 

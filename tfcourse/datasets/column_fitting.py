@@ -77,28 +77,33 @@ def fit(
     counted = np.ones(len(column), bool) if kept is None else kept
     fitting = _Fitting(table.source, name, column, reading, rows, counted, table.columns)
     if name in reading.categorical:
-        return fitting.categories()
+        return fitting.categories(cells.of(column))
     if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
         return fitting.numbers(read_numbers(column, reading.missing_values), numbers.PLAIN)
     if isinstance(column, np.ndarray) and column.dtype.kind == "M":
         return fitting.dates(dates.ISO)
     found = cells.of(column)
     more = reading.missing_values
-    there = np.array([not is_missing_number(value, more) for value in found.values], bool)
-    values = [value for value, is_there in zip(found.values, there, strict=True) if is_there]
-    if not values:
-        return fitting.categories()
-    style = numbers.find_style(values, decimal_comma=decimal_comma)
-    sample = values[:: max(1, len(values) // _SAMPLE)]
     # A full look takes time where there are as many texts as rows.
-    if np.isfinite(numbers.read(sample, style)).mean() >= _SHARE_OF_SAMPLE:
+    some = [v for v in found.values[:: _step(found.values)] if not is_missing_number(v, more)]
+    if not some:
+        return fitting.categories(found)
+    style = numbers.find_style(some, decimal_comma=decimal_comma)
+    is_bool = isinstance(some[0], bool)
+    if not is_bool and np.isfinite(numbers.read(some, style)).mean() >= _SHARE_OF_SAMPLE:
         read = read_values(found.values, more, style)
-        is_bool = isinstance(values[0], bool)
-        there &= ~np.isnan(read)  # Numbers that stand for a missing value.
-        if not is_bool and _are_numbers(found.counts()[there], np.isfinite(read[there])):
+        missing = np.array([is_missing_number(value, more) for value in found.values], bool)
+        there = ~(missing | np.isnan(read))  # Some numbers stand for a missing value.
+        if _are_numbers(found.counts()[there], np.isfinite(read[there])):
             return fitting.numbers(found.spread(read, np.nan), style)
-    form = dates.find_format(values)
-    return fitting.dates(form) if form else fitting.categories()
+    form = dates.find_format(some) and dates.find_format(
+        [value for value in found.values if not is_missing_number(value, more)]
+    )
+    return fitting.dates(form) if form else fitting.categories(found)
+
+
+def _step(values: Sequence[object]) -> int:
+    return max(1, len(values) // _SAMPLE)
 
 
 def has_decimal_commas(table: Table) -> bool:
@@ -161,7 +166,8 @@ class _Fitting:
         values[odd] = np.nan
         column = self._numeric(values, self.name, written=style, skips_texts=bool(odd.any()))
         written = "" if style == numbers.PLAIN else style
-        found = np.unique(values[~np.isnan(values)])
+        found = np.sort(values[~np.isnan(values)])
+        found = found[np.diff(found, prepend=np.nan) != 0]
         why = "" if self._is_kept else identifiers.why(self.name, values)
         if why:
             return self._left_out("number", np.isnan(values), len(found), "identifier", why)
@@ -194,11 +200,11 @@ class _Fitting:
         distinct = len(np.unique(values[~missing]))
         return self._done(kind, missing, distinct, tuple(fitted), odd, form)
 
-    def categories(self) -> Fit:
-        found = cells.categories(cells.of(self.column), self.reading.missing_values)
+    def categories(self, every: cells.Cells) -> Fit:
+        found = cells.categories(every, self.reading.missing_values)
         missing = found.codes < 0
         distinct = len(found.values)
-        in_training = len(np.unique(found.codes[self.rows][~missing[self.rows]]))
+        in_training = np.count_nonzero(np.bincount(found.codes[self.rows] + 1)[1:])
         limit = min(MAX_CATEGORIES, max(2, len(self.rows) // 2))
         if in_training > limit and not self._is_kept:
             return self._left_out("text", missing, distinct, "texts", self._many(distinct, found))

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfcourse.datasets import shown
+from tfcourse.datasets import cells, shown
 from tfcourse.datasets.cells import Column
 from tfcourse.datasets.errors import DataError
 from tfcourse.hyperparameters import format_texts, printable
@@ -170,7 +170,7 @@ def _is_blank(column: Any) -> bool:
         return column.dtype.kind == "f" and bool(np.isnan(column).all())
     if isinstance(column, list):
         return all(cell is None for cell in column)
-    return all(not text.strip() for text in column.categories)
+    return all(not text.strip() for text in cells.of(column).values)
 
 
 def _names_rows(column: Any) -> bool:
@@ -179,4 +179,5 @@ def _names_rows(column: Any) -> bool:
         return column.dtype.kind in "iu" and len(np.unique(column)) == len(column)
     if isinstance(column, list):
         return None not in column and len(set(column)) == len(column)
-    return len(column.categories) == len(column) and bool((column.codes >= 0).all())
+    found = cells.of(column)
+    return len(found.values) == len(column) and bool((found.codes >= 0).all())

@@ -31,6 +31,7 @@ class Dialect:
         first_is_data: whether the line of the names looks like data.
         decimal: the decimal point or comma.
         numeric: whether each column is plain numbers, as far as was looked.
+        texts: whether each column has a text that is no number, true or false.
         wrapped: whether every line stands in quotes.
         notes: what is told about it.
     """
@@ -42,6 +43,7 @@ class Dialect:
     first_is_data: bool
     decimal: str
     numeric: tuple[bool, ...]
+    texts: tuple[bool, ...]
     wrapped: bool
     notes: tuple[str, ...]
 
@@ -69,7 +71,7 @@ def find(path: pathlib.Path, *, header: bool, expected: Sequence[str] = ()) -> D
     layout = in_records(records, header, expected)
     check_names(path, layout.names)
     below = [record for record in records[layout.start :] if _is_row(record)]
-    decimal, numeric = _numeric(below, len(layout.names))
+    decimal, numeric, texts = _kinds(below, len(layout.names))
     dialect = Dialect(
         encoding,
         delimiter,
@@ -78,6 +80,7 @@ def find(path: pathlib.Path, *, header: bool, expected: Sequence[str] = ()) -> D
         first_is_data=layout.first_is_data,
         decimal=decimal,
         numeric=numeric,
+        texts=texts,
         wrapped=wrapped,
         notes=(),
     )
@@ -238,19 +241,26 @@ def _names_numbers(cells: Record, below: Sequence[Record]) -> bool:
     return False
 
 
-def _numeric(below: Sequence[Record], width: int) -> tuple[str, tuple[bool, ...]]:
-    """Returns the decimal mark, and for each column whether it is numbers with that and digits."""
+def _kinds(below: Sequence[Record], width: int) -> tuple[str, tuple[bool, ...], tuple[bool, ...]]:
+    """Returns the decimal mark, and for each column whether it is numbers with that and digits,
+    and whether a text in it is neither a number nor true or false."""
     columns: list[list[str]] = [[] for _ in range(width)]
     for row in below:
         for column, cell in zip(columns, row, strict=False):
             text = cell.strip()
             if text and text.lower() not in MISSING:
                 column.append(text)
+    texts = tuple(any(map(_is_text, column)) for column in columns)
     plain = tuple(bool(column) and all(map(_PLAIN.fullmatch, column)) for column in columns)
     if not any(numbers.has_decimal_commas(column) for column in columns):
-        return ".", plain
+        return ".", plain, texts
     # 1.234 may be a thousand here.
-    return ",", tuple(bool(column) and all(map(_COMMA.fullmatch, column)) for column in columns)
+    numeric = tuple(bool(column) and all(map(_COMMA.fullmatch, column)) for column in columns)
+    return ",", numeric, texts
+
+
+def _is_text(cell: str) -> bool:
+    return cell[0].isalpha() and cell.lower() not in ("true", "false", "inf", "infinity")
 
 
 def _notes(dialect: Dialect) -> Iterator[str]:

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, TextIO, overload
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import column_names, csv_dialect, csv_records, text_files, wrapped_lines
+from tfcourse.datasets import (
+    cells,
+    column_names,
+    csv_dialect,
+    csv_records,
+    text_files,
+    wrapped_lines,
+)
 from tfcourse.datasets.cells import MISSING, Column
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import Table
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
 _MISSING = sorted({form for word in MISSING for form in (word, word.upper(), word.title(), "NaN")})
 # Rows with cells too many are slips where at most this share are, and at most so many cells.
 _SHARE_OF_LONG, _MOST_MORE = 0.05, 100
+# Rows that are looked at to see whether texts repeat, and the share that differs where they do not.
+_HEAD, _UNIQUE = 10_000, 0.5
 
 
 def read(
@@ -116,16 +125,25 @@ class _Reader:
         others = {p for p in numeric if not _is_numeric(dtypes[p])}
         return self._read_csv(width, numeric - others) if others else frame
 
+    @property
+    def _texts(self) -> set[int]:
+        """The columns that pandas will find to be texts: sooner, and in less memory, than told."""
+        names = self.dialect.names
+        return {p for p, is_text in enumerate(self.dialect.texts) if is_text} - {
+            p for p, name in enumerate(names) if name in self.texts
+        }
+
     def _read_csv(self, width: int, numeric: set[int]) -> "pd.DataFrame":
         import pandas as pd
 
+        inferred = numeric | self._texts
         with self._text() as file:
             options: dict[str, Any] = {
                 "sep": self.dialect.delimiter,
                 "header": None,
                 "names": list(range(width)),
                 "index_col": False,
-                "dtype": {p: object for p in range(width) if p not in numeric},
+                "dtype": {p: object for p in range(width) if p not in inferred},
                 "na_values": [*_MISSING, *self.missing],
                 "decimal": self.dialect.decimal,
                 "keep_default_na": False,
@@ -247,14 +265,20 @@ def _is_numeric(dtype: Any) -> bool:
 
 
 def _column(frame: "pd.DataFrame", number: int) -> Column:
-    """Returns a column of numbers as an array, and one of texts by its different ones."""
+    """Returns a column of numbers as an array, and one of texts by its different ones.
+
+    Where hardly one repeats it is left as pandas has it, in one buffer.
+    """
     import pandas as pd
 
     column = frame[number]
     if _is_numeric(column.dtype):
         return column.to_numpy()
-    codes, values = pd.factorize(column.to_numpy(object))
-    return pd.Categorical.from_codes(codes, categories=pd.Index(values, dtype=object))
+    head = column[:_HEAD]
+    if isinstance(column.dtype, pd.StringDtype) and head.nunique() > _UNIQUE * len(head):
+        return column.array
+    codes, values = pd.factorize(column)
+    return pd.Categorical.from_codes(codes, categories=values)
 
 
 def _too_many(path: pathlib.Path, line: int, width: int, received: int) -> DataError:
@@ -268,11 +292,12 @@ def _is_filled(column: Any) -> npt.NDArray[np.bool_]:
     """Returns which cells of a column hold something."""
     if isinstance(column, np.ndarray):
         return ~np.isnan(column.astype(float))
-    empty = np.array([not text.strip() for text in column.categories] + [True])
-    return ~empty[column.codes]
+    found = cells.of(column)
+    return found.spread(np.array([bool(text.strip()) for text in found.values], bool), False)
 
 
 def _has_blank(column: Any) -> bool:
     if isinstance(column, np.ndarray):
         return column.dtype.kind == "f" and bool(np.isnan(column).any())
-    return bool((column.codes < 0).any()) or any(not text.strip() for text in column.categories)
+    found = cells.of(column)
+    return bool((found.codes < 0).any()) or any(not text.strip() for text in found.values)
