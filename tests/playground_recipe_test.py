@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 
@@ -95,6 +96,10 @@ def test_large_and_malformed_drawings_are_refused_before_they_are_decoded(page, 
     monkeypatch.setattr(Image.Image, "convert", None)  # What decodes.
     status, reason = refusal(bomb())
     assert (status, "larger than the canvas" in reason) == (413, True)
+    for side in (10_000, 100_000, 2**31):  # Of which Pillow warns, or raises an error of its own.
+        header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", side, side) + bytes(99)
+        status, reason = refusal("data:image/png;base64," + base64.b64encode(header).decode())
+        assert (status, "larger than the canvas" in reason) == (413, True)
 
 
 DRAWING = {"data": "", "fn_name": "score", "component_id": 2, "session_hash": "a"}
@@ -112,6 +117,8 @@ def guarded():
     async def answers(scope, receive, send):
         if b"/static/" in scope["raw_path"]:
             raise ZeroDivisionError("first\nsecond")
+        if b"/assets/" in scope["raw_path"]:
+            raise KeyError(10**300)
         body = (await receive())["body"]
         await PlainTextResponse(f"answered {len(body)}")(scope, receive, send)
 
@@ -203,6 +210,8 @@ def test_what_is_no_drawing_is_refused_in_a_line(guarded, capsys, status, body):
 def test_an_error_of_gradio_is_one_line(guarded, capsys):
     assert guarded("GET", "/static/a").status_code == 500
     assert capsys.readouterr().err == "refused: ZeroDivisionError: 'first'\n"
+    assert guarded("GET", "/assets/a").status_code == 404  # Of a part that there is not.
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_the_newest_finished_run_is_taken(tmp_path):

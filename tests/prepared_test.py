@@ -287,6 +287,16 @@ def test_unwritable_directory_still_loads(fresh_home, monkeypatch):
     assert len(datasets.load("tiny_shapes").train) == 49
 
 
+def test_a_missing_home_still_loads(fresh_home, monkeypatch, caplog):
+    def no_home(path):
+        raise RuntimeError
+
+    monkeypatch.delenv("TFDS_DATA_DIR")
+    monkeypatch.setattr(pathlib.Path, "expanduser", no_home)
+    assert len(datasets.load("tiny_shapes").train) == 49
+    assert "there is no home folder" in caplog.text
+
+
 def test_processes_that_prepare_at_once_prepare_once(fresh_home):
     log = fresh_home / "log"
     environment = {"TINY_TFDS_LOG": str(log), "TINY_TFDS_SLEEP": "0.02"}

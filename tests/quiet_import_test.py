@@ -1,3 +1,5 @@
+import json
+
 import processes
 
 
@@ -29,6 +31,38 @@ import keras
 print(issubclass(keras.wrappers.SKLearnClassifier, sklearn.base.BaseEstimator))
 """
     assert output_of(program) == ("True\n", "")
+
+
+def test_another_backend_is_refused_and_a_persons_settings_of_keras_count_not(tmp_path):
+    program = """
+import os
+from tfcourse.command_line import exit_codes
+with exit_codes.exits():
+    from tfcourse import quiet_import
+    quiet_import.import_tensorflow()
+    import keras
+    print(keras.backend.backend(), keras.config.floatx(), keras.config.image_data_format())
+"""
+    settings = {"backend": "jax", "floatx": "float64", "image_data_format": "channels_first"}
+    (tmp_path / "keras.json").write_text(json.dumps({**settings, "epsilon": 0.1}))
+    home = {"KERAS_HOME": str(tmp_path)}
+    done = processes.python("-c", program, **home)
+    assert (done.stdout, done.stderr) == ("tensorflow float32 channels_last\n", "")
+    done = processes.python("-c", program, **home, KERAS_BACKEND="jax")
+    assert done.returncode == 5
+    assert "KERAS_BACKEND is 'jax'" in done.stderr
+
+
+def test_a_backend_of_matplotlib_that_there_is_not_ends_nothing():
+    program = """
+from tfcourse.command_line import exit_codes
+with exit_codes.exits():
+    from tfcourse import reports
+    reports.draw_lines
+"""
+    done = processes.python("-c", program, MPLBACKEND="module://nowhere.at_all", check=True)
+    assert done.stderr == ""
+    processes.python("-c", program, MPLBACKEND="nonsense", check=True)
 
 
 def test_a_failed_import_hides_nothing():

@@ -14,6 +14,12 @@ Prepared = TypeVar("Prepared")
 _OPTIONAL = ("IPython", "jax", "matplotlib", "pandas", "sklearn")
 
 
+class BackendError(Exception):
+    """Keras is to run on something else than TensorFlow."""
+
+    exit_code = 5
+
+
 def import_tensorflow(
     num_threads: int | None = None, prepare: Callable[[], Prepared] | None = None
 ) -> Prepared | None:
@@ -30,11 +36,23 @@ def import_tensorflow(
 
     Returns:
         What `prepare` returned.
+
+    Raises:
+        BackendError: KERAS_BACKEND names another one than TensorFlow.
     """
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # It goes before keras.json.
+    if backend != "tensorflow":
+        raise BackendError(
+            f"KERAS_BACKEND is {backend!r}, and this program trains with TensorFlow; unset it"
+        )
     with silenced():
         with _hidden(_OPTIONAL):
-            import keras  # noqa: F401
+            import keras
             import tensorflow as tf
+        # What a keras.json says otherwise is recorded nowhere, and changes results.
+        keras.config.set_floatx("float32")
+        keras.config.set_epsilon(1e-7)
+        keras.config.set_image_data_format("channels_last")
         if num_threads is not None:
             tf.config.threading.set_intra_op_parallelism_threads(num_threads)
             tf.config.threading.set_inter_op_parallelism_threads(num_threads)

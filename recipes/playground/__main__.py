@@ -9,6 +9,7 @@ other. Without --run_dir it takes the newest finished run in runs/mnist_softmax.
 
 import dataclasses
 import importlib.util
+import logging
 import os
 import pathlib
 import threading
@@ -83,6 +84,8 @@ def serve(classifier: "Classifier", port: int) -> "gradio.Blocks":
         quiet=True,
         prevent_thread_lock=True,
     )
+    # What is no HTTP it answers itself, with lines of its own; the guard says what it refuses.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     return blocks
 
 

@@ -60,6 +60,8 @@ class Guard:
             await self.app(scope, receive, noted)
         except Exception as error:  # Gradio's would be printed with 80 lines each.
             status = error.status if isinstance(error, RefusedError) else 500
+            if isinstance(error, LookupError):  # Gradio's, of a part that the page does not have.
+                status = 404
             reason = (str(error).splitlines() or [""])[0][:200]
             kind = "" if isinstance(error, RefusedError) else f"{type(error).__name__}: "
             print(f"refused: {kind}{reason!r}"[:300], file=sys.stderr)

@@ -118,12 +118,18 @@ def ink_of(url: str) -> npt.NDArray[np.uint8]:
     """
     try:
         data = base64.b64decode(url.removeprefix("data:image/png;base64,"), validate=True)
+        # Where a PNG image says it: Pillow would warn, or raise, of what is far too large.
+        _check_size(tuple(np.frombuffer(data[16:24], ">u4").tolist()))
         image = Image.open(io.BytesIO(data), formats=["PNG"])
-        if max(image.size) > CANVAS:
-            raise RefusedError(413, f"a drawing of {image.size} pixels is larger than the canvas")
+        _check_size(image.size)
         return np.asarray(image.convert("RGBA"))[..., 3]
-    except (ValueError, OSError, SyntaxError, EOFError):  # What Pillow and base64 raise.
+    except (ValueError, OSError, SyntaxError, EOFError, Image.DecompressionBombError):
         raise RefusedError(400, "the drawing is not a PNG image in base64") from None
+
+
+def _check_size(size: tuple[int, ...]) -> None:
+    if max(size, default=0) > CANVAS:
+        raise RefusedError(413, f"a drawing of {size} pixels is larger than the canvas")
 
 
 def score_table(class_names: Sequence[str], logits: npt.NDArray[np.floating] | None = None) -> str:

@@ -69,6 +69,7 @@ def exits(program: Callable[..., Any] | None = None) -> Iterator[None]:
     """
     # TensorFlow reports its instruction sets and missing GPUs on stderr; errors still show.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.pop("MPLBACKEND", None)  # No window is opened, and matplotlib refuses unknown ones.
     streams.prepare()
     for number in _ENDING:
         if signal.getsignal(number) == signal.SIG_DFL:

@@ -1,6 +1,7 @@
 """Sets of TensorFlow Datasets: found where they were prepared, or prepared once."""
 
 import contextlib
+import errno
 import importlib.metadata
 import io
 import os
@@ -25,9 +26,15 @@ if TYPE_CHECKING:
 Check = Callable[["tfds.core.DatasetInfo"], None]
 
 
-def default_directory() -> pathlib.Path:
-    """Returns where TensorFlow Datasets keeps what it prepares."""
-    return files.expanded(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
+def default_directory() -> pathlib.Path | None:
+    """Returns where TensorFlow Datasets keeps what it prepares; `None` where there is no home."""
+    named = os.environ.get("TFDS_DATA_DIR")
+    try:
+        return files.expanded(named or "~/tensorflow_datasets")
+    except files.PathError:
+        if named:
+            raise
+        return None
 
 
 def base_name(name: str) -> str:
@@ -145,13 +152,15 @@ def _find(name: str, directory: pathlib.Path) -> "tfds.core.DatasetBuilder | Non
 def _writable_directory() -> Iterator[pathlib.Path]:
     directory = default_directory()
     try:
+        if directory is None:
+            raise OSError(errno.ENOENT, "there is no home folder")
         directory.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=directory).close()
     except OSError as error:
         logging.warning(
             "Cannot write to %s (%s); preparing in a temporary directory. Set TFDS_DATA_DIR to a "
             "writable one.",
-            directory,
+            directory or "~",
             error.strerror,
         )
         with tempfile.TemporaryDirectory(prefix="tfcourse-") as temporary:

@@ -52,4 +52,4 @@ def forget_worker(client: distributed.Client, address: str) -> None:
     `retire_workers` would wait for it. It can go once Dask takes a worker away without asking it.
     """
     scheduler: Any = client.scheduler
-    client.sync(scheduler.unregister, address=address, stimulus_id="silent", safe=False)
+    client.sync(scheduler.unregister, address=address, stimulus_id="silent")
