@@ -24,7 +24,7 @@ from tfcourse import command_line, datasets, files, measures, quiet_import
 from tfcourse.hyperparameters import Hyperparameters, choice, integer, text
 
 if TYPE_CHECKING:
-    from tfcourse.datasets.dataset import LabelArray
+    from tfcourse.datasets.dataset import LabelArray, Preprocessing
     from tfcourse.datasets.streamed import StreamedFeatures
     from tfcourse.datasets.targets import NumericTarget
     from tfcourse.inference import Classifier
@@ -105,19 +105,14 @@ def _shares(parts: npt.NDArray[Any], wholes: npt.NDArray[Any]) -> list[float | N
     return [int(p) / int(w) if w else None for p, w in zip(parts, wholes, strict=True)]
 
 
-def examples_of(
-    evaluation: Evaluation, classifier: "Classifier"
-) -> tuple[str, str, "npt.NDArray[np.float32] | StreamedFeatures", "LabelArray"]:
-    """Returns `(name, note, features, labels)` of what there is to evaluate on."""
-    if not evaluation.input:
-        split = tfcourse.inference.load_split(
-            classifier, evaluation.split, evaluation.data_dir or None
-        )
-        changed = tfcourse.inference.changed(classifier, evaluation.split, split)
-        note = " ".join(filter(None, (changed, NOTES[evaluation.split])))
-        return evaluation.split, note, split.features, split.labels
+# Name, note, features and labels of what there is to evaluate on.
+_Evaluated = tuple[str, str, "npt.NDArray[np.float32] | StreamedFeatures", "LabelArray"]
+
+
+def given_examples(evaluation: Evaluation, preprocessing: "Preprocessing") -> _Evaluated:
+    """Returns the examples of --input."""
     examples = tfcourse.inference.read_examples(
-        classifier.preprocessing, evaluation.input, resize=evaluation.other_sizes == "resize"
+        preprocessing, evaluation.input, resize=evaluation.other_sizes == "resize"
     )
     if examples.labels is None:
         raise datasets.DataError(
@@ -129,6 +124,15 @@ def examples_of(
     if name in ("", *SPLITS):  # That is where the run's own examples are told of.
         name = f"input_{name}"
     return name, NOTES["input"], examples.features, examples.labels
+
+
+def own_examples(evaluation: Evaluation, classifier: "Classifier") -> _Evaluated:
+    """Returns the examples of --split."""
+    name = evaluation.split
+    split = tfcourse.inference.load_split(classifier, name, evaluation.data_dir or None)
+    changed = tfcourse.inference.changed(classifier, name, split)
+    note = " ".join(filter(None, (changed, NOTES[name])))
+    return name, note, split.features, split.labels
 
 
 def write(folder: pathlib.Path, results: dict[str, Any], pictures: dict[str, io.BytesIO]) -> None:
@@ -182,9 +186,12 @@ def _of_quantity(
 
 
 def main(evaluation: Evaluation) -> None:
+    # What is no run and what does not fit it are refused before TensorFlow loads.
+    preprocessing = tfcourse.inference.read(evaluation.run_dir).preprocessing
+    given = given_examples(evaluation, preprocessing) if evaluation.input else None
     quiet_import.import_tensorflow()
     classifier = tfcourse.inference.load_run(evaluation.run_dir, evaluation.recipe or None)
-    name, note, features, labels = examples_of(evaluation, classifier)
+    name, note, features, labels = given or own_examples(evaluation, classifier)
     if classifier.target:
         found, pictures, sentence = _of_quantity(classifier, features, labels, classifier.target)
     else:

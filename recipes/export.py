@@ -73,8 +73,9 @@ def table(result: dict[str, Any]) -> list[str]:
 
 
 def main(asked: Export) -> None:
-    quiet_import.import_tensorflow()
     inference = tfcourse.inference
+    inference.read(asked.run_dir)  # Refuses what is no run before TensorFlow loads.
+    quiet_import.import_tensorflow()
     inference.check_installed(asked.format)
     classifier = inference.load_run(asked.run_dir, asked.recipe or None)
     if asked.input:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse import command_line, files, quiet_import
+from tfcourse import command_line, files, inference, quiet_import
 from tfcourse.hyperparameters import Hyperparameters, choice, text
 
 SUFFIXES = (".csv", ".json")
@@ -101,17 +101,16 @@ def as_json(records: Sequence[Record]) -> str:
 
 
 def main(prediction: Prediction) -> None:
-    quiet_import.import_tensorflow()
-    from tfcourse import inference
-
-    classifier = inference.load_run(prediction.run_dir, prediction.recipe or None)
+    # What is no run and what does not fit it are refused before TensorFlow loads.
     examples = inference.read_examples(
-        classifier.preprocessing,
+        inference.read(prediction.run_dir).preprocessing,
         prediction.input,
         resize=prediction.other_sizes == "resize",
         labels=False,
         identifier=prediction.id,
     )
+    quiet_import.import_tensorflow()
+    classifier = inference.load_run(prediction.run_dir, prediction.recipe or None)
     if classifier.target:
         found = quantity_records(classifier.predictions(examples.features))
     else:

@@ -169,7 +169,7 @@ def _leave_unchecked(written: Written) -> str:
     if not (changed and any(place.origin for place in places)):
         return ""
     expected = zip(flags.FLAGS.expect, places, strict=True)
-    flags.FLAGS.expect = [item for item, place in expected if not place.origin]
+    flags.FLAGS["expect"].value = [item for item, place in expected if not place.origin]
     spelled = [flag_definitions.spelled(name, flags.FLAGS[name].value) for name in changed]
     return f"the flagfile has no {' '.join(spelled)}"
 

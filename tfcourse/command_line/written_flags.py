@@ -88,8 +88,8 @@ class Written:
         for place in self._places.get(name, ()):
             if f"--{name}={place.text}" in error:
                 return place.origin
-        place = self.place(name)
-        return place.origin if place else ""
+        last = self.place(name)
+        return last.origin if last else ""
 
     def is_typed(self, name: str) -> bool:
         """Returns whether the value is from the command line itself."""
@@ -197,5 +197,6 @@ def refuse_searched(written: Written, searched: Iterable[str]) -> None:
 def changed(written: Written) -> list[str]:
     """Returns the names of the flags whose value the command line itself changes, such that other
     results come out than the flagfiles' would."""
-    unchanging = (*flag_definitions.WITHOUT_EFFECT, *flag_definitions.WHERE, "expect")
+    # A smoke run leaves expectations unchecked itself.
+    unchanging = (*flag_definitions.WITHOUT_EFFECT, *flag_definitions.WHERE, "expect", "smoke")
     return [name for name in written.names() if name not in unchanging and written.is_new(name)]

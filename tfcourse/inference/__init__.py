@@ -7,11 +7,32 @@
 A run directory is data: no code comes out of it.
 """
 
-from tfcourse.inference.classifier import Classifier, load_run
-from tfcourse.inference.exporting import ExportMismatchError, export
-from tfcourse.inference.formats import MissingPackageError, check_installed
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from tfcourse.inference.inputs import changed, load_split, read_examples
-from tfcourse.inference.records import NotARunError, RunFileError
+from tfcourse.inference.records import NotARunError, RunFileError, read
+
+if TYPE_CHECKING:
+    from tfcourse.inference.classifier import Classifier, load_run
+    from tfcourse.inference.exporting import ExportMismatchError, export
+    from tfcourse.inference.formats import MissingPackageError, check_installed
+else:
+    # These need TensorFlow; a run and examples are read, and refused, without it.
+    _MODULES = {
+        "Classifier": "classifier",
+        "ExportMismatchError": "exporting",
+        "MissingPackageError": "formats",
+        "check_installed": "formats",
+        "export": "exporting",
+        "load_run": "classifier",
+    }
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+
 
 __all__ = [
     "Classifier",
@@ -24,5 +45,6 @@ __all__ = [
     "export",
     "load_run",
     "load_split",
+    "read",
     "read_examples",
 ]

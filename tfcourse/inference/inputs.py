@@ -2,11 +2,14 @@
 
 import dataclasses
 import os
+from typing import TYPE_CHECKING
 
-from tfcourse import datasets, training
+from tfcourse import datasets
 from tfcourse.datasets.dataset import Examples, Preprocessing
 from tfcourse.datasets.streamed import StreamedSplit
-from tfcourse.inference.classifier import Classifier
+
+if TYPE_CHECKING:
+    from tfcourse.inference.classifier import Classifier
 
 
 def read_examples(
@@ -34,7 +37,7 @@ def read_examples(
 
 
 def load_split(
-    classifier: Classifier, name: str, data_dir: os.PathLike[str] | str | None = None
+    classifier: "Classifier", name: str, data_dir: os.PathLike[str] | str | None = None
 ) -> datasets.Split | StreamedSplit:
     """Returns the `Split` "train", "validation" or "test" of the data that a run was trained on.
 
@@ -62,8 +65,10 @@ def load_split(
     return data.splits[name]
 
 
-def changed(classifier: Classifier, name: str, split: datasets.Split | StreamedSplit) -> str:
+def changed(classifier: "Classifier", name: str, split: datasets.Split | StreamedSplit) -> str:
     """Returns a sentence where `split` holds other examples than the run was measured on, or ""."""
+    from tfcourse import training
+
     digests = classifier.record.metrics.get("digests")
     before = digests.get(name) if isinstance(digests, dict) else None
     if before is None or before == training.split_digest(split):
