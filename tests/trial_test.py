@@ -131,3 +131,13 @@ def test_a_trial_waits_for_the_disk_only_with_its_checkpoints(tmp_path, monkeypa
     monkeypatch.setattr(os, "fsync", fsync)
     trial.run(task(tmp_path))
     assert {path.parts[0] for path in flushed} == {"checkpoints"}
+
+
+def test_a_worker_does_not_repeat_what_the_driver_has_told_of_the_data(tmp_path, caplog):
+    path = tmp_path / "mine.csv"
+    rows = (f"{i},{i * i % 17},7,{'ab'[i % 2]}" for i in range(60))
+    path.write_text("\n".join(["Id,x,same,y", *rows]))
+    data = trial._data_of(f"csv:{path}", None, (("label", "y"),))
+    assert data.report.columns[2].reason == "constant"
+    assert caplog.text == ""
+    trial._data_of.cache_clear()

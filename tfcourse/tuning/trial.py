@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
+from absl import logging
 
 from tfcourse import datasets, files, out_of_memory, run_directory, training
 from tfcourse import hyperparameters as hp
@@ -248,5 +249,10 @@ def _data(task: Task) -> datasets.Dataset:
 def _data_of(
     dataset: str, data_dir: str | None, flags: tuple[tuple[str, str], ...]
 ) -> datasets.Dataset:
-    """Returns the data set, which a process loads only once."""
-    return datasets.load(dataset, data_dir, **vars(datasets.Reading.from_texts(dict(flags))))
+    """Returns the data set, which a process loads only once; the driver has told what is in it."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        return datasets.load(dataset, data_dir, **vars(datasets.Reading.from_texts(dict(flags))))
+    finally:
+        logging.set_verbosity(verbosity)

@@ -225,6 +225,7 @@ def _work(name: str, fields: Mapping[str, Any]) -> tuple[str, int, Any]:
     with _one_trial:
         keep_random_from_dask()
         if "tensorflow" not in sys.modules:
+            logging.basicConfig(format="%(levelname)s: %(message)s")  # As the driver's own.
             os.environ.update(_ENVIRONMENT)  # A cluster's workers were started by others.
             quiet_import.import_tensorflow(num_threads=1)
             # Every trial traces its step anew, which TensorFlow takes for a mistake.
