@@ -4,14 +4,13 @@
     python -m benchmarks.tables --data_dir=FOLDER --seeds=3 --task=regression
 
 Tables: those that scikit-learn ships, the penguins of configs/data, and those of FOLDER: what its
-index.csv names (columns `file`, `label`, and `task` where the label leaves it open), and TensorFlow
-Datasets' titanic where it is prepared there. Each seed gives another split and another training;
-within a seed all have the same rows and the same features, as the data set has them. Written into
+index.csv names, quantities of well-known tables (see `tables_of_folder`), and TensorFlow Datasets'
+titanic where it is prepared there. Each seed gives another split and another training; within a
+seed all have the same rows and the same features, as the data set has them. Written into
 docs/performance_tables.md, or docs/performance_tables_regression.md.
 """
 
 import argparse
-import csv
 import dataclasses
 import functools
 import pathlib
@@ -28,7 +27,7 @@ from sklearn import datasets as shipped
 from sklearn import ensemble, linear_model, neural_network
 from sklearn.exceptions import ConvergenceWarning
 
-from benchmarks import pages
+from benchmarks import pages, tables_of_folder
 from recipes import classify
 from tfcourse import datasets, training
 from tfcourse.datasets import splits
@@ -167,12 +166,8 @@ def sources(
     if folder and task == "classification" and (folder / "titanic").is_dir():
         named = ["name", "ticket", "cabin", "boat", "body", "home.dest"]
         yield "titanic (TFDS)", functools.partial(datasets.load, "titanic", folder, ignore=named)
-    if folder and (folder / "index.csv").exists():
-        with (folder / "index.csv").open(newline="") as file:
-            for row in csv.DictReader(file):
-                path, options = folder / row["file"], {"task": row.get("task") or "auto"}
-                load = functools.partial(datasets.load, f"csv:{path}", label=row["label"])
-                yield path.name, functools.partial(load, **options)
+    for path, label, kind in tables_of_folder.indexed(task, folder) if folder else ():
+        yield path.name, functools.partial(datasets.load, f"csv:{path}", label=label, task=kind)
 
 
 def measure(
@@ -265,7 +260,8 @@ def main(argv: list[str] | None = None) -> None:
         try:
             table = measure(arguments.task, load, seeds, task.contestants)
         except (datasets.DataError, ValueError) as error:
-            left_out[name] = str(error).splitlines()[0]
+            # The page names no folder of the machine that wrote it.
+            left_out[name] = str(error).splitlines()[0].replace(f"{arguments.data_dir}/", "")
             print(name, "left out:", error, flush=True)
             continue
         if table is None:

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 # Steps that a training takes, so that small sets are seen more often, and its limits in epochs.
 STEPS = 2000
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 100
+# Weight decay stands for what is known before any row is seen, which counts the more the fewer rows
+# there are. From 600 rows on it is the least.
+DECAY_ROWS, LEAST_DECAY = 60.0, 0.1
+MOST_DECAY_PER_STEP = 0.1  # At the highest rate.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,10 +80,12 @@ class Classify(mnist_softmax.MnistSoftmax):
     early_stopping: int = integer(
         0, "Epochs without a better --monitor that end the training; 0 never.", interval="[0, inf)"
     )
-    weight_decay: float = number(
-        0.1,
-        "Share of each weight that a step at rate 1 takes away.",
+    weight_decay: float | Literal["auto"] = number(  # type: ignore[assignment]
+        "auto",
+        "Share of each weight that a step at rate 1 takes away; auto takes 60 / training examples, "
+        "at least 0.1.",
         interval="[0, inf)",
+        choices=("auto",),
         group="Optimizer",
     )
     class_weight: str = choice(
@@ -122,6 +128,8 @@ def settled(hyperparameters: Classify, data: Dataset) -> mnist_softmax.MnistSoft
     if values["epochs"] == 0:
         steps = tfcourse.batching.steps_per_epoch(num_examples, values["batch_size"])
         values["epochs"] = min(max(round(STEPS / steps), FEWEST_EPOCHS), MOST_EPOCHS)
+    if values["weight_decay"] == "auto":
+        values["weight_decay"] = _weight_decay(num_examples, values["learning_rate"])
     return mnist_softmax.MnistSoftmax(**values)
 
 
@@ -159,6 +167,16 @@ def _batch_size(num_examples: int, bytes_per_example: int) -> int:
     if num_examples >= enough:
         return size
     return math.ceil(num_examples / math.ceil(num_examples / size))
+
+
+def _weight_decay(num_examples: int, learning_rate: float) -> float:
+    """Returns the decay for a set of that size.
+
+    On 20 rows a training has 200 steps, in which a decay of 0.1 would have no effect: what the
+    network predicts is soon far too sure, and the validation loss lowest before it is trained.
+    """
+    most = MOST_DECAY_PER_STEP / learning_rate
+    return max(LEAST_DECAY, min(DECAY_ROWS / num_examples, most))
 
 
 def _bytes_per_example(input_shape: tuple[int, ...], values: dict[str, Any]) -> int:
@@ -206,7 +224,10 @@ def main(
         chosen = settled(hyperparameters, data)
     except ValueError as error:
         raise command_line.UsageError(str(error)) from None
-    print(f"{chosen.model}, {chosen.epochs} epochs, batches of {chosen.batch_size}")
+    print(
+        f"{chosen.model}, {chosen.epochs} epochs, batches of {chosen.batch_size}, "
+        f"weight decay {chosen.weight_decay:.3g}"
+    )
     model, history = train(hyperparameters, data, options.seed, run)
     metrics = tfcourse.training.final_metrics(model, history, data)
     print(tfcourse.training.summary(metrics))
@@ -214,7 +235,8 @@ def main(
     tfcourse.reports.draw_curves(run.path)
     if hyperparameters.augment:
         mnist_softmax.draw_augmented(chosen, data, run)
-    settings = {name: getattr(chosen, name) for name in ("model", "batch_size")}
+    settled_names = ("model", "batch_size", "weight_decay")
+    settings = {name: getattr(chosen, name) for name in settled_names}
     return {**metrics, **settings}
 
 

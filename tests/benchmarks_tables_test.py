@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 from sklearn import linear_model
 
-from benchmarks import tables
+from benchmarks import tables, tables_of_folder
 
 
 @pytest.fixture(autouse=True)
@@ -30,10 +30,23 @@ def test_tables_of_a_folder_are_found_and_what_does_not_load_is_told(tmp_path):
     assert page.count("| iris | 96, 4, 3 |") == page.count("| mine.csv | 19, 3, 2 |") == 3
     assert "less that of LogisticRegression: +0.0 points" in page
     assert "No table is more than 3 points behind" in page
+    assert "- none.csv: none.csv: " in page
+    assert str(tmp_path) not in page
     tables.main([*asked, f"--out={tmp_path}", "--task=regression"])
     page = (tmp_path / "performance_tables_regression.md").read_text()
     assert page.count("| mine.csv | 19, 4 |") == 3
     assert "iris" not in page
+
+
+def test_quantities_of_known_tables_are_predicted_whatever_the_index_names(tmp_path):
+    (tmp_path / "index.csv").write_text("file,label\ntips.csv,smoker\nmine.csv,side\n")
+    (tmp_path / "tips.csv").touch()
+
+    def found(task):
+        return [(p.name, *rest) for p, *rest in tables_of_folder.indexed(task, tmp_path)]
+
+    assert found("classification") == [("tips.csv", "smoker", "auto"), ("mine.csv", "side", "auto")]
+    assert found("regression") == [("tips.csv", "tip", "regression"), ("mine.csv", "side", "auto")]
 
 
 def test_seeds_give_other_splits_to_all_contestants_alike():

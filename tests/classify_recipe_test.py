@@ -40,12 +40,31 @@ def test_defaults_follow_kind_and_size(num_examples, shape, model, batch_size, e
     assert (settled.model, settled.batch_size, settled.epochs) == (model, batch_size, epochs)
 
 
+@pytest.mark.parametrize(
+    ("num_examples", "learning_rate", "decay"),
+    [
+        *((20, 0.01, 3.0), (50, 0.01, 1.2), (600, 0.01, 0.1), (100_000, 0.01, 0.1)),
+        *((2, 0.01, 10.0), (20, 0.1, 1.0), (20, 1.0, 0.1)),  # A step takes a tenth at most.
+    ],
+)
+def test_weight_decay_is_the_stronger_the_fewer_the_rows(num_examples, learning_rate, decay):
+    given = classify.Classify(learning_rate=learning_rate)
+    settled = classify.settled(given, dataset(num_examples, (4,)))
+    assert settled.weight_decay == pytest.approx(decay)
+
+
 def test_what_is_given_is_kept():
-    given = classify.Classify(model="batch_norm_mlp", batch_size=7, epochs=3, hidden_units=(5,))
+    given = classify.Classify(
+        model="batch_norm_mlp", batch_size=7, epochs=3, hidden_units=(5,), weight_decay=0.02
+    )
     settled = classify.settled(given, dataset(100, (4,)))
     assert type(settled) is mnist_softmax.MnistSoftmax
-    kept = (settled.model, settled.batch_size, settled.epochs, settled.hidden_units)
-    assert kept == ("batch_norm_mlp", 7, 3, (5,))
+    assert {name: getattr(settled, name) for name in ("model", "batch_size", "epochs")} == {
+        "model": "batch_norm_mlp",
+        "batch_size": 7,
+        "epochs": 3,
+    }
+    assert (settled.hidden_units, settled.weight_decay) == ((5,), 0.02)
 
 
 def test_what_the_chosen_model_ignores_is_refused():
@@ -111,6 +130,7 @@ def test_a_run_keeps_how_the_raw_table_becomes_features(run_dir, penguins):
     metrics = json.loads((run_dir / "metrics.json").read_text())
     assert metrics["model"] == "batch_norm_mlp"
     assert (metrics["train_examples"], metrics["batch_size"]) == (220, 16)
+    assert metrics["weight_decay"] == pytest.approx(60 / 220)
     kept = datasets.preprocessing.from_json((run_dir / "preprocessing.json").read_text())
     assert kept == penguins.preprocessing
     assert (run_dir / "curves.png").read_bytes().startswith(b"\x89PNG")

@@ -18,6 +18,7 @@ class Example(hp.Hyperparameters):
     epochs: int = hp.integer(3, "Passes.", interval="[1, inf)")
     hidden_units: tuple = hp.integers((8, 4), "Widths.")
     batch_size: int | str = hp.batch_size(32, "Examples.")
+    weight_decay: float | str = hp.number("auto", "Decay.", interval="[0, 1]", choices=("auto",))
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,8 @@ def test_names_without_tensorflow_are_the_keys_of_the_tables(names, table):
         ("hidden_units", "64", (64,)),
         ("batch_size", "full", "full"),
         ("batch_size", "1", 1),
+        ("weight_decay", "auto", "auto"),
+        ("weight_decay", "0", 0.0),
     ],
 )
 def test_text_is_read_as_value_and_written_back(name, text, value):
@@ -61,6 +64,7 @@ def test_text_is_read_as_value_and_written_back(name, text, value):
         *(("epochs", text) for text in ("0", "1_0", "2.5")),
         *(("hidden_units", text) for text in ("8,0", "8,,4", "8," * 100 + "8")),
         *(("batch_size", text) for text in ("0", "-1", "1.5", "all")),
+        *(("weight_decay", text) for text in ("-1", "none")),
         ("optimizer", "sgd"),
     ],
 )

@@ -150,21 +150,21 @@ class Integer(Declaration):
 
 
 class Number(Declaration):
-    """A real number."""
+    """A real number; or a choice."""
 
     @property
     def allowed(self) -> str:
-        return f"a number in {self.interval}"
+        return " or ".join((f"a number in {self.interval}", *self.choices))
 
     def _allows(self, value: Any) -> bool:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return is_number and value in self.interval
+        return value in self.choices or (is_number and value in self.interval)
 
     def _read(self, text: str) -> Any:
         return float(text) if _DECIMAL.fullmatch(text) else text
 
     def format(self, value: Any) -> str:
-        return repr(float(value))
+        return str(value) if value in self.choices else repr(float(value))
 
 
 class Choice(Declaration):
@@ -335,7 +335,7 @@ def integer(default: int | None, help: str, *, interval: str, **declared: Any) -
     return _field(Integer, default, help, interval=interval, **declared)
 
 
-def number(default: float | None, help: str, *, interval: str, **declared: Any) -> Any:
+def number(default: float | str | None, help: str, *, interval: str, **declared: Any) -> Any:
     """Declares a real number; see `Declaration` for the arguments."""
     return _field(Number, default, help, interval=interval, **declared)
 
