@@ -253,7 +253,9 @@ def main(argv: list[str] | None = None) -> None:
     task = TASKS[arguments.task]
     wanted = arguments.tables.split(",") if arguments.tables else None
     arguments.out.mkdir(parents=True, exist_ok=True)
-    tables, left_out, seeds = {}, {}, range(1, arguments.seeds + 1)
+    tables: dict[str, Table] = {}
+    left_out: dict[str, str] = {}
+    seeds = range(1, arguments.seeds + 1)
     for name, load in sources(arguments.task, arguments.data_dir):
         if wanted and name not in wanted:
             continue
@@ -270,10 +272,16 @@ def main(argv: list[str] | None = None) -> None:
         metric = next(iter(task.digits))
         means = {each: statistics.mean(got[metric]) for each, got in table.results.items()}
         print(name, table.size, {each: round(mean, 1) for each, mean in means.items()}, flush=True)
-        # An interrupted benchmark leaves what is done.
-        (arguments.out / task.page).write_text(
-            page(arguments.task, tables, left_out, arguments.seeds, arguments.note)
-        )
+        _write(arguments, tables, left_out)  # An interrupted benchmark leaves what is done.
+    if tables:
+        _write(arguments, tables, left_out)  # With what was left out after the last table.
+
+
+def _write(
+    arguments: argparse.Namespace, tables: dict[str, Table], left_out: dict[str, str]
+) -> None:
+    path = arguments.out / TASKS[arguments.task].page
+    path.write_text(page(arguments.task, tables, left_out, arguments.seeds, arguments.note))
 
 
 if __name__ == "__main__":

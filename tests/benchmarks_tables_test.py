@@ -39,14 +39,19 @@ def test_tables_of_a_folder_are_found_and_what_does_not_load_is_told(tmp_path):
 
 
 def test_quantities_of_known_tables_are_predicted_whatever_the_index_names(tmp_path):
-    (tmp_path / "index.csv").write_text("file,label\ntips.csv,smoker\nmine.csv,side\n")
+    (tmp_path / "index.csv").write_text(
+        "file,label\ntips.csv,smoker\nmine.csv,side\nIris.csv,Species\n"
+    )
     (tmp_path / "tips.csv").touch()
 
     def found(task):
         return [(p.name, *rest) for p, *rest in tables_of_folder.indexed(task, tmp_path)]
 
     assert found("classification") == [("tips.csv", "smoker", "auto"), ("mine.csv", "side", "auto")]
-    assert found("regression") == [("tips.csv", "tip", "regression"), ("mine.csv", "side", "auto")]
+    assert found("regression")[:2] == [
+        ("tips.csv", "tip", "regression"),
+        ("mine.csv", "side", "auto"),
+    ]
 
 
 def test_seeds_give_other_splits_to_all_contestants_alike():
