@@ -206,12 +206,13 @@ class CategoricalColumn:
         unknown = positions < 0
         if tell and unknown.any():
             row = int(unknown.argmax())
+            others = int(unknown.sum()) - 1
             logging.warning(
-                "%s, column %s: %s is no category of the training split; neither are %d others.",
+                "%s, column %s: %s is no category of the training split%s.",
                 table.place(row),
                 shown.quoted(name),
                 shown.quoted(found.values[found.codes[row]]),
-                unknown.sum() - 1,
+                f", nor is what {others:,} more rows have" if others else "",
             )
         return (positions[:, np.newaxis] == np.arange(len(self.categories))).astype(np.float32)
 
