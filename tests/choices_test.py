@@ -106,8 +106,7 @@ def extended(tmp_path_factory):
 @pytest.fixture
 def python(extended):
     def run(*arguments):
-        silent = {"TF_CPP_MIN_LOG_LEVEL": "3"}
-        result = processes.python(*arguments, cwd=extended, path=extended, **silent)
+        result = processes.command(*arguments, cwd=extended, root=extended)
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
 
@@ -122,7 +121,7 @@ def test_new_choices_train_with_their_hyperparameters_and_are_nudged(python, ext
     for beta in ("0.5", "0.95"):
         folder = extended / f"trained_{beta}"
         arguments = (*NEW, f"--beta={beta}", f"--run_dir={folder}")
-        python("-m", "recipes.mnist_softmax", "--smoke", *arguments)
+        python("recipes.mnist_softmax", "--smoke", *arguments)
         losses[beta] = json.loads((folder / "metrics.json").read_text())["test_loss"]
     assert losses["0.5"] != losses["0.95"]
     # The rate of each epoch is a quarter of the one before: 0.5 ** 2.
@@ -133,7 +132,7 @@ def test_new_choices_train_with_their_hyperparameters_and_are_nudged(python, ext
 
     (extended / "running").mkdir()
     (extended / "running/flags.txt").write_text("--optimizer=sign_descent\n")
-    told = python("-m", "recipes.nudge", "--run_dir=running", "--beta=0.25")
+    told = python("recipes.nudge", "--run_dir=running", "--beta=0.25")
     assert "asked for beta=0.25" in told
     python(
         "-c",
@@ -152,7 +151,7 @@ assert optimizer.beta == settings.state()["beta"] == 0.25
 def test_new_choices_and_scales_are_swept(python, extended):
     folder = extended / "sweep"
     python(
-        *("-m", "recipes.mnist_softmax", "--dataset=digits", "--epochs=1", *NEW),
+        *("recipes.mnist_softmax", "--dataset=digits", "--epochs=1", *NEW),
         *("--sweep=random", "--trials=2", "--workers=1", f"--run_dir={folder}"),
         *("--search=beta=0.5:0.9:squared", "--fix=optimizer", "--fix=learning_rate"),
         *("--fix=batch_size", "--fix=dropout", "--fix=epochs"),

@@ -162,7 +162,7 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path, penguins):
 
 
 def command(tmp_path, *flags):
-    done = processes.python("-m", "recipes.classify", *flags, f"--run_dir={tmp_path / 'run'}")
+    done = processes.command("recipes.classify", *flags, f"--run_dir={tmp_path / 'run'}")
     return done.returncode, done.stdout, done.stderr
 
 

@@ -49,7 +49,7 @@ def recipe(tmp_path):
     (tmp_path / "adding.py").write_text(RECIPE)
 
     def run(*arguments, cwd=tmp_path):
-        return processes.python("-m", "adding", *arguments, cwd=cwd, path=f"{tmp_path}:{ROOT}")
+        return processes.command("adding", *arguments, cwd=cwd, path=tmp_path, tensorflow=False)
 
     run.folder = tmp_path
     return run

@@ -166,7 +166,8 @@ def test_results_are_the_same_bit_for_bit_without_with_a_new_and_with_a_kept_pro
     results = []
     for number, flags in enumerate((["--nocompile_cache"], [], [], [])):
         done = processes.python(
-            *("-m", "recipes.mnist_softmax", "--smoke", f"--run_dir={tmp_path}/{number}"), *flags
+            *("-m", "recipes.mnist_softmax", "--smoke", "--model=softmax_regression"),
+            *(f"--run_dir={tmp_path}/{number}", *flags),
         )
         assert (done.returncode, done.stderr) == (0, "")
         results.append((tmp_path / str(number) / "weights.arrays").read_bytes())

@@ -20,8 +20,8 @@ def folder(tmp_path_factory):
     return folder
 
 
-def tfcourse(folder, *arguments, module="tfcourse"):
-    return processes.python("-m", module, *arguments, cwd=folder)
+def tfcourse(folder, *arguments, module="tfcourse", trains=False):
+    return processes.command(module, *arguments, cwd=folder, tensorflow=trains)
 
 
 def test_it_lists_every_program_with_what_it_does(folder):
@@ -75,9 +75,9 @@ def test_ours_run_beside_a_recipes_of_their_own(folder):
 def test_a_sweep_and_what_comes_of_it_run_there(folder):
     flags = ("--dataset=digits", "--model=softmax_regression", "--fix=model", "--epochs=2")
     sweep = ("--fix=epochs", "--sweep=random", "--trials=2", "--workers=1", "--run_dir=many")
-    done = tfcourse(folder, "train", "mnist_softmax", *flags, *sweep)
+    done = tfcourse(folder, "train", "mnist_softmax", *flags, *sweep, trains=True)
     assert done.returncode == 0, done.stderr
     assert json.loads((folder / "many/metrics.json").read_text())["trials"] == 2
     assert "python -m recipes.mnist_softmax" in (folder / "many/best.flags").read_text()
-    done = tfcourse(folder, "evaluate", "--run_dir=many")
+    done = tfcourse(folder, "evaluate", "--run_dir=many", trains=True)
     assert done.returncode == 0, done.stderr

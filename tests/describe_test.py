@@ -129,7 +129,8 @@ def test_program_describes_without_tensorflow(table):
     ],
 )
 def test_error_ends_with_the_whole_command(table, flags, command):
-    result = processes.python("-m", "recipes.classify", f"--dataset={table}", *flags)
+    flags = (f"--dataset={table}", *flags)
+    result = processes.command("recipes.classify", *flags, tensorflow=False)
     assert result.returncode == 3
     assert result.stderr.splitlines()[-1].endswith(f"--dataset={table} {command}")
 

@@ -7,7 +7,7 @@ import processes
 
 def find(run_dir, *flags):
     given = ("--dataset=digits", "--find_learning_rate", f"--run_dir={run_dir}")
-    return processes.python("-m", "recipes.mnist_softmax", *given, *flags)
+    return processes.command("recipes.mnist_softmax", *given, *flags)
 
 
 def test_the_flag_suggests_a_rate_and_draws_why(tmp_path):

@@ -6,10 +6,7 @@ optimizer's variables and the calls of callbacks are compared.
 """
 
 import dataclasses
-import os
 import pathlib
-import subprocess
-import sys
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,12 +14,12 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+import processes
 import pytest
 import tensorflow as tf
 from keras import layers, ops
 
 from tfcourse import batching, training
-from tfcourse.training import steps
 
 EXAMPLES, FEATURES, CLASSES, BATCH, EPOCHS = 20, 4, 3, 8, 2
 # Some steps in float32, in which compilers add in another order.
@@ -611,6 +608,7 @@ def by_keras() -> Callable[[str], Trained]:
     return trained
 
 
+@pytest.mark.xla
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_compiled_path_is_keras_fit(by_keras: Callable[[str], Trained], name: str) -> None:
     if not SCENARIOS[name].xla:
@@ -620,10 +618,8 @@ def test_the_compiled_path_is_keras_fit(by_keras: Callable[[str], Trained], name
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_path_through_tf_data_is_keras_fit(
-    by_keras: Callable[[str], Trained], name: str, monkeypatch: pytest.MonkeyPatch
+    by_keras: Callable[[str], Trained], name: str
 ) -> None:
-    # Without XLA, whose compilation takes most of the time and is tested above.
-    monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
     ours = our_fit(SCENARIOS[name], in_memory_steps=False)
     assert_same(ours, by_keras(name), SCENARIOS[name].tolerance)
 
@@ -661,14 +657,7 @@ SHARED = (
 
 def test_two_devices_are_keras_fit_on_one() -> None:
     here = pathlib.Path(__file__).parent
-    done = subprocess.run(
-        [sys.executable, "-c", ON_TWO_DEVICES],
-        cwd=here.parent,
-        env={**os.environ, "PYTHONPATH": f"{here.parent}:{here}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = processes.command("-c", ON_TWO_DEVICES, path=here)
     assert done.returncode == 0, done.stderr[-3000:]
     assert [line for line in done.stdout.splitlines() if line.startswith("same: ")] == [
         f"same: {name}" for name in SHARED

@@ -1,21 +1,16 @@
 import json
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
+import processes
 import pytest
 
 from recipes import linear_regression
 from recipes.linear_regression import LinearRegression
 from tfcourse import training
 
-ROOT = pathlib.Path(__file__).parent.parent
-
 
 def run(run_dir, *flags):
-    command = [sys.executable, "-m", "recipes.linear_regression", f"--run_dir={run_dir}", *flags]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    return processes.command("recipes.linear_regression", f"--run_dir={run_dir}", *flags)
 
 
 def metrics(run_dir):

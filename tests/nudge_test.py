@@ -8,7 +8,7 @@ import processes
 import pytest
 
 from tfcourse import datasets, models, nudges, optimizers, run_directory, schedules, training
-from tfcourse.training import checkpoint, nudging, session, steps
+from tfcourse.training import checkpoint, nudging, session
 
 STEPS = 4
 
@@ -16,12 +16,6 @@ STEPS = 4
 @pytest.fixture(scope="module")
 def data():
     return datasets.load("digits").smaller(STEPS * 32)
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    # XLA would take most of the time and changes nothing of this.
-    monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
 
 
 class Once(dict):
@@ -270,7 +264,7 @@ def test_what_is_no_file_is_no_request_and_left_alone(tmp_path, make, capsys):
 @pytest.fixture
 def nudge(tmp_path):
     def run(*arguments):
-        return processes.python("-m", "recipes.nudge", *arguments, cwd=tmp_path)
+        return processes.command("recipes.nudge", *arguments, cwd=tmp_path, tensorflow=False)
 
     return run
 

@@ -3,9 +3,8 @@
 import json
 import pathlib
 import re
-import subprocess
-import sys
 
+import processes
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -25,8 +24,7 @@ def folder(tmp_path_factory):
 
 
 def run(folder, *flags):
-    command = [sys.executable, "-m", "my_package.two_layers", *flags]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    done = processes.command("my_package.two_layers", *flags, cwd=folder)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -1,15 +1,14 @@
 import asyncio
 import base64
 import io
-import pathlib
 import re
 import shutil
 import signal
 import struct
-import subprocess
-import sys
+import time
 
 import numpy as np
+import processes
 import pytest
 from PIL import Image, ImageDraw
 
@@ -17,7 +16,6 @@ from recipes.playground import __main__ as playground
 from tfcourse import command_line, drawing, inference
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-ROOT = pathlib.Path(__file__).parents[1]
 NAMES = ("cat", "<dog>", "bird")
 
 
@@ -250,14 +248,16 @@ def test_a_damaged_run_is_refused(trained_run, tmp_path):
 @pytest.fixture(scope="module")
 def address(trained_run):
     pytest.importorskip("gradio", reason="no gradio: pip install -e '.[playground]'")
-    command = [sys.executable, "-m", "recipes.playground", f"--run_dir={trained_run}"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    line = process.stdout.readline()
+    program = processes.Program("recipes.playground", f"--run_dir={trained_run}")
+    while not program.output().endswith("\n"):
+        assert program.poll() is None, program.communicate()
+        time.sleep(0.05)
+    line = program.output()
     assert line.startswith("Draw at http://127.0.0.1:"), line
     yield line.split()[-1]
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 130
-    process.stdout.close()
+    program.send_signal(signal.SIGINT)
+    assert program.wait(timeout=30) == 130
+    program.communicate()
 
 
 def test_strokes_change_the_probabilities(page, address, trained_run):

@@ -1,11 +1,22 @@
-"""Python in a process of its own."""
+"""Python in a process of its own: a new one, or a fork of one that has imported TensorFlow."""
 
+import functools
+import json
 import os
 import pathlib
+import select
+import signal
+import socket
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).parents[1]
+_LIGHT = ("numpy", "pandas", "tfcourse.command_line")
+_HEAVY = (
+    *("tensorflow", "keras", "pandas", "scipy.stats", "sklearn.metrics", "matplotlib.figure"),
+    *("distributed", "keras_tuner", "optuna", "plotly.graph_objects", "tfcourse.command_line"),
+)
 
 
 def python(*arguments, cwd=ROOT, path=ROOT, timeout=300, check=False, **environment):
@@ -19,3 +30,118 @@ def python(*arguments, cwd=ROOT, path=ROOT, timeout=300, check=False, **environm
         timeout=timeout,
         check=check,
     )
+
+
+def command(module, *arguments, timeout=300, **started):
+    """Returns what `python("-m", module, *arguments)` does, as a fork; see `Program`.
+
+    With "-c" as the module, the first argument is code.
+
+    What happens before and while TensorFlow is imported only `python` shows.
+    """
+    program = Program(module, *arguments, **started)
+    try:
+        output, errors = program.communicate(timeout)
+    except BaseException:
+        program.kill()
+        program.communicate(30)
+        raise
+    given = [sys.executable, "-m", module, *map(str, arguments)]
+    return subprocess.CompletedProcess(given, program.returncode, output, errors)
+
+
+class Program:
+    """`python -m MODULE` without the time that imports take, handled as `subprocess.Popen` is.
+
+    Args:
+        module: its name.
+        *arguments: of the command.
+        cwd: the working directory.
+        path: a folder to find modules in, before this project's.
+        root: the folder of the project, or of a copy of it.
+        tensorflow: whether TensorFlow is imported before its first line, or not at all so far.
+        **environment: variables besides those of this process.
+    """
+
+    def __init__(
+        self, module, *arguments, cwd=ROOT, path=None, root=ROOT, tensorflow=True, **environment
+    ):
+        paths = [str(path)] if path else []
+        request = {
+            "module": module,
+            "arguments": list(map(str, arguments)),
+            "cwd": str(cwd),
+            "path": paths,
+            "environment": {
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([*paths, str(root)]),
+                **environment,
+            },
+        }
+        self._files = [tempfile.TemporaryFile("w+") for _ in range(2)]  # noqa: SIM115
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(_server(_HEAVY if tensorflow else _LIGHT, str(root)))
+        descriptors = [file.fileno() for file in self._files]
+        socket.send_fds(self._connection, [json.dumps(request).encode()], descriptors)
+        self._answers = self._connection.makefile()
+        self.pid = int(self._answers.readline())
+        self.returncode = None
+
+    def poll(self):
+        """Returns the exit code, or `None` while it runs."""
+        if self.returncode is None and select.select([self._connection], [], [], 0)[0]:
+            self._end()
+        return self.returncode
+
+    def wait(self, timeout=300):
+        """Returns the exit code once it has ended."""
+        if self.returncode is None:
+            if not select.select([self._connection], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout)
+            self._end()
+        return self.returncode
+
+    def communicate(self, timeout=300):
+        """Returns what it has written to standard output and error, once it has ended."""
+        self.wait(timeout)
+        texts = []
+        for file in self._files:
+            file.seek(0)
+            texts.append(file.read())
+            file.close()
+        return tuple(texts)
+
+    def output(self):
+        """Returns what it has written to standard output so far."""
+        return os.pread(self._files[0].fileno(), 1 << 20, 0).decode()
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+    def _end(self):
+        self.returncode = int(self._answers.readline())
+        self._answers.close()
+        self._connection.close()
+
+
+@functools.cache
+def _server(modules, root):
+    """Starts a server that has imported `modules`, for as long as this process lives."""
+    # It ends with its standard input, which this process holds open.
+    server = subprocess.Popen(
+        [sys.executable, ROOT / "tests/warm_server.py", *modules],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # TensorFlow reads the second when it is imported, and our programs set it before.
+        env={**os.environ, "PYTHONPATH": root, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        text=True,
+    )
+    _servers.append(server)
+    return server.stdout.readline().strip()
+
+
+_servers = []  # Else Python warns of a process that nobody waits for.

@@ -1,20 +1,15 @@
 import json
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
+import processes
 import pytest
 
 from recipes import quadratic
 from tfcourse import training
 
-ROOT = pathlib.Path(__file__).parent.parent
-
 
 def run(tmp_path, *flags):
-    command = [sys.executable, "-m", "recipes.quadratic", f"--run_dir={tmp_path}/run", *flags]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    return processes.command("recipes.quadratic", f"--run_dir={tmp_path}/run", *flags)
 
 
 def metrics(tmp_path):

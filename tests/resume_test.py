@@ -50,8 +50,8 @@ def recipe(tmp_path, fresh_home, usual_signals):
     (tmp_path / "counting.py").write_text(RECIPE)
 
     def run(*arguments, **environment):
-        given = ("-m", "counting", "--run_dir=out", *arguments)
-        return processes.python(*given, cwd=tmp_path, path=f"{tmp_path}:{ROOT}", **environment)
+        given = ("counting", "--run_dir=out", *arguments)
+        return processes.command(*given, cwd=tmp_path, tensorflow=False, **environment)
 
     run.flags = tmp_path / "out" / "flags.txt"
     return run

@@ -1,13 +1,11 @@
 """Sweeps through the command line, with real workers, some of them killed."""
 
 import json
-import os
 import pathlib
 import signal
-import subprocess
-import sys
 import time
 
+import processes
 import psutil
 import pytest
 
@@ -30,10 +28,7 @@ WAIT_SECONDS = 240
 
 
 def start(folder, *flags):
-    command = [sys.executable, "-m", "recipes.mnist_softmax", *FLAGS, f"--run_dir={folder}", *flags]
-    return subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return processes.Program("recipes.mnist_softmax", *FLAGS, f"--run_dir={folder}", *flags)
 
 
 def finished(folder, *flags):
@@ -117,8 +112,8 @@ def test_a_search_from_python_ends_in_the_same_trials(whole, tmp_path):
 
 def test_best_flags_train_the_best_trial_again(whole, tmp_path):
     flagfile = f"--flagfile={whole / 'best.flags'}"
-    command = [sys.executable, "-m", "recipes.mnist_softmax", flagfile, f"--run_dir={tmp_path}"]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=WAIT_SECONDS)
+    done = processes.command("recipes.mnist_softmax", flagfile, f"--run_dir={tmp_path}")
+    assert done.returncode == 0, done.stderr
     again = json.loads((tmp_path / "metrics.json").read_text())
     swept = json.loads((whole / "metrics.json").read_text())
     assert again["test_accuracy"] == swept["test_accuracy"]
@@ -245,13 +240,9 @@ def test_flags_that_make_no_sweep_are_refused_at_once(tmp_path, flags, message):
 
 
 def test_a_sweep_without_its_data_ends_with_3(tmp_path):
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "no_proxy": "*"}
-    command = [
-        *(sys.executable, "-m", "recipes.mnist_softmax", "--sweep=random", "--dataset=mnist"),
-        *(f"--data_dir={tmp_path}", f"--run_dir={tmp_path / 'run'}"),
-    ]
+    flags = ("--sweep=random", "--dataset=mnist", f"--data_dir={tmp_path}")
     (tmp_path / "train-images-idx3-ubyte").write_bytes(b"no images")
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=WAIT_SECONDS
-    )
+    flags += (f"--run_dir={tmp_path / 'run'}",)
+    environment = {"XDG_CACHE_HOME": str(tmp_path), "no_proxy": "*"}
+    done = processes.command("recipes.mnist_softmax", *flags, **environment)
     assert done.returncode == 3
