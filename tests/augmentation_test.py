@@ -16,7 +16,7 @@ from tfcourse import (
     scales,
     training,
 )
-from tfcourse.training import checkpoint, session, steps
+from tfcourse.training import checkpoint, session
 from tfcourse.tuning import space
 
 ALL = choices.AUGMENTATIONS
@@ -147,9 +147,6 @@ def test_a_run_that_was_cut_off_ends_bit_for_bit_the_same(digits, tmp_path, monk
 
 
 def test_trials_share_no_program_where_they_change_images_otherwise(digits, monkeypatch):
-    # XLA would take most of the time and changes nothing of this.
-    monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
-
     def trained(**changes):
         model, _ = mnist_softmax.train(base(**changes), digits, 1, verbose=0)
         return [v.numpy() for v in model.trainable_variables]

@@ -1,35 +1,84 @@
+import importlib
 import json
-import pathlib
-import subprocess
-import sys
 
+import processes
 import pytest
 
-from benchmarks import inference, training, training_report
-from benchmarks.contestants import CONTESTANTS, pace
+from benchmarks import inference, training, training_processes, training_report
+from benchmarks.contestants import CONTESTANTS, FLOOR, pace
+from benchmarks.contestants import task as tasks
+from tfcourse import training as ours
 
-ROOT = pathlib.Path(__file__).parents[1]
+# As in real runs: Keras has one backend per process, and a pipeline its process's settings.
+PROCESSES = ("fit_tuned", "keras_jax")
+# torch.compile is left to real runs: it takes longer than all of this.
+HERE = [name for name in CONTESTANTS if name not in (*PROCESSES, "torch_compiled")]
+
+
+class Epochs(pace.Race):
+    """Two epochs, whose losses are kept."""
+
+    def __init__(self):
+        super().__init__(target=2.0, max_epochs=2)
+        self.losses = []
+        self.saved = []
+
+    def trained(self, loss, accuracy, **details):
+        self.losses.append(float(loss))
+
+    def finish(self, save):
+        self.saved.append(save)
+
+
+@pytest.fixture(scope="module")
+def data_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "data.npz"
+    training.write_data(path, None, smoke=True)
+    return path
+
+
+def trained(name, data_file):
+    """Returns the `Epochs` of a contestant in this process, and how many threads it says it has."""
+    contestant = {**CONTESTANTS, **FLOOR}[name]
+    if not contestant.is_installed:
+        pytest.skip(f"{', '.join(contestant.packages)} not installed")
+    module = importlib.import_module(f"benchmarks.contestants.{contestant.module}")
+    fields = tasks.task("softmax_regression", 64, data_file, 512, max_epochs=2)
+    task = tasks.Task(**fields, variant=contestant.variant, started=0.0)
+    epochs = Epochs()
+    try:
+        module.run(task, module.prepare(task, tasks.Arrays.load(task)), epochs)
+    finally:
+        ours.set_precision("float32")
+    return epochs, module.threads(task)
+
+
+@pytest.mark.xla
+@pytest.mark.filterwarnings("ignore")  # Of other libraries; as a process it would show none.
+@pytest.mark.parametrize("name", HERE)
+def test_a_contestant_learns_and_is_tested(name, data_file):
+    epochs, threads = trained(name, data_file)
+    first, last = epochs.losses
+    assert last < first
+    assert len(epochs.accuracies) == 2
+    assert epochs.accuracies[-1] > 0.5
+    assert len(epochs.saved) == 1
+    assert threads
 
 
 def run(folder, *arguments):
-    command = [sys.executable, "-m", "benchmarks.training", "--smoke", f"--out={folder}"]
-    subprocess.run([*command, *arguments], cwd=ROOT, check=True, timeout=600)
+    training.main(["--smoke", f"--out={folder}", *arguments])
     return json.loads((folder / "performance_training.json").read_text())
 
 
-def test_every_installed_contestant_trains_and_gets_a_row(tmp_path):
-    # torch.compile is left to real runs: compiling takes longer than all of this.
-    names = [name for name in CONTESTANTS if name != "torch_compiled"]
+def test_contestants_that_are_processes_get_a_row(tmp_path):
     results = run(
         tmp_path,
-        "--parts=steps",
-        "--models=softmax_regression",
-        "--batches=64",
-        "--rounds=1",
-        f"--contestants={','.join(names)},floor",
+        *("--parts=steps", "--models=softmax_regression", "--batches=64", "--rounds=1"),
+        f"--contestants={','.join(PROCESSES)},floor",
     )
-    installed = [name for name in names if CONTESTANTS[name].is_installed]
     measured = results["steps"]["softmax_regression/64"]["contestants"]
+    installed = [name for name in PROCESSES if CONTESTANTS[name].is_installed]
     assert set(measured) == {*installed, "floor"}
     assert all(len(result["ms"]) == 1 for result in measured.values())
     page = (tmp_path / "performance_training.md").read_text()
@@ -37,24 +86,41 @@ def test_every_installed_contestant_trains_and_gets_a_row(tmp_path):
     assert (tmp_path / "images" / "performance_training.png").stat().st_size > 0
 
 
+def test_every_contestant_has_a_row_on_the_page(tmp_path):
+    result = {"ms": [1.0, 2.0], "threads": 2, "first_loss": 2.0, "last_loss": 1.0, "accuracy": 0.5}
+    names = [*CONTESTANTS, "floor"]
+    section = training.section({name: result for name in names}, skipped={}, rounds=2, examples=512)
+    training_report.merge(tmp_path, "steps", "softmax_regression/64", section)
+    training_report.write(tmp_path)
+    page = (tmp_path / "performance_training.md").read_text()
+    assert all(training_report.LABELS[name] in page for name in names)
+
+
+# Of those that are processes, the one that starts soonest.
+QUICK = "torch_resident" if CONTESTANTS["torch_resident"].is_installed else "tfcourse"
+
+
 def test_a_race_records_its_stages(tmp_path):
     results = run(
         tmp_path,
-        "--parts=races",
-        "--models=batch_norm_mlp",
-        "--race_rounds=1",
-        "--contestants=tfcourse",
+        *("--parts=races", "--models=batch_norm_mlp", "--race_rounds=1"),
+        f"--contestants={QUICK}",
     )
-    (result,) = results["races"]["batch_norm_mlp"]["contestants"]["tfcourse"]
+    (result,) = results["races"]["batch_norm_mlp"]["contestants"][QUICK]
     stages = ("import", "data", "compile", "train")
     assert sum(result[stage] for stage in stages) == pytest.approx(result["total"])
     assert result["reached"]
 
 
-def test_whole_commands_are_compared_with_the_recipe_s(tmp_path):
-    results = run(tmp_path, "--parts=commands", "--command_rounds=1", "--contestants=tfcourse")
+def test_whole_commands_are_compared_with_the_recipe_s(tmp_path, monkeypatch):
+    def command(words, **_):
+        assert words[1] == "-m"
+        return processes.command(*words[2:])
+
+    monkeypatch.setattr(training_processes.subprocess, "run", command)
+    results = run(tmp_path, "--parts=commands", "--command_rounds=1", f"--contestants={QUICK}")
     contestants = results["commands"]["batch_norm_mlp"]["contestants"]
-    assert set(contestants) == {"recipe", "tfcourse"}
+    assert set(contestants) == {"recipe", QUICK}
     assert all(len(rounds) == 1 and rounds[0]["accuracy"] > 0.9 for rounds in contestants.values())
     page = (tmp_path / "performance_training.md").read_text()
     assert "Whole commands" in page
@@ -113,5 +179,5 @@ def test_a_command_keeps_its_model_after_its_epochs():
 
 
 def test_the_readme_says_the_measured_ratios():
-    readme = " ".join((ROOT / "README.md").read_text().split())
-    assert training_report.in_one_line(ROOT / "docs") in readme
+    readme = " ".join((processes.ROOT / "README.md").read_text().split())
+    assert training_report.in_one_line(processes.ROOT / "docs") in readme

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tfcourse import datasets, models, optimizers, run_directory, training
-from tfcourse.training import checkpoint, keras_internals, plain_values, session, steps
+from tfcourse.training import checkpoint, keras_internals, plain_values, session
 
 EPOCHS, STEPS = 4, 4
 
@@ -21,8 +21,6 @@ def data():
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    # XLA would take most of the time and changes nothing of this.
-    monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
     monkeypatch.setattr(session, "_SAVE_SECONDS", -1.0)  # A checkpoint after every block.
 
 

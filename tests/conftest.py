@@ -1,8 +1,27 @@
+import gc
 import os
 import pathlib
 import signal
+import sys
 
 import pytest
+
+
+def pytest_collection_finish():
+    # What has been imported stays: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    # Compiling takes most of a small training. What is about it, is marked.
+    steps = sys.modules.get("tfcourse.training.steps")
+    if steps is None or item.get_closest_marker("xla"):
+        return (yield)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps, "compiles_with_xla", lambda model: False)
+        return (yield)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tfcourse import datasets, files, models, optimizers, run_directory, training
-from tfcourse.training import checkpoint, saved_arrays, session, steps
+from tfcourse.training import checkpoint, saved_arrays, session
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -25,8 +25,6 @@ def data():
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    # XLA would take most of the time and changes nothing of this.
-    monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
     monkeypatch.setattr(session, "_SAVE_SECONDS", -1.0)  # A checkpoint after every block.
 
 
@@ -70,9 +68,7 @@ def trained(data, folder, act=None, *, epochs=3, make=models.softmax_regression,
 
 @pytest.fixture(scope="module")
 def whole(data, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps, "compiles_with_xla", lambda model: False)
-        return trained(data, tmp_path_factory.mktemp("whole") / "run")
+    return trained(data, tmp_path_factory.mktemp("whole") / "run")
 
 
 def assert_same(first, second):

@@ -17,6 +17,7 @@ def test_memory_is_taken_as_it_is_needed(monkeypatch):
     assert grown == [("GPU:0", True), ("GPU:1", True)]
 
 
+@pytest.mark.xla
 @pytest.mark.parametrize(("kinds", "expected"), [([], [True, False]), (["GPU"], [True, True])])
 def test_xla_compiles_convolutions_only_for_a_gpu(monkeypatch, kinds, expected):
     monkeypatch.setattr(

@@ -9,18 +9,12 @@ import pytest
 
 from tfcourse import batching, datasets, models, optimizers, run_directory, training
 from tfcourse.run_directory import environment
-from tfcourse.training import identity, saved_arrays, steps
+from tfcourse.training import identity, saved_arrays
 
 
 @pytest.fixture(scope="module")
 def data():
     return datasets.load("digits").smaller(64)
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    # XLA would take most of the time and changes nothing of this.
-    monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
 
 
 def train(folder, data, *, seed=1, epochs=2, batch_size=32, **flags):

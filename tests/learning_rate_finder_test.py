@@ -7,19 +7,13 @@ import pytest
 
 from tfcourse import averages, batching, datasets, models, optimizers, schedules, training
 from tfcourse.reports.learning_rate import draw_learning_rate_curve
-from tfcourse.training import checkpoint, steps
+from tfcourse.training import checkpoint
 from tfcourse.training.learning_rate_finder import find_learning_rate, suggest
 
 
 @pytest.fixture(scope="module")
 def data():
     return datasets.load("digits").smaller(200)
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    # XLA would take most of the time and changes nothing of this.
-    monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
 
 
 def regression(data, optimizer):

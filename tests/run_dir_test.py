@@ -8,17 +8,12 @@ import pytest
 
 import tfcourse
 from tfcourse import datasets, optimizers, run_directory, schedules, training
-from tfcourse.training import nudging, steps
+from tfcourse.training import nudging
 
 
 @pytest.fixture(scope="module")
 def data():
     return datasets.load("digits").smaller(100)
-
-
-@pytest.fixture(autouse=True)
-def _without_xla(monkeypatch):
-    monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
 
 
 def compiled(rate=0.01, units=8):

@@ -2,18 +2,11 @@ import numpy as np
 import pytest
 
 from tfcourse import datasets, models, optimizers, schedules, training
-from tfcourse.training import steps
 
 
 @pytest.fixture(scope="module")
 def data():
     return datasets.load("digits").smaller(100)
-
-
-@pytest.fixture
-def without_xla(monkeypatch):
-    # Compiling would take most of the time; which steps are taken does not hang on it.
-    monkeypatch.setattr(steps, "compiles_with_xla", lambda model: False)
 
 
 def build(data, rate=0.1, optimizer=optimizers.GradientDescent):
@@ -38,7 +31,7 @@ def test_steps_are_those_of_fit(data):
     assert best[0] == pytest.approx(best[1], rel=1e-6)
 
 
-def test_stops_do_not_change_the_steps(data, without_xla):
+def test_stops_do_not_change_the_steps(data):
     seldom = losses(build(data), data, 32, stops=(0, 5, 11))
     often = losses(build(data), data, 32, stops=range(12))
     np.testing.assert_array_equal(seldom, np.array(often)[[0, 5, 11]])
@@ -68,7 +61,7 @@ def build_with_dropout(data, rate, seed, optimizer):
 
 
 @pytest.mark.parametrize("optimizer", ["momentum", "adam"])
-def test_one_program_serves_other_weights_rates_and_seeds(data, optimizer, without_xla):
+def test_one_program_serves_other_weights_rates_and_seeds(data, optimizer):
     model = build_with_dropout(data, 0.5, 9, optimizer)
     stepping = training.Stepping(model, data.train, 32)
     evaluator = training.Evaluator(model)
@@ -91,7 +84,7 @@ def test_a_loss_that_is_not_finite_stops_nothing(data):
     assert np.isnan(float(model.get_metrics_result()["loss"]))
 
 
-def test_a_table_of_rates_serves_one_schedule_after_another(data, without_xla):
+def test_a_table_of_rates_serves_one_schedule_after_another(data):
     steps = [schedules.ExponentialDecay(0.1, 4, 0.5), schedules.Constant(0.02)]
     table = training.RateTable(num_steps=12)
     model = build(data, table, optimizers.Momentum)
