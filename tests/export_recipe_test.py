@@ -215,6 +215,27 @@ def test_a_model_that_came_out_otherwise_is_removed(trained_run, tmp_path, monke
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("added", [3e-4, np.nan])
+def test_the_default_tolerance_is_no_larger(trained_run, tmp_path, monkeypatch, added):
+    classifier = inference.load_run(trained_run)
+    features = datasets.load("digits").test.features[:20]
+    chosen = formats.FORMATS["saved_model"]
+    true_load = chosen.load
+
+    def load(path, output):
+        run, runtime = true_load(path, output)
+        return lambda **inputs: run(**inputs) + added, runtime
+
+    monkeypatch.setattr(chosen, "load", load)
+    with pytest.raises(inference.ExportMismatchError, match="differ by up to"):
+        inference.export(classifier, "saved_model", tmp_path / "model", features)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_shapes_differ_without_end():
+    assert exporting._difference(np.zeros((2, 1)), np.zeros((2, 3))) == np.inf
+
+
 def test_a_missing_package_ends_with_5_and_the_command_that_mends_it(monkeypatch):
     monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None)
     command = "pip install onnx tf2onnx onnxruntime"

@@ -5,6 +5,7 @@ import os
 import pathlib
 import secrets
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -82,6 +83,26 @@ def test_of_many_writers_at_once_one_wins_whole(tmp_path):
         thread.join()
     assert (tmp_path / "file").read_text() in texts
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_file_is_flushed_then_named_then_its_folder_flushed(tmp_path, monkeypatch):
+    done, fsync, replace = [], os.fsync, os.replace
+
+    def flushed(descriptor):
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        done.append("folder" if is_folder else "file")
+        fsync(descriptor)
+
+    def renamed(old, new):
+        done.append("name")
+        replace(old, new)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(os, "replace", renamed)
+    files.write_file(tmp_path / "file", "text")
+    assert done == ["file", "name", "folder"]
+    files.write_file(tmp_path / "file", "text", durable=False)
+    assert done[3:] == ["name"]
 
 
 def test_leftovers_are_told_by_their_names(tmp_path):

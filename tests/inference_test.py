@@ -1,12 +1,13 @@
+import contextlib
 import json
 import os
 import pathlib
-import resource
 import shutil
 import time
 
 import keras
 import numpy as np
+import peaks
 import pytest
 
 from recipes import mnist_softmax
@@ -159,20 +160,15 @@ FAULTS = {
 def test_a_hostile_run_is_refused_cheaply(spoilt_run, fault):
     spoil, kind, message = FAULTS[fault]
     spoil(spoilt_run)
-    before, started = peak_megabytes(), time.process_time()
-    if kind is None:
+    refused = pytest.raises(kind, match=message) if kind else contextlib.nullcontext()
+    started = time.process_time()
+    with peaks.grown() as memory, refused as caught:
         inference.load_run(spoilt_run)
-    else:
-        with pytest.raises(kind, match=message) as caught:
-            inference.load_run(spoilt_run)
+    if caught:
         assert str(spoilt_run) in str(caught.value)
         assert len(str(caught.value)) < 600
-    assert peak_megabytes() - before < 200
+    assert memory.megabytes < 200
     assert time.process_time() - started < 5.0
-
-
-def peak_megabytes():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def test_no_module_outside_of_recipes_is_imported_by_a_runs_word(spoilt_run, monkeypatch):

@@ -56,3 +56,20 @@ def test_moving_averages_follow_within_a_few_hundred_steps():
     for _ in range(200):
         trained = model(images, training=True)
     np.testing.assert_allclose(model(images, training=False), trained, rtol=1e-3, atol=1e-4)
+
+
+def test_batch_normalization_comes_before_every_activation():
+    mlp = models.batch_norm_mlp(SHAPE, 3, hidden_units=(4, 4), dropout=0.5)
+    stage = ["Dense", "BatchNormalization", "ReLU", "Dropout"]
+    kinds = [type(layer).__name__ for layer in mlp.layers]
+    assert kinds == ["Flatten", *stage, *stage, "Dense"]
+    cnn = models.small_cnn(SHAPE, 3, filters=(2, 4))
+    kinds = [type(layer).__name__ for layer in cnn.layers]
+    assert kinds[:3] == kinds[4:7] == ["Conv2D", "BatchNormalization", "ReLU"]
+    momenta = [getattr(layer, "momentum", None) for layer in (*mlp.layers, *cnn.layers)]
+    assert set(momenta) == {0.9, None}
+
+
+def test_a_line_begins_at_0_and_a_network_does_not():
+    assert not models.softmax_regression(SHAPE, 1).get_weights()[0].any()
+    assert models.batch_norm_mlp(SHAPE, 1, hidden_units=(4,)).get_weights()[-2].all()

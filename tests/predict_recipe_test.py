@@ -2,13 +2,13 @@ import csv
 import json
 import os
 import pathlib
-import resource
 import struct
 import time
 import zipfile
 import zlib
 
 import numpy as np
+import peaks
 import processes
 import pytest
 import trained_runs
@@ -75,7 +75,7 @@ def test_json_holds_what_csv_does(trained_run, images, tmp_path):
     run(trained_run, source, tmp_path / "out.json")
     rows = rows_of(tmp_path / "out.csv")
     for row, example in zip(rows, json.loads((tmp_path / "out.json").read_text()), strict=True):
-        assert example["input"], example["label"] == (row["input"], row["label"])
+        assert (example["input"], example["label"]) == (row["input"], row["label"])
         assert {f"probability_{n}": f"{p:.7g}" for n, p in example["probabilities"].items()} == {
             name: value for name, value in row.items() if name.startswith("probability")
         }
@@ -187,19 +187,15 @@ def test_a_hostile_input_is_refused_cheaply_and_nothing_is_written(trained_run, 
     write(tmp_path / name)
     (tmp_path / "out.csv").write_text("before")
     present = sorted(path.name for path in tmp_path.iterdir())
-    before, started = peak_megabytes(), time.process_time()
-    with pytest.raises(datasets.DataError, match=message) as caught:
+    started = time.process_time()
+    with peaks.grown() as memory, pytest.raises(datasets.DataError, match=message) as caught:
         run(trained_run, tmp_path / name, tmp_path / "out.csv")
     assert caught.value.exit_code == 3
     assert len(str(caught.value)) < 600
-    assert peak_megabytes() - before < 200
+    assert memory.megabytes < 200
     assert time.process_time() - started < 5.0
     assert (tmp_path / "out.csv").read_text() == "before"
     assert sorted(path.name for path in tmp_path.iterdir()) == present
-
-
-def peak_megabytes():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def test_bad_flags_are_named(tmp_path):
@@ -219,13 +215,14 @@ def test_bad_flags_are_named(tmp_path):
 def test_as_a_program(trained_run, images, tmp_path):
     source, _ = as_npz(tmp_path, images)
     given = (f"--run_dir={trained_run}", f"--input={source}", f"--output={tmp_path / 'out.json'}")
-    done = processes.python("-m", "recipes.predict", *given)
+    done = processes.command("recipes.predict", *given)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"5 predictions are in {tmp_path / 'out.json'}\n"
     assert len(json.loads((tmp_path / "out.json").read_text())) == 5
 
 
 def test_a_flag_that_is_left_out_is_named(tmp_path):
-    done = processes.python("-m", "recipes.predict", f"--run_dir={tmp_path}", "--input=a.npz")
+    given = (f"--run_dir={tmp_path}", "--input=a.npz")
+    done = processes.command("recipes.predict", *given, tensorflow=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: --output has to be given: ")

@@ -1,3 +1,5 @@
+import contextlib
+
 import matplotlib.image
 import numpy as np
 import pytest
@@ -73,3 +75,47 @@ def test_labels_of_lines_that_leave_the_picture_stay_beside_it(tmp_path):
         axes[0, 0].set_ylim(0.1, 1)
         style.label_lines(axes[0, 0])
         assert axes[0, 0].texts[0].get_position()[1] == 0
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Yields a list of the axes, [rows, columns], of every picture."""
+    found, picture = [], style.picture
+
+    @contextlib.contextmanager
+    def kept(*arguments, **named):
+        with picture(*arguments, **named) as axes:
+            yield axes
+            found.append(axes)
+
+    monkeypatch.setattr(style, "picture", kept)
+    return found
+
+
+def test_a_confusion_has_a_row_per_label_and_a_column_per_prediction(drawn, tmp_path):
+    reports.draw_confusion(np.array([[3, 0], [2, 4]]), ["cat", "dog"], tmp_path / "a.png")
+    ax = drawn[0][0, 0]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("prediction", "label")
+    written = {text.get_position(): text.get_text() for text in ax.texts}
+    assert written == {(0, 0): "3", (0, 1): "2", (1, 1): "4"}  # (column, row).
+    np.testing.assert_array_equal(ax.images[0].get_array(), [[0, 0], [2, 0]])
+    assert ax.get_title(loc="left").startswith("7 of 9 right")
+
+
+def test_curves_are_called_what_they_are_and_mark_the_best_epoch(drawn, run_dir):
+    reports.draw_curves(run_dir)
+    losses, accuracies = drawn[0][0]
+    lines = {line.get_label(): list(line.get_ydata()) for line in accuracies.lines}
+    assert lines["training"] == [0.5, 0.8, 0.9]
+    assert lines["validation"] == [0.6, 0.75, 0.7]
+    assert ([2.0], [0.75]) in [(list(x.get_xdata()), list(x.get_ydata())) for x in accuracies.lines]
+    assert "best: 75.00 %" in [text.get_text() for text in accuracies.texts]
+    assert "best" not in str([text.get_text() for text in losses.texts])
+
+
+def test_residuals_are_what_is_missing_from_the_prediction(drawn, tmp_path):
+    reports.draw_errors(np.array([1.0, 2.0]), np.array([1.5, 1.0]), "price", tmp_path / "a.png")
+    against, residuals = drawn[0][0]
+    points = [line for line in residuals.lines if line.get_marker() == "o"]
+    np.testing.assert_array_equal(points[0].get_ydata(), [-0.5, 1.0])
+    assert against.get_xlabel() == "price, true"
