@@ -17,6 +17,7 @@ import numpy.typing as npt
 from keras.optimizers.schedules import LearningRateSchedule
 
 from tfcourse import batching
+from tfcourse.training.dropout_rates import has_own_rate, rates_of
 from tfcourse.training.keras_internals import all_layers, has_decay_exclusions, rate_of
 from tfcourse.training.resident import is_constant
 
@@ -76,7 +77,7 @@ def constants_of(
 def of_model(model: keras.Model) -> list[Any] | None:
     """Returns what can be compared of a compiled and built model alone, as `constants_of` does."""
     try:
-        return _of_model(model)
+        return [_of_model(model), rates_of(model)]
     except _UNKNOWN:
         return None
 
@@ -119,8 +120,18 @@ def _of_model(model: keras.Model) -> list[Any]:
     described += [_of_optimizer(model.optimizer, places)]
     described += [_of(model.loss, places), _of(list(model.metrics), places)]
     compiled = {k: v for k, v in model.get_compile_config().items() if k != "optimizer"}
-    config = without_names(model.get_config(), model)
+    config = _without_rates(without_names(model.get_config(), model))
     return [*described, json.dumps([compiled, config], sort_keys=True)]
+
+
+def _without_rates(item: Any) -> Any:
+    """Returns a configuration in which dropout's rates do not stand; constant ones, layers tell."""
+    if isinstance(item, dict):
+        plain = {k: _without_rates(v) for k, v in item.items()}
+        if item.get("class_name") == "Dropout" and item.get("module") == "keras.layers":
+            plain["config"] = {k: v for k, v in plain["config"].items() if k != "rate"}
+        return plain
+    return [_without_rates(each) for each in item] if isinstance(item, (list, tuple)) else item
 
 
 def _of_layer(layer: keras.layers.Layer, places: dict[int, Any]) -> list[Any]:
@@ -128,6 +139,8 @@ def _of_layer(layer: keras.layers.Layer, places: dict[int, Any]) -> list[Any]:
     settings = [layer.trainable, layer.compute_dtype, layer.variable_dtype, layer.autocast]
     settings += [layer.supports_masking, _of(layer.activity_regularizer, places)]
     own = _own(layer, _attributes(keras.layers.Layer))
+    if has_own_rate(layer):
+        own = {k: v for k, v in own.items() if k != "rate"}
     if isinstance(layer, keras.Model):  # Its configuration tells all but methods put on itself.
         own = {k: v for k, v in own.items() if callable(v) and hasattr(type(layer), k)}
     return [type(layer), settings, _of(own, places), _of(layer.weights, places)]

@@ -19,17 +19,23 @@ def fast_operations(jit_compile: bool) -> Iterator[None]:
     """The context in which to trace a training step that XLA compiles, or does not."""
     with contextlib.ExitStack() as stack:
         if jit_compile:
-            stack.enter_context(_replaced(tf.nn.experimental, "stateless_dropout", _dropout))
-            stack.enter_context(_replaced(tf, "matmul", _matmul))
+            stack.enter_context(replaced(tf.nn.experimental, "stateless_dropout", _dropout))
+            stack.enter_context(replaced(tf, "matmul", _matmul))
         else:
-            stack.enter_context(_replaced(keras.layers.BatchNormalization, "call", _batch_norm))
+            stack.enter_context(replaced(keras.layers.BatchNormalization, "call", _batch_norm))
             stack.enter_context(_rectified_after_pooling())
         yield
 
 
 @contextlib.contextmanager
-def _replaced(owner: Any, name: str, make: Callable[[Any], Any]) -> Iterator[None]:
-    """While it is open, the function of that name is `make(function)`."""
+def replaced(owner: Any, name: str, make: Callable[[Any], Any]) -> Iterator[None]:
+    """While it is open, the function of that name is `make(function)`.
+
+    Args:
+        owner: module or class.
+        name: of its function.
+        make: function of a function that returns another.
+    """
     before = getattr(owner, name)
     setattr(owner, name, make(before))
     try:
@@ -117,7 +123,7 @@ def _rectified_after_pooling() -> Iterator[None]:
 
         return pooled
 
-    with _replaced(tf.nn, "relu", noting), _replaced(tf.nn, "max_pool", first):
+    with replaced(tf.nn, "relu", noting), replaced(tf.nn, "max_pool", first):
         yield
 
 

@@ -17,15 +17,18 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import batching
-from tfcourse.training.checkpoint import Checkpoints, variables_of
+from tfcourse.training.checkpoint import Checkpoints, bytes_of, variables_of
 from tfcourse.training.constants import constants_of
+from tfcourse.training.dropout_rates import DropoutRates
 from tfcourse.training.evaluation import Evaluator
 from tfcourse.training.input_checks import NotFiniteError
 from tfcourse.training.keras_internals import following, schedule_of, steps_of
 from tfcourse.training.stepping import RateTable, rates_of
 from tfcourse.training.steps import InMemorySteps, StreamingSteps
 
-_MAX_PROGRAMS = 4
+# What is kept for later trainings: so much, and of so many bytes but for the last one.
+_MAX_KEPT = 16
+_MAX_BYTES = 1 << 28
 _kept: list["Compiled"] = []  # The one used last at the end.
 _is_sharing = False
 
@@ -35,7 +38,7 @@ def shared_programs() -> Iterator[None]:
     """Lets trainings inside share programs where they would compile the same one.
 
     They do where data, model, loss and optimizer are the same objects or provably equal. Programs
-    outlive the context, up to four of them, for the next one.
+    outlive the context, a few of them, for the next one.
     """
     global _is_sharing
     before, _is_sharing = _is_sharing, True
@@ -149,10 +152,13 @@ class Program:
         found = _found(constants, self.model)
         if found is None:
             table = RateTable(size) if constants and schedule else None
-            found = Compiled(self.model, self._new_steps(), table)
+            rates_of_dropout = DropoutRates(self.model) if constants else None
+            found = Compiled(self.model, self._new_steps(), table, rates_of_dropout)
             found.constants = constants
             found.tell = functools.partial(constants_of, self.model, *told) if constants else None
         found.steps.seed = self._seed
+        if found.dropout_rates:
+            found.dropout_rates.assign(self.model)
         if found.table and rates is not None:
             found.table.assign(rates, first)
         return found
@@ -172,7 +178,7 @@ class Program:
     def _give_back(self) -> None:
         if self._compiled and self._compiled.is_as_traced():
             _kept.append(self._compiled)
-            del _kept[:-_MAX_PROGRAMS]
+            keep_newest(_kept)
         self._compiled = None
 
 
@@ -183,22 +189,32 @@ class Compiled:
         model: compiled and built `keras.Model`.
         steps: its steps.
         table: `RateTable` that stands for the schedule of whoever is at work, or `None`.
+        dropout_rates: those of whoever is at work, or `None` where they are constants.
 
     Attributes:
         constants: what was traced as a constant, or `None` where that can't be told.
         tell: function that tells the same of the model as it is now.
+        num_bytes: of the variables that it keeps.
     """
 
     constants: list[Any] | None = None
     tell: Callable[[], list[Any] | None] | None = None
 
-    def __init__(self, model: keras.Model, steps: Any, table: RateTable | None = None) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        steps: Any,
+        table: RateTable | None = None,
+        dropout_rates: DropoutRates | None = None,
+    ) -> None:
         self.steps = steps
         self.table = table
+        self.dropout_rates = dropout_rates
         self.evaluator = Evaluator(model)
         self._model = model
         self._optimizer = model.optimizer
         self._variables = variables_of(model)
+        self.num_bytes = bytes_of(self._variables)
 
     def is_as_traced(self) -> bool:
         """Returns whether it may train other models: nobody has changed what it was traced with."""
@@ -223,6 +239,8 @@ class Compiled:
         with contextlib.ExitStack() as stack:
             if self.table:
                 stack.enter_context(following(self._optimizer, self.table))
+            if self.dropout_rates:
+                stack.enter_context(self.dropout_rates.in_place())
             if model is not self._model:
                 stack.enter_context(_lent(variables_of(model), self._variables))
             yield
@@ -243,6 +261,12 @@ def _lent(theirs: list[keras.Variable], mine: list[keras.Variable]) -> Iterator[
 def _assign(variables: list[keras.Variable], values: list[tf.Tensor]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.value.assign(value, read_value=False)
+
+
+def keep_newest(kept: list[Any]) -> None:
+    """Removes the first of `kept` until neither their number nor their `num_bytes` is too large."""
+    while len(kept) > _MAX_KEPT or sum(each.num_bytes for each in kept[:-1]) > _MAX_BYTES:
+        del kept[0]
 
 
 def _found(constants: list[Any] | None, model: keras.Model) -> Compiled | None:

@@ -18,11 +18,11 @@ import tensorflow as tf
 
 from tfcourse import datasets
 from tfcourse.training import constants
-from tfcourse.training.checkpoint import variables_of
+from tfcourse.training.checkpoint import bytes_of, variables_of
 from tfcourse.training.keras_internals import all_layers, become, build_for, rate_of
 from tfcourse.training.preparation import compile_for
+from tfcourse.training.programs import keep_newest
 
-_MAX_MODELS = 4
 # More draws than this are no model's initial values.
 _MAX_DRAWS = 10_000
 _free: list["_Reusable"] = []  # The one used last at the end.
@@ -36,7 +36,7 @@ _Initial = Callable[[list[int]], Any]
 def reused_models() -> Iterator[None]:
     """Lets models that `built_for` returns inside serve the next such training.
 
-    Whoever holds one after the context has ended will see it trained again. Up to four are kept.
+    Whoever holds one after the context has ended will see it trained again. A few are kept.
     """
     global _at_work
     before, _at_work = _at_work, []
@@ -44,7 +44,7 @@ def reused_models() -> Iterator[None]:
         yield
     finally:
         _free.extend(each for each in _at_work if each.is_as_made())
-        del _free[:-_MAX_MODELS]
+        keep_newest(_free)
         _at_work = before
 
 
@@ -107,6 +107,7 @@ class _Reusable:
         self.key = key
         self.model = model
         self._variables = variables_of(model)
+        self.num_bytes = bytes_of(self._variables)
         self._made = constants.of_model(model)
         self._draws = _draws_since(before)
         self._initial = None if self._draws is None else _initial_values(model, self._draws)
