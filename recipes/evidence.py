@@ -56,7 +56,7 @@ def read(path: str) -> tuple[str, dict[str, Any]]:
     metrics = run.read_metrics()
     if metrics is None:
         raise NotPublishableError(f"--run_dirs: {path} holds no finished run")
-    text = (run.path / run_directory.FLAGS).read_text()
+    text = (run.path / run_directory.FLAGS).read_text(encoding="utf-8")
     module = text.split("recipes.", 1)[1].split()[0]  # As in its header: python -m recipes.NAME
     recipe = module.rpartition(".")[2]
     flags = run_directory.parse_flags(text)
@@ -90,7 +90,7 @@ def publish(path: str, docs: pathlib.Path) -> None:
     images.mkdir(parents=True, exist_ok=True)
     rows = docs / "evidence" / f"{recipe}.json"
     if rows.exists():
-        for picture in json.loads(rows.read_text())["pictures"]:
+        for picture in json.loads(rows.read_text(encoding="utf-8"))["pictures"]:
             (images / picture).unlink(missing_ok=True)
     for picture in record["pictures"]:
         shutil.copyfile(pathlib.Path(path) / picture, images / picture)
@@ -120,7 +120,9 @@ def page(records: Sequence[Mapping[str, Any]]) -> str:
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["cell"] = lambda text: text.replace("|", "\\|")
-    template = environment.from_string(pathlib.Path(__file__).with_suffix(".md.j2").read_text())
+    template = environment.from_string(
+        pathlib.Path(__file__).with_suffix(".md.j2").read_text(encoding="utf-8")
+    )
     return template.render(chapters=chapters, counts=counts)
 
 
@@ -142,7 +144,7 @@ def repeat(docs: pathlib.Path, data_dir: str) -> list[str]:
     run_dirs = []
     folder = time.strftime("runs/evidence/%Y%m%d-%H%M%S")
     for path in sorted((docs / "evidence").glob("*.json")):
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text(encoding="utf-8"))
         run_dirs.append(f"{folder}/{path.stem}")
         command = [sys.executable, *record["command"].split()[1:], f"--run_dir={run_dirs[-1]}"]
         if data_dir and "dataset" in record["flags"]:
@@ -159,8 +161,11 @@ def main(evidence: Evidence) -> None:
     data_dir = ",".join(evidence.data_dir or ())
     for run_dir in evidence.run_dirs or repeat(docs, data_dir):
         publish(run_dir, docs)
-    records = [json.loads(path.read_text()) for path in sorted((docs / "evidence").glob("*.json"))]
-    (docs / "evidence.md").write_text(page(records))
+    records = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted((docs / "evidence").glob("*.json"))
+    ]
+    (docs / "evidence.md").write_text(page(records), encoding="utf-8")
     print(f"{docs / 'evidence.md'} holds {sum(len(rows_of(r)) for r in records)} claims")
 
 

@@ -12,12 +12,12 @@ import threading
 
 import pytest
 
-from tfcourse import files, run_directory
+from tfcourse import files, locks, run_directory
 
 HOLD = """
 import sys, time
-from tfcourse import files
-with files.lock(sys.argv[1]):
+from tfcourse import locks
+with locks.lock(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -118,22 +118,22 @@ def test_a_held_lock_names_its_owner_until_that_is_dead(tmp_path, owner):
     for _ in range(2):  # Being asked for, it keeps its owner's name.
         with (
             pytest.raises(
-                files.LockedError, match=f"^process {owner.pid} on {os.uname().nodename}"
+                locks.LockedError, match=f"^process {owner.pid} on {os.uname().nodename}"
             ),
-            files.lock(path),
+            locks.lock(path),
         ):
             pass
-    assert files.is_locked(path)
+    assert locks.is_locked(path)
     owner.kill()
     owner.wait()
-    assert not files.is_locked(path)
-    with files.lock(path):
+    assert not locks.is_locked(path)
+    with locks.lock(path):
         assert path.read_text() == f"process {os.getpid()} on {socket.gethostname()}\n"
 
 
 def test_who_has_a_purpose_waits_and_says_so(tmp_path, owner, caplog):
     threading.Timer(0.5, owner.kill).start()
-    with files.lock(tmp_path / "lock", purpose="reading digits"):
+    with locks.lock(tmp_path / "lock", purpose="reading digits"):
         assert owner.wait()
     assert "Waiting for another process that is reading digits" in caplog.text
 
@@ -142,7 +142,7 @@ def test_who_has_a_purpose_waits_and_says_so(tmp_path, owner, caplog):
 def test_a_lock_is_taken_on_a_regular_file_alone(tmp_path, mine, make):
     path = tmp_path / "run.lock"
     path.symlink_to(mine) if make == "link" else os.mkfifo(path)
-    for use in (files.lock(path).__enter__, lambda: files.is_locked(path)):
+    for use in (locks.lock(path).__enter__, lambda: locks.is_locked(path)):
         with pytest.raises(OSError, match=r"run\.lock") as caught:
             use()
         assert caught.value.errno == (errno.ELOOP if make == "link" else errno.EINVAL)
@@ -306,14 +306,14 @@ def test_epochs_that_are_no_number_are_a_damaged_file(tmp_path, line):
 def test_a_lock_that_has_another_name_is_left_as_it_is(tmp_path, mine):
     os.link(mine, tmp_path / "run.lock")
     with pytest.raises(OSError, match="another name") as caught:
-        files.lock(tmp_path / "run.lock").__enter__()
+        locks.lock(tmp_path / "run.lock").__enter__()
     assert caught.value.errno == errno.EMLINK
     assert mine.read_text() == "mine"
 
 
 def test_a_lock_that_is_somebody_elses_file_is_left_as_it_is(mine):
     with pytest.raises(OSError, match="no lock of this program"):
-        files.lock(mine).__enter__()
+        locks.lock(mine).__enter__()
     assert mine.read_text() == "mine"
 
 
@@ -325,8 +325,8 @@ def test_a_lock_that_its_owner_removed_meanwhile_is_none(tmp_path, monkeypatch):
         flock(file, how)
 
     monkeypatch.setattr(fcntl, "flock", late)
-    with pytest.raises(files.LockedError, match="start again"):
-        files.lock(tmp_path / "lock").__enter__()
+    with pytest.raises(locks.LockedError, match="start again"):
+        locks.lock(tmp_path / "lock").__enter__()
 
 
 @pytest.mark.parametrize("folder", ["run", "a/b/run"])

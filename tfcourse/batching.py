@@ -6,13 +6,14 @@ has what is left. `b = m` is batch gradient descent, `b = 1` stochastic gradient
 
 import functools
 import numbers
-import os
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+from tfcourse import machine
 
 FULL_BATCH_BELOW = 1000
 SMALLEST_BATCH, LARGEST_BATCH = 16, 512
@@ -180,7 +181,7 @@ def guideline_batch_size(
         >>> tfcourse.batching.guideline_batch_size(60_000, bytes_per_example=10_000)
         512
     """
-    memory_bytes = _machine_memory_bytes() if memory_bytes is None else memory_bytes
+    memory_bytes = machine.memory_bytes() if memory_bytes is None else memory_bytes
     for name, value in {
         "num_examples": num_examples,
         "bytes_per_example": bytes_per_example,
@@ -198,10 +199,6 @@ def guideline_batch_size(
         )
     wanted = min(num_examples // MIN_STEPS_PER_EPOCH, fitting, LARGEST_BATCH)
     return max(SMALLEST_BATCH, 1 << (max(wanted, 1).bit_length() - 1))
-
-
-def _machine_memory_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def training_batches(
@@ -287,7 +284,7 @@ def _batches(resident, order, batch_size, steps):
         return _take(features, rows), _take(labels, rows)
 
     # Several batches are read and decoded at a time where they come from the disk.
-    at_a_time = None if not hasattr(features, "read") else min(8, len(os.sched_getaffinity(0)))
+    at_a_time = None if not hasattr(features, "read") else min(8, machine.num_cores())
     return tf.data.Dataset.range(steps.start, steps.stop).map(batch, at_a_time)
 
 

@@ -1,4 +1,4 @@
-"""The one way to write a file whole, the one to read a small one, and the one lock.
+"""The one way to write a file whole, and the one to read a small one.
 
 What is read may come from a stranger, so only regular files are, up to a size that the reader says,
 and whatever a parser has to say of them is one error.
@@ -6,7 +6,6 @@ and whatever a parser has to say of them is one error.
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -14,26 +13,23 @@ import pathlib
 import re
 import secrets
 import shutil
-import socket
 import stat
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from absl import logging
-
 # The name of the file that is written, and 64 bits that nobody guesses.
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp", re.DOTALL)
-_OWNER = re.compile(rb"(process \d+ on \S*\n?)?")  # What a lock file holds.
-_MAX_OWNER_BYTES = 300
-_HELD = (BlockingIOError, PermissionError)  # The second on some network file systems.
 _MAX_NAME_BYTES = 200  # With the rest it stays below the 255 of most file systems.
 _MAX_NAME, _MAX_PATH = 255, 3800  # Of Linux, with room for what lies below a folder.
 _MAX_DIGITS = 300  # A whole number of more is no float.
+# For `os.open`: no child gets the file, no pipe is waited for, and Windows leaves line ends alone.
+_CAREFUL = sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
+# Windows refuses to replace a file while another process, such as a virus scanner, reads it.
+_REPLACE_SECONDS = 2.0
+_seeking = threading.Lock()  # Where a file has one position for all threads.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # As JSON escapes it.
-
-
-class LockedError(Exception):
-    """Another process holds the lock; the message names that process."""
 
 
 class ContentError(ValueError):
@@ -77,7 +73,7 @@ def write_file(
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        os.replace(temporary, path)
+        _replace(temporary, path)
         if durable:
             _flush_folder(path.parent)
     except BaseException as error:
@@ -125,81 +121,30 @@ def _temporary(path: pathlib.Path) -> pathlib.Path:
     return path.with_name(f".{name}.{secrets.token_hex(8)}.tmp")
 
 
+def _replace(temporary: pathlib.Path, path: pathlib.Path) -> None:
+    end = time.monotonic() + _REPLACE_SECONDS
+    while True:
+        try:
+            os.replace(temporary, path)
+            return
+        except PermissionError:
+            if os.name == "posix" or time.monotonic() > end:
+                raise
+        time.sleep(0.02)
+
+
 def _flush_folder(path: pathlib.Path) -> None:
-    """Makes the names in the folder `path` outlast a power loss."""
+    """Makes the names in the folder `path` outlast a power loss.
+
+    Windows opens no folders; its file systems keep a journal of names.
+    """
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-@contextlib.contextmanager
-def lock(path: os.PathLike[str] | str, *, purpose: str | None = None) -> Iterator[int]:
-    """Holds the lock file `path`, made where there is none; yields its descriptor.
-
-    The kernel frees it when its owner dies, however it dies. The file stays and names the last
-    owner, for people. It is never opened through a link.
-
-    Args:
-        path: the file; its folder must exist.
-        purpose: what the holder does, such as "preparing mnist": then it waits for another holder,
-            and says so. `None` does not wait.
-
-    Raises:
-        LockedError: another process holds it, and there is no `purpose`.
-        OSError: it can't be made or written to, or is no regular file.
-    """
-    file = open_regular(path, os.O_RDWR | os.O_CREAT)
-    try:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except _HELD:
-            if purpose is None:
-                owner = os.pread(file, 200, 0).decode(errors="replace").strip()
-                raise LockedError(owner or "another process") from None
-            logging.warning("Waiting for another process that is %s (%s).", purpose, path)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            reason = f"{error.strerror}: the file system gives no locks; name a folder on another"
-            raise OSError(error.errno, reason, str(path)) from None
-        _check_ours(file, path)
-        try:
-            os.truncate(file, 0)
-            os.pwrite(file, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        yield file
-    finally:
-        os.close(file)
-
-
-def _check_ours(file: int, path: os.PathLike[str] | str) -> None:
-    """Raises where the lock file may be somebody's own, since it is going to be overwritten."""
-    links = os.fstat(file).st_nlink
-    if links == 0:
-        raise LockedError("another process, which has just ended; start again")
-    if links > 1:
-        raise OSError(errno.EMLINK, "a file that has another name as well", str(path))
-    if not _OWNER.fullmatch(os.pread(file, _MAX_OWNER_BYTES, 0)):
-        raise OSError(errno.EEXIST, "a file that is no lock of this program", str(path))
-
-
-def is_locked(path: os.PathLike[str] | str) -> bool:
-    """Returns whether a process holds the lock file `path`."""
-    try:
-        file = open_regular(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except _HELD:
-        return True
-    except OSError:  # A file system without locks, where nothing can run.
-        return False
-    finally:
-        os.close(file)
-    return False
 
 
 def open_regular(path: os.PathLike[str] | str, flags: int) -> int:
@@ -209,7 +154,9 @@ def open_regular(path: os.PathLike[str] | str, flags: int) -> int:
         OSError: naming `path`: it is a link, a pipe or the like, or can't be opened.
     """
     try:
-        file = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+        if not hasattr(os, "O_NOFOLLOW") and os.path.islink(path):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+        file = os.open(path, flags | _CAREFUL | getattr(os, "O_NOFOLLOW", 0), 0o666)
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise
@@ -220,6 +167,29 @@ def open_regular(path: os.PathLike[str] | str, flags: int) -> int:
     return file
 
 
+def open_to_read(path: os.PathLike[str] | str) -> int:
+    """Returns a descriptor of the file `path`, for reading; a pipe is not waited for."""
+    return os.open(path, os.O_RDONLY | _CAREFUL)
+
+
+def read_at(file: int, num_bytes: int, position: int) -> bytes:
+    """Returns so many bytes of the open `file` from `position` on; fewer at its end."""
+    if hasattr(os, "pread"):
+        return os.pread(file, num_bytes, position)
+    with _seeking:
+        os.lseek(file, position, os.SEEK_SET)
+        return os.read(file, num_bytes)
+
+
+def write_at(file: int, data: bytes | memoryview, position: int) -> int:
+    """Writes to the open `file` from `position` on; returns how many bytes that were."""
+    if hasattr(os, "pwrite"):
+        return os.pwrite(file, data, position)
+    with _seeking:
+        os.lseek(file, position, os.SEEK_SET)
+        return os.write(file, data)
+
+
 def read_bytes(path: os.PathLike[str] | str, max_bytes: int) -> bytes:
     """Returns what the regular file `path` holds; never waits for a pipe, nor reads without end.
 
@@ -228,8 +198,7 @@ def read_bytes(path: os.PathLike[str] | str, max_bytes: int) -> bytes:
         ContentError: it is no regular file, or has more than `max_bytes` bytes.
         OSError: it can't be read.
     """
-    # A pipe without a writer would be waited for.
-    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    file = open_to_read(path)
     try:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):

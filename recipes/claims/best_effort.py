@@ -7,7 +7,6 @@ them, and only these see the test set.
 """
 
 import dataclasses
-import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +16,7 @@ import numpy as np
 import tfcourse
 from recipes.claims import harness, pictures
 from recipes.mnist_softmax import MnistSoftmax, train
-from tfcourse import tuning
+from tfcourse import machine, tuning
 from tfcourse.choices import MODELS
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
@@ -108,7 +107,7 @@ def measure(
 ) -> dict[str, dict[str, Any]]:
     """Returns `{model: {"found": hyperparameters, "validation": float, "errors": [per cent]}}`."""
     measured: dict[str, dict[str, Any]] = {}
-    with tuning.Workers(len(os.sched_getaffinity(0))) as pool:
+    with tuning.Workers(machine.num_cores()) as pool:
         for model, trials, epochs in zip(SEARCHES, hp.trials, hp.epochs, strict=True):
             found, score = find(model, epochs, trials, data, folder / model, pool, options)
             measured[model] = {"found": found, "validation": score, "errors": []}

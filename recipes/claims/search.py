@@ -8,7 +8,6 @@ set is not used. `recipes.claims.search_importance` says which hyperparameters m
 
 import dataclasses
 import itertools
-import os
 import pathlib
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from recipes.claims import harness, pictures
 from recipes.claims.search_trial import Network, train
-from tfcourse import tuning
+from tfcourse import machine, tuning
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer
@@ -70,7 +69,7 @@ def measure(hp: Search, data: Dataset, folder: pathlib.Path, options: Options) -
     found: dict[tuple[str, str], list[np.ndarray]] = {
         key: [] for key in itertools.product(TUNERS, spaces)
     }
-    with tuning.Workers(len(os.sched_getaffinity(0))) as pool:
+    with tuning.Workers(machine.num_cores()) as pool:
         for tuner, space in found:
             optimizer, axes = SPACES[space]
             base = Network(

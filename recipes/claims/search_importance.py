@@ -9,7 +9,6 @@ used.
 """
 
 import dataclasses
-import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ import numpy as np
 
 from recipes.claims import harness, pictures
 from recipes.claims.search_trial import Network, train
-from tfcourse import tuning
+from tfcourse import machine, tuning
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer
@@ -86,7 +85,7 @@ def measure(
 ) -> dict[str, dict[str, Any]]:
     """Returns `{optimizer: {"all", "better half": importances, "failed": int}}`."""
     measured = {}
-    with tuning.Workers(len(os.sched_getaffinity(0))) as pool:
+    with tuning.Workers(machine.num_cores()) as pool:
         for optimizer in ("momentum", "adam"):
             base = Network(
                 optimizer=optimizer, epochs=hp.epochs, training_examples=hp.training_examples

@@ -12,7 +12,7 @@ import importlib.util
 import logging
 import os
 import pathlib
-import threading
+import time
 from typing import TYPE_CHECKING
 
 from tfcourse import command_line, quiet_import
@@ -98,7 +98,8 @@ def main(playground: Playground) -> None:
     blocks = serve(load(run_dir), playground.port)
     print(f"Draw at {blocks.local_url}", flush=True)
     try:
-        threading.Event().wait()
+        while True:  # Windows lets Ctrl-C end a sleep, and no waiting for an event.
+            time.sleep(3600)
     finally:
         blocks.close(verbose=False)
 

@@ -12,7 +12,9 @@ import hashlib
 import importlib.metadata
 import os
 import pathlib
+import platform
 import re
+import shutil
 import stat
 import sys
 import time
@@ -20,7 +22,7 @@ from collections.abc import Callable, Iterator
 
 from absl import logging
 
-from tfcourse import files
+from tfcourse import files, machine
 from tfcourse.datasets import array_cache
 
 MAX_BYTES = 32 * 2**20  # About a hundred programs, checked in the time of two steps.
@@ -43,6 +45,7 @@ def kept(import_tensorflow: Callable[[], object]) -> Iterator[None]:
     version = importlib.metadata.version("tensorflow")
     given = os.environ.get("TF_XLA_FLAGS", "")
     is_known = version.startswith(_VERSIONS) and "persistent_cache" not in given
+    is_known &= hasattr(os, "geteuid")  # Windows tells by other means whose a folder is.
     with contextlib.ExitStack() as stack:
         folder = own = None
         if is_known and "tensorflow" not in sys.modules:
@@ -86,11 +89,13 @@ def _folder(version: str) -> pathlib.Path | None:
 
 
 def _key(version: str) -> str:
-    told: list[object] = [version, os.uname().machine, len(os.sched_getaffinity(0))]
+    told: list[object] = [version, platform.machine(), machine.num_cores()]
     told += map(os.environ.get, _VARIABLES)
-    with contextlib.suppress(OSError):
-        lines = set(pathlib.Path("/proc/cpuinfo").read_text().splitlines())
+    try:
+        lines = set(pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines())
         told += sorted(line for line in lines if line.startswith(("model name", "flags")))
+    except OSError:  # Another machine may have another processor.
+        told.append(platform.node())
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
@@ -102,9 +107,16 @@ def _lay_out(folder: pathlib.Path, own: pathlib.Path) -> None:
     for path in folder.iterdir():
         if found := _KEPT.fullmatch(path.name):
             if path.is_file() and not path.is_symlink() and files.sha256(path) == found["sha256"]:
-                os.link(path, own / found["name"])
+                _link(path, own / found["name"])
             else:
                 files.remove(path)
+
+
+def _link(path: pathlib.Path, name: pathlib.Path) -> None:
+    try:
+        os.link(path, name)
+    except OSError:  # Not every file system has second names.
+        shutil.copyfile(path, name)
 
 
 @contextlib.contextmanager

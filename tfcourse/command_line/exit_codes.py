@@ -11,7 +11,6 @@ import contextlib
 import logging as std_logging
 import os
 import re
-import shlex
 import signal
 import sys
 import threading
@@ -22,12 +21,10 @@ from typing import Any, NoReturn
 
 from absl import flags, logging
 
-from tfcourse import out_of_memory, system_errors
+from tfcourse import out_of_memory, shell, signals, system_errors
 from tfcourse.command_line import streams
 from tfcourse.hyperparameters import printable
 
-# Slurm sends the last two some time before it kills; none has another use here.
-_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU)
 _AFTER = 0.05  # Seconds, in which the callback that a signal came in is over.
 
 
@@ -71,7 +68,7 @@ def exits(program: Callable[..., Any] | None = None) -> Iterator[None]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.pop("MPLBACKEND", None)  # No window is opened, and matplotlib refuses unknown ones.
     streams.prepare()
-    for number in _ENDING:
+    for number in signals.ENDING:
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _terminate)
     if sys.unraisablehook is sys.__unraisablehook__:
@@ -123,7 +120,7 @@ def _is_all(program: Callable[..., Any] | None) -> bool:
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    if number == signal.SIGXCPU:  # It comes again every second.
+    if number in signals.REPEATED:
         signal.signal(number, signal.SIG_IGN)
     raise Terminated(number)
 
@@ -136,7 +133,7 @@ def _send_again(unraisable: "sys.UnraisableHookArgs") -> None:
         sys.__unraisablehook__(unraisable)
         return
     number = error.signal_number if isinstance(error, Terminated) else signal.SIGINT
-    again = threading.Timer(_AFTER, os.kill, (os.getpid(), number))
+    again = threading.Timer(_AFTER, signals.raise_again, (number,))
     again.daemon = True
     again.start()
 
@@ -188,6 +185,6 @@ def with_flags(text: str) -> str:
     def flag(match: re.Match[str]) -> str:
         if match[1] not in flags.FLAGS:
             return match[0]
-        return f"--{match[1]}" + (f"={shlex.quote(match[3])}" if match[2] else "")
+        return f"--{match[1]}" + (f"={shell.join([match[3]])}" if match[2] else "")
 
     return re.sub(r"`(\w+)(|=([^`]*))`", flag, text)

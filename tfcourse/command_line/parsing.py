@@ -3,7 +3,6 @@
 import dataclasses
 import pathlib
 import re
-import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 
 from absl import flags
 
-from tfcourse import datasets, files
+from tfcourse import datasets, files, shell
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import flag_definitions, flagfiles, sweeping, written_flags
 from tfcourse.command_line.exit_codes import UsageError
@@ -216,4 +215,4 @@ def command(changes: Mapping[str, str]) -> str:
     program = ["python"]
     if given and pathlib.Path(given[0]).name == "tfcourse":  # The console command, a script.
         program, given = ["tfcourse"], given[1:]
-    return shlex.join([*program, *given, *(f"--{name}={text}" for name, text in changes.items())])
+    return shell.join([*program, *given, *(f"--{name}={text}" for name, text in changes.items())])

@@ -36,6 +36,6 @@ def meeting(run_dir: pathlib.Path) -> Iterator[pathlib.Path]:
             return
         print("All are there; worker 0 writes the results", flush=True)
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="tfcourse-"))
-        silence = stack.enter_context(open(os.devnull, "w"))
+        silence = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
         stack.enter_context(contextlib.redirect_stdout(silence))
         yield pathlib.Path(scratch, "run")

@@ -2,14 +2,13 @@
 
 import contextlib
 import dataclasses
-import os
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from tfcourse import datasets, quiet_import, run_directory
+from tfcourse import datasets, machine, quiet_import, run_directory
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import written_flags
 from tfcourse.command_line.exit_codes import UsageError
@@ -90,7 +89,7 @@ def prepare(
     sweep = SweepOptions(
         settings=asked,
         path=settings.module_of(train)[1],
-        num_workers=values.workers or len(os.sched_getaffinity(0)),
+        num_workers=values.workers or machine.num_cores(),
         scheduler=_scheduler(),
         resources=_resources(),
         keep_models=values.keep_models,

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from tfcourse import files
+from tfcourse import files, locks
 from tfcourse.datasets.array_preprocessing import ImagePreprocessing
 from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray, Split, scaled
 
@@ -117,7 +117,7 @@ def _exclusive(path: pathlib.Path, purpose: str) -> AbstractContextManager[int |
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError:
         return contextlib.nullcontext()  # Nothing can be written, so nothing can collide.
-    return files.lock(path.with_suffix(".lock"), purpose=purpose)
+    return locks.lock(path.with_suffix(".lock"), purpose=purpose)
 
 
 def found(name: str, version: str) -> UnscaledDataset | None:

@@ -7,11 +7,16 @@ A container or a batch job may have less than the machine: the limits of the gro
 import os
 import pathlib
 import re
-import resource
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tfcourse import machine
 from tfcourse.datasets.errors import DataError
+
+try:
+    import resource
+except ImportError:  # Windows.
+    resource = None  # type: ignore[assignment]
 
 # The rest is for the framework, the model and whatever else runs.
 SHARE = 0.5
@@ -31,14 +36,16 @@ class _Limit(NamedTuple):
 def available_bytes() -> int:
     """Returns the memory that could be had now; where the system does not tell, all there is."""
     found = re.search(r"MemAvailable:\s*(\d+) kB", _text(_MEMINFO))
-    free = 1024 * int(found[1]) if found else all_bytes()
+    free = 1024 * int(found[1]) if found else _free_elsewhere()
     return max(0, min([free, *(limit.left for limit in (*_limits(), *_address_space()))]))
 
 
 def all_bytes() -> int:
     """Returns the memory of the machine or, where that is less, of the container or job."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min([machine, *(limit.most for limit in _limits())])
+    if not hasattr(os, "sysconf"):  # Windows, which has no such groups either.
+        return machine.memory_bytes()
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([total, *(limit.most for limit in _limits())])
 
 
 def _limits() -> Iterator[_Limit]:
@@ -69,7 +76,13 @@ def _limit(folder: pathlib.Path, most: str, used: str, cache: str) -> Iterator[_
     yield _Limit(int(limit), int(limit) - int(taken) + (int(found[1]) if found else 0))
 
 
+def _free_elsewhere() -> int:
+    return all_bytes() if hasattr(os, "sysconf") else machine.available_bytes()
+
+
 def _address_space() -> Iterator[_Limit]:
+    if resource is None:
+        return
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     pages = _text(_STATM).partition(" ")[0]
     if limit != resource.RLIM_INFINITY and pages.isdecimal():
@@ -79,7 +92,7 @@ def _address_space() -> Iterator[_Limit]:
 def _text(path: pathlib.Path) -> str:
     """Returns what the system tells in a file; "" where it has none."""
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return ""
 

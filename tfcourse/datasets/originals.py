@@ -80,7 +80,7 @@ def _published_files(name: str) -> dict[str, tuple[int, str]]:
     if not table.is_file():
         return {}
     # Address, bytes, sha256, file name.
-    rows = [line.split("\t") for line in table.read_text().splitlines()]
+    rows = [line.split("\t") for line in table.read_text(encoding="utf-8").splitlines()]
     return {row[3]: (int(row[1]), row[2]) for row in rows if len(row) == 4}
 
 

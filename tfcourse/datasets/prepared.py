@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import logging
 
-from tfcourse import files
+from tfcourse import files, locks
 from tfcourse.datasets import network
 from tfcourse.datasets.errors import DataError, DataUnavailableError
 
@@ -86,7 +86,7 @@ def opened(
     with contextlib.ExitStack() as stack:
         directory = stack.enter_context(_writable_directory())
         lock = directory / f".{_slug(name)}.lock"
-        stack.enter_context(files.lock(lock, purpose=f"preparing {name}"))
+        stack.enter_context(locks.lock(lock, purpose=f"preparing {name}"))
         if not _find(name, directory):  # Another process may have prepared it in the meantime.
             _prepare(name, directory, data_dir, check)
         yield _find(name, directory)

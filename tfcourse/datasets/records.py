@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tfcourse import files as files_
 from tfcourse.datasets import prepared
 from tfcourse.datasets.errors import DataError
 
@@ -45,7 +46,7 @@ class Records:
         records = []
         for number in numbers:
             file, length = int(self._files[number]), int(self._lengths[number])
-            record = os.pread(self._descriptor(file), length, int(self._offsets[number]))
+            record = files_.read_at(self._descriptor(file), length, int(self._offsets[number]))
             if len(record) != length:
                 raise DataError(f"{self._paths[file]}: expected the file as it was; it is shorter.")
             records.append(record)
@@ -53,7 +54,7 @@ class Records:
 
     def _descriptor(self, file: int) -> int:
         if file not in self._descriptors:
-            self._descriptors[file] = os.open(self._paths[file], os.O_RDONLY)
+            self._descriptors[file] = files_.open_to_read(self._paths[file])
         return self._descriptors[file]
 
     def __del__(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tfcourse import datasets, files, run_directory
 from tfcourse.datasets.dataset import Preprocessing
+from tfcourse.run_directory import best as best_run
 
 _RECIPE = re.compile(r"# python -m ([A-Za-z_][\w.]*) --flagfile=", re.ASCII)
 
@@ -46,12 +47,12 @@ def read(path: os.PathLike[str] | str) -> RunRecord:
         NotARunError: it is no run directory, or none of a classifier.
         RunFileError: a file in it is damaged.
     """
-    path = files.expanded(path)
+    path = best_run.followed(files.expanded(path))
     if (path / run_directory.JOURNAL).exists():
-        path = path / run_directory.BEST
+        sweep, path = path, best_run.followed(path / run_directory.BEST)
         if not path.is_dir():
-            raise NotARunError(f"{path.parent} holds a sweep that has not chosen its best trial")
-        if not path.resolve().is_relative_to(path.parent.resolve()):
+            raise NotARunError(f"{sweep} holds a sweep that has not chosen its best trial")
+        if not path.resolve().is_relative_to(sweep.resolve()):
             raise RunFileError(f"{path} leads out of its sweep's folder; name the run itself")
     for name in (run_directory.FLAGS, run_directory.PREPROCESSING):
         if not (path / name).exists():

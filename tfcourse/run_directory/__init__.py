@@ -30,6 +30,7 @@ from typing import Any
 
 from tfcourse import files
 from tfcourse.run_directory import flag_records, folder, stopwatch
+from tfcourse.run_directory.best import BEST
 from tfcourse.run_directory.flag_records import (
     FLAGS,
     MAX_FLAGS_BYTES,
@@ -80,7 +81,6 @@ __all__ = [
 # A sweep's trial keeps its whole curve there, until its journal has it.
 MAX_METRICS_BYTES = 64 << 20
 _MAX_HISTORY_BYTES = 1 << 30
-BEST = "best"
 
 
 class RunFinished(Exception):

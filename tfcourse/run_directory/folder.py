@@ -5,7 +5,7 @@ import os
 import pathlib
 from collections.abc import Callable, Iterator
 
-from tfcourse import files
+from tfcourse import locks
 from tfcourse.run_directory.flag_records import FLAGS
 
 METRICS = "metrics.json"
@@ -52,6 +52,9 @@ def owned(
         with _locked(path, argument) as lock, _left_empty(path):
             yield lock
     except BaseException as error:
+        if os.name == "nt" and missing and path.is_dir() and os.listdir(path) == [LOCK]:
+            with contextlib.suppress(OSError):  # One that somebody else has open stays.
+                (path / LOCK).unlink()
         for folder in missing:  # One that holds anything stays.
             with contextlib.suppress(OSError):
                 folder.rmdir()
@@ -72,7 +75,8 @@ def _left_empty(path: pathlib.Path) -> Iterator[None]:
     except Exception:
         names = os.listdir(path) if new and path.is_dir() else ()
         for name in names if set(names) <= {FLAGS, LOCK} else ():
-            (path / name).unlink(missing_ok=True)
+            with contextlib.suppress(PermissionError):  # Windows keeps a lock that is open.
+                (path / name).unlink(missing_ok=True)
         raise
 
 
@@ -80,8 +84,8 @@ def _left_empty(path: pathlib.Path) -> Iterator[None]:
 def _locked(path: pathlib.Path, argument: str) -> Iterator[int]:
     with contextlib.ExitStack() as stack:
         try:
-            lock = stack.enter_context(files.lock(path / LOCK))
-        except files.LockedError as owner:
+            lock = stack.enter_context(locks.lock(path / LOCK))
+        except locks.LockedError as owner:
             raise RunDirectoryError(
                 f"{path} is in use by {owner}; wait for its end or name another `{argument}`"
             ) from None
@@ -90,7 +94,7 @@ def _locked(path: pathlib.Path, argument: str) -> Iterator[int]:
 
 def is_in_use(path: os.PathLike[str] | str) -> bool:
     """Returns whether a process runs in the run directory `path`."""
-    return files.is_locked(pathlib.Path(path) / LOCK)
+    return locks.is_locked(pathlib.Path(path) / LOCK)
 
 
 def check_folders(path: os.PathLike[str] | str) -> None:

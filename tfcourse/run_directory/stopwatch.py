@@ -38,8 +38,8 @@ class Stopwatch:
 def _process_seconds() -> float:
     """Returns the age of this process; 0 where the system does not tell."""
     try:
-        with open("/proc/self/stat") as file:
+        with open("/proc/self/stat", encoding="utf-8") as file:
             started = int(file.read().rpartition(")")[2].split()[19])
         return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
-    except (OSError, AttributeError):
+    except (OSError, AttributeError, ValueError):
         return 0.0

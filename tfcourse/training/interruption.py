@@ -6,8 +6,9 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-# The last two are what Slurm sends some time before it kills, if asked to.
-_HELD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU)
+from tfcourse import signals
+
+_HELD = (signal.SIGINT, *signals.ENDING)
 
 
 class Interrupted(Exception):

@@ -8,7 +8,6 @@ code, and no size is believed that the file does not have. What `pack` takes, `r
 import hashlib
 import json
 import math
-import os
 import pathlib
 import re
 import struct
@@ -167,8 +166,7 @@ def num_arrays(path: pathlib.Path) -> int:
     Raises:
         DamagedError: it does not begin as such a file does.
     """
-    # A pipe would be waited for.
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+    with open(files.open_to_read(path), "rb") as file:
         prefix = file.read(_PREFIX_BYTES)
         try:
             (length,) = _LENGTH.unpack_from(prefix, _PREFIX_BYTES - _LENGTH.size)

@@ -1,13 +1,12 @@
 """What reaches into Dask beyond its documented ways, and why."""
 
-import contextlib
-import os
 import random
-import signal
 import sys
 from typing import Any
 
 import distributed
+
+from tfcourse import signals
 
 _random_of_dask = random.Random()
 _done: set[str] = set()  # Names of modules.
@@ -42,8 +41,7 @@ def kill_workers(cluster: distributed.LocalCluster) -> None:
     """
     for nanny in cluster.workers.values():
         nanny.auto_restart = False
-        with contextlib.suppress(ProcessLookupError, TypeError):  # It is gone already.
-            os.kill(nanny.pid, signal.SIGKILL)
+        signals.kill(nanny.pid)
 
 
 def forget_worker(client: distributed.Client, address: str) -> None:

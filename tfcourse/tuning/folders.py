@@ -1,4 +1,4 @@
-"""The folders of a sweep's trials, and the link to that of the best one.
+"""The folders of a sweep's trials, and the name of that of the best one.
 
 What is not a sweep's own there is never written to, followed or removed.
 """
@@ -10,6 +10,7 @@ import re
 import shutil
 
 from tfcourse.run_directory import BEST, RunDirectoryError
+from tfcourse.run_directory import best as best_run
 
 TRIALS = "trials"
 _TRIAL = re.compile(r"[0-9]{5,18}")
@@ -25,7 +26,7 @@ def check(folder: pathlib.Path, num_trials: int) -> None:
     """
     best, trials = folder / BEST, folder / TRIALS
     reason = "that this sweep did not make; move it away, or name another `run_dir`"
-    if os.path.lexists(best) and not _is_ours(best):
+    if os.path.lexists(best) and best_run.target(best) is None:
         raise RunDirectoryError(f"{best} is something {reason}")
     if trials.is_symlink() or (trials.exists() and not trials.is_dir()):
         raise RunDirectoryError(f"{trials} is something {reason}")
@@ -54,15 +55,8 @@ def remove(folder: pathlib.Path, number: int) -> None:
 def name_best(folder: pathlib.Path, number: int) -> None:
     """Makes `best` a name for the folder of a trial's first replicate, unless it is that."""
     best, target = folder / BEST, f"{TRIALS}/{number:05d}/0"
-    if best.is_symlink() and os.readlink(best) == target:
+    if best_run.target(best) == target:
         return
-    if os.path.lexists(best) and not _is_ours(best):
+    if os.path.lexists(best) and best_run.target(best) is None:
         raise RunDirectoryError(f"{best} is something that this sweep did not make")
-    best.unlink(missing_ok=True)
-    best.symlink_to(target)
-
-
-def _is_ours(best: pathlib.Path) -> bool:
-    return best.is_symlink() and bool(
-        re.fullmatch(rf"{TRIALS}/{_TRIAL.pattern}/0", os.readlink(best))
-    )
+    best_run.name(best, target)

@@ -64,7 +64,7 @@ class Journal:
         with self._undone_by_errors():
             written = 0
             while written < len(line):
-                written += os.pwrite(file, line[written:], self._end + written)
+                written += files.write_at(file, line[written:], self._end + written)
             self._end += len(line)
             self.records += records
             if not self._flushes_later:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from tfcourse import datasets, run_directory
+from tfcourse import datasets, machine, run_directory
 from tfcourse import hyperparameters as hp
 from tfcourse.tuning import journal
 from tfcourse.tuning import space as search_space
@@ -110,7 +110,7 @@ def search(
         if pool is None:
             from tfcourse.tuning.workers import Workers  # Dask takes its time to load.
 
-            num_workers = workers or len(os.sched_getaffinity(0))
+            num_workers = workers or machine.num_cores()
             pool = stack.enter_context(Workers(num_workers))
         if report:
             carry_out(driver, pool, watch)

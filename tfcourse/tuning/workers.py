@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import queue
-import signal
 import sys
 import threading
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ import dask
 import distributed
 import psutil
 
-from tfcourse import quiet_import
+from tfcourse import nvidia, quiet_import, signals
 from tfcourse.tuning.dask_internals import forget_worker, keep_random_from_dask, kill_workers
 from tfcourse.tuning.silence import Silence
 from tfcourse.tuning.task import Key, Task
@@ -190,7 +189,7 @@ class Workers:
             process = processes.get(address)
             if seconds >= _STOPPED_SECONDS and process and _is_stopped(process):
                 _tell(f"process {process}, a worker, was stopped (SIGSTOP)", "anew")
-                os.kill(process, signal.SIGKILL)
+                signals.kill(process)
             elif seconds >= _LOST_SECONDS:
                 _tell(f"the worker at {address} has said nothing for {seconds:.0f} s", "anew")
                 self._end(address, process, has_nanny=bool(workers[address].get("nanny")))
@@ -202,7 +201,7 @@ class Workers:
 
     def _end(self, address: str, process: int | None, *, has_nanny: bool) -> None:
         if process:
-            os.kill(process, signal.SIGKILL)
+            signals.kill(process)
         elif has_nanny:
             self._restart(address)
         else:
@@ -227,6 +226,8 @@ def _work(name: str, fields: Mapping[str, Any]) -> tuple[str, int, Any]:
         if "tensorflow" not in sys.modules:
             logging.basicConfig(format="%(levelname)s: %(message)s")  # As the driver's own.
             os.environ.update(_ENVIRONMENT)  # A cluster's workers were started by others.
+            if isinstance(number := distributed.get_worker().name, int):  # One of this machine's.
+                nvidia.take_one(number)
             quiet_import.import_tensorflow(num_threads=1)
             # Every trial traces its step anew, which TensorFlow takes for a mistake.
             logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -1,0 +1,137 @@
+"""The one lock: of a file, by the system, which frees it when its owner dies, however it dies.
+
+`flock` on Linux and macOS, `msvcrt.locking` on Windows. Libraries of locks don't keep what
+docs/reliability.md promises: filelock opens a file by its path, whatever lies there, and
+portalocker locks on Windows what the file holds, so that nobody could read whose it is.
+"""
+
+import contextlib
+import errno
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator
+
+from absl import logging
+
+from tfcourse import files
+
+try:
+    import fcntl
+except ImportError:  # Windows.
+    fcntl = None  # type: ignore[assignment]
+    import msvcrt
+
+_OWNER = re.compile(rb"(process \d+ on \S*\n?)?")  # What a lock file holds.
+_MAX_OWNER_BYTES = 300
+_HELD = (BlockingIOError, PermissionError)  # The second on some network file systems.
+# Windows lets nobody else read a byte that is locked, so it is one far behind the file's end.
+_PLACE = 1 << 30
+_POLL_SECONDS = 0.1
+
+
+class LockedError(Exception):
+    """Another process holds the lock; the message names that process."""
+
+
+@contextlib.contextmanager
+def lock(path: os.PathLike[str] | str, *, purpose: str | None = None) -> Iterator[int]:
+    """Holds the lock file `path`, made where there is none; yields its descriptor.
+
+    The file stays and names the last owner, for people. It is never opened through a link.
+
+    Args:
+        path: the file; its folder must exist.
+        purpose: what the holder does, such as "preparing mnist": then it waits for another holder,
+            and says so. `None` does not wait.
+
+    Raises:
+        LockedError: another process holds it, and there is no `purpose`.
+        OSError: it can't be made or written to, or is no regular file.
+    """
+    file = files.open_regular(path, os.O_RDWR | os.O_CREAT)
+    try:
+        try:
+            if not _take(file):
+                if purpose is None:
+                    owner = (
+                        files.read_at(file, _MAX_OWNER_BYTES, 0).decode(errors="replace").strip()
+                    )
+                    raise LockedError(owner or "another process")
+                logging.warning("Waiting for another process that is %s (%s).", purpose, path)
+                _wait(file)
+        except OSError as error:
+            reason = f"{error.strerror}: the file system gives no locks; name a folder on another"
+            raise OSError(error.errno, reason, str(path)) from None
+        _check_ours(file, path)
+        try:
+            os.ftruncate(file, 0)
+            files.write_at(file, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        yield file
+    finally:
+        os.close(file)
+
+
+def is_locked(path: os.PathLike[str] | str) -> bool:
+    """Returns whether a process holds the lock file `path`."""
+    try:
+        file = files.open_regular(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # Two may ask at once.
+        else:
+            _lock_byte(file, msvcrt.LK_NBLCK)  # type: ignore[attr-defined]
+    except _HELD:
+        return True
+    except OSError:  # A file system without locks, where nothing can run.
+        return False
+    finally:
+        os.close(file)
+    return False
+
+
+def _check_ours(file: int, path: os.PathLike[str] | str) -> None:
+    """Raises where the lock file may be somebody's own, since it is going to be overwritten."""
+    links = os.fstat(file).st_nlink
+    if links == 0:
+        raise LockedError("another process, which has just ended; start again")
+    if links > 1:
+        raise OSError(errno.EMLINK, "a file that has another name as well", str(path))
+    if not _OWNER.fullmatch(files.read_at(file, _MAX_OWNER_BYTES, 0)):
+        raise OSError(errno.EEXIST, "a file that is no lock of this program", str(path))
+
+
+def _take(file: int) -> bool:
+    """Takes the lock of the open `file`; returns `False` where another process holds it."""
+    try:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            _lock_byte(file, msvcrt.LK_NBLCK)  # type: ignore[attr-defined]
+    except _HELD:
+        return False
+    return True
+
+
+def _wait(file: int) -> None:
+    """Takes the lock of the open `file` once nobody else holds it."""
+    if fcntl:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return
+    while not _take(file):
+        time.sleep(_POLL_SECONDS)
+
+
+def _lock_byte(file: int, how: int) -> None:
+    os.lseek(file, _PLACE, os.SEEK_SET)
+    try:
+        msvcrt.locking(file, how, 1)  # type: ignore[attr-defined]
+    except OSError as error:
+        if error.errno == errno.EDEADLK:  # How it says that it has tried for long.
+            raise PermissionError(error.errno, error.strerror) from None
+        raise
