@@ -43,7 +43,7 @@ RACE_EXAMPLES = 53_760
 SMOKE_EXAMPLES = 512
 
 
-def measure_steps(names, task, num_rounds):
+def measure_steps(names, task, num_rounds, *, on_gpu=False):
     """Returns {contestant: milliseconds per step, first and last loss, ...} of one model and batch.
 
     The contestants train in turns, each round in another order.
@@ -54,7 +54,7 @@ def measure_steps(names, task, num_rounds):
     with contextlib.ExitStack() as stack:
         processes = {}
         for name in names:  # What they import, they import side by side.
-            processes[name] = stack.enter_context(Process(name, task))
+            processes[name] = stack.enter_context(Process(name, task, on_gpu=on_gpu))
         for name in names:
             try:
                 threads[name] = processes[name].threads()

@@ -10,11 +10,13 @@ from tfcourse import system_errors
 
 _TEXT = re.compile(
     r"RESOURCE_EXHAUSTED|[Oo]ut of memory|OOM when allocating|failed to allocate memory|"
-    r"bad_alloc|STATUS_ALLOC_FAILED"
+    r"bad_alloc|STATUS_ALLOC_FAILED|Dst tensor is not initialized"
 )
 # The errors of libraries that may be about memory; a sentence in another one proves nothing.
 _LIBRARIES = ("tensorflow", "jaxlib", "keras")
 _MAX_REASON = 200
+# The last one is what TensorFlow says of data that does not fit into a GPU.
+_GPU = r"\bGPU\b|gpu|CUDA|CUBLAS|CUDNN|Dst tensor is not initialized"
 MEND = "a smaller `batch_size` or model needs less"
 
 
@@ -24,13 +26,14 @@ class OutOfMemoryError(MemoryError):
     exit_code = 7
 
 
-def check(num_bytes: int, free_bytes: int, what: str) -> None:
+def check(num_bytes: int, free_bytes: int, what: str, place: str = "") -> None:
     """Refuses work that takes more memory than is free.
 
     Args:
         num_bytes: that it takes.
         free_bytes: that could be had.
         what: what takes it, with its verb: "hidden_1/kernel takes".
+        place: where that is, such as " on the GPU"; by default this machine's memory.
 
     Raises:
         OutOfMemoryError: with both numbers.
@@ -38,7 +41,7 @@ def check(num_bytes: int, free_bytes: int, what: str) -> None:
     if num_bytes > free_bytes:
         raise OutOfMemoryError(
             f"out of memory: {what} {num_bytes >> 20:,} MiB, and {free_bytes >> 20:,} MiB are "
-            f"free; {MEND}"
+            f"free{place}; {MEND}"
         )
 
 
@@ -64,7 +67,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, OutOfMemoryError):
         return str(error)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    where = "GPU" if re.search(r"\bGPU\b|gpu|CUDA|CUBLAS|CUDNN", str(error)) else "host"
+    where = "GPU" if re.search(_GPU, str(error)) else "host"
     telling = [line for line in lines if _TEXT.search(line)] or lines
     reason = f" ({telling[0][:_MAX_REASON]})" if telling else ""
     return f"out of memory: the {where} has no more; {MEND}{reason}"

@@ -12,6 +12,9 @@ Prepared = TypeVar("Prepared")
 # What they import if it is there, for a wrapper, a converter, frames given to Keras's `fit` and
 # pictures in notebooks: a third of the time that the import takes.
 _OPTIONAL = ("IPython", "jax", "matplotlib", "pandas", "sklearn")
+# Flags of XLA, known to the versions of TensorFlow that are admitted. The first one also leaves out
+# kernels that add in any order.
+_CHOOSING_KERNELS = ("xla_gpu_deterministic_ops", "xla_gpu_autotune_level")
 
 
 class BackendError(Exception):
@@ -58,9 +61,35 @@ def import_tensorflow(
             tf.config.threading.set_inter_op_parallelism_threads(num_threads)
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
+        pin_kernels()
+        compute_exactly()
         prepared = prepare() if prepare else None
         tf.config.list_logical_devices()
     return prepared
+
+
+def pin_kernels() -> None:
+    """Lets XLA take the same kernels on a GPU in every process.
+
+    It would time several whenever it compiles, and take the fastest: another one tomorrow, with
+    other last bits. What XLA_FLAGS says of that stays. To be called before XLA compiles anything.
+    """
+    import tensorflow as tf
+
+    given = os.environ.get("XLA_FLAGS", "")
+    if tf.config.list_physical_devices("GPU") and not any(n in given for n in _CHOOSING_KERNELS):
+        os.environ["XLA_FLAGS"] = f"{given} --{_CHOOSING_KERNELS[0]}=true".strip()
+
+
+def compute_exactly() -> None:
+    """Lets a GPU multiply float32 in float32.
+
+    TensorFlow rounds the factors to TF32, 10 of 23 bits, on the GPUs that can.
+    """
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
 @contextlib.contextmanager

@@ -15,10 +15,9 @@ _ROOT = pathlib.Path(__file__).parents[2]
 _ENVIRONMENT = {
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "2",
-    # The table is about the CPU: a GPU would be used by some contestants and not by others.
-    "CUDA_VISIBLE_DEVICES": "",
-    "JAX_PLATFORMS": "cpu",
 }
+# The usual table is about the CPU.
+_WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
 
 
 class ContestantFailedError(Exception):
@@ -28,8 +27,9 @@ class ContestantFailedError(Exception):
 class Process:
     """Starts a contestant on `task`, a dict of `Task`'s fields; a context manager that ends it."""
 
-    def __init__(self, name, task):
+    def __init__(self, name, task, *, on_gpu=False):
         contestant = {**CONTESTANTS, **FLOOR}[name]
+        self._hidden = {} if on_gpu else _WITHOUT_GPU
         self._module = contestant.module
         self._task = {**task, "variant": contestant.variant}
 
@@ -43,7 +43,7 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 cwd=_ROOT,
-                env={**os.environ, **_ENVIRONMENT},
+                env={**os.environ, **_ENVIRONMENT, **self._hidden},
                 text=True,
             )
             self._process = stack.enter_context(process)

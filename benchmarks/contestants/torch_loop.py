@@ -15,12 +15,15 @@ from torch.utils.data import DataLoader, TensorDataset
 from benchmarks.contestants import task as tasks
 from benchmarks.contestants.pace import drive
 
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
 
 def prepare(task, arrays):
     def tensors(images, labels):
         pixels = torch.from_numpy(tasks.scaled(images)).permute(0, 3, 1, 2)
         layout = torch.contiguous_format if task.variant == "example" else torch.channels_last
-        return pixels.contiguous(memory_format=layout), torch.from_numpy(labels).long()
+        pixels = pixels.contiguous(memory_format=layout)
+        return pixels.to(DEVICE), torch.from_numpy(labels).long().to(DEVICE)
 
     train = tensors(arrays.train_images, arrays.train_labels)
     return train, tensors(arrays.test_images, arrays.test_labels)
@@ -31,6 +34,7 @@ def run(task, data, pace):
     torch.manual_seed(task.seed)
     model = MODELS[task.model]()
     initialize(model)
+    model.to(DEVICE)
     if task.variant != "example":
         model.to(memory_format=torch.channels_last)
     epoch = example_epoch if task.variant == "example" else resident_epoch
@@ -63,7 +67,7 @@ def example_epoch(task, model, images, labels):
 
 def resident_epoch(task, model, images, labels):
     def loss_and_correct(image, label):
-        with torch.autocast("cpu", torch.bfloat16, enabled=task.variant == "bfloat16"):
+        with torch.autocast(DEVICE.type, torch.bfloat16, enabled=task.variant == "bfloat16"):
             output = model(image)
         output = output.float()
         num_correct = output.detach().argmax(dim=1).eq(label).sum()
@@ -74,8 +78,9 @@ def resident_epoch(task, model, images, labels):
 
     def train():
         model.train()
-        total_loss, num_correct = torch.zeros(()), torch.zeros((), dtype=torch.int64)
-        batches = torch.randperm(len(labels)).split(task.batch_size)
+        total_loss = torch.zeros((), device=DEVICE)
+        num_correct = torch.zeros((), dtype=torch.int64, device=DEVICE)
+        batches = torch.randperm(len(labels), device=DEVICE).split(task.batch_size)
         for indices in batches:
             loss, correct = forward(images[indices], labels[indices])
             loss.backward()

@@ -28,7 +28,7 @@ from tfcourse.command_line.exit_codes import (
 )
 from tfcourse.command_line.parsing import Options
 from tfcourse.hyperparameters import Hyperparameters
-from tfcourse.run_directory import RunDirectory
+from tfcourse.run_directory import RunDirectory, environment
 
 Metrics = dict[str, Any]  # JSON-able
 
@@ -245,6 +245,14 @@ def _finish(options: Options, run: RunDirectory, metrics: Metrics) -> None:
     print(f"The results are in {run.path}")
     if options.timing:
         print(run.stopwatch.report())
+        if "tensorflow" in sys.modules:
+            print(_device_line())
+
+
+def _device_line() -> str:
+    found = environment.device()
+    none = f"; no GPU: {found['why_no_gpu']}" if found["why_no_gpu"] else ""
+    return f"on {found['device']}{none}"
 
 
 def write_model_card(recipe: str, run: RunDirectory, metrics: Metrics) -> None:

@@ -115,16 +115,22 @@ def _export(
 
 @contextlib.contextmanager
 def _in_float32(model: keras.Model) -> Iterator[None]:
-    """While it is open, all layers of `model` compute in float32; its weights are left alone."""
+    """While it is open, all layers of `model` compute in float32, without TF32 on a GPU.
+
+    Its weights are left alone.
+    """
     layers = all_layers(model)
     policies = [layer.dtype_policy for layer in layers]
+    rounds = tf.config.experimental.tensor_float_32_execution_enabled()
     for layer in layers:
         layer.dtype_policy = "float32"
+    quiet_import.compute_exactly()
     try:
         yield
     finally:
         for layer, policy in zip(layers, policies, strict=True):
             layer.dtype_policy = policy
+        tf.config.experimental.enable_tensor_float_32_execution(rounds)
 
 
 def _difference(found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> float:

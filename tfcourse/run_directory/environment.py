@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import tfcourse
+from tfcourse import machine as machine_
+from tfcourse import nvidia
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "keras-tuner", "tensorflow-datasets")
 # What else has TensorFlow, XLA and oneDNN choose other kernels.
@@ -24,13 +26,17 @@ def settings_of_libraries() -> dict[str, Any]:
     import tensorflow as tf
 
     threading = tf.config.threading
+    gpus = [_gpu(device) for device in tf.config.list_physical_devices("GPU")]
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES[:3]}
     return {
         "versions": {"tfcourse": tfcourse.__version__, **versions},
         "intra_op_threads": _threads("INTRA", threading.get_intra_op_parallelism_threads()),
         "inter_op_threads": _threads("INTER", threading.get_inter_op_parallelism_threads()),
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower() not in ("0", "false"),
-        "gpus": [_gpu(device) for device in tf.config.list_physical_devices("GPU")],
+        "gpus": gpus,
+        "cuda_driver": nvidia.driver_version() if gpus else None,
+        "tensor_float_32": bool(gpus)
+        and tf.config.experimental.tensor_float_32_execution_enabled(),
         "machine": platform.machine(),
         "cpu": _cpu(),
         "instructions": _instructions(),
@@ -41,7 +47,7 @@ def settings_of_libraries() -> dict[str, Any]:
 def _threads(kind: str, asked: int) -> int:
     """Returns the number of threads; 0 is TensorFlow's word for what the variable says, or all."""
     text = os.environ.get(f"TF_NUM_{kind}OP_THREADS", "")
-    return asked or (int(text) if text.isdecimal() else 0) or _cores()
+    return asked or (int(text) if text.isdecimal() else 0) or machine_.num_cores()
 
 
 def _gpu(device: Any) -> str:
@@ -49,6 +55,16 @@ def _gpu(device: Any) -> str:
 
     details = tf.config.experimental.get_device_details(device)
     return str(details.get("device_name", device.name))
+
+
+def device() -> dict[str, str | None]:
+    """Returns what trains here, and where that is no GPU, why not."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        return {"device": _gpu(gpus[0]), "why_no_gpu": None}
+    return {"device": _cpu(), "why_no_gpu": nvidia.why_none(tf.test.is_built_with_cuda())}
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -68,6 +84,7 @@ def environment() -> dict[str, Any]:
         "tfcourse": tfcourse.__version__,
         "commit": _commit(),
         **settings_of_libraries(),
+        **device(),
         **machine(_PACKAGES),
         "host": platform.node(),
     }
@@ -81,20 +98,16 @@ def machine(packages: Iterable[str]) -> dict[str, Any]:
             installed[name] = importlib.metadata.version(name)
     return {
         "cpu": _cpu(),
-        "cores": _cores(),
+        "cores": machine_.num_cores(),
         "system": platform.system(),
         "python": platform.python_version(),
         "versions": installed,
     }
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0))
-
-
 def _cpu() -> str:
     """Returns the processor's name; its architecture where the system does not tell."""
-    return _cpuinfo().get("model name", platform.machine())
+    return _cpuinfo().get("model name") or platform.processor() or platform.machine()
 
 
 def _instructions() -> str:
@@ -107,7 +120,7 @@ def _instructions() -> str:
 def _cpuinfo() -> dict[str, str]:
     """Returns what the system tells of its first processor."""
     try:
-        with open("/proc/cpuinfo") as file:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
             pairs = [line.partition(":") for line in itertools.takewhile(str.strip, file)]
     except OSError:
         return {}
@@ -120,12 +133,18 @@ def _commit() -> str | None:
     git = ["git", "-C", str(folder)]
     try:
         commit = subprocess.run(
-            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=5
+            [*git, "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=True,
+            timeout=5,
         ).stdout.strip()
         changed = subprocess.run(
             [*git, "status", "--porcelain", "--", str(folder)],
             capture_output=True,
             text=True,
+            encoding="utf-8",
             check=True,
             timeout=5,
         ).stdout

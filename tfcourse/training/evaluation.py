@@ -9,11 +9,13 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import batching
+from tfcourse.training import memory
 from tfcourse.training.keras_internals import metrics_or_logs, overrides
 from tfcourse.training.resident import resident
 
 # Large enough to keep the device busy, small enough that activations stay in the cache.
 _EVALUATION_BATCH = 1000
+_PART = 10 * _EVALUATION_BATCH  # Of examples that do not fit into the memory of a GPU at once.
 
 
 class Evaluator:
@@ -47,8 +49,11 @@ class Evaluator:
             for batch in batching.evaluation_batches(split, _EVALUATION_BATCH):
                 logs = step(batch)
         else:
-            are_pixels = getattr(split, "pixels", None) is not None
-            for batch in _parts(split):
+            kept = batching.kept_features(split)
+            whole = not batching.stays_on_disk(split) and memory.fits(kept, split.labels)
+            # In batches they come as the split makes them.
+            are_pixels = whole and getattr(split, "pixels", None) is not None
+            for batch in _parts(split, whole):
                 specs = tf.nest.map_structure(_any_number, batch)
                 self._test_all.get_concrete_function(*specs, are_pixels)(*batch)
         return {name: plain(value) for name, value in metrics_or_logs(model, logs).items()}
@@ -59,6 +64,12 @@ class Evaluator:
         Args:
             features: array or tensor `[examples, ...]`, of one example or more.
         """
+        if not hasattr(features, "read") and not memory.fits(features):
+            starts = range(0, len(features), _PART)
+            return np.concatenate([self._predict(features[s : s + _PART]) for s in starts])
+        return self._predict(features)
+
+    def _predict(self, features):
         features = resident(features)
         program = self._predict_all.get_concrete_function(_any_number(features))
         return program(features).numpy()
@@ -97,9 +108,9 @@ def plain(value: Any) -> Any:
     return float(array) if array.ndim == 0 else array
 
 
-def _parts(split: batching.Split) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-    """Yields the whole split as tensors; one that stays on the disk, in batches."""
-    if not batching.stays_on_disk(split):
+def _parts(split: batching.Split, whole: bool) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+    """Yields the whole split as tensors; one that the device has no room for, in batches."""
+    if whole:
         yield tf.nest.map_structure(resident, (batching.kept_features(split), split.labels))
         return
     yield from batching.evaluation_batches(split, _EVALUATION_BATCH)

@@ -135,7 +135,7 @@ def fit(
     weights = class_weighting.checked(class_weight, data.train.labels)
     num_steps = batching.steps_per_epoch(examples, size)
     program = _program(model, data, size, seed, epochs * num_steps, weights)
-    path = _path(model, in_memory_steps and not batching.stays_on_disk(data.train))
+    path = _path(model, data, in_memory_steps and not batching.stays_on_disk(data.train))
     if verbose is None:
         verbose = 1 if sys.stdout.isatty() else 2
 
@@ -233,7 +233,7 @@ def _is_same(path: pathlib.Path, fitted: Any) -> bool:
     return before == fitted
 
 
-def _path(model: keras.Model, in_memory_steps: bool) -> dict[str, bool]:
+def _path(model: keras.Model, data: batching.Data, in_memory_steps: bool) -> dict[str, bool]:
     """Returns how the steps are taken; it is recorded, and a resumed run keeps it."""
     stock = not has_own_logs(model)
     if replicated.current_strategy() is not None:
@@ -242,9 +242,12 @@ def _path(model: keras.Model, in_memory_steps: bool) -> dict[str, bool]:
     if in_memory_steps and not stock:
         print(f"{model.name} has a train_step of its own: training step by step through tf.data")
     xla = steps.compiles_with_xla(model)
+    preparation.tell_of_device()
     preparation.tell_of_precision(model, xla)
     return {
-        "in_memory": bool(in_memory_steps and stock and not model.run_eagerly),
+        "in_memory": bool(
+            in_memory_steps and stock and not model.run_eagerly and memory.data_fits(data)
+        ),
         "xla": xla,
     }
 

@@ -2,25 +2,26 @@
 
 import contextlib
 import math
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tfcourse import out_of_memory
+from tfcourse import batching, nvidia, out_of_memory
 from tfcourse.datasets import memory
 from tfcourse.training.keras_internals import all_layers, variable_begun_by
 
 _CHECKED_BYTES = 1 << 20  # Many small ones are not worth the look.
+_most = 0  # Bytes that this process could have on its GPU.
 
 
 @contextlib.contextmanager
 def within_memory() -> Iterator[None]:
     """While it is open, a variable that does not fit into the free memory is refused.
 
-    Without, TensorFlow would fail in words of its own, or the system end the process. A GPU has
-    memory of its own, and says itself where it is out.
+    Without, TensorFlow would fail in words of its own, or the system end the process.
 
     Raises:
         OutOfMemoryError: with both numbers, before any memory is taken.
@@ -34,7 +35,7 @@ def within_memory() -> Iterator[None]:
                 _check(num_bytes, f"{variable.path} takes")
         return next_creator(**arguments)
 
-    with contextlib.nullcontext() if _has_gpu() else tf.variable_creator_scope(create):
+    with tf.variable_creator_scope(create):
         yield
 
 
@@ -52,8 +53,6 @@ def check_step(model: keras.Model, batch_size: int) -> None:
     Raises:
         OutOfMemoryError: with both numbers.
     """
-    if _has_gpu():
-        return
     gradients = sum(_bytes(weight.shape, weight.dtype) for weight in model.trainable_variables)
     layers = [layer for layer in all_layers(model) if layer.trainable_variables]
     made = batch_size * sum(map(_bytes_per_example, layers))
@@ -70,11 +69,55 @@ def _bytes_per_example(layer: keras.Layer) -> int:
 
 
 def _bytes(shape: tuple[int | None, ...], dtype: Any) -> int:
-    return math.prod(n or 1 for n in shape) * tf.as_dtype(str(dtype)).size
+    return math.prod(n or 1 for n in shape) * tf.as_dtype(getattr(dtype, "name", str(dtype))).size
+
+
+def data_fits(data: batching.Data) -> bool:
+    """Returns whether the training and the validation set may lie in the memory that trains.
+
+    Says so where not: batches then come from the machine's memory as they are needed.
+    """
+    splits = (data.train, data.validation)
+    arrays = [(batching.kept_features(split), split.labels) for split in splits]
+    if any(map(batching.stays_on_disk, splits)) or fits(*arrays):
+        return True
+    print(
+        f"The data takes {_size(*arrays) >> 20:,} MiB, more than half of the {_free() >> 20:,} MiB "
+        "that are free on the GPU: each batch comes from the machine's memory",
+        flush=True,
+    )
+    return False
+
+
+def fits(*arrays: Any) -> bool:
+    """Returns whether nests of arrays may lie in the memory that trains, beside a model.
+
+    On a GPU that is half of what is free there; on a CPU they lie in its memory already.
+    """
+    return not _has_gpu() or _size(*arrays) <= memory.SHARE * _free()
+
+
+def _size(*arrays: Any) -> int:
+    return sum(_bytes(tuple(each.shape), each.dtype) for each in tf.nest.flatten(arrays))
+
+
+def _free() -> int:
+    """Returns the free memory of the device that trains; more than any where nobody tells."""
+    if not _has_gpu():
+        return memory.available_bytes()
+    found = nvidia.free_bytes()
+    if found is None:
+        return sys.maxsize
+    # What TensorFlow has taken and does not use is no longer free there, but for us it is.
+    used = tf.config.experimental.get_memory_info("GPU:0")["current"]
+    global _most
+    _most = max(_most, found + used)
+    return _most - used
 
 
 def _check(num_bytes: int, what: str) -> None:
-    out_of_memory.check(num_bytes, memory.available_bytes(), what)
+    place = " on the GPU" if _has_gpu() else ""
+    out_of_memory.check(num_bytes, _free(), what, place)
 
 
 def _has_gpu() -> bool:

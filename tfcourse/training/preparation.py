@@ -7,7 +7,8 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from tfcourse import datasets
+from tfcourse import datasets, quiet_import
+from tfcourse.run_directory import environment
 
 # What multiplies in half precision, as Linux names it on x86 and ARM.
 _PRODUCTS = {"bfloat16": {"avx512_bf16", "amx_bf16", "bf16"}, "float16": {"avx512_fp16", "fphp"}}
@@ -21,16 +22,26 @@ def set_seed(seed: int) -> None:
     """
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
+    quiet_import.pin_kernels()
 
 
 def set_precision(precision: Literal["float32", "mixed_bfloat16"]) -> None:
-    """Sets the dtype policy of the layers that are made from now on.
+    """Sets the dtype policy of the layers that are made from now on; float32 is without TF32.
 
     Args:
         precision: "mixed_bfloat16": activations and products in bfloat16, weights, averages and
             the loss in float32.
     """
     keras.config.set_dtype_policy(precision)
+    quiet_import.compute_exactly()
+
+
+def tell_of_device() -> None:
+    """Says, once, on which GPU, if any, and how it multiplies float32."""
+    if tf.config.list_logical_devices("GPU"):
+        tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
+        products = "TF32 (10 of 23 bits)" if tf32 else "float32, not in TF32"
+        _say(f"Training on {environment.device()['device']}; float32 is multiplied in {products}")
 
 
 def tell_of_precision(model: keras.Model, jit_compile: bool) -> None:
@@ -53,7 +64,7 @@ def tell_of_precision(model: keras.Model, jit_compile: bool) -> None:
 def _multiplies(dtype: str) -> bool:
     """Returns whether the processor has products in `dtype`; only Linux tells."""
     try:
-        flags = set(pathlib.Path("/proc/cpuinfo").read_text().split())
+        flags = set(pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
     except OSError:
         return True
     return bool(flags & _PRODUCTS[dtype])

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import batching
+from tfcourse.training import memory
 from tfcourse.training.checkpoint import Checkpoints, bytes_of, variables_of
 from tfcourse.training.constants import constants_of
 from tfcourse.training.dropout_rates import DropoutRates
@@ -166,6 +167,7 @@ class Program:
     def _new_steps(self) -> InMemorySteps | StreamingSteps:
         # A run may have begun on a machine in whose memory the data fitted.
         fits = self._path["in_memory"] and not batching.stays_on_disk(self.split)
+        fits = fits and memory.fits(batching.kept_features(self.split), self.split.labels)
         return (InMemorySteps if fits else StreamingSteps)(
             self.model,
             self.split,

@@ -25,6 +25,7 @@ from tfcourse.training.traced import Traced
 _CONVOLUTIONS = tuple(
     kind for name, kind in vars(keras.layers).items() if re.search(r"Conv(LSTM)?\dD", name)
 )
+_MAX_POOLINGS = (keras.layers.MaxPooling1D, keras.layers.MaxPooling2D, keras.layers.MaxPooling3D)
 _PART_BYTES = 1 << 26  # Of examples that are put in the order of the epoch at a time.
 
 
@@ -222,9 +223,14 @@ def compiles_with_xla(model: keras.Model) -> bool:
     """Returns whether XLA is to compile the training of `model`, as far as its layers tell.
 
     It is not where the model was compiled with `jit_compile=False` or `run_eagerly=True`, or a
-    layer says that XLA can't. XLA's convolutions on the CPU are some twenty times slower than
-    TensorFlow's own, so there a model with a convolution is left to TensorFlow; anything else
-    gains. What no layer tells, such as an own layer's operations, shows when a step is traced.
+    layer says that XLA can't. A model with a convolution is left to TensorFlow, as is one with
+    max-pooling on a GPU; anything else gains. What no layer tells, such as an own layer's
+    operations, shows when a step is traced.
+
+    On a CPU, XLA's convolutions are some twenty times slower than TensorFlow's. On a GPU both call
+    cuDNN, and with operations that must repeat exactly XLA has no gradient of max-pooling, and
+    takes whatever algorithm of a convolution it finds first or fastest. TensorFlow then takes
+    the first of cuDNN's deterministic ones, and cuDNN's deterministic max-pooling.
     """
     if model.run_eagerly or refuses_xla(model):
         return False
@@ -233,7 +239,8 @@ def compiles_with_xla(model: keras.Model) -> bool:
     if unsupported:
         traced.say_once(model.name, f"training without XLA, which can't compile {unsupported[0]}")
         return False
-    return not (traced.on_cpu() and any(isinstance(layer, _CONVOLUTIONS) for layer in layers))
+    left = _CONVOLUTIONS if traced.on_cpu() else (*_CONVOLUTIONS, *_MAX_POOLINGS)
+    return not any(isinstance(layer, left) for layer in layers)
 
 
 def _next_of(batches: Iterator[Any]) -> Any:

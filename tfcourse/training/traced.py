@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 _CONVOLUTION = re.compile(r"(Depthwise)?Conv\dD")
+_ON_GPU = re.compile(rf"{_CONVOLUTION.pattern}|MaxPool(3D)?Grad")
 _said: set[str] = set()
 
 
@@ -16,7 +17,7 @@ class Traced:
     """A function as it was traced with the arguments of its first call.
 
     XLA compiles it unless it holds what XLA has no kernel for, which shows before any of it runs,
-    or on the CPU a convolution.
+    or what is left to TensorFlow; see `steps.compiles_with_xla`.
 
     Args:
         function: takes whether XLA compiles it, and the arguments.
@@ -44,7 +45,7 @@ class Traced:
             return self._traced(*arguments)
         if self._xla:
             self._traced = self._trace(True, arguments)
-            if not (on_cpu() and _has_convolution(self._traced.graph)):
+            if not is_left(self._traced.graph):
                 try:
                     return self._first_call(arguments)
                 except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
@@ -72,11 +73,13 @@ def on_cpu() -> bool:
     return not tf.config.list_logical_devices("GPU")
 
 
-def _has_convolution(graph):
+def is_left(graph: tf.Graph) -> bool:
+    """Returns whether a traced program holds operations that XLA is not to compile here."""
     functions = graph.as_graph_def().library.function
     types = {node.op for function in functions for node in function.node_def}
     types |= {operation.type for operation in graph.get_operations()}
-    return any(_CONVOLUTION.match(kind) for kind in types)
+    left = _CONVOLUTION if on_cpu() else _ON_GPU
+    return any(left.match(kind) for kind in types)
 
 
 def say_once(name: str, why: str) -> None:

@@ -1,0 +1,332 @@
+"""What only a GPU can show, in at most 8 minutes; writes gpu.md and gpu.json.
+
+    python -m benchmarks.gpu            # on a machine with a GPU
+    python -m benchmarks.gpu --smoke    # anywhere: tiny, and what needs a GPU is told as not run
+    python -m benchmarks.gpu --page     # the page alone, from the results that are there
+
+Every check is made of commands as users type them, each in a process of its own, so that one that
+fails or hangs takes none of the others with it. MNIST comes from the folder that TFCOURSE_MNIST_DIR
+names, else from where `--dataset=mnist` finds it.
+"""
+
+import argparse
+import dataclasses
+import datetime
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from benchmarks import pages, training
+from benchmarks.contestants.task import task
+from tfcourse import files
+
+SECONDS = 480  # For all of it.
+SPEED_CONTESTANTS = ("tfcourse", "fit", "fit_tuned", "torch_resident", "jax")
+ASK = """
+import json, sys
+from tfcourse import quiet_import
+quiet_import.import_tensorflow()
+from tfcourse.run_directory import environment
+print(json.dumps({**environment.environment(), "host": ""}))
+"""
+LITTLE = """
+import sys
+from unittest import mock
+from tfcourse import nvidia
+sys.argv[0] = "recipes.mnist_softmax"
+with mock.patch.object(nvidia, "free_bytes", lambda: 100 << 20), mock.patch.object(
+    __import__("tfcourse.training.memory", fromlist=["memory"]), "_most", 0
+):
+    from recipes import mnist_softmax as recipe
+    from tfcourse import command_line
+    command_line.run(recipe.main, recipe.MnistSoftmax, dataset="mnist,digits",
+                     smoke={}, build=recipe.build, train=recipe.train)
+"""
+
+
+class NotRunError(Exception):
+    """A check can't be made here; the message says why."""
+
+
+class FailedError(Exception):
+    """A check came out otherwise than it must."""
+
+
+@dataclasses.dataclass
+class Machine:
+    """Where the checks run, and how large they are."""
+
+    folder: pathlib.Path
+    smoke: bool
+    end: float  # `time.monotonic()` at which nothing more begins.
+    gpus: list[str] = dataclasses.field(default_factory=list)
+
+    def run(self, *words, code=0):
+        """Returns a command that has ended with `code`."""
+        left = self.end - time.monotonic()
+        if left <= 0:
+            raise NotRunError("no time was left")
+        try:
+            done = subprocess.run(
+                [sys.executable, *map(str, words)],
+                capture_output=True,
+                text=True,
+                timeout=left,
+                encoding="utf-8",
+            )
+        except subprocess.TimeoutExpired:
+            raise FailedError("no time was left to end it") from None
+        if done.returncode != code:
+            last = (done.stderr.strip().splitlines() or ["nothing on stderr"])[-1]
+            raise FailedError(f"exit code {done.returncode}, expected {code}: {last[:300]}")
+        return done
+
+    def train_command(self, name, *flags):
+        data = os.environ.get("TFCOURSE_MNIST_DIR")
+        folder = [f"--data_dir={data}"] if data and not self.smoke else []
+        chosen = f"--dataset={'digits' if self.smoke else 'mnist'}"
+        return [
+            "-m",
+            "recipes.mnist_softmax",
+            chosen,
+            *folder,
+            *flags,
+            f"--run_dir={self.path(name)}",
+        ]
+
+    def train(self, name, *flags):
+        """Returns metrics.json of a training in the folder `name`, which is done once."""
+        if not (self.path(name) / "metrics.json").exists():
+            self.run(*self.train_command(name, *flags))
+        return json.loads((self.path(name) / "metrics.json").read_text(encoding="utf-8"))
+
+    def path(self, name):
+        return self.folder / name
+
+    def weights(self, name):
+        return files.sha256(self.path(name) / "weights.arrays")
+
+    def needs_gpu(self, count=1):
+        if len(self.gpus) < count:
+            raise NotRunError(f"it needs {count} GPU{'s' if count > 1 else ''}")
+
+
+MODELS = {"batch_norm_mlp": ("--epochs=4",), "small_cnn": ("--model=small_cnn", "--epochs=2")}
+
+
+def device(machine):
+    """The device that metrics.json names"""
+    found = json.loads(machine.run("-c", ASK).stdout.splitlines()[-1])
+    machine.gpus = found["gpus"]
+    if not found["gpus"]:
+        raise NotRunError(f"TensorFlow finds no GPU: {found['why_no_gpu']}")
+    if found["tensor_float_32"] or "deterministic" not in found["variables"]["XLA_FLAGS"]:
+        raise FailedError(f"TF32 or autotuning is on: {found}")
+    return f"{found['device']}, driver for CUDA {found['cuda_driver']}, TF32 off, kernels pinned"
+
+
+def main_job(machine):
+    """The reference recipe, to the accuracy that its flagfile expects"""
+    flags = ["--flagfile=configs/mnist_softmax.flags", "--timing"]
+    metrics = machine.train("main", *flags, *(["--epochs=2"] if machine.smoke else []))
+    stages = metrics["stages"]
+    return (
+        f"{metrics['test_accuracy']:.2%} in {metrics['seconds']:.0f} s, of which "
+        f"{stages['compile, first step']:.1f} s compiling"
+    )
+
+
+def networks(machine):
+    """The MLP by XLA and the CNN by cuDNN, twice each: the same bits"""
+    told = []
+    for model, flags in MODELS.items():
+        accuracies = {machine.train(f"{model}{n}", *flags)["test_accuracy"] for n in (1, 2)}
+        if machine.weights(f"{model}1") != machine.weights(f"{model}2"):
+            raise FailedError(f"two runs of {model} end with other weights: {accuracies}")
+        told.append(f"{model} {accuracies.pop():.2%}")
+    return ", ".join(told)
+
+
+def resume(machine):
+    """Killed in mid-training and resumed: the same bits"""
+    for model, flags in MODELS.items():
+        machine.train(f"{model}1", *flags)
+        command = [sys.executable, *machine.train_command(f"{model}3", *flags)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+            while run.poll() is None and not any(
+                machine.path(f"{model}3").glob("checkpoints/*.ckpt")
+            ):
+                time.sleep(0.01)
+            run.send_signal(signal.SIGKILL)
+        if run.returncode != -signal.SIGKILL:
+            raise FailedError(f"{model} was over, or failed, before it could be killed")
+        machine.train(f"{model}3", *flags)
+        if machine.weights(f"{model}1") != machine.weights(f"{model}3"):
+            raise FailedError(f"{model} ends with other weights")
+    return "the MLP and the CNN, killed at their first checkpoint"
+
+
+def mixed_precision(machine):
+    """bfloat16"""
+    told = []
+    for model, flags in MODELS.items():
+        metrics = machine.train(f"{model}_bfloat16", *flags, "--precision=mixed_bfloat16")
+        told.append(f"{model} {metrics['test_accuracy']:.2%}")
+    return ", ".join(told)
+
+
+def mirrored(machine):
+    """--strategy=mirrored, on all GPUs there are"""
+    flags = (*MODELS["small_cnn"], "--strategy=mirrored")
+    return f"small_cnn {machine.train('mirrored', *flags)['test_accuracy']:.2%}"
+
+
+def exports(machine):
+    """All formats, compared with the model on this device at 1e-4"""
+    told = []
+    for model, flags in MODELS.items():
+        machine.train(f"{model}1", *flags)
+        for name in ("saved_model", "litert", "onnx"):
+            output = machine.path(f"{model}.{name.replace('_', '')}")
+            source = f"--run_dir={machine.path(f'{model}1')}"
+            machine.run("-m", "recipes.export", source, f"--format={name}", f"--output={output}")
+            result = json.loads(pathlib.Path(f"{output}.json").read_text(encoding="utf-8"))
+            told.append(result["largest_difference"])
+    return f"largest difference of a probability {max(told):.1g}"
+
+
+def sweep(machine):
+    """A sweep with two workers, a GPU for each where there are two"""
+    flags = [
+        "--sweep=random",
+        "--trials=4",
+        "--workers=2",
+        "--epochs=1",
+        "--model=softmax_regression",
+    ]
+    machine.train("sweep", *flags)
+    rows = (machine.path("sweep") / "trials.csv").read_text(encoding="utf-8").splitlines()
+    return f"{len(rows) - 1} trials"
+
+
+def memory(machine):
+    """What does not fit into the GPU: a model is refused, data comes from the machine's memory"""
+    machine.needs_gpu()
+    huge = machine.run(*machine.train_command("huge", "--hidden_units=100000000"), code=7)
+    if "MiB are free on the GPU" not in huge.stderr:
+        raise FailedError(huge.stderr.strip()[-300:])
+    words = machine.train_command("little", *MODELS["batch_norm_mlp"])
+    (machine.folder / "little.py").write_text(LITTLE, encoding="utf-8")
+    little = machine.run(machine.folder / "little.py", *words[2:])
+    if "each batch comes from the machine's memory" not in little.stdout:
+        raise FailedError("data that does not fit went to the GPU all the same")
+    return "exit 7 with both numbers; batches streamed"
+
+
+def speed(machine):
+    """Milliseconds per step at batch 128, beside Keras's fit, PyTorch and JAX on the same device"""
+    names = [name for name in SPEED_CONTESTANTS if training.CONTESTANTS[name].is_installed]
+    data = machine.folder / "data.npz"
+    training.write_data(data, os.environ.get("TFCOURSE_MNIST_DIR"), machine.smoke)
+    table = {}
+    for model in ("softmax_regression",) if machine.smoke else training.EXAMPLES:
+        examples = training.SMOKE_EXAMPLES if machine.smoke else 25_600
+        trained = task(model, 128, data, max_examples=examples)
+        results, skipped = training.measure_steps(names, trained, 3, on_gpu=True)
+        table[model] = {name: min(result["ms"]) for name, result in results.items()}
+        table[model] |= dict.fromkeys(skipped)
+    return table
+
+
+def pinned(machine):
+    """What it costs to let XLA pick no kernels by their times: the MLP's steps with and without"""
+    machine.needs_gpu()
+    data = machine.folder / "data.npz"
+    training.write_data(data, os.environ.get("TFCOURSE_MNIST_DIR"), machine.smoke)
+    trained = task("batch_norm_mlp", 128, data, max_examples=25_600)
+    milliseconds = []
+    for flags in ("", "--xla_gpu_autotune_level=4"):
+        before, os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", ""), flags
+        results, _ = training.measure_steps(["tfcourse"], trained, 3, on_gpu=True)
+        os.environ["XLA_FLAGS"] = before
+        milliseconds.append(min(results["tfcourse"]["ms"]))
+    return f"{milliseconds[0]:.3f} ms per step pinned, {milliseconds[1]:.3f} ms with autotuning"
+
+
+CHECKS = (
+    *(
+        device,
+        main_job,
+        networks,
+        resume,
+        mixed_precision,
+        mirrored,
+        exports,
+        sweep,
+        memory,
+        pinned,
+    ),
+    speed,
+)
+
+
+def run_checks(machine, wanted):
+    """Yields the result of each check: its status, and what was measured or why not."""
+    for check in CHECKS:
+        if check.__name__ not in wanted:
+            continue
+        started = time.monotonic()
+        try:
+            status, measured = "passed", check(machine)
+        except NotRunError as reason:
+            status, measured = "not run", str(reason)
+        except (FailedError, OSError, RuntimeError, ValueError, KeyError) as error:
+            status, measured = "failed", f"{error}"
+        seconds = round(time.monotonic() - started, 1)
+        print(f"{check.__name__}: {status}, {measured} ({seconds} s)", flush=True)
+        is_table = isinstance(measured, dict)
+        yield {
+            "check": check.__doc__,
+            "status": status,
+            "measured": "see below" if is_table else measured,
+            "speed": measured if is_table else {},
+            "seconds": seconds,
+        }
+
+
+def page(results):
+    """Returns gpu.md; `results` is what gpu.json holds, or `None`."""
+    return pages.render(
+        "gpu.md.j2", results=results, names=SPEED_CONTESTANTS, labels=training.CONTESTANTS
+    )
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--smoke", action="store_true", help="tiny; results are none to publish")
+    parser.add_argument("--page", action="store_true", help="write the page alone")
+    names = [check.__name__ for check in CHECKS]
+    parser.add_argument("--checks", default=",".join(names), help=f"of {', '.join(names)}")
+    parser.add_argument("--out", type=pathlib.Path, help="where results go; docs by default")
+    arguments = parser.parse_args(argv)
+    out = arguments.out or pathlib.Path(tempfile.mkdtemp() if arguments.smoke else "docs")
+    kept = out / "gpu.json"
+    if not arguments.page:
+        with tempfile.TemporaryDirectory() as folder:
+            machine = Machine(pathlib.Path(folder), arguments.smoke, time.monotonic() + SECONDS)
+            results = list(run_checks(machine, arguments.checks.split(",")))
+        found = {"date": str(datetime.date.today()), "gpus": machine.gpus, "checks": results}
+        kept.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    results = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else None
+    (out / "gpu.md").write_text(page(results), encoding="utf-8")
+    print(f"{out}/gpu.md")
+    sys.exit(any(check["status"] == "failed" for check in (results or {"checks": ()})["checks"]))
+
+
+if __name__ == "__main__":
+    main()
