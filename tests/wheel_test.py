@@ -1,6 +1,9 @@
 """The built wheel holds all that the programs need, and runs where there is no checkout."""
 
+import email
+import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -8,7 +11,24 @@ import zipfile
 import processes
 import pytest
 
+from tfcourse import files
+
 ROOT = pathlib.Path(__file__).parents[1]
+EPOCH = 1_700_000_000  # Of the files in the wheel.
+
+
+def build(source, folder):
+    """Returns the wheel of a source tree, made in `folder`."""
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder],
+        cwd=source,
+        check=True,
+        capture_output=True,
+        env={**os.environ, "SOURCE_DATE_EPOCH": str(EPOCH)},
+        timeout=120,
+    )
+    (wheel,) = folder.glob("*.whl")
+    return wheel
 
 
 @pytest.fixture(scope="module")
@@ -16,15 +36,7 @@ def unpacked(tmp_path_factory):
     """The wheel, as pip would unpack it."""
     pytest.importorskip("hatchling", reason='pip install -e ".[test]" brings hatchling.')
     folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
-    (wheel,) = folder.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
+    with zipfile.ZipFile(build(ROOT, folder)) as archive:
         archive.extractall(folder / "site")
     return folder / "site"
 
@@ -68,3 +80,50 @@ def test_a_recipe_with_its_flagfile_runs_in_an_empty_folder(unpacked, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"run"}
     assert (tmp_path / "run/metrics.json").exists()
     assert (tmp_path / "run/model_card.md").exists()
+
+
+def test_the_same_source_makes_the_same_wheel(unpacked, tmp_path):
+    source = tmp_path / "source"  # Files of another time, in another folder.
+    for name in ("tfcourse", "recipes", "configs"):
+        shutil.copytree(
+            ROOT / name,
+            source / name,
+            copy_function=shutil.copy,
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    assert files.sha256(build(source, tmp_path)) == files.sha256(*unpacked.parent.glob("*.whl"))
+
+
+def test_its_metadata_is_complete(unpacked):
+    (folder,) = unpacked.glob("*.dist-info")
+    metadata = email.message_from_string((folder / "METADATA").read_text(encoding="utf-8"))
+    for name in ("Summary", "Author", "License-Expression", "Keywords", "Requires-Python"):
+        assert metadata[name], name
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata.get_payload().startswith("# tfcourse")
+    assert {"export", "notebooks", "playground", "test"} <= set(metadata.get_all("Provides-Extra"))
+    classifiers = metadata.get_all("Classifier")
+    for version in ("3.11", "3.12", "3.13"):
+        assert f"Programming Language :: Python :: {version}" in classifiers
+    assert "License-File" in metadata
+
+
+def test_the_command_runs_ours_beside_recipes_of_ones_own(unpacked, tmp_path):
+    for package in ("recipes", "configs"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text(
+            "raise SystemExit('mine')", encoding="utf-8"
+        )
+    (tmp_path / "recipes" / "mnist_softmax.py").write_text(
+        "raise SystemExit('mine')", encoding="utf-8"
+    )
+    # As the console script does, which finds the installed package and has the folder on its path.
+    start = "import sys; sys.path.append(''); from tfcourse.__main__ import main; main()"
+    assert "mnist_softmax" in python(unpacked, tmp_path, "-c", start, "list")
+    helped = python(unpacked, tmp_path, "-c", start, "train", "mnist_softmax", "--help")
+    assert "--learning_rate" in helped
+    flagfile = "--flagfile=configs/mnist_softmax.digits.flags"
+    command = ("-c", start, "train", "mnist_softmax", flagfile, "--help")
+    assert "--learning_rate" in python(unpacked, tmp_path, *command)

@@ -1,10 +1,11 @@
 """Files that ship with the package, found from any working directory."""
 
-import importlib.util
 import os
 import pathlib
 
 from tfcourse import files
+
+_ROOT = pathlib.Path(__file__).parents[1]  # Of the packages tfcourse, recipes and configs.
 
 
 def find(name: os.PathLike[str] | str) -> pathlib.Path:
@@ -14,9 +15,6 @@ def find(name: os.PathLike[str] | str) -> pathlib.Path:
         name: a path. `~` is the home folder.
     """
     path = files.expanded(name)
-    if not path.exists() and path.parts[:1] == ("configs",):
-        installed = importlib.util.find_spec("configs")
-        for folder in (installed and installed.submodule_search_locations) or ():
-            candidate = pathlib.Path(folder, *path.parts[1:])
-            path = candidate if candidate.exists() else path
-    return path
+    installed = _ROOT / path
+    is_ours = path.parts[:1] == ("configs",) and ".." not in path.parts
+    return installed if is_ours and not path.exists() and installed.exists() else path
