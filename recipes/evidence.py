@@ -2,41 +2,40 @@ r"""Publishes what the claim recipes measured: docs/evidence.md, its pictures an
 
     python -m recipes.evidence --run_dirs=runs/moving_average/A,runs/batch_size/B
 
-copies the pictures of those runs into docs/images/evidence/ and their rows into
-docs/evidence/NAME.json, and writes docs/evidence.md from all of these. Without --run_dirs it
-first runs the flagfile of every recipe that has been published, into runs/evidence/TIME/NAME.
+copies the pictures of those runs into docs/images/evidence/ and their raw numbers into
+docs/evidence/NAME.json, judges all claims anew, and writes docs/evidence.md and every sentence
+about them in README.md, docs/ and notebooks/. Without --run_dirs it first runs the flagfile of
+every recipe that has been published, or of those that --only names, into runs/evidence/TIME/NAME.
+
+    python -m recipes.evidence --repeat      # runs them with three other base seeds, and keeps that
+    python -m recipes.evidence --refresh     # runs nothing, writes the texts anew
 """
 
-import collections
 import dataclasses
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import jinja2
-
-from recipes.claims import harness
+from recipes.claims import published
 from tfcourse import command_line, files, run_directory
 from tfcourse.hyperparameters import Hyperparameters, texts
 
-CHAPTERS = {
-    1: "Mini-batch gradient descent",
-    2: "Averages, momentum, RMSProp",
-    3: "Adam",
-    4: "Hyperparameters, decay, batch normalization",
-    5: "Softmax regression",
-    6: "Frameworks",
-}
+REPEATED_SEEDS = (1001, 2001, 3001)  # Far enough apart that no seed of a recipe comes twice.
+# In JSON: a list of nothing but numbers, each on a line of its own.
+_NUMBER = r"(?:-?\d[\d.e+-]*|null|true|false)"
+_NUMBERS = re.compile(rf"\[\s+((?:{_NUMBER},\s+)*{_NUMBER})\s+\]")
 
 
 @dataclasses.dataclass(frozen=True)
 class Evidence(Hyperparameters):
     run_dirs: tuple[str, ...] | None = texts(None, "Finished runs of claim recipes.")
+    only: tuple[str, ...] | None = texts(None, "Recipes to run, by default all published ones.")
     data_dir: tuple[str, ...] | None = texts(None, "Passed to the recipes that this runs.")
     docs: tuple[str, ...] = texts(("docs",), "Folder to publish in.")
 
@@ -78,77 +77,80 @@ def read(path: str) -> tuple[str, dict[str, Any]]:
         "pictures": sorted(
             file.name for kind in ("png", "gif") for file in run.path.glob(f"{recipe}*.{kind}")
         ),
-        **{name: metrics[name] for name in ("numbers", "holds") if name in metrics},
-        **({} if "numbers" in metrics else {"rows": metrics["evidence"]}),
+        **_kept(metrics),
     }
+
+
+def _kept(metrics):
+    """Returns what the rows of a run can be written from."""
+    for names in (("raw",), ("numbers", "holds")):
+        if set(names) <= set(metrics):
+            return {name: metrics[name] for name in names}
+    return {"rows": metrics["evidence"]}
 
 
 def publish(path: str, docs: pathlib.Path) -> None:
-    """Copies one run's pictures and rows into the folder `docs`."""
+    """Copies one run's pictures and numbers into the folder `docs`."""
     recipe, record = read(path)
     images = docs / "images" / "evidence"
     images.mkdir(parents=True, exist_ok=True)
-    rows = docs / "evidence" / f"{recipe}.json"
-    if rows.exists():
-        for picture in json.loads(rows.read_text(encoding="utf-8"))["pictures"]:
+    numbers = docs / "evidence" / f"{recipe}.json"
+    if numbers.exists():
+        for picture in json.loads(numbers.read_text(encoding="utf-8"))["pictures"]:
             (images / picture).unlink(missing_ok=True)
     for picture in record["pictures"]:
         shutil.copyfile(pathlib.Path(path) / picture, images / picture)
-    rows.parent.mkdir(exist_ok=True)
-    files.write_file(rows, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    _write(numbers, record)
 
 
-def rows_of(record: Mapping[str, Any]) -> list[harness.Row]:
-    """Returns the rows of a published recipe.
+def keep_repeat(path: str, docs: pathlib.Path, seed: int) -> None:
+    """Keeps the numbers of one run with another base seed."""
+    recipe, record = read(path)
+    _write(docs / "evidence" / "repeats" / f"{recipe}.{seed}.json", record)
 
-    They are written from its numbers, unless it last ran when only sentences were kept.
+
+def _write(path: pathlib.Path, record: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # More digits than a measurement has would only take room.
+    short = json.loads(json.dumps(record), parse_float=lambda text: float(f"{float(text):.9g}"))
+    text = json.dumps(short, indent=1, ensure_ascii=False)
+    text = _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
+    files.write_file(path, text + "\n")
+
+
+def write_texts(docs: pathlib.Path) -> None:
+    """Writes docs/evidence.md, and each sentence about it wherever it is shown."""
+    records = published.read(docs)
+    page = published.page(records, published.read_repeats(docs))
+    (docs / "evidence.md").write_text(page, encoding="utf-8")
+    found = published.findings(records)
+    for path, text in published.refreshed(docs.parent, found).items():
+        path.write_text(text, encoding="utf-8")
+    print(f"{docs / 'evidence.md'} holds {len(found)} claims")
+
+
+def run_again(evidence: Evidence, docs: pathlib.Path, seed: int | None = None) -> list[str]:
+    """Runs published recipes again, with another base seed if one is given.
+
+    Returns:
+        The run directories.
     """
-    if "numbers" in record:
-        return harness.evidence(record["recipe"], record["numbers"], record["holds"])
-    return record["rows"]
-
-
-def page(records: Sequence[Mapping[str, Any]]) -> str:
-    """Returns docs/evidence.md: by chapter, each recipe's rows, pictures and command."""
-    chapters = []
-    for number, title in CHAPTERS.items():
-        sections = [section for record in records if (section := _section(record, number))]
-        if sections:
-            chapters.append({"number": number, "title": title, "sections": sections})
-    counts = collections.Counter(row["verdict"] for r in records for row in rows_of(r))
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["cell"] = lambda text: text.replace("|", "\\|")
-    template = environment.from_string(
-        pathlib.Path(__file__).with_suffix(".md.j2").read_text(encoding="utf-8")
-    )
-    return template.render(chapters=chapters, counts=counts)
-
-
-def _section(record: Mapping[str, Any], chapter: int) -> dict[str, Any] | None:
-    """Returns what a chapter shows of a recipe; None for nothing."""
-    rows = [row for row in rows_of(record) if row["chapter"] == chapter]
-    elsewhere = {r["picture"] for r in rows_of(record) if r["chapter"] != chapter}
-    shown = [row["picture"] for row in rows]
-    shown += [name for name in record["pictures"] if name not in elsewhere]
-    pictures = {
-        name: next((r["claim"] for r in rows if r["picture"] == name), record["recipe"])
-        for name in shown
-    }
-    return {"record": record, "rows": rows, "pictures": pictures} if rows else None
-
-
-def repeat(docs: pathlib.Path, data_dir: str) -> list[str]:
-    """Runs every published recipe again; returns the run directories."""
+    records = published.read(docs)
+    unknown = set(evidence.only or ()) - set(records)
+    if unknown:
+        raise NotPublishableError(
+            f"--only: there is no {', '.join(sorted(unknown))} among {', '.join(records)}"
+        )
     run_dirs = []
     folder = time.strftime("runs/evidence/%Y%m%d-%H%M%S")
-    for path in sorted((docs / "evidence").glob("*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        run_dirs.append(f"{folder}/{path.stem}")
+    for name in evidence.only or records:
+        record = records[name]
+        run_dirs.append(f"{folder}/{name}" if seed is None else f"{folder}/{name}.{seed}")
         command = [sys.executable, *record["command"].split()[1:], f"--run_dir={run_dirs[-1]}"]
-        if data_dir and "dataset" in record["flags"]:
-            command.append(f"--data_dir={data_dir}")
+        if seed is not None:
+            command.append(f"--seed={seed}")
+        if evidence.data_dir and "dataset" in record["flags"]:
+            command.append(f"--data_dir={','.join(evidence.data_dir)}")
         print(" ".join(command[1:]), flush=True)
         code = subprocess.run(command).returncode
         if code:
@@ -156,18 +158,22 @@ def repeat(docs: pathlib.Path, data_dir: str) -> list[str]:
     return run_dirs
 
 
-def main(evidence: Evidence) -> None:
+def main(evidence: Evidence, repeat: bool = False, refresh: bool = False) -> None:
     docs = pathlib.Path(",".join(evidence.docs))
-    data_dir = ",".join(evidence.data_dir or ())
-    for run_dir in evidence.run_dirs or repeat(docs, data_dir):
-        publish(run_dir, docs)
-    records = [
-        json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted((docs / "evidence").glob("*.json"))
-    ]
-    (docs / "evidence.md").write_text(page(records), encoding="utf-8")
-    print(f"{docs / 'evidence.md'} holds {sum(len(rows_of(r)) for r in records)} claims")
+    if repeat:
+        for seed in REPEATED_SEEDS:
+            for run_dir in run_again(evidence, docs, seed):
+                keep_repeat(run_dir, docs, seed)
+    elif not refresh:
+        for run_dir in evidence.run_dirs or run_again(evidence, docs):
+            publish(run_dir, docs)
+    write_texts(docs)
 
 
 if __name__ == "__main__":
-    command_line.run_tool(main, Evidence)
+    command_line.run_tool(
+        main,
+        Evidence,
+        repeat="Runs with three other base seeds, and keeps what comes out.",
+        refresh="Runs nothing, and writes all texts from what was published.",
+    )

@@ -57,23 +57,30 @@ def descend(slope, start, steps=50, **mistakes):
     return w
 
 
-def test_e01_stochastic_descent_leads_per_example_but_takes_a_step_for_each():
+def test_e01_stochastic_descent_leads_at_one_rate_but_not_at_each_batch_sizes_own():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(1000, 2))
     targets = features @ [2.0, -1.0] + 3.0
-    steps, errors = [], []
-    for batch_size in (1, 10, 1000):
+
+    def error_and_steps(batch_size, rate):
         path = gradient_tape.linear_regression(
-            features, targets, learning_rate=0.01, batch_size=batch_size
+            features, targets, learning_rate=rate, batch_size=batch_size
         )
-        steps.append(len(path) - 1)
-        errors.append(float(gradient_tape.mean_squared_error(path[-1], features, targets)))
-    # After the same 1000 examples the smallest batch is far ahead,
+        error = gradient_tape.mean_squared_error(path[-1], features, targets)
+        return float(error), len(path) - 1
+
+    sizes = (1, 10, 1000)
+    errors, steps = zip(*(error_and_steps(size, 0.01) for size in sizes), strict=True)
+    # After the same 1000 examples at the same rate the smallest batch is far ahead,
     assert errors[0] < 1e-6
     assert errors[1] == pytest.approx(1.8, abs=0.4)
     assert errors[2] > 13
     # by steps that have to be taken one after the other.
-    assert steps == [1000, 100, 1]
+    assert steps == (1000, 100, 1)
+    # At a rate of its own a larger one is there as well.
+    own = [error_and_steps(*each)[0] for each in zip(sizes, (0.3, 0.4, 1.1), strict=True)]
+    assert max(own[:2]) < 1e-12
+    assert own[2] == pytest.approx(0.14, abs=0.02)
 
 
 def test_e02_average_starts_too_low_without_bias_correction():

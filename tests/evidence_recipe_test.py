@@ -1,15 +1,17 @@
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
+import types
 
 import jinja2
 import numpy as np
 import pytest
 
 from recipes import evidence
-from recipes.claims import harness
+from recipes.claims import harness, judging, published
 
 ROOT = pathlib.Path(__file__).parents[1]
 ENVIRONMENT = {
@@ -57,6 +59,7 @@ def test_rows_pictures_and_command_are_published(make_run, tmp_path):
     page = publish(tmp_path, make_run())
     assert "## 2. Averages" in page
     assert "| claim 2 | a\\|b 1.0 ± 0.1 | **holds** |" in page
+    assert "| [claim 2](#averages) | **holds** | *older rule* |" in page
     assert "    python -m recipes.averages --flagfile=configs/averages.flags\n" in page
     assert "12 s on 2 cores of a processor, TensorFlow 2.21.0" in page
     shown = re.findall(r"\]\((images/.*?)\)", page)
@@ -71,9 +74,12 @@ def test_a_page_holds_what_was_published_before_in_order_of_chapters(make_run, t
     publish(tmp_path, make_run("optimizers", chapters=(3, 2)))
     page = publish(tmp_path, make_run("batches", chapters=(1,)))
     headings = re.findall(r"^##+ (.*)", page, re.M)
-    words = [heading.split()[0] for heading in headings]
-    assert words == ["1.", "Batches", "2.", "Optimizers", "3.", "Optimizers"]
-    assert "3 claims: 3 holds" in page
+    words = [heading.split()[0].rstrip(",") for heading in headings]
+    assert words == [
+        *("How", "All"),
+        *("1.", "Batches", "2.", "Optimizers", "3.", "Optimizers"),
+    ]
+    assert "3 claims: 3 hold." in page
 
 
 def test_a_picture_that_is_no_longer_drawn_goes(make_run, tmp_path):
@@ -133,10 +139,18 @@ def test_a_page_tells_what_the_template_makes_of_the_numbers(make_run, tmp_path,
     assert "rows" not in record
 
 
-def test_the_committed_page_is_what_the_committed_numbers_give():
-    paths = sorted((ROOT / "docs" / "evidence").glob("*.json"))
-    records = [json.loads(path.read_text()) for path in paths]
-    assert evidence.page(records) == (ROOT / "docs" / "evidence.md").read_text()
+def test_the_committed_texts_are_what_the_committed_numbers_give():
+    records = published.read(ROOT / "docs")
+    page = published.page(records, published.read_repeats(ROOT / "docs"))
+    assert page == (ROOT / "docs" / "evidence.md").read_text()
+    texts = published.refreshed(ROOT, published.findings(records))
+    assert [path for path, text in texts.items() if path.read_text() != text] == []
+
+
+def test_committed_intervals_are_as_narrow_as_was_aimed_at():
+    found = published.findings(published.read(ROOT / "docs"))
+    wide = {each.row["key"]: each.claim.too_wide() for each in found if each.claim}
+    assert {key: conditions for key, conditions in wide.items() if conditions} == {}
 
 
 @pytest.fixture
@@ -156,8 +170,8 @@ def templates(tmp_path, monkeypatch):
         ("## other (chapter 1, a.png)\n\nclaim\n\nmeasured", r"must be \['noise'\].*'other'"),
         ("## noise (chapter 7, a.png)\n\nclaim\n\nmeasured", "Received: "),
         ("before\n## noise (chapter 1, a.png)\n\nclaim\n\nmeasured", "after 'before'"),
-        ("## noise (chapter 1, a.png)\n\nclaim", "two paragraphs"),
-        ("## noise (chapter 1, a.png)\n\nclaim\n\nmeasured\n\nmore", "two paragraphs"),
+        ("## noise (chapter 1, a.png)\n\nclaim", "2 paragraphs"),
+        ("## noise (chapter 1, a.png)\n\nclaim\n\nmeasured\n\nmore", "2 paragraphs"),
     ],
 )
 def test_a_template_is_checked(templates, text, message):
@@ -191,3 +205,87 @@ def test_results_are_kept_as_json_has_them():
 def test_the_largest_seed_is_followed_by_0():
     assert harness.seeds(7, 2) == [7, 8]
     assert harness.seeds(2**32 - 2, 3, skip=1) == [2**32 - 1, 0, 1]
+
+
+JUDGED = """## noise (chapter 2, averages.png)
+
+It falls by more than one.
+
+It falls by {{ effects.noise[0] }}; it {{ verdicts.noise }}.
+
+Over {{ drops|length }} seeds.
+
+More noise.
+"""
+
+
+@pytest.fixture
+def judged(templates, monkeypatch):
+    """A recipe whose claim is judged by an interval."""
+
+    def judge(raw):
+        comparison = judging.Comparison("", judging.mean(raw["drops"]), 1.0)
+        return raw, {"noise": judging.Claim("drop", (comparison,))}
+
+    (templates / "averages.md.j2").write_text(JUDGED)
+    module = types.SimpleNamespace(judge=judge)
+    monkeypatch.setitem(sys.modules, "recipes.claims.averages", module)
+    return judge
+
+
+def test_a_claim_is_judged_anew_from_raw_numbers(make_run, tmp_path, judged):
+    page = publish(tmp_path, make_run(raw={"drops": [1.9, 2.0, 2.1]}))
+    assert "### Averages: noise\n" in page
+    effect = "+2.00 (+1.75 to +2.25)"
+    assert (
+        f"| [It falls by more than one.](#averages-noise) | **holds** | drop:<br>{effect} |" in page
+    )
+    assert f"It falls by {effect}; it holds." in page
+    assert "Judged by the older rule" not in page
+    assert "every verdict stays the same" in page
+    file = tmp_path / "docs" / "evidence" / "averages.json"
+    text = file.read_text()
+    assert '"drops": [1.9, 2.0, 2.1]' in text  # On one line.
+    file.write_text(text.replace("1.9", "-9"))
+    assert "**undecided**" in published.page(published.read(tmp_path / "docs"))
+
+
+def test_a_sentence_is_written_wherever_it_is_shown(make_run, tmp_path, judged):
+    shown = "<!-- evidence: averages.noise -->old<!-- /evidence -->"
+    verdict = "<!-- evidence: averages.noise.verdict -->old<!-- /evidence -->"
+    (tmp_path / "README.md").write_text(f"It is so. {shown}\n")
+    notebook = {"cells": [{"cell_type": "markdown", "source": ["a\n", verdict]}]}
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks" / "1.ipynb").write_text(json.dumps(notebook))
+    publish(tmp_path, make_run(raw={"drops": [1.9, 2.0, 2.1]}))
+    sentence = "It falls by +2.00 (+1.75 to +2.25); it holds."
+    assert (tmp_path / "README.md").read_text() == f"It is so. {shown.replace('old', sentence)}\n"
+    written = json.loads((tmp_path / "notebooks" / "1.ipynb").read_text())
+    assert written["cells"][0]["source"] == ["a\n", verdict.replace("old", "holds")]
+    found = published.findings(published.read(tmp_path / "docs"))
+    with pytest.raises(ValueError, match=r"there is no averages\.lag to show"):
+        published.fill("<!-- evidence: averages.lag --><!-- /evidence -->", found)
+    table = published.fill("<!-- evidence: chapter 2 --><!-- /evidence -->", found)
+    assert "| It falls by more than one. | **holds** |" in table
+
+
+def test_repeats_run_with_other_seeds_and_are_kept(make_run, tmp_path, judged, monkeypatch):
+    run_dir = make_run(raw={"drops": [1.9, 2.0, 2.1]})
+    publish(tmp_path, run_dir)
+    commands = []
+
+    def run(command):
+        commands.append(command)
+        folder = next(each for each in command if each.startswith("--run_dir=")).split("=")[1]
+        shutil.copytree(run_dir, folder)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.chdir(tmp_path)
+    evidence.main(evidence.Evidence(only=("averages",)), repeat=True)
+    assert [command[-1] for command in commands] == ["--seed=1001", "--seed=2001", "--seed=3001"]
+    assert len(list((tmp_path / "docs/evidence/repeats").glob("averages.*.json"))) == 3
+    page = (tmp_path / "docs" / "evidence.md").read_text()
+    assert "| It falls by more than one. | holds | holds | holds | holds |" in page
+    with pytest.raises(evidence.NotPublishableError, match="there is no lag among averages"):
+        evidence.main(evidence.Evidence(only=("lag",)))

@@ -60,12 +60,13 @@ def test_verdicts_follow_the_numbers():
     measured = {b: moving_average.measure(true_mean, noise, b) for b in moving_average.BETAS}
 
     def verdicts():
-        found = moving_average.findings(measured, hyperparameters)
-        return [row["verdict"] for row in harness.evidence("moving_average", *found)]
+        raw = harness.plain({"hp": vars(hyperparameters), "arms": measured})
+        found = harness.judged("moving_average", moving_average.judge(raw))
+        return [row["verdict"] for row in found]
 
-    assert verdicts() == ["holds in part", "holds", "holds"]
+    assert verdicts() == ["holds", "does not hold", "holds", "holds"]
     measured[0.98]["lag"] = measured[0.9]["lag"] - 1
-    assert verdicts() == ["holds in part", "holds in part", "holds"]
+    assert verdicts() == ["holds", "does not hold", "holds in part", "holds"]
 
 
 def test_pictures_are_drawn(tmp_path):

@@ -1,9 +1,8 @@
 """Takes into the site what lies elsewhere in the repository, so that it is never out of date.
 
     <!-- source: tfcourse.averages.average_step -->    the source of a function or class
-    <!-- claims: 2 -->                                 the measured claims of chapter 2
 
-Both are invisible where a page is read as plain Markdown, on a code host. README.md and its like
+That is invisible where a page is read as plain Markdown, on a code host. README.md and its like
 become pages; links to other files outside of docs/ lead to copies of them.
 """
 
@@ -24,7 +23,7 @@ PAGES = {
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changes.md",
 }
-_DIRECTIVE = re.compile(r"^<!-- (source|claims): (\S+) -->$", re.M)
+_SOURCE = re.compile(r"^<!-- source: (\S+) -->$", re.M)
 _LINK = re.compile(r"(?<=\]\()(?!\w+:|#)[^)#\s]+")  # Its path, without the fragment.
 
 
@@ -57,9 +56,7 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         path = _outside(link[0], page_uri)
         return "../" * page_uri.count("/") + PAGES.get(path, path) if path else link[0]
 
-    return _DIRECTIVE.sub(
-        lambda found: _EXPANSIONS[found[1]](found[2]), _LINK.sub(inside, markdown)
-    )
+    return _SOURCE.sub(lambda found: source(found[1]), _LINK.sub(inside, markdown))
 
 
 def _seen_from_docs(link: str) -> str:
@@ -103,14 +100,3 @@ def _definition(node: Any, names: list[str]) -> Any:
         if node is None:
             return None
     return node
-
-
-def claims(chapter: str) -> str:
-    """Returns a table of the measured claims of a chapter."""
-    records = [json.loads(path.read_text()) for path in sorted(ROOT.glob("docs/evidence/*.json"))]
-    rows = [row for r in records for row in r["rows"] if row["chapter"] == int(chapter)]
-    lines = [f"| {row['claim']} | **{row['verdict']}** |" for row in rows]
-    return "\n".join(["| claim | measured |", "| --- | --- |", *lines]) if rows else ""
-
-
-_EXPANSIONS = {"source": source, "claims": claims}

@@ -1,13 +1,23 @@
-"""What all claim recipes share: seeds, verdicts, sentences, and the form of their results.
+"""What all claim recipes share: seeds, sentences, and the form of their results.
 
-A recipe hands over numbers and which parts of each claim they bear out. The sentences are in
-NAME.md.j2 beside it, a section per claim:
+A recipe hands over its raw numbers (per seed, arm, rate) and a function `judge` that makes of them,
+as JSON has them, the variables of a template and a `judging.Claim` per section. The sentences are
+in NAME.md.j2 beside the recipe:
 
     ## key (chapter 2, picture.png)
 
     What is claimed.
 
-    What was measured, with {{ numbers }} filled in.
+    What was found, in one sentence with {{ numbers }} filled in; the only place where it is said.
+
+    How it was measured: arms, how each was tuned, seeds.
+
+    What would change the verdict.
+
+`effects.key` and `verdicts.key` are there for the sentences: a text per condition, and the verdict.
+
+Some recipes are still judged by an older rule: they hand over numbers and which parts of each claim
+they bear out, without an interval; their sections are the claim and what was measured.
 """
 
 import functools
@@ -21,6 +31,7 @@ import jinja2
 import numpy as np
 
 import tfcourse
+from recipes.claims import judging
 from tfcourse import command_line
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters
@@ -28,23 +39,34 @@ from tfcourse.hyperparameters import Hyperparameters
 if TYPE_CHECKING:
     import keras
 
-VERDICTS = ("holds", "holds in part", "does not hold")
-# `{key of a section: whether each part of its claim was seen to hold}`.
+VERDICTS = judging.VERDICTS
+# `{key of a section: whether each part of its claim was seen to hold}`, of the older rule.
 Holds = Mapping[str, Sequence[bool]]
 # What `findings` of a recipe returns: the variables of its template, and what they bear out.
 Findings = tuple[dict[str, Any], dict[str, list[bool]]]
+# What `judge` of a recipe returns: the variables of its template, and its claims by key.
+Judged = tuple[dict[str, Any], dict[str, judging.Claim]]
 
 _HEADING = re.compile(r"^## (\w+) \(chapter ([1-6]), (\S+)\)$", re.MULTILINE)
 
 
 class Row(TypedDict):
-    """One claim beside what was measured; `picture` is a file in the run directory."""
+    """One claim beside what was found; `picture` is a file in the run directory.
 
+    Of a claim that is still judged by the older rule, `effect`, `how` and `change` are empty.
+    """
+
+    key: str
     chapter: int
     claim: str
     measured: str
     verdict: str
     picture: str
+    where: str  # The conditions under which a claim holds that holds in part.
+    effect: str
+    how: str
+    change: str
+    table: list[dict[str, str]]
 
 
 def run(main: Callable[..., dict[str, Any]], hp: type[Hyperparameters], **smoke: Any) -> None:
@@ -67,63 +89,122 @@ def seeds(seed: int, count: int, *, skip: int = 0) -> list[int]:
     return [(seed + skip + offset) % 2**32 for offset in range(count)]
 
 
-def results(
-    recipe: str, metrics: Mapping[str, Any], findings: Findings, data: Dataset | None = None
+def report(
+    recipe: str,
+    metrics: Mapping[str, Any],
+    raw: Mapping[str, Any],
+    judge: Callable[[Mapping[str, Any]], Judged],
+    data: Dataset | None = None,
 ) -> dict[str, Any]:
     """Returns what `main` of a claim recipe returns, and prints the rows of evidence.
 
     Args:
         recipe: name of the recipe's module.
         metrics: what `--expect` can name.
-        findings: template variables and verdicts; both are kept, so that sentences can be
-            written anew from them.
+        raw: all that was measured; kept, so that everything is judged anew from it.
+        judge: makes claims of `raw`.
         data: what was trained on, if anything was.
     """
+    kept = plain(raw)
+    return _results(metrics, {"raw": kept}, judged(recipe, judge(kept)), data)
+
+
+def results(
+    recipe: str, metrics: Mapping[str, Any], findings: Findings, data: Dataset | None = None
+) -> dict[str, Any]:
+    """Returns what `report` does, of a recipe that is judged by the older rule."""
     numbers, holds = (plain(part) for part in findings)
     rows = evidence(recipe, numbers, holds)
+    return _results(metrics, {"numbers": numbers, "holds": holds}, rows, data)
+
+
+def _results(metrics, kept, rows, data):
     print("\n".join(f"{row['claim']} {row['verdict']}: {row['measured']}" for row in rows))
     made_with = {"environment": tfcourse.training.environment()}
     made = made_with if data is None else tfcourse.training.provenance(data)
-    return {**metrics, "numbers": numbers, "holds": holds, "evidence": rows, **made}
+    return {**metrics, **kept, "evidence": rows, **made}
 
 
-def evidence(recipe: str, numbers: Mapping[str, Any], holds: Holds) -> list[Row]:
-    """Returns the rows of docs/evidence.md: the recipe's sentences, filled from its numbers.
-
-    Raises:
-        ValueError: the template's sections are not those of `holds`, or are not two paragraphs.
-    """
-    template = _environment().get_template(f"{recipe}.md.j2")
-    before, *parts = _HEADING.split(template.render(plain(numbers)))
-    sections = list(zip(*(parts[start::4] for start in range(4)), strict=True))
-    keys = [key for key, *_ in sections]
-    if before.strip() or keys != list(holds):
-        raise ValueError(
-            f"The sections of {recipe}.md.j2 must be {list(holds)}. Received: {keys}, after "
-            f"{before.strip()!r}"
-        )
+def judged(recipe: str, findings: Judged) -> list[Row]:
+    """Returns the rows of docs/evidence.md: a recipe's sentences, filled from its numbers."""
+    numbers, claims = findings
+    told = {
+        "effects": {key: claim.texts() for key, claim in claims.items()},
+        "verdicts": {key: claim.verdict() for key, claim in claims.items()},
+    }
     rows: list[Row] = []
-    for key, chapter, picture, text in sections:
-        paragraphs = [" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n")]
-        if len(paragraphs) != 2 or not all(paragraphs):
-            raise ValueError(
-                f"{recipe}.md.j2: section {key} must be a claim and what was measured, two "
-                f"paragraphs. Received: {paragraphs}"
+    for key, chapter, picture, texts in _sections(recipe, {**plain(numbers), **told}, claims, 4):
+        claim, (said, measured, how, change) = claims[key], texts
+        verdict = claim.verdict()
+        where = claim.conditions(judging.HOLDS) if verdict == judging.IN_PART else []
+        effects = [
+            f"{each.condition}: {text}" if len(claim.comparisons) > 1 else text
+            for each, text in zip(claim.comparisons, claim.texts(), strict=True)
+        ]
+        rows.append(
+            Row(
+                key=f"{recipe}.{key}", chapter=chapter, claim=said, measured=measured,
+                verdict=verdict, picture=picture, where="; ".join(where), how=how, change=change,
+                effect="<br>".join([f"{claim.effect}:", *_shortened(effects)]),
+                table=claim.table(),
             )
-        claim, measured = paragraphs
-        verdict = verdict_of(holds[key])
-        rows.append(Row(chapter=int(chapter), claim=claim, measured=measured, verdict=verdict,
-                        picture=picture))  # fmt: skip
+        )  # fmt: skip
     return rows
 
 
+def _shortened(effects):
+    """Returns the first of many effects, for a table of all claims."""
+    return effects if len(effects) <= 5 else [*effects[:4], f"and {len(effects) - 4} more"]
+
+
+def evidence(recipe: str, numbers: Mapping[str, Any], holds: Holds) -> list[Row]:
+    """Returns rows of a recipe that is judged by the older rule, without an interval."""
+    return [
+        Row(
+            key=f"{recipe}.{key}", chapter=chapter, claim=texts[0], measured=texts[1],
+            verdict=verdict_of(holds[key]), picture=picture, where="", effect="", how="",
+            change="", table=[],
+        )
+        for key, chapter, picture, texts in _sections(recipe, plain(numbers), holds, 2)
+    ]  # fmt: skip
+
+
+def _sections(recipe, numbers, keys, num_paragraphs):
+    """Returns `[(key, chapter, picture, paragraphs)]` of a recipe's template.
+
+    Raises:
+        ValueError: its sections are not `keys`, or have another number of paragraphs.
+    """
+    template = _environment().get_template(f"{recipe}.md.j2")
+    before, *parts = _HEADING.split(template.render(numbers))
+    sections = list(zip(*(parts[start::4] for start in range(4)), strict=True))
+    found = [key for key, *_ in sections]
+    if before.strip() or found != list(keys):
+        raise ValueError(
+            f"The sections of {recipe}.md.j2 must be {list(keys)}. Received: {found}, after "
+            f"{before.strip()!r}"
+        )
+    split = []
+    for key, chapter, picture, text in sections:
+        paragraphs = [" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n")]
+        if len(paragraphs) != num_paragraphs or not all(paragraphs):
+            raise ValueError(
+                f"{recipe}.md.j2: section {key} must have {num_paragraphs} paragraphs. "
+                f"Received: {paragraphs}"
+            )
+        split.append((key, int(chapter), picture, paragraphs))
+    return split
+
+
 def verdict_of(parts: Iterable[bool]) -> str:
-    """Returns the verdict on a claim, from whether each of its parts was seen to hold."""
+    """Returns the verdict by the older rule, from whether each part was seen to hold."""
     parts = list(parts)
-    return VERDICTS[0] if all(parts) else VERDICTS[1] if any(parts) else VERDICTS[2]
+    if all(parts):
+        return judging.HOLDS
+    return judging.IN_PART if any(parts) else judging.FAILS
 
 
-def spread(values: Sequence[float | None], digits: int = 3, times: float = 1.0) -> str:
+def spread(values: Sequence[float | None] | np.ndarray, digits: int = 3, times: float = 1.0) -> str:
     """Returns "mean ± standard deviation" of one value per seed; the mean alone for one value.
 
     Args:

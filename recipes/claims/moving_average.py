@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import tfcourse
-from recipes.claims import harness, pictures
+from recipes.claims import harness, judging, pictures
 from tfcourse import command_line
 from tfcourse.command_line import Options
 from tfcourse.hyperparameters import Hyperparameters, integer, number
@@ -97,38 +97,86 @@ def errors_by_window(
     return {name: np.stack(columns, axis=1) for name, columns in errors.items()}
 
 
-def findings(
-    measured: Mapping[float, Mapping[str, np.ndarray]], hp: MovingAverage
-) -> harness.Findings:
-    """Returns what the template tells, of `{beta: measures}` alone."""
-    small, large = (measured[beta] for beta in BETAS)
+def judge(raw: Mapping[str, Any]) -> harness.Judged:
+    """Returns what the template tells, and the claims, of `{"hp": ..., "arms": {beta: ...}}`."""
+    noise, arms = raw["hp"]["noise"], {float(beta): arm for beta, arm in raw["arms"].items()}
+    small, large = (arms[beta] for beta in BETAS)
     windows = [round(tfcourse.averages.effective_window(beta)) for beta in BETAS]
     shares = [1 - beta**window for beta, window in zip(BETAS, windows, strict=True)]
-    # The mean of n independent values has 1 / n of their variance.
-    plain = [(hp.noise**2 / np.mean(measured[b]["noise"] ** 2)) for b in BETAS]
-    mean = {beta: {name: np.mean(v) for name, v in m.items()} for beta, m in measured.items()}
     numbers = {
-        "hp": dataclasses.asdict(hp),
+        **raw,
         "unit": UNIT,
         "betas": BETAS,
-        "arms": measured,
         "windows": windows,
         "shares": shares,
-        "plain": plain,
+        # The mean of n independent values has 1 / n of their variance.
+        "plain": [noise**2 / np.mean(np.square(arms[beta]["noise"])) for beta in BETAS],
     }
     return numbers, {
-        "window": [
-            min(shares) > 0.6,
-            all(abs(p / w - 1) < 0.25 for p, w in zip(plain, windows, strict=True)),
-        ],
-        "smoother": [
-            np.mean(large["noise"]) < np.mean(small["noise"]),
-            np.mean(large["lag"]) > np.mean(small["lag"]),
-        ],
-        "start": [
-            m["start_error_corrected"] < 0.3 * m["start_error_uncorrected"] for m in mean.values()
-        ],
+        "weight": judging.Claim(
+            "share of the weight on the last 1 / (1 - β) values",
+            tuple(
+                judging.Comparison(f"β = {beta:g}", judging.exact(share), 0.5, form=".3f")
+                for beta, share in zip(BETAS, shares, strict=True)
+            ),
+        ),
+        "window": judging.Claim(
+            "values in a plain mean as smooth, times (1 - β)",
+            tuple(_as_smooth(beta, arms[beta]["noise"], noise) for beta in BETAS),
+            precision=0.2,
+        ),
+        "smoother": _smoother(small, large),
+        "start": _start(arms),
     }
+
+
+def _as_smooth(beta: float, left: Sequence[float], noise: float) -> judging.Comparison:
+    window = tfcourse.averages.effective_window(beta)
+
+    def length(squares: np.ndarray) -> float:
+        return noise**2 / np.mean(squares) / window
+
+    estimate = judging.bootstrap(length, np.square(left))
+    return judging.Comparison(f"β = {beta:g}", estimate, 1.5, "below", form=".2f")
+
+
+def _smoother(small: Mapping[str, Any], large: Mapping[str, Any]) -> judging.Claim:
+    arms = [f"β = {beta:g}" for beta in BETAS]
+
+    def compared(condition: str, name: str) -> judging.Comparison:
+        shown = {
+            arm: harness.spread(measures[name], 1)
+            for arm, measures in zip(arms, (small, large), strict=True)
+        }
+        estimate = judging.difference(large[name], small[name])
+        side: Any = "below" if name == "noise" else "above"
+        return judging.Comparison(condition, estimate, 0.0, side, shown=shown)
+
+    return judging.Claim(
+        f"β = {BETAS[1]:g} minus {BETAS[0]:g}",
+        (compared(f"noise left ({UNIT})", "noise"), compared("days that it trails", "lag")),
+        precision=0.5,
+    )
+
+
+def _start(arms: Mapping[float, Mapping[str, Any]]) -> judging.Claim:
+    low = [
+        judging.Comparison(
+            f"first day without correction, β = {beta:g}",
+            judging.mean(arm["first_day_uncorrected"]), 0.5, "below", form=".3f",
+        )
+        for beta, arm in arms.items()
+    ]  # fmt: skip
+    mended = [
+        judging.Comparison(
+            f"error that correction leaves, β = {beta:g}",
+            judging.ratio(arm["start_error_corrected"], arm["start_error_uncorrected"]),
+            1 / 3, "below", form=".3f",
+        )
+        for beta, arm in arms.items()
+    ]  # fmt: skip
+    effect = "as a share of the true mean, and of the error without correction"
+    return judging.Claim(effect, (*low, *mended), precision=0.05)
 
 
 def draw(true_mean: np.ndarray, noise: np.ndarray, folder: pathlib.Path) -> None:
@@ -156,7 +204,8 @@ def main(hp: MovingAverage, options: Options, run: RunDirectory) -> dict[str, An
         for beta, measures in measured.items()
         for name, values in measures.items()
     }
-    return harness.results("moving_average", metrics, findings(measured, hp))
+    raw = {"hp": dataclasses.asdict(hp), "arms": measured}
+    return harness.report("moving_average", metrics, raw, judge)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,12 @@ of one grid for all. The pictures: the race (PNG and GIF) and the count.
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from scipy import stats
 
 import tfcourse
-from recipes.claims import harness, pictures
+from recipes.claims import harness, judging, pictures, rates
 from tfcourse import command_line
 from tfcourse.choices import OPTIMIZERS
 from tfcourse.command_line import Options
@@ -23,16 +22,23 @@ from tfcourse.run_directory import RunDirectory
 
 PARAMETERS = 10  # Of a random quadratic, and
 GAIN = 1e-6  # the share of its first cost that is the goal.
+# Of quadratics. Fine enough that it does not matter where a rate of the grid happens to lie.
+QUADRATIC_RATES = np.geomspace(0.02, 100.0, 93)
 DECADES = ((1, 10), (10, 100), (100, 1000))  # Of condition numbers.
+ALMOST_ALWAYS = 0.9  # The share of cases that the claim is read as.
+TUNED_ON = 10  # Starts that a rate is chosen by; others are judged.
+# Where descent swings to and fro: the saddle is no ravine.
+RAVINES = {"ravine": "straight ravine", "Rosenbrock": "curved valley (Rosenbrock)"}
 
 
 @dataclasses.dataclass(frozen=True)
 class OptimizersContours(Hyperparameters):
     lowest_rate: float = number(1e-4, "Lowest learning rate of the grid.", interval="(0, inf)")
     highest_rate: float = number(100.0, "Highest learning rate.", interval="(0, inf)")
-    rates_per_decade: int = integer(10, "Learning rates a power of ten.", interval="[1, inf)")
+    rates_per_decade: int = integer(20, "Learning rates per power of ten.", interval="[1, inf)")
     target: float = number(1e-3, "Cost to reach on the contours.", interval="(0, inf)")
     max_steps: int = integer(10_000, "Steps until a race is given up.", interval="[1, inf)")
+    starts: int = integer(60, "Random starts that are judged.", interval="[2, inf)")
     quadratics: int = integer(300, "Random quadratics.", interval="[3, inf)")
 
     def __post_init__(self):
@@ -50,138 +56,178 @@ class OptimizersContours(Hyperparameters):
         return np.geomspace(self.lowest_rate, self.highest_rate, count)
 
 
-class Finish(NamedTuple):
-    """How an optimizer came down a landscape at its best rate; `steps` may be infinite."""
-
-    learning_rate: float
-    steps: float
-    path: np.ndarray
+def random_starts(landscape: "tfcourse.landscapes.Landscape", count: int, seed: int) -> np.ndarray:
+    """Returns points [count, 2], uniform in the part of the landscape that is drawn."""
+    left, right, bottom, top = landscape.window
+    return np.random.default_rng(seed).uniform([left, bottom], [right, top], (count, 2))
 
 
-def race(hp: OptimizersContours, landscape: "tfcourse.landscapes.Landscape") -> dict[str, Finish]:
-    """Lets each optimizer run down a landscape."""
-    finished = {}
+def race(
+    hp: OptimizersContours, landscape: "tfcourse.landscapes.Landscape", seed: int
+) -> dict[str, dict[str, Any]]:
+    """Lets each optimizer run down a landscape from random starts, with one rate for all of them.
+
+    Returns:
+        `{optimizer: {"tuned": rates and steps, "steps": [starts that are judged]}}`; a race that
+        is given up counts as `max_steps`.
+    """
+    starts = random_starts(landscape, TUNED_ON + hp.starts, seed)
+    raced = {}
     for name in OPTIMIZERS:
-        contest = tfcourse.optimizers.OPTIMIZERS[name], landscape.cost, landscape.start
-        steps = tfcourse.landscapes.steps_to_reach(*contest, hp.target, hp.rates, hp.max_steps)
-        best = int(steps.argmin())
-        length = int(min(steps[best], hp.max_steps))
-        path = tfcourse.landscapes.path(*contest, hp.rates[best], length)
-        finished[name] = Finish(hp.rates[best], steps[best], path)
-    return finished
+        optimizer = tfcourse.optimizers.OPTIMIZERS[name]
+        steps = tfcourse.landscapes.steps_to_reach(
+            optimizer, landscape.cost, starts, hp.target, hp.rates, hp.max_steps
+        )
+        steps = np.minimum(steps, hp.max_steps)
+        tuned = {"rates": hp.rates, "costs": steps[:, :TUNED_ON]}
+        best = int(steps[:, :TUNED_ON].mean(axis=1).argmin())
+        raced[name] = {"tuned": tuned, "steps": steps[best, TUNED_ON:]}
+    return raced
+
+
+def path(
+    hp: OptimizersContours, landscape: "tfcourse.landscapes.Landscape", name: str, rate: float
+) -> np.ndarray:
+    """Returns the way from the landscape's own start to the target, [steps + 1, 2]."""
+    contest = tfcourse.optimizers.OPTIMIZERS[name], landscape.cost, landscape.start
+    steps = tfcourse.landscapes.steps_to_reach(*contest, hp.target, [rate], hp.max_steps)
+    length = int(min(steps[0], hp.max_steps))
+    return tfcourse.landscapes.path(*contest, rate, length)
 
 
 def random_quadratics(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns eigenvalues and starts of quadratics, float64 [count, PARAMETERS] each.
 
-    The condition number is log-uniform in [1, 1000], the largest eigenvalue 1. The parameters are
-    the coordinates along the eigenvectors, which changes nothing for either optimizer: turning
-    the axes turns the whole path.
+    The condition number is log-uniform in [1, 1000], the largest eigenvalue in [1/2, 2], so that no
+    rate of a grid meets a curvature by design. The parameters are the coordinates along the
+    eigenvectors, which changes nothing for either optimizer: turning the axes turns the whole path.
     """
     rng = np.random.default_rng(seed)
     condition = 10 ** rng.uniform(0, 3, (count, 1))
     shares = rng.uniform(0, 1, (count, PARAMETERS))
     shares[:, 0], shares[:, -1] = 0, 1
-    return condition**-shares, rng.normal(size=(count, PARAMETERS))
+    start = rng.normal(size=(count, PARAMETERS))
+    return 2 ** rng.uniform(-1, 1, (count, 1)) * condition**-shares, start
 
 
-def count_wins(hp: OptimizersContours, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Returns `(condition numbers, {optimizer: steps})`, arrays [quadratics] each.
+def descend(hp: OptimizersContours, seed: int) -> dict[str, Any]:
+    """Returns condition numbers, and steps and best rates by optimizer, arrays [quadratics] each.
+
+    Each quadratic has the best rate for itself, of the same grid.
 
     Raises:
         NotFiniteError: one of the two never arrives.
+        EdgeError: the best rate of a quadratic is the first or the last one.
     """
     eigenvalues, start = random_quadratics(hp.quadratics, seed)
     cost = tfcourse.landscapes.quadratic(eigenvalues)
-    steps = {}
+    found: dict[str, Any] = {"condition": eigenvalues.max(axis=1) / eigenvalues.min(axis=1)}
     for name in ("gradient_descent", "momentum"):
-        optimizer = tfcourse.optimizers.OPTIMIZERS[name]
-        target = GAIN * cost(start)
         every = tfcourse.landscapes.steps_to_reach(
-            optimizer, cost, start, target, hp.rates, hp.max_steps
-        )
-        steps[name] = every.min(axis=0)
-        if not np.isfinite(steps[name]).all():
+            tfcourse.optimizers.OPTIMIZERS[name], cost, start, GAIN * cost(start),
+            QUADRATIC_RATES, hp.max_steps,
+        )  # fmt: skip
+        best = every.argmin(axis=0)
+        if not np.isfinite(every.min(axis=0)).all():
             raise tfcourse.training.NotFiniteError(
                 f"{name} needs more than {hp.max_steps} steps with every learning rate; "
                 "raise --max_steps or widen the grid"
             )
-    return eigenvalues.max(axis=1) / eigenvalues.min(axis=1), steps
+        if best.min() == 0 or best.max() == len(QUADRATIC_RATES) - 1:
+            raise rates.EdgeError(f"{name}: a best rate is at the edge of the grid; widen it")
+        found[name] = {"steps": every.min(axis=0), "rate": QUADRATIC_RATES[best]}
+    return found
 
 
-def wins_by_decade(
-    condition: np.ndarray, steps: Mapping[str, np.ndarray]
-) -> dict[tuple[int, int], tuple[int, int]]:
+def wins_by_decade(raw: Mapping[str, Any]) -> dict[tuple[int, int], tuple[int, int]]:
     """Returns `{(from, to): (wins of momentum, quadratics)}` by condition number."""
-    won = steps["momentum"] < steps["gradient_descent"]
+    condition = np.asarray(raw["condition"])
+    won = np.less(raw["momentum"]["steps"], raw["gradient_descent"]["steps"])
     inside = {(low, high): (low <= condition) & (condition <= high) for low, high in DECADES}
     return {decade: (int(won[rows].sum()), int(rows.sum())) for decade, rows in inside.items()}
 
 
-def findings(
-    races: Mapping[str, Mapping[str, Finish]],
-    condition: np.ndarray,
-    steps: Mapping[str, np.ndarray],
-    hp: OptimizersContours,
-) -> harness.Findings:
-    wins = wins_by_decade(condition, steps)
-    won, total = (int(count) for count in np.sum(list(wins.values()), axis=0))
-    interval = stats.binomtest(won, total).proportion_ci(method="wilson")
-    names = pictures.optimizers.NAMES
-    numbers = {
-        "hp": dataclasses.asdict(hp),
-        "num_rates": len(hp.rates),
-        "races": {
-            place: {names[n]: {"rate": r.learning_rate, "steps": r.steps} for n, r in rs.items()}
-            for place, rs in races.items()
-        },
-        "arms": steps,
-        "condition": condition,
-        "won": won,
-        "total": total,
-        "interval": [interval.low, interval.high],
-        "decades": [
-            {"low": low, "high": high, "won": k, "total": n} for (low, high), (k, n) in wins.items()
-        ],
-        "gain": gain(condition, steps),
-    }
-    needed = {place: {name: r.steps for name, r in rs.items()} for place, rs in races.items()}
-    return numbers, {
-        "momentum": [k >= 0.95 * n for k, n in wins.values()],
-        "ravine": [needed["ravine"]["momentum"] < needed["ravine"]["gradient_descent"]],
-        "adam": [min(steps, key=lambda name: steps[name]) == "adam" for steps in needed.values()],
-    }
-
-
-def gain(condition: np.ndarray, steps: Mapping[str, np.ndarray]) -> float:
+def gain(raw: Mapping[str, Any]) -> float:
     """Returns how many times as fast momentum is on the worst conditioned, a median."""
-    worst = condition >= DECADES[-1][0]
-    return float(np.median(steps["gradient_descent"][worst] / steps["momentum"][worst]))
+    worst = np.asarray(raw["condition"]) >= DECADES[-1][0]
+    steps = (np.asarray(raw[name]["steps"])[worst] for name in ("gradient_descent", "momentum"))
+    return float(np.median(np.divide(*steps)))
+
+
+def quadratics(raw: Mapping[str, Any]) -> tuple[judging.Comparison, ...]:
+    """Returns how often momentum needs fewer steps on a quadratic, by condition number."""
+    return tuple(
+        judging.Comparison(
+            f"quadratics, condition number {low} to {high}",
+            judging.share(won, total), ALMOST_ALWAYS, form=".0f", scale=100, unit=" %",
+            shown={"cases won": f"{won} of {total}"},
+        )
+        for (low, high), (won, total) in wins_by_decade(raw["quadratics"]).items()
+    )  # fmt: skip
+
+
+def judge(raw: Mapping[str, Any]) -> harness.Judged:
+    names = pictures.optimizers.NAMES
+    races = raw["races"]
+    for raced in races.values():
+        for each in raced.values():
+            rates.best_rate(each["tuned"])  # Refuses one at the edge.
+    ravine = tuple(
+        judging.Comparison(
+            condition,
+            judging.ratio(
+                races[place]["gradient_descent"]["steps"], races[place]["momentum"]["steps"]
+            ),
+            1.0, form=".2f", unit=" times",
+            shown={names[n]: harness.spread(each["steps"], 0) for n, each in races[place].items()},
+        )
+        for place, condition in RAVINES.items()
+    )  # fmt: skip
+    wins = wins_by_decade(raw["quadratics"])
+    numbers = {
+        **raw,
+        "gain": gain(raw["quadratics"]),
+        "tuned_on": TUNED_ON,
+        "num_rates": len(QUADRATIC_RATES),
+        "decades": list(wins.items()),
+    }
+    return numbers, {
+        "momentum": judging.Claim("cases that momentum wins", quadratics(raw), precision=0.12),
+        "ravine": judging.Claim("steps of gradient descent / of momentum", ravine, precision=10),
+    }
 
 
 def main(hp: OptimizersContours, options: Options, run: RunDirectory) -> dict[str, Any]:
     landscapes = tfcourse.landscapes.LANDSCAPES
-    races = {name: race(hp, landscape) for name, landscape in landscapes.items()}
-    condition, steps = count_wins(hp, options.seed)
-    paths = {place: {n: r.path for n, r in results.items()} for place, results in races.items()}
+    races = {name: race(hp, place, options.seed) for name, place in landscapes.items()}
+    counted = descend(hp, options.seed)
+    paths = {
+        place: {
+            name: path(hp, landscapes[place], name, rates.best_rate(each["tuned"]))
+            for name, each in raced.items()
+        }
+        for place, raced in races.items()
+    }
     contours = pictures.contours
     contours.draw_race(landscapes, paths, run.path / "optimizers_contours.png")
     contours.animate_race(landscapes, paths, run.path / "optimizers_contours.gif")
-    contours.draw_count(condition, steps, run.path / "optimizers_contours_count.png")
+    steps = {name: counted[name]["steps"] for name in ("gradient_descent", "momentum")}
+    contours.draw_count(counted["condition"], steps, run.path / "optimizers_contours_count.png")
     metrics: dict[str, float] = {}
-    for place, results in races.items():
-        for name, (rate, needed, _) in results.items():
-            print(f"{place:>12}  {name:>18}  rate {rate:8.4g}  steps {needed:g}")
-            metrics[f"{place.lower()}_{name}_steps"] = float(min(needed, hp.max_steps + 1))
-            metrics[f"{place.lower()}_{name}_rate"] = float(rate)
-    for (low, high), (won, n) in wins_by_decade(condition, steps).items():
-        print(f"condition {low} to {high}: momentum first in {won} of {n}")
+    for place, raced in races.items():
+        for name, each in raced.items():
+            metrics[f"{place.lower()}_{name}_steps"] = float(each["steps"].mean())
+            metrics[f"{place.lower()}_{name}_rate"] = rates.best_rate(each["tuned"])
+    for (low, high), (won, n) in wins_by_decade(counted).items():
         metrics[f"momentum_wins_{low}_to_{high}"] = won / max(n, 1)
-    metrics["momentum_gain"] = gain(condition, steps)
-    return harness.results("optimizers_contours", metrics, findings(races, condition, steps, hp))
+    metrics["momentum_gain"] = gain(counted)
+    raw = {"hp": dataclasses.asdict(hp), "races": races, "quadratics": counted}
+    return harness.report("optimizers_contours", metrics, raw, judge)
 
 
 if __name__ == "__main__":
     command_line.run(
-        main, OptimizersContours, smoke={"quadratics": 6, "rates_per_decade": 2, "max_steps": 4000}
+        main,
+        OptimizersContours,
+        smoke={"quadratics": 6, "rates_per_decade": 2, "max_steps": 4000, "starts": 2},
     )

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import shlex
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 from absl import flags
@@ -112,6 +112,12 @@ def define(hyperparameters: type[hp.Hyperparameters], *, group: str = "") -> Non
         _define(field.name, field, group or chooser.group)
     flags.DEFINE_bool("debug", False, "Shows the traceback of an error.")
     flags.DEFINE_bool("help", False, "Shows this text.", short_name="h")
+
+
+def define_switches(switches: Mapping[str, str]) -> None:
+    """Defines flags without a value, `{name: help}`."""
+    for name, help in switches.items():
+        flags.DEFINE_bool(name, False, help)
 
 
 def define_run(*, dataset: str | None, finder: bool = False, sweep: bool = False) -> None:

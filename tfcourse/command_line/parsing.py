@@ -5,7 +5,7 @@ import pathlib
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from absl import flags
@@ -195,6 +195,11 @@ def declared(hyperparameters: type[_Declared]) -> _Declared:
         return hyperparameters(**values)
     except ValueError as error:
         raise UsageError(str(error)) from None
+
+
+def given(switches: Iterable[str]) -> dict[str, bool]:
+    """Returns whether each of these flags was given."""
+    return {name: flags.FLAGS[name].value for name in switches}
 
 
 def resume_command(run_dir: pathlib.Path) -> str:

@@ -89,12 +89,21 @@ def run(
         _check_expectations(options, metrics)
 
 
-def run_tool(main: Callable[[Any], object], arguments: type[Hyperparameters]) -> None:
-    """Runs a program that makes no run of its own, such as recipes.compare, likewise."""
+def run_tool(
+    main: Callable[..., object], arguments: type[Hyperparameters], **switches: str
+) -> None:
+    """Runs a program that makes no run of its own, such as recipes.compare, likewise.
+
+    Args:
+        main: called with the `arguments`, and with whether each switch was given.
+        arguments: its flags that have values.
+        **switches: its flags that have none, and their help.
+    """
     with exit_codes.exits(main):
         flag_definitions.define(arguments, group="Flags of this program")
+        flag_definitions.define_switches(switches)
         parsing.parse(main)
-        main(parsing.declared(arguments))
+        main(parsing.declared(arguments), **parsing.given(switches))
 
 
 def _describe(options: Options) -> None:

@@ -139,7 +139,10 @@ def whole_numbers(axis: Axis) -> None:
 
 
 def label_lines(axes: Axes, gap: float = 0.07) -> None:
-    """Writes each line's label behind its right end, at least `gap` of the height apart."""
+    """Writes each line's label behind its right end, at least `gap` of the height apart.
+
+    The text is dark, behind a key that looks like the line: pale colours can't be read as text.
+    """
     labels = {line: str(line.get_label()) for line in axes.get_lines()}
     lines = [line for line, label in labels.items() if not label.startswith("_")]
     axes.autoscale_view()  # Limits that were not set are otherwise found only when it is drawn.
@@ -150,14 +153,10 @@ def label_lines(axes: Axes, gap: float = 0.07) -> None:
     # A line may leave the picture before its end.
     ends = {line: min(max(height, 0.0), 1.0) for line, height in ends.items()}
     for line, height in _spread_out(ends, gap).items():
-        axes.text(
-            1.02,
-            height,
-            labels[line],
-            color=line.get_color(),
-            transform=axes.transAxes,
-            va="center",
-        )
+        look = {"color": line.get_color(), "lw": line.get_linewidth(), "ls": line.get_linestyle()}
+        place = {"transform": axes.transAxes, "clip_on": False}
+        axes.plot([1.02, 1.08], [height, height], **look, **place)
+        axes.text(1.095, height, labels[line], va="center", **place)
 
 
 def _spread_out(ends: Mapping[Line2D, float], gap: float) -> dict[Line2D, float]:

@@ -111,7 +111,7 @@ def draw_count(condition_numbers: np.ndarray, steps: style.Arrays, path: style.F
         ax.axhline(1.0, color="0.3", linewidth=1)
         ax.set(xscale="log", yscale="log", xlabel="condition number of the quadratic")
         ax.set_ylabel("steps of gradient descent\n/ steps of momentum")
-        style.ticks(ax.yaxis, [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10])
+        style.ticks(ax.yaxis, [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10])
         ax.minorticks_off()
         ax.set_ylim(min(gain.min(), 0.5) / 1.3, max(gain.max(), 2.0) * 1.6)
         ax.set_title("both with the best rate of one grid, momentum with beta 0.9")
@@ -139,11 +139,13 @@ def _draw_contours(ax, landscape):
 
 
 def _write(ax, row, text, colour):
+    """Writes dark text, which any colour's key goes with, at the right of a row."""
+    height = 0.97 - 0.075 * row
+    ax.plot([0.94, 0.98], [height - 0.03] * 2, color=colour, lw=3, transform=ax.transAxes)
     return ax.text(
-        0.98,
-        0.97 - 0.075 * row,
+        0.92,
+        height,
         text,
-        color=colour,
         ha="right",
         va="top",
         transform=ax.transAxes,
