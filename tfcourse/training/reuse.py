@@ -157,7 +157,7 @@ def _draws_since(before: Any) -> list[int] | None:
 def _initial_values(model: keras.Model, draws: list[int]) -> list[_Initial] | None:
     """Returns what each of `variables_of(model)` begins with, or `None` where one is not known."""
     initial: dict[int, _Initial] = {}
-    seeds = set()
+    seeds: set[int | None] = set()
     for layer in all_layers(model):
         initial |= _of_weights(layer, draws)
         for each in vars(layer).values():
