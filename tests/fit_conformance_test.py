@@ -657,7 +657,7 @@ SHARED = (
 
 def test_two_devices_are_keras_fit_on_one() -> None:
     here = pathlib.Path(__file__).parent
-    done = processes.command("-c", ON_TWO_DEVICES, path=here)
+    done = processes.command("-c", ON_TWO_DEVICES, path=here, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     assert [line for line in done.stdout.splitlines() if line.startswith("same: ")] == [
         f"same: {name}" for name in SHARED

@@ -71,7 +71,7 @@ print(json.dumps({
 
 
 def test_two_devices_train_as_one_does(tmp_path):
-    done = processes.command("-c", TWO_DEVICES, tmp_path)
+    done = processes.command("-c", TWO_DEVICES, tmp_path, timeout=600)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["devices"] == 2
@@ -167,7 +167,7 @@ print(json.dumps(found))
 
 @pytest.fixture(scope="module")
 def scenarios():
-    done = processes.command("-c", SCENARIOS)
+    done = processes.command("-c", SCENARIOS, timeout=600)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
