@@ -8,39 +8,39 @@ from tfcourse import datasets
 
 def test_batch_size_runs_on_digits(tmp_path):
     metrics = recipe_runs.smoke("batch_size", tmp_path)
-    assert metrics["train_examples"] == 100
+    assert metrics["train_examples"] == 128
     assert metrics["rate_1"] <= metrics["rate_full"]
-    assert "examples_to_target_full" not in metrics  # Never reached, so there is no number.
     assert metrics["seconds_per_step_1"] > 0
 
 
 def test_target_is_reached_where_the_cost_first_falls_to_it():
-    curve = {
-        "step": np.array([0, 1, 2, 4]),
-        "seconds": np.array([0.0, 0.5, 1.0, 2.0]),
-        "cost": np.array([2.0, 0.5, 0.2, 0.3]),
-    }
-    assert batch_size.reached(curve, 0.3) == pytest.approx((5 / 3, 2.5 / 3))
-    assert batch_size.reached(curve, 0.1) == (np.inf, np.inf)
+    curve = {"step": np.array([0, 1, 2, 4]), "cost": np.array([2.0, 0.5, 0.2, 0.3])}
+    assert batch_size.reached(curve, 0.3) == pytest.approx(5 / 3)
+    assert batch_size.reached(curve, 0.1) == np.inf
+    assert batch_size.reached({**curve, "cost": np.full(4, np.nan)}, 0.1) == np.inf
 
 
 def test_verdict_on_stochastic_descent_follows_examples_and_seconds():
-    def measures(size, examples, seconds):
-        curve = {"step": np.array([0, 4000 // size]), "cost": np.array([2.0, 1 / examples])}
+    def measures(size, examples, seconds, first_pass):
+        steps = np.array([0.99, 1.0, 1.01]) * examples / size
+        tuned = {"rates": [0.1, 0.2, 0.3], "costs": [[3.0], [1.0], [3.0]]}
         return {
-            "curves": [curve],
-            "examples_to_target": examples * np.array([0.99, 1.01]),
-            "seconds_to_target": seconds * np.array([0.99, 1.01]),
+            "tuned": tuned,
+            "steps_to_target": steps,
+            "seconds_per_step": seconds / steps,
+            "first_pass": first_pass + np.array([0.01, 0.0, -0.01]),
         }
 
-    def verdict(one, ten, full):
-        measured = {1: measures(1, *one), 10: measures(10, *ten), 4000: measures(4000, *full)}
-        found = batch_size.findings(measured, batch_size.BatchSize(), 4000)
-        return harness.evidence("batch_size", *found)[-1]["verdict"]
+    def verdicts(one, ten, full):
+        arms = {1: measures(1, *one), 10: measures(10, *ten), 4000: measures(4000, *full)}
+        raw = {"hp": vars(batch_size.BatchSize()), "num_examples": 4000, "arms": arms}
+        judged = harness.judged("batch_size", batch_size.judge(harness.plain(raw)))
+        return [row["verdict"] for row in judged]
 
-    assert verdict((10, 1.0), (20, 2.0), (30, 3.0)) == "holds"
-    assert verdict((10, 3.0), (20, 2.0), (30, 4.0)) == "holds in part"
-    assert verdict((30, 3.0), (20, 2.0), (np.inf, np.inf)) == "does not hold"
+    full = 30, 9.0, 1.5
+    assert verdicts((10, 1.0, 0.4), (20, 2.0, 0.5), full) == ["holds", "holds"]
+    assert verdicts((10, 3.0, 0.4), (20, 2.0, 0.5), full) == ["holds", "holds in part"]
+    assert verdicts((40, 9.5, 0.4), (20, 2.0, 1.6), full) == ["holds in part", "does not hold"]
 
 
 def test_noise_is_the_scatter_and_not_the_trend():

@@ -174,8 +174,8 @@ from tfcourse.reports import style
 names = pictures.optimizers.NAMES
 assert names["sign_descent"] == "Signs" and len(names) > len(style.COLOURS)
 rates = np.array([0.1, 0.2, 0.4])
-curves = {name: np.array([0.8, 0.9, 0.7]) for name in names}
-pictures.optimizers.draw_sensitivity(rates, {"narrow": curves}, "sensitivity.png")
+curves = {name: (rates, np.array([0.2, 0.1, 0.3])) for name in names}
+pictures.optimizers.draw_sensitivity({"narrow": curves}, "sensitivity.png")
 reports.draw_lines({n: (rates, rates) for n in names}, "lines.png", title="", xlabel="", ylabel="")
 from benchmarks import optimizers
 """,

@@ -141,10 +141,10 @@ def test_usable_rates_with_and_without_batch_normalization(data, drawn, png):
 
 def test_every_optimizer_is_tried_with_every_rate(data, drawn, png):
     lessons.draw_sensitivity(data, png, epochs=1)
-    rates, accuracies, _ = drawn["draw_sensitivity"][0]
-    curves = accuracies["softmax_regression"]
+    by_model, _ = drawn["draw_sensitivity"][0]
+    curves = by_model["softmax_regression"]
     assert list(curves) == list(choices.OPTIMIZERS)
-    assert all(len(values) == len(rates) for values in curves.values())
+    assert all(len(errors) == len(rates) for rates, errors in curves.values())
 
 
 def test_regions_of_any_number_of_classes(drawn, png):

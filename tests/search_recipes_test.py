@@ -5,9 +5,11 @@ import pytest
 import recipe_runs
 from sweep_pool import Pool
 
-from recipes.claims import best_effort, harness, search, search_importance, search_trial
+from recipes.claims import best_effort, harness, rates, search, search_importance, search_trial
 from tfcourse import datasets, tuning
 from tfcourse.choices import MODELS
+from tfcourse.tuning import grid
+from tfcourse.tuning import space as search_space
 from tfcourse.tuning import state as sweeps
 
 # keras-tuner reads the current thread's name the old way.
@@ -41,38 +43,107 @@ def test_a_trial_trains_the_network_that_it_says(optimizer):
     assert len(history.history["val_accuracy"]) == 2
 
 
-def test_search_compares_tuners_and_scales(tmp_path):
-    hp = search.Search(trials=4, num_seeds=2, epochs=1, training_examples=64)
+def test_search_compares_tuners_and_scales(tmp_path, monkeypatch):
+    monkeypatch.setattr(search, "BUDGETS", {"one": (3, 5), "four": (16,)})
+    monkeypatch.setattr(search, "check_range", lambda best_rates: None)
+    hp = search.Search(largest=16, num_seeds=2, epochs=1, training_examples=64)
     metrics = recipe_runs.run(search.main, hp, tmp_path)
-    assert {f"{t}_{s}" for t in search.TUNERS for s in search.SPACES if s != "four"} <= set(metrics)
-    assert not any(name.endswith("_four") for name in metrics)  # Its grid would have 16 points.
-    (journal,) = (tmp_path / "sweeps" / "random_linear_2").glob("*.jsonl")
+    assert {f"{t}_one_5" for t in search.TUNERS} <= set(metrics)
+    assert {"grid_one_3", "grid_four_16", "random_adam_linear_5"} <= set(metrics)
+    assert "random_one_3" not in metrics  # They are the first of the five.
+    (journal,) = (tmp_path / "sweeps" / "random_linear_5_2").glob("*.jsonl")
     assert '"linear"' in journal.read_text()
 
 
-def test_best_so_far_never_falls_and_takes_the_infeasible_for_nothing():
+def test_budgets_are_those_of_grids():
+    for space, budgets in search.BUDGETS.items():
+        optimizer, axes = search.SPACES[space]
+        base = search_trial.Network(optimizer=optimizer)
+        searchable = {axis.name for axis in search_space.space_of(base).axes}
+        searched = search_space.space_of(base, axes, searchable - set(axes))
+        for trials in budgets:
+            assert len(grid.points(searched, trials)) == trials
+
+
+def test_scores_take_the_infeasible_for_nothing():
     class Scores:
         trials = (3, 1, 2, 0)
         score = staticmethod([0.9, None, 0.4, 0.7].__getitem__)
 
-    assert search.best_so_far(Scores).tolist() == [0.7, 0.7, 0.7, 0.9]
+    assert search.scores(Scores) == [0.7, 0.0, 0.4, 0.9]
 
 
-@pytest.mark.parametrize(("grid", "verdict"), [(0.8, "holds"), (0.99, "does not hold")])
-def test_verdict_on_random_search_follows_the_numbers(grid, verdict):
-    found = {(t, s): np.full((2, 4), 0.9) for t in search.TUNERS for s in search.SPACES}
-    found |= {("grid", s): np.full((2, 4), grid) for s in search.SPACES}
-    found = search.findings(found, search.Search(num_seeds=2, trials=4))
-    rows = harness.evidence("search", *found)
-    assert [row["verdict"] for row in rows[:2]] == [verdict, "does not hold"]
+def test_fewer_trials_are_the_first_ones():
+    found = {
+        "random": {"4": [[0.1, 0.9, 0.2, 0.95]]},
+        "grid": {"2": [[0.5, 0.4]], "4": [[0.6] * 4]},
+    }
+    assert search.best_of(found, "random", 2).tolist() == [0.9]
+    assert search.best_of(found, "random", 4).tolist() == [0.95]
+    assert search.best_of(found, "grid", 2).tolist() == [0.5]
+
+
+def raw_search(**best):
+    hp = search.Search(num_seeds=3, largest=17)
+    found = {}
+    for space, tuner, trials in search.searches(hp):
+        score = best.get(tuner, best.get(space, 0.9))
+        found.setdefault(space, {}).setdefault(tuner, {})[trials] = [
+            [score + wobble] * trials for wobble in (0.001, 0.0, -0.001)
+        ]
+    return harness.plain({"hp": vars(hp), "found": found, "best_rates": [0.3]})
+
+
+@pytest.mark.parametrize(
+    ("best", "verdicts"),
+    [
+        ({"grid": 0.8, "linear": 0.8, "adam_linear": 0.8}, ["holds", "undecided", "holds"]),
+        ({"grid": 0.99, "coarse_to_fine": 0.95}, ["does not hold", "holds", "undecided"]),
+        ({"coarse_to_fine": 0.85, "linear": 0.8}, ["undecided", "does not hold", "holds in part"]),
+    ],
+)
+def test_verdicts_on_searches_follow_the_numbers(best, verdicts):
+    judged = harness.judged("search", search.judge(raw_search(**best)))
+    assert [row["verdict"] for row in judged] == verdicts
+
+
+def test_a_range_that_ends_at_the_best_rate_is_refused():
+    with pytest.raises(rates.EdgeError, match="end of the range"):
+        search.judge(raw_search() | {"best_rates": [0.3, 9.0]})
 
 
 def test_importance_runs_and_names_every_hyperparameter(tmp_path):
-    hp = search_importance.SearchImportance(trials=24, resamples=2, epochs=1, training_examples=64)
+    hp = search_importance.SearchImportance(
+        sweeps=2, trials=16, resamples=2, epochs=1, training_examples=64
+    )
     metrics = recipe_runs.run(search_importance.main, hp, tmp_path)
     shares = {n: v for n, v in metrics.items() if n.startswith("adam_") and n != "adam_best"}
     assert sum(shares.values()) == pytest.approx(1.0)
     assert max(shares, key=shares.get) == "adam_learning_rate"  # All that the answers follow.
+
+
+def test_verdicts_on_importance_follow_the_shares():
+    def verdicts(rate):
+        shares = {name: [0.01 / tier] * 3 for name, tier in search_importance.TIERS.items()}
+        shares["learning_rate"] = np.array([0.98, 1.0, 1.02]) * rate
+        wobble = np.array([0.99, 1.0, 1.01])
+        shares = {name: np.array(values) * wobble for name, values in shares.items()}
+        arms = {
+            "momentum": [
+                {subset: {n: s for n, s in shares.items() if n not in ("beta_1", "beta_2")}
+                 for subset in search_importance.SUBSETS}
+            ],
+            "adam": [
+                {subset: {n: s for n, s in shares.items() if n != "beta"}
+                 for subset in search_importance.SUBSETS}
+            ],
+        }  # fmt: skip
+        raw = {"hp": vars(search_importance.SearchImportance()), "arms": arms}
+        judged = search_importance.judge(harness.plain(raw))
+        return [row["verdict"] for row in harness.judged("search_importance", judged)]
+
+    assert verdicts(rate=0.8) == ["holds", "holds"]
+    assert verdicts(rate=0.001) == ["does not hold", "holds in part"]
 
 
 def test_importance_is_found_where_it_was_put():

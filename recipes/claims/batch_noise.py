@@ -64,7 +64,10 @@ def findings(
     parts = np.log(list(measured)[:-1])
     numbers = {
         "hp": dataclasses.asdict(hp),
-        "arms": batch_size.by_name(measured, num_examples),
+        "arms": {
+            "the full batch" if size == num_examples else f"b = {size:,}": measures
+            for size, measures in measured.items()
+        },
         "power": np.polyfit(parts, np.log(noise[:-1]), 1)[0],
     }
     holds = {"noise": list(np.diff(noise) < 0)}

@@ -9,13 +9,13 @@ accuracy on validation reaches a target; the test set is not used.
 import contextlib
 import dataclasses
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 import tfcourse
-from recipes.claims import harness, pictures
+from recipes.claims import harness, judging, pictures, rates
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, number, texts
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # `{(depth, activation): {"with" or "without": accuracies [seeds, rates]}}`.
 Measured = dict[tuple[int, str], dict[str, np.ndarray]]
+FAR_WIDER = 0.5  # Powers of ten: three times as wide.
 RATES = tuple(float(f"{10**power:.3g}") for power in np.arange(-4, 2.1, 0.5))
 
 
@@ -37,7 +38,7 @@ class BatchNormRates(Hyperparameters):
     steps: int = integer(1000, "Steps of a training.", interval="[1, inf)")
     batch_size: int | Literal["full"] = batch_size(60, "Examples per step.")
     target_accuracy: float = number(0.8, "From here on a rate is usable.", interval="(0, 1)")
-    num_seeds: int = integer(2, "Trainings at each rate.", interval="[2, inf)")
+    num_seeds: int = integer(5, "Trainings at each rate.", interval="[3, inf)")
 
 
 def build(
@@ -78,10 +79,15 @@ def decades(accuracy: np.ndarray, target: float) -> float:
     """Returns the powers of ten that the usable rates span, of accuracies [rates].
 
     One usable rate alone counts as its share of the grid.
+
+    Raises:
+        EdgeError: the first or the last rate is usable, so there may be more beyond it.
     """
     usable = np.flatnonzero(accuracy >= target)
     if not len(usable):
         return 0.0
+    if usable[0] == 0 or usable[-1] == len(RATES) - 1:
+        raise rates.EdgeError("a rate at the edge of the range is usable; widen it")
     step = np.log10(RATES[1] / RATES[0])
     return float((usable[-1] - usable[0] + 1) * step)
 
@@ -103,60 +109,88 @@ def measure(hp: BatchNormRates, data: Dataset, seeds: Sequence[int]) -> Measured
     return measured
 
 
-def summarize(
-    measured: Measured, hp: BatchNormRates
-) -> tuple[dict[tuple[int, str], Any], dict[tuple[int, str], Any]]:
-    """Returns `(decades [seeds], best accuracy of all rates)`, each as `measured` is nested."""
+def best_of_others(accuracy: np.ndarray) -> np.ndarray:
+    """Returns the accuracy of each seed at the rate that is best for the others, [seeds].
 
-    def each(function: Callable[[np.ndarray], Any]) -> dict[tuple[int, str], dict[str, Any]]:
-        return {
-            network: {name: function(values) for name, values in networks.items()}
-            for network, networks in measured.items()
+    Raises:
+        EdgeError: that rate is the first or the last one.
+    """
+    found = []
+    for seed in range(len(accuracy)):
+        costs = 1 - np.delete(accuracy, seed, axis=0).T
+        rate = rates.best_rate({"rates": RATES, "costs": costs})
+        found.append(accuracy[seed, RATES.index(rate)])
+    return np.array(found)
+
+
+def judge(raw: Mapping[str, Any]) -> harness.Judged:
+    """Returns what the template tells, and the claims; `raw` has the accuracies by network."""
+    target = raw["hp"]["target_accuracy"]
+    depths = sorted(int(depth) for depth in raw["arms"])
+    arms = {
+        (depth, activation): {name: np.array(values) for name, values in networks.items()}
+        for depth in depths
+        for activation, networks in raw["arms"][str(depth)].items()
+    }
+    spans = {
+        network: {
+            name: np.array([decades(row, target) for row in values]) for name, values in by.items()
         }
+        for network, by in arms.items()
+    }
+    names = {network: f"{network[0]} layers, {network[1]}" for network in arms}
 
-    target = hp.target_accuracy
-    spans = each(lambda values: np.array([decades(row, target) for row in values]))
-    return spans, each(lambda values: float(values.mean(axis=0).max()))
+    def shown(by: Mapping[str, np.ndarray], digits: int, times: float = 1) -> dict[str, str]:
+        return {name: harness.spread(by[name], digits, times) for name in ("with", "without")}
 
-
-def findings(measured: Measured, hp: BatchNormRates) -> harness.Findings:
-    spans, best = summarize(measured, hp)
-    shallow, deep = min(hp.depths), max(hp.depths)
+    wider = tuple(
+        judging.Comparison(
+            names[network], judging.difference(by["with"], by["without"]), FAR_WIDER, form="+.2f",
+            shown=shown(by, 1),
+        )
+        for network, by in spans.items()
+    )  # fmt: skip
+    best = {
+        network: {name: best_of_others(values) for name, values in by.items()}
+        for network, by in arms.items()
+        if network[0] == depths[0]
+    }
+    faster = tuple(
+        judging.Comparison(
+            names[network], judging.difference(by["with"], by["without"]), scale=100,
+            shown={name: f"{text} %" for name, text in shown(by, 1, 100).items()},
+        )
+        for network, by in best.items()
+    )  # fmt: skip
     numbers = {
-        "hp": dataclasses.asdict(hp),
-        "shallow": shallow,
-        "deep": deep,
-        "rates": RATES,
-        # {depth: {activation: {network: numbers}}}
-        "arms": {
-            depth: {
-                activation: {
-                    name: {
-                        "decades": spans[depth, activation][name],
-                        "best": best[depth, activation][name],
-                        "accuracy_by_rate": values,
-                    }
-                    for name, values in measured[depth, activation].items()
-                }
-                for activation in hp.activations
-            }
-            for depth in (shallow, deep)
-        },
-    }
-
-    def gained(depth: int, activation: str) -> float:
-        both = spans[depth, activation]
-        return both["with"].mean() - both["without"].mean()
-
-    def trains(activation: str, name: str) -> bool:
-        return spans[deep, activation][name].min() > 0
-
+        **raw, "shallow": depths[0], "deep": depths[-1],
+        "best": {names[n]: by for n, by in best.items()},
+        "spans": {names[n]: by for n, by in spans.items()}, "far_wider": FAR_WIDER,
+    }  # fmt: skip
     return numbers, {
-        # Far wider: by half a power of ten or more.
-        "wider": [gained(d, a) > 0.49 for d in (shallow, deep) for a in hp.activations],
-        "faster": [best[shallow, a]["with"] > best[shallow, a]["without"] for a in hp.activations],
-        "deep": [trains(a, "with") and not trains(a, "without") for a in hp.activations],
+        "wider": judging.Claim("powers of ten of usable rates: with minus without", wider, 0.6),
+        "faster": judging.Claim("accuracy: with minus without (points)", faster, 0.03),
+        "deep": _deep(arms, depths[-1], target, names),
     }
+
+
+def _deep(arms, depth, target, names):
+    """Returns the claim about the deepest networks: trained with it, not trained without it."""
+    compared = []
+    for network, by in arms.items():
+        if network[0] != depth:
+            continue
+        for name in ("with", "without"):
+            side: Literal["above", "below"] = "above" if name == "with" else "below"
+            # At whichever rate is best for the seed itself: the kindest to a network that fails.
+            best = by[name].max(axis=1)
+            compared.append(
+                judging.Comparison(
+                    f"{names[network]}, {name}", judging.mean(best), target, side, form=".1f",
+                    scale=100, unit=" %",
+                )
+            )  # fmt: skip
+    return judging.Claim("accuracy at the best rate", tuple(compared), precision=0.2)
 
 
 def main(hp: BatchNormRates, data: Dataset, options: Options, run: RunDirectory) -> dict[str, Any]:
@@ -168,15 +202,18 @@ def main(hp: BatchNormRates, data: Dataset, options: Options, run: RunDirectory)
         {f"{depth} layers, {activation}": m for (depth, activation), m in measured.items()},
         hp.target_accuracy,
     )
-    numbers = zip(("decades", "best"), summarize(measured, hp), strict=True)
-    metrics = {
-        f"{quantity}_{activation}_{depth}_{name}": float(np.mean(values))
-        for quantity, nested in numbers
-        for (depth, activation), both in nested.items()
-        for name, values in both.items()
-    }
-    return harness.results("batch_norm_rates", metrics, findings(measured, hp), data)
+    metrics = {}
+    for (depth, activation), both in measured.items():
+        for name, values in both.items():
+            spans = [decades(row, hp.target_accuracy) for row in values]
+            metrics[f"decades_{activation}_{depth}_{name}"] = float(np.mean(spans))
+            metrics[f"best_{activation}_{depth}_{name}"] = float(values.mean(axis=0).max())
+    arms: dict[int, dict[str, Any]] = {}
+    for (depth, activation), both in measured.items():
+        arms.setdefault(depth, {})[activation] = both
+    raw = {"hp": dataclasses.asdict(hp), "rates": RATES, "arms": arms}
+    return harness.report("batch_norm_rates", metrics, raw, judge, data)
 
 
 if __name__ == "__main__":
-    harness.run(main, BatchNormRates, depths=(1, 2), width=8, steps=5, num_seeds=2)
+    harness.run(main, BatchNormRates, depths=(1, 2), width=8, steps=5, num_seeds=3)

@@ -2,8 +2,8 @@ r"""Batch, mini-batch and stochastic descent on one problem: cost by step, epoch
 
     python -m recipes.claims.batch_size --flagfile=configs/batch_size.flags
 
-Softmax regression by plain gradient descent. The learning rate of each batch size is the best of
-the same few, by the training cost at the end of its budget. Seconds are those of this machine.
+Softmax regression by plain gradient descent. The learning rate of each batch size is the one that
+reaches the target cost in the fewest steps. Seconds are those of this machine.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import tfcourse
-from recipes.claims import harness, pictures
+from recipes.claims import harness, judging, pictures, rates
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer, integers, number
@@ -23,19 +23,22 @@ from tfcourse.run_directory import RunDirectory
 if TYPE_CHECKING:
     import keras
 
-RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+RATES_PER_DECADE, NUM_RATES = 6, 7  # That each batch size chooses among.
+_STOPS = 100  # At which the cost of a training is computed.
+_BLOCK_SECONDS = 0.2  # At least, of what is timed at a time.
 
 
 @dataclasses.dataclass(frozen=True)
 class BatchSize(Hyperparameters):
     batch_sizes: tuple[int, ...] = integers((1, 8, 64, 512), "Examples per step, besides all.")
-    training_examples: int = integer(10_000, "Examples to train on.", interval="[10, inf)")
+    training_examples: int = integer(8_192, "Examples to train on.", interval="[10, inf)")
     epochs: int = integer(10, "Passes over them with mini-batches.", interval="[1, inf)")
     full_epochs: int = integer(
         300, "Passes with the full batch: so many steps.", interval="[1, inf)"
     )
     target_cost: float = number(0.35, "Training cost that is to be reached.", interval="(0, inf)")
-    num_seeds: int = integer(3, "Trainings with the rate that was chosen.", interval="[2, inf)")
+    tuning_seeds: int = integer(2, "Trainings at each rate to choose by.", interval="[1, inf)")
+    num_seeds: int = integer(10, "Trainings with the rate that was chosen.", interval="[2, inf)")
 
 
 def build(data: Dataset, rate: float, seed: int) -> "keras.Model":
@@ -51,7 +54,7 @@ class Descent:
     def __init__(self, data: Dataset, batch_size: int, epochs: int) -> None:
         self.data = data
         self.batch_size = batch_size
-        self.model = build(data, RATES[0], seed=0)
+        self.model = build(data, 0.1, seed=0)
         self.stepping = tfcourse.training.Stepping(self.model, data.train, batch_size)
         self.num_steps = epochs * self.stepping.steps_per_epoch
         self.evaluator = tfcourse.training.Evaluator(self.model)
@@ -59,128 +62,164 @@ class Descent:
     def cost(self) -> float:
         return self.evaluator.evaluate(self.data.train)["loss"]
 
-    def curve(self, rate: float, seed: int) -> dict[str, np.ndarray]:
-        """Returns `{"step", "seconds", "cost"}`: arrays over the stops of one training.
+    def curve(self, rate: float, seed: int, target: float | None = None) -> dict[str, np.ndarray]:
+        """Returns `{"step", "cost"}`: arrays over the stops of one training.
 
-        The cost is of the whole training set; the clock stands still while it is computed.
+        The cost is of the whole training set. With a `target` the training ends when it has been
+        reached and a whole pass is done.
         """
         self.stepping.restart(build(self.data, rate, seed))
-        stops = np.unique(np.geomspace(1, self.num_steps, 40).astype(int))
-        seconds, costs = [0.0], [self.cost()]
-        begun = time.perf_counter()
-        for _ in self.stepping.run(stops, seed):
-            float(self.model.get_metrics_result()["loss"])  # Waits until the steps are done.
-            seconds.append(seconds[-1] + time.perf_counter() - begun)
+        a_pass = self.stepping.steps_per_epoch
+        spaced = np.geomspace(1, self.num_steps, _STOPS).astype(int)
+        stops, costs = np.unique([*spaced, a_pass]), [self.cost()]
+        for stop in self.stepping.run(stops, seed):
             costs.append(self.cost())
-            begun = time.perf_counter()
-        step = np.concatenate([[0], stops])
-        return {"step": step, "seconds": np.array(seconds), "cost": np.array(costs)}
+            reached = target is not None and min(costs) <= target
+            if stop >= a_pass and (reached or not np.isfinite(costs[-1])):
+                break
+        step = np.concatenate([[0], stops])[: len(costs)]
+        return {"step": step, "cost": np.array(costs)}
 
-    def choose_rate(self, seed: int) -> float:
-        """Returns the rate with the lowest training cost at the end of the budget."""
-        costs: dict[float, float] = {}
-        for rate in RATES:
-            self.stepping.restart(build(self.data, rate, seed))
-            for _ in self.stepping.run([self.num_steps], seed):
-                costs[rate] = np.nan_to_num(self.cost(), nan=np.inf)
-        return min(costs, key=lambda rate: costs[rate])
+    def seconds_per_step(self, seed: int) -> float:
+        """Returns the time of a step: passes over all full batches, timed together.
+
+        A smaller last batch is a program of its own, and no measure of this batch size.
+        """
+        full = max(1, len(self.data.train) // self.batch_size)
+        begun, steps = time.perf_counter(), 0
+        while time.perf_counter() - begun < _BLOCK_SECONDS:
+            for _ in self.stepping.run([full], seed):
+                float(self.model.get_metrics_result()["loss"])  # Waits until the steps are done.
+            steps += full
+        return (time.perf_counter() - begun) / steps
 
 
-def reached(curve: Mapping[str, np.ndarray], target: float) -> tuple[float, float]:
-    """Returns the step and seconds at which the cost first falls to `target`, or infinity.
+def reached(curve: Mapping[str, np.ndarray], target: float) -> float:
+    """Returns the step at which the cost first falls to `target`, or infinity.
 
     Between two stops the cost is taken to fall in a straight line.
     """
-    cost = curve["cost"]
-    at = np.argmax(cost <= target)
-    if cost[at] > target:
-        return np.inf, np.inf
+    cost, step = curve["cost"], curve["step"]
+    at = int(np.argmax(cost <= target))
+    if not cost[at] <= target:
+        return np.inf
     share = (cost[at - 1] - target) / (cost[at - 1] - cost[at])
-    step, seconds = (
-        curve[name][at - 1] + share * (curve[name][at] - curve[name][at - 1])
-        for name in ("step", "seconds")
-    )
-    return step, seconds
+    return float(step[at - 1] + share * (step[at] - step[at - 1]))
 
 
-def measure(hp: BatchSize, data: Dataset, batch_size: int, seed: int) -> dict[str, Any]:
-    """Returns what one batch size does: curves, and arrays of one number a seed."""
-    full = batch_size == len(data.train)
-    descent = Descent(data, batch_size, hp.full_epochs if full else hp.epochs)
-    rate = descent.choose_rate(seed)
-    # Seeds that the choice has not seen.
-    seeds = harness.seeds(seed, hp.num_seeds, skip=1)
-    curves = [descent.curve(rate, s) for s in seeds]
-    steps, seconds = np.transpose([reached(curve, hp.target_cost) for curve in curves])
-    result = {
-        "rate": rate,
-        "curves": curves,
-        "examples_to_target": steps * batch_size,
-        "seconds_to_target": seconds,
-        "seconds_per_step": np.array([c["seconds"][-1] / c["step"][-1] for c in curves]),
-    }
+def measure(hp: BatchSize, descent: Descent, seed: int) -> dict[str, Any]:
+    """Returns what one batch size does: the rates tried, a curve, one number per seed."""
+    tuning = harness.seeds(seed, hp.tuning_seeds)
+
+    def steps_to_target(rate: float) -> list[float]:
+        return [_cost_of_rate(descent, rate, s, hp.target_cost) for s in tuning]
+
+    start = 0.01 * np.sqrt(descent.batch_size)
+    tuned = rates.tune(steps_to_target, start, per_decade=RATES_PER_DECADE, count=NUM_RATES)
+    seeds = harness.seeds(seed, hp.num_seeds, skip=hp.tuning_seeds)
+    curves = [descent.curve(tuned.rate, s, hp.target_cost) for s in seeds]
+    a_pass = descent.stepping.steps_per_epoch
+    steps = [min(reached(curve, hp.target_cost), descent.num_steps) for curve in curves]
     print(
-        f"b = {batch_size:,}: rate {rate:g}, {np.median(result['seconds_per_step']) * 1e6:,.0f} µs "
-        f"a step; cost {hp.target_cost:g} after {np.mean(steps * batch_size):,.0f} examples, "
-        f"{np.mean(seconds):.2f} s",
+        f"b = {descent.batch_size:,}: rate {tuned.rate:g}, cost {hp.target_cost:g} after "
+        f"{np.mean(steps) * descent.batch_size:,.0f} examples",
         flush=True,
     )
-    return result
-
-
-def by_name(measured: Mapping[int, Any], num_examples: int) -> dict[str, Any]:
-    """Returns `measured`, by what a sentence calls each batch size."""
     return {
-        "the full batch" if size == num_examples else f"b = {size:,}": measures
-        for size, measures in measured.items()
+        "tuned": dataclasses.asdict(tuned),
+        "curve": descent.curve(tuned.rate, seeds[0]),
+        "steps_to_target": steps,
+        "first_pass": [float(c["cost"][list(c["step"]).index(a_pass)]) for c in curves],
     }
 
 
-def findings(
-    measured: dict[int, dict[str, Any]], hp: BatchSize, num_examples: int
-) -> harness.Findings:
-    """Returns what the template tells, of `{batch size: measures}`."""
+def _cost_of_rate(descent, rate, seed, target):
+    """Returns the steps to the target, or what tells which of two that miss it is nearer."""
+    curve = descent.curve(rate, seed, target)
+    step = reached(curve, target)
+    return step if np.isfinite(step) else descent.num_steps * curve["cost"][-1] / target
 
-    def fastest(name: str) -> int:
-        return min(measured, key=lambda size: np.mean(measured[size][name]))
 
-    first_epoch = {
-        size: np.interp(num_examples, m["curves"][0]["step"] * size, m["curves"][0]["cost"])
-        for size, m in measured.items()
+def measure_all(hp: BatchSize, data: Dataset, seed: int) -> dict[int, dict[str, Any]]:
+    """Returns `{batch size: measures}`; the sizes are timed in turn, a round per seed."""
+    m = len(data.train)
+    sizes = [*(size for size in sorted(hp.batch_sizes) if size < m), m]
+    descents = {
+        size: Descent(data, size, hp.full_epochs if size == m else hp.epochs) for size in sizes
     }
-    arms = {size: {**m, "first_epoch": first_epoch[size]} for size, m in measured.items()}
+    measured = {size: measure(hp, descent, seed) for size, descent in descents.items()}
+    rounds = [
+        {size: descent.seconds_per_step(seed) for size, descent in descents.items()}
+        for _ in range(hp.num_seeds)
+    ]
+    for size, measures in measured.items():
+        measures["seconds_per_step"] = [each[size] for each in rounds]
+    return measured
+
+
+def judge(raw: Mapping[str, Any]) -> harness.Judged:
+    """Returns what the template tells, and the claims, of `{"arms": {batch size: measures}}`."""
+    arms = {int(size): arm for size, arm in raw["arms"].items()}
+    full = max(arms)
+    names = {size: "the full batch" if size == full else f"b = {size:,}" for size in arms}
+    for arm in arms.values():
+        rates.best_rate(arm["tuned"])  # Refuses one at the edge.
+    steps = {size: judging.values(arm["steps_to_target"]) for size, arm in arms.items()}
+    examples = {size: each * size for size, each in steps.items()}
+    seconds = {size: each * arms[size]["seconds_per_step"] for size, each in steps.items()}
+    progress = tuple(
+        judging.Comparison(
+            names[size],
+            judging.difference(arms[size]["first_pass"], arms[full]["first_pass"]),
+            side="below", form="+.3f", shown={"cost": harness.spread(arms[size]["first_pass"])},
+        )
+        for size in arms if size != full
+    )  # fmt: skip
+    fastest = tuple(
+        judging.Comparison(
+            f"{unit}, against {names[size]}", judging.ratio(by[1], by[size]), 1.0, "below",
+            form=".2f",
+            shown={
+                "b = 1": harness.spread(by[1], digits),
+                "the other": harness.spread(by[size], digits),
+            },
+        )
+        for unit, by, digits in (("examples", examples, 0), ("seconds", seconds, 2))
+        for size in arms if size != 1
+    )  # fmt: skip
     numbers = {
-        "hp": dataclasses.asdict(hp),
-        "num_examples": num_examples,
-        "num_rates": len(RATES),
-        "arms": by_name(arms, num_examples),
+        **raw,
+        "num_rates": NUM_RATES,
+        "per_decade": RATES_PER_DECADE,
+        "named": {names[size]: rates.best_rate(arm["tuned"]) for size, arm in arms.items()},
+        "examples": {names[size]: values for size, values in examples.items()},
+        "seconds": {names[size]: values for size, values in seconds.items()},
+        "first_pass": {names[size]: arm["first_pass"] for size, arm in arms.items()},
     }
     return numbers, {
-        "progress": [max(list(first_epoch.values())[:-1]) < first_epoch[num_examples]],
-        "fastest": [fastest("examples_to_target") == 1, fastest("seconds_to_target") == 1],
+        "progress": judging.Claim("cost minus that of the full batch", progress, precision=0.1),
+        "fastest": judging.Claim("of b = 1, as a multiple of the other's", fastest),
     }
 
 
 def main(hp: BatchSize, data: Dataset, options: Options, run: RunDirectory) -> dict[str, Any]:
-    smaller = data.train.smaller(hp.training_examples)
-    data = dataclasses.replace(data, train=smaller)
-    m = len(smaller)
-    sizes = [*(size for size in sorted(hp.batch_sizes) if size < m), m]
-    measured = {size: measure(hp, data, size, options.seed) for size in sizes}
-    pictures.draw_costs(
-        run.path / "batch_size.png",
-        {size: numbers["curves"][0] for size, numbers in measured.items()},
-        m,
-        hp.target_cost,
-    )
-    names = ("rate", "seconds_per_step", "examples_to_target", "seconds_to_target")
-    metrics = {
-        f"{name}_{'full' if size == m else size}": float(np.mean(measured[size][name]))
-        for size in sizes
-        for name in names
-    }
-    metrics = {name: value for name, value in metrics.items() if np.isfinite(value)}
-    return harness.results("batch_size", metrics, findings(measured, hp, m), data)
+    data = dataclasses.replace(data, train=data.train.smaller(hp.training_examples))
+    m = len(data.train)
+    measured = measure_all(hp, data, options.seed)
+    curves = {}
+    for size, each in measured.items():
+        seconds = each["curve"]["step"] * np.median(each["seconds_per_step"])
+        curves[size] = {**each["curve"], "seconds": seconds}
+    pictures.draw_costs(run.path / "batch_size.png", curves, m, hp.target_cost)
+    metrics = {}
+    for size, each in measured.items():
+        name = "full" if size == m else str(size)
+        steps = np.mean(each["steps_to_target"])
+        metrics[f"rate_{name}"] = rates.best_rate(each["tuned"])
+        metrics[f"examples_to_target_{name}"] = float(steps * size)
+        metrics[f"seconds_per_step_{name}"] = float(np.median(each["seconds_per_step"]))
+    raw = {"hp": dataclasses.asdict(hp), "num_examples": m, "arms": measured}
+    return harness.report("batch_size", metrics, raw, judge, data)
 
 
 if __name__ == "__main__":
@@ -188,8 +227,10 @@ if __name__ == "__main__":
         main,
         BatchSize,
         batch_sizes=(1, 32),
-        training_examples=100,
-        epochs=2,
-        full_epochs=2,
+        training_examples=128,
+        epochs=4,
+        full_epochs=60,
+        target_cost=1.5,
+        tuning_seeds=1,
         num_seeds=2,
     )

@@ -10,18 +10,19 @@ installed. A matrix product in Python loops beside NumPy's is the same idea in s
 import dataclasses
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Mapping
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 import tfcourse
-from recipes.claims import harness, pictures
+from recipes.claims import harness, judging, pictures
 from recipes.claims.one_network import measures
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
-from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, number
+from tfcourse.hyperparameters import Hyperparameters, integer, integers, number
 from tfcourse.run_directory import RunDirectory
 
 NAMES = {
@@ -35,11 +36,11 @@ NAMES = {
 
 @dataclasses.dataclass(frozen=True)
 class Frameworks(Hyperparameters):
-    hidden_units: int = integer(128, "Width of the hidden layer.", interval="[1, inf)")
-    batch_size: int | Literal["full"] = batch_size(128, "Examples per step.")
+    hidden_units: tuple[int, ...] = integers((32, 128, 512, 2048), "Widths of the hidden layer.")
+    batch_sizes: tuple[int, ...] = integers((32, 128, 1024), "Examples per step.")
     learning_rate: float = number(0.1, "Step size.", interval="(0, inf)")
-    examples: int = integer(12_800, "Images of one timed pass.", interval="[1, inf)")
-    rounds: int = integer(10, "Timed passes of each.", interval="[2, inf)")
+    examples: int = integer(4_096, "Images of one timed pass.", interval="[1, inf)")
+    rounds: int = integer(8, "Timed passes of each.", interval="[2, inf)")
     steps: int = integer(50, "Steps over which losses are compared.", interval="[1, inf)")
     matrix_size: int = integer(160, "Rows of the largest matrix.", interval="[2, inf)")
 
@@ -55,47 +56,80 @@ def networks() -> dict[str, ModuleType]:
     return found
 
 
-def initial_weights(hp: Frameworks, inputs: int, classes: int, seed: int) -> list[np.ndarray]:
+def initial_weights(units: int, inputs: int, classes: int, seed: int) -> list[np.ndarray]:
     """Returns W1, b1, W2, b2 as float32 arrays."""
-    layers = tfcourse.from_scratch.initialize(
-        (inputs, hp.hidden_units, classes), seed=seed, dtype="float32"
-    )
+    layers = tfcourse.from_scratch.initialize((inputs, units, classes), seed=seed, dtype="float32")
     return [layer[name] for layer in layers for name in ("weights", "biases")]
 
 
-def findings(
-    hp: Frameworks,
-    lines: Mapping[str, int],
-    backward: int,
-    difference: float,
-    speeds: Mapping[str, np.ndarray],
-    sizes: Sequence[int],
-    seconds: tuple[Sequence[float], Sequence[float]],
-) -> harness.Findings:
-    """Returns what the template tells."""
-    by_hand = np.median(speeds["numpy"])
-    ratios = [loop / numpy for loop, numpy in zip(*seconds, strict=True)]
-    others = [name for name in lines if name != "numpy"]
+def judge(raw: Mapping[str, Any]) -> harness.Judged:
+    """Returns what the template tells, and the claims."""
+    lines, others = raw["lines"], [name for name in raw["lines"] if name != "numpy"]
+    code = tuple(
+        judging.Comparison(
+            NAMES[name], judging.exact(lines[name] - lines["numpy"]), side="below", form="+g",
+            shown={"lines": str(lines[name]), "by hand": str(lines["numpy"])},
+        )
+        for name in others
+    )  # fmt: skip
+    speed = tuple(
+        _faster(f"{units} units, batches of {batch}", arms)
+        for units, by_batch in raw["speeds"].items()
+        for batch, arms in by_batch.items()
+    )
+    loops = tuple(
+        judging.Comparison(
+            f"{size} x {size}", judging.ratio(slow, fast), 10.0, form=",.0f", unit=" times"
+        )
+        for size, slow, fast in zip(raw["sizes"], *raw["seconds"], strict=True)
+    )
+    difference = judging.exact(raw["largest_difference"])
+    backward = judging.Comparison("", difference, 1e-4, "below", form=".1g")
     numbers = {
-        "hp": dataclasses.asdict(hp),
-        "backward": backward,
-        "difference": difference,
-        "arms": {
-            NAMES[name]: {"lines": lines[name], "examples_per_second": speeds[name]}
-            for name in lines
-        },
-        "others": [NAMES[name] for name in others],
-        "products": [
-            {"size": size, "loops": loops, "numpy": numpy}
-            for size, loops, numpy in zip(sizes, *seconds, strict=True)
-        ],
-    }
+        **raw, "others": [NAMES[name] for name in others], "names": NAMES,
+        "faster_from": _crossings(raw["speeds"]), "in_all": _medians(raw["speeds"]),
+    }  # fmt: skip
     return numbers, {
-        "backward": [difference < 1e-4],
-        "code": [lines[name] < lines["numpy"] for name in others],
-        "speed": [np.median(speeds[name]) > by_hand for name in others],
-        "loops": [ratio > 10 for ratio in ratios],
+        "backward": judging.Claim("largest difference of a loss, as a share", (backward,)),
+        "code": judging.Claim("lines of code: framework minus by hand", code),
+        "speed": judging.Claim("speed of TensorFlow, as a multiple of NumPy's", speed),
+        "loops": judging.Claim("time in Python loops, as a multiple of NumPy's", loops),
     }
+
+
+def _faster(condition: str, arms: Mapping[str, Any]) -> judging.Comparison:
+    """Compares TensorFlow with NumPy, round by round; the medians of all are shown."""
+    speeds = {name: np.array(arm["examples_per_second"]) for name, arm in arms.items()}
+    return judging.Comparison(
+        condition, judging.ratio(speeds["tensorflow"], speeds["numpy"]), 1.0, form=".2f",
+        unit=" times",
+        shown={NAMES[name]: f"{np.median(each) / 1000:.0f}" for name, each in speeds.items()},
+    )  # fmt: skip
+
+
+def _medians(speeds):
+    """Returns `{name: {units: {batch: median examples per second}}}`."""
+    return {
+        name: {
+            units: {
+                batch: np.median(arms[name]["examples_per_second"]) for batch, arms in by.items()
+            }
+            for units, by in speeds.items()
+        }
+        for name in next(iter(next(iter(speeds.values())).values()))
+    }
+
+
+def _crossings(speeds):
+    """Returns `{batch: the units from which on TensorFlow is faster than NumPy, or None}`."""
+    medians, found = _medians(speeds), {}
+    units = sorted(speeds, key=int)
+    for batch in speeds[units[0]]:
+        wins = [medians["tensorflow"][u][batch] > medians["numpy"][u][batch] for u in units]
+        lost = [place for place, won in enumerate(wins) if not won]
+        first = lost[-1] + 1 if lost else 0
+        found[batch] = units[first] if first < len(units) else None
+    return found
 
 
 def largest_difference(losses: Mapping[str, np.ndarray]) -> float:
@@ -110,28 +144,41 @@ def main(hp: Frameworks, data: Dataset, options: Options, run: RunDirectory) -> 
     images = np.ascontiguousarray(train.features[order].reshape(len(order), -1))
     labels = train.labels[order]
     modules = networks()
-    weights = initial_weights(hp, images.shape[1], data.num_classes, options.seed)
     sources = {n: inspect.getsource(module) for n, module in modules.items()}
     lines = {name: measures.lines_of_code(source) for name, source in sources.items()}
     by_chain_rule = sources["numpy"].partition("# The backward pass")[2]
     backward = measures.lines_of_code("#" + by_chain_rule.partition("# The step")[0])
-    difference = largest_difference(measures.losses_by_step(modules, weights, images, labels, hp))
-    speeds = measures.examples_per_second(modules, weights, images, labels, hp)
+
+    def weights(units: int) -> list[np.ndarray]:
+        return initial_weights(units, images.shape[1], data.num_classes, options.seed)
+
+    first = weights(hp.hidden_units[0]), images, labels, hp.batch_sizes[0], hp
+    difference = largest_difference(measures.losses_by_step(modules, *first))
+    speeds: dict[int, dict[int, Any]] = {}
+    for units, batch in itertools.product(hp.hidden_units, hp.batch_sizes):
+        contest = weights(units), images, labels, min(batch, len(labels)), hp
+        speeds.setdefault(units, {})[batch] = measures.speeds(modules, *contest)
+        print(f"{units} units, batches of {batch}: timed", flush=True)
     sizes = sorted({max(1, hp.matrix_size // share) for share in (8, 4, 2, 1)})
     seconds = measures.time_matrix_products(sizes, options.seed)
-    draw = pictures.frameworks
-    draw.draw_frameworks(NAMES, lines, speeds, run.path / "frameworks.png")
-    draw.draw_matrix_products(sizes, seconds, run.path / "frameworks_matrix.png")
-    by_hand = np.median(speeds["numpy"])
+    pictures.frameworks.draw_speeds(NAMES, speeds, run.path / "frameworks.png")
+    loops, numpy = ([float(np.median(rounds)) for rounds in each] for each in seconds)
+    pictures.frameworks.draw_matrix_products(
+        sizes, (loops, numpy), run.path / "frameworks_matrix.png"
+    )
     metrics = {
         "largest_difference": difference,
-        "loops_to_numpy": seconds[0][-1] / seconds[1][-1],
+        "loops_to_numpy": loops[-1] / numpy[-1],
         **{f"{name}_lines": count for name, count in lines.items()},
-        **{f"{n}_speed": float(np.median(values) / by_hand) for n, values in speeds.items()},
     }
-    found = findings(hp, lines, backward, difference, speeds, sizes, seconds)
-    return harness.results("frameworks", metrics, found, data)
+    raw = {
+        "hp": dataclasses.asdict(hp), "lines": lines, "backward": backward,
+        "largest_difference": difference, "speeds": speeds, "sizes": sizes, "seconds": seconds,
+    }  # fmt: skip
+    return harness.report("frameworks", metrics, raw, judge, data)
 
 
 if __name__ == "__main__":
-    harness.run(main, Frameworks, rounds=2, steps=3, matrix_size=16)
+    harness.run(
+        main, Frameworks, hidden_units=(8,), batch_sizes=(32,), rounds=2, steps=3, matrix_size=16
+    )

@@ -2,18 +2,19 @@ r"""Trains with the slides' three decays, a constant rate and one cycle, each at
 
     python -m recipes.claims.learning_rate_decay --flagfile=configs/learning_rate_decay.flags
 
-The initial rate of each schedule is the best of the same few on validation; then several seeds
-train with it. The test set is not used.
+With a small and a large budget of epochs. The initial rate of each schedule is the best of the same
+few by the training cost at the end, which is what is judged. The test set is not used.
 """
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 import tfcourse
-from recipes.claims import harness, pictures
+from recipes.claims import harness, judging, pictures, rates
 from tfcourse.choices import SCHEDULES
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
@@ -23,11 +24,10 @@ from tfcourse.run_directory import RunDirectory
 if TYPE_CHECKING:
     import keras
 
-# `{schedule: {"initial_rate": float, metric: [seeds, epochs], ...}}`.
+# `{schedule: {"tuned": rates and costs, metric: [seeds, epochs], ...}}`.
 Measured = dict[str, dict[str, Any]]
-# Tried for each schedule.
-INITIAL_RATES = (0.1, 0.3, 1.0, 3.0)
 DECAYS = ("exponential", "root", "inverse_time")
+RATES_PER_DECADE, NUM_RATES = 4, 5  # That each schedule chooses among.
 PRINTED_RATES = {  # For an initial rate of 0.1, in the epochs counted from 0.
     "exponential": {0: 0.1, 1: 0.095, 2: 0.09025, 5: 0.07737809375, 10: 0.05987369392},
     "root": {0: 0.1, 1: 0.0707106781, 4: 0.0447213595, 9: 0.0316227766},
@@ -38,21 +38,22 @@ PRINTED_RATES = {  # For an initial rate of 0.1, in the epochs counted from 0.
 @dataclasses.dataclass(frozen=True)
 class LearningRateDecay(Hyperparameters):
     hidden_units: tuple[int, ...] = integers((128,), "Widths of the hidden layers.")
-    epochs: int = integer(10, "Passes over the training set.", interval="[1, inf)")
+    budgets: tuple[int, ...] = integers((3, 10), "Passes over the training set, small and large.")
     batch_size: int | Literal["full"] = batch_size(64, "Examples per step.")
     training_examples: int = integer(10_000, "Examples to train on.", interval="[10, inf)")
-    num_seeds: int = integer(3, "Trainings with the rate that was chosen.", interval="[2, inf)")
+    tuning_seeds: int = integer(2, "Trainings at each rate to choose by.", interval="[1, inf)")
+    num_seeds: int = integer(8, "Trainings with the rate that was chosen.", interval="[2, inf)")
 
 
 def schedule(
-    name: str, initial_rate: float, hp: LearningRateDecay, num_examples: int
+    name: str, initial_rate: float, hp: LearningRateDecay, num_examples: int, epochs: int
 ) -> "keras.optimizers.schedules.LearningRateSchedule":
     """Returns the schedule `name`; the decays have the slides' own constants."""
     return tfcourse.schedules.build(
         name,
         initial_rate,
         steps_per_epoch=tfcourse.batching.steps_per_epoch(num_examples, hp.batch_size),
-        epochs=hp.epochs,
+        epochs=epochs,
     )
 
 
@@ -66,7 +67,7 @@ class Trainings:
         self.hp = hp
         self.data = data
         self.steps_per_epoch = tfcourse.batching.steps_per_epoch(len(data.train), hp.batch_size)
-        self.rates = tfcourse.training.RateTable(hp.epochs * self.steps_per_epoch)
+        self.rates = tfcourse.training.RateTable(max(hp.budgets) * self.steps_per_epoch)
         self.model = self.build(seed=0)
         self.stepping = tfcourse.training.Stepping(self.model, data.train, hp.batch_size)
         self.evaluator = tfcourse.training.Evaluator(self.model)
@@ -78,117 +79,137 @@ class Trainings:
         tfcourse.training.compile_classifier(model, tfcourse.optimizers.Momentum(self.rates))
         return model
 
-    def train(self, name: str, initial_rate: float, seed: int) -> dict[str, list[float]]:
-        """Returns `{"loss", "val_loss", "val_accuracy"}` after each epoch; NaN once it diverged."""
-        hp = self.hp
-        self.rates.set_to(schedule(name, initial_rate, hp, len(self.data.train)))
+    def train(
+        self, name: str, initial_rate: float, seed: int, epochs: int, *, last_only: bool = False
+    ) -> dict[str, list[float]]:
+        """Returns `{"loss", "val_accuracy"}` after each epoch or the last; NaN if it diverged."""
+        self.rates.set_to(schedule(name, initial_rate, self.hp, len(self.data.train), epochs))
         self.stepping.restart(self.build(seed))
-        history: dict[str, list[float]] = {"loss": [], "val_loss": [], "val_accuracy": []}
-        stops = self.steps_per_epoch * np.arange(1, hp.epochs + 1)
-        for _ in self.stepping.run(stops, seed):
-            validation = self.evaluator.evaluate(self.data.validation)
+        history: dict[str, list[float]] = {"loss": [], "val_accuracy": []}
+        first = epochs if last_only else 1
+        for _ in self.stepping.run(self.steps_per_epoch * np.arange(first, epochs + 1), seed):
             history["loss"].append(self.evaluator.evaluate(self.data.train)["loss"])
-            history["val_loss"].append(validation["loss"])
+            validation = self.evaluator.evaluate(self.data.validation)
             history["val_accuracy"].append(validation["accuracy"])
         return history
 
 
-def choose_rate(trainings: Trainings, name: str, seed: int) -> float:
-    """Returns the initial rate with the lowest validation cost after the last epoch."""
-    costs = {rate: trainings.train(name, rate, seed)["val_loss"][-1] for rate in INITIAL_RATES}
-    return min(costs, key=lambda rate: np.nan_to_num(costs[rate], nan=np.inf))
-
-
-def measure(hp: LearningRateDecay, data: Dataset, seed: int) -> Measured:
+def measure(hp: LearningRateDecay, data: Dataset, seed: int) -> dict[int, Measured]:
+    """Returns `{epochs: {schedule: measures}}`."""
     trainings = Trainings(hp, data)
-    measured: Measured = {}
-    for name in SCHEDULES:
-        rate = choose_rate(trainings, name, seed)
-        # Seeds that the choice has not seen.
-        seeds = harness.seeds(seed, hp.num_seeds, skip=1)
-        histories = [trainings.train(name, rate, s) for s in seeds]
-        measured[name] = {"initial_rate": rate}
-        for metric in ("loss", "val_loss", "val_accuracy"):
-            measured[name][metric] = np.array([h[metric] for h in histories])
-        cost = measured[name]["loss"][:, -1].mean()
-        print(f"{name}: initial rate {rate:g}, cost {cost:.4f}", flush=True)
+    measured: dict[int, Measured] = {}
+    for epochs in sorted(hp.budgets):
+        for name in SCHEDULES:
+            measures = _measure(trainings, name, seed, epochs)
+            measured.setdefault(epochs, {})[name] = measures
+            cost = np.mean(measures["loss"], axis=0)[-1]
+            rate = rates.best_rate(measures["tuned"])
+            print(f"{epochs} epochs, {name}: initial rate {rate:g}, cost {cost:.4f}", flush=True)
     return measured
+
+
+def _measure(trainings, name, seed, epochs):
+    hp = trainings.hp
+
+    def costs(rate: float) -> list[float]:
+        return [
+            trainings.train(name, rate, s, epochs, last_only=True)["loss"][-1]
+            for s in harness.seeds(seed, hp.tuning_seeds)
+        ]
+
+    tuned = rates.tune(costs, 0.5, per_decade=RATES_PER_DECADE, count=NUM_RATES)
+    seeds = harness.seeds(seed, hp.num_seeds, skip=hp.tuning_seeds)
+    histories = [trainings.train(name, tuned.rate, s, epochs) for s in seeds]
+    curves = {metric: [h[metric] for h in histories] for metric in histories[0]}
+    return {"tuned": dataclasses.asdict(tuned), **curves}
 
 
 def formula_error() -> float:
     """Returns the largest relative error of the schedules to the slides' printed rates."""
     errors = []
     for name, printed in PRINTED_RATES.items():
-        rates = tfcourse.schedules.build(name, 0.1, steps_per_epoch=7, epochs=11)
+        schedule = tfcourse.schedules.build(name, 0.1, steps_per_epoch=7, epochs=11)
         for epoch, value in printed.items():
             # In the first and the last step of the epoch: it changes once an epoch.
             for step in (7 * epoch, 7 * epoch + 6):
-                errors.append(abs(float(rates(step)) / value - 1))
+                errors.append(abs(float(schedule(step)) / value - 1))
     return max(errors)
 
 
-def findings(measured: Measured, error: float, hp: LearningRateDecay) -> harness.Findings:
-    cost = {name: float(m["loss"][:, -1].mean()) for name, m in measured.items()}
-    accuracy = {name: m["val_accuracy"][:, -1].mean() for name, m in measured.items()}
-    best = min(DECAYS, key=lambda name: cost[name])
-    ends = INITIAL_RATES[0], INITIAL_RATES[-1]
+def judge(raw: Mapping[str, Any]) -> harness.Judged:
+    """Returns what the template tells, and the claims, of `{"arms": {epochs: measures}}`."""
+    cost = {
+        epochs: {name: np.array(arm["loss"])[:, -1] for name, arm in arms.items()}
+        for epochs, arms in raw["arms"].items()
+    }
+    best = {epochs: min(DECAYS, key=lambda n: by[n].mean()) for epochs, by in cost.items()}
+
+    def compared(name: str, other: str, epochs: str) -> judging.Comparison:
+        arms = raw["arms"][epochs]
+        theirs = harness.spread(cost[epochs][other], 4)
+        return judging.Comparison(
+            f"{name.replace('_', ' ')}, {epochs} epochs",
+            judging.ratio(cost[epochs][name], cost[epochs][other]), 1.0, "below", form=".2f",
+            shown={
+                "initial rate": f"{rates.best_rate(arms[name]['tuned']):g}",
+                "cost": harness.spread(cost[epochs][name], 4),
+                "compared with": f"{other.replace('_', ' ')}: {theirs}",
+            },
+        )  # fmt: skip
+
     numbers = {
-        "hp": dataclasses.asdict(hp),
-        "num_rates": len(INITIAL_RATES),
-        "arms": {
-            name: {**m, "cost": m["loss"][:, -1], "accuracy": accuracy[name]}
-            for name, m in measured.items()
-        },
-        "decays": DECAYS,
-        "best_decay": best,
-        "at_edge": [name for name, m in measured.items() if m["initial_rate"] in ends],
-        "formula_error": error,
-    }
+        **raw, "decays": DECAYS, "cost": cost, "best": best, "num_rates": NUM_RATES,
+        "per_decade": RATES_PER_DECADE,
+    }  # fmt: skip
+    effect = "cost, as a multiple of the other's"
+    decays = tuple(compared(name, "constant", epochs) for epochs in cost for name in DECAYS)
+    cycles = tuple(compared("one_cycle", best[epochs], epochs) for epochs in cost)
+    error = judging.Comparison("", judging.exact(raw["formula_error"]), 1e-6, "below", form=".0e")
     return numbers, {
-        "decay": [cost[name] < cost["constant"] for name in DECAYS],
-        "formulas": [error < 1e-6],
-        "one_cycle": [
-            cost["one_cycle"] < cost[best],
-            accuracy["one_cycle"] > max(accuracy[name] for name in DECAYS),
-        ],
+        "decay": judging.Claim(effect, decays, precision=0.25),
+        "formulas": judging.Claim("largest relative error", (error,)),
+        "one_cycle": judging.Claim(effect, cycles, precision=0.25),
     }
 
 
-def draw(measured: Measured, hp: LearningRateDecay, num_examples: int, file: pathlib.Path) -> None:
+def draw(
+    measured: Measured, hp: LearningRateDecay, num_examples: int, epochs: int, file: pathlib.Path
+) -> None:
     steps = tfcourse.batching.steps_per_epoch(num_examples, hp.batch_size)
-    at = np.arange(steps * hp.epochs)
-    rates = {
+    at = np.arange(steps * epochs)
+    schedules = {
         name.replace("_", " "): (
             at / steps,
-            tfcourse.schedules.values(schedule(name, 1.0, hp, num_examples), len(at)),
+            tfcourse.schedules.values(schedule(name, 1.0, hp, num_examples, epochs), len(at)),
         )
         for name in measured
     }
-    costs = {name.replace("_", " "): numbers["loss"] for name, numbers in measured.items()}
-    pictures.draw_decays(file, rates, costs)
+    costs = {name.replace("_", " "): np.array(arm["loss"]) for name, arm in measured.items()}
+    pictures.draw_decays(file, schedules, costs)
 
 
 def main(
     hp: LearningRateDecay, data: Dataset, options: Options, run: RunDirectory
 ) -> dict[str, Any]:
-    train_split = data.train.smaller(hp.training_examples)
-    data = dataclasses.replace(data, train=train_split)
+    data = dataclasses.replace(data, train=data.train.smaller(hp.training_examples))
     measured = measure(hp, data, options.seed)
-    error = formula_error()
-    draw(measured, hp, len(data.train), run.path / "learning_rate_decay.png")
-    found = findings(measured, error, hp)
-    metrics = {
-        **{
-            f"{metric}_{name}": float(numbers[metric][:, -1].mean())
-            for name, numbers in measured.items()
-            for metric in ("loss", "val_loss", "val_accuracy")
-        },
-        **{f"initial_rate_{name}": numbers["initial_rate"] for name, numbers in measured.items()},
-        "decays_below_constant": sum(found[1]["decay"]),  # of three
-        "formula_error": error,
-    }
-    return harness.results("learning_rate_decay", metrics, found, data)
+    longest = max(measured)
+    draw(measured[longest], hp, len(data.train), longest, run.path / "learning_rate_decay.png")
+    metrics = {"formula_error": formula_error()}
+    for epochs, arms in measured.items():
+        for name, arm in arms.items():
+            metrics[f"loss_{name}_{epochs}"] = float(np.mean(arm["loss"], axis=0)[-1])
+            metrics[f"val_accuracy_{name}_{epochs}"] = float(
+                np.mean(arm["val_accuracy"], axis=0)[-1]
+            )
+            metrics[f"initial_rate_{name}_{epochs}"] = rates.best_rate(arm["tuned"])
+    raw = {
+        "hp": dataclasses.asdict(hp), "arms": measured, "formula_error": metrics["formula_error"]
+    }  # fmt: skip
+    return harness.report("learning_rate_decay", metrics, raw, judge, data)
 
 
 if __name__ == "__main__":
-    harness.run(main, LearningRateDecay, epochs=2, training_examples=128, num_seeds=2)
+    harness.run(
+        main, LearningRateDecay, budgets=(1, 2), training_examples=128, tuning_seeds=1, num_seeds=2
+    )

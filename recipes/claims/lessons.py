@@ -99,8 +99,8 @@ def draw_batch_sizes(
     for size, rate in rates.items():
         passes = 20 * epochs if size >= len(data.train) else epochs
         descent = batch_size.Descent(data, size, passes)
-        descent.curve(rate, seed=1)  # Compiles, which is not to be timed.
-        curves[size] = descent.curve(rate, seed=1)
+        curve = descent.curve(rate, seed=1)  # Compiles, which is not to be timed.
+        curves[size] = {**curve, "seconds": curve["step"] * descent.seconds_per_step(seed=1)}
     pictures.draw_costs(path, curves, len(data.train), target)
 
 
@@ -154,13 +154,13 @@ def draw_step_lengths(variants: Mapping[str, Mapping[str, Any]], steps: int, pat
 
 def draw_sensitivity(data: Dataset, path: File, epochs: int = 3) -> None:
     """Draws validation error against learning rate, for each optimizer on softmax regression."""
-    hp = optimizers.Optimizers(epochs=epochs, batch_size=32, rates_per_decade=1, num_seeds=2)
-    model = "softmax_regression"
-    tuned = {
-        name: optimizers.compare(hp, data, model, name, seed=1)[0]
-        for name in tfcourse.optimizers.OPTIMIZERS
-    }
-    pictures.optimizers.draw_sensitivity(hp.rates, {model: tuned}, path)
+    hp = optimizers.Optimizers(epochs=epochs, batch_size=32)
+    model, rates = "softmax_regression", np.geomspace(1e-4, 10.0, 6)
+    curves = {}
+    for name in tfcourse.optimizers.OPTIMIZERS:
+        trainings = optimizers.Trainings(hp, data, model, name)
+        curves[name] = rates, np.array([trainings.validation_error(rate, 1) for rate in rates])
+    pictures.optimizers.draw_sensitivity({model: curves}, path)
 
 
 def draw_decays(initial_rate: float, decay_rate: float, epochs: int, path: File) -> None:

@@ -2,34 +2,33 @@ r"""Compares the four optimizers on MNIST, each with its own tuned learning rate
 
     python -m recipes.claims.optimizers --flagfile=configs/optimizers.flags
 
-Every optimizer is tried with every rate of one grid, chosen by validation accuracy after the last
-epoch; then it trains with other seeds at that rate. The pictures: validation accuracy against
-rate, and test accuracy by seed.
+Every optimizer has the best of as many rates, by validation accuracy after the last epoch; then it
+trains with other seeds at that rate, and at its usual one, and the test accuracy is judged. The
+pictures: validation error against rate, and test accuracy by seed.
 """
 
-import copy
 import dataclasses
 import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy import stats
 
 import tfcourse
-from recipes.claims import harness, pictures
+from recipes.claims import harness, judging, pictures, rates
 from tfcourse.choices import MODELS, OPTIMIZERS
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
-from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, number, texts
+from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, texts
 from tfcourse.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     import keras
 
-# `{model: {optimizer: numbers}}`, of one number for each rate or seed.
-Results = Mapping[str, Mapping[str, np.ndarray]]
-WITHIN = 0.01  # of the best validation accuracy, a learning rate counts as a good one.
+RATES_PER_DECADE, NUM_RATES = 3, 9  # That each optimizer chooses among.
+# What Keras takes where nothing is said, and where the search begins.
+USUAL = {"gradient_descent": 0.01, "momentum": 0.01, "rmsprop": 0.001, "adam": 0.001}
+START = {"gradient_descent": 0.5, "momentum": 0.5, "rmsprop": 0.003, "adam": 0.003}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,10 +37,8 @@ class Optimizers(Hyperparameters):
     hidden_units: tuple[int, ...] = integers((128,), "Hidden layers of the MLP.")
     batch_size: int | Literal["full"] = batch_size(128, "Examples per step.")
     epochs: int = integer(3, "Passes over the training set.", interval="[1, inf)")
-    lowest_rate: float = number(1e-4, "Lowest learning rate of the grid.", interval="(0, inf)")
-    decades: int = integer(5, "Powers of ten that the grid spans.", interval="[1, inf)")
-    rates_per_decade: int = integer(2, "Learning rates a power of ten.", interval="[1, inf)")
-    num_seeds: int = integer(10, "Trainings at the chosen rate.", interval="[2, inf)")
+    tuning_seeds: int = integer(2, "Trainings at each rate to choose by.", interval="[1, inf)")
+    num_seeds: int = integer(16, "Trainings at the chosen rate.", interval="[2, inf)")
 
     def __post_init__(self):
         super().__post_init__()
@@ -49,11 +46,6 @@ class Optimizers(Hyperparameters):
             raise ValueError(
                 f"`models` must be among {', '.join(MODELS)}. Received: models={self.models}"
             )
-
-    @property
-    def rates(self) -> np.ndarray:
-        count = self.decades * self.rates_per_decade + 1
-        return self.lowest_rate * np.logspace(0, self.decades, count)
 
 
 def build(
@@ -75,35 +67,51 @@ def build(
     return network
 
 
-def compare(
-    hp: Optimizers, data: Dataset, model: str, optimizer: str, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tunes the rate of one optimizer on one model, then trains with `num_seeds` other seeds.
+class Trainings:
+    """Trains one model by one optimizer, again and again in one program."""
 
-    Returns:
-        `(validation accuracies, test accuracies, training losses)`: a value a rate, then one a
-        seed.
-    """
-    choice = hp, data, model, optimizer
-    network = build(*choice, hp.rates[0], seed)
-    stepping = tfcourse.training.Stepping(network, data.train, hp.batch_size)
-    evaluator = tfcourse.training.Evaluator(network)
+    def __init__(self, hp: Optimizers, data: Dataset, model: str, optimizer: str) -> None:
+        self.hp, self.data = hp, data
+        self.choice = hp, data, model, optimizer
+        self.network = build(*self.choice, USUAL[optimizer], 0)
+        self.stepping = tfcourse.training.Stepping(self.network, data.train, hp.batch_size)
+        self.evaluator = tfcourse.training.Evaluator(self.network)
 
-    def train(rate: float, seed: int) -> float:
+    def train(self, rate: float, seed: int) -> float:
         """Returns the mean training loss over the last epoch."""
-        stepping.restart(build(*choice, rate, seed))
-        run_epochs(stepping, hp.epochs, seed)
-        return float(network.get_metrics_result()["loss"])
+        self.stepping.restart(build(*self.choice, rate, seed))
+        run_epochs(self.stepping, self.hp.epochs, seed)
+        return float(self.network.get_metrics_result()["loss"])
 
-    tuned, accuracies, losses = [], [], []
-    for rate in hp.rates:
-        train(rate, seed)
-        tuned.append(evaluator.evaluate(data.validation)["accuracy"])
-    best = hp.rates[np.argmax(tuned)]
-    for other in harness.seeds(seed, hp.num_seeds, skip=1):
-        losses.append(train(best, other))
-        accuracies.append(evaluator.evaluate(data.test)["accuracy"])
-    return np.array(tuned), np.array(accuracies), np.array(losses)
+    def validation_error(self, rate: float, seed: int) -> float:
+        self.train(rate, seed)
+        return 1 - self.evaluator.evaluate(self.data.validation)["accuracy"]
+
+    def test_accuracy(self) -> float:
+        return self.evaluator.evaluate(self.data.test)["accuracy"]
+
+
+def tune(trainings: Trainings, optimizer: str, seed: int) -> rates.Tuned:
+    """Returns the rates that one optimizer chooses among, by validation error."""
+    seeds = harness.seeds(seed, trainings.hp.tuning_seeds)
+    return rates.tune(
+        lambda rate: [trainings.validation_error(rate, s) for s in seeds],
+        START[optimizer], per_decade=RATES_PER_DECADE, count=NUM_RATES,
+    )  # fmt: skip
+
+
+def compare(hp: Optimizers, data: Dataset, model: str, optimizer: str, seed: int) -> dict[str, Any]:
+    """Tunes the rate of one optimizer on one model, then trains with `num_seeds` other seeds."""
+    trainings = Trainings(hp, data, model, optimizer)
+    tuned = tune(trainings, optimizer, seed)
+    found: dict[str, Any] = {"tuned": dataclasses.asdict(tuned), "loss": [], "test_accuracy": []}
+    found["usual_test_accuracy"] = []
+    for other in harness.seeds(seed, hp.num_seeds, skip=hp.tuning_seeds):
+        found["loss"].append(trainings.train(tuned.rate, other))
+        found["test_accuracy"].append(trainings.test_accuracy())
+        trainings.train(USUAL[optimizer], other)
+        found["usual_test_accuracy"].append(trainings.test_accuracy())
+    return found
 
 
 def run_epochs(stepping: "tfcourse.training.Stepping", epochs: int, seed: int) -> None:
@@ -125,93 +133,105 @@ def largest_difference_to_rmsprop(hp: Optimizers, data: Dataset, seed: int) -> f
     return max(float(np.abs(a - b).max()) for a, b in zip(*weights, strict=True))
 
 
-def wins(accuracies: Results, losses: Results) -> tuple[int, int, int]:
-    """Returns `(more accurate, lower loss, pairs)`: seeds in which momentum beats descent."""
-    pairs = [(a["momentum"], a["gradient_descent"]) for a in accuracies.values()]
-    more_accurate = sum(int((ours > theirs).sum()) for ours, theirs in pairs)
-    lower = [loss["momentum"] < loss["gradient_descent"] for loss in losses.values()]
-    return more_accurate, int(np.sum(lower)), sum(len(ours) for ours, _ in pairs)
+def momentum_wins(raw: Mapping[str, Any]) -> tuple[judging.Comparison, ...]:
+    """Returns how often momentum is more accurate than plain descent from the same seed."""
+    compared = []
+    for model, arms in raw["arms"].items():
+        won = np.greater(
+            arms["momentum"]["test_accuracy"], arms["gradient_descent"]["test_accuracy"]
+        )
+        compared.append(
+            judging.Comparison(
+                f"MNIST, {MODELS[model].label}", judging.share(int(won.sum()), len(won)), 0.9,
+                form=".0f", scale=100, unit=" %", shown={"cases won": f"{won.sum()} of {len(won)}"},
+            )
+        )  # fmt: skip
+    return tuple(compared)
 
 
-def good_decades(hp: Optimizers, tuned: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Returns how many powers of ten the rates span that come within `WITHIN` of the best."""
-    best = max(values.max() for values in tuned.values())
-    steps = {name: int((values >= best - WITHIN).sum()) for name, values in tuned.items()}
-    return {name: count / hp.rates_per_decade for name, count in steps.items()}
+def judge(raw: Mapping[str, Any]) -> harness.Judged:
+    arms, names = raw["arms"], pictures.optimizers.NAMES
+    for arm in (arm for by_optimizer in arms.values() for arm in by_optimizer.values()):
+        rates.best_rate(arm["tuned"])  # Refuses one at the edge.
 
+    def points(model: str, name: str, of: str = "test_accuracy") -> str:
+        return f"{harness.spread(arms[model][name][of], 2, 100)} %"
 
-def findings(
-    hp: Optimizers, tuned: Results, accuracies: Results, losses: Results, difference: float
-) -> harness.Findings:
-    more_accurate, lower, pairs = wins(accuracies, losses)
-    interval = stats.binomtest(more_accurate, pairs).proportion_ci(method="wilson")
-    good = {model: good_decades(hp, by_optimizer) for model, by_optimizer in tuned.items()}
-    firsts = [max(by, key=lambda name: by[name].mean()) for by in accuracies.values()]
+    def at_rates(model: str, name: str) -> str:
+        tuned = rates.best_rate(arms[model][name]["tuned"])
+        usual = points(model, name, "usual_test_accuracy")
+        return f"{usual} at {USUAL[name]:g}, {points(model, name)} at {tuned:g}"
+
+    def reached(model: str, name: str) -> list[float]:
+        return arms[model][name]["test_accuracy"]
+
+    adam = tuple(
+        judging.Comparison(
+            f"{MODELS[model].label}, against {names[name]}",
+            judging.difference(reached(model, "adam"), reached(model, name)),
+            scale=100, shown={"Adam": points(model, "adam"), "the other": points(model, name)},
+        )
+        for model in arms for name in OPTIMIZERS if name != "adam"
+    )  # fmt: skip
+    rate = tuple(
+        judging.Comparison(
+            MODELS[model].label,
+            judging.difference(arms[model]["adam"]["usual_test_accuracy"], reached(model, "adam")),
+            -0.01, scale=100, shown={names[name]: at_rates(model, name) for name in OPTIMIZERS},
+        )
+        for model in arms
+    )  # fmt: skip
+    difference = judging.Comparison(
+        "", judging.exact(raw["adam_minus_rmsprop"]), 1e-9, "below", form="g"
+    )
     numbers = {
-        "hp": dataclasses.asdict(hp),
-        "rates": hp.rates,
-        "within": WITHIN,
-        "wins": {"accuracy": more_accurate, "loss": lower, "pairs": pairs},
-        "interval": [interval.low, interval.high],
-        "difference": difference,
-        "arms": {
-            MODELS[model].label: {
-                pictures.optimizers.NAMES[name]: {
-                    "test_accuracy": accuracies[model][name],
-                    "loss": losses[model][name],
-                    "val_accuracy_by_rate": values,
-                    "good_decades": good[model][name],
-                }
-                for name, values in by_optimizer.items()
-            }
-            for model, by_optimizer in tuned.items()
-        },
-    }
+        **raw, "num_rates": NUM_RATES, "per_decade": RATES_PER_DECADE, "usual": USUAL,
+        "labels": {model: MODELS[model].label for model in arms}, "names": names,
+    }  # fmt: skip
+    effect = "test accuracy: Adam minus the other (points)"
+    usual = "Adam's test accuracy: usual rate minus tuned (points)"
     return numbers, {
-        "momentum": [more_accurate >= 0.9 * pairs, lower >= 0.9 * pairs],
-        "adam": [first == "adam" for first in firsts],
-        "rate": [decades["adam"] == max(decades.values()) for decades in good.values()],
-        "both": [difference == 0.0],
+        "adam": judging.Claim(effect, adam, precision=0.0025),
+        "rate": judging.Claim(usual, rate, precision=0.005),
+        "both": judging.Claim("largest difference of a weight", (difference,)),
     }
+
+
+def _curve(tuned: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns rates, and the mean error at each."""
+    return np.array(tuned["rates"]), np.mean(tuned["costs"], axis=1)
 
 
 def main(hp: Optimizers, data: Dataset, options: Options, run: RunDirectory) -> dict[str, Any]:
-    tuned: dict[str, dict[str, np.ndarray]] = {model: {} for model in hp.models}
-    accuracies, losses = copy.deepcopy(tuned), copy.deepcopy(tuned)
+    arms: dict[str, dict[str, Any]] = {model: {} for model in hp.models}
     metrics: dict[str, Any] = {}
     for model, name in itertools.product(hp.models, OPTIMIZERS):
-        results = compare(hp, data, model, name, options.seed)
-        tuned[model][name], accuracies[model][name], losses[model][name] = results
-        rate = hp.rates[results[0].argmax()]
-        mean, deviation = results[1].mean(), results[1].std(ddof=1)
+        arms[model][name] = compare(hp, data, model, name, options.seed)
+        rate = rates.best_rate(arms[model][name]["tuned"])
+        reached = np.array(arms[model][name]["test_accuracy"])
         print(
-            f"{model:>18}  {name:>16}  rate {rate:8.2g}  test accuracy {mean:.4f} ± {deviation:.4f}"
+            f"{model:>18}  {name:>16}  rate {rate:8.2g}  test accuracy {reached.mean():.4f} ± "
+            f"{reached.std(ddof=1):.4f}",
+            flush=True,
         )
-        metrics[f"{model}_{name}_rate"] = float(rate)
-        metrics[f"{model}_{name}_accuracy"] = float(mean)
-        metrics[f"{model}_{name}_accuracy_deviation"] = float(deviation)
-    difference = largest_difference_to_rmsprop(hp, data, options.seed)
-    more_accurate, lower, pairs = wins(accuracies, losses)
+        metrics[f"{model}_{name}_rate"] = rate
+        metrics[f"{model}_{name}_accuracy"] = float(reached.mean())
+    metrics["adam_minus_rmsprop"] = largest_difference_to_rmsprop(hp, data, options.seed)
     draw = pictures.optimizers
-    draw.draw_sensitivity(hp.rates, tuned, run.path / "optimizers.png")
-    draw.draw_seeds(accuracies, run.path / "optimizers_seeds.png")
-    metrics |= {
-        "momentum_wins_accuracy": more_accurate / pairs,
-        "momentum_wins_loss": lower / pairs,
-        "adam_minus_rmsprop": difference,
+    tuned = {m: {n: _curve(arm["tuned"]) for n, arm in by.items()} for m, by in arms.items()}
+    draw.draw_sensitivity(tuned, run.path / "optimizers.png")
+    accuracies = {
+        m: {n: np.array(arm["test_accuracy"]) for n, arm in by.items()} for m, by in arms.items()
     }
-    found = findings(hp, tuned, accuracies, losses, difference)
-    return harness.results("optimizers", metrics, found, data)
+    draw.draw_seeds(accuracies, run.path / "optimizers_seeds.png")
+    raw = {
+        "hp": dataclasses.asdict(hp), "arms": arms,
+        "adam_minus_rmsprop": metrics["adam_minus_rmsprop"],
+    }  # fmt: skip
+    return harness.report("optimizers", metrics, raw, judge, data)
 
 
 if __name__ == "__main__":
     harness.run(
-        main,
-        Optimizers,
-        models=("softmax_regression",),
-        epochs=1,
-        decades=2,
-        rates_per_decade=1,
-        lowest_rate=0.001,
-        num_seeds=2,
+        main, Optimizers, models=("softmax_regression",), epochs=1, tuning_seeds=1, num_seeds=2
     )

@@ -2,18 +2,19 @@ r"""Searches by grid, at random, quasi-randomly and coarse to fine; on log and l
 
     python -m recipes.claims.search --flagfile=configs/search.flags
 
-Every search is a real sweep, with as many trials and several seeds, ranked on validation; the test
-set is not used. `recipes.claims.search_importance` says which hyperparameters matter.
+Every search is a real sweep, ranked on validation, over several seeds; the test set is not used.
+The best learning rates lie inside of the range, not at its end. `recipes.claims.search_importance`
+says which hyperparameters matter.
 """
 
 import dataclasses
-import itertools
 import pathlib
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recipes.claims import harness, pictures
+from recipes.claims import harness, judging, pictures, rates
 from recipes.claims.search_trial import Network, train
 from tfcourse import machine, tuning
 from tfcourse.command_line import Options
@@ -25,66 +26,89 @@ from tfcourse.tuning import space as search_space
 if TYPE_CHECKING:
     from tfcourse.tuning.state import Sweep
 
-# `{(tuner, space): best validation accuracy so far [seeds, trials]}`.
-Found = dict[tuple[str, str], np.ndarray]
 TUNERS = ("grid", "random", "quasi_random", "coarse_to_fine")
+# As many trials as a grid of evenly spread values has: so all searches have as many. With four
+# axes it starts at two values each.
+BUDGETS = {"one": (9, 17, 33, 65), "four": (16, 36, 54)}
 # What --search would say. The rest of `Network` stays as it is.
-LOG = {"learning_rate": "1e-4:1:log", "decay_rate": "0.5:1"}
-LINEAR = LOG | {"learning_rate": "1e-4:1:linear"}
-FOUR = LOG | {"beta": "0.9:0.999:one_minus_log", "hidden_units": "16:256:power_of_two"}
-# Momentum takes rates near the upper end of the course's range, Adam lower ones.
+ONE = {"learning_rate": "1e-3:10:log"}
+FOUR = ONE | {
+    "decay_rate": "0.5:1", "beta": "0.9:0.999:one_minus_log",
+    "hidden_units": "16:256:power_of_two",
+}  # fmt: skip
 SPACES = {
-    "log": ("momentum", LOG),
-    "linear": ("momentum", LINEAR),
+    "one": ("momentum", ONE),
     "four": ("momentum", FOUR),
-    "adam_log": ("adam", LOG),
-    "adam_linear": ("adam", LINEAR),
+    "linear": ("momentum", {"learning_rate": "1e-3:10:linear"}),
+    "adam_log": ("adam", {"learning_rate": "1e-5:1:log"}),
+    "adam_linear": ("adam", {"learning_rate": "1e-5:1:linear"}),
 }
+SCALES = {"momentum": ("one", "linear"), "Adam": ("adam_log", "adam_linear")}
 TITLES = {
-    "log": "momentum: rate, decay",
-    "linear": "momentum: linear scale",
-    "four": "momentum: and beta, units",
-    "adam_log": "Adam: rate, decay",
-    "adam_linear": "Adam: linear scale",
+    "one": "one axis: learning rate",
+    "four": "four axes: and decay, beta, units",
+    "linear": "one axis, linear scale",
+    "adam_log": "Adam: one axis",
+    "adam_linear": "Adam: one axis, linear scale",
 }
+# `{space: {tuner: {budget: [seeds][trials] validation accuracies}}}`, in the order of the trials.
+Found = dict[str, dict[str, dict[int, list[list[float]]]]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Search(Hyperparameters):
-    trials: int = integer(16, "Points of each search.", interval="[4, inf)")
-    num_seeds: int = integer(5, "Searches of each kind.", interval="[2, inf)")
+    largest: int = integer(65, "Trials of the largest search.", interval="[9, inf)")
+    num_seeds: int = integer(8, "Searches of each kind.", interval="[2, inf)")
     epochs: int = integer(3, "Passes over the training set in a trial.", interval="[1, inf)")
     training_examples: int = integer(3_000, "Examples a trial trains on.", interval="[10, inf)")
 
-
-def best_so_far(sweep: "Sweep") -> np.ndarray:
-    """Returns the best validation accuracy after each trial; 0 where none has been finite."""
-    scores = [sweep.score(trial) or 0.0 for trial in sweep.trials]
-    return np.maximum.accumulate(scores)
+    def budgets(self, space: str) -> tuple[int, ...]:
+        return tuple(n for n in BUDGETS.get(space, BUDGETS["one"]) if n <= self.largest)
 
 
-def measure(hp: Search, data: Dataset, folder: pathlib.Path, options: Options) -> Found:
-    # A grid has two values on each axis at least.
-    spaces = [name for name, (_, axes) in SPACES.items() if 2 ** len(axes) <= hp.trials]
-    found: dict[tuple[str, str], list[np.ndarray]] = {
-        key: [] for key in itertools.product(TUNERS, spaces)
-    }
+def scores(sweep: "Sweep") -> list[float]:
+    """Returns the validation accuracy of each trial; 0 where it was not finite."""
+    return [sweep.score(trial) or 0.0 for trial in sweep.trials]
+
+
+def searches(hp: Search) -> list[tuple[str, str, int]]:
+    """Returns what is searched: `[(space, tuner, trials)]`.
+
+    Those that draw without looking at results are searched once, with most trials: fewer trials are
+    its first ones.
+    """
+    wanted: list[tuple[str, str, int]] = []
+    for space in SPACES:
+        budgets = hp.budgets(space)
+        for tuner in TUNERS if space in BUDGETS else ("random",):
+            looks_ahead = tuner in ("grid", "coarse_to_fine")
+            wanted += [(space, tuner, n) for n in (budgets if looks_ahead else budgets[-1:])]
+    return wanted
+
+
+def measure(
+    hp: Search, data: Dataset, folder: pathlib.Path, options: Options
+) -> tuple[Found, list[float]]:
+    """Returns all scores, and the learning rates of the best trials on one axis."""
+    found: Found = {}
+    best_rates: list[float] = []
     with tuning.Workers(machine.num_cores()) as pool:
-        for tuner, space in found:
+        for space, tuner, trials in searches(hp):
             optimizer, axes = SPACES[space]
             base = Network(
                 optimizer=optimizer, epochs=hp.epochs, training_examples=hp.training_examples
             )
             searchable = {axis.name for axis in search_space.space_of(base).axes}
+            each: list[list[float]] = []
             for seed in harness.seeds(options.seed, hp.num_seeds):
                 sweep = tuning.search(
                     train,
                     base,
-                    folder / f"{tuner}_{space}_{seed}",
+                    folder / f"{tuner}_{space}_{trials}_{seed}",
                     pool,
                     dataset=data.name,
                     data_dir=options.data_dir,
-                    trials=hp.trials,
+                    trials=trials,
                     searches=axes,
                     fixed=searchable - set(axes),
                     tuner=tuner,
@@ -92,57 +116,89 @@ def measure(hp: Search, data: Dataset, folder: pathlib.Path, options: Options) -
                     keep_models=0,
                     report=False,
                 )
-                found[tuner, space].append(best_so_far(sweep))
-            best = np.array(found[tuner, space])[:, -1]
-            print(f"{tuner}, {space}: {best.mean():.4f} after {hp.trials} trials", flush=True)
-    return {key: np.array(curves) for key, curves in found.items()}
+                each.append(scores(sweep))
+                if space == "one":
+                    assert sweep.best is not None
+                    best_rates.append(sweep.best.values["learning_rate"])
+            found.setdefault(space, {}).setdefault(tuner, {})[trials] = each
+            best = np.max(each, axis=1).mean()
+            print(f"{tuner}, {space}: {best:.4f} after {trials} trials", flush=True)
+    return found, best_rates
 
 
-def findings(found: Found, hp: Search) -> harness.Findings:
-    last = {key: curves[:, -1] for key, curves in found.items()}
-    spaces = [space for space in ("log", "adam_log", "four") if ("random", space) in found]
-    scales = {"momentum": ("log", "linear"), "Adam": ("adam_log", "adam_linear")}
+def best_of(found: Mapping[str, Any], tuner: str, trials: int) -> np.ndarray:
+    """Returns the best score of the first `trials` of each search, [seeds]."""
+    by_budget = {int(budget): each for budget, each in found[tuner].items()}
+    budget = min(budget for budget in by_budget if budget >= trials)
+    return np.max(np.array(by_budget[budget])[:, :trials], axis=1)
 
-    def pair(one: tuple[str, str], other: tuple[str, str]) -> dict[str, Any]:
-        """Returns whether `one` is better on average, and in how many seeds."""
-        return {
-            "better": bool(last[one].mean() > last[other].mean()),
-            "wins": int(np.sum(last[one] > last[other])),
-        }
 
-    by_space = {
-        space: {
-            "random": pair(("random", space), ("grid", space)),
-            "coarse_to_fine": pair(("coarse_to_fine", space), ("random", space)),
-        }
-        for space in spaces
-    }
-    by_scale = [pair((t, log), (t, linear)) for log, linear in scales.values() for t in TUNERS]
-    arms: dict[str, dict[str, Any]] = {}
-    for (tuner, space), curves in found.items():
-        arms.setdefault(space, {})[tuner] = {"accuracy": curves[:, -1], "accuracy_by_trial": curves}
-    numbers = {
-        "hp": dataclasses.asdict(hp),
-        "tuners": TUNERS,
-        "arms": arms,
-        "pairs": by_space,
-        "scales": scales,
-        "log_wins": sum(each["wins"] for each in by_scale),
-        "log_pairs": len(by_scale) * hp.num_seeds,
-    }
+def check_range(best_rates: Sequence[float]) -> None:
+    """Raises `EdgeError` where a best learning rate lies at an end of the range."""
+    low, high = (float(end) for end in ONE["learning_rate"].split(":")[:2])
+    if not all(2 * low < rate < high / 2 for rate in best_rates):
+        raise rates.EdgeError("a best learning rate is at the end of the range; widen it")
+
+
+def judge(raw: Mapping[str, Any]) -> harness.Judged:
+    """Returns what the template tells, and the claims, of `{"found": ..., "best_rates": ...}`."""
+    found, hp = raw["found"], Search(**raw["hp"])
+    check_range(raw["best_rates"])
+
+    def compared(space: str, ours: str, theirs: str, trials: int) -> judging.Comparison:
+        arms = [best_of(found[space], tuner, trials) for tuner in (ours, theirs)]
+        axes = "one axis" if space == "one" else "four axes"
+        return judging.Comparison(
+            f"{axes}, {trials} trials", judging.unpaired(*arms), scale=100,
+            shown={t: _points(best_of(found[space], t, trials)) for t in TUNERS},
+        )  # fmt: skip
+
+    cells = [(space, n) for space in BUDGETS for n in hp.budgets(space)]
+    scale = tuple(
+        _on_scales(found, optimizer, n) for optimizer in SCALES for n in hp.budgets("one")
+    )
+    numbers = {**raw, "budgets": BUDGETS, "one": ONE, "four": FOUR, "spaces": SPACES}
+    effect = "best validation accuracy: random minus grid (points)"
+    fine = "best validation accuracy: coarse to fine minus random (points)"
+    log = "best validation accuracy: logarithmic minus linear (points)"
     return numbers, {
-        "random": [each["random"]["better"] for each in by_space.values()],
-        "coarse_to_fine": [each["coarse_to_fine"]["better"] for each in by_space.values()],
-        "scale": [each["better"] for each in by_scale],
+        "random": judging.Claim(
+            effect, tuple(compared(space, "random", "grid", n) for space, n in cells), 0.02
+        ),
+        "coarse_to_fine": judging.Claim(
+            fine, tuple(compared(space, "coarse_to_fine", "random", n) for space, n in cells), 0.02
+        ),
+        "scale": judging.Claim(log, scale),
     }
+
+
+def _on_scales(found: Mapping[str, Any], optimizer: str, trials: int) -> judging.Comparison:
+    log, linear = (best_of(found[space], "random", trials) for space in SCALES[optimizer])
+    return judging.Comparison(
+        f"{optimizer}, {trials} trials", judging.unpaired(log, linear), scale=100,
+        shown={"logarithmic": _points(log), "linear": _points(linear)},
+    )  # fmt: skip
+
+
+def _points(accuracies: np.ndarray) -> str:
+    return f"{harness.spread(accuracies, 2, 100)} %"
 
 
 def main(hp: Search, data: Dataset, options: Options, run: RunDirectory) -> dict[str, Any]:
-    found = measure(hp, data, run.path / "sweeps", options)
-    pictures.draw_searches(run.path / "search.png", found, TITLES)
-    metrics = {f"{tuner}_{space}": float(c[:, -1].mean()) for (tuner, space), c in found.items()}
-    return harness.results("search", metrics, findings(found, hp), data)
+    found, best_rates = measure(hp, data, run.path / "sweeps", options)
+    curves = {
+        (tuner, space): {n: best_of(found[space], tuner, n) for n in hp.budgets(space)}
+        for space in BUDGETS
+        for tuner in TUNERS
+    }
+    pictures.draw_searches(run.path / "search.png", curves, TITLES)
+    metrics = {
+        f"{tuner}_{space}_{n}": float(best_of(found[space], tuner, n).mean())
+        for space, tuner, n in searches(hp)
+    }
+    raw = {"hp": dataclasses.asdict(hp), "found": found, "best_rates": best_rates}
+    return harness.report("search", metrics, raw, judge, data)
 
 
 if __name__ == "__main__":
-    harness.run(main, Search, trials=4, num_seeds=2, epochs=1, training_examples=64)
+    harness.run(main, Search, largest=16, num_seeds=2, epochs=1, training_examples=64)

@@ -1,21 +1,22 @@
-r"""Ranks the course's hyperparameters by what they do in a random sweep of many trials.
+r"""Ranks the course's hyperparameters by what they do in random sweeps of many trials.
 
     python -m recipes.claims.search_importance --flagfile=configs/search_importance.flags
 
-One sweep with momentum and one with Adam. The importance of a hyperparameter is the share of the
-variance of the validation accuracy that it explains (fANOVA: Hutter, Hoos and Leyton-Brown, 2014),
-over all trials and over the better half; spreads are over resampled trials. The test set is not
-used.
+Several sweeps with momentum and several with Adam. The importance of a hyperparameter is the share
+of the variance of the validation accuracy that it explains (fANOVA: Hutter, Hoos and Leyton-Brown,
+2014), over all trials and over the better half; intervals are over resampled trials. The test set
+is not used.
 """
 
 import dataclasses
+import itertools
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recipes.claims import harness, pictures
+from recipes.claims import harness, judging, pictures
 from recipes.claims.search_trial import Network, train
 from tfcourse import machine, tuning
 from tfcourse.command_line import Options
@@ -38,11 +39,15 @@ TIERS = {
     "beta_2": 4,
 }
 
+# Of trials, and how a table calls them.
+SUBSETS = {"all": "all trials", "better half": "the better half"}
+
 
 @dataclasses.dataclass(frozen=True)
 class SearchImportance(Hyperparameters):
-    trials: int = integer(150, "Points of each sweep.", interval="[8, inf)")
-    resamples: int = integer(20, "Of the trials, for the spread.", interval="[2, inf)")
+    sweeps: int = integer(2, "Sweeps with each optimizer.", interval="[1, inf)")
+    trials: int = integer(100, "Points of each sweep.", interval="[8, inf)")
+    resamples: int = integer(50, "Of the trials, for the interval.", interval="[2, inf)")
     epochs: int = integer(3, "Passes over the training set in a trial.", interval="[1, inf)")
     training_examples: int = integer(5_000, "Examples a trial trains on.", interval="[10, inf)")
 
@@ -82,88 +87,129 @@ def importances(
 
 def measure(
     hp: SearchImportance, data: Dataset, folder: pathlib.Path, options: Options
-) -> dict[str, dict[str, Any]]:
-    """Returns `{optimizer: {"all", "better half": importances, "failed": int}}`."""
-    measured = {}
+) -> dict[str, list[dict[str, Any]]]:
+    """Returns `{optimizer: [sweep]}`: positions and scores of its trials, and importances."""
+    measured: dict[str, list[dict[str, Any]]] = {}
     with tuning.Workers(machine.num_cores()) as pool:
         for optimizer in ("momentum", "adam"):
             base = Network(
                 optimizer=optimizer, epochs=hp.epochs, training_examples=hp.training_examples
             )
-            sweep = tuning.search(
-                train,
-                base,
-                folder / optimizer,
-                pool,
-                dataset=data.name,
-                data_dir=options.data_dir,
-                reading=options.reading,
-                trials=hp.trials,
-                seed=options.seed,
-                keep_models=0,
-                report=False,
-            )
-            # One that diverged is as good as guessing.
-            scores = np.array(
-                [sweep.score(trial) or 1 / data.num_classes for trial in sweep.trials]
-            )
-            better = np.flatnonzero(scores >= np.median(scores))
-            measured[optimizer] = {
-                "all": importances(sweep.trials, scores, hp.resamples),
-                "better half": importances(
-                    [sweep.trials[i] for i in better], scores[better], hp.resamples
-                ),
-                "best": float(scores.max()),
-                "median": float(np.median(scores)),
-            }
-            print(f"{optimizer}: best of {hp.trials} trials {scores.max():.4f}", flush=True)
+            for seed in harness.seeds(options.seed, hp.sweeps):
+                sweep = tuning.search(
+                    train,
+                    base,
+                    folder / f"{optimizer}_{seed}",
+                    pool,
+                    dataset=data.name,
+                    data_dir=options.data_dir,
+                    reading=options.reading,
+                    trials=hp.trials,
+                    seed=seed,
+                    keep_models=0,
+                    report=False,
+                )
+                # One that diverged is as good as guessing.
+                scores = [sweep.score(trial) or 1 / data.num_classes for trial in sweep.trials]
+                measured.setdefault(optimizer, []).append(_of_sweep(hp, sweep.trials, scores))
+                print(f"{optimizer}: best of {hp.trials} trials {max(scores):.4f}", flush=True)
     return measured
+
+
+def _of_sweep(hp, trials, scores):
+    better = [i for i in range(len(scores)) if scores[i] >= np.median(scores)]
+    return {
+        "positions": [dict(trial.positions) for trial in trials],
+        "scores": scores,
+        "all": importances(trials, scores, hp.resamples),
+        "better half": importances(
+            [trials[i] for i in better], [scores[i] for i in better], hp.resamples
+        ),
+    }
 
 
 def ranked(shares: Mapping[str, np.ndarray]) -> list[str]:
     """Returns the names of hyperparameters, the most important one first."""
-    return sorted(shares, key=lambda name: -shares[name].mean())
+    return sorted(shares, key=lambda name: -np.mean(shares[name]))
 
 
-def findings(measured: Mapping[str, Mapping[str, Any]], hp: SearchImportance) -> harness.Findings:
-    arms: dict[str, dict[str, Any]] = {}
-    holds = {}
-    for optimizer, numbers in measured.items():
-        arms[optimizer] = {
-            subset: {name: numbers[subset][name] for name in ranked(numbers[subset])}
-            for subset in ("all", "better half")
+def over_sweeps(sweeps: Sequence[Mapping[str, Any]], subset: str) -> dict[str, np.ndarray]:
+    """Returns `{hyperparameter: shares [resamples]}`, means over the sweeps, best first."""
+    names = sweeps[0][subset]
+    shares = {n: np.mean([sweep[subset][n] for sweep in sweeps], axis=0) for n in names}
+    return {name: shares[name] for name in ranked(shares)}
+
+
+def judge(raw: Mapping[str, Any]) -> harness.Judged:
+    arms = {
+        (optimizer, subset): over_sweeps(sweeps, subset)
+        for optimizer, sweeps in raw["arms"].items()
+        for subset in SUBSETS
+    }
+    names = {each: f"{_label(each[0])}, {SUBSETS[each[1]]}" for each in arms}
+
+    def shown(shares: Mapping[str, np.ndarray], count: int) -> dict[str, str]:
+        first = list(shares.items())[:count]
+        return {
+            "largest shares": ", ".join(f"{n.replace('_', ' ')} {s.mean():.0%}" for n, s in first)
         }
-        holds[optimizer] = [
-            *(next(iter(shares)) == "learning_rate" for shares in arms[optimizer].values()),
-            *(_is_ordered_by_tier(shares) for shares in arms[optimizer].values()),
-        ]
-    return {"hp": dataclasses.asdict(hp), "arms": arms}, holds
+
+    most = []
+    for each, shares in arms.items():
+        others = np.max(
+            [values for name, values in shares.items() if name != "learning_rate"], axis=0
+        )
+        lead = judging.resampled(shares["learning_rate"] - others)
+        most.append(
+            judging.Comparison(names[each], lead, form="+.0f", scale=100, shown=shown(shares, 3))
+        )
+    tiers = []
+    for each, shares in arms.items():
+        means = _tiers(shares)
+        for (upper, above), (lower, below) in itertools.pairwise(means.items()):
+            condition = f"{names[each]}: tier {upper} minus tier {lower}"
+            lead = judging.resampled(above - below)
+            tiers.append(judging.Comparison(condition, lead, form="+.1f", scale=100))
+    numbers = {**raw, "shares": {names[each]: shares for each, shares in arms.items()}}
+    first = "share of the variance: learning rate minus the next (points)"
+    step = "mean share of a hyperparameter of a tier (points)"
+    return numbers, {
+        "rate": judging.Claim(first, tuple(most)),
+        "tiers": judging.Claim(step, tuple(tiers)),
+    }
 
 
-def _is_ordered_by_tier(shares: Mapping[str, np.ndarray]) -> bool:
-    """Returns whether the mean share of a tier falls from tier to tier."""
-    tiers = [
-        np.mean([shares[name].mean() for name in shares if TIERS[name] == tier])
+def _label(optimizer):
+    return "momentum" if optimizer == "momentum" else "Adam"
+
+
+def _tiers(shares):
+    """Returns `{tier: mean share of its hyperparameters [resamples]}`, in order."""
+    return {
+        tier: np.mean([shares[name] for name in shares if TIERS[name] == tier], axis=0)
         for tier in sorted({TIERS[name] for name in shares})
-    ]
-    return tiers == sorted(tiers, reverse=True)
+    }
 
 
 def main(
     hp: SearchImportance, data: Dataset, options: Options, run: RunDirectory
 ) -> dict[str, Any]:
     measured = measure(hp, data, run.path / "sweeps", options)
-    pictures.draw_importances(run.path / "search_importance.png", measured, TIERS)
-    metrics = {
-        **{
-            f"{optimizer}_{name}": float(shares.mean())
-            for optimizer, numbers in measured.items()
-            for name, shares in numbers["all"].items()
-        },
-        **{f"{optimizer}_best": numbers["best"] for optimizer, numbers in measured.items()},
+    means = {
+        optimizer: {subset: over_sweeps(sweeps, subset) for subset in SUBSETS}
+        for optimizer, sweeps in measured.items()
     }
-    return harness.results("search_importance", metrics, findings(measured, hp), data)
+    pictures.draw_importances(run.path / "search_importance.png", means, TIERS)
+    metrics = {}
+    for optimizer, sweeps in measured.items():
+        metrics[f"{optimizer}_best"] = max(max(sweep["scores"]) for sweep in sweeps)
+        for name, shares in means[optimizer]["all"].items():
+            metrics[f"{optimizer}_{name}"] = float(shares.mean())
+    raw = {"hp": dataclasses.asdict(hp), "arms": measured}
+    return harness.report("search_importance", metrics, raw, judge, data)
 
 
 if __name__ == "__main__":
-    harness.run(main, SearchImportance, trials=8, resamples=2, epochs=1, training_examples=64)
+    harness.run(
+        main, SearchImportance, sweeps=1, trials=8, resamples=2, epochs=1, training_examples=64
+    )

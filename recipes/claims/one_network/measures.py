@@ -37,10 +37,10 @@ def losses_by_step(
     weights: Sequence[np.ndarray],
     images: np.ndarray,
     labels: np.ndarray,
+    size: int,
     hp: "Frameworks",
 ) -> dict[str, np.ndarray]:
     """Returns `{name: loss of each step}`, float64 [steps] each."""
-    size = tfcourse.batching.resolve_batch_size(hp.batch_size, len(labels))
     losses: dict[str, list[float]] = {}
     for name, module in found.items():
         network = module.Network(weights, hp.learning_rate)
@@ -51,47 +51,58 @@ def losses_by_step(
     return {name: np.array(values) for name, values in losses.items()}
 
 
-def examples_per_second(
+def speeds(
     found: Mapping[str, ModuleType],
     weights: Sequence[np.ndarray],
     images: np.ndarray,
     labels: np.ndarray,
+    size: int,
     hp: "Frameworks",
-) -> dict[str, np.ndarray]:
-    """Returns `{name: float array [rounds]}`; the rounds of all take turns."""
-    size = tfcourse.batching.resolve_batch_size(hp.batch_size, len(labels))
+) -> dict[str, dict[str, Any]]:
+    """Returns `{name: {"examples_per_second": [rounds], "first_seconds": float}}`.
+
+    The rounds of all take turns. The first pass is apart: what compiles, compiles there.
+    """
     contestants = {
         name: module.Network(weights, hp.learning_rate) for name, module in found.items()
     }
-    for network in contestants.values():
-        network.train(images, labels, size)  # What compiles, compiles here.
-    speeds: dict[str, list[float]] = {name: [] for name in contestants}
+
+    def seconds(network: Any) -> float:
+        started = time.perf_counter()
+        network.train(images, labels, size)
+        return time.perf_counter() - started
+
+    measured: dict[str, dict[str, Any]] = {
+        name: {"examples_per_second": [], "first_seconds": seconds(network)}
+        for name, network in contestants.items()
+    }
     for _ in range(hp.rounds):
         for name, network in contestants.items():
-            started = time.perf_counter()
-            network.train(images, labels, size)
-            speeds[name].append(len(labels) / (time.perf_counter() - started))
-    return {name: np.array(values) for name, values in speeds.items()}
+            measured[name]["examples_per_second"].append(len(labels) / seconds(network))
+    return measured
 
 
-def time_matrix_products(sizes: Sequence[int], seed: int) -> tuple[list[float], list[float]]:
-    """Returns `(seconds in Python loops, seconds in NumPy)`, lists, a number a size."""
+def time_matrix_products(
+    sizes: Sequence[int], seed: int
+) -> tuple[list[list[float]], list[list[float]]]:
+    """Returns `(seconds in Python loops, seconds in NumPy)`, a list of rounds per size."""
     rng = np.random.default_rng(seed)
-    loops, numpy = [], []
+    loops: list[list[float]] = []
+    numpy: list[list[float]] = []
     for size in sizes:
         a, b = rng.normal(size=(2, size, size))
         product = tfcourse.from_scratch.matrix_product
-        loops.append(median_seconds(product, a.tolist(), b.tolist(), repeats=1))
-        numpy.append(median_seconds(np.matmul, a, b, repeats=50))
+        loops.append(seconds_of(product, a.tolist(), b.tolist(), repeats=1))
+        numpy.append(seconds_of(np.matmul, a, b, repeats=50))
     return loops, numpy
 
 
-def median_seconds(function: Callable[..., Any], *arguments: Any, repeats: int) -> float:
-    """Returns the seconds of a call, the median of five rounds of so many repeats."""
+def seconds_of(function: Callable[..., Any], *arguments: Any, repeats: int) -> list[float]:
+    """Returns the seconds of a call, in five rounds of so many repeats."""
     rounds = []
     for _ in range(5):
         started = time.perf_counter()
         for _ in range(repeats):
             function(*arguments)
         rounds.append((time.perf_counter() - started) / repeats)
-    return float(np.median(rounds))
+    return rounds

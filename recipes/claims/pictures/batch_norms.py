@@ -172,6 +172,6 @@ def draw_shifts(
             inset = ax.inset_axes(
                 [1.02, place - 0.4, 0.12, 0.8], transform=ax.get_yaxis_transform()
             )
-            inset.imshow(image[..., 0], cmap="gray", vmin=0, vmax=1)
+            inset.imshow(np.clip(image, 0, 1), cmap="gray", vmin=0, vmax=1)
             inset.set_axis_off()
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, fontsize=9)

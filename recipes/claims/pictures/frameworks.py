@@ -1,41 +1,40 @@
 """Implementations of one network side by side: their code and their speed."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from tfcourse.reports import style
 
 
-def draw_frameworks(
-    names: Mapping[str, str], lines: Mapping[str, int], speeds: style.Arrays, path: style.File
+def draw_speeds(
+    names: Mapping[str, str], speeds: Mapping[int, Mapping[int, Any]], path: style.File
 ) -> None:
-    """Writes lines of code and examples a second as bars into the PNG file `path`.
+    """Writes examples per second by width, a panel per batch size, into the PNG file `path`.
 
     Args:
         names: `{name: label}`, of these and perhaps of others.
-        speeds: `{name: float array [rounds]}`, examples a second.
+        speeds: `{units: {batch size: {name: {"examples_per_second": [rounds], ...}}}}`; the median
+            and the extremes are drawn.
     """
-    colours = dict(zip(lines, style.colours(), strict=False))
-    with style.picture(path, columns=2, width=4.4, height=2.8) as axes:
-        for ax, name in zip(axes[0], ("lines of code", "thousand examples a second"), strict=True):
-            for row, (framework, count) in enumerate(lines.items()):
-                rounds = speeds[framework] / 1000
-                value = count if ax is axes[0, 0] else np.median(rounds)
-                ax.barh(row, value, color=colours[framework], alpha=0.75)
-                if ax is axes[0, 1]:
-                    ax.plot(rounds, [row] * len(rounds), "|", color="black", markersize=8)
-                    value = max(value, rounds.max())
-                label = f" {count}" if ax is axes[0, 0] else f" {np.median(rounds):.0f}"
-                ax.text(value, row, label, va="center")
-            ax.margins(x=0.15)
-            labels = [names[name] if ax is axes[0, 0] else "" for name in lines]
-            ax.set_yticks(range(len(lines)), labels)
-            ax.invert_yaxis()
-            ax.grid(visible=False, axis="y")
-            ax.set_xlabel(name)
-        axes[0, 0].set_title("the same network")
-        axes[0, 1].set_title("bars: medians; ticks: rounds")
+    batches = list(next(iter(speeds.values())))
+    with style.picture(path, columns=len(batches), width=3.6, height=3.6) as axes:
+        for ax, batch in zip(axes[0], batches, strict=True):
+            for place, name in enumerate(next(iter(speeds.values()))[batch]):
+                rounds = np.array(
+                    [by[batch][name]["examples_per_second"] for by in speeds.values()]
+                )
+                middle = np.median(rounds, axis=1)
+                errors = middle - rounds.min(axis=1), rounds.max(axis=1) - middle
+                ax.errorbar(list(speeds), middle / 1000, np.array(errors) / 1000, fmt="o-",
+                            color=style.COLOURS[place], label=names[name], markersize=4,
+                            capsize=2)  # fmt: skip
+            ax.set(title=f"batches of {batch:,}", xscale="log", yscale="log", xlabel="hidden units")
+            style.ticks(ax.xaxis, list(speeds))
+            style.ticks(ax.yaxis, [2, 5, 10, 20, 50, 100, 200, 500, 1000])
+        axes[0, 0].set_ylabel("thousand examples per second")
+        axes[0, -1].legend(fontsize=9)
 
 
 def draw_matrix_products(
@@ -46,7 +45,7 @@ def draw_matrix_products(
         ax = axes[0, 0]
         for label, times in zip(("Python loops", "NumPy"), seconds, strict=True):
             ax.plot(sizes, times, marker="o", label=label)
-        ax.set(xscale="log", yscale="log", xlabel="rows and columns", ylabel="seconds a product")
+        ax.set(xscale="log", yscale="log", xlabel="rows and columns", ylabel="seconds per product")
         style.ticks(ax.xaxis, sizes)
         ax.minorticks_off()
         style.label_lines(ax)

@@ -18,22 +18,22 @@ COLOURS = dict(zip(NAMES, style.colours(), strict=False))
 
 
 def draw_sensitivity(
-    rates: np.ndarray, accuracies: Mapping[str, style.Arrays], path: style.File
+    curves: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]], path: style.File
 ) -> None:
     """Writes validation error against learning rate into the PNG file `path`.
 
     Args:
-        accuracies: `{model: {optimizer: float array [rates]}}`, shares of examples.
+        curves: `{model: {optimizer: (rates, errors)}}`, float arrays; errors are shares.
     """
-    with style.picture(path, columns=len(accuracies), width=5.6, height=3.6) as axes:
-        for ax, (model, curves) in zip(axes[0], accuracies.items(), strict=True):
+    with style.picture(path, columns=len(curves), width=5.6, height=3.6) as axes:
+        for ax, (model, by_optimizer) in zip(axes[0], curves.items(), strict=True):
             ax.set(xscale="log", yscale="log", xlabel="learning rate")
-            for optimizer, values in curves.items():
-                errors = 100 * np.maximum(1 - values, 1e-3)  # 0 has no place on the axis.
-                best = int(np.argmin(errors))
+            for optimizer, (rates, errors) in by_optimizer.items():
+                percent = 100 * np.maximum(errors, 1e-3)  # 0 has no place on the axis.
+                best = int(np.argmin(percent))
                 look = {"color": COLOURS[optimizer], "label": NAMES[optimizer]}
-                ax.plot(rates, errors, marker=".", **look)
-                ax.plot(rates[best], errors[best], "o", color=look["color"], markersize=9)
+                ax.plot(rates, percent, marker=".", **look)
+                ax.plot(rates[best], percent[best], "o", color=look["color"], markersize=9)
             style.ticks(ax.yaxis, [1, 2, 3, 5, 10, 20, 50, 100])
             ax.set_ylabel("validation error (%)")
             ax.set_title(f"{choices.MODELS[model].label}; dots: the best")

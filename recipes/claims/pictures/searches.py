@@ -8,36 +8,35 @@ from tfcourse.reports import style
 
 
 def draw_searches(
-    path: style.File, found: Mapping[tuple[str, str], np.ndarray], titles: Mapping[str, str]
+    path: style.File,
+    found: Mapping[tuple[str, str], Mapping[int, np.ndarray]],
+    titles: Mapping[str, str],
 ) -> None:
-    """Writes the lowest error by trial, and where each search ended, into the PNG file `path`.
+    """Writes the lowest error by number of trials, a panel per space, into the PNG file `path`.
 
     Args:
-        found: `{(tuner, space): array [seeds, trials]}`, the best validation accuracy so far.
-        titles: `{space: str}`, in the order of the panels.
+        found: `{(tuner, space): {trials: array [seeds]}}`, the best validation accuracy.
+        titles: `{space: str}`.
     """
+    spaces = list(dict.fromkeys(space for _, space in found))
     tuners = list(dict.fromkeys(tuner for tuner, _ in found))
-    spaces = [space for space in titles if (tuners[0], space) in found]
-    columns = min(3, len(spaces))
-    low = min(float((1 - best).min()) for best in found.values())
-    ticks = [tick for tick in (0.02, 0.05, 0.1, 0.2, 0.5, 1) if tick > 0.8 * low]
-    with style.picture(path, columns=columns, rows=-(-len(spaces) // columns), width=3.7) as axes:
-        for ax, space in zip(axes.flat, spaces, strict=False):
-            for colour, tuner in zip(style.colours(), tuners, strict=False):
-                best = found[tuner, space]
-                trials = np.arange(1, best.shape[1] + 1)
-                label = tuner.replace("_", " ")
-                ax.plot(trials, 1 - best.mean(axis=0), color=colour, label=label)
-                ends = np.full(len(best), trials[-1])
-                ax.plot(ends, 1 - best[:, -1], "o", color=colour, alpha=0.6, markersize=4)
-            ax.set(title=titles[space], xlabel="trial", yscale="log", ylim=(0.8 * low, 1))
-            style.ticks(ax.yaxis, ticks)
-        for ax in axes[:, 0]:
-            ax.set_ylabel("lowest validation error so far")
-        for ax in axes.flat[len(spaces) :]:
-            ax.set_axis_off()
-        for row in range(len(axes)):
-            style.label_lines(axes.flat[min((row + 1) * columns, len(spaces)) - 1])
+    with style.picture(path, columns=len(spaces), width=4.2) as axes:
+        for ax, space in zip(axes[0], spaces, strict=True):
+            for place, (colour, tuner) in enumerate(zip(style.colours(), tuners, strict=False)):
+                by_trials = found[tuner, space]
+                errors = np.array([100 * (1 - best) for best in by_trials.values()])
+                # Side by side, so that none hides another.
+                trials = np.array(list(by_trials)) * 1.05 ** (place - 1.5)
+                deviation = errors.std(axis=1, ddof=1)
+                ax.errorbar(trials, errors.mean(axis=1), deviation, fmt="o-", color=colour,
+                            label=tuner.replace("_", " "), markersize=4, capsize=2)  # fmt: skip
+            ax.set(title=titles[space], xlabel="trials", xscale="log", yscale="log")
+            style.ticks(ax.xaxis, list(by_trials))
+            low, high = ax.get_ylim()
+            ticks = [5, 6, 7, 8, 9, 10, 12, 15, 20, 30, 50, 70, 100]
+            style.ticks(ax.yaxis, [tick for tick in ticks if low <= tick <= high])
+        axes[0, 0].set_ylabel("lowest validation error (%)")
+        axes[0, -1].legend(loc="upper right")
 
 
 def draw_importances(
