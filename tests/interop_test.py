@@ -15,7 +15,7 @@ from tfcourse.inference import exporting, formats
 from tfcourse.training import steps
 
 RUNS = {
-    "table": (trained_runs.table_dataset, {}),
+    "table": (trained_runs.table_dataset, {"hidden_units": (8,)}),
     # A CNN, since these are images.
     "images in bfloat16": (lambda: datasets.load("digits"), {"precision": "mixed_bfloat16"}),
 }
@@ -58,7 +58,7 @@ assert "tensorflow" not in sys.modules
 
 def train(folder, data, **values):
     """Trains recipes.classify for an epoch into `folder`, with the model that it chooses."""
-    hyperparameters = classify.Classify(epochs=1, hidden_units=(8,), **values)
+    hyperparameters = classify.Classify(epochs=1, **values)
     flags = {
         name: [declaration.format(getattr(hyperparameters, name))]
         for name, declaration in hp.declarations(hyperparameters).items()

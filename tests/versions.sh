@@ -27,7 +27,7 @@ fi
 if [ "${1:-}" = --one ]; then
     python="$2" kind="$3" uv="$4" environment="$5"
     lowest=()
-    [ "$kind" != lowest ] || lowest=(--resolution lowest-direct --only-binary :all:)
+    [ "$kind" != lowest ] || lowest=(--resolution lowest-direct --only-binary :all: --no-binary promise)
     "$uv" venv --quiet --no-python-downloads --python "$python" "$environment"
     export VIRTUAL_ENV="$environment"
     # The tests are those of this folder, and so is the code: tfcourse itself is not installed.
