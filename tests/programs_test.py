@@ -102,7 +102,7 @@ def test_what_was_trained_before_changes_no_bit(data, traces):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"dropout": 0.2}, {"hidden_units": (17,)}, {"batch_size": 16}, {"beta_1": 0.8}]
+    "changes", [{"dropout": 0.0}, {"hidden_units": (17,)}, {"batch_size": 16}, {"beta_1": 0.8}]
 )
 def test_another_constant_is_another_program(data, traces, changes):
     recipe(data, 1)
@@ -111,10 +111,14 @@ def test_another_constant_is_another_program(data, traces, changes):
     assert_same(shared, recipe(data, 1, shared=False, **changes), rtol=2e-3, atol=2e-5)
 
 
-def test_few_programs_are_kept(data):
-    for units in range(8, 8 + programs._MAX_PROGRAMS + 2):
+def test_few_programs_are_kept(data, monkeypatch):
+    monkeypatch.setattr(programs, "_MAX_KEPT", 2)
+    for units in (8, 9, 10):
         recipe(data, 1, hidden_units=(units,), epochs=1)
-    assert len(programs._kept) == programs._MAX_PROGRAMS
+    assert len(programs._kept) == 2
+    monkeypatch.setattr(programs, "_MAX_BYTES", 1)
+    recipe(data, 1, hidden_units=(8,), epochs=1)
+    assert [each.num_bytes > 1 for each in programs._kept] == [True]
 
 
 def test_nothing_is_shared_outside(data):
@@ -438,3 +442,31 @@ def test_a_training_that_fails_leaves_no_program(data):
     with pytest.raises(KeyError):
         fit(closure_free(), data, callbacks=[Fail()])
     assert not programs._kept
+
+
+def rated(rate, noise_shape=None):
+    def make():
+        training.set_seed(3)
+        dropout = keras.layers.Dropout(rate, noise_shape)
+        return network(keras.layers.Dense(32, "relu"), dropout, keras.layers.Dense(10))
+
+    return compiled(make())
+
+
+@pytest.mark.parametrize("xla", [False, True])
+def test_rates_of_dropout_share_a_program_and_train_as_alone_to_the_bit(
+    data, traces, monkeypatch, xla
+):
+    monkeypatch.setattr(steps, "compiles_with_xla", lambda model: xla)
+    for rate in (0.1, 0.37, 0.2):
+        model = rated(rate)
+        shared = result(model, fit(model, data))
+    assert len(traces) == 1
+    alone = rated(0.2)
+    assert_same(shared, result(alone, fit(alone, data, shared=False)), rtol=0, atol=0)
+
+
+def test_dropout_of_whole_features_and_none_at_all_are_other_programs(data, traces):
+    for number, given in enumerate([(0.1,), (0.0,), (0.1, (None, 1)), (0.2, (None, 1))], start=1):
+        fit(rated(*given), data)
+        assert len(traces) == number
