@@ -8,7 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcourse import files
-from tfcourse.datasets import array_files, array_shapes, checks, fields, image_files, image_paths
+from tfcourse.datasets import (
+    array_files,
+    array_shapes,
+    checks,
+    fields,
+    image_files,
+    image_labels,
+    image_paths,
+    image_rows,
+)
 from tfcourse.datasets.checks import Numbers
 from tfcourse.datasets.dataset import Examples, FloatArray, LabelArray, Preprocessing
 from tfcourse.datasets.errors import DataError
@@ -172,13 +181,18 @@ class ImagePreprocessing:
     ) -> Examples:
         """Returns the `Examples` of an image, of all images in a folder, or of a file of arrays.
 
-        Labels come from folders called like the classes, where all images lie in such.
+        Labels come from folders called like the classes, where all images lie in such, or from a
+        table beside the images.
         """
         _check_no_identifier(identifier)
         path = files.expanded(path)
         if path.suffix.lower() in array_files.SUFFIXES:
             return _read_arrays(self, path, labels)
-        paths, found = image_paths.find(path, self.class_names)
+        table = image_rows.find_table(path) if labels else None
+        if table is None:
+            paths, found = image_paths.find(path, self.class_names)
+        else:
+            paths, found = image_labels.read_known(path, table, self.class_names)
         images: Numbers = image_files.decode_all(
             paths, self.input_shape, resize=resize or self.resized
         ).pixels

@@ -64,7 +64,7 @@ def _of_dataset(data: Dataset) -> Description:
 
 def _images(path: pathlib.Path, reading: Reading) -> Description:
     """Describes a folder by the headers of its images; none is decoded."""
-    images = image_folders.find(path)
+    images = image_folders.find(path, reading)
     counts: dict[str, dict[str, Cell]] = {}
     for image in images:
         row = counts.setdefault(image.class_name, {"class": image.class_name})

@@ -1,7 +1,6 @@
-"""`images:DIR`: a folder of images for each class."""
+"""`images:DIR`: a folder of images for each class, or images beside a table of classes."""
 
 import collections
-import dataclasses
 import os
 import pathlib
 
@@ -12,30 +11,29 @@ from tfcourse.datasets import (
     array_cache,
     classes,
     image_files,
+    image_labels,
     image_layouts,
     image_paths,
+    image_rows,
+    shown,
     splits,
 )
 from tfcourse.datasets.array_cache import UnscaledDataset
 from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.image_labels import LabelledImage
 from tfcourse.datasets.reading import Reading
 
-USES = ("image_size", "on_error")
+_OF_TABLES = ("label", "task", "header")
+USES = ("image_size", "on_error", "labels", *_OF_TABLES)
 _VERSION = 2  # Of how images are read: what an older one cached is read anew.
 _ADVICE = ", or leave such out with `on_error=skip`"
 
 
-@dataclasses.dataclass(frozen=True)
-class _Image:
-    split: str
-    class_name: str
-    path: pathlib.Path
-
-
 def check(path: pathlib.Path, reading: Reading) -> None:
-    """Checks that there is such a folder, with folders in it."""
-    image_layouts.class_folders(path, tell=lambda sentence: None)
+    """Checks that there is such a folder, with folders of classes or a table of them."""
+    if _table(path, reading) is None:
+        image_layouts.class_folders(path, tell=lambda sentence: None)
 
 
 def load(path: pathlib.Path, reading: Reading) -> Dataset:
@@ -48,8 +46,8 @@ def load(path: pathlib.Path, reading: Reading) -> Dataset:
         DataError: naming the folder or files that can't be taken.
     """
     name = f"images:{path}"
-    images = find(path)
-    version = [_version(image.path) for image in images]
+    images = find(path, reading)
+    version = [(image.split, image.class_name, *_version(image.path)) for image in images]
     found = array_cache.cached(
         name,
         f"{_VERSION} {version} {reading.image_size} {reading.on_error}",
@@ -66,8 +64,11 @@ def _version(path: pathlib.Path) -> tuple[str, int, int]:
     return str(path), stat.st_size, stat.st_mtime_ns
 
 
-def find(path: pathlib.Path) -> list[_Image]:
-    """Returns the `_Image`s in order; tells what is left out."""
+def find(path: pathlib.Path, reading: Reading) -> list[LabelledImage]:
+    """Returns the images in order; tells what is left out."""
+    table = _table(path, reading)
+    if table is not None:
+        return image_labels.read(path, table, reading)
     images, left_out, empty = [], image_paths.Found(), []
     for entry in image_layouts.class_folders(path, tell=logging.warning):
         found = image_paths.walk(entry.path, path)
@@ -79,7 +80,7 @@ def find(path: pathlib.Path) -> list[_Image]:
         if not found.images:
             empty.append(str(entry.path))
         left_out.add(found)
-        images += [_Image(entry.split, entry.class_name, file) for file in found.images]
+        images += [LabelledImage(entry.split, entry.class_name, file) for file in found.images]
     left_out.tell(path)
     if empty:
         logging.warning("%s: left out empty folders: %s.", path, ", ".join(empty[:10]))
@@ -88,7 +89,19 @@ def find(path: pathlib.Path) -> list[_Image]:
     return images
 
 
-def _read(name: str, images: list[_Image], reading: Reading) -> UnscaledDataset:
+def _table(path: pathlib.Path, reading: Reading) -> pathlib.Path | None:
+    """Returns the table of the classes, `None` where folders are the classes."""
+    table = image_rows.find_table(path, reading.labels)
+    idle = [name for name in _OF_TABLES if name in reading.to_texts()]
+    if table is None and idle:
+        raise DataError(
+            f"{path}: expected a table with the classes of the images, as `{idle[0]}` says; "
+            f"received folders alone. Leave `{idle[0]}` out, or name the table as `labels`."
+        )
+    return table
+
+
+def _read(name: str, images: list[LabelledImage], reading: Reading) -> UnscaledDataset:
     _labels(name, images)  # What is wrong with the folders is told before anything is decoded.
     paths = [image.path for image in images]
     shape = image_files.common_shape(paths, reading.image_size)
@@ -122,12 +135,12 @@ def _described(decoded: image_files.Decoded) -> str:
     return "; ".join([f"{len(decoded.pixels):,} images", *told])
 
 
-def _labels(name: str, images: list[_Image]) -> tuple[IntArray, tuple[str, ...]]:
+def _labels(name: str, images: list[LabelledImage]) -> tuple[IntArray, tuple[str, ...]]:
     """Returns labels int32 and the class names, those of the training split."""
     is_complete = len({image.split for image in images}) == len(SPLITS)
     training = [image for image in images if image.split == "train"]
     _, class_names = classes.number(
-        f"{name}, folders",
+        name,
         [image.class_name for image in training],
         lambda row: training[row].path,
         min_examples=1 if is_complete else classes.MIN_EXAMPLES,
@@ -139,7 +152,8 @@ def _labels(name: str, images: list[_Image]) -> tuple[IntArray, tuple[str, ...]]
     for image in images:
         if numbers.get(image.class_name, -1) < 0:
             raise DataError(
-                f"{image.path.parent}: expected a folder for one of the training classes "
-                f"{', '.join(class_names[:20])}. Add it to the training split, or remove it."
+                f"{image.path}: expected one of the training classes "
+                f"{', '.join(class_names[:20])}; received {shown.quoted(image.class_name)}. Add "
+                "that class to the training split, or remove it."
             )
     return np.array([numbers[image.class_name] for image in images], np.int32), class_names

@@ -70,6 +70,13 @@ def class_folders(path: pathlib.Path, tell: Tell) -> list[ClassFolder]:
     return [ClassFolder("train", folder.name, folder) for folder in folders]
 
 
+def may_have_classes(path: pathlib.Path) -> bool:
+    """Returns whether folders in a folder may be classes, and not just hold all images."""
+    folders = image_paths.subfolders(path)
+    are_splits = all(split_of(folder.name) for folder in folders)
+    return any(map(image_paths.subfolders, folders)) or (len(folders) > 1 and not are_splits)
+
+
 def _unwrapped(path: pathlib.Path) -> pathlib.Path:
     """Returns the folder that holds several: archives often unpack into one that is alone."""
     inside = image_paths.subfolders(path)
@@ -164,7 +171,8 @@ def _check_several(path: pathlib.Path, folders: Sequence[pathlib.Path]) -> None:
         beside = ", beside images without" if image_paths.has_images(path) else ""
         raise DataError(
             f"{path}: expected at least two folders, one for each class; received "
-            f"{_listed(folders)}{beside}. Sort the images into such folders."
+            f"{_listed(folders)}{beside}. Sort the images into such folders, or name a table with "
+            "their classes as `labels`."
         )
 
 

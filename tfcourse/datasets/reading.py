@@ -47,7 +47,9 @@ class Reading(Hyperparameters):
         interval="[1, 8192]",
         optional=True,
     )
-
+    labels: str | None = text(
+        None, "Table that names the class of each image in a folder.", optional=True
+    )
     on_error: Literal["refuse", "skip"] = choice(
         "refuse", ("refuse", "skip"), "What to do with images that can't be read."
     )

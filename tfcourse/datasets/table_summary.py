@@ -29,7 +29,7 @@ def block(report: TableReport, *, imputes: bool) -> str:
 def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
     """Yields what was found and what becomes of it, a sentence each."""
     yield from report.notes
-    yield from _of_label(report.label)
+    yield from of_label(report.label)
     used = [column for column in report.columns if column.fate == "features"]
     yield from _left_out(report.columns)
     for column in used:
@@ -60,7 +60,8 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
         )
 
 
-def _of_label(label: LabelReport) -> Iterator[str]:
+def of_label(label: LabelReport) -> Iterator[str]:
+    """Yields what was found in the column to predict."""
     if label.taken:
         taken = targets.CLASSES if label.counts else targets.QUANTITY
         yield f"{shown.quoted(label.name)}: {taken.format(label.taken)}"
