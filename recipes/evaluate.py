@@ -118,7 +118,7 @@ def given_examples(evaluation: Evaluation, preprocessing: "Preprocessing") -> _E
         raise datasets.DataError(
             f"{evaluation.input}: expected labels; received none. An .npz file has them in y, a "
             "CSV file in the column trained on, a folder of images in folders called like the "
-            "classes."
+            "classes, or in a table beside them."
         )
     name = pathlib.Path(os.path.abspath(files.expanded(evaluation.input))).stem
     if name in ("", *SPLITS):  # That is where the run's own examples are told of.
