@@ -32,7 +32,7 @@ CHAPTERS = {
     6: "Frameworks",
 }
 # Claims that are judged from the numbers of several recipes: `{module: recipes}`.
-JOINT: dict[str, tuple[str, ...]] = {}
+JOINT = {"momentum": ("optimizers_contours", "optimizers")}
 # Where a sentence may be shown, seen from the folder that holds docs/.
 SHOWN_IN = ("README.md", "docs/*.md", "docs/course/*.md", "notebooks/*.ipynb")
 _PLURALS = {
