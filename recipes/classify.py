@@ -4,7 +4,7 @@ r"""Trains on your own data: a table, arrays, images, or any set of TensorFlow D
     python -m recipes.classify --dataset=images:photos --image_size=64
     python -m recipes.classify --dataset=csv:cars.csv --label=price  # A quantity: regression.
 
-What is not set is chosen by the kind and the size of the data; docs/your_data.md says how.
+Settings that you leave out are chosen by the kind and size of the data (docs/your_data.md).
 """
 
 import dataclasses
@@ -49,17 +49,17 @@ class Classify(mnist_softmax.MnistSoftmax):
     )
     dropout: float = number(
         0.3,
-        "Share of activations zeroed in training.",
+        "Fraction of activations set to zero in training.",
         interval="[0, 1)",
         search=(0.0, 0.5),
         active_when=("model", ("auto", *takers(MODELS, "dropout"))),
     )
     epochs: int = integer(
-        0, "Passes over the training set; 0 chooses by its size.", interval="[0, inf)"
+        0, "Passes over the training set; 0 chooses the number by its size.", interval="[0, inf)"
     )
     batch_size: int | Literal["full", "auto"] = batch_size(  # type: ignore[assignment]
         "auto",
-        "Examples per step; auto takes about 16 of fewer than 1000 examples, else the course's "
+        "Examples per step; auto takes about 16 for fewer than 1000 examples, else the course's "
         "guideline: a power of two that makes at least 100 steps per epoch.",
         search=(16, 512),
         choices=("auto",),
@@ -75,14 +75,14 @@ class Classify(mnist_softmax.MnistSoftmax):
     monitor: str = choice(
         "val_loss",
         ("val_loss", "val_accuracy"),
-        "What says which epoch is best, and when --early_stopping ends the training.",
+        "Metric that chooses the best epoch, and that --early_stopping watches.",
     )
     early_stopping: int = integer(
-        0, "Epochs without a better --monitor that end the training; 0 never.", interval="[0, inf)"
+        0, "Stops after so many epochs without a better --monitor; 0 never.", interval="[0, inf)"
     )
     weight_decay: float | Literal["auto"] = number(  # type: ignore[assignment]
         "auto",
-        "Share of each weight that a step at rate 1 takes away; auto takes 60 / training examples, "
+        "Fraction of each weight that a step at rate 1 removes; auto takes 60 / training examples, "
         "at least 0.1.",
         interval="[0, inf)",
         choices=("auto",),
@@ -91,7 +91,7 @@ class Classify(mnist_softmax.MnistSoftmax):
     class_weight: str = choice(
         "none",
         ("none", "balanced"),
-        "Weight of an example in the loss: balanced gives every class the same share.",
+        "Weights of the examples in the loss: balanced gives every class the same total weight.",
     )
 
     def __post_init__(self) -> None:

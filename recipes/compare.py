@@ -1,8 +1,8 @@
-r"""Puts the curves and numbers of several runs side by side.
+r"""Compares the curves and metrics of several runs.
 
     python -m recipes.compare --run_dirs=runs/mnist_softmax/a,runs/mnist_softmax/b
 
-It prints the flags in which the runs differ and what each reached, and draws --picture.
+It prints the flags that differ between the runs and the metrics of each, and draws --picture.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ OF_A_QUANTITY = ("test_rmse", "test_mae", "test_r2", "val_rmse", "best_epoch", "
 
 @dataclasses.dataclass(frozen=True)
 class Comparison(Hyperparameters):
-    run_dirs: tuple[str, ...] = texts(None, "Folders of two or more runs.")
+    run_dirs: tuple[str, ...] = texts(None, "Run directories of two or more runs.")
     picture: tuple[str, ...] = texts(("comparison.png",), "PNG file to write.")
 
     def __post_init__(self) -> None:

@@ -1,11 +1,11 @@
-r"""Measures a trained model on a split of its data, or on new labelled examples.
+r"""Measures a trained model on a split of its data, or on new labeled examples.
 
     python -m recipes.evaluate --run_dir=runs/mnist_softmax/A --split=test
     python -m recipes.evaluate --run_dir=runs/mnist_softmax/A --input=new.npz
 
 It prints the accuracy with its 95 % interval, and writes evaluation.json, confusion.png and
-calibration.png into --output, by default RUN_DIR/evaluation/NAME. Of a quantity these are RMSE, MAE
-and R2 in its units, and predictions.png.
+calibration.png into --output, by default RUN_DIR/evaluation/NAME. For regression, it reports RMSE,
+MAE and R2 in the label's units, and draws predictions.png instead.
 """
 
 import dataclasses
@@ -41,16 +41,16 @@ NOTES = {
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation(Hyperparameters):
-    run_dir: str = text(None, "Folder of the run, or of a sweep, which stands for its best trial.")
-    split: str = choice(
-        "validation", SPLITS, "Part of the data trained on, unless --input is given."
+    run_dir: str = text(None, "Run directory, or that of a sweep, for its best trial.")
+    split: str = choice("validation", SPLITS, "Split of the run's own data; ignored with --input.")
+    input: str = text("", "File or folder of labeled examples, used instead of --split.")
+    output: str = text("", "Folder for the results; by default RUN_DIR/evaluation/NAME.")
+    data_dir: str = text("", "Folder with the original or prepared data files.")
+    bins: int = integer(15, "Confidence bins of the calibration.", interval="[1, 1000]")
+    other_sizes: str = choice(
+        "refuse", ("refuse", "resize"), "What to do with images of other sizes."
     )
-    input: str = text("", "File or folder of labelled examples, instead of --split.")
-    output: str = text("", "Folder to write; by default RUN_DIR/evaluation/NAME.")
-    data_dir: str = text("", "Folder of the original or the prepared files of the data.")
-    bins: int = integer(15, "Bins of confidence in the calibration.", interval="[1, 1000]")
-    other_sizes: str = choice("refuse", ("refuse", "resize"), "What to do with other image sizes.")
-    recipe: str = text("", "Module that made the run, where it is not one of `recipes`.")
+    recipe: str = text("", "Module of the recipe, if it is not in `recipes`.")
 
 
 def evaluate(

@@ -1,9 +1,9 @@
-r"""Exports a trained model, its preprocessing inside, for programs that know no tfcourse.
+r"""Exports a trained model with its preprocessing, for programs without tfcourse.
 
     python -m recipes.export --run_dir=runs/mnist_softmax/A --format=litert --output=digits.tflite
 
-The exported model is loaded again and compared on real examples: the run's validation split, or
---input. OUTPUT.json says what goes in and comes out, and what was measured.
+It loads the exported model again and compares its predictions on real examples: the run's
+validation split, or --input. OUTPUT.json describes inputs, outputs and the comparison.
 """
 
 import dataclasses
@@ -23,12 +23,12 @@ _NUM_COMPARED = 256
 
 @dataclasses.dataclass(frozen=True)
 class Export(Hyperparameters):
-    run_dir: str = text(None, "Folder of the run, or of a sweep, which stands for its best trial.")
-    format: str = choice("saved_model", FORMATS, "What to write.")
+    run_dir: str = text(None, "Run directory, or that of a sweep, for its best trial.")
+    format: str = choice("saved_model", FORMATS, "Format to write.")
     output: str = text(None, "File, or folder of a SavedModel, to write; it must not exist.")
-    input: str = text("", "Examples to compare with, as for recipes.predict.")
-    data_dir: str = text("", "Folder of the original or the prepared files of the data.")
-    recipe: str = text("", "Module that made the run, where it is not one of `recipes`.")
+    input: str = text("", "Examples for the comparison, as for recipes.predict.")
+    data_dir: str = text("", "Folder with the original or prepared data files.")
+    recipe: str = text("", "Module of the recipe, if it is not in `recipes`.")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,9 +2,9 @@ r"""Fits a line to the fifteen points of the course's PyTorch example, by gradie
 
     python -m recipes.linear_regression --flagfile=configs/linear_regression.flags
 
-It prints the line by step, and draws it beside the least-squares line. With --batch_size below
-15 every epoch has its own order of the points, from --seed; else nothing is random. What it
-reaches stands in configs/linear_regression*.flags.
+It prints the line after several steps, and draws it together with the least-squares line. With
+--batch_size below 15, --seed shuffles the points in every epoch; otherwise nothing is random.
+configs/linear_regression*.flags list the results.
 """
 
 import dataclasses

@@ -3,7 +3,7 @@ r"""Classifies handwritten digits with batch normalization and softmax.
     python -m recipes.mnist_softmax --flagfile=configs/mnist_softmax.flags
     python -m recipes.mnist_softmax --dataset=digits --optimizer=momentum --learning_rate=0.1
 
-The numbers it reaches stand in the headers of configs/mnist_softmax*.flags.
+The headers of configs/mnist_softmax*.flags list the accuracies that it reaches.
 """
 
 import dataclasses
@@ -44,7 +44,7 @@ class MnistSoftmax(Hyperparameters):
     )
     dropout: float = number(
         0.0,
-        "Share of activations zeroed in training.",
+        "Fraction of activations set to zero in training.",
         interval="[0, 1)",
         search=(0.0, 0.5),
         active_when=("model", takers(MODELS, "dropout")),
@@ -52,12 +52,12 @@ class MnistSoftmax(Hyperparameters):
     augment: tuple[str, ...] = several(
         (),
         AUGMENTATIONS,
-        "Random changes of the training images, anew in every epoch.",
+        "Random changes of the training images, drawn again in every epoch.",
         group="Data",
     )
     augment_strength: float = number(
         0.1,
-        "Most that images are shifted, zoomed (share of their size) and rotated (of 90 degrees).",
+        "Largest shift and zoom (share of the image size) and rotation (share of 90 degrees).",
         interval="(0, 1]",
         active_when=("augment", combinations(AUGMENTATIONS)),
     )
@@ -96,30 +96,32 @@ class MnistSoftmax(Hyperparameters):
     )
     weight_decay: float = number(
         0.0,
-        "Share of each weight that a step at rate 1 takes away.",
+        "Fraction of each weight that a step at learning rate 1 removes.",
         interval="[0, inf)",
         group="Optimizer",
     )
     schedule: str = choice(
-        "one_cycle", SCHEDULES, "How the learning rate changes.", group="Optimizer"
+        "one_cycle", SCHEDULES, "How the learning rate changes over time.", group="Optimizer"
     )
     decay_rate: float = number(
         0.95,
-        "Decay of the rate per epoch.",
+        "Decay of the learning rate per epoch.",
         interval="(0, 1]",
         active_when=("schedule", takers(SCHEDULES, "decay_rate")),
     )
     warmup_epochs: int = integer(
-        0, "Epochs in which the rate rises.", interval="[0, inf)", group="Optimizer"
+        0, "Epochs in which the learning rate rises first.", interval="[0, inf)", group="Optimizer"
     )
     precision: Literal["float32", "mixed_bfloat16"] = choice(
         "float32",
         PRECISIONS,
-        "Of activations; weights stay in float32.",
+        "Precision of activations; weights stay in float32.",
         group="Model",
     )
     early_stopping: int = integer(
-        0, "Epochs without a better validation accuracy that end it; 0 never.", interval="[0, inf)"
+        0,
+        "Stops after so many epochs without a better validation accuracy; 0 never.",
+        interval="[0, inf)",
     )
 
     def __post_init__(self) -> None:

@@ -1,11 +1,11 @@
-r"""Changes a run while it trains: the one that is watched, not left alone.
+r"""Changes the settings of a run while it trains.
 
     python -m recipes.nudge --run_dir=runs/mnist_softmax/20260101-120000 --learning_rate=0.0003
 
-It takes effect at the next block of steps, within about a second. A rate under a schedule scales
-the schedule from there on; a beta goes on with the averages as they are; --rollback_epoch=N goes
-back to the end of epoch N first. The run's flags.txt then holds what repeats it, nudges included,
-and nudges.jsonl all that was asked for.
+The change takes effect at the next block of steps, within about a second. With a schedule,
+--learning_rate scales the schedule from there on. A new beta keeps the current averages.
+--rollback_epoch=N first goes back to the end of epoch N. The run's flags.txt then repeats the run,
+nudges included, and nudges.jsonl lists all requests.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from tfcourse.hyperparameters import declarations, text
 
 @dataclasses.dataclass(frozen=True)
 class Nudge(nudges.Change):
-    run_dir: str = text(None, "Folder of the run.")
+    run_dir: str = text(None, "Run directory.")
 
 
 def check(folder: pathlib.Path, changes: Mapping[str, float]) -> None:

@@ -1,12 +1,12 @@
-r"""Says what a trained model makes of new examples: the class, or the quantity.
+r"""Predicts the class, or the quantity, of new examples with a trained model.
 
     python -m recipes.predict --run_dir=runs/mnist_softmax/A --input=digits.npz --output=labels.csv
 
---input names an image, a folder of images, a CSV file with the columns trained on, or arrays (.npz
-with x, or .npy), all as raw as those trained on. It needs no labels, and may have more columns, in
-any order. --output, by its suffix .csv or .json, holds for each example what the column --id says
-of it, or else where it came from; then the likeliest label and the probability of every class, or
-the `prediction` of a quantity.
+--input names an image, a folder of images, a CSV file with the columns used in training, or arrays
+(.npz with x, or .npy), with the same raw values as the training data. It needs no labels. A table
+may have more columns, in any order. --output is a .csv or .json file. Per example it holds the
+value of the column --id, or else the source; then the most likely label and the probability of
+every class, or for regression the `prediction`.
 """
 
 import csv
@@ -30,12 +30,14 @@ _OWN = ("label", "probabilities", "prediction")  # Of the output.
 
 @dataclasses.dataclass(frozen=True)
 class Prediction(Hyperparameters):
-    run_dir: str = text(None, "Folder of the run, or of a sweep, which stands for its best trial.")
+    run_dir: str = text(None, "Run directory, or that of a sweep, for its best trial.")
     input: str = text(None, "File or folder of new examples.")
     output: str = text(None, "File to write: .csv or .json.")
-    id: str | None = text(None, "Column that says which row is which.", optional=True)
-    other_sizes: str = choice("refuse", ("refuse", "resize"), "What to do with other image sizes.")
-    recipe: str = text("", "Module that made the run, where it is not one of `recipes`.")
+    id: str | None = text(None, "Column that identifies the rows in the output.", optional=True)
+    other_sizes: str = choice(
+        "refuse", ("refuse", "resize"), "What to do with images of other sizes."
+    )
+    recipe: str = text("", "Module of the recipe, if it is not in `recipes`.")
 
     def __post_init__(self) -> None:
         super().__post_init__()

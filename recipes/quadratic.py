@@ -2,8 +2,8 @@ r"""Minimizes c0 w^2 + c1 w + c2 by gradient descent, the course's first TensorF
 
     python -m recipes.quadratic --flagfile=configs/quadratic.flags
 
-It prints w by step, in float32, in float64 and in closed form, and draws the way down. Nothing
-here is random: --seed has no effect. What it reaches stands in configs/quadratic*.flags.
+It prints w after several steps, in float32, in float64 and in closed form, and draws the path.
+Nothing is random: --seed has no effect. configs/quadratic*.flags list the results.
 """
 
 import dataclasses
@@ -30,7 +30,9 @@ class Quadratic(Hyperparameters):
     c1: float = number(-10.0, "Coefficient of w.", interval="(-inf, inf)")
     c2: float = number(25.0, "Constant.", interval="(-inf, inf)")
     initial_w: float = number(0.0, "w before the first step.", interval="(-inf, inf)")
-    learning_rate: float = number(0.01, "Step size; too long from 1 / c0.", interval="(0, inf)")
+    learning_rate: float = number(
+        0.01, "Step size; must be below 1 / c0 to converge.", interval="(0, inf)"
+    )
     steps: int = integer(1000, "Steps of gradient descent.", interval="[1, inf)")
 
     def cost(self, w: Any) -> Any:

@@ -1,10 +1,11 @@
-r"""Serves a page on which one draws a digit and sees what a trained run makes of it.
+r"""Serves a page where you draw a digit and see what a trained model predicts.
 
     pip install -e ".[playground]"
     python -m recipes.playground --run_dir=runs/mnist_softmax/20260101-120000
 
-Open the address that it prints. Only this machine can reach it, and the page asks nothing of any
-other. Without --run_dir it takes the newest finished run in runs/mnist_softmax. Ctrl-C ends it.
+Open the address that it prints. Only this machine can reach the page, and the page loads nothing
+from others. Without --run_dir, it uses the newest finished run in runs/mnist_softmax. Ctrl-C ends
+it.
 """
 
 import dataclasses
@@ -29,9 +30,9 @@ TRAIN = "python -m recipes.mnist_softmax --flagfile=configs/mnist_softmax.flags"
 
 @dataclasses.dataclass(frozen=True)
 class Playground(Hyperparameters):
-    run_dir: str = text("", "Folder of the run; by default the newest in runs/mnist_softmax.")
+    run_dir: str = text("", "Run directory; by default the newest in runs/mnist_softmax.")
     port: int = integer(
-        0, "Where it listens; 0 takes the first free one from 7860 on.", interval="[0, 65535]"
+        0, "Port to listen on; 0 takes the first free one from 7860.", interval="[0, 65535]"
     )
 
 

@@ -19,11 +19,11 @@ WITHOUT_EFFECT = ("run_dir", "debug", "timing", "help", "extend", "describe", "c
 # They say where the data is and who computes, which leaves the results of a flagfile as they are.
 WHERE = ("data_dir", "workers", "scheduler", "trial_resources", "keep_models", "max_minutes")
 
-SEED = hp.integer(1, "Seeds weights, order of examples and dropout.", interval="[0, 4294967295]")
+SEED = hp.integer(1, "Seeds the weights, example order and dropout.", interval="[0, 4294967295]")
 STRATEGY = hp.choice(
     "none",
     devices.STRATEGIES,
-    "Shares each batch among the devices of this machine, or of those that TF_CONFIG names.",
+    "Splits each batch among the devices of this machine, or among the machines in TF_CONFIG.",
 )
 
 
@@ -32,25 +32,25 @@ class SweepFlags(hp.Hyperparameters):
     """How many trials a sweep has, how they are chosen, and by whom they are trained."""
 
     sweep: str = hp.choice(
-        "none", ("none", *sweeps.TUNERS), "Searches hyperparameters instead of training once."
+        "none", ("none", *sweeps.TUNERS), "Searches hyperparameters; none trains once."
     )
-    trials: int = hp.integer(24, "Points that a sweep tries.", interval="[1, 1000000]")
+    trials: int = hp.integer(24, "Number of trials in a sweep.", interval="[1, 1000000]")
     workers: int = hp.integer(
-        0, "Trials trained at once, one thread each; 0 takes one per core.", interval="[0, 1024]"
+        0, "Trials trained at once, one thread each; 0 means one per core.", interval="[0, 1024]"
     )
     replicates: int = hp.integer(
-        1, "Trainings of each trial, with seeds of their own.", interval="[1, 100]"
+        1, "Trainings per trial, each with its own seed.", interval="[1, 100]"
     )
     generation_size: int = hp.integer(
         0,
-        "Trials chosen at once where results decide about the next; 0 takes 8, and a third of "
+        "Trials chosen together by tuners that learn from results; 0 takes 8, or a third of "
         "the trials for coarse_to_fine.",
         interval="[0, 10000]",
     )
-    pruning: str = hp.choice("none", sweeps.PRUNINGS, "Ends trials early that do badly.")
+    pruning: str = hp.choice("none", sweeps.PRUNINGS, "Stops bad trials early.")
     keep_models: int = hp.integer(3, "Best trials whose models are kept.", interval="[1, inf)")
     max_minutes: float = hp.number(
-        0.0, "Minutes after which a sweep stops, to go on later; 0 for none.", interval="[0, inf)"
+        0.0, "Minutes after which a sweep pauses; 0 sets no limit.", interval="[0, inf)"
     )
 
 
@@ -133,30 +133,30 @@ def define_run(*, dataset: str | None, finder: bool = False, sweep: bool = False
         flags.DEFINE_string(
             "dataset",
             dataset,
-            "Data set; of several, by commas, the first that is available. Your own: "
+            "Data set, or several separated by commas: the first available one is used. Your own: "
             f"{', '.join(datasets.own_names())}.",
         )
-        flags.DEFINE_bool("describe", False, "Shows what is in the data, and stops.")
-        flags.DEFINE_string("data_dir", None, "Folder of the original or the prepared files.")
+        flags.DEFINE_bool("describe", False, "Describes the data and exits without training.")
+        flags.DEFINE_string("data_dir", None, "Folder with the original or prepared data files.")
         for field in dataclasses.fields(datasets.Reading):
             _define(field.name, field, "Data")
     _define_several(
         "expect",
         Expectation.parse,
         "METRIC:LOW:HIGH",
-        "Range in which a result must lie, else exit 1.",
+        "Range that a result must be in; otherwise the exit code is 1.",
     )
     if dataset is not None:
         _define_several(
             "nudge",
             nudges.parse,
             "EPOCH:STEP:NAME=VALUE",
-            "Changes a setting there in training, as recorded by recipes.nudge.",
+            "Changes a setting at that step, as recorded by recipes.nudge.",
         )
-    flags.DEFINE_bool("smoke", False, "Runs in seconds, tiny and offline.")
-    flags.DEFINE_string("run_dir", None, "Where the results go; by default runs/RECIPE/TIME.")
-    flags.DEFINE_bool("timing", False, "Prints the seconds that each stage takes.")
-    flags.DEFINE_bool("compile_cache", True, "Keeps compiled programs for the next run.")
+    flags.DEFINE_bool("smoke", False, "Runs a tiny version in seconds, offline.")
+    flags.DEFINE_string("run_dir", None, "Run directory; by default runs/RECIPE/TIME.")
+    flags.DEFINE_bool("timing", False, "Prints how many seconds each stage takes.")
+    flags.DEFINE_bool("compile_cache", True, "Caches compiled programs for the next run.")
     if finder:
         define_finder()
     if sweep:
@@ -169,7 +169,7 @@ def define_finder() -> None:
     flags.DEFINE_bool(
         "find_learning_rate",
         False,
-        "Instead of training, raises the rate in a short run and suggests one.",
+        "Suggests a learning rate from a short run, instead of training.",
     )
 
 
@@ -178,20 +178,20 @@ def define_sweep() -> None:
     for field in dataclasses.fields(SweepFlags):
         _define(field.name, field, "Sweep")
     flags.DEFINE_multi_string(
-        "search", [], "Axis of a sweep: NAME=LOW:HIGH[:SCALE], or NAME=VALUE,VALUE."
+        "search", [], "Search range of a sweep: NAME=LOW:HIGH[:SCALE], or NAME=VALUE,VALUE."
     )
-    flags.DEFINE_multi_string("fix", [], "NAME or NAME=VALUE that a sweep does not search.")
+    flags.DEFINE_multi_string("fix", [], "NAME or NAME=VALUE that a sweep keeps fixed.")
     flags.DEFINE_string(
         "objective",
         "auto",
-        "Metric that ranks trials, a loss lowest; auto takes --monitor, without one val_accuracy.",
+        "Metric that ranks trials; losses are minimized. auto takes --monitor, else val_accuracy.",
     )
-    flags.DEFINE_bool("extend", False, "Goes on with a sweep whose flags have changed.")
-    flags.DEFINE_string("scheduler", None, "Address of a Dask scheduler whose workers train.")
+    flags.DEFINE_bool("extend", False, "Continues a sweep with changed flags.")
+    flags.DEFINE_string("scheduler", None, "Address of a Dask scheduler whose workers run trials.")
     flags.DEFINE_string(
         "trial_resources",
         None,
-        "What such a worker must have for a trial: GPU=1, or more by commas.",
+        "Resources that a Dask worker needs for a trial, such as GPU=1; commas separate several.",
     )
 
 
@@ -271,7 +271,7 @@ def help_text(header: str) -> str:
         groups.setdefault(_group(flag), []).append(flag)
     titles = [title for title in groups if title not in _GROUPS]
     titles += [title for title in _GROUPS if title in groups]
-    lines = [header.strip(), "", "Flags are written --name=value, with [the default]; the last one"]
+    lines = [header.strip(), "", "Write --name=value; brackets show [the default]. The last value"]
     lines += ["counts. --flagfile=PATH reads flags from a file, one per line."]
     for title in titles:
         lines += ["", f"{title}:"]
