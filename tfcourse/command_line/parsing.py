@@ -199,7 +199,7 @@ def declared(hyperparameters: type[_Declared]) -> _Declared:
 
 def given(switches: Iterable[str]) -> dict[str, bool]:
     """Returns whether each of these flags was given."""
-    return {name: flags.FLAGS[name].value for name in switches}
+    return {name: bool(flags.FLAGS[name].value) for name in switches}
 
 
 def resume_command(run_dir: pathlib.Path) -> str:

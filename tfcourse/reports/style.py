@@ -153,10 +153,10 @@ def label_lines(axes: Axes, gap: float = 0.07) -> None:
     # A line may leave the picture before its end.
     ends = {line: min(max(height, 0.0), 1.0) for line, height in ends.items()}
     for line, height in _spread_out(ends, gap).items():
-        look = {"color": line.get_color(), "lw": line.get_linewidth(), "ls": line.get_linestyle()}
-        place = {"transform": axes.transAxes, "clip_on": False}
-        axes.plot([1.02, 1.08], [height, height], **look, **place)
-        axes.text(1.095, height, labels[line], va="center", **place)
+        key = Line2D([1.02, 1.08], [height, height], transform=axes.transAxes, clip_on=False)
+        key.set(color=line.get_color(), lw=line.get_linewidth(), ls=line.get_linestyle())
+        axes.add_artist(key)
+        axes.text(1.095, height, labels[line], va="center", transform=axes.transAxes, clip_on=False)
 
 
 def _spread_out(ends: Mapping[Line2D, float], gap: float) -> dict[Line2D, float]:
