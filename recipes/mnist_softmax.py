@@ -59,7 +59,8 @@ class MnistSoftmax(Hyperparameters):
         0.1,
         "Largest shift and zoom (share of the image size) and rotation (share of 90 degrees).",
         interval="(0, 1]",
-        active_when=("augment", combinations(AUGMENTATIONS)),
+        # A flipped image is exactly that.
+        active_when=("augment", [c for c in combinations(AUGMENTATIONS) if c != ("flip",)]),
     )
     epochs: int = integer(20, "Passes over the training set.", interval="[1, inf)", search=(2, 20))
     batch_size: int | Literal["full"] = batch_size(128, "Examples per step.", search=(32, 512))

@@ -3,13 +3,14 @@
 import pathlib
 import re
 import runpy
+import types
 
 import numpy as np
 import pytest
 import tiny_tfds
 from tensorflow_datasets.core import registered
 
-from tfcourse import datasets
+from tfcourse import datasets, inference
 
 
 def test_table_is_read_with_its_own_label_and_splits(fresh_home):
@@ -86,3 +87,48 @@ def test_the_page_shows_how_a_table_becomes_a_set(fresh_home, tmp_path, monkeypa
     kinds = {column.name: type(column) for column in table.preprocessing.columns}
     assert {column.name: type(column) for column in prepared.preprocessing.columns} == kinds
     assert sum(map(len, prepared.splits.values())) == 31
+
+
+def test_columns_of_a_set_without_code_are_in_one_order(fresh_home, tmp_path, monkeypatch):
+    # Without code, TensorFlow Datasets gives them in another order in every process.
+    tiny_tfds.TinyFlowers(data_dir=tmp_path).download_and_prepare()
+    monkeypatch.setattr(registered, "_DATASET_REGISTRY", {})
+    data = datasets.load("tiny_flowers", data_dir=tmp_path)
+    columns = [column.name for column in data.report.columns]
+    assert columns == ["colour", "height", "petals[0]", "petals[1]", "place", "species"]
+
+
+def test_a_described_table_shows_its_columns_and_needs_no_label(fresh_home, caplog):
+    own = datasets.describe("tiny_flowers").to_dataframe().set_index("column")
+    assert own.becomes["species"] == "the label"
+    assert own.missing["height"] == 1
+    found = datasets.describe("tiny_unlabelled")
+    assert [row["column"] for row in found.rows] == list(own.index)
+    assert found.advice == {"label": "species"}
+    with pytest.raises(datasets.DataError, match="Did you mean 'height'"):
+        datasets.describe("tiny_flowers", label="heigt")
+    assert len(datasets.describe("tiny_shapes").rows) == 3  # Of images, classes.
+    assert "deprecated" not in caplog.text
+
+
+def test_a_set_that_is_not_there_may_lie_elsewhere(fresh_home, tmp_path):
+    with pytest.raises(ValueError, match="lies prepared in a folder, give that as `data_dir`"):
+        datasets.load("my_own_flowers")
+    with pytest.raises(ValueError, match=f"None of that name lies prepared in {tmp_path}"):
+        datasets.load("my_own_flowers", data_dir=tmp_path)
+
+
+def test_a_run_remembers_the_folder_of_its_prepared_set(fresh_home, tmp_path, monkeypatch):
+    tiny_tfds.TinyFlowers(data_dir=tmp_path / "there").download_and_prepare()
+    monkeypatch.setattr(registered, "_DATASET_REGISTRY", {})
+    data = datasets.load("tiny_flowers", data_dir=tmp_path / "there")
+    flags = {"dataset": ["tiny_flowers"], "data_dir": [str(tmp_path / "there")]}
+    record = types.SimpleNamespace(
+        flags=flags, preprocessing=data.preprocessing, path=tmp_path / "run"
+    )
+    run = types.SimpleNamespace(record=record)
+    np.testing.assert_array_equal(inference.load_split(run, "test").features, data.test.features)
+    (tmp_path / "there").rename(tmp_path / "moved")
+    with pytest.raises(datasets.DataError, match="give that as `data_dir`"):
+        inference.load_split(run, "test")
+    assert len(inference.load_split(run, "test", tmp_path / "moved")) == 10

@@ -111,6 +111,13 @@ class TinyFlowers(TinyShapes):
         }
 
 
+class TinyUnlabelled(TinyFlowers):
+    """A table that names no label."""
+
+    def _info(self):
+        return tfds.core.DatasetInfo(builder=self, features=super()._info().features)
+
+
 def flower(index):
     return {
         "height": np.nan if index == 45 else index / 10,

@@ -227,6 +227,12 @@ def names() -> list[str]:
     return [flag.name for flag in _ours()]
 
 
+def values(name: str) -> list[Any]:
+    """Returns the values of the flag `name`; of one that can be given several times, each."""
+    flag = flags.FLAGS[name]
+    return list(flag.value) if isinstance(flag, flags.MultiFlag) else [flag.value]
+
+
 def spelled(name: str, value: Any) -> str:
     """Returns the flag `name` with `value` as a shell takes it: "--epochs=3"."""
     return f"--{name}={shlex.quote(_text(flags.FLAGS[name], value))}"

@@ -169,7 +169,11 @@ def _leave_unchecked(written: Written) -> str:
         return ""
     expected = zip(flags.FLAGS.expect, places, strict=True)
     flags.FLAGS["expect"].value = [item for item, place in expected if not place.origin]
-    spelled = [flag_definitions.spelled(name, flags.FLAGS[name].value) for name in changed]
+    spelled = [
+        flag_definitions.spelled(name, value)
+        for name in changed
+        for value in flag_definitions.values(name)
+    ]
     return f"the flagfile has no {' '.join(spelled)}"
 
 

@@ -107,8 +107,10 @@ def run_tool(
 
 
 def _describe(options: Options) -> None:
-    """Prints what is in the data; TensorFlow is not needed for it."""
+    """Prints what is in the data; TensorFlow is not needed for one's own."""
     assert options.dataset is not None
+    if not datasets.is_own(options.dataset):
+        quiet_import.import_tensorflow()
     try:
         found = datasets.describe(options.dataset, options.data_dir, **vars(options.reading))
     except ValueError as error:

@@ -5,7 +5,16 @@ import os
 import pathlib
 from typing import Any
 
-from tfcourse.datasets import described_tables, image_files, image_folders, loading, tables
+from tfcourse.datasets import (
+    described_tables,
+    image_files,
+    image_folders,
+    images,
+    loading,
+    prepared,
+    tables,
+    tfds_tables,
+)
 from tfcourse.datasets.dataset import SPLITS, Dataset
 from tfcourse.datasets.description import Cell, Description
 from tfcourse.datasets.image_files import BrokenImageError
@@ -41,7 +50,33 @@ def describe(
             return described_tables.describe(path, reading)
         if loading.OWN[kind] is image_folders:
             return _images(path, reading)
-    return _of_dataset(loading.load(names, data_dir, **options))
+    try:
+        return _stored_table(names, data_dir, reading)
+    except _NoTableError:
+        return _of_dataset(loading.load(names, data_dir, **options))
+
+
+class _NoTableError(Exception):
+    """A set is none of numbers and texts."""
+
+
+def _stored_table(
+    names: str, data_dir: os.PathLike[str] | str | None, reading: Reading
+) -> Description:
+    """Describes the columns of a set of TensorFlow Datasets that is a table."""
+    folder = loading.check_data_dir(data_dir)
+    (name, *others) = loading.check_name(names, folder)
+    if others or loading.is_own(name) or name in loading.BUILT_IN:
+        raise _NoTableError
+
+    def check(info: Any) -> None:
+        if images.are_in(info):
+            raise _NoTableError
+        tfds_tables.check(info, reading, needs_label=False)
+
+    with prepared.opened(name, folder, check) as builder:
+        reading.check_used(name, tfds_tables.USES)
+        return described_tables.of_table(*tfds_tables.table(builder, reading))
 
 
 def _of_dataset(data: Dataset) -> Description:

@@ -111,9 +111,15 @@ def examples(
     import tensorflow_datasets as tfds
 
     wanted = tfds.decode.PartialDecoding(dict.fromkeys(keys, True))
+    logging.get_absl_logger().addFilter(_is_ours)
     with reading(builder, split):
         # Reads to the end, so that every record's checksum is compared, and counts.
         return tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1, decoders=wanted))
+
+
+def _is_ours(record: Any) -> bool:
+    """Returns whether a warning is of something else than TensorFlow Datasets' own code."""
+    return "is deprecated. Please change your code" not in record.getMessage()
 
 
 @contextlib.contextmanager
@@ -182,7 +188,7 @@ def _prepare(
     staging = directory / f".tfcourse-{_slug(name)}"
     for leftover in [staging / "data", staging / "extracted"]:
         shutil.rmtree(leftover, ignore_errors=True)
-    builder = _builder_from_code(name, staging / "data")
+    builder = _builder_from_code(name, staging / "data", data_dir)
     check(builder.info)
     _check_files_can_be_had(name, builder, data_dir)
 
@@ -208,13 +214,15 @@ def _prepare(
     shutil.rmtree(staging)
 
 
-def _builder_from_code(name: str, directory: pathlib.Path) -> "tfds.core.DatasetBuilder":
+def _builder_from_code(
+    name: str, directory: pathlib.Path, data_dir: pathlib.Path | None
+) -> "tfds.core.DatasetBuilder":
     import tensorflow_datasets as tfds
 
     try:
         return tfds.builder(name, data_dir=directory)
     except tfds.core.DatasetNotFoundError as error:
-        raise ValueError(f"there is no dataset {name!r}. {_suggestion(name)}") from error
+        raise ValueError(f"there is no dataset {name!r}. {_suggestion(name, data_dir)}") from error
     except (AssertionError, ValueError) as error:  # No such version or config.
         fault = str(error).rpartition('}": ')[2].partition(". ")[0].rstrip(".")
         raise ValueError(f"{name!r}: {fault}. Correct the name") from error
@@ -267,7 +275,7 @@ def _quiet(tfds: ModuleType) -> Iterator[None]:
             tfds.enable_progress_bar()
 
 
-def _suggestion(name: str) -> str:
+def _suggestion(name: str, data_dir: pathlib.Path | None) -> str:
     import difflib
 
     import tensorflow_datasets as tfds
@@ -275,7 +283,10 @@ def _suggestion(name: str) -> str:
     close = difflib.get_close_matches(
         name, [*tfds.list_builders(with_community_datasets=False), "digits"], n=1
     )
-    return f"Did you mean {close[0]!r}?" if close else "tfds.list_builders() names all"
+    meant = f"Did you mean {close[0]!r}?" if close else "tfds.list_builders() names all."
+    if data_dir:
+        return f"{meant} None of that name lies prepared in {data_dir}"
+    return f"{meant} If it lies prepared in a folder, give that as `data_dir`"
 
 
 def _slug(name: str) -> str:

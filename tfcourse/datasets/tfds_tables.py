@@ -24,14 +24,22 @@ FeatureColumns = dict[str, list[str]]  # The names of each feature's columns.
 _BYTES_PER_CELL = 100
 
 
-def check(info: "tfds.core.DatasetInfo", reading: Reading) -> None:
+def check(info: "tfds.core.DatasetInfo", reading: Reading, *, needs_label: bool = True) -> None:
     """Checks, before anything is downloaded, that the set can be read as a table.
 
     Raises:
         DataError: naming the feature that can't be taken.
     """
     names = [name for names in _columns(info, reading).values() for name in names]
-    table_checks.check_columns(f"Dataset {info.name!r}", names, _labelled(info, reading))
+    named = table_checks.check_columns if needs_label else table_checks.named_columns
+    named(f"Dataset {info.name!r}", names, _labelled(info, reading))
+
+
+def table(builder: "tfds.core.DatasetBuilder", reading: Reading) -> tuple[Table, Reading]:
+    """Returns the set as a `Table`, and `reading` with the set's own label."""
+    columns = _StoredColumns(builder, _columns(builder.info, reading, _is_ordered(builder)))
+    everything = {name: columns[name] for name in columns}
+    return Table(builder.name, everything), _labelled(builder.info, reading)
 
 
 def read(builder: "tfds.core.DatasetBuilder", reading: Reading) -> Dataset:
@@ -40,7 +48,7 @@ def read(builder: "tfds.core.DatasetBuilder", reading: Reading) -> Dataset:
     One that is too large is streamed: a feature at a time is read, to take its statistics.
     """
     info = builder.info
-    features = _columns(info, reading)
+    features = _columns(info, reading, _is_ordered(builder))
     rows, start = {}, 0
     for split in prepared.splits_of(builder):
         stop = start + info.splits[split].num_examples
@@ -132,10 +140,23 @@ def _labelled(info: "tfds.core.DatasetInfo", reading: Reading) -> Reading:
     return dataclasses.replace(reading, label=reading.label or own, ignore=ignore)
 
 
-def _columns(info: "tfds.core.DatasetInfo", reading: Reading) -> FeatureColumns:
+def _is_ordered(builder: "tfds.core.DatasetBuilder") -> bool:
+    """Returns whether features are in the order of the set's code.
+
+    Those of a set that is known by its files alone are in another order in every process.
+    """
+    from tensorflow_datasets.core import read_only_builder
+
+    return not isinstance(builder, read_only_builder.ReadOnlyBuilder)
+
+
+def _columns(
+    info: "tfds.core.DatasetInfo", reading: Reading, is_ordered: bool = False
+) -> FeatureColumns:
     """Returns the columns; a vector has one for each of its numbers."""
     columns: FeatureColumns = {}
-    for key, feature in info.features.items():
+    items = info.features.items()
+    for key, feature in items if is_ordered else sorted(items):
         shape = getattr(feature, "shape", None)
         if key in reading.ignore:
             columns[key] = []

@@ -41,7 +41,8 @@ def load_split(
 ) -> datasets.Split | StreamedSplit:
     """Returns the `Split` "train", "validation" or "test" of the data that a run was trained on.
 
-    The data set is the one that flags.txt names, read or prepared as for a training.
+    The data set is the one that flags.txt names, read or prepared as for a training; so is
+    `data_dir` where it is not given, if that folder is still there.
 
     Raises:
         DataError: it can't be had, is damaged, or is prepared otherwise than it was then.
@@ -50,6 +51,9 @@ def load_split(
     flags = {name: texts[-1] for name, texts in record.flags.items()}
     reading = datasets.Reading.from_texts(flags)
     dataset = flags.get("dataset", "")
+    data_dir = data_dir or flags.get("data_dir")
+    if data_dir and data_dir == flags.get("data_dir") and not os.path.isdir(data_dir):
+        data_dir = None
     try:
         data = datasets.load(dataset, data_dir, **vars(reading))
     except ValueError as error:
