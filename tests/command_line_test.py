@@ -5,8 +5,9 @@ import sys
 
 import processes
 import pytest
+from absl import flags
 
-from tfcourse.command_line import parsing
+from tfcourse.command_line import flag_definitions, parsing
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -134,6 +135,17 @@ def test_what_a_flagfile_expects_is_left_unchecked_where_a_flag_changes_the_run(
     assert typed.returncode == 1  # What was typed itself is checked.
     repeated = recipe("--flagfile=total.flags", "--epochs=4", "--timing", "--run_dir=same")
     assert "unchecked" not in repeated.stdout
+
+
+def test_each_value_of_a_flag_is_shown_as_it_was_typed(monkeypatch):
+    own = flags.FlagValues()
+    flags.DEFINE_multi_string("search", [], "", flag_values=own)
+    flags.DEFINE_integer("epochs", 3, "", flag_values=own)
+    monkeypatch.setattr(flags, "FLAGS", own)
+    own(["program", "--search=dropout=0:0.5", "--search=beta=0.9"])
+    assert flag_definitions.values("epochs") == [3]
+    shown = [flag_definitions.spelled("search", v) for v in flag_definitions.values("search")]
+    assert shown == ["--search=dropout=0:0.5", "--search=beta=0.9"]
 
 
 def test_smoke_tells_what_it_takes_instead_of_what_was_typed(recipe):

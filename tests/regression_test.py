@@ -250,6 +250,9 @@ def test_a_missing_column_is_named(run_dir, tmp_path):
     (tmp_path / "new.csv").write_text("a,b\n1,2\n")
     with pytest.raises(datasets.DataError, match="expected a column 'kind', as in training"):
         predicted(run_dir, tmp_path / "new.csv", tmp_path / "out.csv")
+    (tmp_path / "new.csv").write_text("b\n2\n")
+    with pytest.raises(datasets.DataError, match=r"the columns 'a', 'kind', as in.*Add them"):
+        predicted(run_dir, tmp_path / "new.csv", tmp_path / "out.csv")
     (tmp_path / "new.csv").write_text("a,b,kind\n1,2,u\n")
     with pytest.raises(datasets.DataError, match="expected a column 'name', as `id` says"):
         predicted(run_dir, tmp_path / "new.csv", tmp_path / "out.csv", id="name")

@@ -82,15 +82,7 @@ class TablePreprocessing:
         self, table: Table, rows: Mapping[str, npt.NDArray[np.int64]], *, tell: bool = True
     ) -> dict[str, FloatArray]:
         """Returns the features of some rows of a table by name; see `transform`."""
-        known = set(table.columns)
-        for column in self.columns:
-            if column.name not in known and columns.source(column) not in known:
-                received = ", ".join(map(shown.quoted, list(table.columns)[:20]))
-                raise DataError(
-                    f"{table.source}: expected a column {shown.quoted(columns.source(column))}, "
-                    "as in "
-                    f"training; received {received}. Add it."
-                )
+        self._check_columns(table)
         table = columns.with_parts(table, self.columns, self.missing_values)
         shape = self.input_shape
         features = {name: np.empty((len(at), *shape), np.float32) for name, at in rows.items()}
@@ -102,6 +94,23 @@ class TablePreprocessing:
                 features[name][:, start:stop] = encoded[at]
             start = stop
         return features
+
+    def _check_columns(self, table: Table) -> None:
+        known = set(table.columns)
+        missing = {
+            columns.source(column): None
+            for column in self.columns
+            if column.name not in known and columns.source(column) not in known
+        }
+        if not missing:
+            return
+        names = ", ".join(map(shown.quoted, list(missing)[:20]))
+        received = ", ".join(map(shown.quoted, list(table.columns)[:20]))
+        what, them = ("a column", "it") if len(missing) == 1 else ("the columns", "them")
+        raise DataError(
+            f"{table.source}: expected {what} {names}, as in training; received {received}. "
+            f"Add {them}."
+        )
 
     def labels(self, table: Columns) -> LabelArray | None:
         """Returns the labels [examples] of a table, or `None` where it has none, or not all.
