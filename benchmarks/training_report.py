@@ -95,8 +95,8 @@ def in_one_line(folder):
     fit = statistics.median(ratios(section, "fit"))
     torch, jax = fastest("torch"), fastest("jax")
     return (
-        f"a step of the MLP takes Keras's `fit` {fit:.1f} times as long, "
-        f"the fastest PyTorch {torch:.1f} times, the fastest JAX {jax:.2f} times"
+        f"A step of the MLP takes {fit:.1f} times as long in Keras's `fit`, {torch:.1f} times in "
+        f"the fastest PyTorch version, {jax:.2f} times in the fastest JAX version"
     )
 
 

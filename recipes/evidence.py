@@ -1,14 +1,14 @@
-r"""Publishes what the claim recipes measured: docs/evidence.md, its pictures and numbers.
+r"""Publishes the results of the claim recipes: docs/evidence.md, its pictures and numbers.
 
     python -m recipes.evidence --run_dirs=runs/moving_average/A,runs/batch_size/B
 
-copies the pictures of those runs into docs/images/evidence/ and their raw numbers into
-docs/evidence/NAME.json, judges all claims anew, and writes docs/evidence.md and every sentence
-about them in README.md, docs/ and notebooks/. Without --run_dirs it first runs the flagfile of
-every recipe that has been published, or of those that --only names, into runs/evidence/TIME/NAME.
+copies the pictures of these runs into docs/images/evidence/ and their raw numbers into
+docs/evidence/NAME.json. Then it judges all claims again, and writes docs/evidence.md and every
+sentence about them in README.md, docs/ and notebooks/. Without --run_dirs, it first runs the
+flagfile of every published recipe, or of those in --only, into runs/evidence/TIME/NAME.
 
-    python -m recipes.evidence --repeat      # runs them with three other base seeds, and keeps that
-    python -m recipes.evidence --refresh     # runs nothing, writes the texts anew
+    python -m recipes.evidence --repeat      # runs them with three other base seeds
+    python -m recipes.evidence --refresh     # runs nothing, only writes the texts again
 """
 
 import dataclasses
@@ -35,9 +35,9 @@ _NUMBERS = re.compile(rf"\[\s+((?:{_NUMBER},\s+)*{_NUMBER})\s+\]")
 @dataclasses.dataclass(frozen=True)
 class Evidence(Hyperparameters):
     run_dirs: tuple[str, ...] | None = texts(None, "Finished runs of claim recipes.")
-    only: tuple[str, ...] | None = texts(None, "Recipes to run, by default all published ones.")
-    data_dir: tuple[str, ...] | None = texts(None, "Passed to the recipes that this runs.")
-    docs: tuple[str, ...] = texts(("docs",), "Folder to publish in.")
+    only: tuple[str, ...] | None = texts(None, "Recipes to run; by default all published ones.")
+    data_dir: tuple[str, ...] | None = texts(None, "Data folder, passed on to the recipes.")
+    docs: tuple[str, ...] = texts(("docs",), "Folder to write to.")
 
     def __post_init__(self):
         """Every value is checked as its flag is read; None stands for a flag that is not given."""
@@ -174,6 +174,6 @@ if __name__ == "__main__":
     command_line.run_tool(
         main,
         Evidence,
-        repeat="Runs with three other base seeds, and keeps what comes out.",
-        refresh="Runs nothing, and writes all texts from what was published.",
+        repeat="Runs with three other base seeds, and keeps the results.",
+        refresh="Runs nothing, and writes all texts from the published results.",
     )

@@ -18,16 +18,16 @@ from tfcourse.command_line import flag_definitions
 ROOT = pathlib.Path(__file__).parents[2]
 INDEX = """# Recipes and flags
 
-A flag is written `--name=value`; the last one counts. `--flagfile=PATH` reads flags from a file,
-one per line. All are checked before TensorFlow loads. Each recipe's own flags are on its page;
-those that recipes share are [below](#flags-of-every-recipe).
+Write flags as `--name=value`; the last value counts. `--flagfile=PATH` reads flags from a file,
+one per line. All flags are checked before TensorFlow loads. Each recipe's own flags are on its
+page. The flags that all recipes share are [below](#flags-of-every-recipe).
 """
 
 CALLS = ("command_line.run", "command_line.run_tool", "harness.run")
 # Flags that come with an argument of `command_line.run`.
 SHARED = {
-    "build": "[`--find_learning_rate`](index.md#flag-of-recipes-whose-rate-can-be-looked-for)",
-    "train": "[those of sweeps](index.md#flags-of-recipes-that-can-be-swept)",
+    "build": "[`--find_learning_rate`](index.md#learning-rate-finder)",
+    "train": "[the flags of sweeps](index.md#flags-of-sweeps)",
 }
 
 
@@ -66,11 +66,11 @@ def index() -> str:
     parts = [INDEX, _table(("recipe", "what it does"), rows)]
     for title, define in {
         "Flags of every recipe": _define_run,
-        "Flag of recipes whose rate can be looked for": flag_definitions.define_finder,
-        "Flags of recipes that can be swept": flag_definitions.define_sweep,
+        "Learning-rate finder": flag_definitions.define_finder,
+        "Flags of sweeps": flag_definitions.define_sweep,
     }.items():
         parts.append(f"## {title}\n")
-        parts.append(_table(("flag", "default", "allowed", "what it is"), _rows_of(define)))
+        parts.append(_table(("flag", "default", "allowed", "meaning"), _rows_of(define)))
     return "\n".join(parts)
 
 
@@ -90,10 +90,10 @@ def page(name: str, call: ast.Call) -> str:
     parts.append("\n## Flags\n")
     parts.append(_declared(getattr(module, ast.unparse(call.args[1]))))
     if ast.unparse(call.func) != "command_line.run_tool":
-        links = ["[those of every recipe](index.md#flags-of-every-recipe)"]
+        links = ["[the flags of every recipe](index.md#flags-of-every-recipe)"]
         given = {keyword.arg for keyword in call.keywords}
         links += [link for argument, link in SHARED.items() if argument in given]
-        parts.append(f"Besides, {', '.join(links)}.")
+        parts.append(f"In addition: {', '.join(links)}.")
     return "\n".join(parts)
 
 
@@ -105,10 +105,10 @@ def _header(name: str) -> str:
 
 def _declared(hyperparameters: type[hp.Hyperparameters]) -> str:
     """Returns the table of a `Hyperparameters` class."""
-    header = ["flag", "default", "allowed", "what it is"]
+    header = ["flag", "default", "allowed", "meaning"]
     declarations = hp.declarations(hyperparameters)
     if any(declared.search for declared in declarations.values()):
-        header.append("a sweep draws")
+        header.append("search range")
     rows = []
     for field in dataclasses.fields(hyperparameters):
         declared = declarations[field.name]

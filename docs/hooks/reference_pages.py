@@ -8,8 +8,8 @@ from tfcourse import tuning
 
 INDEX = """# Reference
 
-`import tfcourse` loads nothing heavy; a part loads when it is first used. Examples take these
-imports for granted, and are run by `tests/docstring_examples_test.py`:
+`import tfcourse` is fast: each part is loaded when it is first used. The examples assume these
+imports. `tests/docstring_examples_test.py` runs them:
 
 ```python
 import keras
