@@ -230,7 +230,7 @@ def names() -> list[str]:
 def values(name: str) -> list[Any]:
     """Returns the values of the flag `name`; of one that can be given several times, each."""
     flag = flags.FLAGS[name]
-    return list(flag.value) if isinstance(flag, flags.MultiFlag) else [flag.value]
+    return list(flag.value or ()) if isinstance(flag, flags.MultiFlag) else [flag.value]
 
 
 def spelled(name: str, value: Any) -> str:
