@@ -51,7 +51,7 @@ A classifier of 8 x 8 x 1 values into 2 classes (0, a\|b), with 12,345 parameter
 
 Always saying a\|b, the most frequent class of the training split, is right in 25.00 % of the test examples. The model never says 0, though the test split has it.
 
-Validation chose the epoch, so its number is a little too good; the test set was used once. Wilson's interval tells what another draw of as many test examples could give; it does not hold how much another seed would change.
+Validation chose the epoch, so its number is a little too good; the test set was used once. Wilson's interval tells what another draw of as many test examples could give; it does not include how much another seed would change.
 
 ## Data
 
@@ -79,6 +79,16 @@ tfcourse 0.1.0 (commit abc+), Python 3.11.2, tensorflow 2.21.0, keras 3.15.1; So
 
 def test_the_card_of_a_small_run():
     assert reports.model_card("mnist_softmax", FLAGS, METRICS) == CARD
+
+
+def test_what_was_left_to_the_recipe_is_shown_with_what_it_took():
+    flags = {"model": ["auto"], "epochs": ["0"], "weight_decay": ["auto"], "seed": ["0"]}
+    took = {"model": "small_cnn", "epochs": 7, "weight_decay": 60 / 220, "seed": 0}
+    card = reports.model_card("classify", flags, {**METRICS, **took})
+    assert "| `--model` | auto, which took small\\_cnn |\n" in card
+    assert "| `--epochs` | 0, which took 7 |\n" in card
+    assert "| `--weight_decay` | auto, which took 0.2727 |\n" in card
+    assert "| `--seed` | 0 |\n" in card
 
 
 def test_results_of_no_model_have_no_card():

@@ -39,7 +39,7 @@ _BOMS = {
 def check_file(path: pathlib.Path, kind: str) -> None:
     """Raises `DataError` unless `path` is a regular file: a pipe might never end."""
     if not path.is_file():
-        received = "something else" if path.exists() else "none there"
+        received = "something else" if path.exists() else "no such file"
         raise DataError(f"{path}: expected {kind}; received {received}. Correct the path.")
 
 
