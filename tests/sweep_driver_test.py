@@ -276,3 +276,8 @@ def test_best_flags_hold_what_the_best_trial_was_trained_with(tmp_path):
     trained = MnistSoftmax.from_texts({name: texts[0] for name, texts in flags.items()})
     matter = {name for name in hp.declarations(BASE) if trained.is_active(name)}
     assert set(flags) == {*matter, "seed", "dataset"}
+
+
+def test_best_flags_name_the_folder_of_the_data(tmp_path):
+    driver = run(tmp_path / "sweep", settings(), Pool(), data_dir=tmp_path)
+    assert f"--data_dir={tmp_path}\n" in driver.best_flags()

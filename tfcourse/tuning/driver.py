@@ -6,6 +6,7 @@ trained again, and the same points are tried in the same order.
 """
 
 import collections
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -221,6 +222,8 @@ class Driver:
             score += f" +- {spread:.2g} over {self.sweep.replicates} seeds"
         header = f"# Trial {best.number}, the best of {len(self._standings.finished)}: {score}.\n"
         flags = self.task(best.number, 0).flags
+        if self._plan.data_dir:
+            flags = {**flags, "data_dir": [os.fspath(self._plan.data_dir)]}
         return run_directory.flags_text(
             flags, self.sweep.settings.module, header, name="best.flags"
         )

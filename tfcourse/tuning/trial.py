@@ -123,6 +123,9 @@ def test(task: Task) -> dict[str, Any]:
         # Its checkpoint is at the end, so nothing is trained.
         model, history = train(data, run=run, callbacks=_callbacks(task), **_QUIET)
         training.save_model(model, run)
+    if task.data_dir:  # Whoever uses the model finds the data again.
+        flags = {**task.flags, "data_dir": [task.data_dir]}
+        run.write(run_directory.FLAGS, run_directory.flags_text(flags, task.module))
     return training.final_metrics(model, history, data)
 
 
