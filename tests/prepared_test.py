@@ -150,7 +150,7 @@ def test_what_can_not_be_classified_is_refused_before_download(fresh_home, name,
     ],
 )
 def test_unknown_name_is_an_error_and_no_reason_to_fall_back(fresh_home, name, message):
-    with pytest.raises(datasets.DataError, match=message) as caught:
+    with pytest.raises(ValueError, match=message) as caught:
         datasets.load(f"{name},digits")
     assert "\n" not in str(caught.value)
 
