@@ -93,7 +93,7 @@ def test_programs_for_anything_else_are_not_seen(change, monkeypatch):
             patch.setattr(importlib.metadata, "version", lambda name: "2.20.1")
         elif change == "processor":
             text = "model name : another\nflags : sse2\n"
-            patch.setattr(pathlib.Path, "read_text", lambda path: text)
+            patch.setattr(pathlib.Path, "read_text", lambda path, encoding: text)
         else:
             patch.setenv(change, "7")
         assert seen() == {}

@@ -136,7 +136,7 @@ SCORE = "/gradio_api/component_server"
 
 
 def test_the_page_itself_is_answered(guarded):
-    for path in ("/", "/config", "/assets/a.js", "/gradio_api/heartbeat/a1"):
+    for path in ("/", "/config", "/svelte/a.js", "/gradio_api/heartbeat/a1"):
         assert guarded("GET", path).status_code == 200
     own = {"Origin": "http://127.0.0.1:7860"}
     answer = guarded("POST", SCORE, json=DRAWING, headers=own)

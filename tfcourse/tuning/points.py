@@ -15,7 +15,7 @@ class Points:
 
     Args:
         sweep: as its journal has left it; what is asked for is to be applied to it.
-        values_of: function that returns the texts of all hyperparameters of a trial.
+        values_of: function that returns the texts of a trial's hyperparameters that matter.
         declarations: of the hyperparameters.
     """
 
@@ -52,11 +52,11 @@ class Points:
         """Yields the values on today's axes of earlier trials that are points of today's search."""
         settings, space = self._sweep.settings, self._sweep.space
         searched = {axis.name for axis in space.axes}
-        rest = {name: text for name, text in settings.base.items() if name not in searched}
         data = settings.dataset, settings.data_flags
         for each in self._sweep.trials[: self._first]:
             phase, texts = self._sweep.phases[each.phase], self._values_of(each)
-            is_alike = all(texts.get(name) == text for name, text in rest.items())
+            fixed = {name: text for name, text in texts.items() if name not in searched}
+            is_alike = all(settings.base.get(name) == text for name, text in fixed.items())
             if is_alike and (phase.dataset, phase.data_flags) == data:
                 values: dict[str, Any] = {}
                 for axis in space.axes:
