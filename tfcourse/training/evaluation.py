@@ -55,7 +55,7 @@ class Evaluator:
             are_pixels = whole and getattr(split, "pixels", None) is not None
             for batch in _parts(split, whole):
                 specs = tf.nest.map_structure(_any_number, batch)
-                self._test_all.get_concrete_function(*specs, are_pixels)(*batch)
+                self._test_all.get_concrete_function(*specs, are_pixels)(*batch, are_pixels)
         return {name: plain(value) for name, value in metrics_or_logs(model, logs).items()}
 
     def predict(self, features: Any) -> npt.NDArray[np.float32]:
