@@ -231,8 +231,10 @@ def start_two(folder):
         task = {"type": "worker", "index": index}
         config = {"cluster": {"worker": addresses}, "task": task}
         flags = (*FLAGS, f"--run_dir={folder}")
+        variables = {"TF_CONFIG": json.dumps(config)}
+        # Each imports TensorFlow itself, after it has said how little that is to log.
         started.append(
-            processes.Program("recipes.mnist_softmax", *flags, TF_CONFIG=json.dumps(config))
+            processes.Program("recipes.mnist_softmax", *flags, tensorflow=False, **variables)
         )
     return started
 
