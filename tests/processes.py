@@ -1,5 +1,7 @@
 """Python in a process of its own: a new one, or a fork of one that has imported TensorFlow."""
 
+import atexit
+import contextlib
 import functools
 import json
 import os
@@ -132,7 +134,7 @@ class Program:
 def _server(modules, root):
     """Starts a server that has imported `modules`, for as long as this process lives."""
     # It ends with its standard input, which this process holds open.
-    server = subprocess.Popen(
+    started = subprocess.Popen(
         [sys.executable, ROOT / "tests/warm_server.py", *modules],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -140,8 +142,8 @@ def _server(modules, root):
         env={**os.environ, "PYTHONPATH": root, "TF_CPP_MIN_LOG_LEVEL": "2"},
         text=True,
     )
-    _servers.append(server)
-    return server.stdout.readline().strip()
+    return _servers.enter_context(started).stdout.readline().strip()
 
 
-_servers = []  # Else Python warns of a process that nobody waits for.
+_servers = contextlib.ExitStack()  # It closes their standard input and waits for them.
+atexit.register(_servers.close)
