@@ -153,8 +153,11 @@ def drop_idle(
             print(f"{place.origin}: {text}, and is left out")
             flag.value = flag.default
             continue
-        names = [value for value in allowed if isinstance(value, str)]
-        mend = f", or take --{chooser}={' or '.join(names)}" if names else f", or give --{chooser}"
+        # Where several may be chosen at once, those that are enough by themselves.
+        names = [
+            v if isinstance(v, str) else v[0] for v in allowed if isinstance(v, str) or len(v) == 1
+        ]
+        mend = f", or take --{chooser}={' or '.join(names)}" if names else ""
         origin = f"{place.origin}: " if place.origin else ""
         raise UsageError(f"{origin}{text}. Leave it out{mend}")
 

@@ -11,7 +11,7 @@ Array = npt.NDArray[np.float64]
 
 
 def check_steps_per_epoch(answer: object) -> Feedback:
-    """Checks how many steps an epoch of 1,257 examples has with 32 examples per step."""
+    """Checks the number of steps per epoch: 1,257 examples, 32 per step."""
     return check_number(
         answer,
         40,
