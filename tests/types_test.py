@@ -4,7 +4,6 @@ import pathlib
 import re
 
 import processes
-import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 # Mistakes that an editor has to underline, each on a line of its own.
@@ -15,25 +14,15 @@ tfcourse.training.fti
 """
 
 
-@pytest.fixture(scope="module")
-def errors(tmp_path_factory):
-    """The lines in which mypy reports an error."""
-    folder = tmp_path_factory.mktemp("shown")
+def test_mypy_finds_what_is_wrong_and_nothing_else(tmp_path):
     for name, page in {"readme": "README.md", "two_layers": "docs/your_recipe.md"}.items():
         blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
         assert blocks, f"{page} shows no Python"
-        (folder / f"{name}.py").write_text("\n".join(blocks))
-    (folder / "wrong.py").write_text(WRONG)
+        (tmp_path / f"{name}.py").write_text("\n".join(blocks))
+    (tmp_path / "wrong.py").write_text(WRONG)
     ours = ["tfcourse", "recipes", "docs/hooks", "notebooks/execute.py"]
-    done = processes.python("-m", "mypy", *ours, *sorted(folder.iterdir()), timeout=600)
+    done = processes.python("-m", "mypy", *ours, *sorted(tmp_path.iterdir()), timeout=600)
     assert done.returncode == 1, done.stdout + done.stderr  # Of wrong.py; 2 is a crash.
-    return [line for line in done.stdout.splitlines() if ": error: " in line]
-
-
-def test_mypy_finds_no_error(errors):
+    errors = [line for line in done.stdout.splitlines() if ": error: " in line]
     assert [line for line in errors if "wrong.py:" not in line] == []
-
-
-def test_mypy_finds_what_is_wrong(errors):
-    lines = {int(line.split(":")[1]) for line in errors if "wrong.py:" in line}
-    assert lines == {2, 3, 4}
+    assert {int(line.split(":")[1]) for line in errors} == {2, 3, 4}
