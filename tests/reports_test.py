@@ -51,6 +51,21 @@ def test_runs_of_different_length_are_drawn_together(run_dir, tmp_path):
     assert matplotlib.image.imread(tmp_path / "both.png")[..., :3].std() > 0.05
 
 
+def test_logarithmic_axes_are_labelled_without_mathematical_text(tmp_path):
+    with style.picture(tmp_path / "powers.png", columns=2) as axes:
+        axes[0, 0].loglog([1e-7, 1e3], [0.2, 0.9])
+        axes[0, 1].set_yscale("symlog", linthresh=1)
+        axes[0, 1].plot([0, 1], [0, 1e6])
+
+    def texts(axis):
+        labels = [*axis.get_ticklabels(), *axis.get_ticklabels(minor=True)]
+        return {label.get_text() for label in labels}
+
+    assert {"10⁻⁷", "0.001", "10", "1,000"} <= texts(axes[0, 0].xaxis)
+    assert {"0.2", "0.6"} <= texts(axes[0, 0].yaxis)
+    assert {"0", "1", "100", "10,000", "10⁶"} <= texts(axes[0, 1].yaxis)
+
+
 def test_labels_of_close_lines_do_not_overlap(tmp_path):
     with style.picture(tmp_path / "lines.png") as axes:
         for offset in (0.0, 0.001, 0.002):

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator, NullLocator
 
 from tfcourse import files
 
@@ -60,6 +60,7 @@ def picture(
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
         yield figure.subplots(rows, columns, squeeze=False)
+        _write_powers_plainly(figure)
         file = io.BytesIO()
         figure.savefig(file, facecolor="white")
     if isinstance(path, os.PathLike | str):
@@ -86,12 +87,38 @@ def animation(
             with writer.saving(figure, folder / "frames.gif", dpi=_ANIMATION_DPI):
 
                 def take_frame() -> None:
+                    _write_powers_plainly(figure)
                     writer.grab_frame()
                     # Once is enough, and takes as long as a frame.
                     figure.set_layout_engine("none")
 
                 yield figure.subplots(rows, columns, squeeze=False), take_frame
             files.write_file(path, (folder / "frames.gif").read_bytes(), durable=False)
+
+
+class _PlainLogFormatter(LogFormatter):
+    """Labels the ticks that matplotlib labels, as 0.01 or 10⁻⁶ instead of in mathematical text."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        if not super().__call__(x, pos):
+            return ""
+        power = round(float(np.log10(abs(x)))) if x else 0
+        if -4 < power < 5:
+            return f"{x:,.{max(0, -power)}f}" if x == 10.0**power else f"{x:,.3g}"
+        digits = str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        factor = x / 10.0**power
+        return f"10{digits}" if round(factor, 6) == 1 else f"{factor:.3g} · 10{digits}"
+
+
+def _write_powers_plainly(figure: Figure) -> None:
+    """Replaces the formatters of logarithmic axes that write in mathematical text."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            for ticker in (axis.major, axis.minor):
+                if isinstance(ticker.formatter, LogFormatter):
+                    plain = _PlainLogFormatter(labelOnlyBase=ticker.formatter.labelOnlyBase)
+                    plain.set_axis(axis)
+                    ticker.formatter = plain
 
 
 def band(
