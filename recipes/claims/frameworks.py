@@ -121,14 +121,16 @@ def _medians(speeds):
 
 
 def _crossings(speeds):
-    """Returns `{batch: the units from which on TensorFlow is faster than NumPy, or None}`."""
-    medians, found = _medians(speeds), {}
+    """Returns `{name: {batch: the units from which on it is faster than NumPy, or None}}`."""
+    medians = _medians(speeds)
+    by_hand = medians.pop("numpy")
     units = sorted(speeds, key=int)
-    for batch in speeds[units[0]]:
-        wins = [medians["tensorflow"][u][batch] > medians["numpy"][u][batch] for u in units]
-        lost = [place for place, won in enumerate(wins) if not won]
-        first = lost[-1] + 1 if lost else 0
-        found[batch] = units[first] if first < len(units) else None
+    found: dict[str, dict[str, str | None]] = {}
+    for name, theirs in medians.items():
+        for batch in speeds[units[0]]:
+            lost = [i for i, u in enumerate(units) if theirs[u][batch] <= by_hand[u][batch]]
+            first = lost[-1] + 1 if lost else 0
+            found.setdefault(name, {})[batch] = units[first] if first < len(units) else None
     return found
 
 
