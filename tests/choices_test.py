@@ -39,13 +39,16 @@ class SignDescent(keras.optimizers.Optimizer):
 """
 
 SCHEDULE = """
+import keras
+
+from tfcourse.schedules.exponential import ExponentialDecay
+
+
 @keras.saving.register_keras_serializable(package="tfcourse")
 class Stairs(ExponentialDecay):
     def epochs(self, step):
         return 2 * super().epochs(step)
-
-
-def build("""
+"""
 
 MODEL = """
 def narrow(input_shape, num_classes, dropout=0.0):
@@ -75,7 +78,8 @@ SCALES"""
 LINES = {
     "OPTIMIZERS = {": '"sign_descent": Choice('
     '"tfcourse.optimizers.sign_descent:SignDescent", "Signs", ("beta",)),',
-    "SCHEDULES = {": '"stairs": Schedule("tfcourse.schedules:Stairs", "stairs", ("decay_rate",)),',
+    "SCHEDULES = {": '"stairs": Schedule("tfcourse.schedules.stairs:Stairs", "stairs", '
+    '("decay_rate",)),',
     "MODELS = {": '"narrow": Choice("tfcourse.models:narrow", "narrow MLP", ("dropout",)),',
 }
 
@@ -94,7 +98,7 @@ def extended(tmp_path_factory):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     (folder / "tfcourse/optimizers/sign_descent.py").write_text(OPTIMIZER)
-    insert(folder / "tfcourse/schedules.py", "\ndef build(", SCHEDULE)
+    (folder / "tfcourse/schedules/stairs.py").write_text(SCHEDULE)
     insert(folder / "tfcourse/models.py", "\nMODELS", MODEL)
     insert(folder / "tfcourse/scales.py", "\nSCALES", SCALE)
     for table, line in LINES.items():

@@ -81,14 +81,16 @@ OPTIMIZERS = {
 }
 
 SCHEDULES = {
-    "constant": Schedule("tfcourse.schedules:Constant", "constant", also=("none",)),
-    "exponential": Schedule("tfcourse.schedules:ExponentialDecay", "exponential", ("decay_rate",)),
-    "root": Schedule("tfcourse.schedules:RootDecay", "root"),
+    "constant": Schedule("tfcourse.schedules.constant:Constant", "constant", also=("none",)),
+    "exponential": Schedule(
+        "tfcourse.schedules.exponential:ExponentialDecay", "exponential", ("decay_rate",)
+    ),
+    "root": Schedule("tfcourse.schedules.root:RootDecay", "root"),
     "inverse_time": Schedule(
-        "tfcourse.schedules:InverseTimeDecay", "inverse time", ("decay_rate",)
+        "tfcourse.schedules.inverse_time:InverseTimeDecay", "inverse time", ("decay_rate",)
     ),
     "one_cycle": Schedule(
-        "tfcourse.schedules:OneCycle", "one cycle", also=("1cycle",), spans_training=True
+        "tfcourse.schedules.one_cycle:OneCycle", "one cycle", also=("1cycle",), spans_training=True
     ),
 }
 

@@ -1,0 +1,37 @@
+"""No decay."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from tfcourse.schedules import arguments
+from tfcourse.schedules.schedule import Rates, Schedule, Steps
+
+
+@keras.saving.register_keras_serializable(package="tfcourse")
+class Constant(Schedule):
+    """Keeps the rate.
+
+    An optimizer that is given a plain float does the same and lets callbacks set it; this is for
+    a warm-up in front.
+
+    Args:
+        learning_rate: > 0.
+
+    Raises:
+        ValueError: if `learning_rate` is not a finite number > 0.
+
+    Examples:
+        >>> tfcourse.schedules.values(tfcourse.schedules.Constant(0.1), 3)
+        array([0.1, 0.1, 0.1], dtype=float32)
+    """
+
+    def __init__(self, learning_rate: float) -> None:
+        self.learning_rate = arguments.checked_rate("learning_rate", learning_rate)
+
+    def __call__(self, step: Steps) -> Rates:
+        return self.learning_rate * ops.ones_like(step, dtype="float32")
+
+    def get_config(self) -> dict[str, Any]:
+        return {"learning_rate": self.learning_rate}
