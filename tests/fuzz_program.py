@@ -22,8 +22,8 @@ OTHER_FLAGS = (
     *("seed", "dataset", "data_dir", "expect", "nudge", "smoke", "run_dir", "timing", "debug"),
     *("help", "find_learning_rate", "strategy", "sweep", "trials", "workers", "replicates"),
     *("generation_size", "pruning", "keep_models", "max_minutes", "search", "fix", "objective"),
-    *("extend", "scheduler", "trial_resources", "flagfile", "undefok", "h", "nosmoke", "epoch"),
-    *("compile_cache", "nocompile_cache"),
+    *("confirm", "extend", "scheduler", "trial_resources", "flagfile", "undefok", "h", "nosmoke"),
+    *("epoch", "compile_cache", "nocompile_cache"),
 )
 # Where files are written: only below the working directory.
 _FOLDERS = ("out", "out/", "./a/b", "file", "file/x", "", " ", "ü", "\udcff", "n" * 300, "a/" * 40)

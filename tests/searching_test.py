@@ -27,7 +27,7 @@ def search(folder, pool=None, **changes):
     return tuning.search(train, BASE, folder, pool or Pool(2), **about)
 
 
-def swept(folder, monkeypatch, **changes):
+def swept(folder, monkeypatch, confirm=0, **changes):
     """Runs what --sweep runs once the flags are read."""
     space = search_space.space_of(BASE, SEARCHES, FIXED)
     asked = sweeping.SweepOptions(
@@ -38,6 +38,7 @@ def swept(folder, monkeypatch, **changes):
         resources={},
         keep_models=3,
         max_minutes=0.0,
+        confirm=confirm,
         extend=False,
     )
     options = types.SimpleNamespace(

@@ -7,6 +7,7 @@ import shutil
 import statistics
 import subprocess
 
+import numpy as np
 import pytest
 import sweep_examples as examples
 
@@ -129,6 +130,7 @@ def test_the_plots_show_every_trial_on_its_scale(tmp_path):
     sweep = examples.large_sweep(40)
     page = report_of(sweep, tmp_path)
     names = {"history", "curves", "importance", "parallel", *(f"slice_{i}" for i in range(6))}
+    names |= {f"isolation_{i}" for i in range(6)}
     assert set(page.figures) == names
     axes = {
         figure["layout"]["xaxis"]["title"]["text"]: figure["layout"]["xaxis"]
@@ -148,6 +150,35 @@ def test_the_plots_show_every_trial_on_its_scale(tmp_path):
     assert len(page.figures["parallel"]["data"]) == len(sweep.ranked())
     curves = [trace["name"].split(":")[0] for trace in page.figures["curves"]["data"]]
     assert curves == [f"trial {trial.number}" for trial in sweep.ranked()[:5]]
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_isolation_plots_show_the_best_of_each_part_of_a_scale(tmp_path, sign):
+    sweep = examples.large_sweep(60)
+    rates = [trial.values["learning_rate"] for trial in sweep.ranked()]
+    scores = sweep.ranked_scores()
+    if sign < 0:  # A loss: the smallest is the best.
+        objective, scores = "val_loss", [1.0 - score for score in scores]
+        for trial, score in zip(sweep.ranked(), scores, strict=True):
+            trial.results[0].curve[:] = [{"epoch": 1, "val_loss": score}]
+        sweep.phases[0] = dataclasses.replace(sweep.settings, objective=objective)
+    page = report_of(sweep, tmp_path)
+    (line,) = page.figures["isolation_1"]["data"]
+    # Eight parts of half a decade each, from 1e-4 to 1.
+    part = np.clip(np.floor(2.0 * (np.log10(rates) + 4.0)), 0, 7)
+    expected = [
+        max((sign * s, x) for s, x, p in zip(scores, rates, part, strict=True) if p == number)
+        for number in np.unique(part)
+    ]
+    worst = min(sign * y for y in line["y"])
+    assert line["x"] == [rate for _, rate in expected]
+    assert [sign * y for y in line["y"]] == pytest.approx([max(s, worst) for s, _ in expected])
+    assert [*map(int, line["text"])] == [int(np.sum(part == p)) for p in np.unique(part)]
+    assert page.figures["isolation_1"]["layout"]["xaxis"]["type"] == "log"
+    (choices,) = page.figures["isolation_0"]["data"]
+    assert choices["x"] == ["momentum", "adam"]
+    assert choices["mode"] == "markers+text"  # There is nothing between them.
+    assert "limits the answer: schedule one_cycle." in page.text
 
 
 @pytest.mark.parametrize("objective", ["val_accuracy", "val_loss"])

@@ -17,7 +17,10 @@ from tfcourse.tuning import state as sweeps
 WITHOUT_EFFECT = ("run_dir", "debug", "timing", "help", "extend", "describe", "compile_cache")
 
 # They say where the data is and who computes, which leaves the results of a flagfile as they are.
-WHERE = ("data_dir", "workers", "scheduler", "trial_resources", "keep_models", "max_minutes")
+WHERE = (
+    *("data_dir", "workers", "scheduler", "trial_resources", "keep_models", "max_minutes"),
+    "confirm",
+)
 
 SEED = hp.integer(1, "Seeds the weights, example order and dropout.", interval="[0, 4294967295]")
 STRATEGY = hp.choice(
@@ -49,6 +52,11 @@ class SweepFlags(hp.Hyperparameters):
     )
     pruning: str = hp.choice("none", sweeps.PRUNINGS, "Stops bad trials early.")
     keep_models: int = hp.integer(3, "Best trials whose models are kept.", interval="[1, inf)")
+    confirm: int = hp.integer(
+        0,
+        "Trainings of the best trial with further seeds, before it is believed.",
+        interval="[0, 100]",
+    )
     max_minutes: float = hp.number(
         0.0, "Minutes after which a sweep pauses; 0 sets no limit.", interval="[0, inf)"
     )

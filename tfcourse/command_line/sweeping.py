@@ -36,6 +36,7 @@ class SweepOptions:
     resources: dict[str, float]
     keep_models: int  # Best trials whose models are kept.
     max_minutes: float  # 0 for no limit.
+    confirm: int  # Trainings of the best trial with further seeds.
     extend: bool  # Whether it may go on with other settings.
 
 
@@ -94,6 +95,7 @@ def prepare(
         resources=_resources(),
         keep_models=values.keep_models,
         max_minutes=values.max_minutes,
+        confirm=values.confirm,
         extend=values.extend,
     )
     recorded = {**options.flags, "dataset": [asked.dataset]}
@@ -263,7 +265,7 @@ def sweep(
     searched = ", ".join(axis.name for axis in settled.space.axes)
     print(f"Searches {searched}; ranks by {settled.objective}")
     plan = tuning.Plan(
-        options.data_dir, asked.path, asked.keep_models, max_minutes=asked.max_minutes
+        options.data_dir, asked.path, asked.keep_models, asked.max_minutes, asked.confirm
     )
     with contextlib.ExitStack() as stack:
         records = stack.enter_context(journal.Journal(run.path / run_directory.JOURNAL))
@@ -277,6 +279,8 @@ def sweep(
     if chosen is None:
         num_done = len(driver.sweep.finished())
         print(f"--max_minutes are over: {num_done} trials of {asked.settings.trials} are done;")
+        if num_done == len(driver.sweep.trials) and driver.unconfirmed():
+            print(f"{len(driver.unconfirmed())} of the {asked.confirm} seeds of --confirm are not;")
         print(f"the same command goes on. {run.path / 'report.html'} shows what there is")
         return None
     shortfall = findings.shortfall(driver.sweep)
@@ -284,12 +288,10 @@ def sweep(
         print(shortfall)
     print(f"{run.path / 'report.html'} shows the sweep; {run.path / 'best.flags'} trains its best")
     metrics = tuning.mean_of(chosen.metrics)
-    print(f"Trial {chosen.trial}: {', '.join(_final(metrics))}")
-    return {**metrics, "trial": chosen.trial, "trials": len(driver.sweep.trials)}
-
-
-def _final(metrics):
-    """Yields what the chosen trial reaches on validation and test set, as texts."""
-    for name, value in metrics.items():
-        if re.match("(test|val)_", name) and isinstance(value, float):
-            yield f"{name} {value:.4f}"
+    print(f"Trial {chosen.trial}: {findings.reached(metrics)}")
+    metrics |= {"trial": chosen.trial, "trials": len(driver.sweep.trials)}
+    confirmed = tuning.confirmation_of(driver.sweep)
+    if confirmed:
+        print(confirmed)
+        metrics["confirmation"] = confirmed.to_json()
+    return metrics

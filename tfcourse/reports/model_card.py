@@ -17,13 +17,16 @@ def has_model_card(metrics: dict[str, Any]) -> bool:
     return needed <= metrics.keys()
 
 
-def model_card(recipe: str, flags: dict[str, list[str]], metrics: dict[str, Any]) -> str:
+def model_card(
+    recipe: str, flags: dict[str, list[str]], metrics: dict[str, Any], confirmed: str = ""
+) -> str:
     """Returns a run's model card as Markdown; its text stands in model_card.md.j2.
 
     Args:
         recipe: the recipe's name.
         flags: as in flags.txt.
         metrics: those of `training.final_metrics`.
+        confirmed: what it came to with other seeds, as a sentence without its full stop.
     """
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("tfcourse.reports", ""),
@@ -37,6 +40,7 @@ def model_card(recipe: str, flags: dict[str, list[str]], metrics: dict[str, Any]
         recipe=recipe,
         flags=flags,
         metrics=metrics,
+        confirmed=confirmed,
         interval=_interval,
         percent=_percent,
         number=_quantity,

@@ -212,7 +212,7 @@ def open_run(
     """Yields the `RunDirectory` at `path`, new or unfinished, locked against other processes.
 
     A finished run is opened again where nothing but `epochs` has changed, and that to more; a
-    finished sweep, where more `trials` are wanted.
+    finished sweep, where more `trials`, or more seeds to `confirm` its best, are wanted.
 
     Args:
         path: a folder; made where it does not exist.

@@ -11,7 +11,7 @@ MAX_FLAGS_BYTES = 1 << 20  # As much as a flagfile may have.
 # They change where, how long or how loudly a run goes, never what it computes.
 NOT_COMPARED = (
     *("workers", "scheduler", "trial_resources", "trials", "max_minutes", "keep_models"),
-    *("debug", "timing"),
+    *("confirm", "debug", "timing"),
 )
 # What even a sweep that is extended has to keep: its scores could not be compared.
 _KEPT_IN_A_SWEEP = ("dataset", "seed", "replicates")
@@ -83,7 +83,8 @@ def settle_sweep(
     if changed and (kept or not extend):
         hint = "" if kept else "; `extend` goes on with them, and keeps all trials"
         raise ChangedFlagsError(_differences(path, before, flags, changed) + hint)
-    more = int(flags["trials"][0]) > _count(path, before, "trials")
+    before = {"confirm": ["0"], **before}  # A sweep may be older than that flag.
+    more = any(int(flags[n][0]) > _count(path, before, n) for n in ("trials", "confirm"))
     return flags, bool(changed) or more
 
 

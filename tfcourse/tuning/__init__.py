@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tfcourse.tuning.confirmation import Confirmation, confirmation_of
     from tfcourse.tuning.driver import AllTrialsFailedError, Driver, EnvironmentFaultError
     from tfcourse.tuning.hypermodel import RecipeHyperModel
     from tfcourse.tuning.in_process import InProcess
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 # Loaded when first used: a worker silences TensorFlow's import before it imports the rest.
 _MODULES = {
     "AllTrialsFailedError": "driver",
+    "Confirmation": "confirmation",
     "Driver": "driver",
     "EnvironmentFaultError": "driver",
     "InProcess": "in_process",
@@ -26,6 +28,7 @@ _MODULES = {
     "Sweep": "state",
     "Trial": "state",
     "Workers": "workers",
+    "confirmation_of": "confirmation",
     "mean_of": "records",
     "search": "searching",
     "search_space": "space",
@@ -34,6 +37,7 @@ _MODULES = {
 }
 __all__ = [
     "AllTrialsFailedError",
+    "Confirmation",
     "Driver",
     "EnvironmentFaultError",
     "InProcess",
@@ -43,6 +47,7 @@ __all__ = [
     "Sweep",
     "Trial",
     "Workers",
+    "confirmation_of",
     "mean_of",
     "search",
     "search_space",

@@ -6,6 +6,7 @@ trained again, and the same points are tried in the same order.
 """
 
 import collections
+import dataclasses
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from tfcourse import hyperparameters as hp
 from tfcourse import run_directory
 from tfcourse.tuning import folders, records
 from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.confirmation import confirmation_of
 from tfcourse.tuning.journal import Journal
 from tfcourse.tuning.points import Points
 from tfcourse.tuning.settings import Settings
@@ -109,6 +111,8 @@ class Driver:
     def train(self, pool: Pool, watch: Watch = lambda sweep, running: None) -> bool:
         """Trains trials in the workers of `pool` until all are done, or the time is over.
 
+        The best one is then trained again with the further seeds that confirm it.
+
         Returns:
             Whether all are done.
 
@@ -118,6 +122,8 @@ class Driver:
         """
         while True:
             self._ask()
+            if not self._waiting and not self._running:
+                self._waiting.extend(self.unconfirmed())
             if not self._waiting and not self._running:
                 return True
             if time.monotonic() > self._deadline:
@@ -139,12 +145,26 @@ class Driver:
                 self._record(*outcome)
                 outcome = pool.next_outcome(0.0) if self._running else None
 
+    def unconfirmed(self) -> list[Key]:
+        """Returns the trainings of the best trial that confirm it and are not done."""
+        first = self.sweep.replicates
+        return [
+            (best.number, number)
+            for best in self._standings.best(1)
+            for number in range(first, first + self._plan.confirm)
+            if number not in best.confirmations
+        ]
+
+    def _confirms(self, key: Key) -> bool:
+        return key[1] >= self.sweep.replicates
+
     def _submit(self, pool: Pool, number: int, replicate: int) -> bool:
         """Hands out a training, unless it is no longer wanted; returns whether it did."""
-        if replicate not in self.sweep.missing(self.sweep.trials[number]):
+        key, missing = (number, replicate), self.sweep.missing(self.sweep.trials[number])
+        if replicate not in missing and not self._confirms(key):
             return False  # Another replicate has shown that the trial is infeasible, or bad.
-        self._running[number, replicate] = sweeps.Running(number, replicate, time.time())
-        pool.submit((number, replicate), "run", self.task(number, replicate))
+        self._running[key] = sweeps.Running(number, replicate, time.time())
+        pool.submit(key, "run", self.task(number, replicate))
         return True
 
     def _record(self, key: Key, outcome: Outcome | None) -> None:
@@ -159,7 +179,8 @@ class Driver:
             outcome = Outcome(records.Result(sweeps.INFEASIBLE, reason))
         if outcome.fault is not None:
             raise EnvironmentFaultError(f"trial {number}: {outcome.result.reason}", outcome.fault)
-        self._append(records.Finished(number, replicate, outcome.result))
+        kind = records.Confirmed if self._confirms(key) else records.Finished
+        self._append(kind(number, replicate, outcome.result))
         self._standings.update()
         self._remove_folders(number)
         common = self._standings.common_reason(self._enough)
@@ -172,7 +193,7 @@ class Driver:
         self._unkept.add(number)
         kept = {each.number for each in self._standings.best(self._plan.keep_models)}
         for each in self._unkept - kept:
-            at_work = any((each, r) in self._running for r in range(self.sweep.replicates))
+            at_work = any(number == each for number, _ in self._running)
             if not at_work and not self.sweep.missing(self.sweep.trials[each]):
                 folders.remove(self.run.path, each)
                 self._unkept.discard(each)
@@ -221,6 +242,9 @@ class Driver:
         if spread is not None:
             score += f" +- {spread:.2g} over {self.sweep.replicates} seeds"
         header = f"# Trial {best.number}, the best of {len(self._standings.finished)}: {score}.\n"
+        confirmed = confirmation_of(self.sweep)
+        if confirmed:
+            header += f"# {confirmed}.\n"
         flags = self.task(best.number, 0).flags
         if self._plan.data_dir:
             flags = {**flags, "data_dir": [os.fspath(self._plan.data_dir)]}
@@ -234,6 +258,8 @@ class Driver:
         folder = folders.trial_folder(self.run.path, number) / str(replicate)
         settings = self.sweep.phases[each.phase]
         values = self.values_of(each)
+        if self._confirms((number, replicate)):  # What is given up says nothing of the mean.
+            each = dataclasses.replace(each, thresholds={})
         return task_of(settings, each, values, replicate, folder, self._plan)
 
     def values_of(self, each: sweeps.Trial) -> dict[str, str]:

@@ -6,6 +6,7 @@ import warnings
 
 from tfcourse import reports, run_directory
 from tfcourse.tuning import report
+from tfcourse.tuning.confirmation import confirmation_of
 from tfcourse.tuning.driver import Driver
 from tfcourse.tuning.records import Chosen
 
@@ -58,13 +59,13 @@ class SweepFiles:
         report.write_hparams(sweep, folder / "tensorboard")
         write_sweep_report(sweep, folder / "report.html")
         if sweep.chosen is not None:
-            self._write_model_cards(sweep.chosen)
+            self._write_model_cards(sweep.chosen, str(confirmation_of(sweep) or ""))
 
-    def _write_model_cards(self, chosen: Chosen) -> None:
+    def _write_model_cards(self, chosen: Chosen, confirmed: str) -> None:
         """Writes the card of each replicate of the chosen trial into its own folder."""
         for replicate, metrics in enumerate(chosen.metrics):
             task = self._driver.task(chosen.trial, replicate)
             trial = run_directory.RunDirectory(task.folder)
             if reports.has_model_card(metrics) and trial.path.is_dir():
-                card = reports.model_card(task.recipe, task.flags, metrics)
+                card = reports.model_card(task.recipe, task.flags, metrics, confirmed)
                 trial.write(run_directory.MODEL_CARD, card)

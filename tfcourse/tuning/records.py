@@ -4,6 +4,7 @@ sweep    what is searched, and how; again wherever a later call extends it: `Set
 ask      a trial's number and values
 result   what one training of a trial (a replicate) came to
 lost     a training whose worker died
+confirmed  the same of one of its trainings with a further seed, once the trial was the best
 void     trials whose results no longer count, since all had failed for one reason
 chosen   the best trial, and what it reached on the test set
 """
@@ -100,6 +101,16 @@ class Finished(_Record):
 
 
 @dataclasses.dataclass(frozen=True)
+class Confirmed(Finished):
+    """One training of the best trial with a further seed, which ranks nothing.
+
+    Its replicates are numbered on from those that rank.
+    """
+
+    kind: ClassVar[str] = "confirmed"
+
+
+@dataclasses.dataclass(frozen=True)
 class Lost(_Record):
     """A training of `trial` died with its worker."""
 
@@ -124,8 +135,10 @@ class Chosen(_Record):
     metrics: Sequence[dict[str, Any]]
 
 
-Record: TypeAlias = Settings | Ask | Finished | Lost | Void | Chosen
-_KINDS: dict[str, Any] = {kind.kind: kind for kind in (Settings, Ask, Finished, Lost, Void, Chosen)}
+Record: TypeAlias = Settings | Ask | Finished | Confirmed | Lost | Void | Chosen
+_KINDS: dict[str, Any] = {
+    kind.kind: kind for kind in (Settings, Ask, Finished, Confirmed, Lost, Void, Chosen)
+}
 
 
 def from_json(fields: Mapping[str, Any]) -> Record:

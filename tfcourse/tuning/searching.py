@@ -37,6 +37,7 @@ def search(
     generation_size: int | None = None,
     pruning: str = "none",
     keep_models: int = 3,
+    confirm: int = 0,
     max_minutes: float = 0.0,
     report: bool = True,
     watch: Watch = lambda sweep, running: None,
@@ -74,6 +75,8 @@ def search(
             third of the trials for coarse_to_fine, else 8.
         pruning: "none", "median" or "successive_halving".
         keep_models: how many of the best trials keep their run directories; >= 1 with `report`.
+        confirm: how often the best trial is trained again, with seeds that chose nothing; see
+            `confirmation_of`.
         max_minutes: after which no more is begun; 0 for no limit.
         report: whether the best trial is evaluated and the files are written; without, there is
             only the journal.
@@ -102,7 +105,7 @@ def search(
         generation_size=generation_size,
         pruning=pruning,
     )
-    plan = Plan(data_dir, module_of(train)[1], keep_models, max_minutes)
+    plan = Plan(data_dir, module_of(train)[1], keep_models, max_minutes, confirm)
     with contextlib.ExitStack() as stack:
         run = stack.enter_context(run_directory.open_search(folder))
         records = stack.enter_context(journal.Journal(run.path / run_directory.JOURNAL))

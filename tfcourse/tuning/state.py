@@ -17,6 +17,7 @@ from tfcourse.tuning.records import (
     PRUNED,
     Ask,
     Chosen,
+    Confirmed,
     Finished,
     Lost,
     Record,
@@ -57,6 +58,8 @@ class Trial:
     thresholds: Mapping[int, float]  # `{epoch: score}` under which it is pruned.
     phase: int  # Index of the sweep's settings that asked for it.
     results: dict[int, Result] = dataclasses.field(default_factory=dict)  # By replicate.
+    # Results of further seeds, once it was the best; by replicate, numbered on from `results`.
+    confirmations: dict[int, Result] = dataclasses.field(default_factory=dict)
     num_lost: int = 0  # How many of its trainings have died with their worker.
 
 
@@ -90,6 +93,8 @@ class Sweep:
             case Ask(trial, values, positions, generation, note, thresholds):
                 point = values, positions, generation, note, thresholds
                 self.trials.append(Trial(trial, *point, phase=len(self.phases) - 1))
+            case Confirmed(trial, replicate, result):
+                self.trials[trial].confirmations[replicate] = result
             case Finished(trial, replicate, result):
                 self.trials[trial].results[replicate] = result
                 self.changes.append(trial)

@@ -24,6 +24,7 @@ class Plan:
     path: str = ""  # Folder that the recipe's module is found in, or "" where it is installed.
     keep_models: int = 3  # >= 0, of so many of the best trials the checkpoints stay.
     max_minutes: float = 0.0  # After which no more is begun; 0 for no limit.
+    confirm: int = 0  # >= 0, trainings of the best trial with further seeds.
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,8 @@
 import collections
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from tfcourse.tuning import state as sweeps
 
@@ -57,6 +58,13 @@ def on_test_set(sweep: sweeps.Sweep) -> dict[str, str]:
     return {name: _mean([metrics[name] for metrics in replicates]) for name in names}
 
 
+def reached(metrics: Mapping[str, Any]) -> str:
+    """Returns the numbers among `metrics` that are of the validation or the test set."""
+    numbers = {name: value for name, value in metrics.items() if isinstance(value, float)}
+    wanted = {name: numbers[name] for name in numbers if name.startswith(("test_", "val_"))}
+    return ", ".join(f"{name} {value:.4f}" for name, value in wanted.items())
+
+
 def _mean(values: Sequence[float]) -> str:
     text = number(statistics.fmean(values))
     return f"{text} ± {difference(statistics.stdev(values))}" if len(values) > 1 else text
@@ -77,6 +85,13 @@ def duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def fixed(sweep: sweeps.Sweep) -> str:
+    """Returns the hyperparameters that were not searched, with their values."""
+    searched = {axis.name for axis in sweep.space.axes}
+    others = {name: v for name, v in sweep.settings.base.items() if name not in searched}
+    return ", ".join(f"{name} {value}" for name, value in others.items())
 
 
 def shortfall(sweep: sweeps.Sweep) -> str:

@@ -12,6 +12,7 @@ import jinja2
 import plotly
 
 from tfcourse import files
+from tfcourse.tuning.confirmation import confirmation_of
 from tfcourse.tuning.report import files as sweep_files
 from tfcourse.tuning.report import findings
 from tfcourse.tuning.report.plots import MIN_FOR_IMPORTANCE, Plots
@@ -48,10 +49,12 @@ def write_sweep_report(sweep: Sweep, path: str | os.PathLike[str]) -> None:
 
 def _answer(sweep: Sweep) -> dict[str, Any]:
     tested = findings.on_test_set(sweep)
-    best = sweep.best
+    best, confirmed = sweep.best, confirmation_of(sweep)
     return {
         "answer": findings.answer(sweep),
         "tested": ", ".join(f"{name} {text}" for name, text in tested.items()),
+        "confirmed": str(confirmed or ""),
+        "is_worse": confirmed is not None and confirmed.is_worse,
         "effort": findings.effort(sweep),
         "cautions": [list(_with_flags(caution)) for caution in findings.cautions(sweep)],
         "more": best and findings.would_more_help(sweep),
@@ -78,7 +81,13 @@ def _command(sweep: Sweep, trial: Trial) -> str:
 
 def _plots(sweep: Sweep) -> dict[str, Any]:
     """Returns the figures by the name of their place on the page, and what is said of them."""
-    said = {"slices": [], "below": "", "wide": f"{110 * (len(sweep.space.axes) + 1)}px"}
+    said = {
+        "slices": [],
+        "isolations": [],
+        "fixed": findings.fixed(sweep),
+        "below": "",
+        "wide": f"{110 * (len(sweep.space.axes) + 1)}px",
+    }
     if sweep.best is None:
         return {**said, "figures": {}, "importance": ""}
     plots = Plots(sweep, axes_of(sweep))
@@ -86,7 +95,8 @@ def _plots(sweep: Sweep) -> dict[str, Any]:
         floor = findings.number(plots.floor)
         said["below"] = f" Scores worse than {floor} are drawn there: {plots.num_below} of them."
     slices = {f"slice_{i}": figure for i, figure in enumerate(plots.slices())}
-    figures = {"history": plots.history(), "curves": plots.curves(), **slices}
+    isolations = {f"isolation_{i}": figure for i, figure in enumerate(plots.isolations())}
+    figures = {"history": plots.history(), "curves": plots.curves(), **slices, **isolations}
     scores = sweep.ranked_scores()
     if len(scores) < MIN_FOR_IMPORTANCE:
         importance = f"It takes {MIN_FOR_IMPORTANCE} complete trials to tell; there are "
@@ -101,7 +111,8 @@ def _plots(sweep: Sweep) -> dict[str, Any]:
         figures["importance"] = plots.importance()
     figures["parallel"] = plots.parallel_coordinates()
     drawn = {name: json.loads(figure.to_json()) for name, figure in figures.items()}
-    return {**said, "slices": list(slices), "figures": drawn, "importance": importance}
+    said |= {"slices": list(slices), "isolations": list(isolations)}
+    return {**said, "figures": drawn, "importance": importance}
 
 
 def _table(sweep: Sweep) -> dict[str, Any]:

@@ -91,7 +91,6 @@ class Plots:
         if axis.labels:
             shown = {repr(label): label for label in axis.labels}  # As Python would, by Optuna.
             every.x = [shown[text] for text in every.x]
-            figure.update_xaxes(categoryarray=axis.labels)
         marker = {"color": _BLUE, "opacity": 0.7, "size": 7, "showscale": False}
         every.update(name="complete", marker=marker)
 
@@ -106,10 +105,42 @@ class Plots:
             figure.add_scatter(
                 x=[value_of(best)], y=[self._scores[0]], mode="markers", name="best", marker=ring
             )
-        if axis.ticks:
+        self._mark_values(figure, axis)
+
+    def _mark_values(self, figure: go.Figure, axis: Axis) -> None:
+        if axis.labels:
+            figure.update_xaxes(type="category", categoryarray=axis.labels)
+        elif axis.ticks:
             figure.update_xaxes(tickmode="array", tickvals=axis.ticks, ticktext=axis.ticks)
         elif axis.decades > 1.5:
             figure.update_xaxes(dtick=1, exponentformat="power")
+
+    def isolations(self) -> Iterator[go.Figure]:
+        """Yields the best score at each value of a hyperparameter, the others being what they were.
+
+        Each point is a trial; beside it stands among how many it is the best.
+        """
+        for axis in self._axes:
+            parts = axis.parts(self._ranked)  # Best first, so the first of each is the best there.
+            figure = go.Figure()
+            figure.add_scatter(
+                x=[axis.value(part[0].values[axis.name]) for part in parts],
+                y=[self._clipped(self._sweep.score(part[0]) or 0.0) for part in parts],
+                text=[str(len(part)) for part in parts],
+                customdata=[part[0].number for part in parts],
+                mode="markers+text" if axis.labels else "lines+markers+text",
+                textposition="bottom center" if self._minimized else "top center",
+                hovertemplate="trial %{customdata}, best of %{text}: %{y:.4g}<extra></extra>",
+                marker={"color": _BLUE, "size": 9},
+            )
+            figure.update_xaxes(title=axis.label, type="log" if axis.is_log else None)
+            self._mark_values(figure, axis)
+            yield self._styled(figure).update_yaxes(range=self._around_isolated(parts))
+
+    def _around_isolated(self, parts: Sequence[Sequence[sweeps.Trial]]) -> list[float]:
+        scores = [self._clipped(self._sweep.score(part[0]) or 0.0) for part in parts]
+        worst = (max if self._minimized else min)(scores)
+        return _padded(worst, self._scores[0], room_below=0.1, room_above=0.2)
 
     def importance(self) -> go.Figure:
         """Returns how much each hyperparameter decides whether a trial is among the best.
@@ -195,10 +226,12 @@ def _floor(scores: Sequence[float]) -> float:
     return max(worst, limit) if best >= worst else min(worst, limit)
 
 
-def _padded(floor: float, best: float, room_below: float = 0.05) -> list[float]:
+def _padded(
+    floor: float, best: float, room_below: float = 0.05, room_above: float = 0.05
+) -> list[float]:
     """Returns an axis range from `floor` to `best` with some room; a loss has its best below."""
     extent = best - floor or 0.1 * abs(best) or 1.0
-    return sorted((floor - room_below * extent, best + 0.05 * extent))
+    return sorted((floor - room_below * extent, best + room_above * extent))
 
 
 def _plain(figure: go.Figure) -> go.Figure:

@@ -54,9 +54,9 @@ class Moment:
     def seconds_left(self, now: float) -> float | None:
         """Returns about how long the rest takes, at the mean of the trials that are done.
 
-        It is `None` where none is done, or nothing runs.
+        It is `None` where none is done, or nothing runs, or what runs confirms the best trial.
         """
-        if not self.num_done or not self.started:
+        if not 0 < self.num_done < self.planned or not self.started:
             return None
         a_trial = self.seconds / self.num_done
         a_training = a_trial / self.replicates
@@ -173,7 +173,9 @@ def _row(sweep: sweeps.Sweep, trial: sweeps.Trial) -> Row:
 def _running_row(sweep: sweeps.Sweep, item: sweeps.Running) -> RunningRow:
     trial = sweep.trials[item.trial]
     label = str(trial.number)
-    if sweep.replicates > 1:
+    if item.replicate >= sweep.replicates:
+        label += f" (seed {item.replicate - sweep.replicates + 1})"
+    elif sweep.replicates > 1:
         label += f" ({item.replicate + 1}/{sweep.replicates})"
     return RunningRow(trial.number, label, _values(trial), item.started)
 

@@ -18,6 +18,8 @@ from tfcourse.scales import Scale
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.report import files as sweep_files
 
+# A range of more values than this is cut into so many parts.
+_NUM_PARTS = 8
 _STATES = {
     sweeps.COMPLETE: optuna.trial.TrialState.COMPLETE,
     sweeps.PRUNED: optuna.trial.TrialState.PRUNED,
@@ -50,6 +52,7 @@ class Axis:
         distribution: Optuna's, wide enough for every value that was tried.
         labels: the values of a choice in order, safe as HTML; `None` on a range.
         ticks: the values of a power of two; `None` elsewhere.
+        is_log: whether a plot's axis is logarithmic.
         decades: how far a logarithmic scale reaches; 0 elsewhere.
     """
 
@@ -64,14 +67,15 @@ class Axis:
         self.distribution = self._scale.optuna(points)
         self.labels: list[str] | None = None
         self.ticks: tuple[int, ...] | None = None
-        self.decades = 0.0
+        self.decades, self.is_log = 0.0, False
         if isinstance(self.distribution, CategoricalDistribution):
             self.labels = [str(label) for label in self.distribution.choices]
         elif self._scale.ticks:
             ticks = [tick for scale in scales for tick in scale.ticks or ()]
             self.ticks = tuple(dict.fromkeys(ticks))
         elif isinstance(self.distribution, FloatDistribution | IntDistribution):
-            ratio = self.distribution.high / self.distribution.low if self.distribution.log else 1.0
+            self.is_log = self.distribution.log
+            ratio = self.distribution.high / self.distribution.low if self.is_log else 1.0
             self.decades = math.log10(ratio)
 
     def value(self, value: Any) -> Any:
@@ -79,6 +83,32 @@ class Axis:
         if not self._scale.is_range:
             return html.escape(sweeps.format_value(value))
         return self._scale.proxy(value)
+
+    def parts(self, trials: Sequence[sweeps.Trial]) -> list[list[sweeps.Trial]]:
+        """Returns those of `trials` that have this hyperparameter, put together by its values.
+
+        Of a few values each has a part of its own; of many, each eighth of the range has one, on
+        the scale that was searched. Parts are in the order of the axis, trials in their own.
+        """
+        values = {
+            t.number: self.value(t.values[self.name]) for t in trials if self.name in t.values
+        }
+        found: dict[Any, list[sweeps.Trial]] = {}
+        few = set(values.values()) if len(set(values.values())) <= _NUM_PARTS else None
+        for trial in trials:
+            if trial.number in values:
+                value = values[trial.number]
+                found.setdefault(value if few else self._part(value), []).append(trial)
+        order = self.labels.index if self.labels else float
+        return [found[part] for part in sorted(found, key=order)]
+
+    def _part(self, value: float) -> int:
+        if self.labels:
+            return self.labels.index(value)
+        low, high = self.distribution.low, self.distribution.high
+        if self.distribution.log:
+            value, low, high = math.log(value), math.log(low), math.log(high)
+        return min(int(_NUM_PARTS * (value - low) / (high - low)), _NUM_PARTS - 1)
 
 
 def axes_of(sweep: sweeps.Sweep) -> list[Axis]:

@@ -1,0 +1,132 @@
+"""Whether the best trial of a sweep holds: it is trained again with seeds that chose nothing.
+
+The best of many scores, each partly chance, is on average better than what its point reaches again
+(the winner's curse). Trainings that had no part in the choice have no such bias.
+"""
+
+import dataclasses
+import statistics
+from typing import Any
+
+from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.task import trial_seed
+
+
+@dataclasses.dataclass(frozen=True)
+class Confirmation:
+    """What the best trial came to when it was trained again.
+
+    Attributes:
+        trial: its number.
+        objective: the metric that ranks.
+        best: the score by which the trial was chosen.
+        scores: `{seed: score}` of each new training; `None` where it failed.
+        reason: why trainings failed, or "".
+    """
+
+    trial: int
+    objective: str
+    best: float
+    scores: dict[int, float | None]
+    reason: str = ""
+
+    @property
+    def finite(self) -> list[float]:
+        """The scores of those that did not fail, in order."""
+        return [score for score in self.scores.values() if score is not None]
+
+    @property
+    def mean(self) -> float | None:
+        """The mean of the scores; `None` where all failed."""
+        return statistics.fmean(self.finite) if self.finite else None
+
+    @property
+    def standard_deviation(self) -> float | None:
+        """That of the scores; `None` for fewer than two."""
+        return statistics.stdev(self.finite) if len(self.finite) > 1 else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Where the mean of many more seeds lies, at 95 % (Student's t); `None` for under two."""
+        if self.mean is None or self.standard_deviation is None:
+            return None
+        from scipy import stats  # It takes a second to load.
+
+        count = len(self.finite)
+        reach = float(stats.t.ppf(0.975, count - 1)) * self.standard_deviation / count**0.5
+        return self.mean - reach, self.mean + reach
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the whole interval is worse than the score that was chosen, or one failed."""
+        if len(self.finite) < len(self.scores):
+            return True
+        if self.interval is None:
+            return False
+        low, high = self.interval
+        return low > self.best if sweeps.is_minimized(self.objective) else high < self.best
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns all of it as plain values, for metrics.json."""
+        seeds = [{"seed": seed, "score": score} for seed, score in self.scores.items()]
+        return {
+            **{"trial": self.trial, "objective": self.objective, "best": self.best},
+            **{"mean": self.mean, "standard_deviation": self.standard_deviation},
+            **{"interval_95": self.interval, "is_worse": self.is_worse},
+            **{"seeds": seeds, "reason": self.reason},
+        }
+
+    def __str__(self) -> str:
+        """What people read of it: the mean, its interval, each score, and the verdict."""
+        each = ", ".join(_text(score) for score in self.scores.values())
+        seeds = f"{len(self.scores)} other seeds" if len(self.scores) > 1 else "another seed"
+        told = f"Trained again with {seeds}: {self.objective} {self.summary()} ({each}). "
+        if self.reason:
+            return f"{told}{len(self.scores) - len(self.finite)} failed: {self.reason}"
+        if self.is_worse:
+            return (
+                f"{told}That is clearly worse than {_text(self.best)}, by which it was chosen: a "
+                f"part of that was chance (the winner's curse). Count on {_text(self.mean)}"
+            )
+        if self.interval is None:
+            return f"{told}One training can't tell whether {_text(self.best)} was chance"
+        return f"{told}The {_text(self.best)} by which it was chosen holds"
+
+    def summary(self) -> str:
+        """Returns the mean with its standard deviation and interval, as people read it."""
+        text = _text(self.mean)
+        if self.interval is not None:
+            low, high = map(_text, self.interval)
+            text += f" ± {self.standard_deviation:.2g}, 95 % interval of the mean {low} to {high}"
+        return text
+
+
+def _text(score: float | None) -> str:
+    return "failed" if score is None else f"{score:#.4g}"
+
+
+def confirmation_of(sweep: sweeps.Sweep) -> Confirmation | None:
+    """Returns what the best trial of `sweep` was confirmed to; `None` while it was not."""
+    best = sweep.best
+    if best is None or not best.confirmations:
+        return None
+    results = sorted(best.confirmations.items())
+    score = sweep.score(best)
+    assert score is not None  # By which it is the best.
+    reasons = (result.reason or "not finite" for _, result in results if _failed(sweep, result))
+    return Confirmation(
+        best.number,
+        sweep.objective,
+        score,
+        {
+            trial_seed(sweep.phases[best.phase].seed, best.number, number): (
+                None if _failed(sweep, result) else result.best(sweep.objective)[0]
+            )
+            for number, result in results
+        },
+        next(reasons, ""),
+    )
+
+
+def _failed(sweep: sweeps.Sweep, result: sweeps.Result) -> bool:
+    return result.status == sweeps.INFEASIBLE or result.best(sweep.objective)[0] is None
