@@ -53,7 +53,7 @@ def check_number(
         return Feedback(None, f"Put {kind} in the place of None and run the cell again.")
     try:
         number = float(answer)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number) or isinstance(answer, bool):
         return Feedback(False, f"Expected is {kind}. Received: {answer!r}")

@@ -1,0 +1,72 @@
+r"""Prints the answer key of the notebooks' exercises, or judges a folder of handed-in notebooks.
+
+    python -m recipes.exercises --key
+    python -m recipes.exercises --folder=handed_in
+
+Handed-in notebooks are other people's code, and nothing of them is run. An answer that is a number
+or a list is checked anew; a function or a calculation is judged by what the notebook's saved output
+says. The column `by` tells which.
+"""
+
+import csv
+import dataclasses
+import io
+import itertools
+import pathlib
+
+from tfcourse import command_line, files
+from tfcourse.exercises import handed_in
+from tfcourse.exercises.key import KEY
+from tfcourse.hyperparameters import Hyperparameters, printable, text
+
+COLUMNS = ("notebook", "exercise", "verdict", "by")
+
+
+@dataclasses.dataclass(frozen=True)
+class Exercises(Hyperparameters):
+    folder: str = text("", "Folder of handed-in notebooks, in any folders below it.")
+    output: str = text("", "CSV file for the table; by default none is written.")
+
+
+def answer_key() -> str:
+    """Returns every exercise with its answer, notebook by notebook."""
+    parts = []
+    for notebook, exercises in itertools.groupby(KEY, key=lambda exercise: exercise.notebook):
+        parts += [f"# {notebook}", *map(str, exercises)]
+    return "\n\n".join(parts)
+
+
+def table(rows: list[handed_in.Judged]) -> list[str]:
+    """Returns the table, and last how many answers are right."""
+    cells = [COLUMNS, *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+    right = sum(row.verdict == handed_in.RIGHT for row in rows)
+    notebooks = len({row.notebook for row in rows})
+    return [*lines, "", f"{right} of {len(rows)} right, in {notebooks} notebooks; none was run"]
+
+
+def main(exercises: Exercises, key: bool = False) -> None:
+    if key == bool(exercises.folder):
+        raise command_line.UsageError("give either --key, or --folder=FOLDER of notebooks to judge")
+    if key:
+        print(answer_key())
+        return
+    folder = files.expanded(exercises.folder)
+    if not folder.is_dir():
+        raise command_line.UsageError(f"--folder must be a folder. Received: {exercises.folder!r}")
+    rows = list(handed_in.judge_folder(folder))
+    if not rows:
+        raise command_line.UsageError(f"--folder: {exercises.folder} holds no notebooks (.ipynb)")
+    print("\n".join(table(rows)))
+    if exercises.output:
+        file = io.StringIO()
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
+        files.write_file(pathlib.Path(exercises.output), file.getvalue())
+
+
+if __name__ == "__main__":
+    command_line.run_tool(main, Exercises, key="Prints the answer key.")
