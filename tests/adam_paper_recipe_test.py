@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import recipe_runs
 
-from recipes.claims import adam_paper, harness
+from recipes.claims import adam_paper, harness, rates
 from recipes.claims.adam_paper import AdamPaper
 
 
@@ -46,15 +46,26 @@ def test_step_sizes_are_alpha_over_the_root_of_the_step():
 @pytest.mark.parametrize(
     ("costs", "verdicts"),
     [
-        ({"adam": 0.25, "sgd_nesterov": 0.26, "adagrad": 0.4, "adagrad_constant": 0.4}, (0, 0)),
-        ({"adam": 0.25, "sgd_nesterov": 0.26, "adagrad": 0.4, "adagrad_constant": 0.3}, (0, 1)),
-        ({"adam": 0.28, "sgd_nesterov": 0.26, "adagrad": 0.3, "adagrad_constant": 0.2}, (1, 2)),
+        ((0.25, 0.26, 0.4, 0.4), ["holds", "holds"]),
+        ((0.25, 0.26, 0.4, 0.3), ["holds", "holds in part"]),
+        ((0.28, 0.26, 0.3, 0.2), ["holds in part", "does not hold"]),
     ],
 )
-def test_verdicts_follow_the_numbers(costs, verdicts):
-    curves = {name: np.full((3, 45), cost) for name, cost in costs.items()}
-    found = adam_paper.findings(AdamPaper(), dict.fromkeys(costs, 0.1), curves)
-    rows = harness.evidence("adam_paper", *found)
-    words = ("holds", "holds in part", "does not hold")
-    assert [row["verdict"] for row in rows] == [words[index] for index in verdicts]
-    assert f"Adam {costs['adam']:.3f} ± 0.000 (paper 0.257, alpha here 0.1)" in rows[0]["measured"]
+def test_verdicts_follow_the_costs(costs, verdicts):
+    wobble = np.array([[0.999], [1.0], [1.001]])
+    tuned = {"rates": [0.1, 0.3, 1.0], "costs": [[2.0], [1.0], [2.0]]}
+    arms = {
+        name: {"tuned": tuned, "cost_by_epoch": cost * wobble * np.ones([3, 45])}
+        for name, cost in zip(adam_paper.START, costs, strict=True)
+    }
+    raw = {"hp": vars(AdamPaper()), "arms": arms}
+    rows = harness.judged("adam_paper", adam_paper.judge(harness.plain(raw)))
+    assert [row["verdict"] for row in rows] == verdicts
+    assert f"Adam {costs[0]:.4f} ± 0.0003 (paper 0.257)" in rows[0]["measured"]
+
+
+def test_an_alpha_at_the_edge_is_refused():
+    tuned = {"rates": [0.1, 0.3, 1.0], "costs": [[1.0], [2.0], [3.0]]}
+    arms = {name: {"tuned": tuned, "cost_by_epoch": [[0.3], [0.3]]} for name in adam_paper.START}
+    with pytest.raises(rates.EdgeError):
+        adam_paper.judge({"hp": vars(AdamPaper()), "arms": arms})

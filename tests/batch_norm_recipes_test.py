@@ -53,27 +53,24 @@ def verdicts(rows):
 def test_verdicts_on_the_figure_follow_the_accuracies():
     hyperparameters = batch_norm.BatchNorm()
     slow, fast = np.linspace(0.1, 0.9, 51), np.minimum(0.1 + 0.1 * np.arange(51), 0.95)
-    inputs = np.random.default_rng(0).normal(size=(1, 200, 3)).repeat(51, axis=0)
+    wobble = np.array([[0.001], [0.0], [-0.001]])
 
-    def rows(with_, without):
-        found = batch_norm.findings(
-            {
-                "with": {"accuracy": np.stack([with_] * 2), "inputs": inputs},
-                "without": {
-                    "accuracy": np.stack([without] * 2),
-                    "inputs": inputs + np.arange(51)[:, np.newaxis, np.newaxis],
-                },
-            },
-            hyperparameters,
-        )
-        return harness.evidence("batch_norm", *found)
+    def rows(with_, without, drift=0.1):
+        networks = {"with": (with_, drift), "without": (without, 0.2)}
+        arms = {
+            name: {"accuracy": accuracy + wobble, "drift": [moved, 1.1 * moved, 1.2 * moved]}
+            for name, (accuracy, moved) in networks.items()
+        }
+        stops = batch_norm.stops_of(hyperparameters)
+        raw = {"hp": vars(hyperparameters), "stops": stops, "arms": arms}
+        return harness.judged("batch_norm", batch_norm.judge(harness.plain(raw)))
 
-    good, bad = rows(fast, slow), rows(slow, fast)
+    good, bad = rows(fast, slow), rows(slow, fast, drift=0.3)
     assert verdicts(good) == ["holds", "holds", "holds"]
-    assert "a gap of 42.0 points" in good[0]["measured"]
+    assert good[0]["table"][0]["accuracy with minus without (points)"].startswith("+42.0")
     assert "8,000 steps reach what 50,000 reach without" in good[0]["measured"]
-    assert verdicts(bad) == ["does not hold", "does not hold", "holds"]
-    assert "50,000 do not reach" in bad[0]["measured"]
+    assert verdicts(bad) == ["does not hold"] * 3
+    assert "50,000 steps do not reach" in bad[0]["measured"]
 
 
 def test_rates_run_on_digits(tmp_path):
@@ -125,19 +122,23 @@ def test_verdicts_on_rates_follow_the_accuracies():
 
 def test_verdict_on_moving_averages_follows_their_lag():
     hyperparameters = batch_norm_inference.BatchNormInference()
-    stops = len(hyperparameters.stops)
+    stops = hyperparameters.stops
 
-    def verdict(at_100_steps, last):
-        losses = {kind: np.full([5, stops], 0.2) for kind in batch_norm_inference.KINDS}
+    def verdict(at_100_steps, last, change=1e-6):
+        losses = {
+            kind: np.full([5, len(stops)], 0.2) + 0.001 * np.arange(5)[:, np.newaxis]
+            for kind in batch_norm_inference.KINDS
+        }
         moving = losses[batch_norm_inference.MOVING]
-        moving[:, hyperparameters.stops.index(100)], moving[:, -1] = at_100_steps, last
-        changes = {"inference": [1e-6], "training": [3.0]}
-        found = batch_norm_inference.findings(losses, changes, hyperparameters)
-        return verdicts(harness.evidence("batch_norm_inference", *found))
+        moving[:, stops.index(100)], moving[:, -1] = at_100_steps, last
+        changes = {"inference": [change, 2 * change], "training": [3.0, 4.0]}
+        raw = {"hp": vars(hyperparameters), "stops": stops, "losses": losses, "changes": changes}
+        judged = batch_norm_inference.judge(harness.plain(raw))
+        return verdicts(harness.judged("batch_norm_inference", judged))
 
     assert verdict(0.2, 0.2) == ["holds", "holds"]
     assert verdict(0.3, 0.2) == ["holds", "holds in part"]
-    assert verdict(0.3, 0.3) == ["holds", "does not hold"]
+    assert verdict(0.3, 0.3, change=0.1) == ["does not hold", "does not hold"]
 
 
 def test_inference_runs_on_digits(tmp_path):

@@ -176,15 +176,21 @@ def test_best_effort_retrains_what_the_sweep_found(tmp_path, monkeypatch):
     monkeypatch.setattr(
         best_effort.tfcourse.training, "final_metrics", lambda *_: {"test_accuracy": next(answers)}
     )
-    hp = best_effort.BestEffort(trials=(4, 4, 4), epochs=(2, 2, 2), num_seeds=2)
+    hp = best_effort.BestEffort(
+        trials=(4, 4, 4), tuning_epochs=(1, 1, 1), epochs=(2, 2, 2), num_seeds=(2, 2, 2)
+    )
     metrics = recipe_runs.run(best_effort.main, hp, tmp_path)
     assert [seed for _, seed in trained] == [1, 2] * 3
     assert [each.model for each, _ in trained[::2]] == list(best_effort.SEARCHES)
     assert metrics["test_error_small_cnn"] == pytest.approx(9.0)
-    assert "9.00 ± 1.41 %" in metrics["evidence"][0]["measured"]
+    assert {each.epochs for each, _ in trained} == {2}
+    softmax, _, cnn = metrics["evidence"]
+    assert "9.00 ± 1.41 %" in softmax["measured"]
+    # With two seeds 9 is not told from 12.
+    assert (softmax["verdict"], cnn["verdict"]) == ("undecided", "undecided")
 
 
 def test_best_effort_knows_every_model():
     assert set(best_effort.SEARCHES) == set(best_effort.PUBLISHED) == set(MODELS)
-    with pytest.raises(ValueError, match="one a model"):
+    with pytest.raises(ValueError, match="one per model"):
         best_effort.BestEffort(trials=(1, 2))

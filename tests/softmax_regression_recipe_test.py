@@ -54,26 +54,30 @@ def test_before_the_optimum_only_the_path_is_the_same(two_classes):
     assert optimum > 0.05
 
 
-def test_verdicts_follow_the_numbers():
-    images = {
-        "examples": 5,
-        "accuracies": [0.92, 0.93, 0.94],
-        "deviation": 1e-7,
-        "truth": "4",
-        "said": "9",
-        "surest": 0.999,
+@pytest.mark.parametrize(
+    ("left", "optimum", "deviation", "verdicts"),
+    [
+        (0, 1e-7, 1e-7, ["holds", "holds", "holds"]),
+        (90, 1e-2, 0.1, ["holds in part", "holds in part", "does not hold"]),
+        (20, 1e-7, 1e-7, ["holds in part", "holds", "holds"]),  # Undecided.
+    ],
+)
+def test_verdicts_follow_the_numbers(left, optimum, deviation, verdicts):
+    raw = {
+        "hp": vars(SoftmaxRegression()),
+        "regions": {3: (left, 20_000), 6: (0, 20_000)},
+        "differences": {"path": [1e-15, 2e-15], "optimum": [optimum, optimum]},
+        "images": {
+            "examples": 5,
+            "accuracies": [0.92, 0.93, 0.94],
+            "deviations": [deviation, deviation],
+            "truth": "4",
+            "said": "9",
+            "surest": 0.999,
+        },
     }
-
-    def verdicts(left, differences, **changes):
-        regions = {3: (left, 100), 6: (0, 50)}
-        found = softmax_regression.findings(
-            SoftmaxRegression(), regions, differences, {**images, **changes}
-        )
-        rows = harness.evidence("softmax_regression", *found)
-        return [row["verdict"] for row in rows], rows
-
-    assert verdicts(0, (1e-15, 1e-7))[0] == ["holds"] * 3
-    words, rows = verdicts(1, (1e-15, 1e-2), deviation=0.1)
-    assert words == ["does not hold", "holds in part", "does not hold"]
+    judged = softmax_regression.judge(harness.plain(raw))
+    rows = harness.judged("softmax_regression", judged)
+    assert [row["verdict"] for row in rows] == verdicts
     assert "93.00 ± 1.00 %" in rows[2]["measured"]
-    assert "of 150 random segments" in rows[0]["measured"]
+    assert "40,000 random segments" in rows[0]["measured"]

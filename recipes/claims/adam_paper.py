@@ -4,21 +4,22 @@ r"""Repeats the first experiment of the Adam paper: logistic regression on MNIST
 
 Kingma & Ba, 2015, https://arxiv.org/abs/1412.6980, section 6.1: batches of 128, step size
 alpha / sqrt(t) with t counted in steps, 45 epochs. The paper gives neither alpha nor the strength
-of its L2 penalty. Here there is no penalty, each alpha is the best of one grid for all after ten
-epochs, and a tenth of the training set is kept for validation. So order and level can be compared,
-not digits.
+of its L2 penalty. Here there is no penalty, each alpha is the best of neighbouring ones by the cost
+after the last epoch, and a tenth of the training set is kept for validation. So order and level can
+be compared, not digits.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 import tfcourse
-from recipes.claims import harness, pictures
+from recipes.claims import harness, judging, pictures, rates
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
-from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, number
+from tfcourse.hyperparameters import Hyperparameters, batch_size, integer
 from tfcourse.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -26,24 +27,17 @@ if TYPE_CHECKING:
 
 # Training cost at epoch 45 in the paper's experiment.
 PAPER = {"adam": 0.257, "sgd_nesterov": 0.265, "adagrad": 0.459}
-CONTESTANTS = (*PAPER, "adagrad_constant")
+# Where the search for alpha begins.
+START = {"adam": 0.1, "sgd_nesterov": 1.0, "adagrad": 0.3, "adagrad_constant": 0.1}
+ALPHAS_PER_DECADE, NUM_ALPHAS = 2, 3  # That each optimizer chooses among.
+LIKE, FAR_BEHIND = 1.05, 1.5  # Costs, as multiples of the other's.
 
 
 @dataclasses.dataclass(frozen=True)
 class AdamPaper(Hyperparameters):
     batch_size: int | Literal["full"] = batch_size(128, "Examples per step.")
     epochs: int = integer(45, "Passes over the training set.", interval="[1, inf)")
-    tuning_epochs: int = integer(10, "Passes with each alpha of the grid.", interval="[1, inf)")
-    lowest_alpha: float = number(0.01, "Lowest alpha of the grid.", interval="(0, inf)")
-    decades: int = integer(3, "Powers of ten that the grid spans.", interval="[1, inf)")
-    alphas_per_decade: int = integer(2, "Alphas a power of ten.", interval="[1, inf)")
-    num_seeds: int = integer(3, "Trainings at the chosen alpha.", interval="[1, inf)")
-
-    @property
-    def alphas(self) -> np.ndarray:
-        return self.lowest_alpha * np.logspace(
-            0, self.decades, self.decades * self.alphas_per_decade + 1
-        )
+    num_seeds: int = integer(3, "Trainings at the chosen alpha.", interval="[2, inf)")
 
 
 def make_optimizer(name: str, alpha: float) -> "keras.Optimizer":
@@ -59,74 +53,92 @@ def make_optimizer(name: str, alpha: float) -> "keras.Optimizer":
     return keras.optimizers.Adagrad(rate, initial_accumulator_value=0.0)
 
 
-def costs(
-    hp: AdamPaper, data: Dataset, name: str, alpha: float, seed: int, epochs: int
-) -> np.ndarray:
+def costs(hp: AdamPaper, data: Dataset, name: str, alpha: float, seed: int) -> list[float]:
     """Returns the training cost of each epoch, the mean over its steps; infinite from a failure."""
     tfcourse.training.set_seed(seed)
     model = tfcourse.models.softmax_regression(data.input_shape, data.num_classes)
-    tfcourse.training.compile_classifier(model, make_optimizer(name, float(alpha)))
+    tfcourse.training.compile_classifier(model, make_optimizer(name, alpha))
     try:
         history = tfcourse.training.fit(
-            model, data, epochs=epochs, batch_size=hp.batch_size, seed=seed, verbose=0
+            model, data, epochs=hp.epochs, batch_size=hp.batch_size, seed=seed, verbose=0
         )
     except tfcourse.training.NotFiniteError:
-        return np.full(epochs, np.inf)
-    return np.array(history.history["loss"])
+        return [np.inf] * hp.epochs
+    return history.history["loss"]
 
 
-def contest(hp: AdamPaper, data: Dataset, name: str, seed: int) -> tuple[float, np.ndarray]:
-    """Returns `(alpha, costs [seeds, epochs])`: the best of the grid, and other seeds with it."""
-    seeds = harness.seeds(seed, hp.num_seeds, skip=1)
+def contest(hp: AdamPaper, data: Dataset, name: str, seed: int) -> dict[str, Any]:
+    """Returns `{"tuned": alphas and costs, "cost_by_epoch": [seeds, epochs]}` of one optimizer."""
     with tfcourse.training.shared_programs():
-        last = [costs(hp, data, name, alpha, seed, hp.tuning_epochs)[-1] for alpha in hp.alphas]
-        alpha = float(hp.alphas[np.argmin(last)])
-        return alpha, np.array([costs(hp, data, name, alpha, other, hp.epochs) for other in seeds])
+        tuned = rates.tune(
+            lambda alpha: [costs(hp, data, name, alpha, seed)[-1]],
+            START[name], per_decade=ALPHAS_PER_DECADE, count=NUM_ALPHAS,
+        )  # fmt: skip
+        others = harness.seeds(seed, hp.num_seeds, skip=1)
+        curves = [costs(hp, data, name, tuned.rate, other) for other in others]
+    last = np.array(curves)[:, -1]
+    print(f"{name:>17} alpha {tuned.rate:6.2g}: cost {harness.spread(last, 4)}", flush=True)
+    return {"tuned": dataclasses.asdict(tuned), "cost_by_epoch": curves}
 
 
-def findings(
-    hp: AdamPaper, alphas: dict[str, float], curves: dict[str, np.ndarray]
-) -> harness.Findings:
-    means = {name: values[:, -1].mean() for name, values in curves.items()}
+def judge(raw: Mapping[str, Any]) -> harness.Judged:
+    """Returns what the template tells, and the claims, of `{"arms": {optimizer: measures}}`."""
+    cost = {name: np.array(arm["cost_by_epoch"])[:, -1] for name, arm in raw["arms"].items()}
+    labels = {name: pictures.optimizers.NAMES[name] for name in cost}
+
+    def compared(name: str, other: str, bound: float, side: Any = "below") -> judging.Comparison:
+        paper = f"{PAPER[name] / PAPER[other]:.2f}" if name in PAPER else ""
+        return judging.Comparison(
+            f"{labels[name]}, against {labels[other]}",
+            judging.ratio(cost[name], cost[other]), bound, side, form=".2f",
+            shown={
+                "cost": harness.spread(cost[name], 4),
+                "the other's": harness.spread(cost[other], 4),
+                "in the paper": paper,
+            },
+        )  # fmt: skip
+
     numbers = {
-        "hp": dataclasses.asdict(hp),
-        "num_alphas": len(hp.alphas),
-        "paper": PAPER,
+        **raw,
         "arms": {
             name: {
-                "label": pictures.optimizers.NAMES[name],
-                "alpha": alphas[name],
-                "cost": values[:, -1],
-                "cost_by_epoch": values,
+                "label": labels[name],
+                "alpha": rates.best_rate(raw["arms"][name]["tuned"]),
+                "cost": values,
             }
-            for name, values in curves.items()
+            for name, values in cost.items()
         },
+        "paper": PAPER,
+        "num_alphas": NUM_ALPHAS,
+        "like": LIKE,
+        "far_behind": FAR_BEHIND,
     }
+    effect = "cost, as a multiple of the other's"
+    order = (
+        compared("adam", "sgd_nesterov", LIKE),
+        compared("adam", "adagrad", 1.0),
+        compared("sgd_nesterov", "adagrad", 1.0),
+    )
+    adagrad = tuple(
+        compared(name, "adam", FAR_BEHIND, "above") for name in ("adagrad", "adagrad_constant")
+    )
     return numbers, {
-        "order": [
-            means["adam"] <= means["sgd_nesterov"] + 0.01,
-            means["adam"] < means["adagrad"] and means["sgd_nesterov"] < means["adagrad"],
-        ],
-        "adagrad": [
-            means["adagrad"] > 1.5 * means["adam"],
-            means["adagrad_constant"] > 1.5 * means["adam"],
-        ],
+        "order": judging.Claim(effect, order, precision=0.1),
+        "adagrad": judging.Claim(effect, adagrad, precision=0.1),
     }
 
 
 def main(hp: AdamPaper, data: Dataset, options: Options, run: RunDirectory) -> dict[str, Any]:
-    alphas, curves, metrics = {}, {}, {}
-    for name in CONTESTANTS:
-        alphas[name], curves[name] = contest(hp, data, name, options.seed)
-        last = curves[name][:, -1]
-        print(f"{name:>17} alpha {alphas[name]:6.2g}: cost {last.mean():.4f} ± {last.std():.4f}")
-        metrics[f"{name}_cost"] = float(last.mean())
-        metrics[f"{name}_alpha"] = alphas[name]
+    measured = {name: contest(hp, data, name, options.seed) for name in START}
+    curves = {name: np.array(each["cost_by_epoch"]) for name, each in measured.items()}
     pictures.optimizers.draw_paper(curves, PAPER, run.path / "adam_paper.png")
-    return harness.results("adam_paper", metrics, findings(hp, alphas, curves), data)
+    metrics = {}
+    for name, each in measured.items():
+        metrics[f"{name}_cost"] = float(curves[name][:, -1].mean())
+        metrics[f"{name}_alpha"] = rates.best_rate(each["tuned"])
+    raw = {"hp": dataclasses.asdict(hp), "arms": measured}
+    return harness.report("adam_paper", metrics, raw, judge, data)
 
 
 if __name__ == "__main__":
-    harness.run(
-        main, AdamPaper, epochs=2, tuning_epochs=1, decades=1, alphas_per_decade=1, num_seeds=1
-    )
+    harness.run(main, AdamPaper, epochs=2, num_seeds=2)

@@ -8,13 +8,14 @@ is that of each step's own mini-batch, as one sees it in training.
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 import tfcourse
-from recipes.claims import batch_size, harness, pictures
+from recipes.claims import batch_size, harness, judging, pictures
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer, integers, number
@@ -27,7 +28,7 @@ class BatchNoise(Hyperparameters):
     learning_rate: float = number(0.01, "Step size of all.", interval="(0, inf)")
     training_examples: int = integer(10_000, "Examples to train on.", interval="[10, inf)")
     steps: int = integer(200, "Steps; noise is measured in the second half.", interval="[4, inf)")
-    num_seeds: int = integer(3, "Trainings with each batch size.", interval="[2, inf)")
+    num_seeds: int = integer(10, "Trainings with each batch size.", interval="[2, inf)")
 
 
 def noise_of(costs: np.ndarray) -> float:
@@ -56,25 +57,43 @@ def measure(hp: BatchNoise, data: Dataset, size: int, seeds: Sequence[int]) -> d
     }
 
 
-def findings(
-    measured: dict[int, dict[str, Any]], hp: BatchNoise, num_examples: int
-) -> harness.Findings:
-    """Returns what the template tells, of `{batch size: measures}`."""
-    noise = [np.mean(m["noise"]) for m in measured.values()]
-    parts = np.log(list(measured)[:-1])
+def judge(raw: Mapping[str, Any]) -> harness.Judged:
+    """Returns what the template tells, and the claims, of `{"arms": {batch size: measures}}`."""
+    arms = {int(size): arm for size, arm in raw["arms"].items()}
+    names = {size: "the full batch" if size == max(arms) else f"b = {size:,}" for size in arms}
+    pairs = list(itertools.pairwise(sorted(arms)))
+    noise = tuple(
+        judging.Comparison(
+            f"{names[size]}, against {names[larger]}",
+            judging.ratio(arms[larger]["noise"], arms[size]["noise"]), 1.0, "below", form=".2f",
+            shown={
+                "of the smaller": harness.spread(arms[size]["noise"], 3),
+                "of the larger": harness.spread(arms[larger]["noise"], 3),
+            },
+        )
+        for size, larger in pairs
+    )  # fmt: skip
+    claims = {"noise": judging.Claim("noise of the larger, as a multiple", noise, precision=0.2)}
+    memory = tuple(
+        judging.Comparison(
+            f"{names[larger]}, beyond {names[size]}",
+            judging.exact((arms[larger]["bytes"] - arms[size]["bytes"]) / 2**20), form="+.1f",
+            shown={"MiB": f"{arms[larger]['bytes'] / 2**20:.1f}"},
+        )
+        for size, larger in pairs
+        if arms[larger]["bytes"]  # None where nothing is counted, 0 where it is too little.
+    )  # fmt: skip
+    if memory:
+        claims["memory"] = judging.Claim("MiB more than with the smaller", memory)
+    parts = sorted(arms)[:-1]
+    means = [np.mean(arms[size]["noise"]) for size in parts]
     numbers = {
-        "hp": dataclasses.asdict(hp),
-        "arms": {
-            "the full batch" if size == num_examples else f"b = {size:,}": measures
-            for size, measures in measured.items()
-        },
-        "power": np.polyfit(parts, np.log(noise[:-1]), 1)[0],
+        **raw,
+        "named": {names[size]: arm for size, arm in arms.items()},
+        **({"memory": True} if memory else {}),
+        "power": np.polyfit(np.log(parts), np.log(means), 1)[0],
     }
-    holds = {"noise": list(np.diff(noise) < 0)}
-    count = [m["bytes"] for m in measured.values()]
-    if None not in count:
-        holds["memory"] = [count[-1] > count[0], *(np.diff(count) >= 0)]
-    return numbers, holds
+    return numbers, claims
 
 
 def main(hp: BatchNoise, data: Dataset, options: Options, run: RunDirectory) -> dict[str, Any]:
@@ -92,7 +111,11 @@ def main(hp: BatchNoise, data: Dataset, options: Options, run: RunDirectory) -> 
         },
         "bytes": {str(size): numbers["bytes"] for size, numbers in measured.items()},
     }
-    return harness.results("batch_noise", metrics, findings(measured, hp, m), data)
+    arms = {
+        size: {"noise": each["noise"], "bytes": each["bytes"]} for size, each in measured.items()
+    }
+    raw = {"hp": dataclasses.asdict(hp), "arms": arms}
+    return harness.report("batch_noise", metrics, raw, judge, data)
 
 
 if __name__ == "__main__":

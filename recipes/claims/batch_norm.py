@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 import tfcourse
-from recipes.claims import harness, pictures
+from recipes.claims import harness, judging, pictures
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset, Split
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, number
@@ -33,6 +33,7 @@ PAPER = {
 }
 PERCENTILES = (15, 50, 85)  # As in figure 1 (b) and (c).
 NUM_STOPS = 50
+EARLY = 5_000  # Step at which it is to be ahead.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +66,7 @@ def build(hp: BatchNorm, data: Dataset, batch_norm: bool, seed: int) -> "keras.M
 def train(
     hp: BatchNorm, data: Dataset, batch_norm: bool, seeds: Sequence[int]
 ) -> dict[str, np.ndarray]:
-    """Returns `{"accuracy": [seeds, stops], "inputs": [stops, examples, units]}`.
+    """Returns `{"accuracy": [seeds, stops], "drift": [seeds], "inputs": [stops, examples, units]}`.
 
     The inputs are those of the last hidden layer's sigmoids, of the first seed.
     """
@@ -74,17 +75,22 @@ def train(
     evaluator = tfcourse.training.Evaluator(model)
     shown = data.test.smaller(500).features
     accuracies: list[list[float]] = []
-    inputs = []
+    inputs: list[np.ndarray] = []
+    drifts: list[float] = []
     for seed in seeds:
         stepping.restart(build(hp, data, batch_norm, seed))
         accuracies.append([])
+        of_seed = []
         for _ in stepping.run(stops_of(hp), seed):
             accuracies[-1].append(evaluator.evaluate(data.test)["accuracy"])
-            if seed == seeds[0]:
-                inputs.append(inputs_of_last_sigmoids(model, shown))
+            of_seed.append(inputs_of_last_sigmoids(model, shown))
+        inputs = inputs or of_seed
+        drifts.append(drift(np.array(of_seed)))
         name = "with" if batch_norm else "without"
         print(f"{name} batch norm, seed {seed}: {accuracies[-1][-1]:.4f}", flush=True)
-    return {"accuracy": np.array(accuracies), "inputs": np.array(inputs)}
+    return {
+        "accuracy": np.array(accuracies), "drift": np.array(drifts), "inputs": np.array(inputs)
+    }  # fmt: skip
 
 
 def inputs_of_last_sigmoids(model: "keras.Model", features: Any) -> np.ndarray:
@@ -106,35 +112,48 @@ def drift(inputs: np.ndarray) -> float:
     return float(np.median(np.abs(median[-1] - median[begin]) / (high[-1] - low[-1])))
 
 
-def findings(measured: Mapping[str, Mapping[str, np.ndarray]], hp: BatchNorm) -> harness.Findings:
-    """Returns what the template tells, of what `train` returns for "with" and "without"."""
-    stops = stops_of(hp)
-    early = int(np.argmin(np.abs(stops - 5_000)))
-    accuracies = {name: m["accuracy"] for name, m in measured.items()}
+def judge(raw: Mapping[str, Any]) -> harness.Judged:
+    """Returns what the template tells, and the claims, of `{"arms": {network: measures}}`."""
+    stops = np.array(raw["stops"])
+    early = int(np.argmin(np.abs(stops - EARLY)))
+    accuracies = {name: np.array(arm["accuracy"]) for name, arm in raw["arms"].items()}
     by_stop = {name: values.mean(axis=0) for name, values in accuracies.items()}
     reached = stops[by_stop["with"] >= by_stop["without"][-1]]
-    drifts = {name: drift(m["inputs"]) for name, m in measured.items()}
     numbers = {
-        "hp": dataclasses.asdict(hp),
-        "arms": {
-            name: {"early": values[:, early], "end": values[:, -1], "accuracy_by_stop": values}
-            for name, values in accuracies.items()
+        **raw,
+        "at": {
+            when: {name: values[:, stop] for name, values in accuracies.items()}
+            for when, stop in (("early", early), ("end", -1))
         },
-        "stops": stops,
-        "early": stops[early],
-        "end": stops[-1],
+        "steps": {"early": stops[early], "end": stops[-1]},
         "reached": reached[0] if len(reached) else None,
-        "drift": drifts,
+        "paper": {
+            "early": {name: values[EARLY] for name, values in PAPER.items()},
+            "end": {name: max(values.values()) for name, values in PAPER.items()},
+        },
     }
 
-    def is_ahead(stop: int) -> bool:
-        """Returns whether each seed with it is ahead of each without."""
-        return accuracies["with"][:, stop].min() > accuracies["without"][:, stop].max()
+    def ahead(when: str) -> judging.Claim:
+        networks, paper = numbers["at"][when], numbers["paper"][when]
+        compared = judging.Comparison(
+            f"{numbers['steps'][when]:,} steps",
+            judging.difference(networks["with"], networks["without"]), form="+.1f", scale=100,
+            shown={
+                **{name: f"{harness.spread(a, 2, 100)} %" for name, a in networks.items()},
+                "in the paper": f"{100 * (paper['with'] - paper['without']):+.1f}",
+            },
+        )  # fmt: skip
+        return judging.Claim("accuracy with minus without (points)", (compared,), precision=0.01)
 
+    arms = {name: arm["drift"] for name, arm in raw["arms"].items()}
+    moved = judging.Comparison(
+        "median unit", judging.ratio(arms["with"], arms["without"]), 1.0, "below", form=".2f",
+        shown={name: harness.spread(values, 3) for name, values in arms.items()},
+    )  # fmt: skip
     return numbers, {
-        "faster": [is_ahead(early), len(reached) > 0 and reached[0] < stops[-1]],
-        "higher": [is_ahead(-1)],
-        "inputs": [drifts["with"] < drifts["without"]],
+        "faster": ahead("early"),
+        "higher": ahead("end"),
+        "inputs": judging.Claim("move with, as a multiple of that without", (moved,)),
     }
 
 
@@ -153,7 +172,9 @@ def main(hp: BatchNorm, data: Dataset, options: Options, run: RunDirectory) -> d
         for name, m in measured.items()
         for when, index in {**at, "end": -1}.items()
     }
-    return harness.results("batch_norm", metrics, findings(measured, hp), data)
+    arms = {name: {k: m[k] for k in ("accuracy", "drift")} for name, m in measured.items()}
+    raw = {"hp": dataclasses.asdict(hp), "stops": stops, "arms": arms}
+    return harness.report("batch_norm", metrics, raw, judge, data)
 
 
 if __name__ == "__main__":

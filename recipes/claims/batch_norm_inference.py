@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 import tfcourse
-from recipes.claims import harness, pictures
+from recipes.claims import harness, judging, pictures
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, number
@@ -27,6 +27,7 @@ STOPS = (1, 3, 10, 30, 100, 300, 1000, 3000)
 KINDS = MOVING, OWN, ANEW = "moving averages", "the batch's own", "re-estimated"
 LOOK_BACK_STEPS = 100
 NUM_ALONE = 20
+SAME, STAND_IN = 1e-4, 1.1  # Largest change of a logit, and of a cost as a multiple.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +37,7 @@ class BatchNormInference(Hyperparameters):
     learning_rate: float = number(0.1, "Step size.", interval="(0, 1000]")
     momentum: float = number(0.99, "Of the moving averages.", interval="[0, 1)")
     max_steps: int = integer(3000, "Steps of a training.", interval="[100, inf)")
-    num_seeds: int = integer(5, "Trainings.", interval="[2, inf)")
+    num_seeds: int = integer(20, "Trainings.", interval="[2, inf)")
 
     @property
     def stops(self) -> list[int]:
@@ -96,25 +97,34 @@ def measure(
     return {kind: np.array(rows) for kind, rows in losses.items()}, changes
 
 
-def findings(
-    losses: Mapping[str, np.ndarray], changes: Mapping[str, Sequence[float]], hp: BatchNormInference
-) -> harness.Findings:
-    stops = {"early": hp.stops.index(LOOK_BACK_STEPS), "late": len(hp.stops) - 1}
-    lag = losses[MOVING].mean(axis=0) / losses[ANEW].mean(axis=0)
-    numbers = {
-        "hp": dataclasses.asdict(hp),
-        "arms": {
-            kind: {**{name: rows[:, stop] for name, stop in stops.items()}, "loss_by_stop": rows}
-            for kind, rows in losses.items()
-        },
-        "changes": changes,
-        "num_alone": NUM_ALONE,
-        "steps": {name: hp.stops[stop] for name, stop in stops.items()},
-        "lag": {name: lag[stop] for name, stop in stops.items()},
+def judge(raw: Mapping[str, Any]) -> harness.Judged:
+    """Returns what the template tells, and the claims, of `{"losses": ..., "changes": ...}`."""
+    stops = {"early": raw["stops"].index(LOOK_BACK_STEPS), "late": len(raw["stops"]) - 1}
+    costs = {
+        when: {kind: np.array(rows)[:, stop] for kind, rows in raw["losses"].items()}
+        for when, stop in stops.items()
     }
+    numbers = {
+        **raw, "num_alone": NUM_ALONE, "costs": costs, "same": SAME, "stand_in": STAND_IN,
+        "steps": {when: raw["stops"][stop] for when, stop in stops.items()},
+    }  # fmt: skip
+    changes = raw["changes"]
+    alone = judging.Comparison(
+        "at inference", judging.mean(changes["inference"]), SAME, "below", form=".0e",
+        shown={"in training mode": harness.spread(changes["training"], 1)},
+    )  # fmt: skip
+    averages = tuple(
+        judging.Comparison(
+            f"after {numbers['steps'][when]:,} steps",
+            judging.ratio(by[MOVING], by[OWN]), STAND_IN, "below", form=".2f",
+            shown={kind: harness.spread(values) for kind, values in by.items()},
+        )
+        for when, by in costs.items()
+    )  # fmt: skip
+    effect = "cost by moving averages, as a multiple of that by the batch's own"
     return numbers, {
-        "alone": [max(changes["inference"]) < 1e-4],
-        "averages": [lag[stop] < 1.1 for stop in stops.values()],
+        "alone": judging.Claim("largest change of a logit", (alone,)),
+        "averages": judging.Claim(effect, averages, precision=0.2),
     }
 
 
@@ -133,8 +143,10 @@ def main(
         },
         **{f"alone_{mode}": max(values) for mode, values in changes.items()},
     }
-    found = findings(losses, changes, hp)
-    return harness.results("batch_norm_inference", metrics, found, data)
+    raw = {
+        "hp": dataclasses.asdict(hp), "stops": hp.stops, "losses": losses, "changes": changes
+    }  # fmt: skip
+    return harness.report("batch_norm_inference", metrics, raw, judge, data)
 
 
 if __name__ == "__main__":

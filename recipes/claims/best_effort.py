@@ -2,8 +2,8 @@ r"""How far three models go on MNIST without augmentation, each after a real swe
 
     python -m recipes.claims.best_effort --flagfile=configs/best_effort.flags
 
-A random sweep, ranked on validation, finds each model's values; several seeds then train with
-them, and only these see the test set.
+A random sweep of short trainings, ranked on validation, finds each model's values; several seeds
+then train longer with them, and only these see the test set.
 """
 
 import dataclasses
@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 import tfcourse
-from recipes.claims import harness, pictures
+from recipes.claims import harness, judging, pictures
 from recipes.mnist_softmax import MnistSoftmax, train
 from tfcourse import machine, tuning
 from tfcourse.choices import MODELS
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
-from tfcourse.hyperparameters import Hyperparameters, integer, integers
+from tfcourse.hyperparameters import Hyperparameters, integers
 from tfcourse.run_directory import RunDirectory
 
 # What --search would say; all else is as mnist_softmax has it.
@@ -33,7 +33,7 @@ SEARCHES = {
     "batch_norm_mlp": {
         "learning_rate": "1e-4:1e-1:log",
         "dropout": "0:0.5",
-        "hidden_units": "512,256/1024,512",
+        "hidden_units": "256,128/512,256",
         "batch_size": "64,128,256",
     },
     "small_cnn": {"learning_rate": "3e-4:3e-2:log", "dropout": "0:0.5", "batch_size": "64,128"},
@@ -53,18 +53,19 @@ PUBLISHED = {
 @dataclasses.dataclass(frozen=True)
 class BestEffort(Hyperparameters):
     trials: tuple[int, ...] = integers(
-        (12, 8, 4), "Trials of softmax regression, of the batch-norm MLP and of the small CNN."
+        (8, 4, 3), "Trials of softmax regression, of the batch-norm MLP and of the small CNN."
     )
-    epochs: tuple[int, ...] = integers((8, 10, 6), "Passes over the training set, likewise.")
-    num_seeds: int = integer(5, "Trainings with the values that were found.", interval="[2, inf)")
+    tuning_epochs: tuple[int, ...] = integers((4, 4, 1), "Passes of each trial, likewise.")
+    epochs: tuple[int, ...] = integers((6, 12, 5), "Passes with the values that were found.")
+    num_seeds: tuple[int, ...] = integers((3, 6, 3), "Trainings with the values that were found.")
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("trials", "epochs"):
-            if len(getattr(self, name)) != len(MODELS):
+        for name, values in vars(self).items():
+            if len(values) != len(MODELS):
                 raise ValueError(
-                    f"`{name}` must hold {len(MODELS)} numbers, one a model. Received: "
-                    f"{name}={getattr(self, name)}"
+                    f"`{name}` must hold {len(MODELS)} numbers, one per model. Received: "
+                    f"{name}={values}"
                 )
 
 
@@ -105,39 +106,50 @@ def find(
 def measure(
     hp: BestEffort, data: Dataset, folder: pathlib.Path, options: Options
 ) -> dict[str, dict[str, Any]]:
-    """Returns `{model: {"found": hyperparameters, "validation": float, "errors": [per cent]}}`."""
-    measured: dict[str, dict[str, Any]] = {}
+    """Returns `{model: {"found": values, "validation": float, "errors": [per cent]}}`."""
+    found: dict[str, tuple[MnistSoftmax, float]] = {}
     with tuning.Workers(machine.num_cores()) as pool:
-        for model, trials, epochs in zip(SEARCHES, hp.trials, hp.epochs, strict=True):
-            found, score = find(model, epochs, trials, data, folder / model, pool, options)
-            measured[model] = {"found": found, "validation": score, "errors": []}
-            print(f"{model}: best of {trials} trials {score:.4f} on validation", flush=True)
-    for model, numbers in measured.items():
+        for model, trials, epochs in zip(SEARCHES, hp.trials, hp.tuning_epochs, strict=True):
+            found[model] = find(model, epochs, trials, data, folder / model, pool, options)
+            print(f"{model}: best of {trials} trials {found[model][1]:.4f} on validation")
+    measured = {}
+    for (model, (best, score)), epochs, count in zip(
+        found.items(), hp.epochs, hp.num_seeds, strict=True
+    ):
         # Seeds that no trial has had.
-        for seed in harness.seeds(options.seed, hp.num_seeds):
-            trained, history = train(numbers["found"], data, seed, verbose=0)
-            metrics = tfcourse.training.final_metrics(trained, history, data)
-            numbers["errors"].append(100 * (1 - metrics["test_accuracy"]))
-        print(f"{model}: test error {np.mean(numbers['errors']):.2f} %", flush=True)
+        seeds = harness.seeds(options.seed, count)
+        longer = dataclasses.replace(best, epochs=epochs)
+        errors = [_test_error(longer, data, seed) for seed in seeds]
+        values = {name: getattr(best, name) for name in SEARCHES[model]}
+        measured[model] = {"found": values, "validation": score, "errors": errors}
+        print(f"{model}: test error {harness.spread(errors, 2)} %", flush=True)
     return measured
 
 
-def findings(measured: Mapping[str, Mapping[str, Any]], hp: BestEffort) -> harness.Findings:
-    numbers = {
-        "hp": dataclasses.asdict(hp),
-        "arms": {
-            model: {
-                **each,
-                "found": {name: getattr(each["found"], name) for name in SEARCHES[model]},
-                "trials": trials,
-                "published": PUBLISHED[model],
-            }
-            for (model, each), trials in zip(measured.items(), hp.trials, strict=True)
-        },
+def _test_error(hyperparameters, data, seed):
+    trained, history = train(hyperparameters, data, seed, verbose=0)
+    metrics = tfcourse.training.final_metrics(trained, history, data)
+    return 100 * (1 - metrics["test_accuracy"])
+
+
+def judge(raw: Mapping[str, Any]) -> harness.Judged:
+    """Returns what the template tells, and the claims, of `{"arms": {model: measures}}`."""
+    hp, arms = raw["hp"], raw["arms"]
+    per_model = zip(*(hp[name] for name in hp), strict=True)
+    told = {
+        model: {**arm, **dict(zip(hp, values, strict=True)), "published": PUBLISHED[model]}
+        for (model, arm), values in zip(arms.items(), per_model, strict=True)
     }
-    return numbers, {
-        model: [bool(np.mean(each["errors"]) <= error) for _, error in PUBLISHED[model]]
-        for model, each in measured.items()
+    return {**raw, "arms": told}, {
+        model: judging.Claim(
+            "test error (%)",
+            tuple(
+                judging.Comparison(name, judging.mean(arm["errors"]), error, "below", form=".2f")
+                for name, error in PUBLISHED[model]
+            ),
+            precision=0.3,
+        )
+        for model, arm in arms.items()
     }
 
 
@@ -149,8 +161,12 @@ def main(hp: BestEffort, data: Dataset, options: Options, run: RunDirectory) -> 
         **{f"test_error_{model}": float(np.mean(e)) for model, e in errors.items()},
         **{f"val_accuracy_{model}": n["validation"] for model, n in measured.items()},
     }
-    return harness.results("best_effort", metrics, findings(measured, hp), data)
+    raw = {"hp": dataclasses.asdict(hp), "arms": measured}
+    return harness.report("best_effort", metrics, raw, judge, data)
 
 
 if __name__ == "__main__":
-    harness.run(main, BestEffort, trials=(2, 2, 2), epochs=(2, 2, 2), num_seeds=2)
+    harness.run(
+        main, BestEffort,
+        trials=(2, 2, 2), tuning_epochs=(1, 1, 1), epochs=(2, 2, 2), num_seeds=(2, 2, 2),
+    )  # fmt: skip

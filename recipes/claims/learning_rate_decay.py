@@ -130,7 +130,7 @@ def formula_error() -> float:
     for name, printed in PRINTED_RATES.items():
         schedule = tfcourse.schedules.build(name, 0.1, steps_per_epoch=7, epochs=11)
         for epoch, value in printed.items():
-            # In the first and the last step of the epoch: it changes once an epoch.
+            # In the first and the last step of the epoch: it changes once per epoch.
             for step in (7 * epoch, 7 * epoch + 6):
                 errors.append(abs(float(schedule(step)) / value - 1))
     return max(errors)

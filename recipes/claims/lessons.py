@@ -179,7 +179,7 @@ def draw_decays(initial_rate: float, decay_rate: float, epochs: int, path: File)
         initial_rate * decay_rate ** (epoch * (epoch + 1) / 2),
     )
     tfcourse.reports.draw_lines(
-        lines, path, title="learning rate, changed once an epoch", xlabel="epoch",
+        lines, path, title="learning rate, changed once per epoch", xlabel="epoch",
         ylabel="learning rate", log=True,
     )  # fmt: skip
 

@@ -82,16 +82,21 @@ def differences_to_logistic_regression(
 
 def study(
     points_of_class: int, steps: int, seed: int
-) -> tuple[dict[int, Fit], dict[int, tuple[int, int]], tuple[float, float]]:
-    """Returns `({classes: (points, labels, layers)}, {classes: broken segments}, differences)`."""
+) -> tuple[dict[int, Fit], dict[int, tuple[int, int]]]:
+    """Returns `({classes: (points, labels, layers)}, {classes: broken segments})`."""
     fits, regions = {}, {}
     for num_classes in CLASSES:
         rng = np.random.default_rng([seed, num_classes])
         points, labels = plane_points(num_classes, points_of_class, rng)
         fits[num_classes] = points, labels, fit_points(points, labels, steps)
         regions[num_classes] = broken_segments(fits[num_classes][2], rng)
+    return fits, regions
+
+
+def study_two_classes(points_of_class: int, steps: int, seed: int) -> tuple[float, float]:
+    """Returns the differences to logistic regression on points that are drawn with `seed`."""
     rng = np.random.default_rng([seed, 2])
     points = rng.normal(0, 1, (2 * points_of_class, 2))
     # Which class a point is of is left to chance, so that there is an optimum to find.
     labels = (rng.uniform(size=len(points)) < expit(points @ [2.0, -1.0] + 0.5)).astype(int)
-    return fits, regions, differences_to_logistic_regression(points, labels, steps)
+    return differences_to_logistic_regression(points, labels, steps)

@@ -8,14 +8,14 @@ matrix, and the test images that are wrong with the most confidence.
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
 import tfcourse
-from recipes.claims import harness, pictures, softmax_points
+from recipes.claims import harness, judging, pictures, softmax_points
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer, number
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import keras
 
 NUM_SHOWN = 20  # Most confidently wrong images.
+# Largest share of segments that leave their region, and differences in a probability: of one path
+# in float64, of two ways to an optimum, of a sum in float32.
+STRAIGHT, SAME_PATH, SAME_OPTIMUM, SUM = 1e-3, 1e-12, 1e-4, 1e-5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +36,8 @@ class SoftmaxRegression(Hyperparameters):
     steps: int = integer(2000, "Steps of gradient descent on points.", interval="[1, inf)")
     epochs: int = integer(20, "Passes over the images.", interval="[1, inf)")
     learning_rate: float = number(0.003, "Adam's, on images.", interval="(0, inf)")
-    num_seeds: int = integer(3, "Trainings on images.", interval="[1, inf)")
+    num_seeds: int = integer(3, "Trainings on images.", interval="[2, inf)")
+    point_seeds: int = integer(10, "Sets of points of two classes.", interval="[2, inf)")
 
 
 def fit_images(hp: SoftmaxRegression, data: Dataset, seed: int) -> "keras.Model":
@@ -51,27 +55,38 @@ def probabilities(model: "keras.Model", split: Any) -> np.ndarray:
     return np.asarray(tfcourse.layers.softmax(tfcourse.training.predict(model, split.features)))
 
 
-def findings(
-    hp: SoftmaxRegression,
-    regions: Mapping[int, tuple[int, int]],
-    differences: tuple[float, float],
-    images: Mapping[str, Any],
-) -> harness.Findings:
-    path, optimum = differences
+def judge(raw: Mapping[str, Any]) -> harness.Judged:
+    """Returns what the template tells, and the claims, of what `main` measures."""
+    regions, differences, images = raw["regions"], raw["differences"], raw["images"]
     broken, segments = (sum(counts) for counts in zip(*regions.values(), strict=True))
     numbers = {
-        "hp": dataclasses.asdict(hp),
+        **raw,
         "classes": {"fewest": min(regions), "most": max(regions)},
-        "regions": regions,
         "segments": segments,
         "broken": broken,
-        "differences": {"path": path, "optimum": optimum},
-        "images": images,
+        "straight": STRAIGHT,
+        "same": {"path": SAME_PATH, "optimum": SAME_OPTIMUM, "sum": SUM},
     }
+    linear = tuple(
+        judging.Comparison(
+            f"{classes} classes", judging.share(left, total), STRAIGHT, "below", form=".1e",
+            shown={"segments": f"{total:,}", "that leave": f"{left:,}"},
+        )
+        for classes, (left, total) in regions.items()
+    )  # fmt: skip
+
+    def largest(condition: str, values: Sequence[float], bound: float) -> judging.Comparison:
+        return judging.Comparison(condition, judging.mean(values), bound, "below", form=".0e")
+
+    same = (
+        largest("to gradient descent on the sigmoid form", differences["path"], SAME_PATH),
+        largest("to scikit-learn's optimum", differences["optimum"], SAME_OPTIMUM),
+    )
+    sums = (largest("", images["deviations"], SUM),)
     return numbers, {
-        "linear": [broken == 0],
-        "two_classes": [path < 1e-12, optimum < 1e-4],
-        "probabilities": [images["deviation"] < 1e-5],
+        "linear": judging.Claim("share of segments that leave their region", linear),
+        "two_classes": judging.Claim("largest difference in a probability", same),
+        "probabilities": judging.Claim("largest difference of a sum from 1", sums),
     }
 
 
@@ -107,7 +122,7 @@ def study_images(
     return {
         "examples": len(labels),
         "accuracies": accuracies,
-        "deviation": float(np.abs(guess.sum(axis=1) - 1).max()),
+        "deviations": [float(np.abs(each.sum(axis=1) - 1).max()) for each in guesses],
         "truth": names[labels[surest[0]]],
         "said": names[predictions[surest[0]]],
         "surest": float(guess[surest[0]].max()),
@@ -117,18 +132,30 @@ def study_images(
 def main(
     hp: SoftmaxRegression, data: Dataset, options: Options, run: RunDirectory
 ) -> dict[str, Any]:
-    fits, regions, differences = softmax_points.study(hp.points, hp.steps, options.seed)
+    fits, regions = softmax_points.study(hp.points, hp.steps, options.seed)
+    path, optimum = zip(
+        *(
+            softmax_points.study_two_classes(hp.points, hp.steps, seed)
+            for seed in harness.seeds(options.seed, hp.point_seeds)
+        ),
+        strict=True,
+    )
     pictures.softmax.draw_regions(fits, run.path / "softmax_regression.png")
     images = study_images(hp, data, options.seed, run.path)
     metrics = {
         "broken_segments": sum(left for left, _ in regions.values()),
-        "difference_to_sigmoid": differences[0],
-        "difference_to_scikit_learn": differences[1],
+        "difference_to_sigmoid": max(path),
+        "difference_to_scikit_learn": max(optimum),
         "test_accuracy": float(np.mean(images["accuracies"])),
     }
-    found = findings(hp, regions, differences, images)
-    return harness.results("softmax_regression", metrics, found, data)
+    raw = {
+        "hp": dataclasses.asdict(hp),
+        "regions": regions,
+        "differences": {"path": path, "optimum": optimum},
+        "images": images,
+    }
+    return harness.report("softmax_regression", metrics, raw, judge, data)
 
 
 if __name__ == "__main__":
-    harness.run(main, SoftmaxRegression, steps=50, epochs=2, num_seeds=1)
+    harness.run(main, SoftmaxRegression, steps=50, epochs=2, num_seeds=2, point_seeds=2)
