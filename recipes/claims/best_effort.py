@@ -135,9 +135,14 @@ def _test_error(hyperparameters, data, seed):
 def judge(raw: Mapping[str, Any]) -> harness.Judged:
     """Returns what the template tells, and the claims, of `{"arms": {model: measures}}`."""
     hp, arms = raw["hp"], raw["arms"]
-    per_model = zip(*(hp[name] for name in hp), strict=True)
+    per_model = zip(*hp.values(), strict=True)
     told = {
-        model: {**arm, **dict(zip(hp, values, strict=True)), "published": PUBLISHED[model]}
+        model: {
+            **arm,
+            **dict(zip(hp, values, strict=True)),
+            "label": MODELS[model].label,
+            "published": PUBLISHED[model],
+        }
         for (model, arm), values in zip(arms.items(), per_model, strict=True)
     }
     return {**raw, "arms": told}, {

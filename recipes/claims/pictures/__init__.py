@@ -8,7 +8,7 @@ from recipes.claims.pictures.batch_norms import (
     draw_shifts,
     draw_usable_rates,
 )
-from recipes.claims.pictures.batch_sizes import draw_costs, draw_noise
+from recipes.claims.pictures.batch_sizes import draw_costs, draw_noise, draw_passes
 from recipes.claims.pictures.decays import draw_decays
 from recipes.claims.pictures.moving_averages import draw_averages, draw_windows
 from recipes.claims.pictures.searches import draw_errors, draw_importances, draw_searches
@@ -24,6 +24,7 @@ __all__ = [
     "draw_lag",
     "draw_noise",
     "draw_paper",
+    "draw_passes",
     "draw_searches",
     "draw_shifts",
     "draw_usable_rates",

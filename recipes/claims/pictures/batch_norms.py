@@ -130,7 +130,7 @@ def draw_lag(
             style.band(lag, stops, values, ".-", label=label, linewidth=width)
         lag.set(xscale="log", yscale="log", xlabel="step", ylabel="validation cost (nats)")
         style.ticks(lag.yaxis, [0.1, 0.2, 0.5, 1, 2])
-        lag.set_title("normalized at inference by")
+        lag.set_title("cost at inference, by mean and variance used")
         style.label_lines(lag)
         for place, change in enumerate(changes.values()):
             alone.plot([place] * len(change), change, "o", color=style.COLOURS[place], alpha=0.6)

@@ -66,12 +66,30 @@ def draw_noise(
         scatter.loglog(sizes, means, "o-")
         slope = 2 * means[0] / np.sqrt(sizes[:-1])
         scatter.loglog(sizes[:-1], slope, ":", color="k", linewidth=1)
-        style.note(scatter, "1 / √b", (sizes[-2], slope[-1]), (4, 0))
+        style.note(scatter, "1 / √b", (sizes[-2], slope[-1]), (-12, 10))
         scatter.set(title="its scatter around the trend", xlabel="batch size b", ylabel="nats")
         if memory:
             axes[0, 2].plot(list(memory), list(memory.values()), "o-")
             axes[0, 2].set(title="memory of a step", xlabel="batch size b", ylabel="MiB")
             axes[0, 2].xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+
+
+def draw_passes(path: style.File, curves: Mapping[str, style.Arrays], target: float) -> None:
+    """Writes the training cost by passes over the data into the PNG file `path`.
+
+    Args:
+        curves: `{data set: {arm: cost before the first pass and after each}}`.
+    """
+    with style.picture(path, columns=len(curves), width=2.6, height=2.8) as axes:
+        for ax, (table, arms) in zip(axes[0], curves.items(), strict=True):
+            for arm, costs in arms.items():
+                ax.plot(np.arange(1, len(costs)), costs[1:], label=arm)
+            ax.axhline(target, color="0.5", ls=":", linewidth=1)
+            ax.set(xscale="log", yscale="log", xlabel="passes", title=table)
+            style.ticks(ax.yaxis, [0.1, 0.2, 0.5, 1, 2])
+            ax.minorticks_off()
+        axes[0, 0].set_ylabel("training cost (nats)")
+        style.label_lines(axes[0, -1])
 
 
 def _name(size: int, num_examples: int) -> str:

@@ -76,8 +76,11 @@ def draw_paper(curves: style.Arrays, paper: Mapping[str, float], path: style.Fil
             colour, label = COLOURS[optimizer], NAMES[optimizer]
             style.band(ax, epochs, values, color=colour, label=label, alpha=0.2)
             if optimizer in paper:
-                ax.plot(epochs[-1], paper[optimizer], "D", color=colour, clip_on=False)
+                look = {"color": colour, "mfc": "white", "clip_on": False}
+                ax.plot(epochs[-1], paper[optimizer], "D", **look)
         ax.set(xlabel="epoch", ylabel="training cost (nats)", xlim=(0, epochs[-1]))
         ax.set_ylim(top=min(0.8, 1.05 * max(values.mean(axis=0)[0] for values in curves.values())))
-        ax.set_title("diamonds: the paper's values at epoch 45")
+        ax.set_title("softmax regression on MNIST")
+        highest = epochs[-1], max(paper.values())
+        style.note(ax, "the paper's ◇", highest, (-10, 0), ha="right", va="center")
         style.label_lines(ax)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tfcourse.choices import MODELS
 from tfcourse.reports import style
 
 
@@ -86,7 +87,7 @@ def draw_errors(
     rows: list[tuple[str, Sequence[float], str]] = []
     for model, values in errors.items():
         rows += [(name, [error], "0.45") for name, error in published[model]]
-        rows.append((model.replace("_", " "), values, style.COLOURS[0]))
+        rows.append((f"{MODELS[model].label}, here", values, style.COLOURS[0]))
     with style.picture(path, width=8.4, height=0.34 * len(rows) + 0.8) as axes:
         ax = axes[0, 0]
         for place, (_, values, colour) in enumerate(rows):
@@ -94,7 +95,7 @@ def draw_errors(
             text = f"{np.mean(values):.3g} %"
             if len(values) > 1:
                 text = f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f} %"
-            style.note(ax, text, (max(values), -place), (9, 0), va="center", color=colour)
+            style.note(ax, text, (max(values), -place), (9, 0), va="center")
         ax.set_yticks(-np.arange(len(rows)), [name for name, _, _ in rows])
         ax.set(xscale="log", xlabel="error on the test set (%)", xlim=(0.3, 30))
         style.ticks(ax.xaxis, [0.5, 1, 2, 5, 10, 20])
