@@ -53,7 +53,6 @@ def test_noise_is_the_scatter_and_not_the_trend():
 def test_batch_noise_falls_with_the_batch_size(tmp_path):
     metrics = recipe_runs.smoke("batch_noise", tmp_path, steps=60)
     assert metrics["noise_1"] > metrics["noise_32"] > metrics["noise_full"]
-    assert metrics["evidence"][0]["verdict"] == "holds"
 
 
 def test_verdicts_on_noise_and_memory_follow_the_numbers():

@@ -58,4 +58,4 @@ def test_verdicts_follow_the_numbers(passes, accuracy, verdicts):
     judged = batch_training.judge(harness.plain(raw))
     rows = harness.judged("batch_training", judged)
     assert [row["verdict"] for row in rows] == verdicts
-    assert "(breast cancer)" in rows[0]["measured"]
+    assert "(breast cancer; " in rows[0]["measured"]
