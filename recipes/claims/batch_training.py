@@ -39,7 +39,7 @@ class BatchTraining(Hyperparameters):
     epochs: int = integer(150, "Passes at most, on-line.", interval="[1, inf)")
     batch_epochs: int = integer(5_000, "Passes at most, in batches.", interval="[1, inf)")
     tuning_seeds: int = integer(2, "Trainings at each rate to choose by.", interval="[1, inf)")
-    num_seeds: int = integer(20, "Trainings with the rate that was chosen.", interval="[2, inf)")
+    num_seeds: int = integer(40, "Trainings with the rate that was chosen.", interval="[2, inf)")
 
 
 class Split(NamedTuple):
@@ -145,7 +145,7 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
     }  # fmt: skip
     return numbers, {
         "passes": judging.Claim("passes in batches, as a multiple of those on-line", faster),
-        "accuracy": judging.Claim("accuracy on-line minus in batches (points)", accurate, 0.03),
+        "accuracy": judging.Claim("accuracy on-line minus in batches (points)", accurate, 0.02),
     }
 
 

@@ -83,9 +83,10 @@ def draw_passes(path: style.File, curves: Mapping[str, style.Arrays], target: fl
     with style.picture(path, columns=len(curves), width=2.6, height=2.8) as axes:
         for ax, (table, arms) in zip(axes[0], curves.items(), strict=True):
             for arm, costs in arms.items():
-                ax.plot(np.arange(1, len(costs)), costs[1:], label=arm)
+                ax.plot(costs, ".-", label=arm)
             ax.axhline(target, color="0.5", ls=":", linewidth=1)
-            ax.set(xscale="log", yscale="log", xlabel="passes", title=table)
+            ax.set(yscale="log", xlabel="passes over the data", title=table)
+            style.whole_numbers(ax.xaxis)
             style.ticks(ax.yaxis, [0.1, 0.2, 0.5, 1, 2])
             ax.minorticks_off()
         axes[0, 0].set_ylabel("training cost (nats)")

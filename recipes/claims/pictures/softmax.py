@@ -30,7 +30,7 @@ def draw_regions(fits: Mapping[int, tuple[np.ndarray, np.ndarray, Any]], path: s
                 ax.plot(*points[labels == label].T, _MARKERS[label], color=colour, markersize=2.5)
             right = (points @ layers[0]["weights"] + layers[0]["biases"]).argmax(axis=1) == labels
             ax.set(title=f"{num_classes} classes: {100 * right.mean():.0f} % right", aspect="equal")
-            ax.set(xlabel="$x_1$", ylabel="$x_2$" if ax is axes[0, 0] else "")
+            ax.set(xlabel="x₁", ylabel="x₂" if ax is axes[0, 0] else "")
             ax.grid(visible=False)
 
 
