@@ -4,9 +4,11 @@ import pytest
 import sweep_examples as examples
 from rich.console import Console
 
+from tfcourse.scales import Linear
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.records import Void
 from tfcourse.tuning.report import table as sweep_table
+from tfcourse.tuning.space import Axis, Space
 
 
 class Clock:
@@ -42,12 +44,29 @@ def test_a_trial_that_is_done_prints_one_line_where_there_is_no_terminal():
         lost = {"status": sweeps.INFEASIBLE, "reason": "not\nfinite [red]"}
         sweep.apply(examples.result(0, [], **lost))
         table.update(sweep, [])
-    values = "optimizer adam, learning_rate {}, batch_size 64, hidden_units 128, epochs 5"
+    values = "    optimizer adam, learning_rate {}, batch_size 64, hidden_units 128"
     assert console.file.getvalue().splitlines() == [
-        f"[1/24] trial 1: val_accuracy 0.5000 (best 0.5000, trial 1), 2.0 s, {values.format(0.01)}",
-        "[2/24] trial 0: infeasible: not finite [red] (best 0.5000, trial 1), 2.0 s, "
-        + values.format(0.1),
+        "[1/24] trial 1: val_accuracy 0.5000 (best 0.5000, trial 1), 2.0 s",
+        values.format(0.01) + ",",
+        "    epochs 5",
+        "[2/24] trial 0: infeasible: not finite [red] (best 0.5000, trial 1), 2.0 s",
+        values.format(0.1) + ", epochs 5",
     ]
+
+
+def test_80_columns_show_the_best_trial_whole():
+    table = sweep_table.SweepTable(Console(file=io.StringIO(), width=80), Clock())
+    long = {f"hyperparameter_{n}": n for n in range(9)}
+    scale = Linear((0, 9), is_integer=True)
+    space = Space(tuple(Axis(name, scale) for name in long))
+    sweep = sweep_of(examples.ask(0, long, space=space), space=space)
+    sweep.apply(examples.result(0, [0.5]))
+    table.update(sweep, [])
+    table._console.print(table.render())
+    text = table._console.file.getvalue()
+    assert max(map(len, text.splitlines())) <= 80
+    header = text.partition("trials done")[2].partition("trial  ")[0]
+    assert all(f"{name} {value}" in header for name, value in long.items())
 
 
 def test_a_resumed_sweep_does_not_print_old_trials_again():
@@ -66,7 +85,8 @@ def test_trials_whose_results_were_taken_back_are_told_again():
     assert "0 of 24 trials done" in shown(table)
     sweep.apply(examples.result(0, [0.75]))
     table.update(sweep, [])
-    assert [line.split(",")[0] for line in table._console.file.getvalue().splitlines()] == [
+    lines = [line for line in table._console.file.getvalue().splitlines() if line[0] == "["]
+    assert [line.split(",")[0] for line in lines] == [
         "[1/24] trial 0: val_accuracy 0.5000 (best 0.5000",
         "[1/24] trial 0: val_accuracy 0.7500 (best 0.7500",
     ]
@@ -83,7 +103,8 @@ def test_the_table_shows_best_latest_and_running_trials():
     infeasible = sum(sweep.status(trial) == sweeps.INFEASIBLE for trial in sweep.trials)
     assert lines[0].startswith(f"40 of 40 trials done, {infeasible} infeasible, 1:30 elapsed")
     assert f"(trial {sweep.best.number})" in lines[1]
-    words = [line.split() for line in lines[2:] if line.strip()]
+    assert lines[2].split(", ")[0] == "    optimizer adam"
+    words = [line.split() for line in lines[3:] if line.strip()]
     numbers = [int(line[0]) for line in words if line[0].isdigit()]
     assert numbers[:5] == [trial.number for trial in sweep.ranked()[:5]]
     assert numbers[5:-1] == [n for n in range(40) if n not in numbers[:5]][-3:]

@@ -85,7 +85,9 @@ def exits(program: Callable[..., Any] | None = None) -> Iterator[None]:
         if "--debug" in sys.argv[1:] or ("debug" in flags.FLAGS and flags.FLAGS["debug"].value):
             traceback.print_exc()
         with contextlib.suppress(OSError):  # Whom nobody can tell has the exit code.
-            print(_message(error), file=sys.stderr)
+            # A terminal has just shown "^C".
+            start = "\n" if code(error) == 130 and sys.stderr.isatty() else ""
+            print(start + _message(error), file=sys.stderr)
         streams.give_up()
         _end(program, code(error))
     _end(program, 0)

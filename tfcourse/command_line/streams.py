@@ -4,6 +4,7 @@ import codecs
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 
 _PLAIN = {"\N{BOX DRAWINGS HEAVY HORIZONTAL}": "-", "\N{HORIZONTAL ELLIPSIS}": "..."}
 
@@ -18,6 +19,19 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="tfcourse.plain")
+
+
+@contextlib.contextmanager
+def shown_meanwhile(text: str) -> Iterator[None]:
+    """Shows `text` on a terminal until its block is over."""
+    on_terminal = sys.stdout.isatty()
+    if on_terminal:
+        print(text, end="\r", flush=True)
+    try:
+        yield
+    finally:
+        if on_terminal:
+            print(" " * len(text), end="\r", flush=True)
 
 
 def give_up() -> None:

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import pathlib
-import sys
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -88,8 +87,8 @@ def fit(
         in_memory_steps: whether to train in the compiled program of `InMemorySteps` where the
             model allows it.
         tensorboard: whether to write `run`'s tensorboard/.
-        verbose: 0 silent, 1 progress bar, 2 one line per epoch; `None` takes 1 on a terminal. Of
-            more than 20 epochs of less than a second, about ten are shown.
+        verbose: 0 silent, 1 one row per epoch and on a terminal the step at hand, 2 one row per
+            epoch; `None` takes 1. Of more than 20 short epochs, about ten are shown.
 
     Returns:
         `keras.callbacks.History` with `epoch` and `history`, the epochs before a resume included.
@@ -136,18 +135,17 @@ def fit(
     num_steps = batching.steps_per_epoch(examples, size)
     program = _program(model, data, size, seed, epochs * num_steps, weights)
     path = _path(model, data, in_memory_steps and not batching.stays_on_disk(data.train))
-    if verbose is None:
-        verbose = 1 if sys.stdout.isatty() else 2
-
+    verbose = 1 if verbose is None else verbose
     given = tf.nest.flatten(callbacks or ())
     shown = any(isinstance(each, keras.callbacks.ProgbarLogger) for each in given)
+    lines = epoch_lines.EpochLines(live=verbose == 1) if verbose and not shown else None
 
     def train(run: run_directory.RunDirectory | None) -> keras.callbacks.History:
         callback_list = keras.callbacks.CallbackList(
             [
                 *given,
                 *_own_callbacks(run if tensorboard else None, early_stopping, monitor, mode),
-                *([epoch_lines.EpochLines()] if verbose and not shown else []),
+                *([lines] if lines else []),
             ],
             add_history=True,
             model=model,
@@ -169,7 +167,13 @@ def fit(
                 run,
                 identity.identity(run, data, seed, size) if run else None,
             )
-            session.train(epochs, steps_per_block, request)
+            if lines:
+                lines.best_epoch = lambda: session.progress.best_epoch
+            try:
+                session.train(epochs, steps_per_block, request)
+            finally:
+                if lines:
+                    lines.clear()
         return model.history
 
     if run_dir is None:

@@ -3,11 +3,14 @@
 import collections
 import dataclasses
 import itertools
-from collections.abc import Collection, Iterator
+import textwrap
+from collections.abc import Collection, Iterator, Mapping
 
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.report.findings import short
 from tfcourse.tuning.standings import Standings
+
+_STAYS = "\0"  # A blank at which no line is broken.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,8 +157,7 @@ class Progress:
         for trial in self._standings.best(1):
             text += f" (best {outcome(_row(self.sweep, trial))}, trial {trial.number})"
         done = f"[{len(self._rows)}/{self._planned()}] trial {row.trial}"
-        values = ", ".join(f"{name} {value}" for name, value in row.values.items())
-        return f"{done}: {text}, {row.seconds:.1f} s, {values}"
+        return "\n".join([f"{done}: {text}, {row.seconds:.1f} s", *indented(row.values)])
 
 
 def _row(sweep: sweeps.Sweep, trial: sweeps.Trial) -> Row:
@@ -182,6 +184,13 @@ def _running_row(sweep: sweeps.Sweep, item: sweeps.Running) -> RunningRow:
 
 def _values(trial: sweeps.Trial) -> dict[str, str]:
     return {name: short(value) for name, value in trial.values.items()}
+
+
+def indented(values: Mapping[str, str]) -> list[str]:
+    """Returns a trial's values as lines that fit 80 columns."""
+    pairs = [f"{name} {value}".replace(" ", _STAYS) for name, value in values.items()]
+    lines = textwrap.wrap(", ".join(pairs), 80, initial_indent="    ", subsequent_indent="    ")
+    return [line.replace(_STAYS, " ") for line in lines]
 
 
 def outcome(row: Row) -> str:

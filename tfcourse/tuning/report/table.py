@@ -11,7 +11,14 @@ from rich.text import Text
 
 from tfcourse.reports.style import COLOURS
 from tfcourse.tuning import state as sweeps
-from tfcourse.tuning.report.progress import Moment, Progress, Row, RunningRow, outcome
+from tfcourse.tuning.report.progress import (
+    Moment,
+    Progress,
+    Row,
+    RunningRow,
+    indented,
+    outcome,
+)
 
 _REDRAWS_PER_SECOND = 4
 _BLUE, _ORANGE, _GREEN = COLOURS[:3]
@@ -105,6 +112,7 @@ def _header(state: Moment, now: float, started: float) -> Text:
     for row in state.best[:1]:
         best = f"\nbest {state.objective} {outcome(row)} (trial {row.trial})"
         header.append(best, style=f"bold {_GREEN}")
+        header.append("".join(f"\n{line}" for line in indented(row.values)))
     if state.num_infeasible:
         header.append(f"\nlatest infeasible: {state.reason}", style=_ORANGE)
     return header
