@@ -2,10 +2,12 @@ import dataclasses
 import html.parser
 import itertools
 import json
+import os
 import re
 import shutil
 import statistics
 import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ import sweep_examples as examples
 from tfcourse.scales import Choice, Linear, Log
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.records import Chosen
-from tfcourse.tuning.report import findings
+from tfcourse.tuning.report import findings, study
 from tfcourse.tuning.report import page as sweep_report
 from tfcourse.tuning.report.study import axes_of, study_of
 
@@ -79,11 +81,37 @@ def test_the_report_begins_with_the_answer(tmp_path):
     answer = f"Best val_accuracy: {score}, by trial {sweep.best.number} with {values}."
     assert page.text.startswith(
         "random search of mnist_softmax on digits random search of mnist_softmax on digits "
-        f"{answer} On the test set, used once: test_accuracy 0.9753. 60 of 60 trials done"
+        f"{tmp_path} {answer} On the test set, used once: test_accuracy 0.9753. 60 of 60 trials "
     )
     flags = [f"--{name}={sweeps.format_value(v)}" for name, v in sweep.best.values.items()]
     command = ["python -m recipes.mnist_softmax", "--schedule=one_cycle", *flags]
     assert " \\ ".join([*command, "--dataset=digits"]) in page.text
+
+
+def test_the_report_says_when_where_and_how(tmp_path):
+    (tmp_path / "flags.txt").touch()
+    (tmp_path / "journal.jsonl").touch()
+    noon = time.mktime((2026, 1, 2, 12, 0, 0, 0, 0, -1))
+    os.utime(tmp_path / "journal.jsonl", (noon, noon))
+    text = report_of(sweep_of([0.5]), tmp_path).text
+    command = (
+        f"python -m recipes.mnist_softmax --flagfile={tmp_path}/flags.txt --run_dir={tmp_path}"
+    )
+    assert f"on digits 2026-01-02 12:00, {tmp_path} {command} Best" in text
+
+
+def test_ties_are_told():
+    sweep = sweep_of([0.5, 0.75, 0.25, 0.75, 0.75])
+    assert findings.answer(sweep).endswith(
+        "A tie: the same score has trial 3, 4; the earliest is taken."
+    )
+    assert "tie" not in findings.answer(sweep_of([0.5, 0.75]))
+
+
+def test_numbers_that_are_choices_stand_in_their_order():
+    labels = ["256,128", "64", "128", "128,64"]
+    assert study._in_order(labels) == ["64", "128", "128,64", "256,128"]
+    assert study._in_order(["relu", "none"]) == ["relu", "none"]
 
 
 def test_test_results_are_those_of_the_best_trial_and_of_all_its_replicates():

@@ -10,6 +10,7 @@ from tfcourse.tuning import state as sweeps
 
 # Within this share of an axis from its end, a value counts as at the edge.
 _EDGE = 0.05
+_NAMED = 5  # Trials in a sentence.
 
 
 def number(value: float) -> str:
@@ -31,7 +32,17 @@ def answer(sweep: sweeps.Sweep) -> str:
     if spread is not None:
         score += f" ± {difference(spread)} (mean of {sweep.replicates} trainings)"
     values = ", ".join(f"{name} {short(value)}" for name, value in best.values.items())
-    return f"Best {sweep.objective}: {score}, by trial {best.number} with {values}."
+    return f"Best {sweep.objective}: {score}, by trial {best.number} with {values}.{_ties(sweep)}"
+
+
+def _ties(sweep: sweeps.Sweep) -> str:
+    """Returns a sentence about the trials that score exactly as the best does; "" without any."""
+    scores = sweep.ranked_scores()
+    tied = [t.number for t, s in zip(sweep.ranked(), scores, strict=True) if s == scores[0]][1:]
+    if not tied:
+        return ""
+    named = ", ".join(map(str, tied[:_NAMED])) + (", ..." if len(tied) > _NAMED else "")
+    return f" A tie: the same score has trial {named}; the earliest is taken."
 
 
 def _no_answer(sweep: sweeps.Sweep) -> str:

@@ -5,13 +5,14 @@ import os
 import pathlib
 import re
 import shlex
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import jinja2
 import plotly
 
-from tfcourse import files
+from tfcourse import files, run_directory
 from tfcourse.tuning.confirmation import confirmation_of
 from tfcourse.tuning.report import files as sweep_files
 from tfcourse.tuning.report import findings
@@ -38,6 +39,7 @@ def write_sweep_report(sweep: Sweep, path: str | os.PathLike[str]) -> None:
         text = environment.get_template("page.html.j2").render(
             title=f"{sweep.settings.tuner} search of {sweep.settings.recipe} on "
             f"{sweep.settings.dataset}",
+            made=_made(sweep, pathlib.Path(path).parent),
             objective=sweep.objective,
             plotly=plotly.offline.get_plotlyjs(),
             **_answer(sweep),
@@ -45,6 +47,21 @@ def write_sweep_report(sweep: Sweep, path: str | os.PathLike[str]) -> None:
             **_table(sweep),
         )
     files.write_file(pathlib.Path(path), text)
+
+
+def _made(sweep: Sweep, folder: pathlib.Path) -> dict[str, str]:
+    """Returns when the last result came, the sweep's folder, and the command that goes on."""
+    flags = shlex.quote(f"--flagfile={folder / run_directory.FLAGS}")
+    where = shlex.quote(f"--run_dir={folder}")
+    command = f"python -m {sweep.settings.module} {flags} {where}"
+    from_python = not (folder / run_directory.FLAGS).exists()
+    journal = folder / run_directory.JOURNAL
+    date = time.localtime(journal.stat().st_mtime) if journal.exists() else None
+    return {
+        "date": time.strftime("%Y-%m-%d %H:%M, ", date) if date else "",
+        "folder": str(folder.absolute()),
+        "command": "" if from_python else command,
+    }
 
 
 def _answer(sweep: Sweep) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class Axis:
         name: the hyperparameter.
         label: its name in the plots, safe as HTML.
         distribution: Optuna's, wide enough for every value that was tried.
-        labels: the values of a choice in order, safe as HTML; `None` on a range.
+        labels: the values of a choice, safe as HTML, numbers by size; `None` on a range.
         ticks: the values of a power of two; `None` elsewhere.
         is_log: whether a plot's axis is logarithmic.
         decades: how far a logarithmic scale reaches; 0 elsewhere.
@@ -69,7 +69,7 @@ class Axis:
         self.ticks: tuple[int, ...] | None = None
         self.decades, self.is_log = 0.0, False
         if isinstance(self.distribution, CategoricalDistribution):
-            self.labels = [str(label) for label in self.distribution.choices]
+            self.labels = _in_order([str(label) for label in self.distribution.choices])
         elif self._scale.ticks:
             ticks = [tick for scale in scales for tick in scale.ticks or ()]
             self.ticks = tuple(dict.fromkeys(ticks))
@@ -109,6 +109,14 @@ class Axis:
         if self.distribution.log:
             value, low, high = math.log(value), math.log(low), math.log(high)
         return min(int(_NUM_PARTS * (value - low) / (high - low)), _NUM_PARTS - 1)
+
+
+def _in_order(labels: list[str]) -> list[str]:
+    """Returns numbers, and lists of numbers, by size; texts as they were given."""
+    try:
+        return sorted(labels, key=lambda label: [float(part) for part in label.split(",")])
+    except ValueError:
+        return labels
 
 
 def axes_of(sweep: sweeps.Sweep) -> list[Axis]:
