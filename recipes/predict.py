@@ -1,10 +1,11 @@
 r"""Predicts the class, or the quantity, of new examples with a trained model.
 
-    python -m recipes.predict --run_dir=runs/mnist_softmax/A --input=digits.npz --output=labels.csv
+    python -m recipes.predict --run_dir=latest --input=digits.npz --output=labels.csv
 
 --input names an image, a folder of images, a CSV file with the columns used in training, or arrays
 (.npz with x, or .npy), with the same raw values as the training data. It needs no labels. A table
-may have more columns, in any order. --output is a .csv or .json file. Per example it holds the
+may have more columns, in any order. Grey images that look like negatives of those trained on are
+told; --invert exchanges black and white. --output is a .csv or .json file. Per example it holds the
 value of the column --id, or else the source; then the most likely label and the probability of
 every class, or for regression the `prediction`.
 """
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from absl import logging
 
 from tfcourse import command_line, files, inference, quiet_import
 from tfcourse.hyperparameters import Hyperparameters, choice, text
@@ -30,7 +32,7 @@ _OWN = ("label", "probabilities", "prediction")  # Of the output.
 
 @dataclasses.dataclass(frozen=True)
 class Prediction(Hyperparameters):
-    run_dir: str = text(None, "Run directory, or that of a sweep, for its best trial.")
+    run_dir: str = text(None, "Run directory, `latest`, or a sweep's, for its best trial.")
     input: str = text(None, "File or folder of new examples.")
     output: str = text(None, "File to write: .csv or .json.")
     id: str | None = text(None, "Column that identifies the rows in the output.", optional=True)
@@ -102,21 +104,29 @@ def as_json(records: Sequence[Record]) -> str:
     return json.dumps(records, indent=1, ensure_ascii=False) + "\n"
 
 
-def main(prediction: Prediction) -> None:
+def main(prediction: Prediction, invert: bool = False) -> None:
     # What is no run and what does not fit it are refused before TensorFlow loads.
+    run_dir = command_line.run_named(prediction.run_dir)
+    record = inference.read(run_dir)
     examples = inference.read_examples(
-        inference.read(prediction.run_dir).preprocessing,
+        record.preprocessing,
         prediction.input,
         resize=prediction.other_sizes == "resize",
         labels=False,
         identifier=prediction.id,
     )
+    features = examples.features
+    if invert:
+        features = inference.inverted(record.preprocessing, features)
+    if told := inference.looks_inverted(record, features):
+        mend = "Leave --invert out" if invert else "--invert exchanges black and white"
+        logging.warning("%s. They look inverted: %s", told[0].upper() + told[1:], mend)
     quiet_import.import_tensorflow()
-    classifier = inference.load_run(prediction.run_dir, prediction.recipe or None)
+    classifier = inference.load_run(run_dir, prediction.recipe or None)
     if classifier.target:
-        found = quantity_records(classifier.predictions(examples.features))
+        found = quantity_records(classifier.predictions(features))
     else:
-        found = class_records(classifier.probabilities(examples.features), classifier.class_names)
+        found = class_records(classifier.probabilities(features), classifier.class_names)
     first, names = prediction.id or "input", examples.identifiers or examples.places
     records = [{first: name, **record} for name, record in zip(names, found, strict=True)]
     output = files.expanded(prediction.output)
@@ -128,4 +138,4 @@ def main(prediction: Prediction) -> None:
 
 
 if __name__ == "__main__":
-    command_line.run_tool(main, Prediction)
+    command_line.run_tool(main, Prediction, invert="Exchanges black and white in images.")

@@ -212,21 +212,12 @@ def test_an_error_of_gradio_is_one_line(guarded, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_the_newest_finished_run_is_taken(tmp_path):
-    with pytest.raises(command_line.UsageError, match=r"no finished run.*\npython -m recipes"):
-        playground.newest_run(tmp_path / "none")
-    for name in ("b", "a"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "metrics.json").write_text("{}")
-    (tmp_path / "unfinished").mkdir()
-    assert playground.newest_run(tmp_path).name in ("a", "b")
-
-
 def test_without_a_run_it_says_how_to_train_one(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(command_line.UsageError, match="no finished run") as error:
         playground.main(playground.Playground())
     assert error.value.exit_code == 2
+    assert error.value.__notes__ == [f"try: {playground.TRAIN}"]
 
 
 def test_runs_of_something_else_are_refused(table_run, tmp_path):

@@ -53,6 +53,30 @@ def as_folder(folder, images):
     return folder / "new", pixels / np.float32(255)
 
 
+def test_negatives_are_told_and_inverted(trained_run, images, tmp_path, caplog):
+    source, _ = as_npz(tmp_path, images)
+    run(trained_run, source, tmp_path / "right.csv")
+    assert caplog.text == ""
+    source, _ = as_npz(tmp_path, 16 - images)
+    run(trained_run, source, tmp_path / "wrong.csv")
+    assert "bright at their edges (0.8" in caplog.text
+    assert "They look inverted: --invert exchanges black and white" in caplog.text
+    caplog.clear()
+    asked = {"run_dir": str(trained_run), "input": str(source)}
+    predict.main(predict.Prediction(**asked, output=str(tmp_path / "mended.csv")), invert=True)
+    assert caplog.text == ""
+    assert rows_of(tmp_path / "mended.csv") == rows_of(tmp_path / "right.csv")
+
+
+def test_a_table_cannot_be_inverted(table_run, tmp_path):
+    columns, _ = trained_runs.table()
+    lines = [",".join(map(str, row)) for row in zip(*columns.values(), strict=True)]
+    (tmp_path / "new.csv").write_text("\n".join([",".join(columns), *lines]))
+    asked = {"run_dir": str(table_run), "input": str(tmp_path / "new.csv")}
+    with pytest.raises(datasets.DataError, match="`invert` exchanges black and white"):
+        predict.main(predict.Prediction(**asked, output=str(tmp_path / "a.csv")), invert=True)
+
+
 @pytest.mark.parametrize("write", [as_npz, as_npy, as_folder])
 def test_every_kind_of_input_gives_the_classifiers_probabilities(
     trained_run, images, tmp_path, write

@@ -60,6 +60,24 @@ def features_of(ink: npt.ArrayLike, input_shape: Sequence[int]) -> npt.NDArray[n
     return image.astype(np.float32)[np.newaxis, :, :, np.newaxis]
 
 
+def edge_brightness(images: npt.ArrayLike) -> float:
+    """Returns the mean of the outermost pixels: near 0 of white on black, near 1 of black on white.
+
+    Args:
+        images: [examples, height, width, 1] in [0, 1].
+
+    Examples:
+        >>> images = np.zeros((1, 5, 5, 1))
+        >>> images[0, 2, 2] = 1
+        >>> tfcourse.drawing.edge_brightness(images), tfcourse.drawing.edge_brightness(1 - images)
+        (0.0, 1.0)
+    """
+    images = np.asarray(images)
+    inner = np.zeros(images.shape[1:3], bool)
+    inner[1:-1, 1:-1] = True
+    return float(images[:, ~inner].mean(dtype=np.float64))
+
+
 def _span(is_inked: npt.NDArray[np.bool]) -> Span:
     first, last = np.flatnonzero(is_inked)[[0, -1]].tolist()
     return first, last + 1

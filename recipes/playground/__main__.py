@@ -1,7 +1,7 @@
 r"""Serves a page where you draw a digit and see what a trained model predicts.
 
     pip install -e ".[playground]"
-    python -m recipes.playground --run_dir=runs/mnist_softmax/20260101-120000
+    python -m recipes.playground --run_dir=runs/mnist_softmax/latest
 
 Open the address that it prints. Only this machine can reach the page, and the page loads nothing
 from others. Without --run_dir, it uses the newest finished run in runs/mnist_softmax. Ctrl-C ends
@@ -12,7 +12,6 @@ import dataclasses
 import importlib.util
 import logging
 import os
-import pathlib
 import time
 from typing import TYPE_CHECKING
 
@@ -24,30 +23,18 @@ if TYPE_CHECKING:
 
     from tfcourse.inference import Classifier
 
-RUNS = pathlib.Path("runs/mnist_softmax")
 TRAIN = "python -m recipes.mnist_softmax --flagfile=configs/mnist_softmax.flags"
 
 
 @dataclasses.dataclass(frozen=True)
 class Playground(Hyperparameters):
-    run_dir: str = text("", "Run directory; by default the newest in runs/mnist_softmax.")
+    run_dir: str = text(
+        "runs/mnist_softmax/latest",
+        "Run directory; `latest` is a folder's newest finished run.",
+    )
     port: int = integer(
         0, "Port to listen on; 0 takes the first free one from 7860.", interval="[0, 65535]"
     )
-
-
-def newest_run(runs: pathlib.Path = RUNS) -> pathlib.Path:
-    """Returns the newest finished run in the folder `runs`.
-
-    Raises:
-        UsageError: there is none.
-    """
-    finished = sorted(runs.glob("*/metrics.json"), key=lambda path: path.stat().st_mtime)
-    if not finished:
-        raise command_line.UsageError(
-            f"`run_dir`: {runs} holds no finished run; name one, or train one with\n{TRAIN}"
-        )
-    return finished[-1].parent
 
 
 def load(run_dir: os.PathLike[str] | str) -> "Classifier":
@@ -66,15 +53,19 @@ def load(run_dir: os.PathLike[str] | str) -> "Classifier":
     return classifier
 
 
-def serve(classifier: "Classifier", port: int) -> "gradio.Blocks":
-    """Starts to serve the page on this machine alone."""
+def serve(classifier: "Classifier", port: int, *, invert: bool = False) -> "gradio.Blocks":
+    """Starts to serve the page on this machine alone.
+
+    Args:
+        invert: whether the model gets a drawing as black on white.
+    """
     import gradio
     from starlette.middleware import Middleware
 
     from recipes.playground import page as playground_page
     from recipes.playground.guard import Guard
 
-    blocks = playground_page.page(classifier)
+    blocks = playground_page.page(classifier, invert=invert)
     blocks.launch(
         server_name="127.0.0.1",
         server_port=port or None,
@@ -90,13 +81,22 @@ def serve(classifier: "Classifier", port: int) -> "gradio.Blocks":
     return blocks
 
 
-def main(playground: Playground) -> None:
+def main(playground: Playground, invert: bool = False) -> None:
     if importlib.util.find_spec("gradio") is None:
         raise command_line.UsageError('gradio is missing: pip install -e ".[playground]"')
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Read when gradio is imported.
-    run_dir = playground.run_dir or newest_run()
+    try:
+        run_dir = command_line.run_named(playground.run_dir)
+    except command_line.UsageError as error:
+        error.add_note(f"try: {TRAIN}")
+        raise
     quiet_import.import_tensorflow()
-    blocks = serve(load(run_dir), playground.port)
+    classifier = load(run_dir)
+    edges = classifier.record.metrics.get("edge_brightness")
+    if isinstance(edges, float) and edges > 0.5:
+        print(f"Trained on dark strokes on light ground ({edges:.2f} of white at the edges)")
+        invert = not invert
+    blocks = serve(classifier, playground.port, invert=invert)
     print(f"Draw at {blocks.local_url}", flush=True)
     try:
         while True:  # Windows lets Ctrl-C end a sleep, and no waiting for an event.
@@ -106,4 +106,4 @@ def main(playground: Playground) -> None:
 
 
 if __name__ == "__main__":
-    command_line.run_tool(main, Playground)
+    command_line.run_tool(main, Playground, invert="Exchanges black and white for the model.")

@@ -84,21 +84,29 @@ element.querySelector(".clear").addEventListener("click", () => {
 """
 
 
-def page(classifier: Classifier) -> gradio.Blocks:
-    """Returns the page for a classifier of grey images."""
+def page(classifier: Classifier, *, invert: bool = False) -> gradio.Blocks:
+    """Returns the page for a classifier of grey images.
+
+    Args:
+        invert: whether the model gets a drawing as black on white.
+    """
 
     def score(url: str) -> str:
         ink = ink_of(url)
         if not ink.any():
             return score_table(classifier.class_names)
         features = drawing.features_of(ink, classifier.input_shape)
+        features = 1 - features if invert else features
         return score_table(classifier.class_names, np.asarray(classifier.model(features))[0])
 
     accuracy = classifier.record.metrics.get("test_accuracy")
     reached = f", test accuracy {100 * accuracy:.2f} %" if isinstance(accuracy, float) else ""
     brush = BRUSH_OF_DIGITS if classifier.input_shape == (8, 8, 1) else BRUSH
     with gradio.Blocks(title="tfcourse playground", analytics_enabled=False) as blocks:
-        gradio.Markdown(f"## Draw a digit\n`{classifier.record.path}`{reached}")
+        seen = "black on white" if invert else "white on black"
+        gradio.Markdown(
+            f"## Draw a digit\n`{classifier.record.path}`{reached}. The model sees it {seen}."
+        )
         gradio.HTML(
             score_table(classifier.class_names),
             html_template=TEMPLATE,

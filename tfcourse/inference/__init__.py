@@ -10,7 +10,13 @@ A run directory is data: no code comes out of it.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from tfcourse.inference.inputs import changed, load_split, read_examples
+from tfcourse.inference.inputs import (
+    changed,
+    inverted,
+    load_split,
+    looks_inverted,
+    read_examples,
+)
 from tfcourse.inference.records import NotARunError, RunFileError, read
 
 if TYPE_CHECKING:
@@ -43,8 +49,10 @@ __all__ = [
     "changed",
     "check_installed",
     "export",
+    "inverted",
     "load_run",
     "load_split",
+    "looks_inverted",
     "read",
     "read_examples",
 ]

@@ -4,12 +4,15 @@ import dataclasses
 import os
 from typing import TYPE_CHECKING
 
-from tfcourse import datasets
-from tfcourse.datasets.dataset import Examples, Preprocessing
+from tfcourse import datasets, drawing
+from tfcourse.datasets.dataset import Examples, FloatArray, Preprocessing
 from tfcourse.datasets.streamed import StreamedSplit
 
 if TYPE_CHECKING:
     from tfcourse.inference.classifier import Classifier
+    from tfcourse.inference.records import RunRecord
+
+_OTHER = 0.5  # Difference of the edges' brightness from which images look like negatives.
 
 
 def read_examples(
@@ -34,6 +37,34 @@ def read_examples(
         DataError: the file does not fit the classifier, or is damaged or hostile.
     """
     return preprocessing.read(path, resize=resize, labels=labels, identifier=identifier)
+
+
+def inverted(preprocessing: Preprocessing, features: FloatArray) -> FloatArray:
+    """Returns images with black for white.
+
+    Raises:
+        DataError: the run takes no images in [0, 1].
+    """
+    if not isinstance(preprocessing, datasets.preprocessing.ImagePreprocessing):
+        raise datasets.DataError(
+            "`invert` exchanges black and white, and the run was trained on no images in [0, 1]. "
+            "Leave it out."
+        )
+    return 1 - features
+
+
+def looks_inverted(record: "RunRecord", features: FloatArray) -> str:
+    """Returns in what grey images look like the negatives of those trained on, or ""."""
+    trained = record.metrics.get("edge_brightness")
+    if not isinstance(trained, float) or features.ndim != 4 or not len(features):
+        return ""
+    found = drawing.edge_brightness(features)
+    if abs(found - trained) < _OTHER:
+        return ""
+    return (
+        f"the images are {'bright' if found > trained else 'dark'} at their edges ({found:.2f} of "
+        f"white), those trained on {'dark' if found > trained else 'bright'} ({trained:.2f})"
+    )
 
 
 def load_split(

@@ -5,13 +5,14 @@ from typing import Any
 
 import keras
 
-from tfcourse import datasets, measures
+from tfcourse import datasets, drawing, measures
 from tfcourse.run_directory.environment import environment
 from tfcourse.training import baseline
 from tfcourse.training.evaluation import Evaluator
 from tfcourse.training.identity import split_digest
 
 _SHOWN = 10  # Classes in a sentence.
+_SEEN = 1000  # Images.
 
 
 def final_metrics(
@@ -93,6 +94,19 @@ def provenance(data: datasets.Dataset) -> dict[str, Any]:
         "input_shape": list(data.input_shape),
         "fallback_from": list(data.fallback_from),
         "origin": data.origin,
+        **_edges(data),
         "digests": {name: split_digest(split) for name, split in data.splits.items()},
         "environment": environment(),
     }
+
+
+def _edges(data: datasets.Dataset) -> dict[str, float]:
+    """Returns how bright the edges of grey training images are, by which inverted ones are told."""
+    split = data.train
+    fitted = data.preprocessing
+    is_image = isinstance(fitted, datasets.preprocessing.ImagePreprocessing)
+    if not (is_image and data.input_shape[-1] == 1 and isinstance(split, datasets.Split)):
+        return {}
+    if split.pixels is not None:
+        return {"edge_brightness": drawing.edge_brightness(split.pixels[:_SEEN]) / 255}
+    return {"edge_brightness": drawing.edge_brightness(split.features[:_SEEN])}
