@@ -1,6 +1,6 @@
 r"""Compares the curves and metrics of several runs.
 
-    python -m recipes.compare --run_dirs=runs/mnist_softmax/a,runs/mnist_softmax/b
+    python -m recipes.compare --run_dirs=runs/adam,runs/momentum
 
 It prints the flags that differ between the runs and the metrics of each, and draws --picture.
 """
@@ -77,8 +77,13 @@ def _number(value: Any) -> str:
     return "" if value is None else printable(text[:_MAX_CELL])
 
 
+def _has_curves(folder: pathlib.Path) -> bool:
+    return (folder / "history.csv").is_file()
+
+
 def main(comparison: Comparison) -> None:
-    folders = [files.expanded(path).absolute() for path in comparison.run_dirs]
+    names = comparison.run_dirs
+    folders = [command_line.run_named(name, _has_curves, "run").absolute() for name in names]
     shared = os.path.commonpath([folder.parent for folder in folders])
     labels = {os.path.relpath(folder, shared): folder for folder in folders}
     runs = {label: read(path) for label, path in labels.items()}

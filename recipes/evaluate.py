@@ -1,7 +1,7 @@
 r"""Measures a trained model on a split of its data, or on new labeled examples.
 
-    python -m recipes.evaluate --run_dir=runs/mnist_softmax/A --split=test
-    python -m recipes.evaluate --run_dir=runs/mnist_softmax/A --input=new.npz
+    python -m recipes.evaluate --run_dir=latest --split=test
+    python -m recipes.evaluate --run_dir=latest --input=digits.npz
 
 It prints the accuracy with its 95 % interval, and writes evaluation.json, confusion.png and
 calibration.png into --output, by default RUN_DIR/evaluation/NAME. For regression, it reports RMSE,
@@ -41,7 +41,7 @@ NOTES = {
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation(Hyperparameters):
-    run_dir: str = text(None, "Run directory, or that of a sweep, for its best trial.")
+    run_dir: str = text(None, "Run directory, `latest`, or a sweep's, for its best trial.")
     split: str = choice("validation", SPLITS, "Split of the run's own data; ignored with --input.")
     input: str = text("", "File or folder of labeled examples, used instead of --split.")
     output: str = text("", "Folder for the results; by default RUN_DIR/evaluation/NAME.")
@@ -187,10 +187,11 @@ def _of_quantity(
 
 def main(evaluation: Evaluation) -> None:
     # What is no run and what does not fit it are refused before TensorFlow loads.
-    preprocessing = tfcourse.inference.read(evaluation.run_dir).preprocessing
+    run_dir = command_line.run_named(evaluation.run_dir)
+    preprocessing = tfcourse.inference.read(run_dir).preprocessing
     given = given_examples(evaluation, preprocessing) if evaluation.input else None
     quiet_import.import_tensorflow()
-    classifier = tfcourse.inference.load_run(evaluation.run_dir, evaluation.recipe or None)
+    classifier = tfcourse.inference.load_run(run_dir, evaluation.recipe or None)
     name, note, features, labels = given or own_examples(evaluation, classifier)
     if classifier.target:
         found, pictures, sentence = _of_quantity(classifier, features, labels, classifier.target)

@@ -1,6 +1,6 @@
 r"""Exports a trained model with its preprocessing, for programs without tfcourse.
 
-    python -m recipes.export --run_dir=runs/mnist_softmax/A --format=litert --output=digits.tflite
+    python -m recipes.export --run_dir=latest --format=litert --output=digits.tflite
 
 It loads the exported model again and compares its predictions on real examples: the run's
 validation split, or --input. OUTPUT.json describes inputs, outputs and the comparison.
@@ -23,7 +23,7 @@ _NUM_COMPARED = 256
 
 @dataclasses.dataclass(frozen=True)
 class Export(Hyperparameters):
-    run_dir: str = text(None, "Run directory, or that of a sweep, for its best trial.")
+    run_dir: str = text(None, "Run directory, `latest`, or a sweep's, for its best trial.")
     format: str = choice("saved_model", FORMATS, "Format to write.")
     output: str = text(None, "File, or folder of a SavedModel, to write; it must not exist.")
     input: str = text("", "Examples for the comparison, as for recipes.predict.")
@@ -74,10 +74,11 @@ def table(result: dict[str, Any]) -> list[str]:
 
 def main(asked: Export) -> None:
     inference = tfcourse.inference
-    inference.read(asked.run_dir)  # Refuses what is no run before TensorFlow loads.
+    run_dir = command_line.run_named(asked.run_dir)
+    inference.read(run_dir)  # Refuses what is no run before TensorFlow loads.
     quiet_import.import_tensorflow()
     inference.check_installed(asked.format)
-    classifier = inference.load_run(asked.run_dir, asked.recipe or None)
+    classifier = inference.load_run(run_dir, asked.recipe or None)
     if asked.input:
         features = inference.read_examples(
             classifier.preprocessing, asked.input, labels=False

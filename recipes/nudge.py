@@ -1,6 +1,6 @@
 r"""Changes the settings of a run while it trains.
 
-    python -m recipes.nudge --run_dir=runs/mnist_softmax/20260101-120000 --learning_rate=0.0003
+    python -m recipes.nudge --run_dir=latest --learning_rate=0.0003
 
 The change takes effect at the next block of steps, within about a second. With a schedule,
 --learning_rate scales the schedule from there on. A new beta keeps the current averages.
@@ -12,14 +12,14 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping
 
-from tfcourse import command_line, files, nudges, run_directory
+from tfcourse import command_line, nudges, run_directory
 from tfcourse.choices import OPTIMIZERS
 from tfcourse.hyperparameters import declarations, text
 
 
 @dataclasses.dataclass(frozen=True)
 class Nudge(nudges.Change):
-    run_dir: str = text(None, "Run directory.")
+    run_dir: str = text(None, "Run directory, or `latest`.")
 
 
 def check(folder: pathlib.Path, changes: Mapping[str, float]) -> None:
@@ -45,6 +45,10 @@ def check(folder: pathlib.Path, changes: Mapping[str, float]) -> None:
         raise command_line.UsageError(f"{asked}: the run has done {done} epochs")
 
 
+def _unfinished(folder: pathlib.Path) -> bool:
+    return not (folder / run_directory.METRICS).exists()
+
+
 def epochs_done(folder: pathlib.Path) -> int:
     """Returns the number of epochs in history.csv, which is at most a second behind."""
     try:
@@ -54,7 +58,7 @@ def epochs_done(folder: pathlib.Path) -> int:
 
 
 def main(nudge: Nudge) -> None:
-    folder = files.expanded(nudge.run_dir)
+    folder = command_line.run_named(nudge.run_dir, _unfinished, "unfinished run")
     changes = nudge.asked()
     check(folder, changes)
     nudges.request(folder, changes)

@@ -29,7 +29,14 @@ def test_it_lists_every_program_with_what_it_does(folder):
     assert result.returncode == 0
     lines = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if line[:2] == "  ")
     assert lines["mnist_softmax"].startswith("Classifies handwritten digits")
-    assert {"claims.batch_norm", "quadratic", "predict", "compare", "playground"} <= lines.keys()
+    assert {
+        "claims.batch_norm",
+        "quadratic",
+        "predict",
+        "compare",
+        "doctor",
+        "example",
+    } <= lines.keys()
     assert not {"claims.lessons", "claims.verdicts", "__main__"} & lines.keys()
     assert tfcourse(folder).stdout == result.stdout
     assert tfcourse(ROOT, module="recipes").stdout == result.stdout

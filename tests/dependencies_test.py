@@ -19,6 +19,7 @@ OPTIONAL = {
     *("ai-edge-litert", "onnxruntime", "tf2onnx"),  # recipes.export
     *("gradio", "starlette", "ipython"),  # recipes.playground; pictures in a notebook
     *("jax", "torch"),  # recipes.claims.frameworks
+    "mlflow",  # --tracker=mlflow
 }
 # What others need and do not declare; pyproject.toml says who.
 FOR_OTHERS = {"importlib-resources", "tensorflow-metadata"}

@@ -46,6 +46,12 @@ def test_keras_alone_opens_the_model_and_predicts_the_same(saved):
     np.testing.assert_array_equal(np.load(saved / "alone.npy"), expected)
 
 
+def test_the_summary_fits_80_columns(saved):
+    lines = (saved / "model.txt").read_text().splitlines()
+    assert any("Total params" in line for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
 @pytest.mark.parametrize("rate", ["a rate of 0", "one cycle"])
 @pytest.mark.parametrize("kind", optimizers.OPTIMIZERS)
 def test_the_optimizer_comes_back(tmp_path, kind, rate):

@@ -58,8 +58,16 @@ def main() -> None:
     if name not in known:
         _refuse(name, known if command == "train" else {"list", "train", *known})
     _find_ours_first()
+    if name == "example" and arguments and not arguments[0].startswith("-"):
+        arguments[0] = f"--output={arguments[0]}"
     sys.argv[1:] = arguments
-    runpy.run_module(f"recipes.{name}", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(f"recipes.{name}", run_name="__main__", alter_sys=True)
+    except ModuleNotFoundError as error:  # Of an import at its top.
+        print(
+            f"error: {error}. The installation is not complete: pip install -e .", file=sys.stderr
+        )
+        sys.exit(5)
 
 
 def _refuse(name: str, known: set[str] | dict[str, str]) -> None:

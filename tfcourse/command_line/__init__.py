@@ -2,7 +2,8 @@
 
 from tfcourse.command_line.exit_codes import UsageError
 from tfcourse.command_line.flag_definitions import Expectation
+from tfcourse.command_line.latest import run_named
 from tfcourse.command_line.parsing import Options
 from tfcourse.command_line.program import run, run_tool
 
-__all__ = ["Expectation", "Options", "UsageError", "run", "run_tool"]
+__all__ = ["Expectation", "Options", "UsageError", "run", "run_named", "run_tool"]

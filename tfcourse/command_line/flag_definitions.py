@@ -11,10 +11,13 @@ from absl import flags
 
 from tfcourse import datasets, devices, nudges
 from tfcourse import hyperparameters as hp
+from tfcourse.command_line import tracking
 from tfcourse.tuning import state as sweeps
 
 # They say where and how loudly a run goes, never what comes out: flags.txt leaves them out.
-WITHOUT_EFFECT = ("run_dir", "debug", "timing", "help", "extend", "describe", "compile_cache")
+WITHOUT_EFFECT = (
+    *("run_dir", "debug", "timing", "help", "extend", "describe", "compile_cache", "tracker"),
+)
 
 # They say where the data is and who computes, which leaves the results of a flagfile as they are.
 WHERE = (
@@ -23,6 +26,9 @@ WHERE = (
 )
 
 SEED = hp.integer(1, "Seeds the weights, example order and dropout.", interval="[0, 4294967295]")
+TRACKER = hp.choice(
+    "none", tracking.TRACKERS, "Also writes the finished run, or sweep, into a store of MLflow."
+)
 STRATEGY = hp.choice(
     "none",
     devices.STRATEGIES,
@@ -164,6 +170,7 @@ def define_run(*, dataset: str | None, finder: bool = False, sweep: bool = False
     flags.DEFINE_bool("smoke", False, "Runs a tiny version in seconds, offline.")
     flags.DEFINE_string("run_dir", None, "Run directory; by default runs/RECIPE/TIME.")
     flags.DEFINE_bool("timing", False, "Prints how many seconds each stage takes.")
+    _define("tracker", TRACKER, "Run")
     flags.DEFINE_bool("compile_cache", True, "Caches compiled programs for the next run.")
     if finder:
         define_finder()

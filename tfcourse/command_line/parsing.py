@@ -15,6 +15,7 @@ from tfcourse import hyperparameters as hp
 from tfcourse.command_line import flag_definitions, flagfiles, sweeping, written_flags
 from tfcourse.command_line.exit_codes import UsageError
 from tfcourse.command_line.flag_definitions import Expectation
+from tfcourse.command_line.latest import LATEST
 from tfcourse.command_line.written_flags import Written
 
 _MAX_NAME = 100  # characters of a flag
@@ -45,6 +46,7 @@ class Options:
         timing: whether to print the seconds of each stage.
         describe: whether only to show what is in the data.
         compile_cache: whether compiled programs are kept between runs.
+        tracker: one of `tracking.TRACKERS`.
     """
 
     recipe: str
@@ -65,6 +67,7 @@ class Options:
     timing: bool
     describe: bool = False
     compile_cache: bool = True
+    tracker: str = "none"
 
 
 def read(
@@ -139,6 +142,10 @@ def _options(main: Callable[..., Any], written: Written) -> Options:
     run_dir = values["run_dir"]
     if run_dir and not run_dir.isprintable():
         raise UsageError(f"--run_dir must be printable text. Received: {run_dir!r}")
+    if run_dir and pathlib.PurePath(run_dir).name == LATEST:
+        raise UsageError(
+            f"--run_dir={run_dir} stands for the newest run where one is read; name a folder"
+        )
     return Options(
         recipe=recipe,
         module=module,
@@ -158,6 +165,7 @@ def _options(main: Callable[..., Any], written: Written) -> Options:
         timing=values["timing"],
         describe=values.get("describe", False),
         compile_cache=values["compile_cache"],
+        tracker=values["tracker"],
     )
 
 

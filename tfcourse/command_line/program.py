@@ -19,7 +19,9 @@ from tfcourse.command_line import (
     parsing,
     run_data,
     strategies,
+    streams,
     sweeping,
+    tracking,
 )
 from tfcourse.command_line.exit_codes import (
     MissedExpectationError,
@@ -120,6 +122,7 @@ def _describe(options: Options) -> None:
 
 def _check(options: Options) -> None:
     """Checks what can be checked of flags that belong together before TensorFlow loads."""
+    tracking.check(options.tracker)
     if options.find_learning_rate and options.sweep:
         raise UsageError("--find_learning_rate goes before a sweep, not with it")
     try:
@@ -165,10 +168,11 @@ def _opened(
                 stack.enter_context(strategies.on_devices("mirrored"))
             elif options.strategy == "none":
                 load = quiet_import.import_tensorflow
-                if options.compile_cache and options.sweep is None:  # Its workers compile.
-                    stack.enter_context(compile_cache.kept(load))
-                else:
-                    load()
+                with streams.shown_meanwhile("loading TensorFlow"):
+                    if options.compile_cache and options.sweep is None:  # Its workers compile.
+                        stack.enter_context(compile_cache.kept(load))
+                    else:
+                        load()
             run.stopwatch.lap("import TensorFlow")
             if ahead:
                 data = run_data.load(options, run, ahead())  # Of a sweep, workers find its cache.
@@ -177,6 +181,8 @@ def _opened(
     except (Exception, KeyboardInterrupt, exit_codes.Terminated) as error:
         if exit_codes.code(error) > 128:
             error.add_note(f"to go on: {parsing.resume_command(options.run_dir)}")
+        if isinstance(error, run_directory.ChangedFlagsError):
+            error.add_note("Name another --run_dir, or leave it out for a new folder.")
         raise
 
 
@@ -254,6 +260,8 @@ def _finish(options: Options, run: RunDirectory, metrics: Metrics) -> None:
         write_model_card(options.recipe, run, metrics)
     run.write_metrics({**metrics, "seconds": sum(seconds.values()), "stages": seconds})
     print(f"The results are in {run.path}")
+    if options.tracker != "none":
+        tracking.log(options.recipe, run, metrics)
     if options.timing:
         print(run.stopwatch.report())
         if "tensorflow" in sys.modules:

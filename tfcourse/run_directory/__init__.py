@@ -5,6 +5,7 @@ history.csv     one row per epoch
 metrics.json    the final numbers; its presence says that the run is finished
 model_card.md   what a classifier is, what it reaches, and its limits, for people
 model.keras     the epoch with the best validation accuracy, and its sha256 beside it
+model.txt       its layers, as Keras's `summary` shows them
 compiled.json   its optimizer, loss and metrics, where Keras alone does not know them
 weights.arrays  its weights alone, as plain arrays
 preprocessing.json  how raw examples become its input

@@ -17,7 +17,7 @@ OURS = (
     *(FLAGS, METRICS, MODEL_CARD, "history.csv", "model.keras", "weights.arrays", "curves.png"),
     *("model.keras.sha256", "compiled.json", PREPROCESSING, "nudges.jsonl", "tensorboard"),
     *("learning_rate.png", JOURNAL, "trials.csv", "curves.csv", "best.flags", "report.html"),
-    *("trials", "checkpoints"),
+    *("trials", "checkpoints", "model.txt"),
 )
 _FOLDERS = ("tensorboard", "trials", "checkpoints", "nudge_requests")
 

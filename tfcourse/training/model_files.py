@@ -23,10 +23,11 @@ from tfcourse.training.saved_arrays import CheckpointError, DamagedError
 
 WEIGHTS = "weights.arrays"
 COMPILED = "compiled.json"
+SUMMARY = "model.txt"
 
 
 def save_model(model: keras.Model, run: RunDirectory) -> None:
-    """Writes model.keras and weights.arrays into the `RunDirectory` `run`.
+    """Writes model.keras, weights.arrays and model.txt into the `RunDirectory` `run`.
 
     Keras refuses a whole file whose optimizer, loss or metric it does not know, so a model with
     such parts is saved as one that is not compiled, and compiled.json takes what
@@ -52,6 +53,9 @@ def save_model(model: keras.Model, run: RunDirectory) -> None:
     arrays = checkpoint.arrays_of(model.variables)
     state = {"model": model.name}
     run.write(WEIGHTS, saved_arrays.pack(arrays, state, saved_arrays.MAX_HEADER_BYTES))
+    shown: list[str] = []
+    model.summary(line_length=80, print_fn=shown.append)
+    run.write(SUMMARY, "\n".join(shown).strip("\n") + "\n", durable=False)
 
 
 def _known_to_keras(config: Any) -> bool:
