@@ -28,7 +28,7 @@ def test_tables_of_a_folder_are_found_and_what_does_not_load_is_told(tmp_path):
     tables.main([*asked, f"--out={tmp_path}"])
     page = (tmp_path / "performance_tables.md").read_text()
     assert page.count("| iris | 96, 4, 3 |") == page.count("| mine.csv | 19, 3, 2 |") == 3
-    assert "less that of LogisticRegression: +0.0 points" in page
+    assert "minus the mean of LogisticRegression: +0.0 points" in page
     assert "No table is more than 3 points behind" in page
     assert "- none.csv: none.csv: " in page
     assert str(tmp_path) not in page
