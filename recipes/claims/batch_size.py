@@ -226,7 +226,7 @@ if __name__ == "__main__":
     harness.run(
         main,
         BatchSize,
-        batch_sizes=(1, 32),
+        batch_sizes=(1,),
         training_examples=128,
         epochs=4,
         full_epochs=60,

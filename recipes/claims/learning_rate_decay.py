@@ -211,5 +211,5 @@ def main(
 
 if __name__ == "__main__":
     harness.run(
-        main, LearningRateDecay, budgets=(1, 2), training_examples=128, tuning_seeds=1, num_seeds=2
+        main, LearningRateDecay, budgets=(1,), training_examples=128, tuning_seeds=1, num_seeds=2
     )
