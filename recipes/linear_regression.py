@@ -1,8 +1,10 @@
-r"""Fits a line to the fifteen points of the course's PyTorch example, by gradient descent.
+r"""Fits a line or a polynomial to the fifteen points of the course's PyTorch example.
 
     python -m recipes.linear_regression --flagfile=configs/linear_regression.flags
 
-It prints the line after several steps, and draws it together with the least-squares line. With
+It prints the coefficients after several steps of gradient descent, and draws the curve together
+with the least-squares one. With --degree=3 and the like, x is scaled to [-1, 1] before its powers
+are taken. --beside=pytorch also runs the tutorial's own program and compares each step. With
 --batch_size below 15, --seed shuffles the points in every epoch; otherwise nothing is random.
 configs/linear_regression*.flags list the results.
 """
@@ -16,7 +18,7 @@ import numpy.typing as npt
 
 import tfcourse
 from tfcourse import command_line
-from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, number
+from tfcourse.hyperparameters import Hyperparameters, batch_size, choice, integer, number
 from tfcourse.run_directory import RunDirectory
 
 Array = npt.NDArray[np.floating]
@@ -31,16 +33,40 @@ class LinearRegression(Hyperparameters):
     )
     batch_size: int | Literal["full"] = batch_size("full", "Points per step; 1 is stochastic.")
     epochs: int = integer(60, "Passes over the points.", interval="[1, inf)")
+    degree: int = integer(1, "Degree of the polynomial; 1 is a line.", interval="[1, 12]")
+    beside: str = choice(
+        "none",
+        ("none", "pytorch"),
+        "Program to run for comparison; its steps take all points.",
+        active_when=("batch_size", ("full",)),
+    )
+
+    @property
+    def names(self) -> list[str]:
+        """Names the coefficients, in the order of theta."""
+        return ["b", "w"] if self.degree == 1 else ["b", *(f"w{k + 1}" for k in range(self.degree))]
+
+
+def features(x: Array, degree: int) -> Array:
+    """Returns the powers of x, [len(x), degree].
+
+    Above degree 1 they are those of x scaled to [-1, 1]: the powers of x itself differ so much in
+    size that a rate small enough for the highest takes forever with the others.
+    """
+    if degree > 1:
+        known = tfcourse.gradient_tape.FIFTEEN_POINTS[:, 0]
+        x = (2 * x - known.min() - known.max()) / np.ptp(known)
+    return x[:, np.newaxis] ** np.arange(1, degree + 1)
 
 
 def fit(hyperparameters: LinearRegression, seed: int) -> Array:
-    """Returns b and w before the first and after each step, float64 [steps + 1, 2]."""
+    """Returns b and the weights before and after each step, float64 [steps + 1, 1 + degree]."""
     x, y = tfcourse.gradient_tape.FIFTEEN_POINTS.T
     size = tfcourse.batching.resolve_batch_size(hyperparameters.batch_size, len(x))
     if hyperparameters.batch_size not in (size, "full"):
         print(f"--batch_size={hyperparameters.batch_size} is more than there are: {size} are taken")
     path = tfcourse.gradient_tape.linear_regression(
-        x[:, np.newaxis],
+        features(x, hyperparameters.degree),
         y,
         # The slide leaves out the 2 that the square brings into the derivative.
         learning_rate=2 * hyperparameters.learning_rate,
@@ -56,65 +82,101 @@ def fit(hyperparameters: LinearRegression, seed: int) -> Array:
     return path
 
 
-def mean_squared_error(theta: Array) -> Array | np.floating:
-    """Returns the mean squared error of the lines `theta`, [..., 2], on the fifteen points."""
+def fit_beside(hyperparameters: LinearRegression) -> Array | None:
+    """Returns what the program of `beside` finds, as `fit` does, or `None` if there is none."""
+    if hyperparameters.beside == "none":
+        return None
+    try:
+        from recipes.tutorials import pytorch
+    except ImportError:
+        print("PyTorch is not installed, so --beside=pytorch adds nothing; pip install torch")
+        return None
     x, y = tfcourse.gradient_tape.FIFTEEN_POINTS.T
-    predictions = theta[..., :1] + theta[..., 1:] * x
-    return np.mean((predictions - y) ** 2, axis=-1)
+    return pytorch.linear_regression(
+        features(x, hyperparameters.degree),
+        y,
+        learning_rate=hyperparameters.learning_rate,
+        num_epochs=hyperparameters.epochs,
+    )
 
 
-def print_table(path: Array, best: Array) -> None:
-    print(f"{'step':>14}{'w':>16}{'b':>16}{'MSE':>16}")
+def mean_squared_error(theta: Array) -> Array | np.floating:
+    """Returns the mean squared error of the curves `theta`, [..., 1 + degree], on the points."""
+    x, y = tfcourse.gradient_tape.FIFTEEN_POINTS.T
+    powers = features(x, theta.shape[-1] - 1)
+    return np.mean((theta[..., :1] + theta[..., 1:] @ powers.T - y) ** 2, axis=-1)
+
+
+def print_table(path: Array, best: Array, names: list[str], theirs: Array | None = None) -> None:
+    """Prints a row per step, its weights first; under it the row of PyTorch's path `theirs`."""
+    print(f"{'step':>14}" + "".join(f"{name:>16}" for name in [*names[1:], names[0], "MSE"]))
     last = len(path) - 1
-    rows = [(str(step), path[step]) for step in [*(s for s in SHOWN_STEPS if s < last), last]]
-    for name, (b, w) in [*rows, ("least squares", best)]:
-        error = mean_squared_error(np.array([b, w]))
-        print(f"{name:>14}{w:16.10f}{b:16.10f}{error:16.10f}")
+    rows = []
+    for step in [*(s for s in SHOWN_STEPS if s < last), last]:
+        rows.append((str(step), path[step]))
+        if theirs is not None:
+            rows.append(("PyTorch", theirs[step]))
+    for name, theta in [*rows, ("least squares", best)]:
+        values = [*theta[1:], theta[0], mean_squared_error(theta)]
+        print(f"{name:>14}" + "".join(f"{value:16.10f}" for value in values))
+    if theirs is not None:
+        difference = np.abs(path - theirs).max()
+        print(f"ours and PyTorch's: they differ by at most {difference:.1g}, over {last} steps")
 
 
-def draw(path: Array, best: Array, file: os.PathLike[str] | str) -> None:
-    """Writes a PNG: the points with both lines, and the mean squared error by step."""
+def draw(
+    path: Array, best: Array, file: os.PathLike[str] | str, theirs: Array | None = None
+) -> None:
+    """Writes a PNG: the points with both curves, and the mean squared error by step."""
     style = tfcourse.reports.style
     x, y = tfcourse.gradient_tape.FIFTEEN_POINTS.T
+    ends = np.linspace(0.0, 12.0, 100) if len(best) == 2 else np.linspace(x.min(), x.max(), 100)
+    powers = features(ends, len(best) - 1)
     with style.picture(file, columns=2) as axes:
         lines, errors = axes[0]
-        ends = np.array([0.0, 12.0])
         lines.plot(x, y, "o", color="0.4")
-        for name, (b, w), look in (
+        for name, theta, look in (
             ("gradient descent", path[-1], "-"),
             ("least squares", best, "--"),
         ):
-            lines.plot(ends, b + w * ends, look, label=name)
-        lines.set(title=f"the line after {len(path) - 1} steps", xlabel="x", ylabel="y")
-        lines.legend()
+            lines.plot(ends, theta[0] + powers @ theta[1:], look, label=name)
+        curve = "line" if len(best) == 2 else "polynomial"
+        lines.set(title=f"the {curve} after {len(path) - 1} steps", xlabel="x", ylabel="y")
         errors.semilogy(mean_squared_error(path), label="gradient descent")
         errors.axhline(
             mean_squared_error(best), ls="--", color=style.COLOURS[1], label="least squares"
         )
+        if theirs is not None:
+            rings: dict[str, Any] = {"mfc": "none", "color": style.COLOURS[2], "label": "PyTorch"}
+            some = slice(None, None, max(1, len(ends) // 20))
+            lines.plot(ends[some], (theirs[-1, 0] + powers @ theirs[-1, 1:])[some], "o", **rings)
+            errors.plot(mean_squared_error(theirs), "o", markevery=max(1, len(path) // 20), **rings)
         errors.set(title="mean squared error", xlabel="step")
         ticks = [0.2, 0.5, 1, 2, 5]
         errors.set_yticks(ticks, labels=map(str, ticks))
         errors.minorticks_off()
+        lines.legend()
         errors.legend()
 
 
 def main(
     hyperparameters: LinearRegression, options: command_line.Options, run: RunDirectory
 ) -> dict[str, Any]:
-    path = fit(hyperparameters, options.seed)
-    points = tfcourse.gradient_tape.FIFTEEN_POINTS
-    best = tfcourse.gradient_tape.least_squares(points[:, :1], points[:, 1])
-    print_table(path, best)
-    draw(path, best, run.path / "curves.png")
+    path, theirs = fit(hyperparameters, options.seed), fit_beside(hyperparameters)
+    x, y = tfcourse.gradient_tape.FIFTEEN_POINTS.T
+    best = tfcourse.gradient_tape.least_squares(features(x, hyperparameters.degree), y)
+    names = hyperparameters.names
+    print_table(path, best, names, theirs)
+    draw(path, best, run.path / "curves.png", theirs)
+    differs = {} if theirs is None else {"differs_from_pytorch": np.abs(path - theirs).max()}
     return {
-        "w": path[-1, 1],
-        "b": path[-1, 0],
+        **dict(zip(names, path[-1], strict=True)),
         "mse": mean_squared_error(path[-1]),
-        "least_squares_w": best[1],
-        "least_squares_b": best[0],
+        **{f"least_squares_{name}": value for name, value in zip(names, best, strict=True)},
         "least_squares_mse": mean_squared_error(best),
+        **differs,
         "steps": len(path) - 1,
-        "train_examples": len(points),
+        "train_examples": len(x),
         "environment": tfcourse.training.environment(),
     }
 

@@ -3,10 +3,12 @@ r"""Minimizes c0 w^2 + c1 w + c2 by gradient descent, the course's first TensorF
     python -m recipes.quadratic --flagfile=configs/quadratic.flags
 
 It prints w after several steps, in float32, in float64 and in closed form, and draws the path.
+--beside=tensorflow_1 runs the slide's program in its session as well, for comparison.
 Nothing is random: --seed has no effect. configs/quadratic*.flags list the results.
 """
 
 import dataclasses
+import importlib
 import os
 from typing import Any, Literal
 
@@ -15,12 +17,14 @@ import numpy.typing as npt
 
 import tfcourse
 from tfcourse import command_line
-from tfcourse.hyperparameters import Hyperparameters, integer, number
+from tfcourse.hyperparameters import Hyperparameters, choice, integer, number
 from tfcourse.run_directory import RunDirectory
 
 Array = npt.NDArray[np.float64]
 
 PRECISIONS: tuple[Literal["float32", "float64"], ...] = ("float32", "float64")
+# Programs of others that take the same steps: a name, and what its column is called.
+BESIDE = {"tensorflow_1": "TensorFlow 1"}
 SHOWN_STEPS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
@@ -34,6 +38,7 @@ class Quadratic(Hyperparameters):
         0.01, "Step size; must be below 1 / c0 to converge.", interval="(0, inf)"
     )
     steps: int = integer(1000, "Steps of gradient descent.", interval="[1, inf)")
+    beside: str = choice("none", ("none", *BESIDE), "Program to run for comparison.")
 
     def cost(self, w: Any) -> Any:
         return self.c0 * w**2 + self.c1 * w + self.c2
@@ -50,15 +55,19 @@ def descend(hyperparameters: Quadratic) -> dict[str, Array]:
     given = {"learning_rate": hp.learning_rate, "initial_w": hp.initial_w}
     paths: dict[str, Array] = {}
     for dtype in PRECISIONS:
-        path = tfcourse.gradient_tape.minimize_quadratic(
+        paths[dtype] = tfcourse.gradient_tape.minimize_quadratic(
             coefficients, steps=hp.steps, dtype=dtype, **given
         )
+    if hp.beside != "none":
+        theirs = importlib.import_module(f"recipes.tutorials.{hp.beside}")
+        paths[BESIDE[hp.beside]] = theirs.minimize_quadratic(coefficients, steps=hp.steps, **given)
+    for name, path in paths.items():
         if not np.isfinite(path).all():
             raise tfcourse.training.NotFiniteError(
-                f"w in {dtype} is not finite after step {np.argmin(np.isfinite(path))}; "
+                f"w in {name} is not finite after step {np.argmin(np.isfinite(path))}; "
                 f"--learning_rate must be below 1 / c0 = {1 / hp.c0:g}"
             )
-        paths[dtype] = path.astype("float64")
+        paths[name] = path.astype("float64")
     paths["closed form"] = np.asarray(
         tfcourse.gradient_tape.quadratic_closed_form(coefficients, np.arange(hp.steps + 1), **given)
     )
@@ -72,6 +81,10 @@ def print_table(hyperparameters: Quadratic, paths: dict[str, Array]) -> None:
         numbers = [path[step] for path in paths.values()]
         numbers.append(hyperparameters.cost(paths["float64"][step]))
         print(f"{step:8}" + "".join(f"{value:18.10f}" for value in numbers))
+    if hyperparameters.beside != "none":
+        theirs = BESIDE[hyperparameters.beside]
+        difference = np.abs(paths[theirs] - paths["float32"]).max()
+        print(f"float32 and {theirs}: w differs by at most {difference:.1g}, over {last} steps")
 
 
 def draw(hyperparameters: Quadratic, paths: dict[str, Array], file: os.PathLike[str] | str) -> None:
@@ -90,6 +103,7 @@ def draw(hyperparameters: Quadratic, paths: dict[str, Array], file: os.PathLike[
             "float32": {},
             "float64": {"linewidth": 4},
             "closed form": {"ls": ":", "color": "k"},
+            "TensorFlow 1": {"ls": (0, (1, 2)), "linewidth": 5, "zorder": 1},
         }
         for name, path in paths.items():
             # A distance of 0 has no place on a logarithmic axis.
@@ -105,10 +119,12 @@ def main(
     paths = descend(hyperparameters)
     print_table(hyperparameters, paths)
     draw(hyperparameters, paths, run.path / "curves.png")
+    theirs = {name: paths[label][-1] for name, label in BESIDE.items() if label in paths}
     return {
         "w": paths["float64"][-1],
         "w_float32": paths["float32"][-1],
         "w_closed_form": paths["closed form"][-1],
+        **{f"w_{name}": w for name, w in theirs.items()},
         "cost": hyperparameters.cost(paths["float64"][-1]),
         "minimum": hyperparameters.minimum,
         "minimum_cost": hyperparameters.cost(hyperparameters.minimum),

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from recipes.tutorials import tensorflow_1
 from tfcourse import gradient_tape
 
 CORRECT, PRINTED = (1.0, -10.0, 25.0), (1.0, -20.0, 25.0)
@@ -62,18 +63,7 @@ def test_every_step_matches_reference_and_closed_form(coefficients, learning_rat
 
 @pytest.mark.parametrize("coefficients", [CORRECT, PRINTED])
 def test_port_takes_the_steps_of_the_tensorflow_1_program(coefficients):
-    v1 = tf.compat.v1
-    with tf.Graph().as_default():
-        w = v1.Variable(0, dtype=tf.float32)
-        x = v1.placeholder(tf.float32, [3, 1])
-        cost = x[0][0] * w**2 + x[1][0] * w + x[2][0]
-        train = v1.train.GradientDescentOptimizer(0.01).minimize(cost)
-        with v1.Session() as session:
-            session.run(v1.global_variables_initializer())
-            expected = [session.run(w)]
-            for _ in range(100):
-                session.run(train, feed_dict={x: np.reshape(coefficients, (3, 1))})
-                expected.append(session.run(w))
+    expected = tensorflow_1.minimize_quadratic(coefficients, steps=100)
     path = gradient_tape.minimize_quadratic(coefficients, steps=100, dtype="float32")
     np.testing.assert_allclose(path, expected, rtol=2e-6)
 
@@ -109,7 +99,7 @@ def test_quadratic_without_minimum_is_refused(coefficients):
 # Linear regression
 
 
-def reference_path(features, targets, *, alpha, batch_size, epochs):
+def reference_path(features, targets, *, alpha, batch_size, epochs, h=lambda score: score):
     # The slide, index by index: i counts the examples from 1, x_k0 is 1.
     m, n = features.shape
     theta = [0.0] * (1 + n)
@@ -120,9 +110,9 @@ def reference_path(features, targets, *, alpha, batch_size, epochs):
             slope = [0.0] * (1 + n)
             for k in range(i, last + 1):
                 x = [1.0, *features[k - 1]]
-                h = sum(theta[j] * x[j] for j in range(1 + n))
+                error = h(sum(theta[j] * x[j] for j in range(1 + n))) - targets[k - 1]
                 for j in range(1 + n):
-                    slope[j] += (h - targets[k - 1]) * x[j]
+                    slope[j] += error * x[j]
             theta = [theta[j] - alpha * slope[j] / (last - i + 1) for j in range(1 + n)]
             path.append(theta)
     return np.array(path)
@@ -144,6 +134,18 @@ def test_every_step_is_the_slide(batch_size, steps):
     )
     assert path.shape == (2 * steps + 1, 3)
     expected = reference_path(features, targets, alpha=0.05, batch_size=batch_size, epochs=2)
+    np.testing.assert_allclose(path, expected, **FLOAT64)
+
+
+@pytest.mark.parametrize("batch_size", [1000, 300])
+def test_logistic_regression_takes_the_same_steps_with_another_h(batch_size):
+    features, scores = thousand_examples(noise=0.5)
+    arguments = {"batch_size": batch_size, "epochs": 5}
+    path = gradient_tape.linear_regression(
+        features, scores > 3, learning_rate=0.5, h=gradient_tape.probability, **arguments
+    )
+    sigmoid = {"h": lambda score: 1 / (1 + np.exp(-score))}
+    expected = reference_path(features, scores > 3, alpha=0.5, **arguments, **sigmoid)
     np.testing.assert_allclose(path, expected, **FLOAT64)
 
 

@@ -101,8 +101,12 @@ def test_decays_are_the_golden_ones_and_the_erratum(drawn, png):
 
 def test_printed_coefficients_lead_to_10(drawn, png):
     lessons.draw_quadratic({"right": (1, -10, 25), "printed": (1, -20, 25)}, 0.01, 600, png)
-    lines = drawn["draw_lines"][0][0]
+    lines, points = drawn["draw_lines"][0][0], drawn["draw_lines"][1]["points"]
     np.testing.assert_allclose([lines["right"][1][-1], lines["printed"][1][-1]], [5, 10], rtol=1e-4)
+    for label, (steps, w) in lines.items():
+        at, theirs = points[f"{label}, TensorFlow 1"]
+        assert len(at) == 21
+        np.testing.assert_allclose(theirs, w[np.searchsorted(steps, at)], atol=2e-5)
 
 
 def test_both_averages_of_each_beta_are_drawn(drawn, png):

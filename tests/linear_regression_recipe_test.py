@@ -1,4 +1,5 @@
 import json
+import sys
 
 import numpy as np
 import processes
@@ -6,7 +7,7 @@ import pytest
 
 from recipes import linear_regression
 from recipes.linear_regression import LinearRegression
-from tfcourse import training
+from tfcourse import gradient_tape, training
 
 
 def run(run_dir, *flags):
@@ -62,3 +63,58 @@ def test_larger_batches_than_points_are_said_to_be_full(capsys):
     assert capsys.readouterr().out == "--batch_size=16 is more than there are: 15 are taken\n"
     np.testing.assert_array_equal(path, linear_regression.fit(LinearRegression(epochs=2), seed=0))
     assert capsys.readouterr().out == ""
+
+
+def test_pytorchs_program_takes_the_same_steps(tmp_path):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    result = run(tmp_path, "--flagfile=configs/linear_regression.pytorch.flags")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert metrics(tmp_path)["differs_from_pytorch"] < 1e-14
+    lines = result.stdout.splitlines()
+    ours = next(place for place, line in enumerate(lines) if line.split()[0] == "60")
+    assert lines[ours + 1].split() == ["PyTorch", *lines[ours].split()[1:]]
+    assert any(line.startswith("ours and PyTorch's: they differ by at most") for line in lines)
+
+
+def test_without_pytorch_one_sentence_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "recipes.tutorials.pytorch", None)
+    monkeypatch.delattr("recipes.tutorials.pytorch", raising=False)
+    hyperparameters = LinearRegression(beside="pytorch", epochs=2)
+    assert linear_regression.fit_beside(hyperparameters) is None
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("PyTorch is not installed, so")
+    assert linear_regression.fit_beside(LinearRegression(epochs=2)) is None
+    assert capsys.readouterr().out == ""
+
+
+def test_pytorchs_steps_are_not_put_beside_those_of_batches(tmp_path):
+    result = run(tmp_path, "--batch_size=5", "--beside=pytorch")
+    assert result.returncode == 2
+    assert "--beside=pytorch has no effect with --batch_size=5" in result.stderr
+
+
+@pytest.mark.parametrize("degree", [2, 3])
+def test_a_polynomial_takes_the_steps_of_a_numpy_reference(degree):
+    hyperparameters = LinearRegression(degree=degree, learning_rate=0.1, epochs=50)
+    x, y = gradient_tape.FIFTEEN_POINTS.T
+    scaled = 2 * (x - x.min()) / (x.max() - x.min()) - 1
+    powers = np.stack([scaled**k for k in range(degree + 1)], axis=1)
+    theta, expected = np.zeros(degree + 1), [np.zeros(degree + 1)]
+    for _ in range(50):
+        theta = theta - 0.1 * 2 / 15 * powers.T @ (powers @ theta - y)
+        expected.append(theta)
+    path = linear_regression.fit(hyperparameters, seed=0)
+    np.testing.assert_allclose(path, expected, rtol=1e-12, atol=1e-12)
+    errors = np.mean((np.array(expected) @ powers.T - y) ** 2, axis=1)
+    np.testing.assert_allclose(linear_regression.mean_squared_error(path), errors, rtol=1e-12)
+
+
+def test_the_polynomials_flagfile_comes_near_least_squares(tmp_path):
+    result = run(tmp_path, "--flagfile=configs/linear_regression.polynomial.flags")
+    assert (result.returncode, result.stderr) == (0, "")
+    found = metrics(tmp_path)
+    x, y = gradient_tape.FIFTEEN_POINTS.T
+    error = np.mean((np.polyval(np.polyfit(x, y, 4), x) - y) ** 2)
+    assert found["least_squares_mse"] == pytest.approx(error, rel=1e-9)
+    assert found["mse"] == pytest.approx(error, rel=3e-3)
+    assert {"b", "w1", "w2", "w3", "w4"} <= found.keys()

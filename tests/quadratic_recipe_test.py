@@ -32,6 +32,17 @@ def test_both_flagfiles_end_where_their_headers_say(tmp_path):
         assert picture.startswith(b"\x89PNG")
 
 
+def test_the_tensorflow_1_program_runs_beside_the_port(tmp_path):
+    result = run(tmp_path, "--flagfile=configs/quadratic.tensorflow_1.flags")
+    assert (result.returncode, result.stderr) == (0, "")
+    found = metrics(tmp_path)
+    assert found["w_tensorflow_1"] == pytest.approx(found["w_float32"], abs=1e-5)
+    lines = result.stdout.splitlines()
+    assert "w TensorFlow 1" in lines[0]
+    (told,) = (line for line in lines if line.startswith("float32 and TensorFlow 1: w differs"))
+    assert float(told.split()[-4].rstrip(",")) < 1e-5
+
+
 def test_smoke_takes_20_steps_and_leaves_expectations_unchecked(tmp_path):
     result = run(tmp_path, "--flagfile=configs/quadratic.flags", "--smoke")
     assert result.returncode == 0

@@ -1,4 +1,4 @@
-"""Gradient descent with `tf.GradientTape`: a quadratic, and linear regression.
+"""Gradient descent with `tf.GradientTape`: a quadratic, linear and logistic regression.
 
 The quadratic is the first program of the course's TensorFlow chapter. What its parts became:
 
@@ -20,10 +20,11 @@ The quadratic is the first program of the course's TensorFlow chapter. What its 
       GradientDescentOptimizer(0.01).minimize(cost)   tape.gradient(cost, w)
 
 As with the placeholder, other coefficients are other input to the same traced function; it is
-not traced again. The left column still runs, under `tf.compat.v1`, and a test compares the two.
+not traced again. The left column still runs, under `tf.compat.v1`:
+`python -m recipes.quadratic --beside=tensorflow_1` compares the two, step by step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -31,6 +32,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 Precision = Literal["float32", "float64"]
+Hypothesis = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # h, of theta and features.
 Path = npt.NDArray[np.floating]  # A point before the first and after each step.
 
 # x and y of the linear regression in the course's PyTorch example.
@@ -155,6 +157,11 @@ def predict(theta: tf.Tensor, features: tf.Tensor) -> tf.Tensor:
     return theta[0] + tf.linalg.matvec(features, theta[1:])
 
 
+def probability(theta: tf.Tensor, features: tf.Tensor) -> tf.Tensor:
+    """Returns h(x) = sigmoid(theta_0 + theta_1 x_1 + ...), the probability of the label 1."""
+    return tf.sigmoid(predict(theta, features))
+
+
 def mean_squared_error(theta: tf.Tensor, features: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """Returns the mean of (h(x) - y)^2 over the examples."""
     return tf.reduce_mean(tf.square(predict(theta, features) - targets))
@@ -178,22 +185,27 @@ def mean_squared_error_step(
 
 @tf.function(jit_compile=True)
 def theta_update(
-    theta: tf.Tensor, features: tf.Tensor, targets: tf.Tensor, alpha: tf.Tensor
+    theta: tf.Tensor,
+    features: tf.Tensor,
+    targets: tf.Tensor,
+    alpha: tf.Tensor,
+    h: Hypothesis = predict,
 ) -> tf.Tensor:
     """Returns theta after one step on a batch of b examples, as the slide writes it.
 
         theta_j := theta_j - alpha * (1/b) * sum_k (h(x_k) - y_k) * x_kj
 
-    All j at once, from the old theta; j = 0 is the bias, with x_k0 = 1. This is gradient descent
-    on half the mean squared error.
+    All j at once, from the old theta; j = 0 is the bias, with x_k0 = 1. With `predict` this is
+    gradient descent on half the mean squared error, with `probability` on the cross-entropy.
 
     Args:
         theta: float `[1 + features]`.
         features: float `[b, features]`.
         targets: float `[b]`.
         alpha: float `[]`, the learning rate.
+        h: `predict` or `probability`.
     """
-    errors = predict(theta, features) - targets
+    errors = h(theta, features) - targets
     x = tf.concat([tf.ones_like(targets)[:, tf.newaxis], features], axis=1)
     return theta - alpha * tf.reduce_mean(errors[:, tf.newaxis] * x, axis=0)
 
@@ -207,6 +219,7 @@ def linear_regression(
     epochs: int = 1,
     seed: int | None = None,
     dtype: Precision = "float64",
+    h: Hypothesis = predict,
 ) -> Path:
     """Fits h(x) = theta_0 + theta_1 x_1 + ... by `theta_update`, from theta = 0.
 
@@ -215,7 +228,7 @@ def linear_regression(
     (ceil(m / b) steps; the last batch may be smaller, and its mean is over its true size).
 
     Args:
-        features: shape `[m, features]`.
+        features: shape `[m, features]`. Those of a polynomial are the powers of x.
         targets: shape `[m]`.
         learning_rate: > 0, the slide's alpha. Half the mean squared error is minimized, so
             0.002 here takes the steps that 0.001 takes on the mean squared error.
@@ -224,6 +237,7 @@ def linear_regression(
         seed: None goes through the examples in order, as on the slide: the batches start at
             i = 1, 11, ..., 991. An int shuffles every epoch, a pure function of (seed, epoch).
         dtype: of theta and of all that is computed.
+        h: `probability` makes it logistic regression, with `targets` 0 and 1.
 
     Returns:
         theta before the first and after each step, of shape `[steps + 1, 1 + features]`.
@@ -247,7 +261,7 @@ def linear_regression(
             x, y = tf.gather(xs, order), tf.gather(ys, order)
         for start in range(0, m, batch_size):  # The slide counts from 1.
             end = start + batch_size
-            theta = theta_update(theta, x[start:end], y[start:end], alpha)
+            theta = theta_update(theta, x[start:end], y[start:end], alpha, h)
             path.append(theta.numpy())
     return np.array(path)
 

@@ -21,6 +21,7 @@ from recipes.claims import (
     pictures,
     softmax_points,
 )
+from recipes.tutorials import tensorflow_1
 from tfcourse.datasets import Dataset
 from tfcourse.reports.style import File
 
@@ -204,18 +205,20 @@ def draw_quadratic(
     steps: int,
     path: File,
 ) -> None:
-    """Draws w on its way down c0 w^2 + c1 w + c2, for several `{label: coefficients}`."""
-    lines = {
-        label: (
-            np.arange(steps + 1),
-            tfcourse.gradient_tape.minimize_quadratic(
-                values, learning_rate=learning_rate, steps=steps
-            ),
-        )
-        for label, values in coefficients.items()
-    }
+    """Draws w on its way down c0 w^2 + c1 w + c2, for several `{label: coefficients}`.
+
+    Lines are the port's, circles what the TensorFlow 1 program computes.
+    """
+    given: dict[str, Any] = {"learning_rate": learning_rate, "steps": steps}
+    every = np.arange(steps + 1)
+    some = every[:: max(1, steps // 20)]
+    lines, points = {}, {}
+    for label, values in coefficients.items():
+        lines[label] = every, tfcourse.gradient_tape.minimize_quadratic(values, **given)
+        v1 = tensorflow_1.minimize_quadratic(values, **given)
+        points[f"{label}, TensorFlow 1"] = some, v1[some]
     tfcourse.reports.draw_lines(
-        lines, path, title="gradient descent from w = 0", xlabel="step", ylabel="w"
+        lines, path, title="gradient descent from w = 0", xlabel="step", ylabel="w", points=points
     )
 
 

@@ -17,6 +17,12 @@ from tfcourse.exercises.averages import (
     check_window_beta,
 )
 from tfcourse.exercises.feedback import Feedback
+from tfcourse.exercises.first_program import (
+    check_graph,
+    check_placeholder,
+    check_session,
+    check_tensor,
+)
 from tfcourse.exercises.hyperparameters import (
     check_decayed_rate,
     check_middle_beta,
@@ -36,13 +42,17 @@ __all__ = [
     "check_cost",
     "check_decayed_rate",
     "check_first_step",
+    "check_graph",
     "check_middle_beta",
     "check_momentum_step",
     "check_noise_factor",
     "check_normalize",
     "check_one_hot",
+    "check_placeholder",
+    "check_session",
     "check_softmax",
     "check_steps_per_epoch",
+    "check_tensor",
     "check_theta_update",
     "check_uncorrected_first_step",
     "check_window_beta",

@@ -6,11 +6,12 @@ For instructors. Nothing here is needed by a notebook.
 import dataclasses
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.exercises import adam, averages, hyperparameters, mini_batches, softmax
+from tfcourse.exercises import adam, averages, first_program, hyperparameters, mini_batches, softmax
 from tfcourse.exercises.feedback import Feedback
 
 Array = npt.NDArray[np.float64]
@@ -40,6 +41,16 @@ def normalize(x: Array, epsilon: float) -> Array:
 def stable_softmax(z: Array) -> Array:
     exponentials = np.exp(z - z.max())
     return exponentials / exponentials.sum()
+
+
+def cost(w: float, coefficients: Array) -> float:
+    return coefficients[0][0] * w**2 + coefficients[1][0] * w + coefficients[2][0]
+
+
+def as_tensor(array: Array) -> Any:
+    import tensorflow as tf
+
+    return tf.constant(array, tf.float32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,4 +102,8 @@ KEY = (
     Exercise("5_tensorflow_tutorial", 1, softmax.check_one_hot, [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]),
     Exercise("5_tensorflow_tutorial", 2, softmax.check_softmax, stable_softmax),
     Exercise("5_tensorflow_tutorial", 3, softmax.check_cost, 0.693),
+    Exercise("5_tensorflow_tutorial", 4, first_program.check_graph, 1),
+    Exercise("5_tensorflow_tutorial", 5, first_program.check_session, 0.198),
+    Exercise("5_tensorflow_tutorial", 6, first_program.check_placeholder, cost),
+    Exercise("5_tensorflow_tutorial", 7, first_program.check_tensor, as_tensor),
 )

@@ -15,19 +15,23 @@ def draw_lines(
     xlabel: str,
     ylabel: str,
     log: bool = False,
+    points: Mapping[str, tuple[npt.ArrayLike, npt.ArrayLike]] | None = None,
 ) -> None:
     """Writes lines into the PNG file `path`.
 
     Args:
         lines: x and y, of equal length, by label; x counts steps or epochs.
+        points: the same, drawn as circles; the next colours are theirs.
         title, xlabel, ylabel: a label has its unit in it.
         log: whether y is drawn on a logarithmic scale.
     """
     with style.picture(path, width=6.2, height=3.4) as axes:
         ax = axes[0, 0]
-        looks = zip(style.colours(), lines.items(), strict=False)
-        for colour, (label, (x, y)) in looks:
-            ax.plot(x, y, color=colour, label=label)
+        colours = style.colours()
+        for label, (x, y) in lines.items():
+            ax.plot(x, y, color=next(colours), label=label)
+        for label, (x, y) in (points or {}).items():
+            ax.plot(x, y, "o", mfc="none", color=next(colours), label=label)
         ax.set(title=title, xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
         style.whole_numbers(ax.xaxis)
         style.label_lines(ax, gap=0.09)

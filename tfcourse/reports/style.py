@@ -180,8 +180,12 @@ def label_lines(axes: Axes, gap: float = 0.07) -> None:
     # A line may leave the picture before its end.
     ends = {line: min(max(height, 0.0), 1.0) for line, height in ends.items()}
     for line, height in _spread_out(ends, gap).items():
-        key = Line2D([1.02, 1.08], [height, height], transform=axes.transAxes, clip_on=False)
+        ends_of_key = [1.02, 1.08] if line.get_linestyle() != "None" else [1.05]
+        key = Line2D(
+            ends_of_key, [height] * len(ends_of_key), transform=axes.transAxes, clip_on=False
+        )
         key.set(color=line.get_color(), lw=line.get_linewidth(), ls=line.get_linestyle())
+        key.set(marker=line.get_marker(), mfc=line.get_markerfacecolor())
         axes.add_artist(key)
         axes.text(1.095, height, labels[line], va="center", transform=axes.transAxes, clip_on=False)
 

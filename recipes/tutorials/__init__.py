@@ -1,0 +1,1 @@
+"""The tutorials' own programs, beside which recipes put theirs."""
