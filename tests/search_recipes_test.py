@@ -177,7 +177,7 @@ def test_best_effort_retrains_what_the_sweep_found(tmp_path, monkeypatch):
         best_effort.tfcourse.training, "final_metrics", lambda *_: {"test_accuracy": next(answers)}
     )
     hp = best_effort.BestEffort(
-        trials=(4, 4, 4), tuning_epochs=(1, 1, 1), epochs=(2, 2, 2), num_seeds=(2, 2, 2)
+        num_trials=(4, 4, 4), tuning_epochs=(1, 1, 1), epochs=(2, 2, 2), num_seeds=(2, 2, 2)
     )
     metrics = recipe_runs.run(best_effort.main, hp, tmp_path)
     assert [seed for _, seed in trained] == [1, 2] * 3
@@ -193,4 +193,4 @@ def test_best_effort_retrains_what_the_sweep_found(tmp_path, monkeypatch):
 def test_best_effort_knows_every_model():
     assert set(best_effort.SEARCHES) == set(best_effort.PUBLISHED) == set(MODELS)
     with pytest.raises(ValueError, match="one per model"):
-        best_effort.BestEffort(trials=(1, 2))
+        best_effort.BestEffort(num_trials=(1, 2))

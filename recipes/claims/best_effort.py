@@ -52,7 +52,7 @@ PUBLISHED = {
 
 @dataclasses.dataclass(frozen=True)
 class BestEffort(Hyperparameters):
-    trials: tuple[int, ...] = integers(
+    num_trials: tuple[int, ...] = integers(
         (8, 4, 3), "Trials of softmax regression, of the batch-norm MLP and of the small CNN."
     )
     tuning_epochs: tuple[int, ...] = integers((4, 4, 1), "Passes of each trial, likewise.")
@@ -109,7 +109,7 @@ def measure(
     """Returns `{model: {"found": values, "validation": float, "errors": [per cent]}}`."""
     found: dict[str, tuple[MnistSoftmax, float]] = {}
     with tuning.Workers(machine.num_cores()) as pool:
-        for model, trials, epochs in zip(SEARCHES, hp.trials, hp.tuning_epochs, strict=True):
+        for model, trials, epochs in zip(SEARCHES, hp.num_trials, hp.tuning_epochs, strict=True):
             found[model] = find(model, epochs, trials, data, folder / model, pool, options)
             print(f"{model}: best of {trials} trials {found[model][1]:.4f} on validation")
     measured = {}
@@ -173,5 +173,5 @@ def main(hp: BestEffort, data: Dataset, options: Options, run: RunDirectory) -> 
 if __name__ == "__main__":
     harness.run(
         main, BestEffort,
-        trials=(2, 2, 2), tuning_epochs=(1, 1, 1), epochs=(2, 2, 2), num_seeds=(2, 2, 2),
+        num_trials=(2, 2, 2), tuning_epochs=(1, 1, 1), epochs=(2, 2, 2), num_seeds=(2, 2, 2),
     )  # fmt: skip
