@@ -59,15 +59,15 @@ def test_verdicts_on_noise_and_memory_follow_the_numbers():
     def verdicts(noise, mebibytes):
         wobble = np.array([0.99, 1.0, 1.01])
         arms = {
-            size: {"noise": level * wobble, "bytes": counted}
+            size: {"noise": level * wobble, "bytes": counted and [counted] * 3}
             for size, level, counted in zip((1, 8, 64), noise, mebibytes, strict=True)
         }
         raw = {"hp": vars(batch_noise.BatchNoise()), "arms": arms}
         judged = harness.judged("batch_noise", batch_noise.judge(harness.plain(raw)))
         return [row["verdict"] for row in judged]
 
-    assert verdicts((0.9, 0.3, 0.1), (0, 2**20, 2**21)) == ["holds", "holds"]
-    assert verdicts((0.9, 0.1, 0.3), (0, 2**21, 2**20)) == ["holds in part", "holds in part"]
+    assert verdicts((0.9, 0.3, 0.1), (1, 2**20, 2**21)) == ["holds", "holds"]
+    assert verdicts((0.9, 0.1, 0.3), (1, 2**21, 2**20)) == ["holds in part", "holds in part"]
     assert verdicts((0.1, 0.3, 0.9), (None, None, None)) == ["does not hold"]
 
 

@@ -40,20 +40,22 @@ def noise_of(costs: np.ndarray) -> float:
 
 
 def measure(hp: BatchNoise, data: Dataset, size: int, seeds: Sequence[int]) -> dict[str, Any]:
-    """Returns the costs by step of each seed, their noise, and the bytes of a step."""
+    """Returns the costs by step of the first seed, the noise and a step's bytes of each seed."""
     model = batch_size.build(data, hp.learning_rate, seed=0)
     stepping = tfcourse.training.Stepping(model, data.train, size)
     curves: list[list[float]] = []
+    counted: list[int | None] = []
     for seed in seeds:
         stepping.restart(batch_size.build(data, hp.learning_rate, seed))
         curves.append([])
         for _ in stepping.run(range(1, hp.steps + 1), seed):
             curves[-1].append(float(model.get_metrics_result()["loss"]))
-    another_step = functools.partial(next, stepping.run((1,), seeds[0]))
+        another_step = functools.partial(next, stepping.run((1,), seed))
+        counted.append(tfcourse.training.peak_bytes(another_step))
     return {
         "curve": np.array(curves[0]),
         "noise": np.array([noise_of(np.array(curve)) for curve in curves]),
-        "bytes": tfcourse.training.peak_bytes(another_step),
+        "bytes": None if None in counted else np.array(counted),
     }
 
 
@@ -77,11 +79,12 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
     memory = tuple(
         judging.Comparison(
             f"{names[larger]}, beyond {names[size]}",
-            judging.exact((arms[larger]["bytes"] - arms[size]["bytes"]) / 2**20), form="+.1f",
-            shown={"MiB": f"{arms[larger]['bytes'] / 2**20:.1f}"},
+            judging.difference(arms[larger]["bytes"], arms[size]["bytes"]),
+            form="+.1f", scale=2**-20,
+            shown={"MiB": harness.spread(arms[larger]["bytes"], 1, 2**-20)},
         )
         for size, larger in pairs
-        if arms[larger]["bytes"]  # None where nothing is counted, 0 where it is too little.
+        if any(arms[larger]["bytes"] or ())  # None where nothing is counted, 0 where too little.
     )  # fmt: skip
     if memory:
         claims["memory"] = judging.Claim("MiB more than with the smaller", memory)
@@ -109,7 +112,7 @@ def main(hp: BatchNoise, data: Dataset, options: Options, run: RunDirectory) -> 
             f"noise_{'full' if size == m else size}": float(np.mean(numbers["noise"]))
             for size, numbers in measured.items()
         },
-        "bytes": {str(size): numbers["bytes"] for size, numbers in measured.items()},
+        "bytes": {str(size): harness.plain(m["bytes"]) for size, m in measured.items()},
     }
     arms = {
         size: {"noise": each["noise"], "bytes": each["bytes"]} for size, each in measured.items()

@@ -48,11 +48,11 @@ def draw_noise(
     """Writes what a batch size does to the cost curve and to memory into the PNG file `path`.
 
     Args:
-        measured: `{batch size: {"curve": [steps], "noise": [seeds], "bytes": int or None}}`, with
-            the cost of each step on its own mini-batch.
+        measured: `{batch size: {"curve": [steps], "noise": [seeds], "bytes": [seeds] or None}}`,
+            with the cost of each step on its own mini-batch.
         num_examples: int, in the training set: the size of the last batch.
     """
-    memory = {s: m["bytes"] / 2**20 for s, m in measured.items() if m["bytes"] is not None}
+    memory = {s: np.mean(m["bytes"]) / 2**20 for s, m in measured.items() if m["bytes"] is not None}
     with style.picture(path, columns=3 if memory else 2, width=3.9) as axes:
         curves, scatter = axes[0, :2]
         shown = {size: m["curve"] for size, m in measured.items() if size in (1, 64, num_examples)}
