@@ -44,7 +44,7 @@ class Evidence(Hyperparameters):
 
 
 class NotPublishableError(Exception):
-    """A run that shows nothing: unfinished, a smoke run, on a stand-in, without rows."""
+    """A run that shows nothing: unfinished, a smoke run, on a stand-in, without numbers."""
 
     exit_code = 2
 
@@ -59,9 +59,9 @@ def read(path: str) -> tuple[str, dict[str, Any]]:
     module = text.split("recipes.", 1)[1].split()[0]  # As in its header: python -m recipes.NAME
     recipe = module.rpartition(".")[2]
     flags = run_directory.parse_flags(text)
-    if flags.get("smoke") == ["True"] or metrics.get("fallback_from") or not metrics["evidence"]:
+    if flags.get("smoke") == ["True"] or metrics.get("fallback_from") or not metrics.get("raw"):
         raise NotPublishableError(
-            f"--run_dirs: {path} is a smoke run, ran on a stand-in for its data, or has no rows"
+            f"--run_dirs: {path} is a smoke run, ran on a stand-in for its data, or has no numbers"
         )
     environment = metrics["environment"]
     return recipe, {
@@ -77,16 +77,8 @@ def read(path: str) -> tuple[str, dict[str, Any]]:
         "pictures": sorted(
             file.name for kind in ("png", "gif") for file in run.path.glob(f"{recipe}*.{kind}")
         ),
-        **_kept(metrics),
+        "raw": metrics["raw"],
     }
-
-
-def _kept(metrics):
-    """Returns what the rows of a run can be written from."""
-    for names in (("raw",), ("numbers", "holds")):
-        if set(names) <= set(metrics):
-            return {name: metrics[name] for name in names}
-    return {"rows": metrics["evidence"]}
 
 
 def publish(path: str, docs: pathlib.Path) -> None:

@@ -23,25 +23,50 @@ ENVIRONMENT = {
 }
 
 
+SECTION = """## noise_CHAPTER (chapter CHAPTER, RECIPE.png)
+
+It falls | CHAPTER.
+
+It falls by {{ effects.noise_CHAPTER[0] }}; it {{ verdicts.noise_CHAPTER }}.
+
+Over {{ drops|length }} seeds.
+
+More noise.
+
+"""
+
+
 @pytest.fixture
-def make_run(tmp_path):
+def templates(tmp_path, monkeypatch):
+    """An empty folder in which templates are looked for."""
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    harness._environment.cache_clear()
+    monkeypatch.setattr(harness, "__file__", str(folder / "harness.py"))
+    yield folder
+    harness._environment.cache_clear()
+
+
+@pytest.fixture
+def make_run(tmp_path, templates, monkeypatch):
+    """Makes runs of a recipe that has one claim per chapter."""
+
     def make(recipe="averages", flags="--seed=3\n--data_dir=/home/me\n", chapters=(2,), **changes):
+        def judge(raw):
+            drops = (judging.Comparison("drop", judging.mean(raw["drops"]), 1.0),)
+            return raw, {f"noise_{c}": judging.Claim("drop", drops, 0.5) for c in chapters}
+
+        sections = [SECTION.replace("CHAPTER", str(c)).replace("RECIPE", recipe) for c in chapters]
+        (templates / f"{recipe}.md.j2").write_text("".join(sections))
+        module = types.SimpleNamespace(judge=judge)
+        monkeypatch.setitem(sys.modules, f"recipes.claims.{recipe}", module)
         folder = tmp_path / recipe
         folder.mkdir(exist_ok=True)
         (folder / "flags.txt").write_text(
             f"# python -m recipes.{recipe} --flagfile=flags.txt runs this again.\n{flags}"
         )
-        rows = [
-            {
-                "chapter": chapter,
-                "claim": f"claim {chapter}",
-                "measured": "a|b 1.0 ± 0.1",
-                "verdict": "holds",
-                "picture": f"{recipe}.png",
-            }
-            for chapter in chapters
-        ]
-        metrics = {"evidence": rows, "environment": ENVIRONMENT, "seconds": 12.3, **changes}
+        raw = {"drops": [1.9, 2.0, 2.1]}
+        metrics = {"raw": raw, "environment": ENVIRONMENT, "seconds": 12.3, **changes}
         (folder / "metrics.json").write_text(json.dumps(metrics))
         for name in (f"{recipe}.png", f"{recipe}_window.png", "curves.png"):
             (folder / name).write_bytes(b"\x89PNG")
@@ -55,11 +80,15 @@ def publish(tmp_path, *run_dirs):
     return (tmp_path / "docs" / "evidence.md").read_text()
 
 
-def test_rows_pictures_and_command_are_published(make_run, tmp_path):
+def test_claims_pictures_and_command_are_published(make_run, tmp_path):
     page = publish(tmp_path, make_run())
     assert "## 2. Averages" in page
-    assert "| claim 2 | a\\|b 1.0 ± 0.1 | **holds** |" in page
-    assert "| [claim 2](#averages) | **holds** | *older rule* |" in page
+    assert "### Averages: noise 2\n" in page
+    effect = "+2.00 (+1.75 to +2.25)"
+    row = f"| [It falls \\| 2.](#averages-noise-2) | **holds** | drop:<br>{effect} |"
+    assert row in page
+    assert f"It falls by {effect}; it holds." in page
+    assert "every verdict stays the same" in page
     assert "    python -m recipes.averages --flagfile=configs/averages.flags\n" in page
     assert "12 s on 2 cores of a processor, TensorFlow 2.21.0" in page
     shown = re.findall(r"\]\((images/.*?)\)", page)
@@ -74,11 +103,8 @@ def test_a_page_holds_what_was_published_before_in_order_of_chapters(make_run, t
     publish(tmp_path, make_run("optimizers", chapters=(3, 2)))
     page = publish(tmp_path, make_run("batches", chapters=(1,)))
     headings = re.findall(r"^##+ (.*)", page, re.M)
-    words = [heading.split()[0].rstrip(",") for heading in headings]
-    assert words == [
-        *("How", "All"),
-        *("1.", "Batches", "2.", "Optimizers", "3.", "Optimizers"),
-    ]
+    words = [heading.split()[0].rstrip(":") for heading in headings]
+    assert words == ["How", "All", "1.", "Batches", "2.", "Optimizers", "3.", "Optimizers"]
     assert "3 claims: 3 hold." in page
 
 
@@ -91,7 +117,7 @@ def test_a_picture_that_is_no_longer_drawn_goes(make_run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"flags": "--smoke=True\n"}, {"fallback_from": ["mnist"]}, {"evidence": []}]
+    "changes", [{"flags": "--smoke=True\n"}, {"fallback_from": ["mnist"]}, {"raw": {}}]
 )
 def test_runs_that_show_nothing_are_refused(make_run, tmp_path, changes):
     with pytest.raises(evidence.NotPublishableError, match="smoke run") as error:
@@ -126,19 +152,6 @@ def test_published_recipes_are_run_again(make_run, tmp_path, monkeypatch):
     assert second[-1] == "--data_dir=/m"
 
 
-def test_a_page_tells_what_the_template_makes_of_the_numbers(make_run, tmp_path, templates):
-    (templates / "averages.md.j2").write_text(
-        "## noise (chapter 2, averages.png)\n\nIt falls.\n\nBy {{ arms.a|spread(1) }}\nper day.\n"
-    )
-    numbers, holds = {"arms": {"a": [1.0, 2.0]}}, {"noise": [True, False]}
-    assert "| It falls. | By 1.5 ± 0.7 per day. | **holds in part** |" in publish(
-        tmp_path, make_run(numbers=numbers, holds=holds)
-    )
-    record = json.loads((tmp_path / "docs" / "evidence" / "averages.json").read_text())
-    assert (record["numbers"], record["holds"]) == (numbers, holds)
-    assert "rows" not in record
-
-
 def test_the_committed_texts_are_what_the_committed_numbers_give():
     records = published.read(ROOT / "docs")
     page = published.page(records, published.read_repeats(ROOT / "docs"))
@@ -147,49 +160,37 @@ def test_the_committed_texts_are_what_the_committed_numbers_give():
     assert [path for path, text in texts.items() if path.read_text() != text] == []
 
 
-def test_committed_intervals_are_as_narrow_as_was_aimed_at():
-    found = published.findings(published.read(ROOT / "docs"))
-    wide = {each.row["key"]: each.claim.too_wide() for each in found if each.claim}
-    assert {key: conditions for key, conditions in wide.items() if conditions} == {}
+SAID = "## noise (chapter 1, a.png)\n\nclaim\n\nmeasured\n\nhow\n\n"
 
 
 @pytest.fixture
-def templates(tmp_path, monkeypatch):
-    """An empty folder in which templates are looked for."""
-    folder = tmp_path / "templates"
-    folder.mkdir()
-    harness._environment.cache_clear()
-    monkeypatch.setattr(harness, "__file__", str(folder / "harness.py"))
-    yield folder
-    harness._environment.cache_clear()
+def noise():
+    return {"noise": judging.Claim("", (judging.Comparison("", judging.exact(1)),))}
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("## other (chapter 1, a.png)\n\nclaim\n\nmeasured", r"must be \['noise'\].*'other'"),
-        ("## noise (chapter 7, a.png)\n\nclaim\n\nmeasured", "Received: "),
-        ("before\n## noise (chapter 1, a.png)\n\nclaim\n\nmeasured", "after 'before'"),
-        ("## noise (chapter 1, a.png)\n\nclaim", "2 paragraphs"),
-        ("## noise (chapter 1, a.png)\n\nclaim\n\nmeasured\n\nmore", "2 paragraphs"),
+        (SAID.replace("noise", "other") + "change", r"must be \['noise'\].*'other'"),
+        (SAID.replace("chapter 1", "chapter 7") + "change", "Received: "),
+        ("before\n" + SAID + "change", "after 'before'"),
+        (SAID, "4 paragraphs"),
+        (SAID + "change\n\nmore", "4 paragraphs"),
     ],
 )
-def test_a_template_is_checked(templates, text, message):
+def test_a_template_is_checked(templates, noise, text, message):
     (templates / "averages.md.j2").write_text(text)
     with pytest.raises(ValueError, match=message):
-        harness.evidence("averages", {}, {"noise": [True]})
+        harness.judged("averages", ({}, noise))
 
 
-def test_a_number_that_a_template_misses_is_named(templates):
-    (templates / "averages.md.j2").write_text("## noise (chapter 1, a.png)\n\na\n\n{{ lag }}")
+def test_a_number_that_a_template_misses_is_named(templates, noise):
+    (templates / "averages.md.j2").write_text(SAID + "{{ lag }}")
     with pytest.raises(jinja2.UndefinedError, match="lag"):
-        harness.evidence("averages", {}, {"noise": [True]})
+        harness.judged("averages", ({}, noise))
 
 
-def test_verdict_and_spread_come_from_the_numbers():
-    assert harness.verdict_of([True, True]) == "holds"
-    assert harness.verdict_of([True, False]) == "holds in part"
-    assert harness.verdict_of([False]) == "does not hold"
+def test_a_spread_comes_from_the_numbers():
     assert harness.spread([1.0, 2.0, 3.0], 2) == "2.00 ± 1.00"
     assert harness.spread([1.0], 1) == "1.0"
     assert harness.spread([1000.0, 4000.0], 0) == "2,500 ± 2,121"
@@ -207,42 +208,8 @@ def test_the_largest_seed_is_followed_by_0():
     assert harness.seeds(2**32 - 2, 3, skip=1) == [2**32 - 1, 0, 1]
 
 
-JUDGED = """## noise (chapter 2, averages.png)
-
-It falls by more than one.
-
-It falls by {{ effects.noise[0] }}; it {{ verdicts.noise }}.
-
-Over {{ drops|length }} seeds.
-
-More noise.
-"""
-
-
-@pytest.fixture
-def judged(templates, monkeypatch):
-    """A recipe whose claim is judged by an interval."""
-
-    def judge(raw):
-        comparison = judging.Comparison("", judging.mean(raw["drops"]), 1.0)
-        return raw, {"noise": judging.Claim("drop", (comparison,))}
-
-    (templates / "averages.md.j2").write_text(JUDGED)
-    module = types.SimpleNamespace(judge=judge)
-    monkeypatch.setitem(sys.modules, "recipes.claims.averages", module)
-    return judge
-
-
-def test_a_claim_is_judged_anew_from_raw_numbers(make_run, tmp_path, judged):
-    page = publish(tmp_path, make_run(raw={"drops": [1.9, 2.0, 2.1]}))
-    assert "### Averages: noise\n" in page
-    effect = "+2.00 (+1.75 to +2.25)"
-    assert (
-        f"| [It falls by more than one.](#averages-noise) | **holds** | drop:<br>{effect} |" in page
-    )
-    assert f"It falls by {effect}; it holds." in page
-    assert "Judged by the older rule" not in page
-    assert "every verdict stays the same" in page
+def test_a_claim_is_judged_anew_from_raw_numbers(make_run, tmp_path):
+    publish(tmp_path, make_run())
     file = tmp_path / "docs" / "evidence" / "averages.json"
     text = file.read_text()
     assert '"drops": [1.9, 2.0, 2.1]' in text  # On one line.
@@ -250,14 +217,31 @@ def test_a_claim_is_judged_anew_from_raw_numbers(make_run, tmp_path, judged):
     assert "**undecided**" in published.page(published.read(tmp_path / "docs"))
 
 
-def test_a_sentence_is_written_wherever_it_is_shown(make_run, tmp_path, judged):
-    shown = "<!-- evidence: averages.noise -->old<!-- /evidence -->"
-    verdict = "<!-- evidence: averages.noise.verdict -->old<!-- /evidence -->"
+def test_a_recipe_without_raw_numbers_waits(make_run, tmp_path):
+    publish(tmp_path, make_run("a"), make_run("b"))
+    docs = tmp_path / "docs"
+    record = json.loads((docs / "evidence" / "b.json").read_text())
+    record["rows"] = record.pop("raw")
+    (docs / "evidence" / "b.json").write_text(json.dumps(record))
+    page = published.page(published.read(docs))
+    assert "measured by these rules:\n\n    python -m recipes.b --flagfile" in page
+    assert "1 claims: 1 hold." in page
+
+
+def test_a_page_says_where_seeds_are_wanting(make_run, tmp_path):
+    page = publish(tmp_path, make_run(raw={"drops": [-1.0, 2.0, 4.0]}))
+    assert "undecided, with an interval wider than was aimed at, is drop." in page
+    assert "wider than was aimed at, is" not in publish(tmp_path, make_run())
+
+
+def test_a_sentence_is_written_wherever_it_is_shown(make_run, tmp_path):
+    shown = "<!-- evidence: averages.noise_2 -->old<!-- /evidence -->"
+    verdict = "<!-- evidence: averages.noise_2.verdict -->old<!-- /evidence -->"
     (tmp_path / "README.md").write_text(f"It is so. {shown}\n")
     notebook = {"cells": [{"cell_type": "markdown", "source": ["a\n", verdict]}]}
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "1.ipynb").write_text(json.dumps(notebook))
-    publish(tmp_path, make_run(raw={"drops": [1.9, 2.0, 2.1]}))
+    publish(tmp_path, make_run())
     sentence = "It falls by +2.00 (+1.75 to +2.25); it holds."
     assert (tmp_path / "README.md").read_text() == f"It is so. {shown.replace('old', sentence)}\n"
     written = json.loads((tmp_path / "notebooks" / "1.ipynb").read_text())
@@ -266,11 +250,11 @@ def test_a_sentence_is_written_wherever_it_is_shown(make_run, tmp_path, judged):
     with pytest.raises(ValueError, match=r"there is no averages\.lag to show"):
         published.fill("<!-- evidence: averages.lag --><!-- /evidence -->", found)
     table = published.fill("<!-- evidence: chapter 2 --><!-- /evidence -->", found)
-    assert "| It falls by more than one. | **holds** |" in table
+    assert "| It falls \\| 2. | **holds** |" in table
 
 
-def test_repeats_run_with_other_seeds_and_are_kept(make_run, tmp_path, judged, monkeypatch):
-    run_dir = make_run(raw={"drops": [1.9, 2.0, 2.1]})
+def test_repeats_run_with_other_seeds_and_are_kept(make_run, tmp_path, monkeypatch):
+    run_dir = make_run()
     publish(tmp_path, run_dir)
     commands = []
 
@@ -286,6 +270,6 @@ def test_repeats_run_with_other_seeds_and_are_kept(make_run, tmp_path, judged, m
     assert [command[-1] for command in commands] == ["--seed=1001", "--seed=2001", "--seed=3001"]
     assert len(list((tmp_path / "docs/evidence/repeats").glob("averages.*.json"))) == 3
     page = (tmp_path / "docs" / "evidence.md").read_text()
-    assert "| It falls by more than one. | holds | holds | holds | holds |" in page
+    assert "| It falls \\| 2. | holds | holds | holds | holds |" in page
     with pytest.raises(evidence.NotPublishableError, match="there is no lag among averages"):
         evidence.main(evidence.Evidence(only=("lag",)))

@@ -102,7 +102,10 @@ def test_texts_name_the_effect_its_interval_and_what_was_claimed():
     assert claim.texts() == ["+0.20 (+0.10 to +0.30) points"]
     row = {"": "a", "gain": claim.texts()[0], "claimed": "> 0.05 points", "verdict": "holds"}
     assert claim.table() == [row]
-    assert claim.too_wide() == ["a"]
+    assert claim.too_wide() == []
+    unsure = Comparison("b", between(-0.001, 0.001))
+    assert Claim("gain", (points, unsure), precision=0.002).too_wide() == []
+    assert Claim("gain", (points, unsure), precision=0.0005).too_wide() == ["b"]
     assert Comparison("", judging.exact(3), 5, "below", form="g").text(0.95) == "3"
 
 

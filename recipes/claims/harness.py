@@ -15,16 +15,13 @@ in NAME.md.j2 beside the recipe:
     What would change the verdict.
 
 `effects.key` and `verdicts.key` are there for the sentences: a text per condition, and the verdict.
-
-Some recipes are still judged by an older rule: they hand over numbers and which parts of each claim
-they bear out, without an interval; their sections are the claim and what was measured.
 """
 
 import functools
 import math
 import pathlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import jinja2
@@ -40,10 +37,6 @@ if TYPE_CHECKING:
     import keras
 
 VERDICTS = judging.VERDICTS
-# `{key of a section: whether each part of its claim was seen to hold}`, of the older rule.
-Holds = Mapping[str, Sequence[bool]]
-# What `findings` of a recipe returns: the variables of its template, and what they bear out.
-Findings = tuple[dict[str, Any], dict[str, list[bool]]]
 # What `judge` of a recipe returns: the variables of its template, and its claims by key.
 Judged = tuple[dict[str, Any], dict[str, judging.Claim]]
 
@@ -51,10 +44,7 @@ _HEADING = re.compile(r"^## (\w+) \(chapter ([1-6]), (\S+)\)$", re.MULTILINE)
 
 
 class Row(TypedDict):
-    """One claim beside what was found; `picture` is a file in the run directory.
-
-    Of a claim that is still judged by the older rule, `effect`, `how` and `change` are empty.
-    """
+    """One claim beside what was found; `picture` is a file in the run directory."""
 
     key: str
     chapter: int
@@ -106,23 +96,11 @@ def report(
         data: what was trained on, if anything was.
     """
     kept = plain(raw)
-    return _results(metrics, {"raw": kept}, judged(recipe, judge(kept)), data)
-
-
-def results(
-    recipe: str, metrics: Mapping[str, Any], findings: Findings, data: Dataset | None = None
-) -> dict[str, Any]:
-    """Returns what `report` does, of a recipe that is judged by the older rule."""
-    numbers, holds = (plain(part) for part in findings)
-    rows = evidence(recipe, numbers, holds)
-    return _results(metrics, {"numbers": numbers, "holds": holds}, rows, data)
-
-
-def _results(metrics, kept, rows, data):
+    rows = judged(recipe, judge(kept))
     print("\n".join(f"{row['claim']} {row['verdict']}: {row['measured']}" for row in rows))
     made_with = {"environment": tfcourse.training.environment()}
     made = made_with if data is None else tfcourse.training.provenance(data)
-    return {**metrics, **kept, "evidence": rows, **made}
+    return {**metrics, "raw": kept, "evidence": rows, **made}
 
 
 def judged(recipe: str, findings: Judged) -> list[Row]:
@@ -133,7 +111,7 @@ def judged(recipe: str, findings: Judged) -> list[Row]:
         "verdicts": {key: claim.verdict() for key, claim in claims.items()},
     }
     rows: list[Row] = []
-    for key, chapter, picture, texts in _sections(recipe, {**plain(numbers), **told}, claims, 4):
+    for key, chapter, picture, texts in _sections(recipe, {**plain(numbers), **told}, claims):
         claim, (said, measured, how, change) = claims[key], texts
         verdict = claim.verdict()
         where = claim.conditions(judging.HOLDS) if verdict == judging.IN_PART else []
@@ -157,23 +135,11 @@ def _shortened(effects):
     return effects if len(effects) <= 5 else [*effects[:4], f"and {len(effects) - 4} more"]
 
 
-def evidence(recipe: str, numbers: Mapping[str, Any], holds: Holds) -> list[Row]:
-    """Returns rows of a recipe that is judged by the older rule, without an interval."""
-    return [
-        Row(
-            key=f"{recipe}.{key}", chapter=chapter, claim=texts[0], measured=texts[1],
-            verdict=verdict_of(holds[key]), picture=picture, where="", effect="", how="",
-            change="", table=[],
-        )
-        for key, chapter, picture, texts in _sections(recipe, plain(numbers), holds, 2)
-    ]  # fmt: skip
-
-
-def _sections(recipe, numbers, keys, num_paragraphs):
+def _sections(recipe, numbers, keys):
     """Returns `[(key, chapter, picture, paragraphs)]` of a recipe's template.
 
     Raises:
-        ValueError: its sections are not `keys`, or have another number of paragraphs.
+        ValueError: its sections are not `keys`, or not of four paragraphs.
     """
     template = _environment().get_template(f"{recipe}.md.j2")
     before, *parts = _HEADING.split(template.render(numbers))
@@ -187,21 +153,12 @@ def _sections(recipe, numbers, keys, num_paragraphs):
     split = []
     for key, chapter, picture, text in sections:
         paragraphs = [" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n")]
-        if len(paragraphs) != num_paragraphs or not all(paragraphs):
+        if len(paragraphs) != 4 or not all(paragraphs):
             raise ValueError(
-                f"{recipe}.md.j2: section {key} must have {num_paragraphs} paragraphs. "
-                f"Received: {paragraphs}"
+                f"{recipe}.md.j2: section {key} must have 4 paragraphs. Received: {paragraphs}"
             )
         split.append((key, int(chapter), picture, paragraphs))
     return split
-
-
-def verdict_of(parts: Iterable[bool]) -> str:
-    """Returns the verdict by the older rule, from whether each part was seen to hold."""
-    parts = list(parts)
-    if all(parts):
-        return judging.HOLDS
-    return judging.IN_PART if any(parts) else judging.FAILS
 
 
 def spread(values: Sequence[float | None] | np.ndarray, digits: int = 3, times: float = 1.0) -> str:

@@ -177,8 +177,9 @@ class Claim:
     Args:
         effect: its name, the head of a column: "test accuracy: momentum - gradient descent".
         comparisons: one per condition.
-        precision: half the width of the widest interval that was aimed at, in the effect's own
-            unit (as a factor where it is a ratio); it says how many seeds are enough.
+        precision: half the width of the widest interval that may leave a comparison undecided, in
+            the effect's own unit (as a factor where it is a ratio); it says how many seeds are
+            enough.
     """
 
     effect: str
@@ -223,13 +224,14 @@ class Claim:
         ]
 
     def too_wide(self) -> list[str]:
-        """Returns the conditions whose interval is wider than was aimed at."""
+        """Returns the conditions that are undecided, with an interval wider than was aimed at."""
         if self.precision is None:
             return []
         return [
             each.condition
             for each in self.comparisons
-            if half_width(each.estimate(self.confidence)) > self.precision
+            if each.verdict(self.confidence) == UNDECIDED
+            and half_width(each.estimate(self.confidence)) > self.precision
         ]
 
     def _verdicts(self, confidence=None):

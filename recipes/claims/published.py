@@ -11,12 +11,11 @@ the verdict alone, `chapter 2` a table of the claims of a chapter.
 
 import collections
 import importlib
-import importlib.util
 import json
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jinja2
 
@@ -46,10 +45,8 @@ _MARKED = re.compile(r"(<!-- evidence: ([\w. ]+) -->)(.*?)(<!-- /evidence -->)",
 
 
 class Finding(NamedTuple):
-    """A claim on the page; one that is judged by the older rule has no `claim`."""
-
     row: harness.Row
-    claim: judging.Claim | None
+    claim: judging.Claim
     records: tuple[Record, ...]
 
 
@@ -62,11 +59,12 @@ def read(docs: pathlib.Path) -> dict[str, Record]:
 def findings(records: Mapping[str, Record]) -> list[Finding]:
     """Returns every claim, judged anew from the published numbers."""
     found: list[Finding] = []
-    for name, record in records.items():
-        found += _judged(name, (record,)) if "raw" in record else _older(record)
+    measured = {name: record for name, record in records.items() if "raw" in record}
+    for name, record in measured.items():
+        found += _judged(name, (record,))
     for name, recipes in JOINT.items():
-        if all("raw" in records.get(recipe, {}) for recipe in recipes):
-            found += _judged(name, tuple(records[recipe] for recipe in recipes))
+        if set(recipes) <= set(measured):
+            found += _judged(name, tuple(measured[recipe] for recipe in recipes))
     return found
 
 
@@ -75,24 +73,6 @@ def _judged(name, records):
     made = module.judge(*(record["raw"] for record in records))
     rows = harness.judged(name, made)
     return [Finding(r, c, records) for r, c in zip(rows, made[1].values(), strict=True)]
-
-
-def _older(record):
-    if "numbers" in record:
-        rows = harness.evidence(record["recipe"], record["numbers"], record["holds"])
-    else:  # It last ran when only sentences were kept.
-        empty: dict[str, Any] = dict.fromkeys(("key", "where", "effect", "how", "change"), "")
-        empty["table"] = []
-        rows = [cast(harness.Row, empty | row) for row in record["rows"]]
-    return [Finding(row, None, (record,)) for row in rows]
-
-
-def _is_to_run_again(record: Record) -> bool:
-    """Returns whether a recipe judges by intervals by now, but was published before."""
-    if "raw" in record:
-        return False
-    name = f"recipes.claims.{record['recipe']}"
-    return bool(importlib.util.find_spec(name)) and hasattr(importlib.import_module(name), "judge")
 
 
 def verdict(row: harness.Row) -> str:
@@ -107,7 +87,7 @@ def fill(text: str, found: Sequence[Finding]) -> str:
         ValueError: a marker names no claim.
     """
     sentences = {f"chapter {number}": _table(number, found) for number in CHAPTERS}
-    for row in (finding.row for finding in found if finding.claim):
+    for row in (finding.row for finding in found):
         sentences[row["key"]] = row["measured"]
         sentences[f"{row['key']}.verdict"] = verdict(row)
 
@@ -162,7 +142,7 @@ def page(
         repeats: `{recipe: {base seed: record}}`, the same with other seeds.
     """
     found = findings(records)
-    claims = [finding.claim for finding in found if finding.claim]
+    claims = [finding.claim for finding in found]
     strict = judging.page_confidence(claims)
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -177,58 +157,45 @@ def page(
         chapters=[chapter for chapter in chapters if chapter["sections"]],
         num_claims=len(found),
         counts=[(counts[word], plural) for word, plural in _PLURALS.items() if counts[word]],
-        num_judged=len(claims),
         num_comparisons=sum(len(claim.comparisons) for claim in claims),
         strict=strict,
         lost=[
             finding.row["claim"]
             for finding in found
-            if finding.claim and finding.claim.verdict(strict) != finding.claim.verdict()
+            if finding.claim.verdict(strict) != finding.claim.verdict()
         ],
         verdict=verdict,
         repeated=_repeated(found, repeats or {}),
+        waiting=[record for record in records.values() if "raw" not in record],
     )
     return text.rstrip() + "\n"
 
 
 def _chapter(number, found):
-    """Returns a chapter's sections: one per claim, and one per recipe of the older rule."""
-    sections: dict[str, dict[str, Any]] = {}
-    titles: set[str] = {
-        _title(f.records[0]["recipe"]) for f in found if not f.claim and f.row["chapter"] < number
-    }
-    for finding in found:
-        row, record = finding.row, finding.records[0]
-        if row["chapter"] != number:
-            continue
-        title = _title(record["recipe"])
-        if finding.claim:
-            title = _title(row["key"].replace(".", ": "))
-        elif title in titles:
-            title = f"{title}, chapter {number}"
-        section = sections.setdefault(
-            title, {"title": title, "rows": [], "records": finding.records, "judged": finding.claim}
-        )
-        section["rows"].append(row)
-    for section in sections.values():
-        section["pictures"] = _pictures(section, found)
-        section["again"] = _is_to_run_again(section["records"][0])
-    return {"number": number, "title": CHAPTERS[number], "sections": list(sections.values())}
+    """Returns a chapter's sections, one per claim."""
+    of_chapter = [finding for finding in found if finding.row["chapter"] == number]
+    sections = [
+        {
+            "title": each.row["key"].replace(".", ": ").replace("_", " ").capitalize(),
+            "row": each.row,
+            "pictures": _pictures(each, found),
+            "records": each.records,
+            "too_wide": each.claim.too_wide(),
+        }
+        for each in of_chapter
+    ]
+    return {"number": number, "title": CHAPTERS[number], "sections": sections}
 
 
-def _title(name):
-    return name.replace("_", " ").capitalize()
-
-
-def _pictures(section, found):
-    """Returns `{picture: what it shows}`: the rows', and with its last row a recipe's others."""
-    record = section["records"][0]
-    of_record = [f.row for f in found if f.records[0] is record]
+def _pictures(finding, found):
+    """Returns `{picture: what it shows}`: a claim's, and with a recipe's last one its others."""
+    record = finding.records[0]
+    of_record = [each.row for each in found if each.records[0] is record]
     taken = {row["picture"] for row in of_record}
-    pictures = {row["picture"]: row["claim"] for row in reversed(section["rows"])}
-    if of_record[-1] in section["rows"]:
+    pictures = {finding.row["picture"]: finding.row["claim"]}
+    if of_record[-1] is finding.row:
         rest = (name for name in record["pictures"] if name not in taken)
-        pictures |= dict.fromkeys(rest, section["title"])
+        pictures |= dict.fromkeys(rest, record["recipe"].replace("_", " ").capitalize())
     return pictures
 
 
@@ -238,7 +205,7 @@ def _repeated(found, repeats):
     rows = []
     for finding in found:
         names = [record["recipe"] for record in finding.records]
-        if not finding.claim or not all(set(seeds) <= set(repeats.get(n, {})) for n in names):
+        if not seeds or not all(set(seeds) <= set(repeats.get(n, {})) for n in names):
             continue
         verdicts = [verdict(finding.row)]
         for seed in seeds:
