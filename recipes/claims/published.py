@@ -37,7 +37,7 @@ SHOWN_IN = ("README.md", "docs/*.md", "docs/course/*.md", "notebooks/*.ipynb")
 _PLURALS = {
     judging.HOLDS: "hold",
     judging.IN_PART: "hold in part",
-    judging.UNDECIDED: "are undecided",
+    judging.UNDECIDED: "undecided",
     judging.FAILS: "do not hold",
 }
 
