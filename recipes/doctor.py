@@ -26,7 +26,10 @@ from tfcourse.run_directory import environment
 
 _MIN_MEMORY, _MIN_DISK = 2 << 30, 1 << 30  # Bytes that a training of MNIST takes, generously.
 # What changes how TensorFlow computes, or where it looks.
-_VARIABLES = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "TF_", "XLA_", "KERAS_", "TFDS_")
+_VARIABLES = (
+    *("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "KERAS_", "TFDS_", "XLA_", "TF_XLA", "TF_NUM"),
+    *("TF_CONFIG", "TF_ENABLE", "TF_FORCE", "TF_GPU"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,9 +158,7 @@ def data() -> Iterator[Finding]:
     is_there = folder is not None and (folder / "mnist").is_dir()
     value = "prepared" if is_there else "not yet: the first run downloads 12 MB, or takes digits"
     yield Finding("MNIST", value)
-    # The program itself has set the one that silences TensorFlow.
-    named = [n for n in sorted(os.environ) if n.startswith(_VARIABLES) and "TF_CPP" not in n]
-    given = [f"{name}={os.environ[name]}" for name in named]
+    given = [f"{n}={os.environ[n]}" for n in sorted(os.environ) if n.startswith(_VARIABLES)]
     yield Finding("variables", " ".join(given) or "none that matter")
 
 

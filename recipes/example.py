@@ -49,9 +49,10 @@ def digits(path: pathlib.Path, run_dir: str) -> str:
     """Writes the 270 test images of scikit-learn's digits; returns what they are."""
     (shape, maximum), run = _expected(run_dir)
     split = datasets.load("digits").test
-    images = np.rint(split.features * 16).astype(np.uint8)
+    features = np.asarray(split.features)
+    images = np.rint(features * 16).astype(np.uint8)
     if (shape, maximum) != ((8, 8, 1), 16):
-        images = np.concatenate([_enlarged(image, shape) for image in split.features])
+        images = np.concatenate([_enlarged(image, shape) for image in features])
         images = np.rint(images * maximum).astype(np.uint8)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, x=images, y=split.labels)
@@ -69,12 +70,12 @@ def _expected(run_dir: str) -> tuple[tuple[tuple[int, ...], int], str]:
             raise
         return _MNIST, "MNIST"
     fitted = record.preprocessing
-    is_image = isinstance(fitted, datasets.preprocessing.ImagePreprocessing)
-    if not is_image or fitted.input_shape[2] != 1:
-        raise command_line.UsageError(
-            f"`run_dir`: {record.path} takes {fitted.input_shape}, and no grey images"
-        )
-    return (fitted.input_shape, fitted.maximum), str(record.path)
+    kind = datasets.preprocessing.ImagePreprocessing
+    if isinstance(fitted, kind) and fitted.input_shape[2] == 1:
+        return (fitted.input_shape, fitted.maximum), str(record.path)
+    raise command_line.UsageError(
+        f"`run_dir`: {record.path} takes {fitted.input_shape}, and no grey images"
+    )
 
 
 def _enlarged(image: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:

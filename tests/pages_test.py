@@ -32,6 +32,7 @@ NOT_RUN = {
 CHEAPER = {
     r"--help|--describe|--smoke": (),
     r"my_package.*--sweep": ("--epochs=1", "--trials=2", "--workers=1"),
+    r"--confirm": ("--smoke", "--trials=2", "--workers=1", "--confirm=1"),
     r"sweep": ("--smoke", "--trials=2", "--workers=1"),
     r"my_package.*--run_dir": ("--epochs=1",),
     r"recipes\.(mnist_softmax|classify|quadratic|linear_regression)": ("--smoke",),
@@ -42,6 +43,16 @@ PYTHON_CHEAPER = {
     r'class_weight="balanced"': 'class_weight="balanced", epochs=1',
     r".*=\.\.\..*": "",  # A line with `...` is a sketch.
 }
+# As in all tests, XLA does not compile what is trained: that would take most of the time.
+WITHOUT_XLA = """
+from tfcourse.training import steps
+steps.compiles_with_xla = lambda model: False
+"""
+RUN = f"""{WITHOUT_XLA}
+import runpy, sys
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+"""
 # What a page says in words that the reader has.
 GIVEN = {
     "docs/your_recipe.md": "my_package",
@@ -83,11 +94,11 @@ def why_not_run(command):
 def started(command, folder):
     """Returns the process that a command or code was, in its cheaper form."""
     if "\n" in command:
-        return processes.command("-c", command, cwd=folder)
+        return processes.command("-c", WITHOUT_XLA + command, cwd=folder)
     words = shlex.split(command)
     extra = next((extra for what, extra in CHEAPER.items() if re.search(what, command)), ())
     words = words[2:] if words[:2] == ["python", "-m"] else words
-    return processes.command(*words, *extra, cwd=folder)
+    return processes.command("-c", RUN, *words, *extra, cwd=folder)
 
 
 def give(page, folder):
@@ -123,7 +134,7 @@ data = tfcourse.datasets.load("digits")
     "docs/your_data.md": """
 import numpy as np, pandas, tensorflow as tf, tfcourse
 features, labels = np.random.default_rng(1).random((60, 3)), np.arange(60) % 2
-prices, frame = features[:, 0], pandas.read_csv("penguins.csv")
+prices, frame = features[:, 0], pandas.read_csv("penguins.csv").assign(**{"name, full": "x"})
 tf_data_set = tf.data.Dataset.from_tensor_slices((features, labels)).batch(20)
 """,
     "docs/distributed.md": """

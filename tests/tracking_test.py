@@ -7,6 +7,8 @@ import pytest
 
 from tfcourse.command_line import tracking
 
+# MLflow's own, of the SQLAlchemy that Optuna has installed.
+pytestmark = pytest.mark.filterwarnings("ignore")
 FLAGS = ("--dataset=digits", "--model=softmax_regression", "--epochs=2", "--tracker=mlflow")
 
 

@@ -99,14 +99,16 @@ class Axis:
             if trial.number in values:
                 value = values[trial.number]
                 found.setdefault(value if few else self._part(value), []).append(trial)
-        order = self.labels.index if self.labels else float
-        return [found[part] for part in sorted(found, key=order)]
+        labels = self.labels
+        order = {part: labels.index(part) if labels and few else float(part) for part in found}
+        return [found[part] for part in sorted(found, key=order.__getitem__)]
 
-    def _part(self, value: float) -> int:
+    def _part(self, value: Any) -> int:
         if self.labels:
             return self.labels.index(value)
-        low, high = self.distribution.low, self.distribution.high
-        if self.distribution.log:
+        bounds: Any = self.distribution
+        low, high = bounds.low, bounds.high
+        if bounds.log:
             value, low, high = math.log(value), math.log(low), math.log(high)
         return min(int(_NUM_PARTS * (value - low) / (high - low)), _NUM_PARTS - 1)
 
