@@ -17,6 +17,9 @@ def test_the_flag_suggests_a_rate_and_draws_why(tmp_path):
     assert 1e-5 < metrics["suggested_learning_rate"] < 1.0
     assert f"--learning_rate={metrics['suggested_learning_rate']:.2g}" in done.stdout
     assert "the peak of one_cycle may be" in done.stdout
+    assert list(metrics["suggestions"]) == ["steep", "valley", "minimum", "slide"]
+    assert metrics["suggestions"]["steep"] == metrics["suggested_learning_rate"]
+    assert f"valley {metrics['suggestions']['valley']:.2g}" in done.stdout
     assert (tmp_path / "learning_rate.png").stat().st_size > 1000
     assert done.stderr == ""
 

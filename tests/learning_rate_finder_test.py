@@ -8,7 +8,8 @@ import pytest
 from tfcourse import averages, batching, datasets, models, optimizers, schedules, training
 from tfcourse.reports.learning_rate import draw_learning_rate_curve
 from tfcourse.training import checkpoint
-from tfcourse.training.learning_rate_finder import find_learning_rate, suggest
+from tfcourse.training.learning_rate_finder import find_learning_rate
+from tfcourse.training.learning_rate_rules import RULES, steep, suggestions
 
 
 @pytest.fixture(scope="module")
@@ -128,13 +129,48 @@ def test_a_loss_that_is_not_finite_ends_it(data):
 def test_the_suggestion_is_at_the_steepest_descent():
     rates = np.geomspace(1e-5, 10.0, 121)  # 20 steps a decade.
     smoothed = 1.0 - np.tanh(2.0 * (np.log10(rates) + 2.0))  # Steepest at 0.01.
-    assert suggest(rates, smoothed) == pytest.approx(0.01, rel=1e-9)
-    assert suggest(rates, -smoothed) is None
+    assert steep(rates, smoothed) == pytest.approx(0.01, rel=1e-9)
+    assert steep(rates, -smoothed) is None
     jumping = np.where(rates < 1.0, smoothed, 5.0 + 5.0 * np.cos(np.arange(121)))
-    assert suggest(rates, jumping) == pytest.approx(0.01, rel=1e-9)
+    assert steep(rates, jumping) == pytest.approx(0.01, rel=1e-9)
     early = smoothed.copy()
     early[:5] += 100.0  # Averages of few losses do not count.
-    assert suggest(rates, early) == pytest.approx(0.01, rel=1e-9)
+    assert steep(rates, early) == pytest.approx(0.01, rel=1e-9)
+
+
+def test_every_rule_reads_the_curve_in_its_own_way():
+    rates = np.geomspace(1e-5, 10.0, 121)  # 20 steps a decade.
+    place = np.log10(rates)
+    smoothed = 2.0 - np.tanh(2.0 * (place + 2.0)) + np.maximum(place, 0.0) ** 2
+    found = suggestions(rates, smoothed)
+    assert list(found) == list(RULES)
+    inner, losses = rates[10:-5], smoothed[10:-5]
+    smallest = int(losses.argmin())
+    assert found["minimum"] == pytest.approx(inner[smallest] / 10)
+    # The valley is all of the way down, of which the middle is asked for.
+    assert found["valley"] == pytest.approx(inner[smallest // 2], rel=0.13)
+    # From the end to the left, to where steps 15 apart have slopes alike.
+    slopes, left = np.gradient(losses), len(losses) - 16
+    while abs(slopes[left + 15] - slopes[left]) > 0.005:
+        left -= 1
+    assert 0 < left < len(losses) - 17
+    assert found["slide"] == pytest.approx(inner[left + 1])
+    assert found["valley"] < found["steep"] < found["minimum"]
+
+
+def test_the_longest_valley_leaves_out_what_is_between():
+    rates = np.geomspace(1e-5, 10.0, 45)
+    smoothed = np.full(45, 9.0)
+    inner = smoothed[10:-5]
+    inner[2:20] = [8, 3, 7.5, 7, 6.5, 2.9, 6, 5.5, 5, 2.5, 4.5, 4, 3.5, 3, 9, 2, 1.5, 1]
+    # Down from 9 to 1 in 15 steps, the last of them at 19: it begins at 4; half of 15 is 5 + 2.
+    assert RULES["valley"](rates, smoothed) == pytest.approx(rates[10 + 19 - 15 + 5 + 2])
+
+
+def test_where_the_loss_never_falls_nothing_is_suggested():
+    rates = np.geomspace(1e-5, 10.0, 121)
+    assert set(suggestions(rates, np.linspace(1.0, 4.0, 121))) <= {"slide"}
+    assert suggestions(rates[:5], np.ones(5)) == {}
 
 
 def test_the_suggested_rate_learns(data):

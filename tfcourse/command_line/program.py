@@ -14,6 +14,7 @@ from tfcourse.choices import SCHEDULES
 from tfcourse.command_line import (
     compile_cache,
     exit_codes,
+    finding,
     flag_definitions,
     model_size,
     parsing,
@@ -205,7 +206,7 @@ def _work(main, build, settle, hyperparameters, options, run, data):
         return sweeping.sweep(hyperparameters, options, run, data, settle)
     with _within_memory():
         if build and options.find_learning_rate:
-            return _find_learning_rate(build, hyperparameters, data, options.seed, run)
+            return finding.find(build, hyperparameters, data, options.seed, run)
         if build:
             run.stopwatch.after("compile, first step", _begin_to_import_reports)
         return main(hyperparameters, data, options, run)
@@ -227,26 +228,6 @@ def _within_memory() -> AbstractContextManager[None]:
     from tfcourse import training
 
     return training.within_memory()
-
-
-def _find_learning_rate(build, hyperparameters, data, seed, run):
-    """Stands for a recipe's `main` where --find_learning_rate asks for no training yet."""
-    from tfcourse import reports, training
-
-    model = build(hyperparameters, data, seed)
-    curve = training.find_learning_rate(
-        model, data, batch_size=hyperparameters.batch_size, seed=seed
-    )
-    picture = run.path / "learning_rate.png"
-    reports.draw_learning_rate_curve(curve, picture)
-    if curve.suggestion is None:
-        print(f"The loss fell at no learning rate; {picture} shows it")
-        return {"dataset": data.name}
-    print(f"Suggested: --learning_rate={curve.suggestion:.2g}; {picture} shows why")
-    schedule = getattr(hyperparameters, "schedule", "")
-    if schedule in SCHEDULES and SCHEDULES[schedule].spans_training:
-        print(f"It is safe as a constant rate; the peak of {schedule} may be 10 times as high")
-    return {"suggested_learning_rate": curve.suggestion, "dataset": data.name}
 
 
 def _finish(options: Options, run: RunDirectory, metrics: Metrics) -> None:

@@ -1,7 +1,8 @@
 """Loss against learning rate, as the learning-rate finder has seen it."""
 
 import os
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +23,11 @@ class Curve(Protocol):
     def smoothed(self) -> npt.NDArray[np.float64]: ...
 
     @property
-    def suggestion(self) -> float | None: ...
+    def suggestions(self) -> Mapping[str, float]: ...
 
 
 def draw_learning_rate_curve(curve: Curve, path: os.PathLike[str] | str) -> None:
-    """Writes the loss against the learning rate into the PNG file `path`, the suggestion marked."""
+    """Writes the loss against the learning rate into the PNG file `path`, suggestions marked."""
     with style.picture(path, width=6.0) as axes:
         ax = axes[0, 0]
         ax.plot(curve.rates, curve.losses, color="0.75", linewidth=1.0, label="of each step")
@@ -38,7 +39,8 @@ def draw_learning_rate_curve(curve: Curve, path: os.PathLike[str] | str) -> None
         ax.set_ylabel("training loss")
         ax.set_title("loss while the learning rate rises")
         ax.legend(loc="lower left")
-        if curve.suggestion is not None:
-            ax.axvline(curve.suggestion, color=style.COLOURS[1], linewidth=1.2)
-            text, place = f"steepest: {curve.suggestion:.2g}", (curve.suggestion, ax.get_ylim()[1])
-            style.note(ax, text, place, (-5, -12), ha="right", color=style.COLOURS[1])
+        for row, (rule, rate) in enumerate(curve.suggestions.items()):
+            look: dict[str, Any] = {"color": style.COLOURS[1 + row % (len(style.COLOURS) - 1)]}
+            ax.axvline(rate, linewidth=1.2, linestyle=":" if row else "-", **look)
+            place = rate, ax.get_ylim()[1]
+            style.note(ax, f"{rule}: {rate:.2g}", place, (-5, -12 - 12 * row), ha="right", **look)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Literal
 
 import keras
@@ -11,14 +12,13 @@ import tensorflow as tf
 from keras import ops
 
 from tfcourse import averages, batching
-from tfcourse.training import checkpoint
+from tfcourse.training import checkpoint, learning_rate_rules
 from tfcourse.training.keras_internals import build_for, following, steps_of
 from tfcourse.training.steps import InMemorySteps
 
 # The average covers about 10 steps, half a decade of 150 from 1e-6 to 10; fastai's 0.98 covers
 # 50, and would find the steepest place a decade or two too late.
 _BETA = 0.9
-_FIRST = 10
 # A smoothed loss so many times the smallest one diverges, as in fastai.
 _DIVERGED = 4.0
 
@@ -34,14 +34,19 @@ class LearningRateCurve:
         rates: float64 array [steps], evenly spaced on a log axis.
         losses: float64 array [steps], the loss of each step's batch before the step.
         smoothed: float64 array [steps], their bias-corrected exponentially weighted average.
-        suggestion: float, the rate where `smoothed` falls most steeply against the logarithm of
-            the rate, before its minimum; `None` where it never falls.
+        suggestions: `{rule: rate}` of `learning_rate_rules.RULES`, without those that find none.
     """
 
     rates: Floats
     losses: Floats
     smoothed: Floats
-    suggestion: float | None
+    suggestions: Mapping[str, float]
+
+    @property
+    def suggestion(self) -> float | None:
+        """The rate where `smoothed` falls most steeply against the logarithm of the rate, before
+        its minimum; `None` where it never falls."""
+        return self.suggestions.get("steep")
 
 
 class _Rising(keras.optimizers.schedules.LearningRateSchedule):
@@ -71,7 +76,8 @@ def find_learning_rate(
 
     Reference: the test of Smith, 2015, https://arxiv.org/abs/1506.01186; the suggestion is
     fastai's `steep`, looked for only before the smallest loss. It is a safe start, not an
-    optimum: on MNIST with one_cycle, up to 10 times the rate trained better in two epochs.
+    optimum: on MNIST with one_cycle, up to 10 times the rate trained better in two epochs. What
+    fastai's other rules suggest stands beside it, for comparison.
 
     Args:
         model: compiled and built `keras.Model` with the stock `train_step`; its own rate, or
@@ -105,26 +111,8 @@ def find_learning_rate(
         checkpoint.assign(variables, before)
     rates = low * (high / low) ** (np.arange(len(losses)) / (num_steps - 1))
     smoothed = averages.exponentially_weighted_average(losses, _BETA, bias_correction=True)
-    return LearningRateCurve(rates, np.array(losses), smoothed, suggest(rates, smoothed))
-
-
-def suggest(rates: Floats, smoothed: Floats) -> float | None:
-    """Returns the rate at the steepest descent of `smoothed` against log(rate), or `None`.
-
-    Only the way down to the smallest loss counts. What falls later, where the loss jumps up and
-    down, is often steeper, and no rate to train with.
-
-    Args:
-        rates: float array [steps], rising.
-        smoothed: float array [steps]; its first 10 are still averages of few losses, and do
-            not count.
-    """
-    if len(rates) < _FIRST + 2:
-        return None
-    slopes = np.gradient(smoothed, np.log(rates))[_FIRST : int(np.argmin(smoothed)) + 1]
-    if len(slopes) == 0 or slopes.min() >= 0.0:
-        return None
-    return float(rates[_FIRST + slopes.argmin()])
+    suggestions = learning_rate_rules.suggestions(rates, smoothed)
+    return LearningRateCurve(rates, np.array(losses), smoothed, suggestions)
 
 
 def _losses(model, split, batch_size, seed, num_steps):
