@@ -80,7 +80,7 @@ class Classify(mnist_softmax.MnistSoftmax):
     early_stopping: int = integer(
         0, "Stops after so many epochs without a better --monitor; 0 never.", interval="[0, inf)"
     )
-    weight_decay: float | Literal["auto"] = number(  # type: ignore[assignment]
+    weight_decay: float | Literal["auto"] = number(
         "auto",
         "Fraction of each weight that a step at rate 1 removes; auto takes 60 / training examples, "
         "at least 0.1.",
@@ -106,6 +106,11 @@ def settled(hyperparameters: Classify, data: Dataset) -> mnist_softmax.MnistSoft
         raise ValueError(
             f"`class_weight` weighs classes, and {data.target.name} is a quantity. Leave it out, "
             "or take the label for classes with `task=classification`"
+        )
+    if data.target and hyperparameters.label_smoothing:
+        raise ValueError(
+            f"`label_smoothing` is for classes, and {data.target.name} is a quantity. Leave it "
+            f"out. Received: label_smoothing={hyperparameters.label_smoothing}"
         )
     if hyperparameters.augment and len(data.input_shape) != 3:
         raise ValueError(

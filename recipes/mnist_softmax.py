@@ -75,18 +75,22 @@ class MnistSoftmax(Hyperparameters):
         scale="log",
         group="Optimizer",
     )
-    beta: float = number(
+    beta: float | Literal["cycled"] = number(
         0.9,
-        "Decay rate of the average of gradients (momentum) or of their squares (rmsprop).",
+        "Decay rate of the average of gradients (momentum, nesterov) or of their squares "
+        "(rmsprop). cycled goes from 0.95 to 0.85 and back, against the rate of one_cycle.",
         interval="[0, 1)",
         search=(0.9, 0.999),
         scale="one_minus_log",
+        choices=("cycled",),
         active_when=("optimizer", takers(OPTIMIZERS, "beta")),
     )
-    beta_1: float = number(
+    beta_1: float | Literal["cycled"] = number(
         0.9,
-        "Decay rate of Adam's average of gradients.",
+        "Decay rate of Adam's average of gradients, or Lion's weight of it in a step. cycled goes "
+        "from 0.95 to 0.85 and back, against the rate of one_cycle.",
         interval="[0, 1)",
+        choices=("cycled",),
         active_when=("optimizer", takers(OPTIMIZERS, "beta_1")),
     )
     beta_2: float = number(
@@ -95,9 +99,17 @@ class MnistSoftmax(Hyperparameters):
         interval="[0, 1)",
         active_when=("optimizer", takers(OPTIMIZERS, "beta_2")),
     )
-    weight_decay: float = number(
+    weight_decay: float | Literal["auto"] = number(
+        "auto",
+        "Fraction of each weight that a step at learning rate 1 removes; auto takes 0.01 with "
+        "adamw, else 0.",
+        interval="[0, inf)",
+        choices=("auto",),
+        group="Optimizer",
+    )
+    clip_norm: float = number(
         0.0,
-        "Fraction of each weight that a step at learning rate 1 removes.",
+        "Shortens the gradient of all weights together to this length where it is longer; 0 never.",
         interval="[0, inf)",
         group="Optimizer",
     )
@@ -112,6 +124,11 @@ class MnistSoftmax(Hyperparameters):
     )
     warmup_epochs: int = integer(
         0, "Epochs in which the learning rate rises first.", interval="[0, inf)", group="Optimizer"
+    )
+    label_smoothing: float = number(
+        0.0,
+        "Share of each label that all classes get, in the training loss alone; 0 none.",
+        interval="[0, 1)",
     )
     precision: Literal["float32", "mixed_bfloat16"] = choice(
         "float32",
@@ -132,6 +149,17 @@ class MnistSoftmax(Hyperparameters):
                 f"`warmup_epochs` must be less than `epochs` with `schedule={self.schedule}`. "
                 f"Received: warmup_epochs={self.warmup_epochs}, epochs={self.epochs}"
             )
+        for name, value in self.arguments_of("optimizer").items():
+            if value == "cycled" and name != OPTIMIZERS[self.optimizer].momentum:
+                raise ValueError(
+                    f"`{name}=cycled` is for an average of gradients, which "
+                    f"`optimizer={self.optimizer}` does not step along. Take a number"
+                )
+            if value == "cycled" and self.schedule != "one_cycle":
+                raise ValueError(
+                    f"`{name}=cycled` goes against the rate of `schedule=one_cycle`. Take a "
+                    f"number, or that schedule. Received: schedule={self.schedule}"
+                )
 
 
 def build(hyperparameters: MnistSoftmax, data: Dataset, seed: int) -> "keras.Model":
@@ -156,10 +184,21 @@ def build(hyperparameters: MnistSoftmax, data: Dataset, seed: int) -> "keras.Mod
         warmup_epochs=hp.warmup_epochs,
         **hp.arguments_of("schedule"),
     )
-    optimizer = tfcourse.optimizers.OPTIMIZERS[hp.optimizer](
-        schedule, weight_decay=hp.weight_decay or None, **hp.arguments_of("optimizer")
+    return tfcourse.training.built_for(network, _optimizer(hp, schedule), data, hp.label_smoothing)
+
+
+def _optimizer(
+    hp: MnistSoftmax, schedule: "keras.optimizers.schedules.LearningRateSchedule"
+) -> "keras.Optimizer":
+    arguments = hp.arguments_of("optimizer")
+    momentum = OPTIMIZERS[hp.optimizer].momentum
+    if arguments.get(momentum) == "cycled":
+        arguments[momentum] = tfcourse.schedules.CycledMomentum.against(schedule)
+    if hp.weight_decay != "auto":  # Else it is the optimizer's own.
+        arguments["weight_decay"] = hp.weight_decay or None
+    return tfcourse.optimizers.OPTIMIZERS[hp.optimizer](
+        schedule, global_clipnorm=hp.clip_norm or None, **arguments
     )
-    return tfcourse.training.built_for(network, optimizer, data)
 
 
 def train(
@@ -202,7 +241,7 @@ def main(
     tfcourse.reports.draw_curves(run.path)
     if hyperparameters.augment:
         draw_augmented(hyperparameters, data, run)
-    return metrics
+    return {**metrics, "weight_decay": model.optimizer.weight_decay or 0.0}
 
 
 def draw_augmented(hyperparameters: MnistSoftmax, data: Dataset, run: RunDirectory) -> None:

@@ -76,7 +76,7 @@ class Squared(Scale):
 SCALES"""
 
 LINES = {
-    "OPTIMIZERS = {": '"sign_descent": Choice('
+    "OPTIMIZERS = {": '"sign_descent": Optimizer('
     '"tfcourse.optimizers.sign_descent:SignDescent", "Signs", ("beta",)),',
     "SCHEDULES = {": '"stairs": Schedule("tfcourse.schedules.stairs:Stairs", "stairs", '
     '("decay_rate",)),',

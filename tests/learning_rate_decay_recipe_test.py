@@ -5,12 +5,11 @@ import recipe_runs
 from recipes.claims import harness, learning_rate_decay
 from recipes.claims.learning_rate_decay import LearningRateDecay
 from tfcourse import schedules
-from tfcourse.choices import SCHEDULES
 
 
 def test_a_smoke_run_leaves_rows_and_a_picture(tmp_path):
     metrics = recipe_runs.smoke("learning_rate_decay", tmp_path)
-    assert {f"loss_{name}_1" for name in SCHEDULES} <= set(metrics)
+    assert {f"loss_{name}_1" for name in learning_rate_decay.COMPARED} <= set(metrics)
 
 
 def test_slides_rates_are_met_and_a_change_every_step_is_seen(monkeypatch):
@@ -28,7 +27,7 @@ def rows(**last_costs):
             "loss": last_costs.get(name, 0.5) * wobble * np.ones([3, 2]),
             "val_accuracy": np.full((3, 2), 0.9),
         }
-        for name in SCHEDULES
+        for name in learning_rate_decay.COMPARED
     }
     raw = {"hp": vars(LearningRateDecay()), "arms": {3: arms, 10: arms}, "formula_error": 1e-8}
     judged = learning_rate_decay.judge(harness.plain(raw))

@@ -199,6 +199,18 @@ def test_a_nudge_reaches_the_optimizer_whose_loss_is_scaled(scheduled):
     assert float(inner.learning_rate) == pytest.approx(0.1 if scheduled else 0.025)
 
 
+def test_a_beta_that_follows_a_schedule_is_left_to_it():
+    cycle = schedules.CycledMomentum(total_steps=10)
+    optimizer = optimizers.Adam(0.1, beta_1=cycle)
+    optimizer.build([keras.Variable(np.zeros(1), dtype="float32")])
+    settings = nudging.OptimizerSettings(optimizer)
+    assert settings.state().keys() == {"learning_rate_factor", "beta_2"}
+    settings.restore(settings.state())
+    with pytest.raises(ValueError, match="beta_1 follows a schedule"):
+        settings.set("beta_1", 0.5)
+    assert optimizer.beta_1 is cycle
+
+
 def test_a_model_nudged_under_a_schedule_can_be_loaded_and_nudged_again(tmp_path):
     model = keras.Sequential([keras.Input([2]), keras.layers.Dense(1)])
     model.compile(optimizers.Momentum(schedules.ExponentialDecay(0.1, 5)), "mse")

@@ -4,7 +4,6 @@ import recipe_runs
 
 from recipes.claims import harness, optimizers_contours, rates
 from recipes.claims.optimizers_contours import OptimizersContours
-from tfcourse import choices
 
 SMALL = OptimizersContours(lowest_rate=0.01, rates_per_decade=5, max_steps=3000, quadratics=20)
 
@@ -72,7 +71,7 @@ def test_verdicts_follow_the_numbers():
         races = {
             place: {
                 name: {"tuned": tuned, "steps": np.array([5.0, 6.0]) * (1 + (name != "momentum"))}
-                for name in choices.OPTIMIZERS
+                for name in optimizers_contours.RACERS
             }
             for place in ("ravine", "Rosenbrock", "saddle")
         }

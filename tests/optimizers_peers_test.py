@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import references
 
-from tfcourse import optimizers
+from tfcourse import optimizers, schedules
 
 FLOAT32 = {"rtol": 1e-5, "atol": 3e-6}
 FLOAT64 = {"rtol": 1e-10, "atol": 1e-12}
@@ -41,8 +41,28 @@ def trajectory(optimizer, gradients, dtype="float64"):
             lambda: optimizers.Adam(RATE, beta_1=0.75, beta_2=0.875, epsilon=1e-30),
             lambda: keras.optimizers.Adam(RATE, beta_1=0.75, beta_2=0.875, epsilon=1e-30),
         ),
+        (
+            lambda: optimizers.Nesterov(RATE, beta=0.75),
+            lambda: keras.optimizers.SGD(RATE * (1 - 0.75), momentum=0.75, nesterov=True),
+        ),
+        (
+            lambda: optimizers.AdaGrad(RATE, epsilon=1e-30),
+            lambda: keras.optimizers.Adagrad(RATE, initial_accumulator_value=0.0, epsilon=1e-60),
+        ),
+        (
+            lambda: optimizers.AdamW(RATE, 0.75, 0.875, epsilon=1e-30, weight_decay=0.5),
+            lambda: keras.optimizers.AdamW(RATE, 0.5, 0.75, 0.875, epsilon=1e-30),
+        ),
+        (
+            lambda: optimizers.Lion(RATE, 0.75, 0.875),
+            lambda: keras.optimizers.Lion(RATE, 0.75, 0.875),
+        ),
+        (lambda: optimizers.Lion(RATE), lambda: keras.optimizers.Lion(RATE)),
     ],
-    ids=["gradient_descent", "momentum", "rmsprop", "adam"],
+    ids=[
+        *("gradient_descent", "momentum", "rmsprop", "adam"),
+        *("nesterov", "adagrad", "adamw", "lion", "lion_with_defaults"),
+    ],
 )
 def test_steps_equal_kerass(ours, kerass, gradients):
     np.testing.assert_allclose(
@@ -118,14 +138,51 @@ def torch_trajectory(torch, make_optimizer, gradients):
             {"betas": (0.7, 0.8), "eps": 1e-7},
         ),
         (lambda: optimizers.Adam(RATE), "Adam", {}),
+        (lambda: optimizers.AdaGrad(RATE), "Adagrad", {}),
+        # Keras multiplies by the decay in float32.
+        (lambda: optimizers.AdamW(RATE), "AdamW", {"weight_decay": float(np.float32(0.01))}),
+        (lambda: optimizers.AdamW(RATE, weight_decay=0.5), "AdamW", {"weight_decay": 0.5}),
     ],
-    ids=["gradient_descent", "rmsprop", "adam", "adam_with_defaults"],
+    ids=[
+        *("gradient_descent", "rmsprop", "adam", "adam_with_defaults"),
+        *("adagrad_with_defaults", "adamw_with_defaults", "adamw"),
+    ],
 )
 def test_steps_equal_torchs(torch, ours, torchs, hyperparameters, gradients):
     expected = torch_trajectory(
         torch, lambda w: getattr(torch.optim, torchs)(w, lr=RATE, **hyperparameters), gradients
     )
     np.testing.assert_allclose(trajectory(ours(), gradients), expected, **FLOAT64)
+
+
+def test_nesterov_equals_torchs_also_where_the_rate_changes(torch):
+    beta = 0.7
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([50], [RATE, RATE / 4])
+    ours = trajectory(optimizers.Nesterov(schedule, beta), GRADIENTS)
+    w = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=RATE * (1 - beta), momentum=beta, nesterov=True)
+    for step, gradient in enumerate(GRADIENTS):
+        # Keras keeps the first rate up to step 50 itself.
+        optimizer.param_groups[0]["lr"] = (RATE if step <= 50 else RATE / 4) * (1 - beta)
+        w.grad = torch.tensor(gradient)
+        optimizer.step()
+        np.testing.assert_allclose(ours[step], w.detach().numpy(), **FLOAT64)
+
+
+def test_adam_of_one_cycle_with_cycled_momentum_equals_torchs(torch):
+    rate, cycle = schedules.OneCycle(RATE, 100, 29), schedules.CycledMomentum(100, 29)
+    ours = trajectory(optimizers.Adam(rate, beta_1=cycle), GRADIENTS)
+    w = torch.zeros(4, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.Adam([w], lr=1.0)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, 100, pct_start=0.3)
+    expected = []
+    for gradient in GRADIENTS:
+        w.grad = torch.tensor(gradient)
+        optimizer.step()
+        expected.append(w.detach().numpy().copy())
+        if len(expected) < 100:
+            scheduler.step()
+    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_momentum_equals_torchs_damped_one_but_for_its_first_gradient(torch):
@@ -149,16 +206,36 @@ def test_momentum_equals_torchs_damped_one_after_a_gradient_of_zero(torch):
     np.testing.assert_allclose(ours, torchs, **FLOAT64)
 
 
-def test_adam_equals_optaxs():
+@pytest.mark.parametrize(
+    ("ours", "optaxs", "arguments"),
+    [
+        (
+            lambda: optimizers.Adam(RATE, beta_1=0.7, beta_2=0.8, epsilon=1e-7),
+            "adam",
+            {"b1": 0.7, "b2": 0.8, "eps": 1e-7},
+        ),
+        (
+            lambda: optimizers.AdamW(RATE, 0.7, 0.8, epsilon=1e-7, weight_decay=0.5),
+            "adamw",
+            {"b1": 0.7, "b2": 0.8, "eps": 1e-7, "weight_decay": 0.5},
+        ),
+        (
+            lambda: optimizers.Lion(RATE, 0.7, 0.8, weight_decay=0.5),
+            "lion",
+            {"b1": 0.7, "b2": 0.8, "weight_decay": 0.5},
+        ),
+    ],
+    ids=["adam", "adamw", "lion"],
+)
+def test_steps_equal_optaxs(ours, optaxs, arguments):
     optax = pytest.importorskip("optax", reason="Optax is not installed")
     jnp = pytest.importorskip("jax.numpy", reason="JAX is not installed")
-    adam = optax.adam(RATE, b1=0.7, b2=0.8, eps=1e-7)
+    rule = getattr(optax, optaxs)(RATE, **arguments)
     gradients = TINY_GRADIENTS.astype("float32")
     w = jnp.zeros(gradients.shape[1])
-    state, steps = adam.init(w), []
+    state, steps = rule.init(w), []
     for gradient in gradients:
-        update, state = adam.update(jnp.asarray(gradient), state)
+        update, state = rule.update(jnp.asarray(gradient), state, w)
         w = w + update
         steps.append(np.asarray(w))
-    ours = optimizers.Adam(RATE, beta_1=0.7, beta_2=0.8, epsilon=1e-7)
-    np.testing.assert_allclose(trajectory(ours, gradients, "float32"), steps, **FLOAT32)
+    np.testing.assert_allclose(trajectory(ours(), gradients, "float32"), steps, **FLOAT32)

@@ -33,6 +33,10 @@ MORE_CASES = {
         {"epsilon_inside_sqrt": True},
         {"bias_correction": False, "epsilon_inside_sqrt": True, "epsilon": 1e-12},
     ],
+    "nesterov": [{"beta": 0.0}, {"beta": 0.5}, {"beta": 0.99}],
+    "adagrad": [{"epsilon": 1e-4}],
+    "adamw": [{"weight_decay": 0.0}, {"weight_decay": 0.5, "beta_1": 0.5, "beta_2": 0.9}],
+    "lion": [{"beta_1": 0.0}, {"beta_2": 0.5}, {"beta_1": 0.99, "beta_2": 0.0}],
 }
 CASES = [(name, case) for name in OPTIMIZERS for case in ({}, *MORE_CASES.get(name, ()))]
 
@@ -51,6 +55,15 @@ WRONG = [
     ("adam", {"epsilon": 1.1e-8}),
     ("adam", {"bias_correction": False}),
     ("adam", {"epsilon_inside_sqrt": True}),
+    ("nesterov", {"beta": 0.9001}),
+    ("nesterov", {"beta": 0.0}),
+    ("adagrad", {"learning_rate": RATE * 1.001}),
+    ("adagrad", {"epsilon": 1.1e-10}),
+    ("adamw", {"weight_decay": 0.011}),
+    ("adamw", {"weight_decay": 0.0}),
+    ("lion", {"learning_rate": RATE * 1.001}),
+    ("lion", {"beta_1": 0.8}),
+    ("lion", {"beta_2": 0.9}),
 ]
 
 
@@ -75,8 +88,7 @@ def trajectory(optimizer, gradients, dtype="float32", start=0.0):
 
 
 def reference_trajectory(name, gradients, learning_rate=RATE, start=0.0, **hyperparameters):
-    deltas = references.OPTIMIZERS[name](gradients, learning_rate, **hyperparameters)
-    return references.parameters(deltas, start)
+    return references.trajectory(name, gradients, learning_rate, start, **hyperparameters)
 
 
 def test_names_are_in_the_order_of_the_course():
@@ -93,6 +105,10 @@ def test_defaults_are_the_courses_and_the_papers():
         "momentum": [0.9],
         "rmsprop": [0.9, 1e-7],
         "adam": [0.9, 0.999, 1e-8, True, False],
+        "nesterov": [0.9],
+        "adagrad": [1e-10],
+        "adamw": [0.9, 0.999, 1e-8, 0.01],
+        "lion": [0.9, 0.99],
     }
     assert {name: defaults[name] for name in expected} == expected
 
@@ -231,10 +247,41 @@ def test_adam_without_momentum_and_correction_is_exactly_rmsprop(dtype):
     )
 
 
-def test_momentum_without_beta_is_exactly_gradient_descent():
+def test_adamw_is_exactly_adam_with_weight_decay():
     gradients = random_gradients(num_steps=20)
     np.testing.assert_array_equal(
-        trajectory(optimizers.Momentum(0.1, beta=0.0), gradients),
+        trajectory(optimizers.AdamW(0.1), gradients, start=1.0),
+        trajectory(optimizers.Adam(0.1, weight_decay=0.01), gradients, start=1.0),
+    )
+    np.testing.assert_array_equal(
+        trajectory(optimizers.AdamW(0.1, weight_decay=None), gradients, start=1.0),
+        trajectory(optimizers.Adam(0.1), gradients, start=1.0),
+    )
+
+
+@pytest.mark.parametrize("rule", ["momentum", "nesterov", "adam"])
+def test_averages_keep_their_value_where_beta_follows_a_schedule(rule):
+    gradients = random_gradients(num_steps=60)
+    cycle = schedules.CycledMomentum(total_steps=40)
+    argument = choices.OPTIMIZERS[rule].momentum
+    betas = schedules.values(cycle, 60).astype("float64")
+    assert (betas.min(), betas.max()) == pytest.approx((0.85, 0.95))
+    expected = references.parameters(references.cycled_momentum(gradients, RATE, betas, rule))
+    optimizer = OPTIMIZERS[rule](RATE, **{argument: cycle})
+    revived = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    for each in (optimizer, revived):
+        # Betas are float32, and 1 - beta**t at the first steps loses some of their digits.
+        steps = trajectory(each, gradients, "float64")
+        np.testing.assert_allclose(steps, expected, rtol=1e-5, atol=1e-6)
+    constant = reference_trajectory(rule, gradients, **{argument: 0.9})
+    assert not np.allclose(constant, expected, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("kind", [optimizers.Momentum, optimizers.Nesterov])
+def test_momentum_without_beta_is_exactly_gradient_descent(kind):
+    gradients = random_gradients(num_steps=20)
+    np.testing.assert_array_equal(
+        trajectory(kind(0.1, beta=0.0), gradients),
         trajectory(optimizers.GradientDescent(0.1), gradients),
     )
 
@@ -252,7 +299,8 @@ def test_sum_of_weights_keeps_its_digits_in_float32(beta):
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_zero_gradients_leave_the_parameters(name):
-    steps = trajectory(OPTIMIZERS[name](RATE), np.zeros((3, 2)), start=1.5)
+    optimizer = OPTIMIZERS[name](RATE, weight_decay=None)
+    steps = trajectory(optimizer, np.zeros((3, 2)), start=1.5)
     np.testing.assert_array_equal(steps, 1.5)
 
 
@@ -260,7 +308,8 @@ def test_zero_gradients_leave_the_parameters(name):
 def test_bfloat16_is_computed_in_float32_and_rounded_when_stored(name):
     gradients = random_gradients(num_steps=40).astype(ml_dtypes.bfloat16)
     expected = bfloat16_reference(name, gradients)
-    steps = trajectory(OPTIMIZERS[name](RATE), gradients, "bfloat16", start=1.0)
+    optimizer = OPTIMIZERS[name](RATE, weight_decay=None)
+    steps = trajectory(optimizer, gradients, "bfloat16", start=1.0)
     np.testing.assert_array_equal(steps, expected)
 
 
@@ -268,19 +317,24 @@ def bfloat16_reference(name, gradients):
     def stored(x):
         return np.asarray(x, ml_dtypes.bfloat16).astype(np.float64)
 
-    w, u, s, steps = 1.0, 0.0, 0.0, []
+    w, u, s, total, m, steps = 1.0, 0.0, 0.0, 0.0, 0.0, []
     for t, g in enumerate(gradients.astype(np.float64), start=1):
-        beta_1, beta_2 = {"momentum": (0.9, 0), "rmsprop": (0, 0.9)}.get(name, (0.9, 0.999))
-        u, s = beta_1 * u + g, beta_2 * s + (1 - beta_2) * g**2
+        beta_2 = {"rmsprop": 0.9}.get(name, 0.999)
+        u, s, total = 0.9 * u + g, beta_2 * s + (1 - beta_2) * g**2, total + g**2
+        sign, m = np.sign(0.9 * m + 0.1 * g), 0.99 * m + 0.01 * g
+        adam = RATE * 0.1 * u / (1 - 0.9**t) / (np.sqrt(s / (1 - 0.999**t)) + 1e-8)
         delta = {
-            "gradient_descent": lambda g=g: RATE * g,
-            "momentum": lambda u=u: RATE * 0.1 * u,
-            "rmsprop": lambda g=g, s=s: RATE * g / (np.sqrt(s) + 1e-7),
-            "adam": lambda u=u, s=s, t=t: (
-                RATE * 0.1 * u / (1 - 0.9**t) / (np.sqrt(s / (1 - 0.999**t)) + 1e-8)
-            ),
-        }[name]()
-        u, s, w = stored(u), stored(s), stored(w - stored(delta))
+            "gradient_descent": RATE * g,
+            "momentum": RATE * 0.1 * u,
+            "rmsprop": RATE * g / (np.sqrt(s) + 1e-7),
+            "adam": adam,
+            "nesterov": RATE * 0.1 * (0.9 * u + g),
+            "adagrad": RATE * g / (np.sqrt(total) + 1e-10),
+            "adamw": adam,
+            "lion": RATE * sign,
+        }[name]
+        u, s, total, m = (stored(each) for each in (u, s, total, m))
+        w = stored(w - stored(delta))
         steps.append(w)
     return np.stack(steps)
 
@@ -301,7 +355,8 @@ def test_average_square_of_adam_stalls_in_bfloat16_only():
 def test_revived_optimizer_takes_the_same_steps(name):
     gradients = random_gradients(num_steps=5)
     common = {"weight_decay": 0.1, "clipvalue": 0.5, "use_ema": True, "ema_momentum": 0.5}
-    optimizer = OPTIMIZERS[name](**NOT_DEFAULT[name], **common, ema_overwrite_frequency=2)
+    arguments = {**NOT_DEFAULT[name], **common, "ema_overwrite_frequency": 2}
+    optimizer = OPTIMIZERS[name](**arguments)
     revived = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert type(revived) is OPTIMIZERS[name]
     np.testing.assert_array_equal(trajectory(revived, gradients), trajectory(optimizer, gradients))
@@ -346,8 +401,14 @@ def test_bad_beta_raises(name, argument, value):
         OPTIMIZERS[name](**{argument: value})
 
 
+@pytest.mark.parametrize("value", [*(v for v in NOT_NUMBERS if v is not None), -0.1])
+def test_bad_weight_decay_raises(value):
+    with pytest.raises(ValueError, match=re.escape(f"Received: weight_decay={value!r}") + "$"):
+        optimizers.AdamW(weight_decay=value)
+
+
 @pytest.mark.parametrize("value", [*NOT_NUMBERS, 0.0, -1e-8])
-@pytest.mark.parametrize("name", ["rmsprop", "adam"])
+@pytest.mark.parametrize("name", ["rmsprop", "adam", "adagrad", "adamw"])
 def test_bad_epsilon_raises(name, value):
     with pytest.raises(ValueError, match=re.escape(f"Received: epsilon={value!r}") + "$"):
         OPTIMIZERS[name](epsilon=value)

@@ -102,7 +102,15 @@ def test_what_was_trained_before_changes_no_bit(data, traces):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"dropout": 0.0}, {"hidden_units": (17,)}, {"batch_size": 16}, {"beta_1": 0.8}]
+    "changes",
+    [
+        {"dropout": 0.0},
+        {"hidden_units": (17,)},
+        {"batch_size": 16},
+        {"beta_1": 0.8},
+        {"clip_norm": 0.1},
+        {"label_smoothing": 0.1},
+    ],
 )
 def test_another_constant_is_another_program(data, traces, changes):
     recipe(data, 1)

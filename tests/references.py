@@ -46,6 +46,41 @@ def adam(
     return _rates(learning_rate, gradients) * mean / root
 
 
+def nesterov(gradients, learning_rate, beta=0.9):
+    average = exponentially_weighted_average(gradients, beta)
+    return _rates(learning_rate, gradients) * (beta * average + (1.0 - beta) * gradients)
+
+
+def adagrad(gradients, learning_rate, epsilon=1e-10):
+    root = np.sqrt(np.cumsum(gradients**2, axis=0))
+    return _rates(learning_rate, gradients) * gradients / (root + epsilon)
+
+
+def lion(gradients, learning_rate, beta_1=0.9, beta_2=0.99):
+    average = exponentially_weighted_average(gradients, beta_2)
+    before = np.concatenate([np.zeros_like(average[:1]), average[:-1]])
+    direction = np.sign(beta_1 * before + (1.0 - beta_1) * gradients)
+    return _rates(learning_rate, gradients) * direction
+
+
+def cycled_momentum(gradients, learning_rate, betas, rule):
+    """What each step of momentum, Nesterov or Adam subtracts where `betas` has its own beta."""
+    average, deltas = np.zeros(gradients.shape[1:]), []
+    square = 0.0
+    for step, (gradient, beta) in enumerate(zip(gradients, betas, strict=True), start=1):
+        average = beta * average + (1.0 - beta) * gradient
+        square = 0.999 * square + 0.001 * gradient**2
+        root = np.sqrt(square / (1.0 - 0.999**step)) + 1e-8
+        deltas.append(
+            {
+                "momentum": average,
+                "nesterov": beta * average + (1.0 - beta) * gradient,
+                "adam": average / (1.0 - beta**step) / root,
+            }[rule]
+        )
+    return learning_rate * np.stack(deltas)
+
+
 def keras_rmsprop(gradients, learning_rate, beta=0.9, epsilon=1e-7):
     mean_square = exponentially_weighted_average(gradients**2, beta)
     return _rates(learning_rate, gradients) * gradients / np.sqrt(mean_square + epsilon)
@@ -60,13 +95,21 @@ def keras_adam(gradients, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-7)
 
 
 def parameters(deltas, start=0.0, shrink=0.0):
-    """Parameters after each step; weight decay shrinks them by that factor before it."""
+    """Parameters after each step; weight decay shrinks them by that factor, or those, before it."""
+    shrink = np.broadcast_to(shrink, len(deltas))
     result = np.empty_like(deltas)  # [steps, ...]
     w = np.full(deltas.shape[1:], start) if np.ndim(start) == 0 else start
     for step, delta in enumerate(deltas):
-        w = w * (1.0 - shrink) - delta
+        w = w * (1.0 - shrink[step]) - delta
         result[step] = w
     return result
+
+
+def trajectory(name, gradients, learning_rate, start=0.0, weight_decay=None, **hyperparameters):
+    """Parameters after each step of an optimizer, with the weight decay that it has by default."""
+    deltas = OPTIMIZERS[name](gradients, learning_rate, **hyperparameters)
+    decay = WEIGHT_DECAY.get(name, 0.0) if weight_decay is None else weight_decay
+    return parameters(deltas, start, np.multiply(learning_rate, decay))
 
 
 def constant(step, learning_rate):
@@ -97,6 +140,10 @@ def one_cycle(step, peak_learning_rate, total_steps, rise_steps=None):
     return _half_cosine(peak_learning_rate, last, (step - top) / (total_steps - 1 - top))
 
 
+def cosine(step, initial_learning_rate, total_steps):
+    return _half_cosine(initial_learning_rate, 0.0, min(step / total_steps, 1.0))
+
+
 def warm_up(step, schedule, warmup_steps):
     if step < warmup_steps:
         return schedule(0) * (step + 1) / warmup_steps
@@ -121,7 +168,12 @@ OPTIMIZERS = {
     "momentum": momentum,
     "rmsprop": rmsprop,
     "adam": adam,
+    "nesterov": nesterov,
+    "adagrad": adagrad,
+    "adamw": adam,
+    "lion": lion,
 }
+WEIGHT_DECAY = {"adamw": float(np.float32(0.01))}  # Keras multiplies by it in float32.
 
 # Each argument of an optimizer, other than by default.
 NOT_DEFAULT = {
@@ -136,6 +188,16 @@ NOT_DEFAULT = {
         "bias_correction": False,
         "epsilon_inside_sqrt": True,
     },
+    "nesterov": {"learning_rate": 0.25, "beta": 0.7},
+    "adagrad": {"learning_rate": 0.25, "epsilon": 0.01},
+    "adamw": {
+        "learning_rate": 0.25,
+        "beta_1": 0.7,
+        "beta_2": 0.8,
+        "epsilon": 0.01,
+        "weight_decay": 0.3,
+    },
+    "lion": {"learning_rate": 0.25, "beta_1": 0.99, "beta_2": 0.3},
 }
 
 SCHEDULES = {
@@ -144,4 +206,5 @@ SCHEDULES = {
     "root": root,
     "inverse_time": inverse_time,
     "one_cycle": one_cycle,
+    "cosine": cosine,
 }

@@ -33,7 +33,10 @@ session._SAVE_SECONDS = -1.0  # A checkpoint after every block.
 data = datasets.load("digits").smaller(104)
 WEIGHTS = {0: 4.0, 1: 0.25, 2: 0.0}
 # The last of an epoch's batches has 5 examples, and no batch can be halved.
-hp = mnist_softmax.MnistSoftmax(hidden_units=(32,), epochs=3, batch_size=33, learning_rate=0.01)
+hp = mnist_softmax.MnistSoftmax(
+    hidden_units=(32,), epochs=3, batch_size=33, learning_rate=0.01,
+    clip_norm=0.5, label_smoothing=0.1, beta_1="cycled",
+)
 
 
 class Stop(keras.callbacks.Callback):

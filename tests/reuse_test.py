@@ -94,6 +94,7 @@ def but_metrics(model):
         {"model": "softmax_regression", "optimizer": "rmsprop"},
         {"model": "small_cnn", "augment": ("flip", "rotate")},
         {"precision": "mixed_bfloat16"},
+        {"clip_norm": 0.1, "label_smoothing": 0.1, "schedule": "one_cycle", "beta_1": "cycled"},
     ],
 )
 def test_a_reused_model_begins_as_a_new_one_does(data, made, changes):

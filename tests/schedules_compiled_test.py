@@ -26,6 +26,7 @@ SCHEDULES = {
         lambda step: references.inverse_time(step, RATE, 7, continuous=True),
     ),
     "one_cycle": (schedules.OneCycle(RATE, 30), lambda step: references.one_cycle(step, RATE, 30)),
+    "cosine": (schedules.CosineDecay(RATE, 30), lambda step: references.cosine(step, RATE, 30)),
     "warm_up": (
         schedules.WarmUp(schedules.RootDecay(RATE, 7), 5),
         lambda step: references.warm_up(step, lambda s: references.root(s, RATE, 7), 5),

@@ -34,6 +34,8 @@ CASES = [
     ("one_cycle", (RATE, 100), {"rise_steps": 99}),
     ("one_cycle", (RATE, 2), {"rise_steps": 0}),
     ("one_cycle", (RATE, 1), {}),
+    ("cosine", (RATE, 100), {}),
+    ("cosine", (RATE, 1), {}),
 ]
 every_case = pytest.mark.parametrize(("name", "arguments", "options"), CASES)
 
@@ -128,6 +130,7 @@ def test_quotient_in_float32_would_miss_an_edge():
         ("inverse_time", (RATE, 7), ("inverse_time", (RATE, 7), {"continuous": True})),
         ("one_cycle", (RATE, 100), ("one_cycle", (RATE, 101), {"rise_steps": 30})),
         ("one_cycle", (RATE, 100), ("one_cycle", (RATE, 100), {"rise_steps": 29})),
+        ("cosine", (RATE, 100), ("cosine", (RATE, 101), {})),
     ],
 )
 def test_tolerance_tells_arguments_apart(name, arguments, wrong):
@@ -205,13 +208,48 @@ def test_one_cycle_equals_torchs(total_steps, rise_steps):
     np.testing.assert_allclose(curve, expected, **TOLERANCE)
 
 
+@pytest.mark.parametrize("total_steps", [1, 7, 50])
+def test_cosine_equals_kerass_and_torchs(total_steps):
+    curve = schedules.values(schedules.CosineDecay(RATE, total_steps), total_steps + 3)
+    kerass = keras.optimizers.schedules.CosineDecay(RATE, total_steps)
+    np.testing.assert_allclose(curve, rates(kerass, range(total_steps + 3)), rtol=1e-5, atol=1e-8)
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=RATE)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=total_steps)
+    for step in range(total_steps):
+        assert curve[step] == pytest.approx(scheduler.get_last_lr()[0], rel=1e-5)
+        optimizer.step()
+        scheduler.step()
+
+
+@pytest.mark.parametrize(("total_steps", "rise_steps"), [(100, 29), (40, 19), (10, 5)])
+def test_cycled_momentum_equals_torchs(total_steps, rise_steps):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.5)
+    pct_start = (rise_steps + 1) / total_steps
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=RATE, total_steps=total_steps, pct_start=pct_start
+    )
+    expected = []
+    for step in range(total_steps):
+        expected.append(optimizer.param_groups[0]["momentum"])
+        optimizer.step()
+        if step < total_steps - 1:
+            scheduler.step()
+    rate = schedules.OneCycle(RATE, total_steps, rise_steps)
+    momentum = schedules.CycledMomentum.against(rate)
+    np.testing.assert_allclose(schedules.values(momentum, total_steps), expected, rtol=1e-6)
+    assert rates(momentum, [10**9]) == pytest.approx([0.95])
+
+
 def test_one_cycle_ends_at_its_last_rate():
     schedule = schedules.OneCycle(RATE, total_steps=50)
     assert rates(schedule, [49, 50, 10**9]) == pytest.approx([RATE / 250_000] * 3, rel=1e-6)
 
 
 def test_names_are_in_order():
-    assert list(SCHEDULES) == ["constant", "exponential", "root", "inverse_time", "one_cycle"]
+    decays = ["exponential", "root", "inverse_time"]
+    assert list(SCHEDULES) == ["constant", *decays, "one_cycle", "cosine"]
 
 
 @pytest.mark.parametrize("warmup_epochs", [0, 2])
@@ -247,12 +285,27 @@ def test_build_lets_one_cycle_rise_during_the_warm_up(warmup_epochs, peak_step):
     assert curve[-1] == pytest.approx(RATE / 250_000)
 
 
+@pytest.mark.parametrize("warmup_epochs", [0, 2])
+def test_build_lets_cosine_end_with_the_training(warmup_epochs):
+    schedule = schedules.build(
+        "cosine", RATE, steps_per_epoch=7, epochs=10, warmup_epochs=warmup_epochs
+    )
+    rise, curve = 7 * warmup_epochs, schedules.values(schedule, 75)
+    expected = [references.cosine(step, RATE, 70 - rise) for step in range(75 - rise)]
+    np.testing.assert_allclose(curve[rise:], expected, **TOLERANCE)
+    np.testing.assert_allclose(
+        curve[:rise], RATE * np.arange(1, rise + 1) / max(rise, 1), rtol=1e-6
+    )
+    assert curve[69] > 0.0
+    assert (curve[70:] == 0.0).all()
+
+
 def test_build_names_an_unknown_schedule():
-    with pytest.raises(ValueError, match=r"one of constant, .*Received: name='cosine'$"):
-        schedules.build("cosine", RATE, steps_per_epoch=7, epochs=1)
+    with pytest.raises(ValueError, match=r"one of constant, .*Received: name='sine'$"):
+        schedules.build("sine", RATE, steps_per_epoch=7, epochs=1)
 
 
-@pytest.mark.parametrize("name", ["constant", "root", "one_cycle"])
+@pytest.mark.parametrize("name", ["constant", "root", "one_cycle", "cosine"])
 def test_build_refuses_a_decay_rate_without_effect(name):
     with pytest.raises(ValueError, match=r"no decay rate. Received: decay_rate=0.9$"):
         schedules.build(name, RATE, steps_per_epoch=7, epochs=1, decay_rate=0.9)
@@ -268,7 +321,7 @@ def refuses(argument, value, call):
 
 
 @pytest.mark.parametrize("value", [*NOT_NUMBERS, 0.0, -0.1])
-@pytest.mark.parametrize("name", ["exponential", "root", "inverse_time"])
+@pytest.mark.parametrize("name", ["exponential", "root", "inverse_time", "cosine"])
 def test_bad_initial_rate_raises(name, value):
     refuses("initial_learning_rate", value, lambda: SCHEDULES[name](value, 7))
 
@@ -305,6 +358,7 @@ def test_bad_constant_and_peak_raise(value):
 @pytest.mark.parametrize("value", NOT_COUNTS)
 def test_bad_counts_raise(value):
     refuses("total_steps", value, lambda: schedules.OneCycle(RATE, value))
+    refuses("total_steps", value, lambda: schedules.CosineDecay(RATE, value))
     refuses("warmup_steps", value, lambda: schedules.WarmUp(schedules.Constant(RATE), value))
 
 
@@ -316,6 +370,12 @@ def test_bad_rise_and_warm_up_epochs_raise(value):
         value,
         lambda: schedules.build("root", RATE, steps_per_epoch=7, epochs=1, warmup_epochs=value),
     )
+
+
+@pytest.mark.parametrize("value", [*NOT_NUMBERS, -0.1, 1.0])
+def test_bad_momentum_raises(value):
+    refuses("high", value, lambda: schedules.CycledMomentum(10, high=value))
+    refuses("low", value, lambda: schedules.CycledMomentum(10, low=value))
 
 
 def test_rise_as_long_as_the_cycle_raises():

@@ -39,11 +39,14 @@ class Schedule(Choice):
     """A schedule.
 
     Attributes:
-        spans_training: whether it ends with the training and holds the warm-up, so that it is
-            another one for each number of epochs.
+        spans_training: whether it ends with the training, so that it is another one for each
+            number of epochs.
+        warms_up: whether it rises first by itself, in the time of a warm-up, so that none comes
+            before it.
     """
 
     spans_training: bool = False
+    warms_up: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,9 +55,12 @@ class Optimizer(Choice):
 
     Attributes:
         slots: the numbers that it keeps for each weight.
+        momentum: which of the hyperparameters decays an average of gradients, and so can be cycled
+            against the learning rate.
     """
 
     slots: int = 0
+    momentum: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,9 +81,32 @@ OPTIMIZERS = {
         "gradient descent",
         also=("sgd", "gd"),
     ),
-    "momentum": Optimizer("tfcourse.optimizers.momentum:Momentum", "momentum", ("beta",), slots=1),
+    "momentum": Optimizer(
+        "tfcourse.optimizers.momentum:Momentum", "momentum", ("beta",), slots=1, momentum="beta"
+    ),
     "rmsprop": Optimizer("tfcourse.optimizers.rmsprop:RMSProp", "RMSProp", ("beta",), slots=1),
-    "adam": Optimizer("tfcourse.optimizers.adam:Adam", "Adam", ("beta_1", "beta_2"), slots=2),
+    "adam": Optimizer(
+        "tfcourse.optimizers.adam:Adam", "Adam", ("beta_1", "beta_2"), slots=2, momentum="beta_1"
+    ),
+    "nesterov": Optimizer(
+        "tfcourse.optimizers.nesterov:Nesterov",
+        "Nesterov momentum",
+        ("beta",),
+        also=("nag", "sgd_nesterov", "nesterov_momentum"),
+        slots=1,
+        momentum="beta",
+    ),
+    "adagrad": Optimizer("tfcourse.optimizers.adagrad:AdaGrad", "AdaGrad", slots=1),
+    "adamw": Optimizer(
+        "tfcourse.optimizers.adamw:AdamW",
+        "AdamW",
+        ("beta_1", "beta_2"),
+        also=("adam_w",),
+        slots=2,
+        momentum="beta_1",
+    ),
+    # Its `beta_2` is 0.99 where Adam's is 0.999, and so is none of the flag's.
+    "lion": Optimizer("tfcourse.optimizers.lion:Lion", "Lion", ("beta_1",), slots=1),
 }
 
 SCHEDULES = {
@@ -90,7 +119,17 @@ SCHEDULES = {
         "tfcourse.schedules.inverse_time:InverseTimeDecay", "inverse time", ("decay_rate",)
     ),
     "one_cycle": Schedule(
-        "tfcourse.schedules.one_cycle:OneCycle", "one cycle", also=("1cycle",), spans_training=True
+        "tfcourse.schedules.one_cycle:OneCycle",
+        "one cycle",
+        also=("1cycle", "onecycle"),
+        spans_training=True,
+        warms_up=True,
+    ),
+    "cosine": Schedule(
+        "tfcourse.schedules.cosine:CosineDecay",
+        "cosine",
+        also=("cosine_decay", "cosine_annealing"),
+        spans_training=True,
     ),
 }
 
@@ -132,6 +171,6 @@ def takers(table: Mapping[str, Choice], hyperparameter: str) -> tuple[str, ...]:
     Examples:
         >>> from tfcourse.choices import OPTIMIZERS, takers
         >>> takers(OPTIMIZERS, "beta")
-        ('momentum', 'rmsprop')
+        ('momentum', 'rmsprop', 'nesterov')
     """
     return tuple(name for name, choice in table.items() if hyperparameter in choice.takes)

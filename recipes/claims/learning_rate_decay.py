@@ -15,7 +15,6 @@ import numpy as np
 
 import tfcourse
 from recipes.claims import harness, judging, pictures, rates
-from tfcourse.choices import SCHEDULES
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 # `{schedule: {"tuned": rates and costs, metric: [seeds, epochs], ...}}`.
 Measured = dict[str, dict[str, Any]]
 DECAYS = ("exponential", "root", "inverse_time")
+COMPARED = ("constant", *DECAYS, "one_cycle")
 RATES_PER_DECADE, NUM_RATES = 4, 5  # That each schedule chooses among.
 PRINTED_RATES = {  # For an initial rate of 0.1, in the epochs counted from 0.
     "exponential": {0: 0.1, 1: 0.095, 2: 0.09025, 5: 0.07737809375, 10: 0.05987369392},
@@ -99,7 +99,7 @@ def measure(hp: LearningRateDecay, data: Dataset, seed: int) -> dict[int, Measur
     trainings = Trainings(hp, data)
     measured: dict[int, Measured] = {}
     for epochs in sorted(hp.budgets):
-        for name in SCHEDULES:
+        for name in COMPARED:
             measures = _measure(trainings, name, seed, epochs)
             measured.setdefault(epochs, {})[name] = measures
             cost = np.mean(measures["loss"], axis=0)[-1]

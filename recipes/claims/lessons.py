@@ -158,7 +158,7 @@ def draw_sensitivity(data: Dataset, path: File, epochs: int = 3) -> None:
     hp = optimizers.Optimizers(epochs=epochs, batch_size=32)
     model, rates = "softmax_regression", np.geomspace(1e-4, 10.0, 6)
     curves = {}
-    for name in tfcourse.optimizers.OPTIMIZERS:
+    for name in optimizers.USUAL:
         trainings = optimizers.Trainings(hp, data, model, name)
         curves[name] = rates, np.array([trainings.validation_error(rate, 1) for rate in rates])
     pictures.optimizers.draw_sensitivity({model: curves}, path)

@@ -16,7 +16,7 @@ import numpy as np
 
 import tfcourse
 from recipes.claims import harness, judging, pictures, rates
-from tfcourse.choices import MODELS, OPTIMIZERS
+from tfcourse.choices import MODELS
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers, texts
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import keras
 
 RATES_PER_DECADE, NUM_RATES = 3, 9  # That each optimizer chooses among.
-# What Keras takes where nothing is said, and where the search begins.
+# The course's four, at what Keras takes where nothing is said, and where the search begins.
 USUAL = {"gradient_descent": 0.01, "momentum": 0.01, "rmsprop": 0.001, "adam": 0.001}
 START = {"gradient_descent": 0.5, "momentum": 0.5, "rmsprop": 0.003, "adam": 0.003}
 
@@ -171,13 +171,13 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
             judging.difference(reached(model, "adam"), reached(model, name)),
             scale=100, shown={"Adam": points(model, "adam"), "the other": points(model, name)},
         )
-        for model in arms for name in OPTIMIZERS if name != "adam"
+        for model in arms for name in USUAL if name != "adam"
     )  # fmt: skip
     rate = tuple(
         judging.Comparison(
             MODELS[model].label,
             judging.difference(arms[model]["adam"]["usual_test_accuracy"], reached(model, "adam")),
-            -0.01, scale=100, shown={names[name]: at_rates(model, name) for name in OPTIMIZERS},
+            -0.01, scale=100, shown={names[name]: at_rates(model, name) for name in USUAL},
         )
         for model in arms
     )  # fmt: skip
@@ -205,7 +205,7 @@ def _curve(tuned: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 def main(hp: Optimizers, data: Dataset, options: Options, run: RunDirectory) -> dict[str, Any]:
     arms: dict[str, dict[str, Any]] = {model: {} for model in hp.models}
     metrics: dict[str, Any] = {}
-    for model, name in itertools.product(hp.models, OPTIMIZERS):
+    for model, name in itertools.product(hp.models, USUAL):
         arms[model][name] = compare(hp, data, model, name, options.seed)
         rate = rates.best_rate(arms[model][name]["tuned"])
         reached = np.array(arms[model][name]["test_accuracy"])

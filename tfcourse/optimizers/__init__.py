@@ -1,16 +1,34 @@
-"""The course's optimizers, as Keras optimizers; `OPTIMIZERS` finds them by name."""
+"""The course's optimizers, and those of today, for Keras; `OPTIMIZERS` finds them by name.
+
+Muon is not among them: it steps along an orthogonalized average, which is for matrices of hidden
+layers alone, needs another optimizer for all other weights, and pays for large transformers.
+"""
 
 from collections.abc import Callable
 
 import keras
 
 from tfcourse import choices
+from tfcourse.optimizers.adagrad import AdaGrad
 from tfcourse.optimizers.adam import Adam
+from tfcourse.optimizers.adamw import AdamW
 from tfcourse.optimizers.gradient_descent import GradientDescent
+from tfcourse.optimizers.lion import Lion
 from tfcourse.optimizers.momentum import Momentum
+from tfcourse.optimizers.nesterov import Nesterov
 from tfcourse.optimizers.rmsprop import RMSProp
 
-__all__ = ["OPTIMIZERS", "Adam", "GradientDescent", "Momentum", "RMSProp"]
+__all__ = [
+    "OPTIMIZERS",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
+    "GradientDescent",
+    "Lion",
+    "Momentum",
+    "Nesterov",
+    "RMSProp",
+]
 
 OPTIMIZERS: dict[str, Callable[..., keras.optimizers.Optimizer]] = {
     name: choice.load() for name, choice in choices.OPTIMIZERS.items()

@@ -20,7 +20,7 @@ def adam_update(
     s: "tf.Tensor",
     *,
     learning_rate: "tf.Tensor",
-    beta_1: float,
+    beta_1: "float | tf.Tensor",
     beta_2: float,
     epsilon: "float | tf.Tensor",
     epsilon_inside_sqrt: bool,
@@ -36,7 +36,7 @@ def bias_corrected(
     step: "tf.Tensor",
     *,
     learning_rate: "tf.Tensor",
-    beta_1: float,
+    beta_1: "float | tf.Tensor",
     beta_2: float,
     epsilon: float,
     epsilon_inside_sqrt: bool,
@@ -47,11 +47,13 @@ def bias_corrected(
     return learning_rate * root / average_weight(step, beta_1), epsilon * epsilon_factor
 
 
-def average_weight(step: "tf.Tensor", beta: float) -> "tf.Tensor":
+def average_weight(step: "tf.Tensor", beta: "float | tf.Tensor") -> "tf.Tensor":
     """Returns `1 - beta**step`, the sum of an average's weights after `step` values.
 
     Written as it stands, it would lose five of float32's seven digits at beta 0.999 and step 1.
     """
+    if not isinstance(beta, float):  # It follows a schedule.
+        return -ops.expm1(step * ops.log(beta))
     log_beta = math.log(beta) if beta > 0.0 else -math.inf
     return -ops.expm1(step * log_beta)
 
@@ -98,7 +100,9 @@ class Adam(arguments.Optimizer):
     Args:
         learning_rate: > 0, `LearningRateSchedule` (called with the step) or callable.
             Defaults to 0.001.
-        beta_1: in [0, 1), the decay rate of the average gradient. Defaults to 0.9.
+        beta_1: in [0, 1), the decay rate of the average gradient. Defaults to 0.9. With a
+            schedule, such as `schedules.CycledMomentum`, it is called with the step, and the
+            correction takes the value of now for all steps, as in PyTorch and fastai.
         beta_2: in [0, 1), the decay rate of the average squared gradient. Defaults to 0.999.
         epsilon: > 0, keeps the step finite where gradients vanish. Defaults to 1e-8.
         bias_correction: defaults to True.
@@ -124,7 +128,7 @@ class Adam(arguments.Optimizer):
     def __init__(
         self,
         learning_rate: arguments.LearningRate = 0.001,
-        beta_1: float = 0.9,
+        beta_1: arguments.Momentum = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
         bias_correction: bool = True,
@@ -134,7 +138,7 @@ class Adam(arguments.Optimizer):
     ) -> None:
         learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
-        self.beta_1 = arguments.checked_decay_rate("beta_1", beta_1)
+        self.beta_1 = arguments.checked_momentum("beta_1", beta_1)
         self.beta_2 = arguments.checked_decay_rate("beta_2", beta_2)
         self.epsilon = arguments.checked_epsilon(epsilon)
         self.bias_correction = arguments.checked_flag("bias_correction", bias_correction)
@@ -158,8 +162,9 @@ class Adam(arguments.Optimizer):
         gradient, u, s, learning_rate, step = arguments.same_precision(
             variable, gradient, weighted_sum, average_square, learning_rate, self.iterations + 1
         )
+        beta_1, u = self.at_this_step("beta_1", u)
         rule: dict[str, Any] = {
-            "beta_1": self.beta_1,
+            "beta_1": beta_1,
             "beta_2": self.beta_2,
             "epsilon_inside_sqrt": self.epsilon_inside_sqrt,
         }
@@ -178,7 +183,7 @@ class Adam(arguments.Optimizer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "beta_1": self.beta_1,
+            "beta_1": arguments.config_of(self.beta_1),
             "beta_2": self.beta_2,
             "epsilon": self.epsilon,
             "bias_correction": self.bias_correction,

@@ -16,12 +16,15 @@ _VECTOR = 16  # float32 values of the widest registers.
 LearningRate: TypeAlias = (
     "float | keras.optimizers.schedules.LearningRateSchedule | Callable[[], float | tf.Tensor]"
 )
+# The decay rate of an average of gradients.
+Momentum: TypeAlias = "float | keras.optimizers.schedules.LearningRateSchedule"
 
 
 class Optimizer(keras.optimizers.Optimizer):
     """Lets an optimizer be made of a configuration whose rate has come down to 0.
 
-    It also takes values back in another shape, such as those of `same_precision`.
+    It also takes values back in another shape, such as those of `same_precision`, and has the
+    decay rate of an average follow a schedule.
     """
 
     def assign(self, variable: keras.Variable, value: "tf.Tensor") -> None:
@@ -30,10 +33,31 @@ class Optimizer(keras.optimizers.Optimizer):
     def assign_sub(self, variable: keras.Variable, value: "tf.Tensor") -> None:
         super().assign_sub(variable, ops.reshape(value, variable.shape))
 
+    def at_this_step(
+        self, name: str, weighted_sum: "tf.Tensor"
+    ) -> "tuple[float | tf.Tensor, tf.Tensor]":
+        """Returns the decay rate `name` of now, and the weighted sum that goes with it.
+
+        Stored is `average / (1 - beta)`: where a schedule has changed beta since the step before,
+        another sum stands for the same average.
+        """
+        beta = getattr(self, name)
+        if not callable(beta):
+            return beta, weighted_sum
+        steps = self.iterations, ops.maximum(self.iterations - 1, 0)
+        now, before = (ops.cast(beta(step), weighted_sum.dtype) for step in steps)
+        return now, weighted_sum * ((1.0 - before) / (1.0 - now))
+
     @classmethod
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> keras.optimizers.Optimizer:
+        config = {
+            name: keras.optimizers.schedules.deserialize(value, custom_objects)
+            if name.startswith("beta") and isinstance(value, dict)
+            else value
+            for name, value in config.items()
+        }
         if config.get("learning_rate") != 0:
             return super().from_config(config, custom_objects)
         optimizer = cls(**{**config, "learning_rate": 1.0})
@@ -60,11 +84,35 @@ def checked_decay_rate(name: str, value: Any) -> float:
     return float(value)
 
 
+def checked_momentum(name: str, value: Any) -> Momentum:
+    """Returns the decay rate of an average of gradients: a float in [0, 1), or a schedule."""
+    is_schedule = isinstance(value, keras.optimizers.schedules.LearningRateSchedule)
+    return value if is_schedule else checked_decay_rate(name, value)
+
+
+def config_of(momentum: Momentum) -> Any:
+    """Returns what `from_config` takes for a decay rate that may follow a schedule."""
+    is_number = isinstance(momentum, float)
+    return momentum if is_number else keras.optimizers.schedules.serialize(momentum)
+
+
 def checked_epsilon(epsilon: Any) -> float:
     """Returns `epsilon` as a float > 0; without it, a gradient of zero would give 0 / 0."""
     if not _is_real(epsilon) or not 0.0 < epsilon < math.inf:
         raise ValueError(f"`epsilon` must be a finite float > 0. Received: epsilon={epsilon!r}")
     return float(epsilon)
+
+
+def checked_weight_decay(weight_decay: Any) -> float | None:
+    """Returns `weight_decay` as a float >= 0; `None` as it is."""
+    if weight_decay is None:
+        return None
+    if not _is_real(weight_decay) or not 0.0 <= weight_decay < math.inf:
+        raise ValueError(
+            "`weight_decay` must be a finite float >= 0, or None. "
+            f"Received: weight_decay={weight_decay!r}"
+        )
+    return float(weight_decay)
 
 
 def checked_flag(name: str, value: Any) -> bool:

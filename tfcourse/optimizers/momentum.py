@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def momentum_update(
-    gradient: "tf.Tensor", u: "tf.Tensor", *, learning_rate: "tf.Tensor", beta: float
+    gradient: "tf.Tensor", u: "tf.Tensor", *, learning_rate: "tf.Tensor", beta: "float | tf.Tensor"
 ) -> "tuple[tf.Tensor, tf.Tensor]":
     """Returns `(delta, u)`: what to subtract from the parameter, and the new weighted sum."""
     u = beta * u + gradient
@@ -49,7 +49,8 @@ class Momentum(arguments.Optimizer):
         learning_rate: > 0, `LearningRateSchedule` (called with the step) or callable.
             Defaults to 0.1, which moves as far as Keras's SGD with 0.01 and momentum 0.9.
         beta: in [0, 1), the decay rate of the average. 0 is plain gradient descent. Defaults
-            to 0.9, which averages over about the last 10 gradients.
+            to 0.9, which averages over about the last 10 gradients. A schedule, such as
+            `schedules.CycledMomentum`, is called with the step.
         name: defaults to "momentum".
         **kwargs: passed on to `keras.optimizers.Optimizer`: `weight_decay`, `clipnorm`,
             `use_ema`, `gradient_accumulation_steps` and so on.
@@ -71,13 +72,13 @@ class Momentum(arguments.Optimizer):
     def __init__(
         self,
         learning_rate: arguments.LearningRate = 0.1,
-        beta: float = 0.9,
+        beta: arguments.Momentum = 0.9,
         name: str = "momentum",
         **kwargs: Any,
     ) -> None:
         learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
-        self.beta = arguments.checked_decay_rate("beta", beta)
+        self.beta = arguments.checked_momentum("beta", beta)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         if self.built:
@@ -92,9 +93,10 @@ class Momentum(arguments.Optimizer):
         gradient, u, learning_rate = arguments.same_precision(
             variable, gradient, weighted_sum, learning_rate
         )
-        delta, u = momentum_update(gradient, u, learning_rate=learning_rate, beta=self.beta)
+        beta, u = self.at_this_step("beta", u)
+        delta, u = momentum_update(gradient, u, learning_rate=learning_rate, beta=beta)
         self.assign(weighted_sum, u)
         self.assign_sub(variable, ops.cast(delta, variable.dtype))
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "beta": self.beta}
+        return {**super().get_config(), "beta": arguments.config_of(self.beta)}

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: the course's three decays, warm-up and one cycle.
+"""Learning-rate schedules: the course's three decays, warm-up, cosine and one cycle.
 
 A schedule maps the step, counted from 0, to a learning rate; epochs are converted to steps when it
 is built. All of them are elementwise, so that an array of steps gives the curve (see `values`).
@@ -6,6 +6,8 @@ is built. All of them are elementwise, so that an array of steps gives the curve
 
 from tfcourse.schedules.building import SCHEDULES, build, values
 from tfcourse.schedules.constant import Constant
+from tfcourse.schedules.cosine import CosineDecay
+from tfcourse.schedules.cycled_momentum import CycledMomentum
 from tfcourse.schedules.epoch_decay import EpochDecay
 from tfcourse.schedules.exponential import ExponentialDecay
 from tfcourse.schedules.inverse_time import InverseTimeDecay
@@ -17,6 +19,8 @@ from tfcourse.schedules.warm_up import WarmUp
 __all__ = [
     "SCHEDULES",
     "Constant",
+    "CosineDecay",
+    "CycledMomentum",
     "EpochDecay",
     "ExponentialDecay",
     "InverseTimeDecay",

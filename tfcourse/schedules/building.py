@@ -33,9 +33,9 @@ def build(
         name: a key of `SCHEDULES`.
         initial_learning_rate: > 0, the rate at the end of the warm-up; one cycle's peak.
         steps_per_epoch: >= 1.
-        epochs: >= 1, only used by one cycle.
+        epochs: >= 1, only used by one cycle and cosine.
         warmup_epochs: >= 0. One cycle rises over that time, or over 3/10 of all steps for 0;
-            other schedules start after a `WarmUp`.
+            other schedules start after a `WarmUp`, and cosine ends with the training all the same.
         continuous: whether the three decays change every step.
         **hyperparameters: those that the schedule takes, such as `decay_rate` of "exponential" and
             "inverse_time"; `None` is its default.
@@ -63,7 +63,7 @@ def build(
     )
     training = Training(steps_per_epoch, epochs, warmup_steps, continuous)
     schedule = SCHEDULES[name].of(initial_learning_rate, training, **given)
-    if warmup_steps and not choices.SCHEDULES[name].spans_training:
+    if warmup_steps and not choices.SCHEDULES[name].warms_up:
         return WarmUp(schedule, warmup_steps)
     return schedule
 

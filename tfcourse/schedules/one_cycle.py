@@ -1,12 +1,10 @@
 """One cycle: up to a peak, and down far below the start."""
 
-import math
 from typing import Any, Self
 
 import keras
-from keras import ops
 
-from tfcourse.schedules import arguments
+from tfcourse.schedules import arguments, cycle
 from tfcourse.schedules.schedule import Rates, Schedule, Steps, Training
 
 
@@ -23,7 +21,7 @@ class OneCycle(Schedule):
 
     The last step, `total_steps - 1`, has the last rate; so have steps beyond it. PyTorch's
     `OneCycleLR(max_lr=peak_learning_rate, pct_start=(rise_steps + 1) / total_steps)` gives the same
-    rates. The momentum is left alone.
+    rates. Momentum is left alone: `CycledMomentum` goes against it.
 
     Reference: Smith and Topin, 2018, https://arxiv.org/abs/1708.07120; the cosine is fast.ai's.
 
@@ -43,15 +41,7 @@ class OneCycle(Schedule):
         self, peak_learning_rate: float, total_steps: int, rise_steps: int | None = None
     ) -> None:
         self.peak_learning_rate = arguments.checked_rate("peak_learning_rate", peak_learning_rate)
-        self.total_steps = arguments.checked_count("total_steps", total_steps)
-        if rise_steps is None:
-            rise_steps = 3 * self.total_steps // 10
-        self.rise_steps = arguments.checked_count("rise_steps", rise_steps, minimum=0)
-        if self.rise_steps >= self.total_steps:
-            raise ValueError(
-                "`rise_steps` must be less than `total_steps`. "
-                f"Received: rise_steps={rise_steps}, total_steps={total_steps}"
-            )
+        self.total_steps, self.rise_steps = cycle.checked_steps(total_steps, rise_steps)
 
     @classmethod
     def of(cls, learning_rate: float, training: Training, **hyperparameters: Any) -> Self:
@@ -62,15 +52,8 @@ class OneCycle(Schedule):
     def __call__(self, step: Steps) -> Rates:
         peak = self.peak_learning_rate
         first = peak / 25.0
-        # A part without steps is never looked at; 1 keeps its division defined.
-        fall_steps = max(self.total_steps - 1 - self.rise_steps, 1)
-        to_rise = ops.cast(self.rise_steps - step, "float32") / max(self.rise_steps, 1)
-        to_fall = ops.cast(self.total_steps - 1 - step, "float32") / fall_steps
-        return ops.where(
-            step <= self.rise_steps,
-            _half_cosine(first, peak, to_rise),
-            _half_cosine(peak, first / 1e4, ops.maximum(to_fall, 0.0)),
-        )
+        values = (first, peak, first / 1e4)
+        return cycle.value_at(step, values, self.total_steps, self.rise_steps)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -78,10 +61,3 @@ class OneCycle(Schedule):
             "total_steps": self.total_steps,
             "rise_steps": self.rise_steps,
         }
-
-
-def _half_cosine(start: float, end: float, remaining: Rates) -> Rates:
-    """Returns `start` where the whole way remains (1), `end` where nothing does (0)."""
-    # The weight is (1 + cos(pi * (1 - remaining))) / 2, which would lose its digits towards 0.
-    weight = ops.square(ops.sin(math.pi / 2.0 * remaining))
-    return weight * start + (1.0 - weight) * end

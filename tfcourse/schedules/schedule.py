@@ -50,6 +50,6 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
     def of(cls, learning_rate: float, training: Training, **hyperparameters: Any) -> Self:
         """Returns the schedule for `training`; its steps are those after the warm-up.
 
-        One that spans the training (see `tfcourse.choices`) has the warm-up in it.
+        One that warms up by itself (see `tfcourse.choices`) has the warm-up in it.
         """
         return cls(learning_rate, **hyperparameters)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfcourse import batching
 from tfcourse.training import memory
 from tfcourse.training.keras_internals import metrics_or_logs, overrides
+from tfcourse.training.label_smoothing import unsmoothed
 from tfcourse.training.resident import resident
 
 # Large enough to keep the device busy, small enough that activations stay in the cache.
@@ -38,9 +39,15 @@ class Evaluator:
     def evaluate(self, split: batching.Split) -> dict[str, float]:
         """Returns the metrics as `{"loss": float, "accuracy": float, ...}`.
 
+        Labels that `compile_classifier` smooths in training are taken as they are.
+
         Args:
             split: has `features` and `labels`, arrays or tensors.
         """
+        with unsmoothed():
+            return self._evaluate(split)
+
+    def _evaluate(self, split):
         model = self._model
         model.reset_metrics()
         logs = None

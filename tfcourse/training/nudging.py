@@ -75,8 +75,9 @@ class OptimizerSettings:
 
     def state(self) -> dict[str, float]:
         """Returns the settings that are not variables, JSON-able."""
-        names = [name for name in _SETTINGS if hasattr(self._optimizer, name)]
-        own = {name: getattr(self._optimizer, name) for name in names}
+        own = {n: getattr(self._optimizer, n) for n in _SETTINGS if hasattr(self._optimizer, n)}
+        # What follows a schedule is told by the step.
+        own = {name: value for name, value in own.items() if not callable(value)}
         return {"learning_rate_factor": self._factor, **own}
 
     def restore(self, state: Mapping[str, float]) -> None:
@@ -110,6 +111,8 @@ class OptimizerSettings:
                 self._scale(before)
                 raise ValueError(f"the schedule's rate is {scheduled} here and can't be scaled")
             self._scale(value / scheduled)
+        elif callable(getattr(optimizer, name, None)):
+            raise ValueError(f"{name} follows a schedule")
         elif hasattr(optimizer, name):
             before = getattr(optimizer, name)
             setattr(optimizer, name, value)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfcourse import datasets, quiet_import
 from tfcourse.run_directory import environment
+from tfcourse.training.label_smoothing import SmoothedCrossentropy
 
 # What multiplies in half precision, as Linux names it on x86 and ARM.
 _PRODUCTS = {"bfloat16": {"avx512_bf16", "amx_bf16", "bf16"}, "float16": {"avx512_fp16", "fphp"}}
@@ -75,13 +76,19 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def compile_classifier(model: keras.Model, optimizer: keras.Optimizer) -> None:
-    """Compiles a model that returns logits, for integer labels, with accuracy as its metric."""
-    model.compile(
-        optimizer=optimizer,
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
+def compile_classifier(
+    model: keras.Model, optimizer: keras.Optimizer, label_smoothing: float = 0.0
+) -> None:
+    """Compiles a model that returns logits, for integer labels, with accuracy as its metric.
+
+    Args:
+        label_smoothing: in [0, 1), the share of each label that all classes get, in training alone.
+            The loss that is reported of training has it, that of validation and test has not.
+    """
+    crossentropy: keras.Loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    if label_smoothing:
+        crossentropy = SmoothedCrossentropy(label_smoothing)
+    model.compile(optimizer=optimizer, loss=crossentropy, metrics=["accuracy"])
     _build(optimizer, model)
 
 
@@ -104,12 +111,26 @@ def compile_regression(
     _build(optimizer, model)
 
 
-def compile_for(model: keras.Model, optimizer: keras.Optimizer, data: datasets.Dataset) -> None:
-    """Compiles a model for the labels of `data`: classes, or a quantity."""
-    if data.target:
-        compile_regression(model, optimizer, data.target.standard_deviation)
-    else:
-        compile_classifier(model, optimizer)
+def compile_for(
+    model: keras.Model,
+    optimizer: keras.Optimizer,
+    data: datasets.Dataset,
+    label_smoothing: float = 0.0,
+) -> None:
+    """Compiles a model for the labels of `data`: classes, or a quantity.
+
+    Raises:
+        ValueError: the labels are a quantity, and are to be smoothed as classes are.
+    """
+    if data.target is None:
+        compile_classifier(model, optimizer, label_smoothing)
+        return
+    if label_smoothing:
+        raise ValueError(
+            f"`label_smoothing` is for classes, and {data.target.name} is a quantity. Leave it "
+            f"out. Received: label_smoothing={label_smoothing}"
+        )
+    compile_regression(model, optimizer, data.target.standard_deviation)
 
 
 def _build(optimizer: keras.Optimizer, model: keras.Model) -> None:

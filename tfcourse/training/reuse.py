@@ -49,7 +49,10 @@ def reused_models() -> Iterator[None]:
 
 
 def built_for(
-    make: Callable[[], keras.Model], optimizer: keras.Optimizer, data: datasets.Dataset
+    make: Callable[[], keras.Model],
+    optimizer: keras.Optimizer,
+    data: datasets.Dataset,
+    label_smoothing: float = 0.0,
 ) -> keras.Model:
     """Returns `make()`, compiled with `optimizer` for the labels of `data`.
 
@@ -64,11 +67,12 @@ def built_for(
         make: function without arguments that returns a model, not compiled yet.
         optimizer: not built yet; its learning rate may be another one each time.
         data: what the model will be trained on.
+        label_smoothing: as that of `compile_classifier`.
     """
-    key = None if _at_work is None else _key(make, optimizer, data)
+    key = None if _at_work is None else _key(make, optimizer, data, label_smoothing)
     if _at_work is None or key is None:
         model = make()
-        compile_for(model, optimizer, data)
+        compile_for(model, optimizer, data, label_smoothing)
         return model
     reusable = next((each for each in reversed(_free) if each.key == key), None)
     if reusable:
@@ -77,7 +81,7 @@ def built_for(
     else:
         before = random.getstate()
         model = make()
-        compile_for(model, optimizer, data)
+        compile_for(model, optimizer, data, label_smoothing)
         # Metrics and slots are made now, so that all that follows leaves the model as it is.
         build_for(model, (data.train.features[:1], data.train.labels[:1]), quickly=True)
         reusable = _Reusable(key, model, before)
@@ -85,13 +89,14 @@ def built_for(
     return reusable.model
 
 
-def _key(make, optimizer, data):
+def _key(make, optimizer, data, label_smoothing):
     """Returns what is equal for equal models; `None` where that can't be told."""
     whole = functools.partial(make)  # Of another `partial` it is an equal one.
     if hasattr(data.train.features, "read") or not hasattr(data.train.labels, "dtype"):
         return None
     quantity = data.target.standard_deviation if data.target else None
-    return constants.constants_of_making(whole, optimizer, quantity, *data.input_shape)
+    others = quantity, label_smoothing, *data.input_shape
+    return constants.constants_of_making(whole, optimizer, *others)
 
 
 class _Reusable:

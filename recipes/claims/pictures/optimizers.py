@@ -11,7 +11,6 @@ NAMES = {
     **{name: choice.label for name, choice in choices.OPTIMIZERS.items()},
     # Peers of a claim.
     "sgd_nesterov": "SGD with Nesterov momentum",
-    "adagrad": "AdaGrad",
     "adagrad_constant": "AdaGrad, constant rate",
 }
 COLOURS = dict(zip(NAMES, style.colours(), strict=False))

@@ -1,0 +1,104 @@
+"""Nesterov's momentum: the gradient of now counts once more, ahead of the average."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+from keras import ops
+
+from tfcourse.optimizers import arguments
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def nesterov_update(
+    gradient: "tf.Tensor", u: "tf.Tensor", *, learning_rate: "tf.Tensor", beta: "float | tf.Tensor"
+) -> "tuple[tf.Tensor, tf.Tensor]":
+    """Returns `(delta, u)`: what to subtract from the parameter, and the new weighted sum."""
+    u = beta * u + gradient
+    return learning_rate * (1.0 - beta) * (beta * u + gradient), u
+
+
+@keras.saving.register_keras_serializable(package="tfcourse")
+class Nesterov(arguments.Optimizer):
+    """Steps along the average that one more gradient like this one would make.
+
+    For gradient `g` of parameter `w`, at every step:
+
+        v <- beta * v + (1 - beta) * g
+        w <- w - learning_rate * (beta * v + (1 - beta) * g)
+
+    It is `Momentum` that looks one step ahead: of each gradient it takes at once a share of what
+    momentum would take in the next step, which damps the swinging. Stored is `u = v / (1 - beta)`,
+    as there:
+
+        u <- beta * u + g
+        w <- w - learning_rate * (1 - beta) * (beta * u + g)
+
+    Nesterov takes the gradient at the point that momentum leads to. Written for the parameters at
+    that point, as here and in all libraries, it is the gradient at the parameters themselves. It
+    equals PyTorch's `SGD(lr=learning_rate * (1 - beta), momentum=beta, nesterov=True)`, and at a
+    constant rate that of Keras, which takes the learning rate into the average.
+
+    Sparse gradients are made dense, since `v` decays in every row. A variable in half precision is
+    updated in float32; `u` and the step are then rounded to the variable's dtype.
+
+    Reference: Nesterov, 1983, https://www.mathnet.ru/eng/dan46009; in this form Sutskever et al.,
+    2013, http://proceedings.mlr.press/v28/sutskever13.html, and Bengio et al., 2012,
+    https://arxiv.org/abs/1212.0901.
+
+    Args:
+        learning_rate: > 0, `LearningRateSchedule` (called with the step) or callable.
+            Defaults to 0.1, as that of `Momentum`.
+        beta: in [0, 1), the decay rate of the average. 0 is plain gradient descent. Defaults
+            to 0.9. A schedule, such as `schedules.CycledMomentum`, is called with the step.
+        name: defaults to "nesterov".
+        **kwargs: passed on to `keras.optimizers.Optimizer`: `weight_decay`, `clipnorm`,
+            `use_ema`, `gradient_accumulation_steps` and so on.
+
+    Raises:
+        ValueError: if an argument lies outside its range.
+
+    Examples:
+        >>> w = keras.Variable([0.0, 0.0])
+        >>> optimizer = tfcourse.optimizers.Nesterov(learning_rate=0.1, beta=0.9)
+        >>> for gradient in ([1.0, -2.0], [0.5, 0.25]):
+        ...     optimizer.apply([keras.ops.array(gradient)], [w])
+        >>> w.numpy().round(5)
+        array([-0.0366 ,  0.04945], dtype=float32)
+    """
+
+    weighted_by = "beta"  # What decays the weighted sums; see `training.nudging`.
+
+    def __init__(
+        self,
+        learning_rate: arguments.LearningRate = 0.1,
+        beta: arguments.Momentum = 0.9,
+        name: str = "nesterov",
+        **kwargs: Any,
+    ) -> None:
+        learning_rate = arguments.checked_learning_rate(learning_rate)
+        super().__init__(learning_rate, name=name, **kwargs)
+        self.beta = arguments.checked_momentum("beta", beta)
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        if self.built:
+            return
+        super().build(variables)
+        self._weighted_sums = self.add_optimizer_variables(variables, "weighted_sum")
+
+    def update_step(
+        self, gradient: "tf.Tensor", variable: keras.Variable, learning_rate: "tf.Tensor"
+    ) -> None:
+        weighted_sum = self._weighted_sums[self._get_variable_index(variable)]
+        gradient, u, learning_rate = arguments.same_precision(
+            variable, gradient, weighted_sum, learning_rate
+        )
+        beta, u = self.at_this_step("beta", u)
+        delta, u = nesterov_update(gradient, u, learning_rate=learning_rate, beta=beta)
+        self.assign(weighted_sum, u)
+        self.assign_sub(variable, ops.cast(delta, variable.dtype))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "beta": arguments.config_of(self.beta)}

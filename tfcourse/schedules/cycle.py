@@ -1,0 +1,47 @@
+"""A way there and back along two halves of a cosine, over the steps of a training."""
+
+import math
+from typing import Any
+
+from keras import ops
+
+from tfcourse.schedules import arguments
+from tfcourse.schedules.schedule import Rates, Steps
+
+
+def checked_steps(total_steps: Any, rise_steps: Any) -> tuple[int, int]:
+    """Returns both as ints; the way there takes 3/10 of all steps where `rise_steps` is `None`."""
+    total = arguments.checked_count("total_steps", total_steps)
+    if rise_steps is None:
+        rise_steps = 3 * total // 10
+    rise = arguments.checked_count("rise_steps", rise_steps, minimum=0)
+    if rise >= total:
+        raise ValueError(
+            "`rise_steps` must be less than `total_steps`. "
+            f"Received: rise_steps={rise_steps}, total_steps={total_steps}"
+        )
+    return total, rise
+
+
+def value_at(
+    step: Steps, values: tuple[float, float, float], total_steps: int, rise_steps: int
+) -> Rates:
+    """Returns the value at `step` on the way from the first of `values` over the second to the
+    third, where it stays."""
+    first, middle, last = values
+    # A part without steps is never looked at; 1 keeps its division defined.
+    fall_steps = max(total_steps - 1 - rise_steps, 1)
+    to_rise = ops.cast(rise_steps - step, "float32") / max(rise_steps, 1)
+    to_fall = ops.cast(total_steps - 1 - step, "float32") / fall_steps
+    return ops.where(
+        step <= rise_steps,
+        half_cosine(first, middle, to_rise),
+        half_cosine(middle, last, ops.maximum(to_fall, 0.0)),
+    )
+
+
+def half_cosine(start: float, end: float, remaining: Rates) -> Rates:
+    """Returns `start` where the whole way remains (1), `end` where nothing does (0)."""
+    # The weight is (1 + cos(pi * (1 - remaining))) / 2, which would lose its digits towards 0.
+    weight = ops.square(ops.sin(math.pi / 2.0 * remaining))
+    return weight * start + (1.0 - weight) * end

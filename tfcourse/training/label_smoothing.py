@@ -1,0 +1,77 @@
+"""Label smoothing: of each label a little is given to all classes, in training alone."""
+
+import contextlib
+import numbers
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from tfcourse.training.fast_operations import replaced
+
+_plain = keras.losses.SparseCategoricalCrossentropy.call
+
+
+@keras.saving.register_keras_serializable(package="tfcourse")
+class SmoothedCrossentropy(keras.losses.SparseCategoricalCrossentropy):
+    """The cross-entropy of logits with labels that are a little uncertain.
+
+    For an example of class y, logits z and K classes, with `log p = log_softmax(z)`:
+
+        q_k  = (1 - label_smoothing) * [k = y] + label_smoothing / K
+        loss = - sum over k of q_k * log p_k
+
+    No probability can then come nearer to 1 than `1 - label_smoothing + label_smoothing / K` at no
+    cost, and the loss has a lowest value above 0. It equals
+    `keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)` of
+    one-hot labels. Validation and test are evaluated without, inside of `unsmoothed`, so that runs
+    with and without compare.
+
+    Reference: Szegedy et al., 2016, https://arxiv.org/abs/1512.00567, section 7.
+
+    Args:
+        label_smoothing: in [0, 1).
+
+    Raises:
+        ValueError: `label_smoothing` is out of its range.
+    """
+
+    def __init__(
+        self, label_smoothing: float, name: str = "smoothed_crossentropy", **kwargs: Any
+    ) -> None:
+        super().__init__(from_logits=True, name=name, **kwargs)
+        self.label_smoothing = checked(label_smoothing)
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """Returns the loss of each example: labels [examples] or [examples, 1], and logits."""
+        labels = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+        return keras.losses.categorical_crossentropy(
+            ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype),
+            y_pred,
+            from_logits=True,
+            label_smoothing=self.label_smoothing,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        config = keras.losses.Loss.get_config(self)
+        return {**config, "label_smoothing": self.label_smoothing}
+
+
+def checked(label_smoothing: Any) -> float:
+    """Returns `label_smoothing` as a float in [0, 1)."""
+    is_real = isinstance(label_smoothing, numbers.Real) and not isinstance(label_smoothing, bool)
+    if not is_real or not 0.0 <= label_smoothing < 1.0:
+        raise ValueError(
+            "`label_smoothing` must be a float in [0, 1). "
+            f"Received: label_smoothing={label_smoothing!r}"
+        )
+    return float(label_smoothing)
+
+
+@contextlib.contextmanager
+def unsmoothed() -> Iterator[None]:
+    """While it is open, what is traced or computed has the loss of the labels as they are."""
+    with replaced(SmoothedCrossentropy, "call", lambda _: _plain):
+        yield
