@@ -211,3 +211,17 @@ def test_a_digest_is_of_texts_and_dicts_too():
         return identity.split_digest(types.SimpleNamespace(features=features, labels=np.zeros(2)))
 
     assert digest(["x", "y"]) == digest(["x", "y"]) != digest(["x", "z"])
+
+
+def test_data_that_can_not_change_is_hashed_once(monkeypatch):
+    hashed = []
+    whole = identity._hashed
+    monkeypatch.setattr(identity, "_hashed", lambda parts: hashed.append(1) or whole(parts))
+    writeable = np.ones((4, 2), np.float32)
+    fixed = datasets.Split(writeable.copy(), np.zeros(4, np.int32)).frozen()
+    assert identity.split_digest(fixed) == identity.split_digest(fixed)
+    assert len(hashed) == 1
+    before = identity.split_digest(datasets.Split(writeable, fixed.labels))
+    assert before == identity.split_digest(fixed)
+    writeable[0, 0] = 2
+    assert identity.split_digest(datasets.Split(writeable, fixed.labels)) != before

@@ -11,14 +11,14 @@ from tfcourse.training import resident
 def test_an_array_that_can_not_change_becomes_one_tensor_for_as_long_as_it_lives():
     split = Split(np.arange(6.0).reshape(3, 2), np.arange(3)).frozen()
     gc.collect()  # What other tests have left.
-    before = len(resident._tensors)
+    before = len(resident._made)
     tensor = resident.resident(split.features)
     assert resident.resident(split.features) is tensor
     np.testing.assert_array_equal(tensor, split.features)
-    assert len(resident._tensors) == before + 1
+    assert len(resident._made) == before + 1
     del split
     gc.collect()
-    assert len(resident._tensors) == before
+    assert len(resident._made) == before
 
 
 def test_an_array_that_may_still_change_is_taken_as_it_is_now():

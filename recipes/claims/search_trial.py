@@ -74,8 +74,12 @@ def train(
     training = tfcourse.training
     data = with_fewer_examples(data, hp.training_examples)
     training.set_seed(seed)
-    model = tfcourse.models.plain_mlp(
-        data.input_shape, data.num_classes, (hp.hidden_units,) * hp.layers, activation="relu"
+    network = functools.partial(
+        tfcourse.models.plain_mlp,
+        data.input_shape,
+        data.num_classes,
+        (hp.hidden_units,) * hp.layers,
+        activation="relu",
     )
     rate = tfcourse.schedules.build(
         "exponential",
@@ -85,7 +89,7 @@ def train(
         decay_rate=hp.decay_rate,
     )
     optimizer = tfcourse.optimizers.OPTIMIZERS[hp.optimizer](rate, **hp.arguments_of("optimizer"))
-    training.compile_classifier(model, optimizer)
+    model = training.built_for(network, optimizer, data)
     history = training.fit(
         model, data, epochs=hp.epochs, batch_size=hp.batch_size, seed=seed, run=run, **fit_arguments
     )

@@ -5,7 +5,8 @@ with all the same, such as another number of threads, is told: see `run_director
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import tensorflow as tf
 from tfcourse import batching
 from tfcourse.datasets.dataset import scaled
 from tfcourse.run_directory import NOT_COMPARED, RunDirectory
+from tfcourse.training import resident
 from tfcourse.training.saved_arrays import CheckpointError
 
 # What is asked of the results, or recorded while the run goes on, changes none of them.
@@ -76,12 +78,25 @@ def split_digest(split: batching.Split) -> str:
     if hasattr(features, "read"):
         rows = np.linspace(0, len(split.labels) - 1, min(_SAMPLE, len(split.labels)))
         features = features.read(rows.astype(np.int64))
+    are_pixels = features is getattr(split, "pixels", None)
+    # A dict is flattened in the order of its names. A sweep's trials have the same arrays.
+    arrays = split.labels, *tf.nest.flatten(features)
+    return resident.kept_for(_digest_of_pixels if are_pixels else _digest, *arrays)
+
+
+def _digest(*arrays: Any) -> str:
+    return _hashed(part for array in arrays for part in _parts(np.ascontiguousarray(array)))
+
+
+def _digest_of_pixels(labels: Any, pixels: npt.NDArray[np.uint8]) -> str:
+    scaled_parts = _scaled_parts(np.ascontiguousarray(pixels))
+    return _hashed(itertools.chain(_parts(np.ascontiguousarray(labels)), scaled_parts))
+
+
+def _hashed(parts: Iterable[bytes | memoryview]) -> str:
     digest = hashlib.sha256()
-    # A dict is flattened in the order of its names.
-    for array in tf.nest.flatten([split.labels, features]):
-        of_pixels = array is getattr(split, "pixels", None)
-        for part in (_scaled_parts if of_pixels else _parts)(np.ascontiguousarray(array)):
-            digest.update(part)
+    for part in parts:
+        digest.update(part)
     return digest.hexdigest()[:16]
 
 

@@ -12,7 +12,7 @@ from tfcourse import batching, datasets
 
 # Values that stay in a core's cache between the passes of `as_bytes`.
 _BLOCK = 1 << 14
-_tensors: dict[Any, Any] = {}
+_made: dict[Any, Any] = {}
 
 
 def is_constant(array: Any) -> bool:
@@ -41,7 +41,7 @@ def resident(array: Any) -> tf.Tensor:
             f"Expected data that fits into memory; received {len(array):,} examples that stay on "
             "the disk. Only training and evaluation read those; take a smaller part of the set."
         )
-    return _kept(array, tf.convert_to_tensor)
+    return kept_for(tf.convert_to_tensor, array)
 
 
 def resident_features(split: batching.Split, *, may_be_bytes: bool) -> Any:
@@ -70,7 +70,7 @@ class ResidentFeatures:
     ) -> None:
         # No constant: TensorFlow would multiply by its inverse, rounded.
         self._divisor = tf.Variable(255.0, trainable=False)
-        self._bytes = _kept(features, _byte_tensor) if may_be_bytes else None
+        self._bytes = kept_for(_byte_tensor, features) if may_be_bytes else None
         if are_pixels:
             self._bytes = resident(features)
         self._rows = resident(features) if self._bytes is None else self._bytes
@@ -113,12 +113,18 @@ def _byte_tensor(features: Any) -> tf.Tensor | None:
     return None if found is None else tf.convert_to_tensor(found)
 
 
-def _kept(array: Any, convert: Callable[[Any], Any]) -> Any:
-    """Returns `convert(array)`; of an array that can't change, the same as long as that lives."""
-    if not isinstance(array, np.ndarray) or not is_constant(array):
-        return convert(array)
-    key = id(array), convert
-    if key not in _tensors:
-        _tensors[key] = convert(array)
-        weakref.finalize(array, _tensors.pop, key, None)
-    return _tensors[key]
+def kept_for(make: Callable[..., Any], *arrays: Any) -> Any:
+    """Returns `make(*arrays)`; of arrays that can't change, the same as long as all of them live.
+
+    Args:
+        make: the same function each time.
+        arrays: NumPy arrays, or what else `make` takes.
+    """
+    if not all(isinstance(array, np.ndarray) and is_constant(array) for array in arrays):
+        return make(*arrays)
+    key = make, *map(id, arrays)
+    if key not in _made:
+        _made[key] = make(*arrays)
+        for array in arrays:
+            weakref.finalize(array, _made.pop, key, None)
+    return _made[key]
