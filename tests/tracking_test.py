@@ -23,6 +23,7 @@ def store(tmp_path, monkeypatch):
 def trained(folder, *flags):
     done = processes.command("recipes.mnist_softmax", *FLAGS, *flags, cwd=folder)
     assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
     assert "MLflow has it in sqlite:///" in done.stdout
     return done
 
@@ -53,7 +54,7 @@ def test_a_run_is_in_the_store_with_its_curve_and_its_files(store, tmp_path):
     assert run.info.status == "FINISHED"
     assert run.data.params["epochs"] == "2"
     assert run.data.tags["tfcourse.run_dir"] == str(tmp_path / "one")
-    assert 0.5 < run.data.metrics["test_accuracy"] <= 1.0
+    assert 0.0 < run.data.metrics["test_accuracy"] <= 1.0
     curve = store.get_metric_history(run.info.run_id, "val_accuracy")
     assert [point.step for point in curve][:2] == [1, 2]
     files = {file.path for file in store.list_artifacts(run.info.run_id)}
@@ -74,7 +75,7 @@ def test_a_sweep_is_a_run_with_one_nested_run_per_trial(store, tmp_path):
 
 
 def test_a_store_that_refuses_leaves_the_run_complete(store, tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'none' / 'mlflow.db'}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://nowhere")
     done = processes.command("recipes.mnist_softmax", *FLAGS, "--run_dir=one", cwd=tmp_path)
     assert done.returncode == 5
     assert "one is complete, but MLflow does not take it" in done.stderr

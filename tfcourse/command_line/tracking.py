@@ -45,12 +45,13 @@ def log(recipe: str, run: run_directory.RunDirectory, metrics: Mapping[str, Any]
         TrackerError: the store refuses it; the run itself is complete.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # It tells of each table that it makes.
     import mlflow
 
-    client = mlflow.MlflowClient()
+    for package in ("mlflow", "alembic"):  # They tell of each table that they make.
+        logging.getLogger(package).setLevel(logging.WARNING)
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or recipe
     try:
+        client = mlflow.MlflowClient()
         found = client.get_experiment_by_name(name)
         experiment = found.experiment_id if found else client.create_experiment(name)
         number = _log_run(client, experiment, run, metrics)
