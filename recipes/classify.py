@@ -153,6 +153,11 @@ def settled_model(hyperparameters: Classify, data: Dataset) -> Classify:
     return dataclasses.replace(hyperparameters, model=settled(hyperparameters, data).model)
 
 
+def settled_batch_size(hyperparameters: Classify, data: Dataset) -> int | Literal["full"]:
+    """Returns how many examples a step takes on `data`."""
+    return settled(hyperparameters, data).batch_size
+
+
 def _model(input_shape: tuple[int, ...]) -> str:
     is_image = len(input_shape) == 3 and min(input_shape[:2]) >= 8
     return "small_cnn" if is_image else "batch_norm_mlp"
@@ -262,4 +267,5 @@ if __name__ == "__main__":
         build=build,
         train=train,
         settle=settled_model,
+        batch_size=settled_batch_size,
     )

@@ -23,7 +23,7 @@ OTHER_FLAGS = (
     *("help", "find_learning_rate", "strategy", "sweep", "trials", "workers", "replicates"),
     *("generation_size", "pruning", "keep_models", "max_minutes", "search", "fix", "objective"),
     *("confirm", "extend", "scheduler", "trial_resources", "flagfile", "undefok", "h", "nosmoke"),
-    *("epoch", "compile_cache", "nocompile_cache"),
+    *("epoch", "compile_cache", "nocompile_cache", "diagnose"),
 )
 # Where files are written: only below the working directory.
 _FOLDERS = ("out", "out/", "./a/b", "file", "file/x", "", " ", "ü", "\udcff", "n" * 300, "a/" * 40)
@@ -65,6 +65,7 @@ _GOOD = {
     "pruning": ("median", "successive_halving"),
     "smoke": ("true", "false"),
     "find_learning_rate": ("true", "false"),
+    "diagnose": ("true", "false"),
 }
 
 

@@ -70,7 +70,9 @@ MAY_IMPORT = {
             "tuning",
         ),
     },
-    "training": LEAVES,
+    # `training.diagnose` loads it when it is called.
+    "training": LEAVES | {"diagnosis"},
+    "diagnosis": LEAVES | {"reports", "training"},
     "inference": LEAVES | {"training"},
     "tuning": LEAVES | {"reports", "training"},
     "reports": LEAVES,

@@ -26,7 +26,7 @@ page. The flags that all recipes share are [below](#flags-of-every-recipe).
 CALLS = ("command_line.run", "command_line.run_tool", "harness.run")
 # Flags that come with an argument of `command_line.run`.
 SHARED = {
-    "build": "[`--find_learning_rate`](index.md#learning-rate-finder)",
+    "build": "[`--find_learning_rate` and `--diagnose`](index.md#before-a-training)",
     "train": "[the flags of sweeps](index.md#flags-of-sweeps)",
 }
 
@@ -66,7 +66,7 @@ def index() -> str:
     parts = [INDEX, _table(("recipe", "what it does"), rows)]
     for title, define in {
         "Flags of every recipe": _define_run,
-        "Learning-rate finder": flag_definitions.define_finder,
+        "Before a training": flag_definitions.define_finder,
         "Flags of sweeps": flag_definitions.define_sweep,
     }.items():
         parts.append(f"## {title}\n")

@@ -1,9 +1,9 @@
 """How a program ends: its exit code, and at most three lines on stderr.
 
-Exit codes: 0 done, 1 an --expect missed or a bug, 2 bad flags, 3 bad data, 4 bad checkpoint or
-model file, 5 environment (disk, permission, lock), 6 not finite, 7 out of memory, 130 and 143
-interrupted, 141 nobody reads the output any more. An exception says its code in an attribute
-`exit_code`.
+Exit codes: 0 done, 1 an --expect missed, a check of --diagnose broken, or a bug, 2 bad flags, 3
+bad data, 4 bad checkpoint or model file, 5 environment (disk, permission, lock), 6 not finite, 7
+out of memory, 130 and 143 interrupted, 141 nobody reads the output any more. An exception says its
+code in an attribute `exit_code`.
 """
 
 import atexit
@@ -51,7 +51,7 @@ class NotFiniteResultError(Exception):
 
 
 class MissedExpectationError(Exception):
-    """A result lies outside of the range that --expect says."""
+    """A result lies outside of the range that --expect says, or a check of --diagnose is broken."""
 
     exit_code = 1
 

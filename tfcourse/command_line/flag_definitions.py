@@ -139,7 +139,7 @@ def define_run(*, dataset: str | None, finder: bool = False, sweep: bool = False
 
     Args:
         dataset: default of --dataset, `None` for a recipe without data.
-        finder: whether its learning rate can be looked for.
+        finder: whether its learning rate can be looked for, and its model diagnosed.
         sweep: whether it can be swept, and trained by several devices.
     """
     _define("seed", SEED, "Run")
@@ -180,11 +180,16 @@ def define_run(*, dataset: str | None, finder: bool = False, sweep: bool = False
 
 
 def define_finder() -> None:
-    """Defines the flag of a recipe whose learning rate can be looked for."""
+    """Defines the flags of a recipe whose model can be looked at before it is trained."""
     flags.DEFINE_bool(
         "find_learning_rate",
         False,
         "Suggests a learning rate from a short run, instead of training.",
+    )
+    flags.DEFINE_bool(
+        "diagnose",
+        False,
+        "Checks model and data for what keeps them from training, instead of training.",
     )
 
 
@@ -212,7 +217,7 @@ def define_sweep() -> None:
 
 # flags.txt holds them only where they are set to something.
 _WITHOUT_EFFECT_BY_DEFAULT = (
-    *("find_learning_rate", "strategy"),
+    *("find_learning_rate", "diagnose", "strategy"),
     *(field.name for field in dataclasses.fields(datasets.Reading)),
 )
 # Those of `define_sweep`.

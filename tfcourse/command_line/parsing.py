@@ -41,6 +41,7 @@ class Options:
         expect: ranges in which metrics must lie.
         unchecked: why those of a flagfile are left unchecked, or "".
         find_learning_rate: whether to suggest a rate instead of training.
+        diagnose: whether to look for what keeps the model from training, instead of training.
         tuner: one of `sweeps.TUNERS`, or "none" for a single training.
         sweep: the checked sweep, or `None` for a single training.
         timing: whether to print the seconds of each stage.
@@ -66,6 +67,7 @@ class Options:
     sweep: sweeping.SweepOptions | None
     timing: bool
     describe: bool = False
+    diagnose: bool = False
     compile_cache: bool = True
     tracker: str = "none"
 
@@ -164,6 +166,7 @@ def _options(main: Callable[..., Any], written: Written) -> Options:
         sweep=None,
         timing=values["timing"],
         describe=values.get("describe", False),
+        diagnose=values.get("diagnose", False),
         compile_cache=values["compile_cache"],
         tracker=values["tracker"],
     )

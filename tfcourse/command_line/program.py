@@ -16,6 +16,7 @@ from tfcourse.command_line import (
     exit_codes,
     finding,
     flag_definitions,
+    looking,
     model_size,
     parsing,
     run_data,
@@ -45,6 +46,7 @@ def run(
     build: Callable[..., Any] | None = None,
     train: Callable[..., Any] | None = None,
     settle: sweeping.Settle | None = None,
+    batch_size: looking.BatchSize | None = None,
 ) -> None:
     """Runs a recipe as a program and ends the process with its exit code.
 
@@ -56,12 +58,14 @@ def run(
         dataset: default of --dataset; `None` where the recipe uses no data set.
         smoke: `{flag: value}` that --smoke sets, whatever else was given.
         build: function of (hyperparameters, data, seed) that returns a compiled model; with it
-            the recipe has --find_learning_rate.
+            the recipe has --find_learning_rate and --diagnose.
         train: function of (hyperparameters, data, seed, run) and arguments of `training.fit`,
             in the module of `main`, that returns the trained model and its history; with it the
             recipe has --sweep and --strategy.
         settle: function of (hyperparameters, data) that returns the hyperparameters with what the
             data decides, such as the model, so that a sweep searches what then matters.
+        batch_size: function of (hyperparameters, data) that returns the examples per step; by
+            default the hyperparameter `batch_size`.
     """
     with exit_codes.exits(main):
         flag_definitions.define(hyperparameters)
@@ -82,7 +86,8 @@ def run(
             check_size(None)
         try:
             with _opened(options, check_size) as (run, data):
-                metrics = _work(main, build, settle, values, options, run, data)
+                look = build and functools.partial(looking.look, build, batch_size)
+                metrics = _work(main, look, settle, values, options, run, data)
                 if metrics is None:  # A sweep whose time is over, but not its trials.
                     return
                 _finish(options, run, metrics)
@@ -124,8 +129,7 @@ def _describe(options: Options) -> None:
 def _check(options: Options) -> None:
     """Checks what can be checked of flags that belong together before TensorFlow loads."""
     tracking.check(options.tracker)
-    if options.find_learning_rate and options.sweep:
-        raise UsageError("--find_learning_rate goes before a sweep, not with it")
+    looking.check(options)
     try:
         if options.dataset is not None:
             datasets.check(options.dataset, options.data_dir, **vars(options.reading))
@@ -198,16 +202,22 @@ def _tell_of_more_epochs(run: RunDirectory) -> None:
         )
 
 
-def _work(main, build, settle, hyperparameters, options, run, data):
+def _work(main, look, settle, hyperparameters, options, run, data):
     """Does what the flags ask for: a sweep, a search for the learning rate, or `main`."""
     if options.dataset is None:
         return main(hyperparameters, options, run)
     if options.sweep:
         return sweeping.sweep(hyperparameters, options, run, data, settle)
     with _within_memory():
+<<<<<<< HEAD
         if build and options.find_learning_rate:
             return finding.find(build, hyperparameters, data, options.seed, run)
         if build:
+=======
+        if look and looking.is_asked(options):
+            return look(hyperparameters, data, options, run)
+        if look:
+>>>>>>> 906956d (Diagnose what keeps a model from training)
             run.stopwatch.after("compile, first step", _begin_to_import_reports)
         return main(hyperparameters, data, options, run)
 
@@ -266,6 +276,8 @@ def write_model_card(recipe: str, run: RunDirectory, metrics: Metrics) -> None:
 
 
 def _check_expectations(options: Options, metrics: Metrics) -> None:
+    if options.diagnose:
+        looking.check_diagnosis(metrics)
     stand_in = metrics.get("dataset", "another set") if metrics.get("fallback_from") else ""
     if options.expect and (options.smoke or stand_in):
         reason = f"a run on {stand_in}" if stand_in else "a smoke run"

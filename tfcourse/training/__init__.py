@@ -3,6 +3,7 @@
 from tfcourse.run_directory.environment import environment
 from tfcourse.training.batch_norm import reestimate_batch_norm
 from tfcourse.training.class_weighting import balanced_class_weights
+from tfcourse.training.diagnosing import diagnose
 from tfcourse.training.evaluation import Evaluator, evaluate, predict
 from tfcourse.training.identity import split_digest
 from tfcourse.training.input_checks import NotFiniteError
@@ -38,6 +39,7 @@ __all__ = [
     "compile_classifier",
     "compile_for",
     "compile_regression",
+    "diagnose",
     "environment",
     "evaluate",
     "final_metrics",

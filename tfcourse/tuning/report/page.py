@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import jinja2
 import plotly
 
 from tfcourse import files, run_directory
+from tfcourse.reports import pages
 from tfcourse.tuning.confirmation import confirmation_of
 from tfcourse.tuning.report import files as sweep_files
 from tfcourse.tuning.report import findings
@@ -27,14 +27,7 @@ def write_sweep_report(sweep: Sweep, path: str | os.PathLike[str]) -> None:
     Raises:
         OSError: the file can't be written.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader(__package__, ""),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    environment = pages.environment("tfcourse.tuning.report")
     with quiet():
         text = environment.get_template("page.html.j2").render(
             title=f"{sweep.settings.tuner} search of {sweep.settings.recipe} on "

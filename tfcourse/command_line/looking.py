@@ -1,0 +1,104 @@
+"""What flags ask for instead of a training: to find a learning rate, or to diagnose the model."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+from tfcourse.choices import SCHEDULES
+from tfcourse.command_line import exit_codes
+from tfcourse.command_line.exit_codes import MissedExpectationError, UsageError
+from tfcourse.command_line.parsing import Options
+from tfcourse.datasets import Dataset
+from tfcourse.hyperparameters import Hyperparameters
+from tfcourse.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    import keras
+
+BatchSize = Callable[[Any, Dataset], int | Literal["full"]]
+PAGE = "diagnosis.html"
+
+
+def is_asked(options: Options) -> bool:
+    """Returns whether one of them is asked for."""
+    return options.find_learning_rate or options.diagnose
+
+
+def check(options: Options) -> None:
+    """Raises `UsageError` where other flags do not go with it."""
+    flag = "--diagnose" if options.diagnose else "--find_learning_rate"
+    if is_asked(options) and options.sweep:
+        raise UsageError(f"{flag} goes before a sweep, not with it")
+    if options.find_learning_rate and options.diagnose:
+        raise UsageError("--diagnose looks for a learning rate too: leave --find_learning_rate out")
+    if options.diagnose and options.strategy != "none":
+        raise UsageError("--diagnose runs on one device: leave --strategy out")
+
+
+def look(
+    build: Callable[..., Any],
+    batch_size: BatchSize | None,
+    hyperparameters: Hyperparameters,
+    data: Dataset,
+    options: Options,
+    run: RunDirectory,
+) -> dict[str, Any]:
+    """Does what is asked for; returns what becomes metrics.json.
+
+    Args:
+        build, batch_size: as those of `program.run`.
+    """
+    values: Any = hyperparameters
+    model = build(values, data, options.seed)
+    size = batch_size(values, data) if batch_size else values.batch_size
+    if options.diagnose:
+        return _diagnose(model, data, size, options.seed, run)
+    schedule = getattr(values, "schedule", "")
+    return _find_learning_rate(model, data, size, options.seed, run, schedule)
+
+
+def _find_learning_rate(
+    model: "keras.Model",
+    data: Dataset,
+    size: int | Literal["full"],
+    seed: int,
+    run: RunDirectory,
+    schedule: str,
+) -> dict[str, Any]:
+    from tfcourse import reports, training
+
+    curve = training.find_learning_rate(model, data, batch_size=size, seed=seed)
+    picture = run.path / "learning_rate.png"
+    reports.draw_learning_rate_curve(curve, picture)
+    if curve.suggestion is None:
+        print(f"The loss fell at no learning rate; {picture} shows it")
+        return {"dataset": data.name}
+    print(f"Suggested: --learning_rate={curve.suggestion:.2g}; {picture} shows why")
+    if schedule in SCHEDULES and SCHEDULES[schedule].spans_training:
+        print(f"It is safe as a constant rate; the peak of {schedule} may be 10 times as high")
+    return {"suggested_learning_rate": curve.suggestion, "dataset": data.name}
+
+
+def _diagnose(
+    model: "keras.Model",
+    data: Dataset,
+    size: int | Literal["full"],
+    seed: int,
+    run: RunDirectory,
+) -> dict[str, Any]:
+    from tfcourse import training
+
+    found = training.diagnose(model, data, batch_size=size, seed=seed)
+    print(exit_codes.with_flags(str(found)))
+    page = run.path / PAGE
+    found.write(page, exit_codes.with_flags)
+    print(f"{page} shows why")
+    verdicts = {name: finding.verdict for name, finding in found.findings.items()}
+    return {"dataset": data.name, "diagnosis": verdicts}
+
+
+def check_diagnosis(metrics: dict[str, Any]) -> None:
+    """Raises `MissedExpectationError` where the diagnosis has found something broken."""
+    verdicts = metrics.get("diagnosis", {})
+    broken = [name for name, verdict in verdicts.items() if verdict == "broken"]
+    if broken:
+        raise MissedExpectationError(f"--diagnose: broken: {', '.join(broken)}")

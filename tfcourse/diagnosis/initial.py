@@ -1,0 +1,117 @@
+"""The model before its first step: its loss, and its outputs against what the loss takes."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from tfcourse.diagnosis.finding import Finding, between, png, skipped
+from tfcourse.diagnosis.subject import Subject
+from tfcourse.reports import style
+
+_EXCESS_FINE, _EXCESS_LOOK = 1.0, 3.0  # Above log C.
+_TIMES_FINE, _TIMES_LOOK = 4.0, 20.0  # The variance of a quantity.
+_LEAST = 0.5  # Of what guessing costs.
+_SUM = 1e-3  # Rounding of a sum of probabilities.
+
+
+def loss(subject: Subject) -> Finding:
+    """Compares the loss at initialization with log C, or the variance of the quantity.
+
+    A network that knows nothing yet gives all classes about the same probability. Random logits
+    of variance v cost about v / 2 more.
+
+    Source: Karpathy, "A Recipe for Training Neural Networks", 2019: verify loss @ init.
+    """
+    if subject.is_trained:
+        return skipped("the model is trained already")
+    task = subject.task
+    features, labels = subject.examples
+    value, reference = subject.mean_loss(features, labels, training=True), task.reference
+    if task.kind == "quantity":
+        ends = _TIMES_FINE * reference, _TIMES_LOOK * reference
+        expected = f"about {reference:.3g}, the variance of the labels"
+    else:
+        ends = reference + _EXCESS_FINE, reference + _EXCESS_LOOK
+        expected = f"about {reference:.3g}, the logarithm of {task.num_classes} classes"
+    low = _LEAST * reference
+    verdict = between(value, fine=(low, ends[0]), look=(low, ends[1]))
+    if verdict == "broken" and value >= 0 and not task.known_loss:
+        verdict = "look"  # What an own loss is to be, nobody knows.
+    return Finding(
+        verdict,
+        f"{value:.3g}",
+        expected,
+        value,
+        "" if verdict == "fine" else _loss_hint(value, low, task.kind),
+        png(
+            lambda axes: _draw(axes[0, 0], subject, value),
+            width=6.0,
+            height=2.4,
+        ),
+    )
+
+
+def _loss_hint(value: float, low: float, kind: str) -> str:
+    if value < low:
+        return (
+            "This is less than guessing costs. Look at the loss: its sign, a mean over too much, "
+            "or labels that the inputs contain."
+        )
+    hint = "The first outputs are too large. Scale the inputs, and begin the last layer with "
+    hint += '`kernel_initializer="zeros"`'
+    return hint + (", and standardize the labels." if kind == "quantity" else ".")
+
+
+def _draw(ax: Axes, subject: Subject, value: float) -> None:
+    """Draws what the first outputs are: probabilities of each class, or the quantity."""
+    features, labels = subject.batch
+    outputs = np.asarray(subject.forward(features, training=True))
+    if subject.task.kind == "quantity":
+        both = {"labels": labels.ravel(), "first outputs": outputs.ravel()}
+        for name, values in both.items():
+            ax.hist(values, bins=30, alpha=0.6, label=name)
+        ax.set(xlabel="standardized quantity", ylabel="examples")
+        ax.legend()
+        return
+    mean = subject.task.probabilities(outputs).mean(axis=0)
+    shares = np.bincount(subject.task.classes(labels), minlength=len(mean)) / len(labels)
+    places = np.arange(len(mean))
+    ax.bar(places - 0.2, shares, 0.4, label="share of the labels", color="0.7")
+    ax.bar(places + 0.2, mean, 0.4, label="mean first probability")
+    ax.set(xlabel="class", ylim=(0, 1.35 * max(shares.max(), np.nanmax(mean), 1e-6)))
+    ax.legend(ncols=2, loc="upper left")
+    ax.set_title(f"loss {value:.3g}")
+
+
+def outputs(subject: Subject) -> Finding:
+    """Tells logits from probabilities, and compares with what the loss takes.
+
+    Source: Karpathy's list of common mistakes, 2018: you passed softmaxed outputs to a loss that
+    expects raw logits.
+    """
+    task = subject.task
+    if task.kind != "classes":
+        return skipped("the model does not return one output per class")
+    features, _ = subject.batch
+    values = np.asarray(subject.forward(features, training=True), np.float64)
+    off = float(np.abs(values.sum(axis=-1) - 1.0).max())
+    are_probabilities = values.min() >= 0.0 and off <= _SUM
+    right = are_probabilities != task.from_logits or not task.known_loss
+    measured = "probabilities" if are_probabilities else "logits"
+    expected = "logits" if task.from_logits else "probabilities"
+    hint = "Compile the model with `from_logits=True`, or end it with a softmax."
+    if task.from_logits:
+        hint = "The softmax is in the model and in the loss. Leave it out of the model, or compile "
+        hint += "with `from_logits=False`."
+    return Finding(
+        "fine" if right else "broken",
+        f"{measured}: the outputs of an example sum to 1 within {off:.2g}",
+        expected if task.known_loss else "unknown: the loss is an own function",
+        off,
+        "" if right else hint,
+        png(lambda axes: _draw_outputs(axes[0, 0], values), width=6.0, height=2.0),
+    )
+
+
+def _draw_outputs(ax: Axes, values: np.ndarray) -> None:
+    ax.hist(values.ravel(), bins=50, color=style.COLOURS[0])
+    ax.set(xlabel="output", ylabel="how often")

@@ -1,0 +1,128 @@
+"""Whether the model learns at all: from its inputs, and a few examples by heart."""
+
+import math
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from tfcourse import averages
+from tfcourse.diagnosis import interception
+from tfcourse.diagnosis.examples import Floats
+from tfcourse.diagnosis.finding import Finding, judged, png
+from tfcourse.diagnosis.short_training import STEPS, Course, Program, at_rate, highest_rate
+from tfcourse.diagnosis.subject import Subject
+
+_RATIO_FINE, _RATIO_LOOK = 0.95, 1.0  # Losses with and without inputs.
+_FEW = 16  # Examples to learn by heart.
+_HEART_STEPS = 300
+_HEART_FINE, _HEART_LOOK = 0.05, 0.3  # Shares of the loss of who knows nothing.
+_TIMES = (1.0, 0.1, 10.0, 0.01)  # The learning rate, until one is good enough.
+
+
+def baseline(subject: Subject) -> Finding:
+    """Trains a short while with the inputs and with zeros in their place; the zeros must lose.
+
+    Compared is the loss on the validation split: labels that have nothing to do with the inputs
+    may be learned by heart, but not foreseen. Batches are normalized by their own moments.
+
+    Source: Karpathy, "A Recipe for Training Neural Networks", 2019: input-independent baseline.
+    """
+    features, labels = subject.unseen
+    courses, losses = {}, {}
+    for name, inputs in (("first", features), ("zeroed", np.zeros_like(features))):
+        courses[name] = subject.short.course(name)
+        subject.put_back(courses[name].end)
+        losses[name] = subject.mean_loss(inputs, labels, training=True)
+    with_inputs, without = losses["first"], losses["zeroed"]
+    # A loss may be negative, where its sign is wrong.
+    ratio = with_inputs / without if without > 0 else math.inf
+    verdict = judged(ratio, fine=_RATIO_FINE, look=_RATIO_LOOK)
+    hint = (
+        "The inputs do not help. Look at the batch below with its labels: are labels shuffled "
+        "against inputs, or inputs cut off? If not, look at the learning rate."
+    )
+    return Finding(
+        verdict,
+        f"validation loss {with_inputs:.3g} with inputs, {without:.3g} with zeros",
+        f"less than {_RATIO_FINE:g} times that with zeros",
+        ratio,
+        "" if verdict == "fine" else hint,
+        png(lambda axes: _draw_courses(axes[0, 0], courses), width=6.0, height=2.8),
+    )
+
+
+def _draw_courses(ax: Axes, courses: dict[str, Course]) -> None:
+    for name, label in (("first", "with inputs"), ("zeroed", "with zeros")):
+        ax.plot(_smooth(courses[name].losses), label=label)
+    ax.set(xlabel="step", ylabel="training loss, smoothed", xlim=(0, STEPS))
+    ax.legend()
+
+
+def _smooth(losses: Floats) -> Floats:
+    finite = losses[np.isfinite(losses)]
+    return averages.exponentially_weighted_average(finite, 0.9, bias_correction=True)
+
+
+def by_heart(subject: Subject) -> Finding:
+    """Trains on a few examples alone, without dropout, until the loss is about 0.
+
+    A network that can't is broken, whatever its data. There are no more examples than inputs, so
+    that a linear model can do it too. Where the model's own rate does not do it, others are tried.
+
+    Source: Karpathy, "A Recipe for Training Neural Networks", 2019: overfit one batch.
+    """
+    features, _ = subject.batch
+    number = min(_FEW, len(features), max(2, math.prod(features.shape[1:])))
+    order = np.random.default_rng(subject.seed).permutation(subject.num_examples)
+    rate, tried = highest_rate(subject), {}
+    goal = _HEART_FINE * subject.task.reference
+    with interception.without_noise(subject.model), at_rate(subject) as table:
+        program = Program(subject)
+        for times in _TIMES:
+            subject.put_back()
+            table.assign(np.array([rate * times], np.float32), 0)
+            course = program.train(order[:number], _HEART_STEPS, batch_size=number, enough=goal / 5)
+            tried[times] = course.losses
+            if 0 <= _least(course.losses) <= goal:
+                break
+    best = min(tried, key=lambda times: abs(_least(tried[times])))
+    least = _least(tried[best])
+    share = abs(least) / subject.task.reference
+    verdict = judged(share, fine=_HEART_FINE, look=_HEART_LOOK)
+    verdict = "broken" if least < -goal else verdict
+    return Finding(
+        verdict,
+        f"loss {least:.3g} on {number} examples after {len(tried[best])} steps"
+        + ("" if best == 1.0 else f", at {best:g} times the learning rate"),
+        f"at most {goal:.2g}",
+        share,
+        "" if verdict == "fine" else _heart_hint(least),
+        png(lambda axes: _draw_tried(axes[0, 0], tried, goal), width=6.0, height=2.8),
+    )
+
+
+def _least(losses: Floats) -> float:
+    """Returns the last loss, or the smallest of the last ten; infinite where one is not finite."""
+    last = losses[-10:]
+    return float(last.min()) if len(last) and np.isfinite(last).all() else math.inf
+
+
+def _heart_hint(least: float) -> str:
+    if least < 0:
+        return "The loss falls below 0: turn its sign."
+    return (
+        "The model can't even learn these few examples. Look at what is broken below: outputs and "
+        "loss, gradients, frozen layers, dead units, the sign of the update."
+    )
+
+
+def _draw_tried(ax: Axes, tried: dict[float, Floats], goal: float) -> None:
+    for times, losses in tried.items():
+        ax.plot(losses, label=f"{times:g} times the learning rate")
+    ax.axhline(goal, ls="--", color="0.5")
+    ax.set(xlabel="step", ylabel="loss", yscale="symlog" if _negative(tried) else "log")
+    ax.legend()
+
+
+def _negative(tried: dict[float, Floats]) -> bool:
+    return any((losses <= 0).any() for losses in tried.values())

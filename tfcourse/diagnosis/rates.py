@@ -1,0 +1,64 @@
+"""The learning rate against what the finder suggests."""
+
+import types
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from tfcourse import datasets
+from tfcourse.diagnosis.examples import spread, take
+from tfcourse.diagnosis.finding import Finding, between, png
+from tfcourse.diagnosis.short_training import highest_rate
+from tfcourse.diagnosis.subject import Subject
+from tfcourse.reports import style
+from tfcourse.training.learning_rate_finder import LearningRateCurve, find_learning_rate
+
+_STEPS = 150
+# Of the suggested rate. It is safe as a constant one; a schedule may peak 10 times as high.
+_FINE, _LOOK = (0.01, 30.0), (1e-3, 300.0)
+
+
+def learning_rate(subject: Subject) -> Finding:
+    """Compares the learning rate, of a schedule its highest, with the finder's.
+
+    Source: Smith, 2015, https://arxiv.org/abs/1506.01186, as in `find_learning_rate`.
+    """
+    rows = spread(subject.num_examples, _STEPS * subject.batch_size)
+    split = datasets.dataset.Split(*take(subject.data.train, rows))
+    curve = find_learning_rate(
+        subject.model,
+        types.SimpleNamespace(train=split, validation=split),
+        batch_size=min(subject.batch_size, len(rows)),
+        seed=subject.seed,
+        num_steps=_STEPS,
+    )
+    rate, suggested = highest_rate(subject), curve.suggestion
+    if suggested is None:
+        return Finding(
+            "look",
+            "the loss fell at no learning rate",
+            "it falls at some",
+            float("nan"),
+            "Look at the other checks first: nothing can be learned so far.",
+        )
+    times = rate / suggested
+    hint = f"Train with `learning_rate={suggested:.2g}`."
+    verdict = between(times, fine=_FINE, look=_LOOK)
+    return Finding(
+        verdict,
+        f"{rate:.2g} at most, {times:.2g} times the suggested {suggested:.2g}",
+        f"{_FINE[0]:g} to {_FINE[1]:g} times",
+        times,
+        "" if verdict == "fine" else hint,
+        png(lambda axes: _draw(axes[0, 0], curve, rate), width=6.0, height=3.0),
+    )
+
+
+def _draw(ax: Axes, curve: LearningRateCurve, rate: float) -> None:
+    ax.plot(curve.rates, curve.losses, color="0.75", lw=1.0, label="of each step")
+    ax.plot(curve.rates, curve.smoothed, label="smoothed")
+    ax.axvline(curve.suggestion or np.nan, color=style.COLOURS[1], lw=1.2, label="suggested")
+    ax.axvline(rate, color=style.COLOURS[2], lw=1.2, ls="--", label="yours")
+    ax.set(xscale="log", xlabel="learning rate", ylabel="training loss")
+    ax.set_ylim(0.0, 1.3 * max(curve.smoothed[:10], default=1.0))
+    ax.legend(loc="lower left")

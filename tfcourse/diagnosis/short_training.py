@@ -1,0 +1,170 @@
+"""The first steps of the training, on which most checks look: kept, repeated, put back.
+
+The training split is cut into two halves. A model is trained on each, from the same start, so
+that every example is judged by a model that has not seen it.
+"""
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfcourse import batching
+from tfcourse.diagnosis.examples import Floats, Labels, Rows, take
+from tfcourse.training import checkpoint
+from tfcourse.training.keras_internals import following, inner_of, schedule_of
+from tfcourse.training.stepping import RateTable
+
+if TYPE_CHECKING:
+    from tfcourse.diagnosis.subject import Subject
+
+State = dict[str, npt.NDArray[Any]]
+
+STEPS = 200
+KEPT = (0, 1, 10, 100)  # Steps after which the state is kept.
+_UPDATES = (2, 5, 10, 20, 30, 50, 70, 100)  # Steps whose updates are measured.
+# Steps at which a schedule is asked for its rate.
+_SCHEDULED = np.unique(np.geomspace(1, 1e5, 200).astype(int)) - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Course:
+    """How a short training went.
+
+    Attributes:
+        rows: of the training split, those that were trained on.
+        losses: [steps], of each step's batch before the step; ends where one is not finite.
+        states: all variables after so many steps; those of the last step under the key -1.
+        updates: by kernel, {step: norm of its change relative to its own}.
+    """
+
+    rows: Rows
+    losses: Floats
+    states: dict[int, State]
+    updates: dict[str, dict[int, float]]
+
+    @property
+    def end(self) -> State:
+        """All variables after the last step."""
+        return self.states[-1]
+
+
+class Program:
+    """A training step of the subject's model, traced once, as the model is called at that time."""
+
+    def __init__(self, subject: "Subject") -> None:
+        self._subject, model = subject, subject.model
+        self._step = model.train_step
+        if not model.run_eagerly:
+            specs = tuple(
+                tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in subject.batch
+            )
+            # Called itself, a `tf.function` warns where a process trains several models.
+            self._step = tf.function(model.train_step).get_concrete_function(specs)
+
+    def train(
+        self,
+        rows: Rows,
+        num_steps: int = STEPS,
+        *,
+        batch_size: int | None = None,
+        zeroed: bool = False,
+        kept: Collection[int] = (),
+        enough: float = -math.inf,
+    ) -> Course:
+        """Takes steps from the state of now on.
+
+        Args:
+            rows: of the training split.
+            batch_size: by default the subject's, of fewer rows all.
+            zeroed: whether all features are 0.
+            kept: steps after which the state is kept.
+            enough: a loss at which it ends.
+        """
+        model = self._subject.model
+        variables = checkpoint.variables_of(model)
+        kernels = {short_path(w.path): w for w in model.trainable_variables if len(w.shape) >= 2}
+        losses: list[float] = []
+        states = {0: checkpoint.arrays_of(variables)} if 0 in kept else {}
+        updates: dict[str, dict[int, float]] = {name: {} for name in kernels}
+        batches = self._batches(rows, batch_size or self._subject.batch_size, zeroed)
+        for step in range(1, num_steps + 1):
+            measured = kept and step in _UPDATES
+            before = {n: w.numpy().astype(float) for n, w in kernels.items()} if measured else {}
+            loss = self._take_step(next(batches))
+            for name, old in before.items():
+                change = np.linalg.norm(kernels[name].numpy() - old)
+                updates[name][step] = float(change / max(np.linalg.norm(old), 1e-30))
+            losses.append(loss)
+            if step in kept:
+                states[step] = checkpoint.arrays_of(variables)
+            if not math.isfinite(loss) or loss < enough:
+                break
+        states[-1] = checkpoint.arrays_of(variables)
+        return Course(rows, np.array(losses), states, updates)
+
+    def _take_step(self, batch: tuple[Floats, Labels]) -> float:
+        self._subject.model.reset_metrics()
+        logs = self._step(tuple(map(tf.convert_to_tensor, batch)))
+        return float(logs["loss"])
+
+    def _batches(
+        self, rows: Rows, batch_size: int, zeroed: bool
+    ) -> Iterator[tuple[Floats, Labels]]:
+        size, epoch = min(batch_size, len(rows)), 0
+        while True:
+            order = np.asarray(batching.epoch_permutation(len(rows), self._subject.seed, epoch))
+            for start in range(0, len(rows) - size + 1, size):
+                chosen = rows[order[start : start + size]]
+                features, labels = take(self._subject.data.train, chosen)
+                yield (np.zeros_like(features) if zeroed else features), labels
+            epoch += 1
+
+
+class ShortTraining:
+    """The trainings that several checks share, each run when it is first asked for."""
+
+    def __init__(self, subject: "Subject") -> None:
+        self._subject = subject
+        self._program: Program | None = None
+        self._courses: dict[str, Course] = {}
+        order = np.random.default_rng(subject.seed).permutation(subject.num_examples)
+        middle = (len(order) + 1) // 2
+        self._rows = {"first": order[:middle], "second": order[middle:], "zeroed": order[:middle]}
+
+    def course(self, name: str) -> Course:
+        """Returns the training on the "first" or "second" half, or on the first one "zeroed"."""
+        if name not in self._courses:
+            self._subject.put_back()
+            self._program = self._program or Program(self._subject)
+            kept = KEPT if name == "first" else ()
+            self._courses[name] = self._program.train(
+                self._rows[name], zeroed=name == "zeroed", kept=kept
+            )
+        return self._courses[name]
+
+
+def highest_rate(subject: "Subject") -> float:
+    """Returns the learning rate, of a schedule the highest."""
+    schedule = schedule_of(subject.model.optimizer)
+    if schedule is None:
+        return float(inner_of(subject.model.optimizer).learning_rate)
+    return max(float(schedule(step)) for step in _SCHEDULED.tolist())
+
+
+@contextlib.contextmanager
+def at_rate(subject: "Subject") -> Iterator[RateTable]:
+    """While it is open, the rate is constant, the one that is assigned to what is yielded."""
+    table = RateTable(1)
+    with following(subject.model.optimizer, table):
+        yield table
+
+
+def short_path(path: str) -> str:
+    """Returns the name of a variable without that of its model: "hidden_1/kernel"."""
+    return "/".join(path.split("/")[-2:])

@@ -1,0 +1,149 @@
+"""What is examined: a compiled model and its data, put back after every look at it."""
+
+import contextlib
+import dataclasses
+import functools
+import random
+from collections.abc import Iterator
+from typing import Any, Literal, Self
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tfcourse import batching
+from tfcourse.diagnosis import interception
+from tfcourse.diagnosis.examples import Floats, Labels, spread, take
+from tfcourse.diagnosis.short_training import ShortTraining
+from tfcourse.diagnosis.task import Task, task_of
+from tfcourse.training import checkpoint
+from tfcourse.training.evaluation import Evaluator
+from tfcourse.training.keras_internals import build_for, inner_of
+
+State = dict[str, npt.NDArray[Any]]
+
+_SAMPLE = 1000  # Examples that are enough for a mean.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Subject:
+    """A model, its data, and what several checks need of both.
+
+    Attributes:
+        model: compiled and built, with one input and one output.
+        data: has `train` and `validation`.
+        batch_size: examples per step.
+        seed: orders the examples.
+        task: what the labels and the outputs are.
+        start: the state of all variables, to which the model is put back.
+    """
+
+    model: keras.Model
+    data: batching.Data
+    batch_size: int
+    seed: int
+    task: Task
+    start: State
+
+    @classmethod
+    def of(
+        cls, model: keras.Model, data: batching.Data, batch_size: int | Literal["full"], seed: int
+    ) -> Self:
+        """Returns the subject of a compiled model; builds it where it is not built yet.
+
+        Raises:
+            ValueError: the model has several inputs or outputs, or `batch_size` is out of range.
+        """
+        for what, given in (
+            ("features", batching.kept_features(data.train)),
+            ("labels", data.train.labels),
+        ):
+            if isinstance(given, dict | tuple | list):
+                raise ValueError(
+                    f"diagnose takes a model with one input and one output. Received: {what} of "
+                    f"type {type(given).__name__}"
+                )
+        size = batching.resolve_batch_size(batch_size, len(data.train.labels))
+        build_for(model, batching.first_examples(data.train, size))
+        start = checkpoint.arrays_of(checkpoint.variables_of(model))
+        return cls(model, data, size, seed, task_of(model, data), start)
+
+    def put_back(self, state: State | None = None) -> None:
+        """Sets all variables of the model and its optimizer, by default as they were given."""
+        checkpoint.assign(checkpoint.variables_of(self.model), state or self.start)
+
+    @contextlib.contextmanager
+    def preserved(self) -> Iterator[None]:
+        """Puts the model, its optimizer and Python's and NumPy's random numbers back at the end."""
+        drawn, drawn_by_numpy = random.getstate(), np.random.get_state()
+        try:
+            yield
+        finally:
+            self.put_back()
+            random.setstate(drawn)
+            np.random.set_state(drawn_by_numpy)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the optimizer has taken steps already."""
+        return int(inner_of(self.model.optimizer).iterations) > 0
+
+    @functools.cached_property
+    def batch(self) -> tuple[Floats, Labels]:
+        """The first batch of training, features and labels."""
+        order = np.asarray(batching.epoch_permutation(self.num_examples, self.seed, 0))
+        return take(self.data.train, order[: self.batch_size])
+
+    @functools.cached_property
+    def examples(self) -> tuple[Floats, Labels]:
+        """At most 1,000 examples of the training split, evenly spaced."""
+        return take(self.data.train, spread(self.num_examples, _SAMPLE))
+
+    @functools.cached_property
+    def unseen(self) -> tuple[Floats, Labels]:
+        """At most 2,000 examples of the validation split."""
+        split = self.data.validation
+        return take(split, spread(len(split.labels), 2 * _SAMPLE))
+
+    @functools.cached_property
+    def short(self) -> ShortTraining:
+        """The first steps of its training."""
+        return ShortTraining(self)
+
+    @property
+    def num_examples(self) -> int:
+        """Of the training split."""
+        return len(self.data.train.labels)
+
+    @functools.cached_property
+    def _evaluator(self) -> Evaluator:
+        return Evaluator(self.model)
+
+    def predict(self, features: Floats) -> Floats:
+        """Returns the outputs at inference, float32."""
+        return self._evaluator.predict(features)
+
+    def forward(self, features: Floats, *, training: bool) -> tf.Tensor:
+        """Returns the outputs on one batch, without dropout and other noise."""
+        with interception.without_noise(self.model):
+            return self.model(tf.convert_to_tensor(features), training=training)
+
+    def loss(self, outputs: Any, labels: Labels) -> tf.Tensor:
+        """Returns the compiled loss of one batch, without penalties on weights."""
+        labels = tf.convert_to_tensor(labels)
+        model = self.model
+        whole = model.compute_loss(None, labels, tf.convert_to_tensor(outputs))
+        penalties = [tf.cast(each, whole.dtype) for each in model.losses]
+        return whole - tf.add_n(penalties) if penalties else whole
+
+    def mean_loss(self, features: Floats, labels: Labels, *, training: bool) -> float:
+        """Returns the mean loss; in training mode batches are normalized by their own moments."""
+        if not training:
+            return float(self.loss(self.predict(features), labels))
+        size = min(self.batch_size, len(labels))
+        losses = [
+            float(self.loss(self.forward(features[s : s + size], training=True), labels[s:][:size]))
+            for s in range(0, len(labels) - size + 1, size)
+        ]
+        return float(np.mean(losses))

@@ -1,0 +1,105 @@
+"""What labels and outputs of a model are, and the loss of who knows nothing."""
+
+import dataclasses
+import math
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from tfcourse import batching
+
+Labels = npt.NDArray[Any]
+Floats = npt.NDArray[np.floating]
+
+_CROSS_ENTROPIES = (
+    keras.losses.SparseCategoricalCrossentropy,
+    keras.losses.CategoricalCrossentropy,
+    keras.losses.BinaryCrossentropy,
+)
+_CROSS_ENTROPY_NAMES = (
+    "sparse_categorical_crossentropy",
+    "categorical_crossentropy",
+    "binary_crossentropy",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What is learned.
+
+    Attributes:
+        kind: "classes" with one output per class, "binary" with one output for two classes, or
+            "quantity".
+        num_classes: 0 of a quantity.
+        class_names: one per class.
+        from_logits: whether the loss applies the softmax, or sigmoid, itself.
+        known_loss: whether the loss is cross-entropy of classes, or the squared error.
+        reference: the loss of who knows nothing: the logarithm of the number of classes, or the
+            variance of the quantity.
+    """
+
+    kind: Literal["classes", "binary", "quantity"]
+    num_classes: int
+    class_names: tuple[str, ...]
+    from_logits: bool
+    known_loss: bool
+    reference: float
+
+    def classes(self, labels: Labels) -> npt.NDArray[np.int64]:
+        """Returns labels as whole numbers, those that are one-hot too."""
+        if self.kind == "classes" and labels.ndim == 2 and labels.shape[1] == self.num_classes:
+            return labels.argmax(axis=1)
+        return labels.reshape(len(labels)).astype(np.int64)
+
+    def name_of(self, number: int) -> str:
+        """Returns what a class is called."""
+        return self.class_names[number] if number < len(self.class_names) else str(number)
+
+    def names_of(self, labels: Labels) -> list[str]:
+        """Returns labels as texts."""
+        if self.kind == "quantity":
+            return [f"{label:.3g}" for label in labels.reshape(len(labels)).tolist()]
+        return [self.name_of(number) for number in self.classes(labels).tolist()]
+
+    def probabilities(self, outputs: Floats) -> npt.NDArray[np.float64]:
+        """Returns [examples, classes] from what the model returns."""
+        values = np.asarray(outputs, np.float64).reshape(len(outputs), -1)
+        if self.kind == "binary":
+            if self.from_logits:
+                values = 1.0 / (1.0 + np.exp(-np.clip(values, -700, 700)))
+            return np.concatenate([1.0 - values, values], axis=1)
+        if not self.from_logits:
+            return values
+        exponentials = np.exp(values - values.max(axis=1, keepdims=True))
+        return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def task_of(model: keras.Model, data: batching.Data) -> Task:
+    """Returns the task, from the labels, the outputs and the compiled loss."""
+    labels = np.asarray(data.train.labels)
+    num_outputs = int(model.output_shape[-1]) if getattr(model, "outputs", None) else 0
+    loss = model.loss
+    known = isinstance(loss, _CROSS_ENTROPIES) or _name(loss) in _CROSS_ENTROPY_NAMES
+    is_quantity = getattr(data, "target", None) is not None
+    if is_quantity or not (known or _are_classes(labels, num_outputs)):
+        squares = isinstance(loss, keras.losses.MeanSquaredError) or _name(loss) in (
+            *("mse", "mean_squared_error"),
+        )
+        return Task("quantity", 0, (), True, squares, float(labels.astype(float).var()))
+    kind: Literal["classes", "binary"] = "binary" if num_outputs == 1 else "classes"
+    number = 2 if kind == "binary" else num_outputs or int(labels.max()) + 1
+    names = tuple(getattr(data, "class_names", ())) or tuple(map(str, range(number)))
+    # A name or a function of Keras takes probabilities; what an own function takes is unknown.
+    logits = bool(getattr(loss, "from_logits", not known))
+    return Task(kind, number, names, logits, known, math.log(number))
+
+
+def _are_classes(labels: Labels, num_outputs: int) -> bool:
+    one_hot = labels.ndim == 2 and labels.shape[1] == num_outputs
+    return num_outputs > 1 and (one_hot or labels.dtype.kind in "iub")
+
+
+def _name(loss: Any) -> str:
+    return loss if isinstance(loss, str) else getattr(loss, "__name__", "")

@@ -1,0 +1,140 @@
+"""Units that do nothing: dead, saturated, or the same as another one of their layer."""
+
+import dataclasses
+
+import keras
+import numpy as np
+from matplotlib.axes import Axes
+
+from tfcourse.diagnosis import interception
+from tfcourse.diagnosis.examples import Floats
+from tfcourse.diagnosis.finding import Finding, judged, png, skipped
+from tfcourse.diagnosis.subject import Subject
+from tfcourse.reports import style
+
+_RELUS = ("relu", "relu6")
+_ENDS = {
+    **{"sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0)},
+    **{"tanh": (-1.0, 1.0), "hard_tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0)},
+}
+_NEAR = 0.02  # Of the range, from its end on.
+_ALWAYS = 0.95  # Share of the examples at which a unit that is saturated is so.
+_COMPARED = 256  # Values by which two units are told apart.
+_FINE, _LOOK = 0.2, 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class Useless:
+    """Shares of a layer's units."""
+
+    dead: float
+    saturated: float
+    identical: float
+
+    @property
+    def share(self) -> float:
+        """All of them together."""
+        return self.dead + self.saturated + self.identical
+
+
+def useless(subject: Subject) -> Finding:
+    """Counts the units of each hidden layer that can't help, at the start and after some steps.
+
+    A unit is dead where a ReLU gives 0 for every example, saturated where a sigmoid or tanh is
+    almost always at its end, identical where it gives what another one does: then both get the
+    same gradient for good.
+
+    Source: CS231n, "Activation functions" and "Weight initialization" (all zero is a pitfall).
+    """
+    at = {"at the start": _by_layer(subject)}
+    if not at["at the start"]:
+        return skipped("no hidden layer has an activation")
+    subject.put_back(subject.short.course("first").end)
+    at["after the first steps"] = _by_layer(subject)
+    when, name = max(
+        ((when, name) for when, layers in at.items() for name in layers),
+        key=lambda place: at[place[0]][place[1]].share,
+    )
+    worst = at[when][name]
+    verdict = judged(worst.share, fine=_FINE, look=_LOOK)
+    return Finding(
+        verdict,
+        f"{100 * worst.dead:.0f} % dead, {100 * worst.saturated:.0f} % saturated, "
+        f"{100 * worst.identical:.0f} % identical in {name}, {when}",
+        f"together at most {100 * _FINE:.0f} %",
+        worst.share,
+        "" if verdict == "fine" else _hint(worst, name),
+        png(lambda axes: _draw(axes[0], at), columns=2, width=4.0, height=_high(at)),
+    )
+
+
+def _hint(worst: Useless, name: str) -> str:
+    if worst.identical >= max(worst.dead, worst.saturated):
+        return f'Begin {name} with random weights: `kernel_initializer="glorot_uniform"`.'
+    if worst.saturated >= worst.dead:
+        return f"Begin {name} with smaller weights, or put batch normalization before it."
+    return (
+        f"Begin the biases of {name} at 0 and its weights at random "
+        '(`kernel_initializer="he_normal"`), put batch normalization before it, or lower '
+        "`learning_rate`."
+    )
+
+
+def activation_of(layer: keras.layers.Layer) -> str:
+    """Returns the name of the activation that a layer applies, "" without one."""
+    if isinstance(layer, keras.layers.ReLU):
+        return "relu"
+    name = getattr(getattr(layer, "activation", None), "__name__", "")
+    return "" if name == "linear" else name
+
+
+def _by_layer(subject: Subject) -> dict[str, Useless]:
+    features, _ = subject.examples
+    with interception.watched(subject.model) as calls:
+        subject.forward(features, training=True)
+    found = {}
+    for seen in calls[:-1]:  # The last layer's outputs are no units.
+        kind = activation_of(seen.layer)
+        if kind in _RELUS or kind in _ENDS:
+            values = np.asarray(seen.outputs, np.float32)
+            found[seen.layer.name] = _useless(values.reshape(-1, values.shape[-1]), kind)
+    return found
+
+
+def _useless(values: Floats, kind: str) -> Useless:
+    """Returns the shares of units that are useless, of values [examples, units]."""
+    units = values.shape[1]
+    dead = (values == 0.0).all(axis=0) if kind in _RELUS else np.zeros(units, bool)
+    saturated = np.zeros(units, bool)
+    if kind in _ENDS:
+        low, high = _ENDS[kind]
+        near = _NEAR * (high - low)
+        saturated = ((values < low + near) | (values > high - near)).mean(axis=0) >= _ALWAYS
+    others = values[:: -(-len(values) // _COMPARED), ~dead & ~saturated]
+    different = np.unique(others, axis=1).shape[1] if others.size else 0
+    identical = others.shape[1] - different
+    # Of units that are all the same, one is of use, if it is not the only one left.
+    return Useless(float(dead.mean()), float(saturated.mean()), identical / units)
+
+
+def _high(at: dict[str, dict[str, Useless]]) -> float:
+    return 1.3 + 0.25 * max(map(len, at.values()))
+
+
+def _draw(row: np.ndarray, at: dict[str, dict[str, Useless]]) -> None:
+    kinds = {"dead": style.COLOURS[1], "saturated": style.COLOURS[4], "identical": "0.5"}
+    for ax, (when, layers) in zip(row, at.items(), strict=True):
+        left = np.zeros(len(layers))
+        for kind, colour in kinds.items():
+            shares = 100 * np.array([getattr(each, kind) for each in layers.values()])
+            ax.barh(list(layers), shares, left=left, color=colour, label=kind)
+            left += shares
+        ax.set(xlim=(0, 100), xlabel="units, %")
+        ax.set_title(when)
+        ax.invert_yaxis()
+    _legend(row[1])
+
+
+def _legend(ax: Axes) -> None:
+    ax.legend(loc="lower right", fontsize=8)
+    ax.set_yticklabels([])
