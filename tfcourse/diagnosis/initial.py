@@ -7,7 +7,7 @@ from tfcourse.diagnosis.finding import Finding, between, png, skipped
 from tfcourse.diagnosis.subject import Subject
 from tfcourse.reports import style
 
-_EXCESS_FINE, _EXCESS_LOOK = 1.0, 3.0  # Above log C.
+_EXCESS_FINE, _EXCESS_LOOK = 2.0, 5.0  # Above log C.
 _TIMES_FINE, _TIMES_LOOK = 4.0, 20.0  # The variance of a quantity.
 _LEAST = 0.5  # Of what guessing costs.
 _SUM = 1e-3  # Rounding of a sum of probabilities.

@@ -1,5 +1,7 @@
 """The labels: classes that training lacks, and examples that may be mislabelled."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -13,9 +15,11 @@ from tfcourse.reports import style
 
 _RARE = 5  # Examples of a class, of which fewer can't be learned from.
 _LISTED = 20
-_JUDGED = 10_000  # Examples of each half that are judged, at most.
+_JUDGED = 5_000  # Examples of each half that are judged, at most.
 # Shares of examples that look mislabelled.
 _FINE, _LOOK = 0.04, 0.15
+# Which examples are wrong, all from the worst on, and what to tell of one: label and prediction.
+Judged = tuple[npt.NDArray[np.bool_], Rows, Callable[[int], tuple[str, str]]]
 _FAR = 6.0  # Robust standard deviations that a quantity may lie away from its prediction.
 
 
@@ -93,7 +97,7 @@ def noise(subject: Subject) -> Finding:
     )
 
 
-def _confidently_wrong(subject: Subject, labels: Labels, outputs: Floats):
+def _confidently_wrong(subject: Subject, labels: Labels, outputs: Floats) -> Judged:
     task = subject.task
     probabilities, given = task.probabilities(outputs), task.classes(labels)
     each = np.arange(len(given))
@@ -114,7 +118,7 @@ def _confidently_wrong(subject: Subject, labels: Labels, outputs: Floats):
     return wrong, order, told
 
 
-def _far_off(subject: Subject, labels: Labels, outputs: Floats):
+def _far_off(subject: Subject, labels: Labels, outputs: Floats) -> Judged:
     errors = outputs.reshape(len(outputs)).astype(float) - labels.reshape(len(labels))
     spread = 1.4826 * float(np.median(np.abs(errors - np.median(errors))))
     wrong = np.abs(errors) > _FAR * max(spread, 1e-12)
@@ -128,7 +132,9 @@ def _far_off(subject: Subject, labels: Labels, outputs: Floats):
     return wrong, np.argsort(-np.abs(errors), kind="stable"), told
 
 
-def _shown(subject: Subject, rows: Rows, told: list[tuple[str, str]]):
+def _shown(
+    subject: Subject, rows: Rows, told: list[tuple[str, str]]
+) -> tuple[bytes | None, tuple[tuple[str, ...], ...]]:
     """Returns the examples as a picture, or as a table where they are no images."""
     features, _ = take(subject.data.train, rows)
     given, other = ([pair[side] for pair in told] for side in (0, 1))

@@ -38,8 +38,8 @@ def baseline(subject: Subject) -> Finding:
     ratio = with_inputs / without if without > 0 else math.inf
     verdict = judged(ratio, fine=_RATIO_FINE, look=_RATIO_LOOK)
     hint = (
-        "The inputs do not help. Look at the batch below with its labels: are labels shuffled "
-        "against inputs, or inputs cut off? If not, look at the learning rate."
+        "The inputs do not help. Look at the batch with its labels: are labels shuffled against "
+        "inputs, or inputs cut off? If not, look at the learning rate."
     )
     return Finding(
         verdict,
@@ -111,8 +111,8 @@ def _heart_hint(least: float) -> str:
     if least < 0:
         return "The loss falls below 0: turn its sign."
     return (
-        "The model can't even learn these few examples. Look at what is broken below: outputs and "
-        "loss, gradients, frozen layers, dead units, the sign of the update."
+        "The model can't even learn these few examples. Mend the other broken checks first; if "
+        "there are none, look at the sign of the loss and of the optimizer's update."
     )
 
 

@@ -1,5 +1,6 @@
 """The learning rate against what the finder suggests."""
 
+import math
 import types
 
 import numpy as np
@@ -14,12 +15,15 @@ from tfcourse.reports import style
 from tfcourse.training.learning_rate_finder import LearningRateCurve, find_learning_rate
 
 _STEPS = 150
-# Of the suggested rate. It is safe as a constant one; a schedule may peak 10 times as high.
-_FINE, _LOOK = (0.01, 30.0), (1e-3, 300.0)
+_FINE, _LOOK = 0.01, 1e-3  # Of the suggested rate, the least.
 
 
 def learning_rate(subject: Subject) -> Finding:
     """Compares the learning rate, of a schedule its highest, with the finder's.
+
+    The suggested rate, where the loss falls most steeply, is a safe constant one; a schedule may
+    peak higher. Too high is a rate beyond that of the lowest loss, broken one at which the loss
+    diverges.
 
     Source: Smith, 2015, https://arxiv.org/abs/1506.01186, as in `find_learning_rate`.
     """
@@ -41,13 +45,17 @@ def learning_rate(subject: Subject) -> Finding:
             float("nan"),
             "Look at the other checks first: nothing can be learned so far.",
         )
+    lowest = float(curve.rates[curve.smoothed.argmin()])
+    end = float(curve.rates[-1]) if len(curve.rates) < _STEPS else math.inf
+    fine, look = ((share * suggested, top) for share, top in ((_FINE, lowest), (_LOOK, end)))
+    verdict = between(rate, fine=fine, look=look)
     times = rate / suggested
     hint = f"Train with `learning_rate={suggested:.2g}`."
-    verdict = between(times, fine=_FINE, look=_LOOK)
     return Finding(
         verdict,
         f"{rate:.2g} at most, {times:.2g} times the suggested {suggested:.2g}",
-        f"{_FINE[0]:g} to {_FINE[1]:g} times",
+        f"{fine[0]:.1g} to {lowest:.2g}, where the loss is lowest"
+        + ("" if end == math.inf else f"; at {end:.2g} it diverges"),
         times,
         "" if verdict == "fine" else hint,
         png(lambda axes: _draw(axes[0, 0], curve, rate), width=6.0, height=3.0),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 State = dict[str, npt.NDArray[Any]]
 
-STEPS = 200
+STEPS = 150
 KEPT = (0, 1, 10, 100)  # Steps after which the state is kept.
 _UPDATES = (2, 5, 10, 20, 30, 50, 70, 100)  # Steps whose updates are measured.
 # Steps at which a schedule is asked for its rate.

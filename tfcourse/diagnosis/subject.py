@@ -97,14 +97,18 @@ class Subject:
 
     @functools.cached_property
     def examples(self) -> tuple[Floats, Labels]:
-        """At most 1,000 examples of the training split, evenly spaced."""
-        return take(self.data.train, spread(self.num_examples, _SAMPLE))
+        """At most 1,000 examples of the training split."""
+        return self._sample(self.data.train, _SAMPLE)
 
     @functools.cached_property
     def unseen(self) -> tuple[Floats, Labels]:
         """At most 2,000 examples of the validation split."""
-        split = self.data.validation
-        return take(split, spread(len(split.labels), 2 * _SAMPLE))
+        return self._sample(self.data.validation, 2 * _SAMPLE)
+
+    def _sample(self, split: batching.Split, most: int) -> tuple[Floats, Labels]:
+        """Returns examples in any order: of a sorted split, a batch would be of one class."""
+        rows = spread(len(split.labels), most)
+        return take(split, np.random.default_rng(self.seed).permutation(rows))
 
     @functools.cached_property
     def short(self) -> ShortTraining:

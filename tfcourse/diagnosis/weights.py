@@ -1,5 +1,7 @@
 """The weights: which are trained at all, and how far a step moves them."""
 
+from collections.abc import Sized
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -53,7 +55,7 @@ def _weights(layer):
     return [w for w in weights if w.name not in (*generators, *averages)]
 
 
-def _high(rows) -> float:
+def _high(rows: Sized) -> float:
     return 1.0 + 0.25 * len(rows)
 
 
