@@ -7,7 +7,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from tfcourse.diagnosis.examples import Floats, Labels, Rows, take
-from tfcourse.diagnosis.finding import Finding, judged, png, skipped
+from tfcourse.diagnosis.finding import Finding, Verdict, judged, png, skipped
 from tfcourse.diagnosis.inputs import draw_images
 from tfcourse.diagnosis.subject import Subject
 from tfcourse.diagnosis.tables import table_of
@@ -35,8 +35,9 @@ def classes(subject: Subject) -> Finding:
     counts = np.bincount(labels, minlength=task.num_classes)
     least = int(counts.argmin())
     name = task.name_of(least)
-    verdict = "broken" if counts[least] == 0 else "look" if counts[least] < _RARE else "fine"
-    missing = [task.name_of(number) for number in np.flatnonzero(counts == 0)]
+    rare = counts[least] < _RARE
+    verdict: Verdict = "broken" if counts[least] == 0 else "look" if rare else "fine"
+    missing = [task.name_of(number) for number in np.flatnonzero(counts == 0).tolist()]
     hint = f"Add training examples of {', '.join(missing[:10])}, or leave the class out."
     if verdict == "look":
         hint = f"Collect more examples of {name}, or leave the class out."

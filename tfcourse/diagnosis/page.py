@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from tfcourse import files
 from tfcourse.diagnosis.checks import CHECKS
-from tfcourse.diagnosis.finding import VERDICTS, Finding
+from tfcourse.diagnosis.finding import VERDICTS, Finding, Verdict
 from tfcourse.reports import pages
 
 
@@ -33,7 +33,7 @@ def write(
     files.write_file(pathlib.Path(path), text)
 
 
-def _answer(counts: Mapping[str, int]) -> str:
+def _answer(counts: Mapping[Verdict, int]) -> str:
     if not counts["broken"] and not counts["look"]:
         return f"All {counts['fine']} checks are fine."
     parts = [f"{counts['broken']} broken"] if counts["broken"] else []

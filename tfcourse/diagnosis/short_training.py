@@ -99,7 +99,7 @@ class Program:
             loss = self._take_step(next(batches))
             for name, old in before.items():
                 change = np.linalg.norm(kernels[name].numpy() - old)
-                updates[name][step] = float(change / max(np.linalg.norm(old), 1e-30))
+                updates[name][step] = float(change / max(float(np.linalg.norm(old)), 1e-30))
             losses.append(loss)
             if step in kept:
                 states[step] = checkpoint.arrays_of(variables)

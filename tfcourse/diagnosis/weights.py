@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from tfcourse.diagnosis import interception
-from tfcourse.diagnosis.finding import Finding, between, png, skipped
+from tfcourse.diagnosis.finding import Finding, Verdict, between, png, skipped
 from tfcourse.diagnosis.subject import Subject
 from tfcourse.reports import style
 
@@ -34,7 +34,7 @@ def frozen(subject: Subject) -> Finding:
     if not layers:
         return skipped("no layer has weights")
     share = sum(layers[name] for name in left) / sum(layers.values())
-    verdict = "broken" if len(left) == len(layers) else "look" if left else "fine"
+    verdict: Verdict = "broken" if len(left) == len(layers) else "look" if left else "fine"
     names = ", ".join(left[:8])
     return Finding(
         verdict,
