@@ -132,3 +132,4 @@ def _draw_histograms(ax: Axes, values: dict[int, Floats]) -> None:
     ax.set(yscale="log", ylim=(1e-4, 1.5))
     ax.tick_params(labelsize=7)
     ax.ticklabel_format(axis="x", style="sci", scilimits=(-2, 3))
+    ax.xaxis.get_offset_text().set_fontsize(7)

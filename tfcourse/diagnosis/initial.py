@@ -77,6 +77,8 @@ def _draw(ax: Axes, subject: Subject, value: float) -> None:
     places = np.arange(len(mean))
     ax.bar(places - 0.2, shares, 0.4, label="share of the labels", color="0.7")
     ax.bar(places + 0.2, mean, 0.4, label="mean first probability")
+    if len(mean) <= 12:
+        ax.set_xticks(places, [subject.task.name_of(k)[:12] for k in range(len(mean))])
     ax.set(xlabel="class", ylim=(0, 1.35 * max(shares.max(), np.nanmax(mean), 1e-6)))
     ax.legend(ncols=2, loc="upper left")
     ax.set_title(f"loss {value:.3g}")

@@ -26,8 +26,8 @@ def duplicates(subject: Subject) -> Finding:
     Where rows of the training split repeat as often among themselves, as those of a table with few
     values do, a copy is no wonder and the verdict "look" at most.
 
-    Source: Google's Deep Learning Tuning Playbook, 2023, https://github.com/google-research/
-    tuning_playbook: what is tuned on must not be trained on.
+    Source: Google's Deep Learning Tuning Playbook, 2023: what is tuned on must not be trained on,
+    https://github.com/google-research/tuning_playbook.
     """
     train = set(_digests(subject.data.train))
     read = min(subject.num_examples, _MOST)
