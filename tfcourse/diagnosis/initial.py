@@ -28,10 +28,12 @@ def loss(subject: Subject) -> Finding:
     value, reference = subject.mean_loss(features, labels, training=True), task.reference
     if task.kind == "quantity":
         ends = _TIMES_FINE * reference, _TIMES_LOOK * reference
-        expected = f"about {reference:.3g}, the variance of the labels"
+        expected = f"about {reference:.3g}, the variance of the labels; at most "
+        expected += f"{_TIMES_FINE:g} times it"
     else:
         ends = reference + _EXCESS_FINE, reference + _EXCESS_LOOK
-        expected = f"about {reference:.3g}, the logarithm of {task.num_classes} classes"
+        expected = f"about {reference:.3g}, the logarithm of {task.num_classes} classes; at most "
+        expected += f"{_EXCESS_FINE:g} more"
     low = _LEAST * reference
     verdict = between(value, fine=(low, ends[0]), look=(low, ends[1]))
     if verdict == "broken" and value >= 0 and not task.known_loss:

@@ -6,6 +6,8 @@ import pathlib
 import re
 from collections.abc import Callable, Mapping
 
+import markupsafe
+
 from tfcourse import files
 from tfcourse.diagnosis.checks import CHECKS
 from tfcourse.diagnosis.finding import VERDICTS, Finding, Verdict
@@ -46,6 +48,12 @@ def _shown(name: str, found: Finding, spelled: Callable[[str], str]) -> dict[str
     picture = base64.b64encode(found.picture).decode() if found.picture else ""
     return {
         **{"name": name, "title": check.title, "found": found, "picture": picture},
-        "about": [re.split(r"\n(?= {4})", part) for part in check.about],
-        "hint": spelled(found.hint),
+        "about": [_with_code(part) for part in check.about],
+        "hint": _with_code(spelled(found.hint)),
     }
+
+
+def _with_code(text: str) -> markupsafe.Markup:
+    """Returns text whose words in backticks are shown as code."""
+    escaped = str(markupsafe.escape(text))
+    return markupsafe.Markup(re.sub("`(.+?)`", r"<code>\1</code>", escaped, flags=re.DOTALL))

@@ -22,8 +22,8 @@ def learning_rate(subject: Subject) -> Finding:
     """Compares the learning rate, of a schedule its highest, with the finder's.
 
     The suggested rate, where the loss falls most steeply, is a safe constant one; a schedule may
-    peak higher. Too high is a rate beyond that of the lowest loss, broken one at which the loss
-    diverges.
+    peak higher. A rate beyond that of the lowest loss is worth a look; one at which the loss
+    diverges is broken.
 
     Source: Smith, 2015, https://arxiv.org/abs/1506.01186, as in `find_learning_rate`.
     """
