@@ -53,7 +53,7 @@ def learning_rate(subject: Subject) -> Finding:
     hint = f"Train with `learning_rate={suggested:.2g}`."
     return Finding(
         verdict,
-        f"{rate:.2g} at most, {times:.2g} times the suggested {suggested:.2g}",
+        f"{rate:.2g} at most, {times:.3g} times the suggested {suggested:.2g}",
         f"{fine[0]:.1g} to {lowest:.2g}, where the loss is lowest"
         + ("" if end == math.inf else f"; at {end:.2g} it diverges"),
         times,

@@ -63,20 +63,21 @@ def useless(subject: Subject) -> Finding:
         f"{100 * worst.identical:.0f} % identical in {name}, {when}",
         f"together at most {100 * _FINE:.0f} %",
         worst.share,
-        "" if verdict == "fine" else _hint(worst, name),
+        "" if verdict == "fine" else _hint(worst, name, at["at the start"][name]),
         png(lambda axes: _draw(axes[0], at), columns=2, width=4.0, height=_high(at)),
     )
 
 
-def _hint(worst: Useless, name: str) -> str:
+def _hint(worst: Useless, name: str, before: Useless) -> str:
+    if before.share <= _FINE:
+        return f"Lower `learning_rate`: the units of {name} were of use before the first steps."
     if worst.identical >= max(worst.dead, worst.saturated):
         return f'Begin {name} with random weights: `kernel_initializer="glorot_uniform"`.'
     if worst.saturated >= worst.dead:
         return f"Begin {name} with smaller weights, or put batch normalization before it."
     return (
         f"Begin the biases of {name} at 0 and its weights at random "
-        '(`kernel_initializer="he_normal"`), put batch normalization before it, or lower '
-        "`learning_rate`."
+        '(`kernel_initializer="he_normal"`), or put batch normalization before it.'
     )
 
 
