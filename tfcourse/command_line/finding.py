@@ -1,28 +1,28 @@
 """What --find_learning_rate does: a short run, a picture, and what it suggests."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tfcourse import datasets
 from tfcourse.choices import SCHEDULES
 from tfcourse.hyperparameters import Hyperparameters
 from tfcourse.run_directory import RunDirectory
 
+if TYPE_CHECKING:
+    import keras
+
 
 def find(
-    build: Callable[..., Any],
+    model: "keras.Model",
     hyperparameters: Hyperparameters,
     data: datasets.Dataset,
+    batch_size: int | Literal["full"],
     seed: int,
     run: RunDirectory,
 ) -> dict[str, Any]:
     """Stands for a recipe's `main` where --find_learning_rate asks for no training yet."""
     from tfcourse import reports, training
 
-    model = build(hyperparameters, data, seed)
-    curve = training.find_learning_rate(
-        model, data, batch_size=getattr(hyperparameters, "batch_size", "full"), seed=seed
-    )
+    curve = training.find_learning_rate(model, data, batch_size=batch_size, seed=seed)
     picture = run.path / "learning_rate.png"
     reports.draw_learning_rate_curve(curve, picture)
     if curve.suggestion is None:

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-from tfcourse.choices import SCHEDULES
-from tfcourse.command_line import exit_codes
+from tfcourse.command_line import exit_codes, finding
 from tfcourse.command_line.exit_codes import MissedExpectationError, UsageError
 from tfcourse.command_line.parsing import Options
 from tfcourse.datasets import Dataset
@@ -49,33 +48,10 @@ def look(
     """
     values: Any = hyperparameters
     model = build(values, data, options.seed)
-    size = batch_size(values, data) if batch_size else values.batch_size
+    size = batch_size(values, data) if batch_size else getattr(values, "batch_size", "full")
     if options.diagnose:
         return _diagnose(model, data, size, options.seed, run)
-    schedule = getattr(values, "schedule", "")
-    return _find_learning_rate(model, data, size, options.seed, run, schedule)
-
-
-def _find_learning_rate(
-    model: "keras.Model",
-    data: Dataset,
-    size: int | Literal["full"],
-    seed: int,
-    run: RunDirectory,
-    schedule: str,
-) -> dict[str, Any]:
-    from tfcourse import reports, training
-
-    curve = training.find_learning_rate(model, data, batch_size=size, seed=seed)
-    picture = run.path / "learning_rate.png"
-    reports.draw_learning_rate_curve(curve, picture)
-    if curve.suggestion is None:
-        print(f"The loss fell at no learning rate; {picture} shows it")
-        return {"dataset": data.name}
-    print(f"Suggested: --learning_rate={curve.suggestion:.2g}; {picture} shows why")
-    if schedule in SCHEDULES and SCHEDULES[schedule].spans_training:
-        print(f"It is safe as a constant rate; the peak of {schedule} may be 10 times as high")
-    return {"suggested_learning_rate": curve.suggestion, "dataset": data.name}
+    return finding.find(model, hyperparameters, data, size, options.seed, run)
 
 
 def _diagnose(

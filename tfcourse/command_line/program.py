@@ -14,7 +14,6 @@ from tfcourse.choices import SCHEDULES
 from tfcourse.command_line import (
     compile_cache,
     exit_codes,
-    finding,
     flag_definitions,
     looking,
     model_size,
@@ -209,15 +208,9 @@ def _work(main, look, settle, hyperparameters, options, run, data):
     if options.sweep:
         return sweeping.sweep(hyperparameters, options, run, data, settle)
     with _within_memory():
-<<<<<<< HEAD
-        if build and options.find_learning_rate:
-            return finding.find(build, hyperparameters, data, options.seed, run)
-        if build:
-=======
         if look and looking.is_asked(options):
             return look(hyperparameters, data, options, run)
         if look:
->>>>>>> 906956d (Diagnose what keeps a model from training)
             run.stopwatch.after("compile, first step", _begin_to_import_reports)
         return main(hyperparameters, data, options, run)
 
