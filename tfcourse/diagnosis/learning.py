@@ -11,6 +11,7 @@ from tfcourse.diagnosis.examples import Floats
 from tfcourse.diagnosis.finding import Finding, judged, png
 from tfcourse.diagnosis.short_training import STEPS, Course, Program, at_rate, highest_rate
 from tfcourse.diagnosis.subject import Subject
+from tfcourse.training.label_smoothing import unsmoothed
 
 _RATIO_FINE, _RATIO_LOOK = 0.95, 1.0  # Losses with and without inputs.
 _FEW = 16  # Examples to learn by heart.
@@ -64,7 +65,8 @@ def _smooth(losses: Floats) -> Floats:
 
 
 def by_heart(subject: Subject) -> Finding:
-    """Trains on a few examples alone, without dropout, until the loss is about 0.
+    """Trains on a few examples alone, without dropout and label smoothing, until the loss is
+    about 0.
 
     A network that can't is broken, whatever its data. There are no more examples than inputs, so
     that a linear model can do it too. Where the model's own rate does not do it, others are tried.
@@ -76,7 +78,7 @@ def by_heart(subject: Subject) -> Finding:
     order = np.random.default_rng(subject.seed).permutation(subject.num_examples)
     rate, tried = highest_rate(subject), {}
     goal = _HEART_FINE * subject.task.reference
-    with interception.without_noise(subject.model), at_rate(subject) as table:
+    with interception.without_noise(subject.model), unsmoothed(), at_rate(subject) as table:
         program = Program(subject)
         for times in _TIMES:
             subject.put_back()
