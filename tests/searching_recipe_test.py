@@ -1,0 +1,75 @@
+import dataclasses
+import types
+
+import pytest
+from sweep_pool import Pool
+
+from recipes import searching
+from recipes.claims import search_trial
+from recipes.claims.pictures import strategies
+from tfcourse import datasets, tuning
+from tfcourse.tuning import oracles
+
+# keras-tuner reads the current thread's name the old way.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:(currentThread|getName):DeprecationWarning:keras_tuner")
+]
+
+
+@pytest.fixture(autouse=True)
+def trials_that_answer_at_once(monkeypatch):
+    monkeypatch.setattr(tuning, "InProcess", Pool)
+
+
+def test_boxes_are_those_that_the_search_drew_from(tmp_path, monkeypatch):
+    drawn_from = []
+    zoomed = oracles.CoarseToFine._zoomed
+
+    def noted(oracle, box, round_number):
+        drawn_from.append(zoomed(oracle, box, round_number))
+        return drawn_from[-1]
+
+    monkeypatch.setattr(oracles.CoarseToFine, "_zoomed", noted)
+    sweep = searching.sweep_of(
+        search_trial.Network(epochs=2), tmp_path, searching.SQUARE,
+        dataset="digits", tuner="coarse_to_fine", trials=24, seed=1,
+    )  # fmt: skip
+    rounds = searching.rounds(sweep, *searching.SQUARE)
+    assert [len(points) for _, points in rounds] == [8, 8, 8]
+    assert [box for box, _ in rounds[1:]] == drawn_from
+    for box, points in rounds:
+        assert all(box["learning_rate"][0] <= p.x <= box["learning_rate"][1] for p in points)
+        assert all(box["decay_rate"][0] <= p.y <= box["decay_rate"][1] for p in points)
+
+
+def test_it_nudges_one_model_and_draws_four_pictures(tmp_path, monkeypatch):
+    short = dict(zip((1, 2), searching.NUDGES.values(), strict=True))
+    monkeypatch.setattr(searching, "NUDGES", short)
+    monkeypatch.setattr(
+        searching, "MODEL", dataclasses.replace(searching.MODEL, epochs=3, batch_size=64)
+    )
+    hp = searching.Searching(models=2, points=4, rounds=2, ranking=8, epochs=1)
+    options = types.SimpleNamespace(seed=1, data_dir=None)
+    run = types.SimpleNamespace(path=tmp_path)
+    data = datasets.load("digits")
+    metrics = searching.main(hp, data, options, run)
+    nudged = (tmp_path / "watched" / "flags.txt").read_text()
+    assert "--nudge=1:0:learning_rate=1.0\n--nudge=2:0:learning_rate=0.1\n" in nudged
+    assert {"caviar_best", "grid_best", "random_best", "coarse_to_fine_best"} <= metrics.keys()
+    pictures = sorted(path.stem for path in tmp_path.glob("*.png"))
+    assert pictures == ["coarse_to_fine", "grid_and_random", "importance", "panda_and_caviar"]
+
+
+def test_one_model_and_all_trials_are_drawn(monkeypatch, tmp_path):
+    given = []
+    monkeypatch.setattr(strategies, "draw_panda_and_caviar", lambda *args: given.extend(args))
+    history = types.SimpleNamespace(history={"loss": [2.0, 1.0], "val_loss": [2.1, 1.1]})
+    sweep = searching.sweep_of(
+        searching.MODEL, tmp_path, searching.SIDE_BY_SIDE, dataset="digits", trials=3, seed=1
+    )
+    searching.draw_panda_and_caviar(history, {0: 0.1, 1: 0.2}, sweep, tmp_path / "a.png")
+    _, watched, rates, curves = given
+    assert watched == {"training": [2.0, 1.0], "validation": [2.1, 1.1]}
+    assert rates == {0: 0.1, 1: 0.2}
+    assert [curve.rate for curve in curves] == [t.values["learning_rate"] for t in sweep.trials]
+    assert all(curve.costs[-1] < curve.costs[0] for curve in curves)
