@@ -122,7 +122,7 @@ def rounds(sweep: "Sweep", x: str, y: str) -> list[tuple["Box", list["Point"]]]:
 
     size, drawn = sweep.settings.generation_size, points(sweep, x, y)
     box = {x: (0.0, 1.0), y: (0.0, 1.0)}
-    found = []
+    found: list[tuple[Box, list[Point]]] = []
     for start in range(0, len(drawn), size):
         found.append((box, drawn[start : start + size]))
         so_far = sorted(sweep.trials[: start + size], key=lambda trial: -(sweep.score(trial) or 0))

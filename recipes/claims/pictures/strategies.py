@@ -59,7 +59,7 @@ def draw_panda_and_caviar(
         colour = ScalarMappable(norm, _MAP)
         best = min(side_by_side, key=lambda curve: np.nanmin(curve.costs))
         for curve in sorted(side_by_side, key=lambda curve: curve is best):
-            look = {"lw": 3.5} if curve is best else {"lw": 1.2, "alpha": 0.8}
+            look: dict[str, Any] = {"lw": 3.5} if curve is best else {"lw": 1.2, "alpha": 0.8}
             epochs = np.arange(1, len(curve.costs) + 1)
             caviar.semilogy(epochs, curve.costs, color=colour.to_rgba(curve.rate), **look)
         title = f"caviar: {len(side_by_side)} models, thick the best (rate {best.rate:.2g})"
@@ -124,8 +124,9 @@ def draw_projections(
             beside.plot(score, y, "o", color=style.COLOURS[1], ms=5)
             above.set(ylim=limits, ylabel="accuracy")
             beside.set(xlim=limits, xlabel="accuracy")
-            # As the points' own title it gets its room, above the inset.
-            ax.set_title(f"{title}: {len(points)} trials, {len(set(x))} values of each", y=1.37)
+            # In the free corner: the layout leaves no room for a title above an inset.
+            text = f"{title}:\n{len(points)} trials,\n{len(set(x))} values\nof each"
+            ax.text(1.2, 1.2, text, ha="center", va="center", transform=ax.transAxes)
             above.tick_params(labelbottom=False)
             beside.tick_params(labelleft=False)
             for inset in (above, beside):
