@@ -91,6 +91,17 @@ def test_what_was_left_to_the_recipe_is_shown_with_what_it_took():
     assert "| `--seed` | 0 |\n" in card
 
 
+def test_it_says_whose_losses_have_smoothed_labels():
+    flags = {**FLAGS, "label_smoothing": ["0.1"]}
+    card = reports.model_card("mnist_softmax", flags, METRICS)
+    assert (
+        "\nTraining smoothed its labels by 0.1; these losses are of the labels as they are.\n"
+        in card
+    )
+    flags["label_smoothing"] = ["0.0"]
+    assert "smoothed" not in reports.model_card("mnist_softmax", flags, METRICS)
+
+
 def test_results_of_no_model_have_no_card():
     assert reports.has_model_card(METRICS)
     assert not reports.has_model_card({"test_accuracy": 0.5})
