@@ -114,7 +114,7 @@ def test_a_range_that_ends_at_the_best_rate_is_refused():
 
 def test_importance_runs_and_names_every_hyperparameter(tmp_path):
     hp = search_importance.SearchImportance(
-        sweeps=2, trials=16, resamples=2, epochs=1, training_examples=64
+        sweeps=2, num_trials=16, resamples=2, epochs=1, training_examples=64
     )
     metrics = recipe_runs.run(search_importance.main, hp, tmp_path)
     shares = {n: v for n, v in metrics.items() if n.startswith("adam_") and n != "adam_best"}

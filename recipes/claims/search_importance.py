@@ -46,7 +46,7 @@ SUBSETS = {"all": "all trials", "better half": "the better half"}
 @dataclasses.dataclass(frozen=True)
 class SearchImportance(Hyperparameters):
     sweeps: int = integer(2, "Sweeps with each optimizer.", interval="[1, inf)")
-    trials: int = integer(100, "Points of each sweep.", interval="[8, inf)")
+    num_trials: int = integer(100, "Points of each sweep.", interval="[8, inf)")
     resamples: int = integer(50, "Of the trials, for the interval.", interval="[2, inf)")
     epochs: int = integer(3, "Passes over the training set in a trial.", interval="[1, inf)")
     training_examples: int = integer(5_000, "Examples a trial trains on.", interval="[10, inf)")
@@ -104,7 +104,7 @@ def measure(
                     dataset=data.name,
                     data_dir=options.data_dir,
                     reading=options.reading,
-                    trials=hp.trials,
+                    trials=hp.num_trials,
                     seed=seed,
                     keep_models=0,
                     report=False,
@@ -112,7 +112,7 @@ def measure(
                 # One that diverged is as good as guessing.
                 scores = [sweep.score(trial) or 1 / data.num_classes for trial in sweep.trials]
                 measured.setdefault(optimizer, []).append(_of_sweep(hp, sweep.trials, scores))
-                print(f"{optimizer}: best of {hp.trials} trials {max(scores):.4f}", flush=True)
+                print(f"{optimizer}: best of {hp.num_trials} trials {max(scores):.4f}", flush=True)
     return measured
 
 
@@ -211,5 +211,5 @@ def main(
 
 if __name__ == "__main__":
     harness.run(
-        main, SearchImportance, sweeps=1, trials=8, resamples=2, epochs=1, training_examples=64
+        main, SearchImportance, sweeps=1, num_trials=8, resamples=2, epochs=1, training_examples=64
     )

@@ -21,7 +21,9 @@ def load_ahead(
     not in the cache, or not as it should be, `load` reads or refuses.
 
     Args:
-        names, data_dir, **options: as in `load`.
+        names: as in `load`.
+        data_dir: as in `load`.
+        **options: as in `load`.
 
     Returns:
         Function that waits for the end, and returns what `load` would; `None` where that has to

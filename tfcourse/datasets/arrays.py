@@ -39,7 +39,8 @@ def from_arrays(
             [examples, height, width], finite, in [0, 1]; or [examples, features], or series
             [examples, steps, values], of any range. Labels: whole numbers [examples] in
             [0, classes), texts, or one-hot; or numbers that are a quantity.
-        validation, test: such pairs.
+        validation: such a pair.
+        test: such a pair.
         class_names: one per class. By default "0", "1", ... up to the largest label.
         name: for messages and records.
         scale: whether to scale by what the training split suggests, see `fit_arrays`; images
@@ -123,7 +124,8 @@ def from_batches(
     Args:
         train: a `tf.data.Dataset` of pairs `(features, label)`, batched or not; or a function
             without arguments that returns one, or an iterable of such pairs.
-        validation, test: likewise.
+        validation: likewise.
+        test: likewise.
         **arguments: `class_names`, `name`, `scale` and `task` of `from_arrays`.
 
     Raises:

@@ -172,7 +172,9 @@ class Dataset:
 
     Args:
         name: such as "mnist".
-        train, validation, test: the splits.
+        train: the split to learn from.
+        validation: the split to choose by.
+        test: the split to use once.
         class_names: one per class, in the order of the labels; none of a quantity.
         origin: where the examples came from, for the record of a run.
         fallback_from: the names asked for before this one that could not be had. Empty where the

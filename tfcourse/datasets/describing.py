@@ -30,7 +30,9 @@ def describe(
     """Returns what is in data: the columns of a table, or the classes of all else.
 
     Args:
-        names, data_dir, **options: as in `load`; a table needs no `label`.
+        names: as in `load`.
+        data_dir: as in `load`.
+        **options: as in `load`; a table needs no `label`.
 
     Raises:
         DataError: it can't be read.

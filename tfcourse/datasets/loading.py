@@ -143,7 +143,9 @@ def check(names: str, data_dir: os.PathLike[str] | str | None = None, **options:
     """Checks what takes no time: names and options, and of one's own data that it is there.
 
     Args:
-        names, data_dir, **options: as in `load`.
+        names: as in `load`.
+        data_dir: as in `load`.
+        **options: as in `load`.
 
     Raises:
         DataError: if there is no such file, folder or column.

@@ -30,7 +30,10 @@ class AdamW(Adam):
     Reference: Loshchilov and Hutter, 2019, https://arxiv.org/abs/1711.05101, algorithm 2.
 
     Args:
-        learning_rate, beta_1, beta_2, epsilon: as those of `Adam`.
+        learning_rate: as that of `Adam`.
+        beta_1: as that of `Adam`.
+        beta_2: as that of `Adam`.
+        epsilon: as that of `Adam`.
         weight_decay: >= 0, or `None` for none; the share of a weight that a step at learning rate 1
             removes. Defaults to 0.01, as in PyTorch; Keras has 0.004.
         name: defaults to "adamw".

@@ -22,7 +22,9 @@ def draw_lines(
     Args:
         lines: x and y, of equal length, by label; x counts steps or epochs.
         points: the same, drawn as circles; the next colours are theirs.
-        title, xlabel, ylabel: a label has its unit in it.
+        title: of the picture.
+        xlabel: what x is, with its unit.
+        ylabel: what y is, with its unit.
         log: whether y is drawn on a logarithmic scale.
     """
     with style.picture(path, width=6.2, height=3.4) as axes:
