@@ -48,7 +48,9 @@ def look(
     """
     values: Any = hyperparameters
     model = build(values, data, options.seed)
-    size = batch_size(values, data) if batch_size else getattr(values, "batch_size", "full")
+    size: int | Literal["full"] = (
+        batch_size(values, data) if batch_size else getattr(values, "batch_size", "full")
+    )
     if options.diagnose:
         return _diagnose(model, data, size, options.seed, run)
     return finding.find(model, hyperparameters, data, size, options.seed, run)
