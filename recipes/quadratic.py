@@ -20,7 +20,7 @@ from tfcourse import command_line
 from tfcourse.hyperparameters import Hyperparameters, choice, integer, number
 from tfcourse.run_directory import RunDirectory
 
-Array = npt.NDArray[np.float64]
+Array = npt.NDArray[np.floating]
 
 PRECISIONS: tuple[Literal["float32", "float64"], ...] = ("float32", "float64")
 # Programs of others that take the same steps: a name, and what its column is called.

@@ -11,8 +11,8 @@ from torch import nn
 
 
 def linear_regression(
-    features: npt.NDArray[np.float64],
-    values: npt.NDArray[np.float64],
+    features: npt.NDArray[np.floating],
+    values: npt.NDArray[np.floating],
     *,
     learning_rate: float,
     num_epochs: int,

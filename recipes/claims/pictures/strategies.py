@@ -61,7 +61,7 @@ def draw_panda_and_caviar(
         for curve in sorted(side_by_side, key=lambda curve: curve is best):
             look: dict[str, Any] = {"lw": 3.5} if curve is best else {"lw": 1.2, "alpha": 0.8}
             epochs = np.arange(1, len(curve.costs) + 1)
-            caviar.semilogy(epochs, curve.costs, color=colour.to_rgba(curve.rate), **look)
+            caviar.semilogy(epochs, curve.costs, color=colour.to_rgba(np.array(curve.rate)), **look)
         title = f"caviar: {len(side_by_side)} models, thick the best (rate {best.rate:.2g})"
         caviar.set(title=title, xlabel="epoch")
         caviar.set_ylabel(cost)
