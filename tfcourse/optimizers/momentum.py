@@ -68,6 +68,7 @@ class Momentum(arguments.Optimizer):
     """
 
     weighted_by = "beta"  # What decays the weighted sums; see `training.nudging`.
+    _update = staticmethod(momentum_update)
 
     def __init__(
         self,
@@ -94,7 +95,7 @@ class Momentum(arguments.Optimizer):
             variable, gradient, weighted_sum, learning_rate
         )
         beta, u = self.at_this_step("beta", u)
-        delta, u = momentum_update(gradient, u, learning_rate=learning_rate, beta=beta)
+        delta, u = self._update(gradient, u, learning_rate=learning_rate, beta=beta)
         self.assign(weighted_sum, u)
         self.assign_sub(variable, ops.cast(delta, variable.dtype))
 

@@ -1,12 +1,11 @@
 """Nesterov's momentum: the gradient of now counts once more, ahead of the average."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
-from keras import ops
 
 from tfcourse.optimizers import arguments
+from tfcourse.optimizers.momentum import Momentum
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -21,7 +20,7 @@ def nesterov_update(
 
 
 @keras.saving.register_keras_serializable(package="tfcourse")
-class Nesterov(arguments.Optimizer):
+class Nesterov(Momentum):
     """Steps along the average that one more gradient like this one would make.
 
     For gradient `g` of parameter `w`, at every step:
@@ -69,7 +68,7 @@ class Nesterov(arguments.Optimizer):
         array([-0.0366 ,  0.04945], dtype=float32)
     """
 
-    weighted_by = "beta"  # What decays the weighted sums; see `training.nudging`.
+    _update = staticmethod(nesterov_update)
 
     def __init__(
         self,
@@ -78,27 +77,4 @@ class Nesterov(arguments.Optimizer):
         name: str = "nesterov",
         **kwargs: Any,
     ) -> None:
-        learning_rate = arguments.checked_learning_rate(learning_rate)
-        super().__init__(learning_rate, name=name, **kwargs)
-        self.beta = arguments.checked_momentum("beta", beta)
-
-    def build(self, variables: Sequence[keras.Variable]) -> None:
-        if self.built:
-            return
-        super().build(variables)
-        self._weighted_sums = self.add_optimizer_variables(variables, "weighted_sum")
-
-    def update_step(
-        self, gradient: "tf.Tensor", variable: keras.Variable, learning_rate: "tf.Tensor"
-    ) -> None:
-        weighted_sum = self._weighted_sums[self._get_variable_index(variable)]
-        gradient, u, learning_rate = arguments.same_precision(
-            variable, gradient, weighted_sum, learning_rate
-        )
-        beta, u = self.at_this_step("beta", u)
-        delta, u = nesterov_update(gradient, u, learning_rate=learning_rate, beta=beta)
-        self.assign(weighted_sum, u)
-        self.assign_sub(variable, ops.cast(delta, variable.dtype))
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "beta": arguments.config_of(self.beta)}
+        super().__init__(learning_rate, beta, name, **kwargs)
