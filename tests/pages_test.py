@@ -35,7 +35,7 @@ CHEAPER = {
     r"--confirm": ("--smoke", "--trials=2", "--workers=1", "--confirm=1"),
     r"sweep": ("--smoke", "--trials=2", "--workers=1"),
     r"my_package.*--run_dir": ("--epochs=1",),
-    r"recipes\.(mnist_softmax|classify|quadratic|linear_regression)": ("--smoke",),
+    r"recipes\.(mnist_softmax|classify|quadratic|linear_regression|lessons)": ("--smoke",),
 }
 PYTHON_CHEAPER = {
     r"max_trials=10": "max_trials=1",

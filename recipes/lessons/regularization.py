@@ -1,0 +1,97 @@
+"""L2 and dropout against overfitting."""
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import tfcourse
+from recipes.claims import harness
+from recipes.lessons.trainings import Trainings
+from tfcourse.datasets import Dataset, Split
+from tfcourse.reports import style
+
+if TYPE_CHECKING:
+    import keras
+
+EXAMPLES, EPOCHS, EVERY = 300, 80, 8
+WRONG = 0.2  # Share of the training labels that is made wrong: what should not be learned.
+ARMS: dict[str, dict[str, float]] = {
+    "none": {},
+    "L2, 0.01": {"l2": 0.01},
+    "dropout, 0.5": {"dropout": 0.5},
+}
+TEXT = """
+A network of two hidden layers of 256 units on {examples:.0f} of the digits, {wrong:.0f} % of them
+with a wrong label, with Adam at 0.001, mean of {seeds:.0f} seeds. Without regularization the
+network learns the wrong labels too: the training loss goes to {train_loss_none:.3f} after
+{epochs:.0f} epochs, while the validation loss, at its lowest {lowest_val_loss_none:.2f} at epoch
+{turn_none:.0f}, rises to {val_loss_none:.2f}. That is overfitting. With an L2 penalty of 0.01 it
+ends at {val_loss_l2:.2f}, with dropout of 0.5 at {val_loss_dropout:.2f}. The validation accuracy
+is {val_accuracy_none:.1f} % without, {val_accuracy_l2:.1f} % with L2 and
+{val_accuracy_dropout:.1f} % with dropout.
+"""
+
+
+def build(data: Dataset, rate: Any, l2: float = 0.0, dropout: float = 0.0) -> "keras.Model":
+    """Returns the network; the penalty l2 * ||W||^2 is a part of the loss that is minimized."""
+    import keras
+
+    layers = [keras.Input(data.input_shape), keras.layers.Flatten()]
+    for _ in range(2):
+        penalty = keras.regularizers.L2(l2) if l2 else None
+        layers.append(keras.layers.Dense(256, "relu", kernel_regularizer=penalty))
+        if dropout:
+            layers.append(keras.layers.Dropout(dropout))
+    model = keras.Sequential([*layers, keras.layers.Dense(data.num_classes)])
+    tfcourse.training.compile_classifier(model, tfcourse.optimizers.Adam(rate))
+    return model
+
+
+def with_wrong_labels(split: Split, num_classes: int, seed: int) -> Split:
+    """Returns `split` with a share `WRONG` of its labels moved on to another class."""
+    rng = np.random.default_rng(seed)
+    chosen = rng.permutation(len(split.labels))[: round(WRONG * len(split.labels))]
+    labels = split.labels.copy()
+    labels[chosen] = (labels[chosen] + rng.integers(1, num_classes, len(chosen))) % num_classes
+    return Split(split.features, labels)
+
+
+def show(path: style.File, seed: int, quick: bool = False) -> dict[str, Any]:
+    """Trains with each arm and several seeds; draws both losses by epoch."""
+    data = tfcourse.datasets.load("digits")
+    train = with_wrong_labels(data.train.smaller(EXAMPLES), data.num_classes, seed)
+    data = dataclasses.replace(data, train=train)
+    epochs, num_seeds = (EVERY, 2) if quick else (EPOCHS, 3)
+    seeds = harness.seeds(seed, num_seeds)
+    measured = {}
+    for name, arguments in ARMS.items():
+        trainings = Trainings(functools.partial(build, **arguments), data, 32, epochs)
+        measured[name] = trainings.curves("constant", 0.001, seeds, EVERY)
+    metrics: dict[str, Any] = {
+        "wrong": 100 * WRONG,
+        "examples": EXAMPLES,
+        "epochs": epochs,
+        "seeds": num_seeds,
+    }
+    for name, curves in measured.items():
+        key = name.partition(",")[0].lower()
+        for metric in ("train_loss", "val_loss", "val_accuracy"):
+            times = 100 if metric == "val_accuracy" else 1
+            metrics[f"{metric}_{key}"] = times * float(curves[metric][:, -1].mean())
+    by_epoch = measured["none"]["val_loss"].mean(axis=0)
+    turn = by_epoch.argmin()
+    metrics["lowest_val_loss_none"] = float(by_epoch[turn])
+    _draw(path, measured, EVERY * np.arange(1, epochs // EVERY + 1))
+    return {**metrics, "turn_none": EVERY * (int(turn) + 1)}
+
+
+def _draw(path, measured, epochs):
+    with style.picture(path, columns=2, width=4.9) as axes:
+        for ax, metric in zip(axes[0], ("train_loss", "val_loss"), strict=True):
+            for colour, (name, curves) in zip(style.COLOURS, measured.items(), strict=False):
+                style.band(ax, epochs, curves[metric], color=colour, label=name)
+            ax.set(xlabel="epoch", yscale="log")
+            ax.set_title("training loss" if metric == "train_loss" else "validation loss")
+            style.label_lines(ax, gap=0.09)
