@@ -9,7 +9,7 @@ from recipes.claims.batch_training import BatchTraining
 def test_a_smoke_run_leaves_claims_and_a_picture(tmp_path):
     metrics = recipe_runs.smoke("batch_training", tmp_path)
     assert len(metrics["evidence"]) == 2
-    assert metrics["passes_iris_online"] < metrics["passes_iris_batch"]
+    assert metrics["passes_wine_online"] < metrics["passes_wine_batch"]
 
 
 def test_both_arms_take_the_steps_they_are_called_by():

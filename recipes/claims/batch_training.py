@@ -172,5 +172,5 @@ if __name__ == "__main__":
     command_line.run(
         main,
         BatchTraining,
-        smoke={"tables": ("iris",), "target_cost": 0.5, "tuning_seeds": 1, "num_seeds": 2},
+        smoke={"tables": ("wine",), "target_cost": 0.5, "tuning_seeds": 1, "num_seeds": 2},
     )

@@ -149,6 +149,12 @@ class ShortTraining:
         return self._courses[name]
 
 
+def rate_at(subject: "Subject", step: int) -> float:
+    """Returns the learning rate of a step, counted from 1."""
+    schedule = schedule_of(subject.model.optimizer)
+    return highest_rate(subject) if schedule is None else float(schedule(step - 1))
+
+
 def highest_rate(subject: "Subject") -> float:
     """Returns the learning rate, of a schedule the highest."""
     schedule = schedule_of(subject.model.optimizer)

@@ -5,7 +5,7 @@ from collections.abc import Sized
 import numpy as np
 from matplotlib.axes import Axes
 
-from tfcourse.diagnosis import interception
+from tfcourse.diagnosis import interception, short_training
 from tfcourse.diagnosis.finding import Finding, Verdict, between, png, skipped
 from tfcourse.diagnosis.subject import Subject
 from tfcourse.reports import style
@@ -69,7 +69,8 @@ def _draw_frozen(ax: Axes, layers: dict[str, int], left: list[str]) -> None:
 def updates(subject: Subject) -> Finding:
     """Measures how far a step moves each kernel, relative to its size: about 1e-3 is usual.
 
-    The median over the first hundred steps counts. A kernel that begins at 0 is left out.
+    The median over the first hundred steps counts, without those in which a schedule's rate is
+    below a tenth of its highest. A kernel that begins at 0 is left out.
 
     Source: CS231n, "Ratio of weights:updates"; Karpathy's makemore, part 3.
     """
@@ -77,7 +78,13 @@ def updates(subject: Subject) -> Finding:
     ratios = {name: by for name, by in measured.items() if by and max(by.values()) < 1e6}
     if not ratios:
         return skipped("no kernel is trained, or the loss is not finite at once")
-    medians = {name: float(np.median(list(by.values()))) for name, by in ratios.items()}
+    full = 0.1 * short_training.highest_rate(subject)
+    steps = {step for by in ratios.values() for step in by}
+    counted = {step for step in steps if short_training.rate_at(subject, step) >= full} or steps
+    medians = {
+        name: float(np.median([by[step] for step in counted & by.keys()]))
+        for name, by in ratios.items()
+    }
     worst = max(medians, key=lambda name: abs(np.log10(max(medians[name], 1e-12) / _EXPECTED)))
     ratio = medians[worst]
     verdict = between(ratio, fine=_FINE, look=_LOOK)
