@@ -94,9 +94,9 @@ def show(path: style.File, seed: int, quick: bool = False) -> dict[str, Any]:
     }
     metrics: dict[str, Any] = {"parameters": len(exact)}
     lines = {}
-    for name, (label, given, gradient, side) in arms.items():
+    for name, (label, (w, x, y), gradient, side) in arms.items():
         errors = np.array(
-            [relative_error(gradient, differences(*given, e, side)) for e in epsilons]
+            [relative_error(gradient, differences(w, x, y, e, side)) for e in epsilons]
         )
         metrics[f"best_error_{name}"] = float(errors.min())
         metrics[f"best_epsilon_{name}"] = float(epsilons[errors.argmin()])

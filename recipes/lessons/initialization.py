@@ -75,7 +75,7 @@ def show(path: style.File, seed: int, quick: bool = False) -> dict[str, Any]:
     """Measures activations by depth and the loss by step; draws both."""
     depth, steps = (3, 20) if quick else (10, 400)
     data = tfcourse.datasets.load("digits")
-    pixels = data.train.features.reshape(len(data.train.labels), -1)
+    pixels = np.asarray(data.train.features).reshape(len(data.train.labels), -1)
     inputs = ((pixels - pixels.mean()) / pixels.std()).astype("float32")
     labels = np.eye(data.num_classes, dtype="float32")[data.train.labels]
     sizes = [inputs.shape[1], *[WIDTH] * depth, data.num_classes]
