@@ -154,7 +154,7 @@ def settled_model(hyperparameters: Classify, data: Dataset) -> Classify:
 
 
 def settled_batch_size(hyperparameters: Classify, data: Dataset) -> int | Literal["full"]:
-    """Returns how many examples a step takes on `data`."""
+    """Returns the number of examples per step on `data`."""
     return settled(hyperparameters, data).batch_size
 
 

@@ -329,6 +329,13 @@ def regression_table():
     return datasets.from_arrays((x, y), task="regression")
 
 
+def test_steps_after_a_schedule_has_ended_are_no_alarm(digits):
+    rate = schedules.build("one_cycle", 0.01, steps_per_epoch=9, epochs=1)
+    model = compiled(models.batch_norm_mlp(digits.input_shape, digits.num_classes, (32,)), rate)
+    found = training.diagnose(model, digits, batch_size=BATCH, seed=1, checks=["updates"])
+    assert found.named("fine") == ["updates"]
+
+
 def test_a_regression_has_no_alarm():
     data = regression_table()
     training.set_seed(1)
