@@ -64,18 +64,18 @@ def watched_and_nudged(
     rates: Mapping[int, float],
     seed: int,
 ) -> "keras.callbacks.History":
-    """Trains one model, which is nudged as by `recipes.nudge` on its way.
+    """Trains one model, which is nudged on its way, as `--nudge` does it.
 
     Args:
         model: its epochs are those of the whole training.
-        folder: the run directory.
+        folder: the run directory; a training that was stopped there goes on.
         rates: `{epochs done: learning rate from there on}`.
     """
-    for epochs, rate in rates.items():
-        part = dataclasses.replace(model, epochs=epochs)
-        mnist_softmax.train(part, data, seed, run_dir=folder, verbose=0)
-        nudges.request(folder, {"learning_rate": rate})
-    return mnist_softmax.train(model, data, seed, run_dir=folder, verbose=0)[1]
+    pathlib.Path(folder).mkdir(exist_ok=True)
+    run = RunDirectory(folder)
+    timeline = [nudges.Nudge(epochs, 0, "learning_rate", rate) for epochs, rate in rates.items()]
+    run.flags = {"nudge": [str(nudge) for nudge in timeline]}
+    return mnist_softmax.train(model, data, seed, run=run, verbose=0)[1]
 
 
 def sweep_of(

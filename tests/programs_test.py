@@ -107,7 +107,7 @@ def test_what_was_trained_before_changes_no_bit(data, traces):
         {"dropout": 0.0},
         {"hidden_units": (17,)},
         {"batch_size": 16},
-        {"beta_1": 0.8},
+        {"beta_1": 0.4},
         {"clip_norm": 0.1},
         {"label_smoothing": 0.1},
     ],
@@ -478,3 +478,36 @@ def test_dropout_of_whole_features_and_none_at_all_are_other_programs(data, trac
     for number, given in enumerate([(0.1,), (0.0,), (0.1, (None, 1)), (0.2, (None, 1))], start=1):
         fit(rated(*given), data)
         assert len(traces) == number
+
+
+@pytest.mark.parametrize("xla", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "numbers"),
+    [
+        (optimizers.Momentum, {"beta": (0.5, 0.9, 0.99)}),
+        (optimizers.Nesterov, {"beta": (0.99, 0.9, 0.95)}),
+        (optimizers.RMSProp, {"beta": (0.9, 0.99, 0.999), "epsilon": (1e-7, 1e-3, 1e-2)}),
+        (optimizers.RMSProp, {"beta": (0.0, 0.3, 0.1)}),
+        (optimizers.Adam, {"beta_1": (0.9, 0.99, 0.7), "beta_2": (0.999, 0.99, 0.9)}),
+        (optimizers.Adam, {"beta_1": (0.3, 0.0, 0.0), "epsilon": (1e-8, 1e-3, 1e-2)}),
+        (optimizers.AdamW, {"beta_1": (0.9, 0.99, 0.7), "epsilon": (1e-8, 1e-3, 1e-2)}),
+        (optimizers.AdaGrad, {"epsilon": (1e-8, 1e-3, 1e-2)}),
+        (optimizers.Lion, {"beta_1": (0.9, 0.99, 0.7), "beta_2": (0.999, 0.99, 0.9)}),
+    ],
+)
+def test_numbers_of_optimizers_share_a_program_and_train_as_alone_to_the_bit(
+    data, traces, monkeypatch, kind, numbers, xla
+):
+    def made(place):
+        given = {name: values[place] for name, values in numbers.items()}
+        return compiled(network(dense(32), dense()), optimizer=kind(0.01, **given))
+
+    monkeypatch.setattr(steps, "compiles_with_xla", lambda model: xla)
+    for place in range(3):
+        model = made(place)
+        shared = result(model, fit(model, data))
+    assert len(traces) == 1
+    config = model.optimizer.get_config()
+    assert {name: config[name] for name in numbers} == {n: v[2] for n, v in numbers.items()}
+    alone = made(2)
+    assert_same(shared, result(alone, fit(alone, data, shared=False)), rtol=0, atol=0)

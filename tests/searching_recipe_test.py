@@ -1,6 +1,7 @@
 import dataclasses
 import types
 
+import keras
 import pytest
 from sweep_pool import Pool
 
@@ -53,8 +54,8 @@ def test_it_nudges_one_model_and_draws_four_pictures(tmp_path, monkeypatch):
     run = types.SimpleNamespace(path=tmp_path)
     data = datasets.load("digits")
     metrics = searching.main(hp, data, options, run)
-    nudged = (tmp_path / "watched" / "flags.txt").read_text()
-    assert "--nudge=1:0:learning_rate=1.0\n--nudge=2:0:learning_rate=0.1\n" in nudged
+    history = searching.watched_and_nudged(searching.MODEL, data, tmp_path / "watched", short, 1)
+    assert history.history["learning_rate"] == pytest.approx([0.001, 1.0, 0.1])
     assert {"caviar_best", "grid_best", "random_best", "coarse_to_fine_best"} <= metrics.keys()
     pictures = sorted(path.stem for path in tmp_path.glob("*.png"))
     assert pictures == ["coarse_to_fine", "grid_and_random", "importance", "panda_and_caviar"]
@@ -73,3 +74,27 @@ def test_one_model_and_all_trials_are_drawn(monkeypatch, tmp_path):
     assert rates == {0: 0.1, 1: 0.2}
     assert [curve.rate for curve in curves] == [t.values["learning_rate"] for t in sweep.trials]
     assert all(curve.costs[-1] < curve.costs[0] for curve in curves)
+
+
+def test_a_watched_training_that_was_stopped_goes_on_with_its_nudges(monkeypatch, tmp_path):
+    data = datasets.load("digits")
+    model = dataclasses.replace(searching.MODEL, epochs=3)
+    train, stops = searching.mnist_softmax.train, [2]
+
+    def stopped(epoch, logs):
+        if [epoch] == stops:
+            raise KeyboardInterrupt
+
+    def with_stop(*args, **given):
+        return train(*args, callbacks=[keras.callbacks.LambdaCallback(stopped)], **given)
+
+    monkeypatch.setattr(searching.mnist_softmax, "train", with_stop)
+
+    def watched(folder):
+        rates = {1: 1.0, 2: 0.1}
+        return searching.watched_and_nudged(model, data, tmp_path / folder, rates, 1).history
+
+    with pytest.raises(KeyboardInterrupt):
+        watched("parts")
+    stops.clear()
+    assert watched("parts") == watched("whole")

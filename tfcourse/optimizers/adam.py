@@ -52,9 +52,10 @@ def average_weight(step: "tf.Tensor", beta: "float | tf.Tensor") -> "tf.Tensor":
 
     Written as it stands, it would lose five of float32's seven digits at beta 0.999 and step 1.
     """
-    if not isinstance(beta, float):  # It follows a schedule.
-        return -ops.expm1(step * ops.log(beta))
-    log_beta = math.log(beta) if beta > 0.0 else -math.inf
+    if isinstance(beta, float):
+        log_beta = math.log(beta) if beta > 0.0 else -math.inf
+    else:  # It follows a schedule, or a program that serves other values too is given it.
+        log_beta = beta.log() if hasattr(beta, "log") else ops.log(beta)
     return -ops.expm1(step * log_beta)
 
 

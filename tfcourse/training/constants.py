@@ -18,7 +18,8 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from tfcourse import batching
 from tfcourse.training.dropout_rates import has_own_rate, rates_of
-from tfcourse.training.keras_internals import all_layers, has_decay_exclusions, rate_of
+from tfcourse.training.keras_internals import all_layers, decays, has_decay_exclusions, rate_of
+from tfcourse.training.optimizer_numbers import numbers_of, sides_of
 from tfcourse.training.resident import is_constant
 
 _KNOWN = ("keras", "tfcourse")
@@ -154,9 +155,11 @@ def _of_optimizer(optimizer: keras.Optimizer, places: dict[int, Any]) -> list[An
     if has_decay_exclusions(optimizer) or not (is_schedule or isinstance(rate, keras.Variable)):
         raise _NotProvenError
     _check_known(type(rate))
-    own = _own(optimizer, _attributes(keras.Optimizer))
-    config = {k: v for k, v in optimizer.get_config().items() if k not in ("learning_rate", "name")}
-    return [type(optimizer), is_schedule, _of(own, places), _of(config, places)]
+    exchanged = {"learning_rate", "name", *numbers_of(optimizer)}
+    own = _own(optimizer, _attributes(keras.Optimizer) | exchanged)
+    config = {k: v for k, v in optimizer.get_config().items() if k not in exchanged}
+    sides = sides_of(optimizer)
+    return [type(optimizer), is_schedule, sides, _of(own, places), _of(config, places)]
 
 
 def _of(item: Any, known: dict[int, Any]) -> Any:
@@ -206,8 +209,11 @@ def _own(item: Any, common: Any) -> dict[str, Any]:
 
 @functools.cache
 def _attributes(kind: type) -> frozenset[str]:
-    arguments = {"learning_rate": 0.1} if kind is keras.Optimizer else {}
-    return frozenset(vars(kind(name="plain", **arguments)))
+    if kind is not keras.Optimizer:
+        return frozenset(vars(kind(name="plain")))
+    optimizer = keras.Optimizer(learning_rate=0.1, name="plain")
+    decays(optimizer, keras.Variable(0.0))  # It notes its answer, for which variables it decays.
+    return frozenset(vars(optimizer))
 
 
 def _check_known(item: Any) -> None:

@@ -1,14 +1,15 @@
 """What is compiled to train a model, and how trainings of one process share it.
 
 Compiling takes longer than a short training. In a sweep many of them differ only in what lies in
-variables: weights, slots, seeds, learning rates. Inside `shared_programs` such a training borrows
-the program of an earlier one. For each block of steps the variables of that program take the
-model's values, and then their own again: who looks at either model never sees the other's.
+variables: weights, slots, seeds, learning rates; or can be put there, as betas and the rates of
+dropout. Inside `shared_programs` such a training borrows the program of an earlier one. For each
+block of steps the variables of that program take the model's values, and then their own again:
+who looks at either model never sees the other's.
 """
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -24,12 +25,14 @@ from tfcourse.training.dropout_rates import DropoutRates
 from tfcourse.training.evaluation import Evaluator
 from tfcourse.training.input_checks import NotFiniteError
 from tfcourse.training.keras_internals import following, schedule_of, steps_of
+from tfcourse.training.optimizer_numbers import OptimizerNumbers
 from tfcourse.training.stepping import RateTable, rates_of
 from tfcourse.training.steps import InMemorySteps, StreamingSteps
 
 # What is kept for later trainings: so much, and of so many bytes but for the last one.
 _MAX_KEPT = 16
 _MAX_BYTES = 1 << 28
+_EXCHANGED = (DropoutRates, OptimizerNumbers)
 _kept: list["Compiled"] = []  # The one used last at the end.
 _is_sharing = False
 
@@ -153,13 +156,13 @@ class Program:
         found = _found(constants, self.model)
         if found is None:
             table = RateTable(size) if constants and schedule else None
-            rates_of_dropout = DropoutRates(self.model) if constants else None
-            found = Compiled(self.model, self._new_steps(), table, rates_of_dropout)
+            exchanged = [kind(self.model) for kind in _EXCHANGED] if constants else []
+            found = Compiled(self.model, self._new_steps(), table, exchanged)
             found.constants = constants
             found.tell = functools.partial(constants_of, self.model, *told) if constants else None
         found.steps.seed = self._seed
-        if found.dropout_rates:
-            found.dropout_rates.assign(self.model)
+        for each in found.exchanged:
+            each.assign(self.model)
         if found.table and rates is not None:
             found.table.assign(rates, first)
         return found
@@ -191,7 +194,7 @@ class Compiled:
         model: compiled and built `keras.Model`.
         steps: its steps.
         table: `RateTable` that stands for the schedule of whoever is at work, or `None`.
-        dropout_rates: those of whoever is at work, or `None` where they are constants.
+        exchanged: what else is that of whoever is at work, and no constant.
 
     Attributes:
         constants: what was traced as a constant, or `None` where that can't be told.
@@ -207,11 +210,11 @@ class Compiled:
         model: keras.Model,
         steps: Any,
         table: RateTable | None = None,
-        dropout_rates: DropoutRates | None = None,
+        exchanged: Sequence[DropoutRates | OptimizerNumbers] = (),
     ) -> None:
         self.steps = steps
         self.table = table
-        self.dropout_rates = dropout_rates
+        self.exchanged = exchanged
         self.evaluator = Evaluator(model)
         self._model = model
         self._optimizer = model.optimizer
@@ -241,8 +244,8 @@ class Compiled:
         with contextlib.ExitStack() as stack:
             if self.table:
                 stack.enter_context(following(self._optimizer, self.table))
-            if self.dropout_rates:
-                stack.enter_context(self.dropout_rates.in_place())
+            for each in self.exchanged:
+                stack.enter_context(each.in_place())
             if model is not self._model:
                 stack.enter_context(_lent(variables_of(model), self._variables))
             yield

@@ -20,6 +20,7 @@ from tfcourse import datasets
 from tfcourse.training import constants
 from tfcourse.training.checkpoint import bytes_of, variables_of
 from tfcourse.training.keras_internals import all_layers, become, build_for, rate_of
+from tfcourse.training.optimizer_numbers import numbers_of
 from tfcourse.training.preparation import compile_for
 from tfcourse.training.programs import keep_newest
 
@@ -65,7 +66,7 @@ def built_for(
 
     Args:
         make: function without arguments that returns a model, not compiled yet.
-        optimizer: not built yet; its learning rate may be another one each time.
+        optimizer: not built yet; its learning rate and betas may be others each time.
         data: what the model will be trained on.
         label_smoothing: as that of `compile_classifier`.
     """
@@ -118,7 +119,7 @@ class _Reusable:
         self._initial = None if self._draws is None else _initial_values(model, self._draws)
 
     def begin(self, optimizer: keras.Optimizer) -> None:
-        """Gives all variables their first values; the rate is that of `optimizer`."""
+        """Gives all variables their first values; rate and betas are those of `optimizer`."""
         assert self._draws is not None
         assert self._initial is not None
         draws = [_draw(random) for _ in self._draws]
@@ -127,6 +128,8 @@ class _Reusable:
         mine = self.model.optimizer
         rate = rate_of(optimizer)
         mine.learning_rate = rate.value if isinstance(rate, keras.Variable) else rate
+        for name, number in numbers_of(optimizer).items():
+            setattr(mine, name, number)
         become(optimizer, mine)
 
     def is_as_made(self) -> bool:
