@@ -124,13 +124,14 @@ class Driver:
             self._ask()
             if not self._waiting and not self._running:
                 self._waiting.extend(self.unconfirmed())
-            if not self._waiting and not self._running:
-                return True
-            if time.monotonic() > self._deadline:
-                return False
+            is_done = not self._waiting and not self._running
+            if is_done or time.monotonic() > self._deadline:
+                self._remove_folders()
+                return is_done
             free = pool.num_free
             while self._waiting and free > 0:
                 free -= self._submit(pool, *self._waiting.popleft())
+            self._remove_folders()  # It takes longer than a flush; the workers are at work.
             self._take_outcomes(pool)
             watch(self.sweep, list(self._running.values()))
 
@@ -182,15 +183,14 @@ class Driver:
         kind = records.Confirmed if self._confirms(key) else records.Finished
         self._append(kind(number, replicate, outcome.result))
         self._standings.update()
-        self._remove_folders(number)
+        self._unkept.add(number)
         common = self._standings.common_reason(self._enough)
         if common:
             count = len(self._standings.finished)
             raise AllTrialsFailedError(f"all of the first {count} trials failed: {common}")
 
-    def _remove_folders(self, number: int) -> None:
+    def _remove_folders(self) -> None:
         """Removes the folders of trials that are not, or no longer, among the best ones."""
-        self._unkept.add(number)
         kept = {each.number for each in self._standings.best(self._plan.keep_models)}
         for each in self._unkept - kept:
             at_work = any(number == each for number, _ in self._running)
