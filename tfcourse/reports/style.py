@@ -46,6 +46,11 @@ def colours() -> Iterator[str]:
     return itertools.cycle(COLOURS)
 
 
+def looks() -> Iterator[dict[str, str]]:
+    """Yields arguments of `plot`: lines of each of `COLOURS`, then dashed ones, over and over."""
+    return itertools.cycle({"color": c, "ls": ls} for ls in ("-", "--") for c in COLOURS)
+
+
 _ANIMATION_DPI = 80  # A GIF holds every frame: half the dots of a still picture.
 
 

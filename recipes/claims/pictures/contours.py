@@ -79,13 +79,13 @@ def draw_paths(
         _draw_contours(map_axes, landscape)
         map_axes.set(xlabel=names[0], ylabel=names[1])
         costs = []
-        for colour, (label, points) in zip(style.colours(), paths.items(), strict=False):
+        for look, (label, points) in zip(style.looks(), paths.items(), strict=False):
             with np.errstate(all="ignore"):  # One that diverges ends at infinity.
                 cost = np.asarray(landscape.cost(points))
             seen = np.arange(len(cost)) * (examples_per_step or {}).get(label, 1)
             near = (np.abs(points) < _FAR).all(axis=1)  # It may have run to infinity.
-            map_axes.plot(*points[near].T, color=colour, lw=1.2, marker=".", ms=3)
-            cost_axes.plot(seen, np.where(cost > 0, cost, np.nan), color=colour, label=label)
+            map_axes.plot(*points[near].T, lw=1.2, marker=".", ms=3, **look)
+            cost_axes.plot(seen, np.where(cost > 0, cost, np.nan), label=label, **look)
             costs.extend(cost[np.isfinite(cost)])
         start = float(landscape.cost(np.array(landscape.start)))
         limits = max(min(costs), 1e-9 * start) / 1.5, min(max(costs), 10 * start) * 1.5
