@@ -171,12 +171,15 @@ def page(
     return text.rstrip() + "\n"
 
 
+_NAMES = {"mlp": "MLP", "cnn": "CNN", "adam": "Adam", "adagrad": "AdaGrad"}  # In titles.
+
+
 def _chapter(number, found):
     """Returns a chapter's sections, one per claim."""
     of_chapter = [finding for finding in found if finding.row["chapter"] == number]
     sections = [
         {
-            "title": each.row["key"].replace(".", ": ").replace("_", " ").capitalize(),
+            "title": _title(each.row["key"]),
             "row": each.row,
             "pictures": _pictures(each, found),
             "records": each.records,
@@ -187,6 +190,11 @@ def _chapter(number, found):
     return {"number": number, "title": CHAPTERS[number], "sections": sections}
 
 
+def _title(key: str) -> str:
+    words = key.replace(".", ": ").replace("_", " ").capitalize().split(" ")
+    return " ".join(_NAMES.get(word, word) for word in words)
+
+
 def _pictures(finding, found):
     """Returns `{picture: what it shows}`: a claim's, and with a recipe's last one its others."""
     record = finding.records[0]
@@ -195,7 +203,7 @@ def _pictures(finding, found):
     pictures = {finding.row["picture"]: finding.row["claim"]}
     if of_record[-1] is finding.row:
         rest = (name for name in record["pictures"] if name not in taken)
-        pictures |= dict.fromkeys(rest, record["recipe"].replace("_", " ").capitalize())
+        pictures |= dict.fromkeys(rest, _title(record["recipe"]))
     return pictures
 
 
