@@ -150,7 +150,10 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
         axes = "one axis" if space == "one" else "four axes"
         return judging.Comparison(
             f"{axes}, {trials} trials", judging.unpaired(*arms), scale=100,
-            shown={t: _points(best_of(found[space], t, trials)) for t in TUNERS},
+            shown={
+                tuner.replace("_", " "): _points(best_of(found[space], tuner, trials))
+                for tuner in TUNERS
+            },
         )  # fmt: skip
 
     cells = [(space, n) for space in BUDGETS for n in hp.budgets(space)]

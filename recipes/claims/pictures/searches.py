@@ -37,7 +37,7 @@ def draw_searches(
             ticks = [5, 6, 7, 8, 9, 10, 12, 15, 20, 30, 50, 70, 100]
             style.ticks(ax.yaxis, [tick for tick in ticks if low <= tick <= high])
         axes[0, 0].set_ylabel("lowest validation error (%)")
-        axes[0, -1].legend(loc="upper right")
+        axes[0, 0].legend(loc="upper right")
 
 
 def draw_importances(
