@@ -6,6 +6,17 @@ import sys
 
 import pytest
 
+# Files whose tests take longest, in that order: begun last, one would keep the suite waiting.
+SLOW = (
+    *("notebooks_test", "pages_test", "sweep_test", "cluster_test", "optimizers_backends_test"),
+    *("types_test", "compile_cache_test", "platforms_test", "replicated_test", "programs_test"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    place = {f"{name}.py": number for number, name in enumerate(SLOW)}
+    items.sort(key=lambda item: place.get(item.path.name, len(SLOW)))
+
 
 def pytest_collection_finish():
     # What has been imported stays: the collector need not look at it again and again.
@@ -79,7 +90,11 @@ def mnist_dir():
 def _mnist_home(mnist_dir, tmp_path_factory):
     from tfcourse import datasets
 
-    home = tmp_path_factory.mktemp("mnist_home")
+    home = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        home = home.parent  # Who prepares it first, prepares it for all processes.
+    home /= "mnist_home"
+    home.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(home / "cache"))
         patch.setenv("TFDS_DATA_DIR", str(home / "tensorflow_datasets"))

@@ -2,11 +2,16 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import threading
+import types
 
 import processes
 import pytest
+
+from tfcourse.command_line import exit_codes
 
 PROGRAM = """
 import atexit, os, sys, tempfile, threading, types
@@ -96,10 +101,29 @@ def test_a_pipe_that_nobody_reads_ends_with_141():
 
 @pytest.mark.parametrize(("name", "number"), [("SIGTERM", 143), ("SIGINT", 130)])
 def test_signal_that_comes_while_garbage_is_collected_is_not_lost(name, number):
-    kill = f"lambda *_: os.kill(os.getpid(), signal.{name})"
+    # Once, where the collector begins: a second signal would end the process at once.
+    kill = f"lambda phase, _: phase == 'start' and os.kill(os.getpid(), signal.{name})"
     then = f"""import gc, signal, time
     gc.callbacks.append({kill})
     gc.collect()
     gc.callbacks.pop()
-    time.sleep(60)"""
+    time.sleep(10)"""
     assert end(then)[0] == number
+
+
+def test_signal_is_sent_again_though_another_comes_meanwhile(monkeypatch):
+    class Timer(threading.Timer):
+        interrupted = False
+
+        def start(self):
+            if not Timer.interrupted:
+                Timer.interrupted = True
+                raise KeyboardInterrupt
+            self.function(*self.args)
+
+    sent = []
+    monkeypatch.setattr(exit_codes.threading, "Timer", Timer)
+    monkeypatch.setattr(exit_codes.signals, "raise_again", sent.append)
+    dropped = types.SimpleNamespace(exc_value=exit_codes.Terminated(signal.SIGTERM))
+    exit_codes._send_again(dropped)
+    assert sent == [signal.SIGTERM]

@@ -47,9 +47,9 @@ def test_it_trains_from_a_package_outside_this_repository(folder):
 
 
 def test_it_is_swept_from_there(folder):
-    flags = ("--sweep=random", "--trials=3", "--workers=1", "--epochs=2", "--fix=batch_size")
+    flags = ("--sweep=random", "--trials=2", "--workers=1", "--epochs=1", "--fix=batch_size")
     run(folder, *flags, "--run_dir=many")
-    assert metrics(folder / "many")["trials"] == 3
+    assert metrics(folder / "many")["trials"] == 2
     assert "python -m my_package.two_layers" in (folder / "many/best.flags").read_text()
     assert metrics(folder / "many")["test_accuracy"] > 0.3
     assert "units" in (folder / "many" / "trials.csv").read_text().splitlines()[0]

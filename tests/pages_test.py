@@ -28,6 +28,17 @@ NOT_RUN = {
     r"dask|srun|KERASTUNER|CUDA_VISIBLE|TF_CONFIG|#!|#SBATCH|^address=|\"task\":": "more machines",
     r"--scheduler|--strategy=multi_worker": "more machines; tests/cluster_test.py",
 }
+# Commands that end where their training would begin, and where it is run: by then the flags are
+# read, the data is loaded, the run is opened.
+NOT_TRAINED = {
+    r"recipes\.(searching|quadratic|\w+_regression)": "tests/*_recipe_test.py",
+    r"configs/lessons\.(?!gradient_checking)": "tests/lesson_recipes_test.py",
+    r"mnist_softmax --smoke": "the command above it",
+    r"--diagnose|--find_learning_rate": "tests/diagnosis_test.py, tests/finder_flag_test.py",
+    r"--image_size=64|--dataset=npz": "README's photos and penguins; tests/augmentation_test.py",
+    r"classify\.penguins|body_mass_g$": "README's penguins; docs/use.md",
+    r"sweep\.flags.*runs/sweep$|which_optimizer": "docs/sweeps.md, with --confirm",
+}
 # What is typed besides, so that a training takes seconds; the first that fits.
 CHEAPER = {
     r"--help|--describe|--smoke": (),
@@ -35,7 +46,7 @@ CHEAPER = {
     r"--confirm": ("--smoke", "--trials=2", "--workers=1", "--confirm=1"),
     r"sweep": ("--smoke", "--trials=2", "--workers=1"),
     r"my_package.*--run_dir": ("--epochs=1",),
-    r"recipes\.(mnist_softmax|classify|quadratic|linear_regression|lessons)": ("--smoke",),
+    r"recipes\.(mnist_softmax|classify|quadratic|\w+_regression|lessons|searching)": ("--smoke",),
 }
 PYTHON_CHEAPER = {
     r"max_trials=10": "max_trials=1",
@@ -43,12 +54,18 @@ PYTHON_CHEAPER = {
     r'class_weight="balanced"': 'class_weight="balanced", epochs=1',
     r".*=\.\.\..*": "",  # A line with `...` is a sketch.
 }
-# As in all tests, XLA does not compile what is trained: that would take most of the time.
-WITHOUT_XLA = """
-from tfcourse.training import steps
-steps.compiles_with_xla = lambda model: False
+# A sweep starts no workers, of which each would import TensorFlow; tests/sweep_test.py has some.
+WITHOUT_WORKERS = """
+import contextlib
+from tfcourse import tuning
+tuning.Workers = lambda *_: contextlib.nullcontext(tuning.InProcess())
 """
-RUN = f"""{WITHOUT_XLA}
+WITHOUT_TRAINING = """
+import sys
+from tfcourse.command_line import program
+program._work = lambda *_: sys.exit()
+"""
+RUN = f"""{WITHOUT_WORKERS}
 import runpy, sys
 sys.argv = sys.argv[1:]
 runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
@@ -87,18 +104,21 @@ def commands(block):
                 yield command.strip()
 
 
-def why_not_run(command):
-    return next((why for what, why in NOT_RUN.items() if re.search(what, command)), None)
+def first(table, command):
+    return next((entry for what, entry in table.items() if re.search(what, command)), None)
 
 
 def started(command, folder):
     """Returns the process that a command or code was, in its cheaper form."""
     if "\n" in command:
-        return processes.command("-c", WITHOUT_XLA + command, cwd=folder)
-    words = shlex.split(command)
-    extra = next((extra for what, extra in CHEAPER.items() if re.search(what, command)), ())
+        return processes.command("-c", command, cwd=folder)
+    words = [*shlex.split(command), *(first(CHEAPER, command) or ())]
     words = words[2:] if words[:2] == ["python", "-m"] else words
-    return processes.command("-c", RUN, *words, *extra, cwd=folder)
+    code = RUN
+    if first(NOT_TRAINED, command):
+        code = WITHOUT_TRAINING + RUN
+        words.append(f"--run_dir=not_trained/{len(list(folder.glob('not_trained/*')))}")
+    return processes.command("-c", code, *words, cwd=folder)
 
 
 def give(page, folder):
@@ -152,7 +172,7 @@ def steps(page):
     modules = ("GeneratorBasedBuilder", "class TwoLayers")  # tests/own_tfds_test.py; `give`.
     for kind, text in blocks(page):
         if kind == "commands":
-            yield from (command for command in commands(text) if not why_not_run(command))
+            yield from (command for command in commands(text) if not first(NOT_RUN, command))
         elif kind == "python" and not any(part in text for part in modules):
             for what, cheaper in PYTHON_CHEAPER.items():
                 text = re.sub(what, cheaper, text)
@@ -178,7 +198,8 @@ def test_what_it_shows_runs_in_order(page, tmp_path):
 def test_every_line_in_a_table_is_used():
     shown = [text for page in PAGES for kind, text in blocks(page) if kind == "commands"]
     typed = [command for text in shown for command in commands(text)]
-    unused = [what for what in (*NOT_RUN, *CHEAPER) if not any(re.search(what, c) for c in typed)]
+    tables = (*NOT_RUN, *NOT_TRAINED, *CHEAPER)
+    unused = [what for what in tables if not any(re.search(what, c) for c in typed)]
     assert unused == []
 
 

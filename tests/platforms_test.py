@@ -35,11 +35,11 @@ WORK = """
 import pathlib, sys
 import numpy as np
 from recipes import mnist_softmax, predict
+from tests.without_xla import sitecustomize  # Here and in the worker.
 from tfcourse import command_line, datasets, signals, tuning
 
-# A CNN, since XLA would take most of the time to compile another model.
 def main_job():
-    sys.argv[1:] = ["--dataset=digits", "--model=small_cnn", "--epochs=2", "--smoke",
+    sys.argv[1:] = ["--dataset=digits", "--model=softmax_regression", "--epochs=2", "--smoke",
                     "--learning_rate=0.1", "--run_dir=runs/A"]
     try:
         command_line.run(
@@ -50,7 +50,7 @@ def main_job():
         assert not ended.code, ended.code
 
 def sweep():
-    base = mnist_softmax.MnistSoftmax(model="small_cnn", epochs=1)
+    base = mnist_softmax.MnistSoftmax(model="softmax_regression", epochs=1)
     found = tuning.search(
         mnist_softmax.train, base, "runs/sweep", dataset="digits", trials=2, workers=1,
         searches={"learning_rate": "1e-3:1:log"},

@@ -14,6 +14,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).parents[1]
+WITHOUT_XLA = ROOT / "tests/without_xla"
 _LIGHT = ("numpy", "pandas", "tfcourse.command_line")
 _HEAVY = (
     *("tensorflow", "keras", "pandas", "scipy.stats", "sklearn.metrics", "matplotlib.figure"),
@@ -62,13 +63,22 @@ class Program:
         path: a folder to find modules in, before this project's.
         root: the folder of the project, or of a copy of it.
         tensorflow: whether TensorFlow is imported before its first line, or not at all so far.
+        xla: whether XLA compiles what is trained, as for users, there and in workers of a sweep.
         **environment: variables besides those of this process.
     """
 
     def __init__(
-        self, module, *arguments, cwd=ROOT, path=None, root=ROOT, tensorflow=True, **environment
+        self,
+        module,
+        *arguments,
+        cwd=ROOT,
+        path=None,
+        root=ROOT,
+        tensorflow=True,
+        xla=False,
+        **environment,
     ):
-        paths = [str(path)] if path else []
+        paths = [str(each) for each in (path, None if xla else WITHOUT_XLA) if each]
         request = {
             "module": module,
             "arguments": list(map(str, arguments)),

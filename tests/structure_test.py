@@ -2,6 +2,7 @@ import ast
 import pathlib
 import re
 
+import mutants
 import processes
 import pytest
 
@@ -183,3 +184,11 @@ def test_tensorflow_and_matplotlib_load_only_when_used(module):
     result = processes.python("-c", code)
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() == ""
+
+
+def test_every_mutant_can_be_put_in():
+    for mutant in mutants.read(mutants.LIST.read_text()):
+        mutant.applied((ROOT / mutant.path).read_text())
+        assert all(
+            (ROOT / n.partition("::")[0]).exists() for n in mutant.tests if n[:6] == "tests/"
+        )

@@ -93,6 +93,9 @@ def _become(request, descriptors):
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.path[:1] = [request["cwd"], *request["path"]]  # In the place of this file's folder.
+    for path in request["path"]:
+        if os.path.exists(f"{path}/sitecustomize.py"):
+            runpy.run_path(f"{path}/sitecustomize.py")  # As Python does when it starts.
     sys.argv[:] = [request["module"], *request["arguments"]]
     sys.orig_argv[:] = [sys.executable, "-m", *sys.argv]
     os._exit(_exit_code(request["module"]))

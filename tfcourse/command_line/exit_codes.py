@@ -135,9 +135,13 @@ def _send_again(unraisable: "sys.UnraisableHookArgs") -> None:
         sys.__unraisablehook__(unraisable)
         return
     number = error.signal_number if isinstance(error, Terminated) else signal.SIGINT
-    again = threading.Timer(_AFTER, signals.raise_again, (number,))
-    again.daemon = True
-    again.start()
+    is_sent = False
+    while not is_sent:  # What this raises is dropped as well: another signal must not end it.
+        with contextlib.suppress(KeyboardInterrupt, Terminated):
+            again = threading.Timer(_AFTER, signals.raise_again, (number,))
+            again.daemon = True
+            again.start()
+            is_sent = True
 
 
 def code(error: BaseException) -> int:
