@@ -96,6 +96,14 @@ def test_a_nudged_run_is_repeated_by_its_flags(data, tmp_path):
     assert not list((folder / nudges.REQUESTS).iterdir())
 
 
+def test_a_nudge_for_after_the_last_step_is_told(data, tmp_path, capsys):
+    flags = {"nudge": ["0:99:learning_rate=0.2", "9:0:learning_rate=0.1"]}
+    trained(data, tmp_path, flags=flags)
+    told = capsys.readouterr().out
+    assert "nudge at epoch 2, step 0: learning_rate is now 0.2" in told
+    assert "the nudge 9:0:learning_rate=0.1 is for after the last step: nothing was changed" in told
+
+
 def test_going_back_forgets_what_came_after(data, tmp_path):
     asked = {(0, 3): {"learning_rate": 0.2}, (2, 1): {"rollback_epoch": 1, "learning_rate": 0.01}}
     nudged, history, folder = trained(data, tmp_path / "nudged", asked=asked)

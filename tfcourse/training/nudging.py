@@ -196,8 +196,8 @@ class Nudger:
             try:
                 self._session.settings.set(nudge.name, nudge.value)
                 print(
-                    f"nudge at epoch {nudge.epoch + 1}, step {nudge.step}: {nudge.name} is now "
-                    f"{nudge.value:g}",
+                    f"nudge at epoch {progress.epoch + 1}, step {progress.step}: {nudge.name} is "
+                    f"now {nudge.value:g}",
                     flush=True,
                 )
             except ValueError as error:
@@ -263,7 +263,10 @@ class Nudger:
             self._run.write_flags({**self._run.flags, "nudge": texts})
 
     def end(self) -> None:
-        """Tells of requests that came too late."""
+        """Tells of requests that came too late, and of nudges for steps that were not taken."""
+        progress = self._session.progress
+        for nudge in progress.nudges[progress.applied :]:
+            print(f"the nudge {nudge} is for after the last step: nothing was changed", flush=True)
         for path, changes in nudges.requests(self._run.path):
             print(f"the nudge {changes} came after the last step and is left out", flush=True)
             path.unlink()

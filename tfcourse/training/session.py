@@ -327,7 +327,8 @@ class Session:
         self.model.history.nudges = [str(nudge) for nudge in progress.nudges[: progress.applied]]
         if self.run:
             self._write_history()
-            self.nudger.end()
+            if request.signal_number is None:  # Else what waits is for when the run goes on.
+                self.nudger.end()
             self.run.stopwatch.lap("training, validation")
         if request.signal_number is not None:
             self._stop(request)
