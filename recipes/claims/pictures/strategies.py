@@ -108,7 +108,9 @@ def draw_projections(
     room = (max(scores) - min(scores)) * 0.12
     limits = min(scores) - room, max(scores) + room
     (xlabel, xscale), (ylabel, yscale) = axes_of_space
-    with style.picture(path, columns=len(searches), width=5.2, height=4.6) as axes:
+    with style.picture(path, columns=len(searches), width=5.2, height=4.8) as axes:
+        # The layout leaves too little room above for an inset.
+        axes[0, 0].figure.get_layout_engine().set(rect=(0, 0, 1, 0.95))
         for ax, (title, points) in zip(axes[0], searches.items(), strict=True):
             x, y, score = (np.array(column) for column in zip(*points, strict=True))
             above = ax.inset_axes((0, 1.04, 1, 0.32), sharex=ax)
@@ -124,7 +126,7 @@ def draw_projections(
             beside.plot(score, y, "o", color=style.COLOURS[1], ms=5)
             above.set(ylim=limits, ylabel="accuracy")
             beside.set(xlim=limits, xlabel="accuracy")
-            # In the free corner: the layout leaves no room for a title above an inset.
+            # In the free corner: there is no room for a title above an inset.
             text = f"{title}:\n{len(points)} trials,\n{len(set(x))} values\nof each"
             ax.text(1.2, 1.2, text, ha="center", va="center", transform=ax.transAxes)
             above.tick_params(labelbottom=False)
