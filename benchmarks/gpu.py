@@ -259,18 +259,16 @@ def pinned(machine):
 
 
 CHECKS = (
-    *(
-        device,
-        main_job,
-        networks,
-        resume,
-        mixed_precision,
-        mirrored,
-        exports,
-        sweep,
-        memory,
-        pinned,
-    ),
+    device,
+    main_job,
+    networks,
+    resume,
+    mixed_precision,
+    mirrored,
+    exports,
+    sweep,
+    memory,
+    pinned,
     speed,
 )
 

@@ -107,16 +107,6 @@ def settled(hyperparameters: Classify, data: Dataset) -> mnist_softmax.MnistSoft
             f"`class_weight` weighs classes, and {data.target.name} is a quantity. Leave it out, "
             "or take the label for classes with `task=classification`"
         )
-    if data.target and hyperparameters.label_smoothing:
-        raise ValueError(
-            f"`label_smoothing` is for classes, and {data.target.name} is a quantity. Leave it "
-            f"out. Received: label_smoothing={hyperparameters.label_smoothing}"
-        )
-    if hyperparameters.augment and len(data.input_shape) != 3:
-        raise ValueError(
-            f"`augment` is for images, and {data.name} is a table. Leave it out. "
-            f"Received: augment={','.join(hyperparameters.augment)}"
-        )
     if data.target and hyperparameters.monitor != "val_loss":
         raise ValueError(
             f"`monitor` must be val_loss where the label is a quantity, as {data.target.name} is. "
@@ -135,7 +125,7 @@ def settled(hyperparameters: Classify, data: Dataset) -> mnist_softmax.MnistSoft
         values["epochs"] = min(max(round(STEPS / steps), FEWEST_EPOCHS), MOST_EPOCHS)
     if values["weight_decay"] == "auto":
         values["weight_decay"] = _weight_decay(num_examples, values["learning_rate"])
-    return mnist_softmax.MnistSoftmax(**values)
+    return mnist_softmax.checked(mnist_softmax.MnistSoftmax(**values), data)
 
 
 def _check_taken(hyperparameters: Classify, model: str) -> None:
@@ -159,8 +149,7 @@ def settled_batch_size(hyperparameters: Classify, data: Dataset) -> int | Litera
 
 
 def _model(input_shape: tuple[int, ...]) -> str:
-    is_image = len(input_shape) == 3 and min(input_shape[:2]) >= 8
-    return "small_cnn" if is_image else "batch_norm_mlp"
+    return "small_cnn" if mnist_softmax.suits_small_cnn(input_shape) else "batch_norm_mlp"
 
 
 def _batch_size(num_examples: int, bytes_per_example: int) -> int:
@@ -180,13 +169,13 @@ def _batch_size(num_examples: int, bytes_per_example: int) -> int:
 
 
 def _weight_decay(num_examples: int, learning_rate: float) -> float:
-    """Returns the decay for a set of that size.
+    """Returns the decay for a set of that size, of which no step removes more than the most.
 
     On 20 rows a training has 200 steps, in which a decay of 0.1 would have no effect: what the
     network predicts is soon far too sure, and the validation loss lowest before it is trained.
     """
     most = MOST_DECAY_PER_STEP / learning_rate
-    return max(LEAST_DECAY, min(DECAY_ROWS / num_examples, most))
+    return min(max(LEAST_DECAY, DECAY_ROWS / num_examples), most)
 
 
 def _bytes_per_example(input_shape: tuple[int, ...], values: dict[str, Any]) -> int:
@@ -230,10 +219,7 @@ def main(
     hyperparameters: Classify, data: Dataset, options: command_line.Options, run: RunDirectory
 ) -> dict[str, Any]:
     print(f"{data.origin}: {len(data.train):,} training examples of {_label(data)}")
-    try:
-        chosen = settled(hyperparameters, data)
-    except ValueError as error:
-        raise command_line.UsageError(str(error)) from None
+    chosen = settled(hyperparameters, data)
     print(
         f"{chosen.model}, {chosen.epochs} epochs, batches of {chosen.batch_size}, "
         f"weight decay {chosen.weight_decay:.3g}"

@@ -11,7 +11,7 @@ import pathlib
 from typing import Any
 
 from tfcourse import command_line, files, reports, run_directory
-from tfcourse.hyperparameters import Hyperparameters, printable, texts
+from tfcourse.hyperparameters import Hyperparameters, printable, text, texts
 
 Run = tuple[run_directory.Flags, dict[str, Any]]  # Its flags and its metrics.
 RESULTS = ("test_accuracy", "test_loss", "val_accuracy", "best_epoch", "seconds")
@@ -22,14 +22,14 @@ OF_A_QUANTITY = ("test_rmse", "test_mae", "test_r2", "val_rmse", "best_epoch", "
 @dataclasses.dataclass(frozen=True)
 class Comparison(Hyperparameters):
     run_dirs: tuple[str, ...] = texts(None, "Run directories of two or more runs.")
-    picture: tuple[str, ...] = texts(("comparison.png",), "PNG file to write.")
+    picture: str = text("comparison.png", "PNG file to write.")
 
     def __post_init__(self) -> None:
         different = {os.path.realpath(files.expanded(path)) for path in self.run_dirs or ()}
         if len(different) < 2 or len(different) < len(self.run_dirs):
             raise ValueError("`run_dirs` must name two or more runs, separated by commas")
-        if len(self.picture) != 1 or not self.picture[0].endswith(".png"):
-            raise ValueError(f"`picture` must name one .png file. Received: {self.picture}")
+        if not self.picture.endswith(".png"):
+            raise ValueError(f"`picture` must name a .png file. Received: {self.picture}")
 
 
 class NotARunError(Exception):
@@ -89,10 +89,10 @@ def main(comparison: Comparison) -> None:
     runs = {label: read(path) for label, path in labels.items()}
     print("\n".join(table(runs)))
     try:
-        reports.draw_comparison(labels, comparison.picture[0])
+        reports.draw_comparison(labels, comparison.picture)
     except ValueError as error:
         raise command_line.UsageError(str(error)) from None
-    print(f"The curves are in {comparison.picture[0]}")
+    print(f"The curves are in {comparison.picture}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from typing import Any
 
 from recipes.claims import published
 from tfcourse import command_line, files, run_directory
-from tfcourse.hyperparameters import Hyperparameters, texts
+from tfcourse.hyperparameters import Hyperparameters, text, texts
 
 REPEATED_SEEDS = (1001, 2001, 3001)  # Far enough apart that no seed of a recipe comes twice.
 # In JSON: a list of nothing but numbers, each on a line of its own.
@@ -34,13 +34,12 @@ _NUMBERS = re.compile(rf"\[\s+((?:{_NUMBER},\s+)*{_NUMBER})\s+\]")
 
 @dataclasses.dataclass(frozen=True)
 class Evidence(Hyperparameters):
-    run_dirs: tuple[str, ...] | None = texts(None, "Finished runs of claim recipes.")
-    only: tuple[str, ...] | None = texts(None, "Recipes to run; by default all published ones.")
-    data_dir: tuple[str, ...] | None = texts(None, "Data folder, passed on to the recipes.")
-    docs: tuple[str, ...] = texts(("docs",), "Folder to write to.")
-
-    def __post_init__(self):
-        """Every value is checked as its flag is read; None stands for a flag that is not given."""
+    run_dirs: tuple[str, ...] | None = texts(None, "Finished runs of claim recipes.", optional=True)
+    only: tuple[str, ...] | None = texts(
+        None, "Recipes to run; by default all published ones.", optional=True
+    )
+    data_dir: str | None = text(None, "Data folder, passed on to the recipes.", optional=True)
+    docs: str = text("docs", "Folder to write to.")
 
 
 class NotPublishableError(Exception):
@@ -116,8 +115,8 @@ def write_texts(docs: pathlib.Path) -> None:
     page = published.page(records, published.read_repeats(docs))
     (docs / "evidence.md").write_text(page, encoding="utf-8")
     found = published.findings(records)
-    for path, text in published.refreshed(docs.parent, found).items():
-        path.write_text(text, encoding="utf-8")
+    for path, refreshed in published.refreshed(docs.parent, found).items():
+        path.write_text(refreshed, encoding="utf-8")
     print(f"{docs / 'evidence.md'} holds {len(found)} claims")
 
 
@@ -142,7 +141,7 @@ def run_again(evidence: Evidence, docs: pathlib.Path, seed: int | None = None) -
         if seed is not None:
             command.append(f"--seed={seed}")
         if evidence.data_dir and "dataset" in record["flags"]:
-            command.append(f"--data_dir={','.join(evidence.data_dir)}")
+            command.append(f"--data_dir={evidence.data_dir}")
         print(" ".join(command[1:]), flush=True)
         code = subprocess.run(command).returncode
         if code:
@@ -151,7 +150,7 @@ def run_again(evidence: Evidence, docs: pathlib.Path, seed: int | None = None) -
 
 
 def main(evidence: Evidence, repeat: bool = False, refresh: bool = False) -> None:
-    docs = pathlib.Path(",".join(evidence.docs))
+    docs = pathlib.Path(evidence.docs)
     if repeat:
         for seed in REPEATED_SEEDS:
             for run_dir in run_again(evidence, docs, seed):

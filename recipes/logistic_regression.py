@@ -53,6 +53,8 @@ def fit(hyperparameters: LogisticRegression, seed: int) -> Array:
     """Returns b and the weights before the first and after each step, [steps + 1, 3]."""
     petals, labels = flowers()
     size = tfcourse.batching.resolve_batch_size(hyperparameters.batch_size, len(labels))
+    if hyperparameters.batch_size not in (size, "full"):
+        print(f"--batch_size={hyperparameters.batch_size} is more than there are: {size} are taken")
     return tfcourse.gradient_tape.linear_regression(
         standardized(petals),
         labels,

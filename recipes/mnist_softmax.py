@@ -162,6 +162,36 @@ class MnistSoftmax(Hyperparameters):
                 )
 
 
+def checked(hyperparameters: MnistSoftmax, data: Dataset) -> MnistSoftmax:
+    """Returns `hyperparameters`, which go with `data`.
+
+    Raises:
+        ValueError: they do not; the message names the one.
+    """
+    hp = hyperparameters
+    if hp.label_smoothing and data.target:
+        raise ValueError(
+            f"`label_smoothing` is for classes, and {data.target.name} is a quantity. Leave it "
+            f"out. Received: label_smoothing={hp.label_smoothing}"
+        )
+    if hp.augment and len(data.input_shape) != 3:
+        raise ValueError(
+            f"`augment` is for images, and {data.name} is a table. Leave it out. "
+            f"Received: augment={','.join(hp.augment)}"
+        )
+    if hp.model == "small_cnn" and not suits_small_cnn(data.input_shape):
+        raise ValueError(
+            "`model=small_cnn` is for images with sides of at least 8. Take another `model`. "
+            f"Received: {data.name} of shape {data.input_shape}"
+        )
+    return hp
+
+
+def suits_small_cnn(input_shape: tuple[int, ...]) -> bool:
+    """Returns whether these are images that three stages can halve."""
+    return len(input_shape) == 3 and min(input_shape[:2]) >= 8
+
+
 def build(hyperparameters: MnistSoftmax, data: Dataset, seed: int) -> "keras.Model":
     """Returns the compiled model for `data`."""
     hp = hyperparameters
@@ -260,4 +290,5 @@ if __name__ == "__main__":
         smoke={"dataset": "digits", "epochs": 2, "warmup_epochs": 0},
         build=build,
         train=train,
+        settle=checked,
     )

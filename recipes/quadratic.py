@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 import tfcourse
+from recipes.linear_regression import SHOWN_STEPS
 from tfcourse import command_line
 from tfcourse.hyperparameters import Hyperparameters, choice, integer, number
 from tfcourse.run_directory import RunDirectory
@@ -25,7 +26,6 @@ Array = npt.NDArray[np.floating]
 PRECISIONS: tuple[Literal["float32", "float64"], ...] = ("float32", "float64")
 # Programs of others that take the same steps: a name, and what its column is called.
 BESIDE = {"tensorflow_1": "TensorFlow 1"}
-SHOWN_STEPS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
 @dataclasses.dataclass(frozen=True)

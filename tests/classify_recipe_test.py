@@ -44,7 +44,7 @@ def test_defaults_follow_kind_and_size(num_examples, shape, model, batch_size, e
     ("num_examples", "learning_rate", "decay"),
     [
         *((20, 0.01, 3.0), (50, 0.01, 1.2), (600, 0.01, 0.1), (100_000, 0.01, 0.1)),
-        *((2, 0.01, 10.0), (20, 0.1, 1.0), (20, 1.0, 0.1)),  # A step takes a tenth at most.
+        *((2, 0.01, 10.0), (20, 0.1, 1.0), (20, 2.0, 0.05)),  # A step takes a tenth at most.
     ],
 )
 def test_weight_decay_is_the_stronger_the_fewer_the_rows(num_examples, learning_rate, decay):
@@ -71,6 +71,12 @@ def test_what_the_chosen_model_ignores_is_refused():
     with pytest.raises(ValueError, match="`hidden_units` has no effect on small_cnn"):
         classify.settled(classify.Classify(hidden_units=(5,)), dataset(100, (8, 8, 1)))
     classify.settled(classify.Classify(dropout=0.1), dataset(100, (8, 8, 1)))
+
+
+def test_a_small_cnn_is_refused_where_there_are_no_images_to_halve():
+    for shape in ((4,), (6, 6, 1)):
+        with pytest.raises(ValueError, match="`model=small_cnn` is for images with sides of at"):
+            classify.settled(classify.Classify(model="small_cnn"), dataset(100, shape))
 
 
 @pytest.fixture(scope="module")

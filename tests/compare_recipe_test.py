@@ -24,7 +24,7 @@ def runs(tmp_path):
 
 
 def run(runs, picture):
-    compare.main(compare.Comparison(run_dirs=tuple(map(str, runs)), picture=(str(picture),)))
+    compare.main(compare.Comparison(run_dirs=tuple(map(str, runs)), picture=str(picture)))
 
 
 def test_what_differs_and_what_was_reached_stand_side_by_side(runs, tmp_path, capsys):

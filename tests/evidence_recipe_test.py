@@ -76,7 +76,7 @@ def make_run(tmp_path, templates, monkeypatch):
 
 
 def publish(tmp_path, *run_dirs):
-    evidence.main(evidence.Evidence(run_dirs=run_dirs, docs=(str(tmp_path / "docs"),)))
+    evidence.main(evidence.Evidence(run_dirs=run_dirs, docs=str(tmp_path / "docs")))
     return (tmp_path / "docs" / "evidence.md").read_text()
 
 
@@ -143,7 +143,7 @@ def test_published_recipes_are_run_again(make_run, tmp_path, monkeypatch):
 
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(evidence.NotPublishableError, match=r"recipes\.b .* exit code 3"):
-        evidence.main(evidence.Evidence(docs=(str(tmp_path / "docs"),), data_dir=("/m",)))
+        evidence.main(evidence.Evidence(docs=str(tmp_path / "docs"), data_dir="/m"))
     first, second = commands
     assert first[:3] == [sys.executable, "-m", "recipes.a"]
     assert first[3] == "--flagfile=configs/a.flags"

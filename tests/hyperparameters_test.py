@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import pytest
 
@@ -69,7 +70,8 @@ def test_text_is_read_as_value_and_written_back(name, text, value):
     ],
 )
 def test_text_outside_the_declared_range_is_refused_and_shown(name, text):
-    with pytest.raises(ValueError, match=f"Received: {text!r}|Received: "):
+    shown = re.escape(text.replace("1e400", "inf"))  # It is more than a float holds.
+    with pytest.raises(ValueError, match=f"Received: '?{shown}"):
         hp.declarations(Example)[name].parse(text)
 
 

@@ -48,6 +48,22 @@ def test_a_search_without_workers_is_watched_and_goes_on_where_it_was(tmp_path, 
     assert [again.score(each) for each in again.trials[:3]] == scores
 
 
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"pruning": "medain"}, "`pruning` must be one of none, median, .*Received: 'medain'"),
+        ({"tuner": "bayes"}, "`tuner` must be one of random, .*Received: 'bayes'"),
+        ({"trials": 0}, "trials=0"),
+        ({"tuner": "hyperband", "pruning": "median"}, "`tuner=hyperband` prunes"),
+    ],
+)
+def test_what_makes_no_search_is_refused_before_anything_is_written(tmp_path, asked, message):
+    asked = {"dataset": "digits", "trials": 1, "searches": SEARCHES, "fixed": FIXED, **asked}
+    with pytest.raises(ValueError, match=message):
+        tuning.search(mnist_softmax.train, BASE, tmp_path / "new", tuning.InProcess(), **asked)
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_stop_ends_the_sweep_and_costs_no_trial(tmp_path, monkeypatch):
     def stopped(task):
         raise training.Interrupted("stopped", signal.SIGINT)

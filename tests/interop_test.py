@@ -10,7 +10,6 @@ import trained_runs
 
 from recipes import classify
 from tfcourse import datasets, inference, run_directory, training
-from tfcourse import hyperparameters as hp
 from tfcourse.inference import exporting, formats
 from tfcourse.training import steps
 
@@ -59,10 +58,7 @@ assert "tensorflow" not in sys.modules
 def train(folder, data, **values):
     """Trains recipes.classify for an epoch into `folder`, with the model that it chooses."""
     hyperparameters = classify.Classify(epochs=1, **values)
-    flags = {
-        name: [declaration.format(getattr(hyperparameters, name))]
-        for name, declaration in hp.declarations(hyperparameters).items()
-    }
+    flags = {name: [text] for name, text in hyperparameters.all_texts().items()}
     flags |= {"seed": ["1"], "dataset": [data.name]}
     with (
         run_directory.open_run(folder, flags, recipe="recipes.classify") as run,

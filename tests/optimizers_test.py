@@ -276,6 +276,18 @@ def test_averages_keep_their_value_where_beta_follows_a_schedule(rule):
     assert not np.allclose(constant, expected, rtol=1e-2, atol=1e-2)
 
 
+@pytest.mark.parametrize("rule", ["momentum", "nesterov", "adam"])
+def test_a_scheduled_beta_counts_accumulated_steps_as_the_rate_does(rule):
+    gradients = random_gradients(num_steps=20)
+    cycle = schedules.CycledMomentum(total_steps=40)
+    betas = schedules.values(cycle, 40)[1::2].astype("float64")  # An update every second step.
+    expected = references.parameters(references.cycled_momentum(gradients, RATE, betas, rule))
+    argument = {choices.OPTIMIZERS[rule].momentum: cycle}
+    optimizer = OPTIMIZERS[rule](RATE, gradient_accumulation_steps=2, **argument)
+    steps = trajectory(optimizer, np.repeat(gradients, 2, axis=0), "float64")
+    np.testing.assert_allclose(steps[1::2], expected, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("kind", [optimizers.Momentum, optimizers.Nesterov])
 def test_momentum_without_beta_is_exactly_gradient_descent(kind):
     gradients = random_gradients(num_steps=20)

@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from recipes import mnist_softmax
 from tfcourse import datasets, out_of_memory, training
-from tfcourse import hyperparameters as hp
 from tfcourse.command_line import exit_codes
 from tfcourse.datasets import memory
 from tfcourse.tuning import journal, state, trial
@@ -108,7 +107,7 @@ def test_a_trial_without_memory_is_infeasible_and_no_fault_of_the_machine(
     base = mnist_softmax.MnistSoftmax(epochs=1)
     space = search_space.space_of(base, {"beta_1": "0:0.9"}, set())
     settings = settings_of(mnist_softmax.train, base, space, dataset="digits", trials=2)
-    values = {name: d.format(getattr(base, name)) for name, d in hp.declarations(base).items()}
+    values = base.all_texts()
     point = state.Trial(0, {}, {}, 0, {}, {}, 0)
     outcome = trial.run(task_of(settings, point, values, 0, tmp_path / "0", Plan()))
     assert outcome.fault is None

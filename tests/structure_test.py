@@ -51,7 +51,7 @@ MAY_IMPORT = {
     "batching": {"machine"},
     "models": {"choices"},
     "optimizers": {"averages", "choices"},
-    "schedules": {"choices"},
+    "schedules": {"averages", "choices"},
     "layers": {"averages"},
     "datasets": {"files", "hyperparameters", "locks", "machine", "shipped"},
     "nudges": {"choices", "files", "hyperparameters", "run_directory"},

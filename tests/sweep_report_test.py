@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import sweep_examples as examples
 
-from tfcourse.scales import Choice, Linear, Log
+from tfcourse.scales import Choice, Linear, Log, format_value
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.records import Chosen
 from tfcourse.tuning.report import findings, study
@@ -83,7 +83,7 @@ def test_the_report_begins_with_the_answer(tmp_path):
         "random search of mnist_softmax on digits random search of mnist_softmax on digits "
         f"{tmp_path} {answer} On the test set, used once: test_accuracy 0.9753. 60 of 60 trials "
     )
-    flags = [f"--{name}={sweeps.format_value(v)}" for name, v in sweep.best.values.items()]
+    flags = [f"--{name}={format_value(v)}" for name, v in sweep.best.values.items()]
     command = ["python -m recipes.mnist_softmax", "--schedule=one_cycle", *flags]
     assert " \\ ".join([*command, "--dataset=digits"]) in page.text
 

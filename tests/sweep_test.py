@@ -196,6 +196,7 @@ def test_a_damaged_journal_is_refused_by_line(whole, tmp_path):
         (["--fix=beta=2"], "--fix: beta must be"),
         (["--sweep=grid", "--trials=3"], "the coarsest grid has"),
         (["--sweep=hyperband", "--pruning=median"], "--pruning"),
+        (["--sweep=hyperband", "--search=epochs=1:9"], "hyperband itself chooses epochs"),
         (["--trials=0"], "trials"),
         (["--sweep=best"], "sweep"),
         (["--objective=val accuracy"], "--objective"),

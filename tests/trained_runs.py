@@ -8,7 +8,6 @@ import numpy as np
 
 from recipes import mnist_softmax
 from tfcourse import batching, datasets, run_directory, training
-from tfcourse import hyperparameters as hp
 from tfcourse.command_line import program
 from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
 from tfcourse.datasets.preprocessing import TablePreprocessing
@@ -21,10 +20,7 @@ def train(folder, data=None, hidden_units=(16,), **values):
     hyperparameters = mnist_softmax.MnistSoftmax(
         hidden_units=hidden_units, epochs=1, schedule="constant", learning_rate=0.01, **values
     )
-    flags = {
-        name: [declaration.format(getattr(hyperparameters, name))]
-        for name, declaration in hp.declarations(hyperparameters).items()
-    }
+    flags = {name: [text] for name, text in hyperparameters.all_texts().items()}
     flags |= {"seed": ["1"], "dataset": [data.name]}
     policy = keras.config.dtype_policy()
     with run_directory.open_run(folder, flags, recipe="recipes.mnist_softmax") as run:

@@ -4,11 +4,13 @@ import os
 import pathlib
 import types
 
+import keras
+import numpy as np
 import pytest
 
 from recipes.mnist_softmax import MnistSoftmax
-from tfcourse import hyperparameters as hp
 from tfcourse import run_directory
+from tfcourse.training import keras_internals
 from tfcourse.tuning import objectives, tensorflow_internals, trial
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.task import Task
@@ -23,7 +25,7 @@ def kept():
 
 
 def task(folder, objective="val_accuracy", thresholds=None):
-    values = {name: d.format(getattr(BASE, name)) for name, d in hp.declarations(BASE).items()}
+    values = BASE.all_texts()
     return Task(
         recipe="mnist_softmax",
         module="recipes.mnist_softmax",
@@ -85,8 +87,17 @@ def test_a_metric_that_the_recipe_lacks_ends_the_sweep_before_the_first_step(tmp
 
 
 def test_no_objective_is_close_to_a_word_from_elsewhere():
-    error = objectives.UnknownObjectiveError("xyz", ["loss", "val_loss"])
+    error = objectives.unknown("xyz", ["loss", "val_loss"])
     assert str(error) == "`objective` must be one of loss, val_loss. Received: 'xyz'"
+
+
+def test_a_metric_is_not_maximized_where_keras_says_that_smaller_is_better():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(loss="mse", metrics=[keras.metrics.MeanAbsoluteError(name="distance")])
+    keras_internals.build_for(model, (np.ones((2, 1)), np.ones(2)))
+    objectives.check(model, "val_loss")
+    with pytest.raises(objectives.ObjectiveError, match="val_distance`: Keras says that smaller"):
+        objectives.check(model, "val_distance")
 
 
 @pytest.mark.parametrize("torn", [b"", b"--epo", bytes(80)])

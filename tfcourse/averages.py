@@ -1,7 +1,7 @@
 """Exponentially weighted averages, which momentum, RMSProp, Adam and batch norm are made of."""
 
 import numbers
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +49,7 @@ def effective_window(beta: float) -> float:
         >>> round(tfcourse.averages.effective_window(0.98))
         50
     """
-    return 1.0 / (1.0 - _checked_beta(beta))
+    return 1.0 / (1.0 - checked_decay_rate("beta", beta))
 
 
 def exponentially_weighted_average(
@@ -112,7 +112,7 @@ class ExponentiallyWeightedAverage:
     """
 
     def __init__(self, beta: float, bias_correction: bool = False) -> None:
-        self.beta = _checked_beta(beta)
+        self.beta = checked_decay_rate("beta", beta)
         self.bias_correction = bias_correction
         self._average: npt.NDArray[np.float64] | float = 0.0
         self._steps = 0
@@ -127,8 +127,13 @@ class ExponentiallyWeightedAverage:
         return self._average
 
 
-def _checked_beta(beta: float) -> float:
-    is_real = isinstance(beta, numbers.Real) and not isinstance(beta, bool)
-    if not is_real or not 0.0 <= beta < 1.0:
-        raise ValueError(f"`beta` must be a float in [0, 1). Received: beta={beta!r}")
-    return float(beta)
+def checked_decay_rate(name: str, value: Any) -> float:
+    """Returns the decay rate of an average as a float in [0, 1).
+
+    Raises:
+        ValueError: it lies outside; the message calls it `name`.
+    """
+    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_real or not 0.0 <= value < 1.0:
+        raise ValueError(f"`{name}` must be a float in [0, 1). Received: {name}={value!r}")
+    return float(value)

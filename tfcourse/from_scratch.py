@@ -183,7 +183,7 @@ def train_step(
 ) -> tuple[np.floating, list[Layer]]:
     """Returns the loss on a batch, and the layers after one step of gradient descent.
 
-    w <- w - learning_rate * d loss / d w
+        w <- w - learning_rate * d loss / d w
 
     The moving averages of batch normalization take in the batch's mean and variance.
 

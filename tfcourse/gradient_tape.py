@@ -173,7 +173,7 @@ def mean_squared_error_step(
 ) -> tf.Tensor:
     """Moves the variable `theta` one step down the mean squared error, which it returns.
 
-    theta <- theta - learning_rate * d MSE / d theta
+        theta <- theta - learning_rate * d MSE / d theta
 
     The square brings a factor 2 into the gradient that `theta_update` does not have.
     """
@@ -269,7 +269,7 @@ def linear_regression(
 def least_squares(features: npt.ArrayLike, targets: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Returns the theta of smallest mean squared error, where gradient descent should end.
 
-    theta = (X^T X)^-1 X^T y, with a first column of ones in X
+        theta = (X^T X)^-1 X^T y, with a first column of ones in X
 
     It is solved without forming X^T X, whose condition number is that of X squared.
 

@@ -1,7 +1,7 @@
 """Cost functions to look at, and the way down them that a Keras optimizer takes.
 
-Every cost is a function of a tensor `w` of shape `[..., parameters]`, has its minimum at 0, and
-returns shape `[...]`. Update rules work element by element, so one optimizer goes down with many
+Every cost is a function of a tensor `w` of shape `[..., parameters]` that returns shape `[...]`;
+its smallest value is 0. Update rules work element by element, so one optimizer goes down with many
 learning rates at once: row k of its variable has rate k, in float64.
 """
 

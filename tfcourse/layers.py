@@ -211,8 +211,8 @@ def batch_normalize(
 ) -> "tf.Tensor":
     """Divides by the standard deviation (not the variance), then scales and shifts.
 
-    xh = (x - mu) / sqrt(var + epsilon)
-    y  = gamma * xh + beta
+        xh = (x - mu) / sqrt(var + epsilon)
+        y  = gamma * xh + beta
 
     Examples:
         >>> x = np.array([[1.0, 10.0], [3.0, 30.0]])

@@ -6,6 +6,7 @@ A process searches once and prints a line of JSON: when each trial ended, in sec
 process was started, and the scores.
 """
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -106,7 +107,7 @@ def keras_tuner_search(task, ended, *, same):
 
         def values(self, hp):
             rate = hp.Float("learning_rate", LOW, HIGH, sampling="log")
-            return mnist_softmax.dataclasses.replace(base_of(task), learning_rate=rate)
+            return dataclasses.replace(base_of(task), learning_rate=rate)
 
         def fit(self, hp, model, **arguments):
             from tfcourse import training
@@ -148,7 +149,7 @@ def optuna_search(task, ended):
 
     def objective(trial):
         rate = trial.suggest_float("learning_rate", LOW, HIGH, log=True)
-        values = mnist_softmax.dataclasses.replace(base_of(task), learning_rate=rate)
+        values = dataclasses.replace(base_of(task), learning_rate=rate)
         _, history = mnist_softmax.train(values, data, task["seed"], verbose=0)
         ended(None)
         return max(history.history["val_accuracy"])
@@ -171,7 +172,7 @@ def ray_search(task, ended):
     def trainable(config):
         from recipes import mnist_softmax
 
-        values = mnist_softmax.dataclasses.replace(base_of(task), **config)
+        values = dataclasses.replace(base_of(task), **config)
         _, history = mnist_softmax.train(values, data_of(task), task["seed"], verbose=0)
         tune.report({"val_accuracy": max(history.history["val_accuracy"])})
 

@@ -96,7 +96,7 @@ def _draw(path, curves, hard, epochs):
                     label=label if number == 0 else "_",
                 )  # fmt: skip
         by_rate.axhline(TRAINED, color="0.5", lw=1, ls=":")
-        by_rate.set(title="training loss at the end, 5 seeds", xlabel="learning rate")
+        by_rate.set(title=f"training loss at the end, {len(last)} seeds", xlabel="learning rate")
         by_epoch.set(title=f"training loss at a rate of {hard:g}", xlabel="epoch")
         style.label_lines(by_rate, gap=0.14)
         style.label_lines(by_epoch, gap=0.14)

@@ -42,7 +42,7 @@ class Options:
         unchecked: why those of a flagfile are left unchecked, or "".
         find_learning_rate: whether to suggest a rate instead of training.
         diagnose: whether to look for what keeps the model from training, instead of training.
-        tuner: one of `sweeps.TUNERS`, or "none" for a single training.
+        tuner: one of `tuning.state.TUNERS`, or "none" for a single training.
         sweep: the checked sweep, or `None` for a single training.
         timing: whether to print the seconds of each stage.
         describe: whether only to show what is in the data.

@@ -162,10 +162,7 @@ def _opened(
             run.stopwatch.lap("Python, flags")
             data = ahead = None
             if options.dataset is not None and datasets.is_own(options.dataset):
-                data = run_data.load(options, run)
-                if options.sweep is None:
-                    check_size(data)
-                run.stopwatch.lap("data")
+                data = _loaded(options, run, check_size)
             elif options.dataset is not None:
                 ahead = run_data.load_ahead(options, run)
             if options.strategy == "mirrored":
@@ -179,8 +176,7 @@ def _opened(
                         load()
             run.stopwatch.lap("import TensorFlow")
             if ahead:
-                data = run_data.load(options, run, ahead())  # Of a sweep, workers find its cache.
-                run.stopwatch.lap("data")
+                data = _loaded(options, run, check_size, ahead())
             yield run, data
     except (Exception, KeyboardInterrupt, exit_codes.Terminated) as error:
         if exit_codes.code(error) > 128:
@@ -188,6 +184,19 @@ def _opened(
         if isinstance(error, run_directory.ChangedFlagsError):
             error.add_note("Name another --run_dir, or leave it out for a new folder.")
         raise
+
+
+def _loaded(
+    options: Options,
+    run: RunDirectory,
+    check_size: Callable[[datasets.Dataset], None],
+    ahead: datasets.Dataset | None = None,
+) -> datasets.Dataset:
+    data = run_data.load(options, run, ahead)
+    if options.sweep is None:  # Which settles its own, and whose workers find the data's cache.
+        check_size(data)
+    run.stopwatch.lap("data")
+    return data
 
 
 def _tell_of_more_epochs(run: RunDirectory) -> None:

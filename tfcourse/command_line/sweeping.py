@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -55,9 +55,6 @@ def prepare(
             raise UsageError("--pruning: hyperband ends trials in a way of its own")
         if getattr(base, "epochs", 1) == 0:
             raise UsageError("--sweep=hyperband: give --epochs, the most that a trial gets")
-        if "epochs" in searches:
-            raise UsageError("--search: hyperband itself chooses epochs, up to --epochs")
-        fixed.add("epochs")
     if not re.fullmatch(r"\w+", values.objective):
         raise UsageError(f"--objective must be a metric. Received: {values.objective!r}")
     try:
@@ -129,7 +126,7 @@ def check_objective(
     so are the recipes that hand over no `build`.
 
     Raises:
-        UnknownObjectiveError: the recipe has no such metric.
+        ObjectiveError: trials can't be ranked by it.
     """
     objective = flags.FLAGS.objective
     if build is None or objective in ("auto", "val_accuracy", "val_loss"):
@@ -157,6 +154,10 @@ def _searched_and_fixed(base):
                 base = dataclasses.replace(base, **{name: declarations[name].parse(value)})
             except ValueError as error:
                 raise UsageError(f"--fix: {name} {error}") from None
+    if flags.FLAGS.sweep == "hyperband":
+        if "epochs" in searches:
+            raise UsageError("--search: hyperband itself chooses epochs, up to --epochs")
+        fixed.add("epochs")
     return searches, fixed, base
 
 
@@ -215,8 +216,6 @@ def _settled(
             "or val_mae, or --task=classification"
         )
     searches, fixed, _ = _searched_and_fixed(base)
-    if asked.tuner == "hyperband":
-        fixed.add("epochs")
     if settle:
         try:
             base = settle(base, data)
@@ -226,16 +225,10 @@ def _settled(
         space = search_space.space_of(base, searches, fixed)
     except ValueError as error:
         told = str(error).replace("auto or ", "")
-        decided = ", ".join(f"{name} is {text}" for name, text in _changed(asked.base, base))
-        raise UsageError(f"--search, --fix: {told}. With this data {decided}") from None
-    texts = {n: d.format(getattr(base, n)) for n, d in hp.declarations(base).items()}
-    return dataclasses.replace(asked, objective=objective, space=space, base=texts)
-
-
-def _changed(before: Mapping[str, str], base: hp.Hyperparameters) -> list[tuple[str, str]]:
-    """Returns `(name, text)` of what the data has decided."""
-    texts = {n: d.format(getattr(base, n)) for n, d in hp.declarations(base).items()}
-    return [(name, text) for name, text in texts.items() if before[name] != text]
+        settled = base.all_texts()
+        changed = [f"{n} is {text}" for n, text in settled.items() if asked.base[n] != text]
+        raise UsageError(f"--search, --fix: {told}. With this data {', '.join(changed)}") from None
+    return dataclasses.replace(asked, objective=objective, space=space, base=base.all_texts())
 
 
 def sweep(

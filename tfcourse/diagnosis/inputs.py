@@ -76,7 +76,7 @@ def batch(subject: Subject) -> Finding:
     names = subject.task.names_of(labels[:_SHOWN])
     if seen.size == features.size:
         seen = seen.reshape(features.shape)
-    is_image = seen.ndim == 4 and seen.shape[-1] in (1, 3)
+    is_image = are_images(seen)
     return Finding(
         "broken" if one else "look" if few else "fine",
         f"{distinct} of {len(features)} examples differ",
@@ -86,6 +86,11 @@ def batch(subject: Subject) -> Finding:
         draw_images(seen[:_SHOWN], names) if is_image else None,
         () if is_image else table_of(subject.data, seen[:_SHOWN], [("label", names)]),
     )
+
+
+def are_images(features: Floats) -> bool:
+    """Returns whether these are images, `[examples, height, width, 1 or 3 channels]`."""
+    return features.ndim == 4 and features.shape[-1] in (1, 3)
 
 
 def draw_images(

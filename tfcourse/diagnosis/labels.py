@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from tfcourse.diagnosis.examples import Floats, Labels, Rows, take
 from tfcourse.diagnosis.finding import Finding, Verdict, judged, png, skipped
-from tfcourse.diagnosis.inputs import draw_images
+from tfcourse.diagnosis.inputs import are_images, draw_images
 from tfcourse.diagnosis.subject import Subject
 from tfcourse.diagnosis.tables import table_of
 from tfcourse.reports import style
@@ -139,7 +139,7 @@ def _shown(
     """Returns the examples as a picture, or as a table where they are no images."""
     features, _ = take(subject.data.train, rows)
     given, other = ([pair[side] for pair in told] for side in (0, 1))
-    if features.ndim == 4 and features.shape[-1] in (1, 3):
+    if are_images(features):
         titles = [f"{a}\n{b}" for a, b in zip(given, other, strict=True)]
         head = (("row", "label", "model says"),)
         lines = tuple(zip(map(str, rows.tolist()), given, other, strict=True))

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from tfcourse import batching
 from tfcourse.diagnosis.examples import Rows, spread, take
 from tfcourse.diagnosis.finding import Finding, judged, png
-from tfcourse.diagnosis.inputs import draw_images
+from tfcourse.diagnosis.inputs import are_images, draw_images
 from tfcourse.diagnosis.subject import Subject
 from tfcourse.diagnosis.tables import table_of
 from tfcourse.reports import style
@@ -70,13 +70,11 @@ def _digests(split: batching.Split) -> Iterator[bytes]:
 
 
 def _draw(ax: Axes, shares: dict[str, float]) -> None:
-    drawn = ax.barh(list(shares), [100 * share for share in shares.values()], color=_colour())
+    drawn = ax.barh(
+        list(shares), [100 * share for share in shares.values()], color=style.COLOURS[1]
+    )
     ax.bar_label(drawn, [f"{100 * share:.2g} %" for share in shares.values()], padding=3)
     ax.set(xlim=(0, max(5.0, 130 * max(shares.values(), default=0))), xlabel="copies, %")
-
-
-def _colour() -> str:
-    return style.COLOURS[1]
 
 
 def _shown(
@@ -88,7 +86,7 @@ def _shown(
             continue
         features, labels = take(getattr(subject.data, name), rows[:_SHOWN])
         said = [f"{name} {row}" for row in rows[:_SHOWN]]
-        if features.ndim == 4 and features.shape[-1] in (1, 3):
+        if are_images(features):
             return draw_images(features, said, width=1.1, height=1.2), ()
         names = subject.task.names_of(labels)
         return None, table_of(subject.data, features, [("copy", said), ("label", names)])

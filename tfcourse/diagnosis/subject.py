@@ -9,19 +9,16 @@ from typing import Any, Literal, Self
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import batching
 from tfcourse.diagnosis import interception
 from tfcourse.diagnosis.examples import Floats, Labels, spread, take
-from tfcourse.diagnosis.short_training import ShortTraining
+from tfcourse.diagnosis.short_training import ShortTraining, State
 from tfcourse.diagnosis.task import Task, task_of
 from tfcourse.training import checkpoint
 from tfcourse.training.evaluation import Evaluator
 from tfcourse.training.keras_internals import build_for, inner_of
-
-State = dict[str, npt.NDArray[Any]]
 
 _SAMPLE = 1000  # Examples that are enough for a mean.
 

@@ -9,9 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcourse import batching
-
-Labels = npt.NDArray[Any]
-Floats = npt.NDArray[np.floating]
+from tfcourse.diagnosis.examples import Floats, Labels
 
 _CROSS_ENTROPIES = (
     keras.losses.SparseCategoricalCrossentropy,

@@ -40,6 +40,10 @@ class Hyperparameters:
             and self.is_active(name)
         }
 
+    def all_texts(self) -> dict[str, str]:
+        """Returns `{name: text}` of all values, as flags spell them."""
+        return {name: d.format(getattr(self, name)) for name, d in declarations(self).items()}
+
     def to_texts(self) -> dict[str, str]:
         """Returns `{name: text}` of the values that differ from their defaults."""
         declared = declarations(self)

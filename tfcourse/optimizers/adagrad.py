@@ -29,10 +29,9 @@ class AdaGrad(arguments.Optimizer):
         s <- s + g**2
         w <- w - learning_rate * g / (sqrt(s) + epsilon)
 
-    A parameter whose gradients are rare or small keeps long steps. Every step is shorter than it
-    would have been before, with the root of their number where gradients are alike, and nothing is
-    forgotten: RMSProp has an average in place of the sum. `s` starts at 0, so the first step has
-    the length of the learning rate.
+    A parameter whose gradients are rare or small keeps long steps. The sum only grows, so steps
+    shrink: for gradients of one size, with the root of the number of steps. RMSProp has an average
+    in place of the sum. `s` starts at 0, so the first step has the length of the learning rate.
 
     It equals PyTorch's `Adagrad(lr=learning_rate, eps=epsilon)`. Keras has epsilon inside of the
     root and starts `s` at 0.1: `keras.optimizers.Adagrad(learning_rate, 0.0, epsilon**2)` comes

@@ -50,7 +50,7 @@ def bias_corrected(
 def average_weight(step: "tf.Tensor", beta: "float | tf.Tensor") -> "tf.Tensor":
     """Returns `1 - beta**step`, the sum of an average's weights after `step` values.
 
-    Written as it stands, it would lose five of float32's seven digits at beta 0.999 and step 1.
+    Computed as it is written, it would keep five of float32's seven digits at beta 0.999, step 1.
     """
     if isinstance(beta, float):
         log_beta = math.log(beta) if beta > 0.0 else -math.inf
@@ -140,7 +140,7 @@ class Adam(arguments.Optimizer):
         learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
         self.beta_1 = arguments.checked_momentum("beta_1", beta_1)
-        self.beta_2 = arguments.checked_decay_rate("beta_2", beta_2)
+        self.beta_2 = averages.checked_decay_rate("beta_2", beta_2)
         self.epsilon = arguments.checked_epsilon(epsilon)
         self.bias_correction = arguments.checked_flag("bias_correction", bias_correction)
         self.epsilon_inside_sqrt = arguments.checked_flag(

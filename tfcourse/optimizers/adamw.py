@@ -1,4 +1,4 @@
-"""AdamW: Adam with decoupled weight decay, by another default alone."""
+"""AdamW: Adam with decoupled weight decay."""
 
 from typing import Any
 
@@ -10,18 +10,17 @@ from tfcourse.optimizers.adam import Adam
 
 @keras.saving.register_keras_serializable(package="tfcourse")
 class AdamW(Adam):
-    """Adam whose weights shrink a little at every step, apart from the gradients.
+    """Adam with weight decay that is decoupled from the gradients.
 
     For gradient `g` of parameter `w`, at every step:
 
         w <- w - learning_rate * weight_decay * w
         w <- w - step of Adam for g
 
-    `Adam(weight_decay=0.01)` is the same optimizer: in Keras every optimizer has decay of this
-    kind, decoupled from the gradients, and this class only has it by default. What the paper
-    advises against is a penalty `weight_decay * w**2 / 2` in the loss, such as a regularizer of a
-    layer. Its gradient is divided by the root of the average square like any other, so weights with
-    large gradients would shrink less.
+    `Adam(weight_decay=0.01)` is the same optimizer: every Keras optimizer has decoupled weight
+    decay, and this class only has it by default. The paper advises against a penalty
+    `weight_decay * w**2 / 2` in the loss, such as a layer's regularizer: its gradient is divided by
+    the root of the average square like any other, so weights with large gradients shrink less.
 
     As in PyTorch, Keras and Optax, the decay is multiplied by the whole learning rate; in the
     paper only by the schedule's share of it. All weights shrink, also biases and those of

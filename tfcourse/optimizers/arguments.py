@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import keras
 from keras import ops
 
+from tfcourse import averages
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -21,10 +23,10 @@ Momentum: TypeAlias = "float | keras.optimizers.schedules.LearningRateSchedule"
 
 
 class Optimizer(keras.optimizers.Optimizer):
-    """Lets an optimizer be made of a configuration whose rate has come down to 0.
+    """What Keras's base class lacks for ours.
 
-    It also takes values back in another shape, such as those of `same_precision`, and has the
-    decay rate of an average follow a schedule.
+    The decay rate of an average may follow a schedule, values may come in another shape (see
+    `same_precision`), and a configuration may have a learning rate that has come down to 0.
     """
 
     def assign(self, variable: keras.Variable, value: "tf.Tensor") -> None:
@@ -44,7 +46,10 @@ class Optimizer(keras.optimizers.Optimizer):
         beta = getattr(self, name)
         if not callable(beta):
             return beta, weighted_sum
-        steps = self.iterations, ops.maximum(self.iterations - 1, 0)
+        # A schedule counts steps, `iterations` counts updates: fewer where gradients accumulate.
+        every = self.gradient_accumulation_steps or 1
+        last = (self.iterations + 1) * every - 1
+        steps = last, ops.maximum(last - every, 0)
         now, before = (ops.cast(beta(step), weighted_sum.dtype) for step in steps)
         return now, weighted_sum * ((1.0 - before) / (1.0 - now))
 
@@ -77,17 +82,10 @@ def checked_learning_rate(learning_rate: Any) -> LearningRate:
     return float(learning_rate)
 
 
-def checked_decay_rate(name: str, value: Any) -> float:
-    """Returns the decay rate of an average as a float in [0, 1)."""
-    if not _is_real(value) or not 0.0 <= value < 1.0:
-        raise ValueError(f"`{name}` must be a float in [0, 1). Received: {name}={value!r}")
-    return float(value)
-
-
 def checked_momentum(name: str, value: Any) -> Momentum:
     """Returns the decay rate of an average of gradients: a float in [0, 1), or a schedule."""
     is_schedule = isinstance(value, keras.optimizers.schedules.LearningRateSchedule)
-    return value if is_schedule else checked_decay_rate(name, value)
+    return value if is_schedule else averages.checked_decay_rate(name, value)
 
 
 def config_of(momentum: Momentum) -> Any:

@@ -28,18 +28,18 @@ def lion_update(
 
 @keras.saving.register_keras_serializable(package="tfcourse")
 class Lion(arguments.Optimizer):
-    """Steps by the learning rate in every parameter, up or down as an average gradient points.
+    """Moves every parameter by the learning rate, against the sign of an average gradient.
 
     For gradient `g` of parameter `w`, at every step:
 
         w <- w - learning_rate * sign(beta_1 * m + (1 - beta_1) * g)
         m <- beta_2 * m + (1 - beta_2) * g
 
-    The average that is kept remembers longer than the one that is followed, in which the gradient
-    of now has more weight. `m` starts at 0, which a sign does not notice. It was found by a search
-    over programs. Steps do not get shorter near a minimum, so a rate that decays matters more than
-    elsewhere, and good rates are 3 to 10 times smaller than Adam's; weight decay is that much
-    larger in return. It keeps one number per weight, where Adam keeps two.
+    The stored average has a longer memory than the one that gives the sign, in which the current
+    gradient weighs more. `m` starts at 0 and is not bias-corrected. Steps do not shrink near a
+    minimum, so decay of the learning rate matters more than with Adam. Good rates are 3 to 10 times
+    smaller than Adam's, and good weight decay that much larger. Lion keeps one number per weight,
+    Adam two. The rule was found by a search over programs.
 
     It equals `keras.optimizers.Lion` and Optax's `lion` without weight decay.
 
@@ -80,8 +80,8 @@ class Lion(arguments.Optimizer):
     ) -> None:
         learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
-        self.beta_1 = arguments.checked_decay_rate("beta_1", beta_1)
-        self.beta_2 = arguments.checked_decay_rate("beta_2", beta_2)
+        self.beta_1 = averages.checked_decay_rate("beta_1", beta_1)
+        self.beta_2 = averages.checked_decay_rate("beta_2", beta_2)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         if self.built:

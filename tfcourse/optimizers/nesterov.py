@@ -1,4 +1,4 @@
-"""Nesterov's momentum: the gradient of now counts once more, ahead of the average."""
+"""Nesterov's momentum: the step looks one gradient ahead of the average."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -21,16 +21,15 @@ def nesterov_update(
 
 @keras.saving.register_keras_serializable(package="tfcourse")
 class Nesterov(Momentum):
-    """Steps along the average that one more gradient like this one would make.
+    """Momentum that takes the current gradient into its average twice: it looks one step ahead.
 
     For gradient `g` of parameter `w`, at every step:
 
         v <- beta * v + (1 - beta) * g
         w <- w - learning_rate * (beta * v + (1 - beta) * g)
 
-    It is `Momentum` that looks one step ahead: of each gradient it takes at once a share of what
-    momentum would take in the next step, which damps the swinging. Stored is `u = v / (1 - beta)`,
-    as there:
+    The step uses the average that one more gradient like `g` would give, which damps oscillation.
+    As in `Momentum`, what is stored is `u = v / (1 - beta)`:
 
         u <- beta * u + g
         w <- w - learning_rate * (1 - beta) * (beta * u + g)

@@ -77,7 +77,7 @@ class RMSProp(arguments.Optimizer):
     ) -> None:
         learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
-        self.beta = arguments.checked_decay_rate("beta", beta)
+        self.beta = averages.checked_decay_rate("beta", beta)
         self.epsilon = arguments.checked_epsilon(epsilon)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:

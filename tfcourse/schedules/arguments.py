@@ -20,14 +20,6 @@ def checked_rate(
     return float(value)
 
 
-def checked_decay_rate(name: str, value: Any) -> float:
-    """Returns the decay rate of an average as a float in [0, 1)."""
-    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_real or not 0.0 <= value < 1.0:
-        raise ValueError(f"`{name}` must be a float in [0, 1). Received: {name}={value!r}")
-    return float(value)
-
-
 def checked_count(name: str, value: Any, minimum: int = 1) -> int:
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not is_integer or value < minimum:

@@ -61,10 +61,8 @@ def checked(class_weight: ClassWeight | None, labels: Any) -> npt.NDArray[np.flo
                 "`class_weight` must name classes by their numbers, as the labels do. "
                 f"Received: {class_weight!r}"
             )
-        weights = [
-            class_weight.get(c, 1.0)
-            for c in range(max(num_classes, *(c + 1 for c in class_weight)))
-        ]
+        most = max([num_classes, *(c + 1 for c in class_weight)])
+        weights = [class_weight.get(c, 1.0) for c in range(most)]
     weights = np.asarray(weights, np.float32)
     is_enough = weights.ndim == 1 and len(weights) >= num_classes
     if not is_enough or not (np.isfinite(weights) & (weights >= 0)).all():

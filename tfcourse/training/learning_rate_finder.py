@@ -7,13 +7,13 @@ from typing import Literal
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 from keras import ops
 
 from tfcourse import averages, batching
 from tfcourse.training import checkpoint, learning_rate_rules
 from tfcourse.training.keras_internals import build_for, following, steps_of
+from tfcourse.training.learning_rate_rules import Floats
 from tfcourse.training.steps import InMemorySteps
 
 # The average covers about 10 steps, half a decade of 150 from 1e-6 to 10; fastai's 0.98 covers
@@ -21,9 +21,6 @@ from tfcourse.training.steps import InMemorySteps
 _BETA = 0.9
 # A smoothed loss so many times the smallest one diverges, as in fastai.
 _DIVERGED = 4.0
-
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -147,9 +147,13 @@ def from_json(fields: Mapping[str, Any]) -> Record:
     return _KINDS[fields["kind"]].from_json(others)
 
 
+# How the names of metrics end that are the better the smaller, as Keras calls them.
+MINIMIZED = ("loss", "error", "mae", "mse", "mape", "msle", "crossentropy", "divergence", "hinge")
+
+
 def is_minimized(objective: str) -> bool:
     """Returns whether the smaller value of the metric `objective` is the better one."""
-    return objective.endswith(("loss", "mae", "mse"))
+    return objective.endswith(MINIMIZED)
 
 
 def _is_finite(value: object) -> bool:

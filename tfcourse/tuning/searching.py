@@ -13,7 +13,7 @@ from tfcourse.tuning.driver import Driver, Watch
 from tfcourse.tuning.files import SweepFiles
 from tfcourse.tuning.records import Chosen
 from tfcourse.tuning.settings import module_of, settings_of
-from tfcourse.tuning.state import Sweep
+from tfcourse.tuning.state import PRUNINGS, TUNERS, Sweep
 from tfcourse.tuning.task import Plan, Pool
 
 
@@ -68,7 +68,7 @@ def search(
         data_dir: folder that holds the data's files.
         reading: how a table or images are read.
         tuner: "random", "grid", "coarse_to_fine", "quasi_random", "bayesian" or "hyperband".
-        objective: the metric that ranks; one whose name ends in "loss" is minimized.
+        objective: the metric that ranks. Losses and errors are minimized, all else is maximized.
         seed: in [0, 2**32).
         replicates: trainings of each point, >= 1, with seeds of their own.
         generation_size: points chosen at once where results decide about the next; by default a
@@ -83,7 +83,8 @@ def search(
         watch: called with the `Sweep` and the trainings that go on, whenever something happened.
 
     Raises:
-        ValueError: an axis does not fit its hyperparameter, or there are both `pool` and `workers`.
+        ValueError: an argument is out of its range, an axis does not fit its hyperparameter, or
+            there are both `pool` and `workers`.
         RunDirectoryError: another process searches in `folder`.
         AllTrialsFailedError: the first trials failed, all for one reason.
     """
@@ -91,6 +92,16 @@ def search(
         raise ValueError(f"`workers` starts processes; `pool` has its own. Received: {workers=}")
     if report and keep_models < 1:
         raise ValueError(f"`keep_models` must be >= 1 for a report. Received: {keep_models=}")
+    _check_choice("tuner", tuner, TUNERS)
+    _check_choice("pruning", pruning, PRUNINGS)
+    if trials < 1 or replicates < 1:
+        raise ValueError(
+            f"`trials` and `replicates` must be >= 1. Received: {trials=}, {replicates=}"
+        )
+    if tuner == "hyperband":
+        if pruning != "none" or "epochs" in (searches or {}):
+            raise ValueError("`tuner=hyperband` prunes and chooses epochs itself. Leave that out")
+        fixed = {*fixed, "epochs"}
     settings = settings_of(
         train,
         base,
@@ -120,6 +131,11 @@ def search(
         else:
             driver.train(pool, watch)
     return driver.sweep
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {', '.join(choices)}. Received: {value!r}")
 
 
 def carry_out(driver: Driver, pool: Pool, watch: Watch) -> Chosen | None:

@@ -20,7 +20,7 @@ class Settings:
     function: str  # The name there of the function that trains.
     hyperparameters: str  # The name there of the class of hyperparameters.
     tuner: str  # One of `state.TUNERS`.
-    objective: str  # The metric that ranks; one whose name ends in "loss" is minimized.
+    objective: str  # The metric that ranks; see `records.is_minimized`.
     space: Space  # What is searched.
     seed: int  # In [0, 2**32).
     replicates: int  # Trainings of each point, with seeds of their own.
@@ -87,7 +87,7 @@ def settings_of(
         seed=seed,
         replicates=replicates,
         trials=trials,
-        base={n: d.format(getattr(base, n)) for n, d in hp.declarations(base).items()},
+        base=base.all_texts(),
         dataset=dataset,
         generation_size=generation_size,
         pruning=pruning,

@@ -9,7 +9,6 @@ import statistics
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tfcourse.scales import format_value as format_value
 from tfcourse.tuning import journal
 from tfcourse.tuning.records import (
     COMPLETE,

@@ -108,7 +108,7 @@ def _fault(error: Exception) -> int | None:
     """Returns the exit code of an error that is the machine's or the data's, not the trial's."""
     if out_of_memory.is_out_of_memory(error):
         return None
-    if isinstance(error, objectives.UnknownObjectiveError):
+    if isinstance(error, objectives.ObjectiveError):
         return error.exit_code
     code = getattr(error, "exit_code", 5 if isinstance(error, OSError) else None)
     return code if code in (3, 5) else None
@@ -148,7 +148,7 @@ def _trained(task: Task) -> Result:
                 _, history = train(data, run=run, callbacks=_callbacks(task), **_QUIET)
             curve = _curve(history)
             if curve and task.objective not in curve[0]:  # Its steps have logs of their own.
-                raise objectives.UnknownObjectiveError(task.objective, {*curve[0]} - {"epoch"})
+                raise objectives.unknown(task.objective, {*curve[0]} - {"epoch"})
             pruned = _is_pruned(curve, task.objective, task.thresholds)
             status = sweeps.PRUNED if pruned else sweeps.COMPLETE
             result = Result(status, "", curve, time.perf_counter() - started)
@@ -228,7 +228,7 @@ def _is_pruned(curve: Sequence[Row], objective: str, thresholds: Mapping[int, fl
     for number, row in enumerate(curve, start=1):
         so_far = [row[objective] for row in curve[:number] if row[objective] is not None]
         threshold = thresholds.get(row["epoch"])
-        if threshold is not None and choose([threshold, *so_far]) == threshold not in so_far:
+        if threshold is not None and all(choose(score, threshold) != score for score in so_far):
             return True
     return False
 

@@ -16,6 +16,7 @@ from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2, summ
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tfcourse import files
+from tfcourse.scales import format_value
 from tfcourse.tuning import state as sweeps
 
 # One name of ours in every folder: written again it is replaced, and nothing else is touched.
@@ -86,7 +87,7 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(header)
     for row in rows:
-        writer.writerow(["" if value is None else sweeps.format_value(value) for value in row])
+        writer.writerow(["" if value is None else format_value(value) for value in row])
     return file.getvalue()
 
 
@@ -159,7 +160,7 @@ def _session(
 ) -> list[event_pb2.Event]:
     """Returns the events of one training: its hyperparameters, its curve, its score, its end."""
     values = {
-        name: value if domains[name].dtype is not str else sweeps.format_value(value)
+        name: value if domains[name].dtype is not str else format_value(value)
         for name, value in trial.values.items()
     }
     group = f"trial {trial.number:04}"  # TensorBoard sorts by it.

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tfcourse.scales import format_value
 from tfcourse.tuning import state as sweeps
 
 # Within this share of an axis from its end, a value counts as at the edge.
@@ -56,7 +57,7 @@ def _no_answer(sweep: sweeps.Sweep) -> str:
 
 def short(value: object) -> str:
     """Returns a hyperparameter's value with four digits at most."""
-    return f"{value:.4g}" if isinstance(value, float) else sweeps.format_value(value)
+    return f"{value:.4g}" if isinstance(value, float) else format_value(value)
 
 
 def on_test_set(sweep: sweeps.Sweep) -> dict[str, str]:

@@ -13,12 +13,13 @@ import plotly
 
 from tfcourse import files, run_directory
 from tfcourse.reports import pages
+from tfcourse.scales import format_value
 from tfcourse.tuning.confirmation import confirmation_of
 from tfcourse.tuning.report import files as sweep_files
 from tfcourse.tuning.report import findings
 from tfcourse.tuning.report.plots import MIN_FOR_IMPORTANCE, Plots
 from tfcourse.tuning.report.study import axes_of, quiet
-from tfcourse.tuning.state import Sweep, Trial, format_value
+from tfcourse.tuning.state import Sweep, Trial
 
 
 def write_sweep_report(sweep: Sweep, path: str | os.PathLike[str]) -> None:

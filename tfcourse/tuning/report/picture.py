@@ -7,6 +7,7 @@ import numpy as np
 
 from tfcourse.reports import style
 from tfcourse.tuning import state as sweeps
+from tfcourse.tuning.report.findings import short
 
 _TICKS = (0.0, 0.5, 1.0)
 
@@ -45,7 +46,7 @@ def _draw_axis(ax, axis, sweep, trials, scores):
             mew=2,
         )
     values = axis.scale.options or [axis.scale.value_at(tick) for tick in _TICKS]
-    ax.set_xticks([axis.scale.position_of(v) for v in values], [_text(v) for v in values])
+    ax.set_xticks([axis.scale.position_of(v) for v in values], [short(v) for v in values])
     ax.set(xlim=(-0.06, 1.06), xlabel=axis.name.replace("_", " "))
     ax.set_title(axis.scale.title)
 
@@ -59,7 +60,3 @@ def _draw_best_so_far(ax, sweep, trials, scores, better):
         ax.set_title(f"best: {so_far[-1]:.4f}")
     ax.set(xlabel="trial", xlim=(0, sweep.settings.trials + 1))
     ax.xaxis.get_major_locator().set_params(integer=True)
-
-
-def _text(value):
-    return f"{value:.4g}" if isinstance(value, float) else sweeps.format_value(value)

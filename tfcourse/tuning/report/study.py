@@ -14,7 +14,7 @@ from typing import Any
 import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from tfcourse.scales import Scale
+from tfcourse.scales import Scale, format_value
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.report import files as sweep_files
 
@@ -81,7 +81,7 @@ class Axis:
     def value(self, value: Any) -> Any:
         """Returns `value` of the hyperparameter as the study holds it."""
         if not self._scale.is_range:
-            return html.escape(sweeps.format_value(value))
+            return html.escape(format_value(value))
         return self._scale.proxy(value)
 
     def parts(self, trials: Sequence[sweeps.Trial]) -> list[list[sweeps.Trial]]:
