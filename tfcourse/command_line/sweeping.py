@@ -49,7 +49,7 @@ def prepare(
         UsageError: a flag does not go with the others; its message names it.
     """
     values = flags.FLAGS
-    searches, fixed, base = _searched_and_fixed(base)
+    base, space = _space_asked_for(base)
     if values.sweep == "hyperband":
         if values.pruning != "none":
             raise UsageError("--pruning: hyperband ends trials in a way of its own")
@@ -57,10 +57,6 @@ def prepare(
             raise UsageError("--sweep=hyperband: give --epochs, the most that a trial gets")
     if not re.fullmatch(r"\w+", values.objective):
         raise UsageError(f"--objective must be a metric. Received: {values.objective!r}")
-    try:
-        space = search_space.space_of(base, searches, fixed)
-    except ValueError as error:
-        raise UsageError(f"--search, --fix: {error}") from None
     trials = min(values.trials, 4) if options.smoke else values.trials
     if values.sweep == "grid":
         _check_grid(space, trials)
@@ -105,12 +101,8 @@ def check_written(written: "Written", base: hp.Hyperparameters) -> None:
     Raises:
         UsageError: a flag has none, or --search and --fix do not go together.
     """
-    searches, fixed, base = _searched_and_fixed(base)
-    try:
-        axes = search_space.space_of(base, searches, fixed).axes
-    except ValueError as error:
-        raise UsageError(f"--search, --fix: {error}") from None
-    searched = {axis.name: axis.scale.search for axis in axes}
+    base, space = _space_asked_for(base)
+    searched = {axis.name: axis.scale.search for axis in space.axes}
     written_flags.refuse_searched(written, searched)
     written_flags.drop_idle(
         written, type(base), lambda name: searched.get(name, (getattr(base, name),))
@@ -136,6 +128,15 @@ def check_objective(
 
     data = datasets.load(str(options.dataset), options.data_dir, **vars(options.reading))
     objectives.check_built(build(base, data, options.seed), data, objective)
+
+
+def _space_asked_for(base: hp.Hyperparameters) -> tuple[hp.Hyperparameters, search_space.Space]:
+    """Returns `base` with the values of --fix, and the space of --search."""
+    searches, fixed, base = _searched_and_fixed(base)
+    try:
+        return base, search_space.space_of(base, searches, fixed)
+    except ValueError as error:
+        raise UsageError(f"--search, --fix: {error}") from None
 
 
 def _searched_and_fixed(base):

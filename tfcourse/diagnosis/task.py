@@ -7,6 +7,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from tfcourse import batching
 from tfcourse.diagnosis.examples import Floats, Labels
@@ -66,12 +67,9 @@ class Task:
         values = np.asarray(outputs, np.float64).reshape(len(outputs), -1)
         if self.kind == "binary":
             if self.from_logits:
-                values = 1.0 / (1.0 + np.exp(-np.clip(values, -700, 700)))
+                values = special.expit(values)
             return np.concatenate([1.0 - values, values], axis=1)
-        if not self.from_logits:
-            return values
-        exponentials = np.exp(values - values.max(axis=1, keepdims=True))
-        return exponentials / exponentials.sum(axis=1, keepdims=True)
+        return special.softmax(values, axis=1) if self.from_logits else values
 
 
 def task_of(model: keras.Model, data: batching.Data) -> Task:
