@@ -204,7 +204,8 @@ def define_sweep() -> None:
     flags.DEFINE_string(
         "objective",
         "auto",
-        "Metric that ranks trials; losses are minimized. auto takes --monitor, else val_accuracy.",
+        "Metric that ranks trials; losses and errors are minimized. auto takes --monitor, else "
+        "val_accuracy.",
     )
     flags.DEFINE_bool("extend", False, "Continues a sweep with changed flags.")
     flags.DEFINE_string("scheduler", None, "Address of a Dask scheduler whose workers run trials.")
