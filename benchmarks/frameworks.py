@@ -116,7 +116,7 @@ def rows(measured: Mapping[str, Any], steps: Mapping[str, Any]) -> list[list[str
     found = [
         [
             "", "lines", *(f"ms per step, {model.replace('_', ' ')}" for model in titles),
-            "licence", "packages", "download", "on disk",
+            "license", "packages", "download", "on disk",
         ]
     ]  # fmt: skip
     for name, framework in FRAMEWORKS.items():

@@ -76,6 +76,16 @@ def test_images_of_mnist_drawn_large_somewhere_come_back():
         np.testing.assert_allclose(image_of(drawn), image / image.max(), atol=1e-6)
 
 
+def test_ink_of_a_picture_is_what_differs_from_its_edges():
+    rng = np.random.default_rng(0)
+    ink = stroke((20, 60), (30, 35), canvas=(80, 70), value=100)
+    grain = rng.integers(-5, 6, ink.shape)
+    for picture, dark in ((200.0 - ink + grain, True), (30.0 + ink + grain, False)):
+        found, is_dark = drawing.ink_of(picture)
+        assert is_dark is dark
+        np.testing.assert_array_equal(found > 0, ink > 0)
+
+
 @pytest.mark.parametrize("ink", [np.zeros((9, 9)), np.zeros((0, 0)), np.ones((9, 9, 4))])
 def test_nothing_drawn_is_refused(ink):
     with pytest.raises(ValueError, match="something drawn"):

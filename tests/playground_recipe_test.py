@@ -13,7 +13,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from recipes.playground import __main__ as playground
-from tfcourse import command_line, drawing, inference
+from tfcourse import command_line, datasets, drawing, inference
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 NAMES = ("cat", "<dog>", "bird")
@@ -66,7 +66,78 @@ def test_ink_is_what_covers_the_canvas(page):
     buffer = io.BytesIO()
     Image.fromarray(canvas).save(buffer, "PNG")
     url = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-    np.testing.assert_array_equal(page.ink_of(url), canvas[..., 3])
+    ink, is_dark = page.ink_of(url)
+    np.testing.assert_array_equal(ink, canvas[..., 3])
+    assert is_dark is None
+
+
+def canvas_of(grey):
+    """The URL of a picture that covers the canvas."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.uint8(grey)).convert("RGBA").save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+@pytest.mark.parametrize(("invert", "said"), [(False, "so it was inverted"), (True, "like the tr")])
+def test_scans_are_read_like_drawings_and_their_polarity_is_told(page, invert, said):
+    seven = np.asarray(drawn_with_pillow([((0.3, 0.3), (0.7, 0.3))], 100, 8), np.float64)
+    paper = 220 - np.arange(100) / 10  # A shadow falls on it.
+    scan, is_dark = page.ink_of(canvas_of(paper - 0.7 * seven))
+    assert is_dark
+    assert said in page.polarity_of(is_dark, invert)
+    negative, is_dark = page.ink_of(canvas_of(20 + 0.7 * seven))
+    assert not is_dark
+    assert said not in page.polarity_of(is_dark, invert)
+    for ink in (scan, negative):
+        for shape in ((28, 28, 1), (8, 8, 1)):
+            expected = drawing.features_of(seven, shape)
+            np.testing.assert_allclose(drawing.features_of(ink, shape), expected, atol=0.1)
+    assert page.polarity_of(None, invert) == ""
+
+
+def test_an_empty_page_holds_no_ink(page):
+    ink, _ = page.ink_of(canvas_of(np.full((50, 50), 230)))
+    assert not ink.any()
+
+
+def test_the_figure_shows_what_the_model_sees(page):
+    image = np.zeros((8, 8, 1), np.float32)
+    image[3, 4] = 1.0
+    figure = page.seen(image, False, "<told>")
+    assert "8 x 8 pixels, white on black. &lt;told&gt;" in figure
+    data = base64.b64decode(re.search('base64,(.*?)"', figure)[1])
+    np.testing.assert_array_equal(Image.open(io.BytesIO(data)), 255 * image[..., 0])
+
+
+def test_examples_are_one_validation_image_per_class(page, trained_run):
+    from recipes.playground.examples import examples_of
+
+    classifier = inference.load_run(trained_run)
+    examples = examples_of(classifier)
+    split = inference.load_split(classifier, "validation")
+    assert [example.label for example in examples] == [str(digit) for digit in range(10)]
+    first = split.features[np.argmax(split.labels == 3)]
+    np.testing.assert_array_equal(examples[3].image, first)
+    assert page.example_buttons(examples).count("<button") == 10
+    assert page.example_buttons([]) == ""
+
+
+def test_a_run_whose_data_is_gone_has_no_examples(page, trained_run, monkeypatch, caplog):
+    from recipes.playground import examples
+
+    def gone(*_):
+        raise datasets.DataError("digits: gone\nfor ever")
+
+    monkeypatch.setattr(inference, "load_split", gone)
+    assert examples.examples_of(inference.load_run(trained_run)) == []
+    assert caplog.messages == ["No examples to click: digits: gone"]
+
+
+def test_names_of_classes_are_text_in_the_template(page):
+    from recipes.playground.examples import Example
+
+    buttons = page.example_buttons([Example(np.zeros((8, 8, 1), np.float32), '"<b>`${name}\\')])
+    assert not re.search(r"<b>|[`$\\]", buttons)
 
 
 def refusal(url):
@@ -87,7 +158,7 @@ def bomb(side=9000):
 
 def test_large_and_malformed_drawings_are_refused_before_they_are_decoded(page, monkeypatch):
     whole = bomb(10)
-    assert page.ink_of(whole).shape == (10, 10)
+    assert page.ink_of(whole)[0].shape == (10, 10)
     assert refusal(whole[:-40])[0] == 400
     for url in ("data:image/gif;base64,AAAA", "", "data:image/png;base64,", whole[:60], "\udcff"):
         assert refusal(url) == (400, "the drawing is not a PNG image in base64")
@@ -251,7 +322,7 @@ def address(trained_run):
     program.communicate()
 
 
-def test_strokes_change_the_probabilities(page, address, trained_run):
+def test_strokes_examples_and_scans_are_scored(page, address, trained_run, tmp_path):
     playwright = pytest.importorskip("playwright.sync_api", reason="no playwright")
     if CHROMIUM is None:
         pytest.skip("no Chromium")
@@ -274,6 +345,16 @@ def test_strokes_change_the_probabilities(page, address, trained_run):
         tab.get_by_text("Clear").click()
         tab.locator(".result[aria-busy=false]").wait_for()
         assert table.inner_text() == empty
+        tab.locator(".examples button").nth(4).click()
+        tab.get_by_text("the label 4").wait_for()
+        scan = tmp_path / "scan.png"
+        Image.fromarray(230 - drawn_with_pillow(strokes, 300, 30) // 2).resize((200, 300)).save(
+            scan
+        )
+        tab.locator("input").set_input_files(scan)
+        tab.get_by_text("black on white, so it was inverted").wait_for()
+        tab.set_viewport_size({"width": 390, "height": 800})
+        assert tab.evaluate("document.documentElement.scrollWidth") == 390
         browser.close()
     assert "%" not in empty
     classifier = playground.load(trained_run)

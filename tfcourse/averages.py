@@ -1,4 +1,4 @@
-"""Exponentially weighted averages, which momentum, RMSProp, Adam and batch norm are made of."""
+"""Exponentially weighted averages: the basis of momentum, RMSProp, Adam and batch normalization."""
 
 import numbers
 from typing import TYPE_CHECKING, Any, TypeVar

@@ -1,4 +1,4 @@
-"""Arrays to mini-batches, in an order that is a pure function of (seed, epoch).
+"""Mini-batches of arrays, in an order that is a pure function of (seed, epoch).
 
 An epoch is one pass over the training set in `ceil(m / b)` steps of `b` examples; the last step
 has what is left. `b = m` is batch gradient descent, `b = 1` stochastic gradient descent.

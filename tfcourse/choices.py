@@ -1,4 +1,4 @@
-"""The one table of what is chosen by name: optimizers, schedules, models.
+"""The one table of what can be chosen by name: optimizers, schedules, models.
 
 A line here is all that a new one needs besides its own code: flags, searches, nudges, pictures,
 benchmarks and tests read it. Nothing here imports TensorFlow, so that flags are checked before

@@ -1,4 +1,4 @@
-"""A drawn digit as the image that a classifier of handwritten digits was trained on."""
+"""A drawn digit as an image like those that a classifier was trained on."""
 
 from collections.abc import Sequence
 
@@ -60,6 +60,31 @@ def features_of(ink: npt.ArrayLike, input_shape: Sequence[int]) -> npt.NDArray[n
     return image.astype(np.float32)[np.newaxis, :, :, np.newaxis]
 
 
+def ink_of(picture: npt.ArrayLike) -> tuple[Array, bool]:
+    """Returns the ink in a picture of a digit, such as a scan, and whether it is dark on light.
+
+    The median of the outermost pixels is the ground. What differs from it by less than a fifth of
+    the ink's contrast is taken for the grain of the paper, or a shadow.
+
+    Args:
+        picture: [height, width], finite; larger is brighter.
+
+    Returns:
+        [height, width], 0 where there is no ink; and `True` for dark ink.
+
+    Examples:
+        >>> tfcourse.drawing.ink_of([[250, 240, 250], [250, 50, 150], [250, 245, 250]])
+        (array([[  0.,   0.,   0.],
+               [  0., 160.,  60.],
+               [  0.,   0.,   0.]]), True)
+    """
+    picture = np.asarray(picture, np.float64)
+    contrast = picture - np.median(picture[_outermost(picture.shape)])
+    is_dark = -contrast.min() > contrast.max()
+    ink = -contrast if is_dark else contrast
+    return np.clip(ink - ink.max() / 5, 0.0, None), bool(is_dark)
+
+
 def edge_brightness(images: npt.ArrayLike) -> float:
     """Returns the mean of the outermost pixels: near 0 of white on black, near 1 of black on white.
 
@@ -73,9 +98,13 @@ def edge_brightness(images: npt.ArrayLike) -> float:
         (0.0, 1.0)
     """
     images = np.asarray(images)
-    inner = np.zeros(images.shape[1:3], bool)
-    inner[1:-1, 1:-1] = True
-    return float(images[:, ~inner].mean(dtype=np.float64))
+    return float(images[:, _outermost(images.shape[1:3])].mean(dtype=np.float64))
+
+
+def _outermost(shape: Sequence[int]) -> npt.NDArray[np.bool]:
+    is_outermost = np.ones(shape, bool)
+    is_outermost[1:-1, 1:-1] = False
+    return is_outermost
 
 
 def _span(is_inked: npt.NDArray[np.bool]) -> Span:

@@ -1,4 +1,4 @@
-"""A neural network in NumPy, its forward and its backward pass written by hand.
+"""A neural network in NumPy, with a handwritten forward and backward pass.
 
 It has the form of the models in `tfcourse.models`: any number of hidden layers with or without
 batch normalization, none at all for softmax regression, and softmax cross-entropy as the loss. A

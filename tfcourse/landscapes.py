@@ -1,4 +1,4 @@
-"""Cost functions to look at, and the way down them that a Keras optimizer takes.
+"""Cost functions of two parameters, and the optimizers' paths on them.
 
 Every cost is a function of a tensor `w` of shape `[..., parameters]` that returns shape `[...]`;
 its smallest value is 0. Update rules work element by element, so one optimizer goes down with many

@@ -1,4 +1,4 @@
-"""How good a model's answers are: intervals, calibration, loss, errors of a quantity."""
+"""How good predictions are: confidence intervals, calibration, log loss, regression errors."""
 
 import math
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""How a search measures distance: a class for each scale, and the one table of them.
+"""Search scales, such as linear and log: a class for each, and one table of them.
 
 A position in [0, 1] stands for a value: uniform positions are uniform on the scale. Both ends of a
 range can be reached, and whole numbers stay whole.

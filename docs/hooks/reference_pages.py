@@ -1,5 +1,10 @@
 """Adds a page for each part of the library, made from its docstrings."""
 
+import ast
+import importlib.util
+import inspect
+import pathlib
+
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
@@ -31,11 +36,20 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    listed = "".join(f"- [tfcourse.{name}]({name}.md)\n" for name in tfcourse.__all__)
-    files.append(File.generated(config, "api/index.md", content=INDEX + listed))
+    rows = [f"| [`tfcourse.{name}`]({name}.md) | {about(name)} |" for name in tfcourse.__all__]
+    listed = "\n".join(["| part | content |", "| --- | --- |", *rows])
+    files.append(File.generated(config, "api/index.md", content=f"{INDEX}{listed}\n"))
     for name in tfcourse.__all__:
         text = f"# tfcourse.{name}\n\n::: tfcourse.{name}\n"
         for member, module in LAZY.get(name, {}).items():
             text += f"\n::: tfcourse.{name}.{module}.{member}\n{SHOWN}"
         files.append(File.generated(config, f"api/{name}.md", content=text))
     return files
+
+
+def about(part: str) -> str:
+    """Returns the first sentence of a part's docstring, without loading it."""
+    spec = importlib.util.find_spec(f"tfcourse.{part}")
+    path = pathlib.Path(spec.origin if spec and spec.origin else "")
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return " ".join(inspect.cleandoc(docstring).partition("\n\n")[0].split())

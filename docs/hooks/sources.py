@@ -3,7 +3,8 @@
     <!-- source: tfcourse.averages.average_step -->    the source of a function or class
 
 That is invisible where a page is read as plain Markdown, on a code host. README.md and its like
-become pages; links to other files outside of docs/ lead to copies of them.
+become pages, and notebooks are pages (notebook_pages.py); links to other files outside of docs/
+lead to copies of them.
 """
 
 import ast
@@ -44,7 +45,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for page in list(files.documentation_pages()):
         for link in _LINK.findall(page.content_string):
             path = _outside(link, page.src_uri)
-            if path and path not in PAGES and not files.get_file_from_path(path):
+            if path and not files.get_file_from_path(_page_of(path)):
                 files.append(File.generated(config, path, abs_src_path=str(ROOT / path)))
     return files
 
@@ -54,13 +55,18 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
 
     def inside(link: re.Match[str]) -> str:
         path = _outside(link[0], page_uri)
-        return "../" * page_uri.count("/") + PAGES.get(path, path) if path else link[0]
+        return "../" * page_uri.count("/") + _page_of(path) if path else link[0]
 
     return _SOURCE.sub(lambda found: source(found[1]), _LINK.sub(inside, markdown))
 
 
 def _seen_from_docs(link: str) -> str:
     return link.removeprefix("docs/") if link.startswith("docs/") else f"../{link}"
+
+
+def _page_of(path: str) -> str:
+    """Returns the page that shows a file of the repository, or else the file."""
+    return PAGES.get(path, re.sub(r"\.ipynb$", ".md", path))
 
 
 def _outside(link: str, page_uri: str) -> str | None:

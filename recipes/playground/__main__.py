@@ -1,9 +1,10 @@
-r"""Serves a page where you draw a digit and see what a trained model predicts.
+r"""Serves a page where you draw a digit and see what a trained model sees and predicts.
 
     pip install -e ".[playground]"
     python -m recipes.playground --run_dir=runs/mnist_softmax/latest
 
-Open the address that it prints. Only this machine can reach the page, and the page loads nothing
+Open the address that it prints. You can also open a picture of a digit, such as a scan, or click an
+image of the run's validation set. Only this machine can reach the page, and the page loads nothing
 from others. Without --run_dir, it uses the newest finished run in runs/mnist_softmax. Ctrl-C ends
 it.
 """
@@ -63,9 +64,10 @@ def serve(classifier: "Classifier", port: int, *, invert: bool = False) -> "grad
     from starlette.middleware import Middleware
 
     from recipes.playground import page as playground_page
+    from recipes.playground.examples import examples_of
     from recipes.playground.guard import Guard
 
-    blocks = playground_page.page(classifier, invert=invert)
+    blocks = playground_page.page(classifier, examples=examples_of(classifier), invert=invert)
     blocks.launch(
         server_name="127.0.0.1",
         server_port=port or None,

@@ -1,4 +1,4 @@
-"""Named sources of data, as arrays that were checked on the way in.
+"""Data sets by name, and your own data, as checked arrays.
 
     >>> digits = tfcourse.datasets.load("digits")
     >>> digits.train.features.shape  # float32, in [0, 1]

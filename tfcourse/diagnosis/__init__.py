@@ -1,4 +1,4 @@
-"""A doctor for a training that does not train: the checks that experienced people do by hand."""
+"""Checks that find what keeps a model from training."""
 
 from tfcourse.diagnosis.checks import CHECKS, Check
 from tfcourse.diagnosis.diagnosis import Diagnosis, diagnose

@@ -1,4 +1,4 @@
-"""The notebooks' exercises: each check takes a learner's answer and returns what to say to it.
+"""Checks of a learner's answers to the notebooks' exercises.
 
     answer = 40
     exercises.check_steps_per_epoch(answer)

@@ -1,4 +1,4 @@
-"""Hyperparameters, each declared once: the flag, its checks, the record and the search range.
+"""Hyperparameters, each declared once: flag, checks, record and search range.
 
 A recipe declares a frozen dataclass; every field says its default, what it is, the interval in
 which it makes sense, and the range and scale on which a search draws it:

@@ -1,4 +1,4 @@
-"""A trained classifier out of its run directory: to predict, to evaluate, to export.
+"""A trained model, loaded from its run directory: predict, evaluate, export.
 
     classifier = tfcourse.inference.load_run("runs/mnist_softmax/A")
     features = classifier.preprocessing.transform(images)  # As raw as those trained on.

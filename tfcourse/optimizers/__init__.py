@@ -1,4 +1,4 @@
-"""The course's optimizers, and those of today, for Keras; `OPTIMIZERS` finds them by name.
+"""The course's optimizers and newer ones, for Keras; `OPTIMIZERS` maps names to them.
 
 Muon is not among them: it steps along an orthogonalized average, which is for matrices of hidden
 layers alone, needs another optimizer for all other weights, and pays for large transformers.

@@ -1,4 +1,4 @@
-"""Pictures of runs; nothing that trains imports them.
+"""Pictures of runs, and the model card; nothing that trains imports them.
 
 `live` is imported by its own name: what it needs takes seconds to load.
 """

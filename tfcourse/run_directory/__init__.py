@@ -1,4 +1,4 @@
-"""The folder that holds everything of one run, written so that a kill leaves no torn file.
+"""The folder with all files of one run, written so that a kill leaves no incomplete file.
 
 flags.txt       the flags that can change a result; `--flagfile=flags.txt` runs it again
 history.csv     one row per epoch

@@ -1,4 +1,4 @@
-"""Training one model: the fast epoch, the loop around it, checkpoints, evaluation, the record."""
+"""Training of one model: fast epochs, checkpoints, resume, evaluation, records."""
 
 from tfcourse.run_directory.environment import environment
 from tfcourse.training.batch_norm import reestimate_batch_norm

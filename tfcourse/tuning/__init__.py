@@ -1,4 +1,4 @@
-"""Hyperparameter search: keras-tuner chooses, workers train, a journal remembers."""
+"""Hyperparameter search: keras-tuner chooses, workers train, a journal records."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
