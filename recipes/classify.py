@@ -78,7 +78,9 @@ class Classify(mnist_softmax.MnistSoftmax):
         "Metric that chooses the best epoch, and that --early_stopping watches.",
     )
     early_stopping: int = integer(
-        0, "Stops after so many epochs without a better --monitor; 0 never.", interval="[0, inf)"
+        0,
+        "Stops after this many epochs without a better --monitor; 0 never stops early.",
+        interval="[0, inf)",
     )
     weight_decay: float | Literal["auto"] = number(
         "auto",

@@ -1,9 +1,9 @@
-r"""Says whether this machine is ready to train, what will be used, and what to mend.
+r"""Checks whether this machine is ready to train, and says how to fix what is not.
 
     tfcourse doctor
 
 It shows the versions, the device, threads, memory, free disk space, and the folders of data and
-caches. It needs no network and trains nothing. The exit code is 1 where there is a problem.
+caches. It needs no network and trains nothing. The exit code is 1 if there is a problem.
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ _VARIABLES = (
 
 @dataclasses.dataclass(frozen=True)
 class Doctor(Hyperparameters):
-    run_dir: str = text("runs", "Folder that runs are to be written to.")
+    run_dir: str = text("runs", "Folder in which runs will be written.")
 
 
 @dataclasses.dataclass(frozen=True)

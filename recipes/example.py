@@ -4,8 +4,8 @@ r"""Writes example data to try the other programs on.
     tfcourse example penguins.csv
     tfcourse example photos
 
-digits.npz holds handwritten digits `x` and their labels `y`, for a model of recipes.mnist_softmax:
-of the size and range that --run_dir was trained on. penguins.csv is a table with a column
+digits.npz holds handwritten digits `x` and their labels `y`, with the size and range of the images that
+--run_dir was trained on. penguins.csv is a table with a column
 `species`. photos is a folder with one folder of images per class. `python -m recipes.example
 --output=digits.npz` is the same command.
 """
@@ -31,7 +31,7 @@ class Example(Hyperparameters):
     output: str = text(None, "digits.npz, penguins.csv or photos, in any folder.")
     run_dir: str = text(
         "runs/mnist_softmax/latest",
-        "Run that the digits are for; if there is none, they are as MNIST's.",
+        "Run whose model the digits must fit; if there is none, they look like MNIST's.",
     )
 
     def __post_init__(self) -> None:

@@ -1,11 +1,11 @@
-r"""Prints the answer key of the notebooks' exercises, or judges a folder of handed-in notebooks.
+r"""Prints the answer key of the notebooks' exercises, or checks a folder of handed-in notebooks.
 
     python -m recipes.exercises --key
     python -m recipes.exercises --folder=handed_in
 
-Handed-in notebooks are other people's code, and nothing of them is run. An answer that is a number
-or a list is checked anew; a function or a calculation is judged by what the notebook's saved output
-says. The column `by` tells which.
+Handed-in notebooks are other people's code, so none of it is run. An answer that is a number or a
+list is checked again; a function or a calculation is judged by the output saved in the notebook.
+The column `by` says which.
 """
 
 import csv
@@ -24,7 +24,7 @@ COLUMNS = ("notebook", "exercise", "verdict", "by")
 
 @dataclasses.dataclass(frozen=True)
 class Exercises(Hyperparameters):
-    folder: str = text("", "Folder of handed-in notebooks, in any folders below it.")
+    folder: str = text("", "Folder of handed-in notebooks; subfolders are included.")
     output: str = text("", "CSV file for the table; by default none is written.")
 
 

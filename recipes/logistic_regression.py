@@ -1,10 +1,10 @@
-r"""Tells two species of iris apart by gradient descent on the cross-entropy.
+r"""Classifies two species of iris by gradient descent on the cross-entropy.
 
     python -m recipes.logistic_regression --flagfile=configs/logistic_regression.flags
 
 The steps are those of linear regression, with h(x) = sigmoid(b + w x). The data are the 100
 flowers of Iris versicolor and virginica in Fisher's table, which ships with scikit-learn. For
-comparison the optimum is printed, which Newton's method finds. With --batch_size below 100, --seed
+comparison, it prints the optimum, found by Newton's method. With --batch_size below 100, --seed
 shuffles the flowers in every epoch; otherwise nothing is random.
 """
 

@@ -52,7 +52,7 @@ class MnistSoftmax(Hyperparameters):
     augment: tuple[str, ...] = several(
         (),
         AUGMENTATIONS,
-        "Random changes of the training images, drawn again in every epoch.",
+        "Random changes to the training images, different in every epoch.",
         group="Data",
     )
     augment_strength: float = number(
@@ -109,7 +109,7 @@ class MnistSoftmax(Hyperparameters):
     )
     clip_norm: float = number(
         0.0,
-        "Shortens the gradient of all weights together to this length where it is longer; 0 never.",
+        "Largest norm of the gradient of all weights together; 0 sets no limit.",
         interval="[0, inf)",
         group="Optimizer",
     )
@@ -123,11 +123,14 @@ class MnistSoftmax(Hyperparameters):
         active_when=("schedule", takers(SCHEDULES, "decay_rate")),
     )
     warmup_epochs: int = integer(
-        0, "Epochs in which the learning rate rises first.", interval="[0, inf)", group="Optimizer"
+        0,
+        "Epochs at the start in which the learning rate rises.",
+        interval="[0, inf)",
+        group="Optimizer",
     )
     label_smoothing: float = number(
         0.0,
-        "Share of each label that all classes get, in the training loss alone; 0 none.",
+        "Share of each label that is spread over all classes, in the training loss only.",
         interval="[0, 1)",
     )
     precision: Literal["float32", "mixed_bfloat16"] = choice(
@@ -138,7 +141,7 @@ class MnistSoftmax(Hyperparameters):
     )
     early_stopping: int = integer(
         0,
-        "Stops after so many epochs without a better validation accuracy; 0 never.",
+        "Stops after this many epochs without a better validation accuracy; 0 never stops early.",
         interval="[0, inf)",
     )
 

@@ -3,7 +3,7 @@ r"""Minimizes c0 w^2 + c1 w + c2 by gradient descent, the course's first TensorF
     python -m recipes.quadratic --flagfile=configs/quadratic.flags
 
 It prints w after several steps, in float32, in float64 and in closed form, and draws the path.
---beside=tensorflow_1 runs the slide's program in its session as well, for comparison.
+--beside=tensorflow_1 also runs the slide's own program, in a TensorFlow 1 session.
 Nothing is random: --seed has no effect. configs/quadratic*.flags list the results.
 """
 

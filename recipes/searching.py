@@ -1,15 +1,15 @@
-r"""Shows the ways to find hyperparameters, each in a picture of real trainings.
+r"""Illustrates hyperparameter search with pictures of real trainings.
 
     python -m recipes.searching --flagfile=configs/searching.flags
 
-- panda_and_caviar.png: one model, watched and nudged as it trains, beside many, the best of which
-  is kept;
-- grid_and_random.png: the points of a grid and random ones, with their projections on both axes;
+- panda_and_caviar.png: one model that is watched and nudged during training, beside many models, of
+  which the best is kept;
+- grid_and_random.png: the points of a grid and random points, with their projections on both axes;
 - coarse_to_fine.png: the boxes of a search that narrows, round by round;
 - importance.png: which hyperparameters matter, in the tiers of the course.
 
-These are single sweeps, to look at. `recipes.claims.search` and `recipes.claims.search_importance`
-repeat such searches and measure what is true of them.
+Each picture shows a single search. `recipes.claims.search` and `recipes.claims.search_importance`
+repeat such searches and measure their effects.
 """
 
 import dataclasses
@@ -50,10 +50,14 @@ LABELS = {"learning_rate": "learning rate", "decay_rate": "decay per epoch"}
 
 @dataclasses.dataclass(frozen=True)
 class Searching(Hyperparameters):
-    models: int = integer(12, "Models side by side.", interval="[2, inf)")
-    points: int = integer(9, "Trials of the grid, and as many at random.", interval="[4, inf)")
-    rounds: int = integer(3, "Rounds from coarse to fine, of as many trials.", interval="[2, 7]")
-    ranking: int = integer(80, "Trials of a sweep that ranks hyperparameters.", interval="[8, inf)")
+    models: int = integer(12, "Models trained side by side.", interval="[2, inf)")
+    points: int = integer(9, "Trials in the grid, and as many random ones.", interval="[4, inf)")
+    rounds: int = integer(
+        3, "Rounds from coarse to fine, each with as many trials.", interval="[2, 7]"
+    )
+    ranking: int = integer(
+        80, "Trials in the sweep that ranks hyperparameters.", interval="[8, inf)"
+    )
     epochs: int = integer(4, "Passes over the training set in a trial.", interval="[1, inf)")
 
 

@@ -1,10 +1,11 @@
-r"""Shows what chapter 4 needs and its slides leave out: a measured lesson and its picture.
+r"""Runs a lesson on a topic that chapter 4 of the slides leaves out.
 
     python -m recipes.lessons --lesson=initialization
     python -m recipes.lessons --flagfile=configs/lessons.initialization.flags
 
-Each prints what it measured in a few sentences and draws lesson.png. docs/lessons.md has them all.
-The data, if any, are the digits that ship with scikit-learn, so nothing is downloaded.
+Each lesson prints what it measured in a few sentences and draws lesson.png. docs/lessons.md shows
+all of them. Lessons that need data use the digits that ship with scikit-learn, so nothing is
+downloaded.
 """
 
 import dataclasses
@@ -35,7 +36,7 @@ LESSONS = {
 
 @dataclasses.dataclass(frozen=True)
 class Lessons(Hyperparameters):
-    lesson: str = choice("initialization", tuple(LESSONS), "What is shown.")
+    lesson: str = choice("initialization", tuple(LESSONS), "Lesson to run.")
 
 
 def told(lesson: str, metrics: dict[str, Any]) -> str:

@@ -27,7 +27,7 @@ WHERE = (
 
 SEED = hp.integer(1, "Seeds the weights, example order and dropout.", interval="[0, 4294967295]")
 TRACKER = hp.choice(
-    "none", tracking.TRACKERS, "Also writes the finished run, or sweep, into a store of MLflow."
+    "none", tracking.TRACKERS, "Also records the finished run or sweep in an MLflow store."
 )
 STRATEGY = hp.choice(
     "none",
@@ -60,7 +60,7 @@ class SweepFlags(hp.Hyperparameters):
     keep_models: int = hp.integer(3, "Best trials whose models are kept.", interval="[1, inf)")
     confirm: int = hp.integer(
         0,
-        "Trainings of the best trial with further seeds, before it is believed.",
+        "Trainings of the best trial with other seeds after the sweep, to confirm its score.",
         interval="[0, 100]",
     )
     max_minutes: float = hp.number(
@@ -189,7 +189,7 @@ def define_finder() -> None:
     flags.DEFINE_bool(
         "diagnose",
         False,
-        "Checks model and data for what keeps them from training, instead of training.",
+        "Checks model and data for problems, instead of training.",
     )
 
 
