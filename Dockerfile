@@ -12,7 +12,7 @@ RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -r
 RUN useradd --create-home tfcourse
 WORKDIR /tfcourse
 # Dependencies first: they change seldom, and their layer is kept.
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY tfcourse/__init__.py tfcourse/
 COPY recipes/__init__.py recipes/
 COPY configs configs/

@@ -4,10 +4,10 @@ r"""Writes example data to try the other programs on.
     tfcourse example penguins.csv
     tfcourse example photos
 
-digits.npz holds handwritten digits `x` and their labels `y`, with the size and range of the images that
---run_dir was trained on. penguins.csv is a table with a column
-`species`. photos is a folder with one folder of images per class. `python -m recipes.example
---output=digits.npz` is the same command.
+digits.npz holds handwritten digits `x` and their labels `y`, with the size and range of the images
+that --run_dir was trained on. penguins.csv is a table with a column `species`. photos is a folder
+with one folder of images per class. `python -m recipes.example --output=digits.npz` is the same
+command.
 """
 
 import dataclasses

@@ -1,8 +1,10 @@
 """The built wheel holds all that the programs need, and runs where there is no checkout."""
 
 import email
+import importlib.util
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -68,6 +70,26 @@ def test_its_metadata_names_the_version_and_the_command(unpacked):
     assert "tfcourse = tfcourse.__main__:main" in (metadata / "entry_points.txt").read_text()
 
 
+def test_links_of_the_readme_are_absolute_once_the_project_has_an_address(unpacked):
+    import tfcourse
+
+    metadata = (unpacked / f"tfcourse-{tfcourse.__version__}.dist-info/METADATA").read_text()
+    assert "[first notebook](notebooks/1_mini_batches.ipynb)" in metadata
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    address = "https://example.com/some/tfcourse"
+    text = hook.with_address((ROOT / "README.md").read_text(), address)
+    assert "ADDRESS" not in text
+    assert f"git clone {address} tfcourse" in text
+    links = re.findall(r"\]\(([^)\s]+)", text)
+    assert len(links) > 30
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    for kind, path in re.findall(rf"{address}/(blob|raw)/main/([^)#\s]+)", text):
+        assert (ROOT / path).is_file() or (ROOT / path).is_dir()
+        assert (kind == "raw") == path.endswith(".png")
+
+
 def test_a_recipe_with_its_flagfile_runs_in_an_empty_folder(unpacked, tmp_path):
     program = "import tfcourse, recipes; print(tfcourse.__file__, *recipes.__path__)"
     assert all(
@@ -91,7 +113,7 @@ def test_the_same_source_makes_the_same_wheel(unpacked, tmp_path):
             copy_function=shutil.copy,
             ignore=shutil.ignore_patterns("__pycache__"),
         )
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     assert files.sha256(build(source, tmp_path)) == files.sha256(*unpacked.parent.glob("*.whl"))
 
