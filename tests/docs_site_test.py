@@ -1,4 +1,5 @@
 import html.parser
+import json
 import os
 import pathlib
 import re
@@ -78,7 +79,7 @@ def test_a_chapter_has_formula_code_picture_evidence_and_erratum(site, chapter):
     assert "arithmatex" not in page
     assert '<span class="k">def</span>' in page or '<span class="k">class</span>' in page
     assert 'href="../errata.html#e' in page
-    assert '.ipynb">' in page
+    assert 'href="../notebooks/' in page
     if chapter.stem[0] in PUBLISHED:
         assert "../images/evidence/" in page
         assert re.search(r"<strong>(holds|does not hold|undecided)", page)
@@ -108,6 +109,49 @@ def test_each_part_has_its_reference(site, part):
     assert f'id="tfcourse.{part}.' in page
 
 
+def test_the_index_of_the_reference_describes_each_part(site):
+    page = text_of(site, "api/index")
+    for part in tfcourse.__all__:
+        assert re.search(rf">tfcourse\.{part}</code></a></td>\s*<td>[A-Z].{{20,}}</td>", page), part
+
+
+def test_each_notebook_is_a_page_with_its_outputs(site):
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        page = text_of(site, f"notebooks/{path.stem}")
+        cells = json.loads(path.read_text())["cells"]
+        pictures = [
+            o for c in cells for o in c.get("outputs", []) if "image/png" in o.get("data", {})
+        ]
+        assert page.count(f'src="{path.stem}_') == len(pictures) > 0
+        assert page.count("<code>") >= sum(cell["cell_type"] == "code" for cell in cells)
+        assert f'href="{path.name}"' in page
+        assert (site / "notebooks" / path.name).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("learning rate finder", "sweeps.html#"),
+        ("early stopping", "training_options.html#early-stopping"),
+        ("confusion matrix", "use.html#evaluate"),
+        ("augmentation", "your_data.html#augmentation"),
+        ("checkpoint", "reliability.html#"),
+    ],
+)
+def test_the_search_finds_common_names(site, name, place):
+    entries = json.loads((site / "search/search_index.json").read_text())["docs"]
+    found = [e["location"] for e in entries if name in f"{e['title']} {e['text']}".lower()]
+    assert any(location.startswith(place) for location in found), found
+
+
+def test_the_numbers_of_each_claim_are_folded(site):
+    page = text_of(site, "evidence")
+    sections = page.count("<h3 ")
+    assert page.count("<details>") == page.count("</details>") == sections > 30
+    for section in re.split("<h3 ", page)[1:]:
+        assert section.index("<details>") < section.index("<table>") < section.index("</details>")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_browser_draws_the_formulas_without_a_network(site, scheme):
     playwright = pytest.importorskip("playwright.sync_api", reason="no playwright")
@@ -121,11 +165,15 @@ def test_a_browser_draws_the_formulas_without_a_network(site, scheme):
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto((site / "course/2_averages.html").as_uri())
         formula = page.locator("math[display=block]").first.bounding_box()
+        page.set_viewport_size({"width": 390, "height": 800})
+        scrolls = page.evaluate("document.documentElement.scrollWidth") > 390
+        page.set_viewport_size({"width": 1200, "height": 900})
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
         page.keyboard.press("s")
         page.keyboard.type("momentum")
         page.locator(".md-search-result__item").first.wait_for(timeout=20_000)
         browser.close()
+    assert not scrolls  # A wide formula scrolls inside its box.
     assert formula["height"] > 15
     assert formula["width"] > 200
     is_light = sum(map(int, re.findall(r"\d+", background)[:3])) > 384

@@ -11,7 +11,9 @@ _INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', re.S)
 
 
 def on_page_content(page_html: str, **_: Any) -> str:
-    page_html = _DISPLAYED.sub(lambda tex: _mathml(tex, "block"), page_html)
+    page_html = _DISPLAYED.sub(
+        lambda tex: f'<div class="formula">{_mathml(tex, "block")}</div>', page_html
+    )
     return _INLINE.sub(lambda tex: _mathml(tex, "inline"), page_html)
 
 
