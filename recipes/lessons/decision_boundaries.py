@@ -12,11 +12,12 @@ Array = npt.NDArray[np.floating]
 UNITS = 16
 LEARNING_RATE = 1.0
 TEXT = """
-A network with one hidden layer of {units:.0f} ReLU units on two half-moons, {points:.0f} points,
-by full-batch gradient descent at {learning_rate:g}. It first finds a nearly straight boundary,
-{accuracy_early:.1f} % right after {steps_early:.0f} steps, and bends it as it goes on:
-{accuracy_middle:.1f} % after {steps_middle:.0f}, {accuracy_late:.1f} % after {steps_late:.0f}
-(softmax regression, whose boundary stays straight: {accuracy_straight:.1f} %).
+The data are {points:.0f} points of two half-moons. A network with one hidden layer of {units:.0f}
+ReLU units is trained by full-batch gradient descent at the rate {learning_rate:g}. After
+{steps_early:.0f} steps its boundary is nearly straight, and {accuracy_early:.1f} % of the points
+are right. Then it bends: {accuracy_middle:.1f} % are right after {steps_middle:.0f} steps,
+{accuracy_late:.1f} % after {steps_late:.0f}. The boundary of softmax regression stays straight:
+{accuracy_straight:.1f} %.
 """
 
 

@@ -10,14 +10,15 @@ from tfcourse.reports import style
 Array = npt.NDArray[np.floating]
 INPUTS, UNITS, CLASSES, EXAMPLES = 4, 8, 3, 20
 TEXT = """
-The gradient of a small network from `tf.GradientTape` against finite differences, for all of its
-{parameters:.0f} weights. The relative error has a valley: a large epsilon measures a chord, not
-the slope, and a small one loses the difference in rounding. With two-sided differences in float64
-the best epsilon is {best_epsilon_central:.0e}, with an error of {best_error_central:.0e};
-one-sided ones reach {best_error_forward:.0e}, and float32 only {best_error_float32:.0e} (at
-{best_epsilon_float32:.0e}). A gradient with a fault, here a factor 1 - a^2 of tanh that is left
-out, has an error of {best_error_faulty:.2f} at any epsilon: below 1e-6 a gradient is right, above
-1e-2 it is wrong, and in between look closer.
+The gradient of a small network from `tf.GradientTape` is compared with finite differences, for all
+{parameters:.0f} weights. The relative error has a valley: a large epsilon measures a chord instead
+of the slope, and a small one loses the difference in rounding. With two-sided differences in
+float64, the best epsilon is {best_epsilon_central:.0e}, with an error of
+{best_error_central:.0e}. One-sided differences reach {best_error_forward:.0e}, and float32 only
+{best_error_float32:.0e} (with {best_epsilon_float32:.0e}). A wrong gradient, here without the
+factor 1 - a^2 of tanh, has an error of {best_error_faulty:.2f} with any epsilon. So an error below
+1e-6 means that the gradient is right, and an error above 1e-2 that it is wrong; in between, look
+closer.
 """
 
 

@@ -14,14 +14,15 @@ WIDTH = 64
 BATCH_SIZE = 64
 LEARNING_RATE = 0.1
 TEXT = """
-The activations of {depth:.0f} ReLU layers of {width:.0f} units, before the first step, on the
-digits. With He's weights, a variance of 2 / inputs, their standard deviation in the last layer is
-{sd_he:.2f}, after {first_sd_he:.2f} in the first. Glorot's, Keras's default, do not count that
-ReLU drops half of its input: {sd_glorot:.3f}. With a standard deviation of 0.01 they shrink to
-{sd_small:.0e}, with 1 they grow to {sd_large:.0e}. After {steps:.0f} steps of gradient descent at
-{learning_rate:g}, the training loss is {loss_he:.3f} with He's weights and {loss_glorot:.3f} with
-Glorot's. From zeros it is {loss_zeros:.2f} and from 0.01 {loss_small:.2f}, the loss of a guess
-among ten classes (ln 10 = 2.30): no gradient comes through. From 1, the loss is not finite after
+This lesson measures the activations of {depth:.0f} ReLU layers of {width:.0f} units before the
+first step, on the digits. With He's weights, whose variance is 2 / inputs, their standard deviation
+is {first_sd_he:.2f} in the first layer and still {sd_he:.2f} in the last. Glorot's weights, Keras's
+default, ignore that ReLU drops half of its input: {sd_glorot:.3f} in the last layer. Weights with a
+standard deviation of 0.01 shrink the activations to {sd_small:.0e}, and weights with 1 let them
+grow to {sd_large:.0e}. After {steps:.0f} steps of gradient descent at {learning_rate:g}, the
+training loss is {loss_he:.3f} with He's weights and {loss_glorot:.3f} with Glorot's. It is
+{loss_zeros:.2f} from zeros and {loss_small:.2f} from 0.01, the loss of a guess among ten classes
+(ln 10 = 2.30), because no gradient comes through. From 1, the loss is not finite after
 {last_step_large:.0f} steps.
 """
 

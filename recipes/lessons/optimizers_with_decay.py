@@ -19,17 +19,17 @@ SCHEDULES = ("constant", "exponential", "root", "inverse_time")
 # As large as goes well for each at a constant rate.
 RATES = {"momentum": 2.0, "adam": 0.02}
 TEXT = """
-A network of one hidden layer of 64 units on the digits, in mini-batches of 32 for {epochs:.0f}
-epochs, mean of {seeds:.0f} seeds: momentum from a rate of {rate_momentum:g} (`beta` 0.9) and Adam
-from {rate_adam:g}. At the constant rate the training loss ends at {loss_momentum_constant:.1e}
-with momentum and at {loss_adam_constant:.1e} with Adam. With exponential decay it ends at
-{loss_momentum_exponential:.1e} and {loss_adam_exponential:.1e}, with root decay at
-{loss_momentum_root:.1e} and {loss_adam_root:.1e}, with inverse-time decay at
-{loss_momentum_inverse_time:.1e} and {loss_adam_inverse_time:.1e}. Validation accuracy: momentum
-{accuracy_momentum_constant:.1f} % without decay, at best {accuracy_momentum_best:.1f} % with;
-Adam {accuracy_adam_constant:.1f} %, at best {accuracy_adam_best:.1f} %. The constant rates jump
-up and down on their way and end lowest; decay calms the curves and, on so small a set, slows
-them.
+A network with one hidden layer of 64 units is trained on the digits for {epochs:.0f} epochs, in
+mini-batches of 32, with momentum (`beta` 0.9) from the rate {rate_momentum:g} and with Adam from
+the rate {rate_adam:g}. All numbers are means of {seeds:.0f} seeds. At the constant rate, the final
+training loss is {loss_momentum_constant:.1e} with momentum and {loss_adam_constant:.1e} with Adam.
+With exponential decay it is {loss_momentum_exponential:.1e} and {loss_adam_exponential:.1e}, with
+root decay {loss_momentum_root:.1e} and {loss_adam_root:.1e}, with inverse-time decay
+{loss_momentum_inverse_time:.1e} and {loss_adam_inverse_time:.1e}. The validation accuracy of
+momentum is {accuracy_momentum_constant:.1f} % without decay and at best
+{accuracy_momentum_best:.1f} % with decay; that of Adam is {accuracy_adam_constant:.1f} % and at
+best {accuracy_adam_best:.1f} %. At a constant rate, the loss jumps up and down but ends lowest.
+Decay smooths the curves, but on such a small set it slows the training.
 """
 
 

@@ -17,14 +17,14 @@ DEPTH, WIDTH, BATCH_SIZE, EPOCHS, WARMUP_EPOCHS = 8, 64, 32, 15, 5
 RATES = tuple(float(f"{rate:.2g}") for rate in np.geomspace(1e-3, 0.1, 7))
 TRAINED = 0.5  # A training loss that counts as trained; a guess has ln 10 = 2.30.
 TEXT = """
-A network of {depth:.0f} ReLU layers without batch normalization on the digits, with Adam and a
-constant rate, {epochs:.0f} epochs, {seeds:.0f} seeds for each of {rates:.0f} rates. Without
-warm-up, all seeds train (a loss below {trained:g}) up to a rate of {largest_without:g}; with a
-rate that rises over the first {warmup_epochs:.0f} epochs, up to {largest_with:g}. At
-{hard_rate:g} it is {share_without:.0f} of {seeds:.0f} seeds without and {share_with:.0f} with.
-Warm-up lets Adam's averages rest on more than a few gradients before the steps are large. Its
-effect is small here, no more than what {seeds:.0f} seeds can differ by, and it saves no rate that
-is too large in itself: at 0.1, nothing trains either way.
+A network of {depth:.0f} ReLU layers without batch normalization is trained on the digits with Adam
+for {epochs:.0f} epochs, at {rates:.0f} constant rates with {seeds:.0f} seeds each. Without warm-up,
+all seeds train (reach a loss below {trained:g}) up to a rate of {largest_without:g}. If the rate
+rises over the first {warmup_epochs:.0f} epochs, they train up to {largest_with:g}. At
+{hard_rate:g}, {share_without:.0f} of {seeds:.0f} seeds train without warm-up and
+{share_with:.0f} with it. Warm-up gives Adam's averages more than a few gradients before the steps
+become large. The effect is small here, no larger than chance among {seeds:.0f} seeds, and warm-up
+does not help if the rate itself is too large: at 0.1, nothing trains either way.
 """
 
 
