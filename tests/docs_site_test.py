@@ -152,6 +152,13 @@ def test_the_numbers_of_each_claim_are_folded(site):
         assert section.index("<details>") < section.index("<table>") < section.index("</details>")
 
 
+def test_bounds_in_the_reference_keep_their_sign(site):
+    page = text_of(site, "api/schedules")
+    assert "<blockquote>" not in page
+    assert re.search(r"<p>&gt;= 1, the steps of the whole training", page)
+    assert re.search(r"<p>&gt; 0, the rate in the first epoch", page)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_browser_draws_the_formulas_without_a_network(site, scheme):
     playwright = pytest.importorskip("playwright.sync_api", reason="no playwright")

@@ -4,9 +4,12 @@ import ast
 import importlib.util
 import inspect
 import pathlib
+import re
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 import tfcourse
 from tfcourse import tuning
@@ -25,6 +28,7 @@ import tfcourse
 """
 # Where parts find what they load when it is first used, which is not to be seen in their source.
 LAZY = {"tuning": tuning._MODULES}
+_QUOTATION = re.compile(r"<blockquote>\s*<p>(=?)(.*?)</p>\s*</blockquote>", re.S)
 SHOWN = "    options: {show_root_heading: true, show_root_toc_entry: true}\n"
 
 
@@ -45,6 +49,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             text += f"\n::: tfcourse.{name}.{module}.{member}\n{SHOWN}"
         files.append(File.generated(config, f"api/{name}.md", content=text))
     return files
+
+
+def on_page_content(page_html: str, page: Page, **_: Any) -> str:
+    """Shows "> 0" as it stands in a docstring: Markdown takes it for a quotation."""
+    if not page.file.src_uri.startswith("api/"):
+        return page_html
+    return _QUOTATION.sub(lambda found: f"<p>&gt;{found[1] or ' '}{found[2]}</p>", page_html)
 
 
 def about(part: str) -> str:
