@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tfcourse
-from tfcourse import datasets, optimizers, run_directory, schedules, training
+from tfcourse import datasets, nudges, optimizers, run_directory, schedules, training
 from tfcourse.training import nudging
 
 
@@ -89,6 +89,13 @@ def test_a_model_that_was_nudged_goes_on_in_the_same_process(data, tmp_path, mon
     monkeypatch.setattr(Stop, "at", None)
     nudging.OptimizerSettings(model.optimizer).set("learning_rate", 0.001)
     assert fit(model, data, tmp_path, callbacks=[Stop()]).epoch == [0, 1, 2]
+
+
+def test_the_nudges_of_a_finished_training_come_back(data, tmp_path):
+    nudges.request(tmp_path, {"learning_rate": 0.02})
+    first = fit(compiled(), data, tmp_path, epochs=1)
+    again = fit(compiled(), data, tmp_path, epochs=1)
+    assert again.nudges == first.nudges == ["0:0:learning_rate=0.02"]
 
 
 def test_a_second_training_is_told_as_such(data, tmp_path, capsys):

@@ -81,7 +81,7 @@ def _history(path: pathlib.Path, model: keras.Model) -> keras.callbacks.History:
     history.epoch = [int(epoch) - 1 for epoch in columns["epoch"]]
     shown = columns.keys() - {"epoch", "train_seconds", "nudges"}
     history.history = {name: column for name, column in columns.items() if name in shown}
-    history.nudges = []
+    history.nudges = (run_directory.recorded_flags(path) or {}).get("nudge", [])
     model.history = history
     return history
 
