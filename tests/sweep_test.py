@@ -193,6 +193,8 @@ def test_a_damaged_journal_is_refused_by_line(whole, tmp_path):
     [
         (["--search=rate=1:2"], "no hyperparameter 'rate'"),
         (["--search=learning_rate=1e-1:1e-2"], "LOW must be below HIGH"),
+        (["--search=dropout=0:0.5,beta=0.5:0.9"], "--search takes one NAME; repeat it"),
+        (["--fix=dropout,rate"], "no hyperparameter 'rate'"),
         (["--fix=beta=2"], "--fix: beta must be"),
         (["--sweep=grid", "--trials=3"], "the coarsest grid has"),
         (["--sweep=hyperband", "--pruning=median"], "--pruning"),

@@ -200,7 +200,7 @@ def define_sweep() -> None:
     flags.DEFINE_multi_string(
         "search", [], "Search range of a sweep: NAME=LOW:HIGH[:SCALE], or NAME=VALUE,VALUE."
     )
-    flags.DEFINE_multi_string("fix", [], "NAME or NAME=VALUE that a sweep keeps fixed.")
+    flags.DEFINE_multi_string("fix", [], "NAME,NAME or NAME=VALUE that a sweep keeps fixed.")
     flags.DEFINE_string(
         "objective",
         "auto",

@@ -146,10 +146,12 @@ def _searched_and_fixed(base):
         name, equals, values = text.partition("=")
         if not equals:
             raise UsageError(f"--search must be NAME=VALUES. Received: {text!r}")
+        if "=" in values:
+            raise UsageError(f"--search takes one NAME; repeat it for another. Received: {text!r}")
         searches[name] = values
     for text in flags.FLAGS.fix:
         name, equals, value = text.partition("=")
-        fixed.add(name)
+        fixed |= {name} if equals else set(text.split(","))
         if equals and name in declarations:
             try:
                 base = dataclasses.replace(base, **{name: declarations[name].parse(value)})
