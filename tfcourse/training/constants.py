@@ -75,6 +75,15 @@ def constants_of(
         return None
 
 
+def is_proven(item: Any) -> bool:
+    """Returns whether `item` is an object of Keras or of this library, made of plain values."""
+    try:
+        _of(item, {})
+    except _UNKNOWN:
+        return False
+    return True
+
+
 def of_model(model: keras.Model) -> list[Any] | None:
     """Returns what can be compared of a compiled and built model alone, as `constants_of` does."""
     try:

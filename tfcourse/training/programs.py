@@ -20,7 +20,7 @@ import tensorflow as tf
 from tfcourse import batching
 from tfcourse.training import memory
 from tfcourse.training.checkpoint import Checkpoints, bytes_of, variables_of
-from tfcourse.training.constants import constants_of
+from tfcourse.training.constants import constants_of, is_proven
 from tfcourse.training.dropout_rates import DropoutRates
 from tfcourse.training.evaluation import Evaluator
 from tfcourse.training.input_checks import NotFiniteError
@@ -32,6 +32,7 @@ from tfcourse.training.steps import InMemorySteps, StreamingSteps
 # What is kept for later trainings: so much, and of so many bytes but for the last one.
 _MAX_KEPT = 16
 _MAX_BYTES = 1 << 28
+_MAX_RATES = 1 << 24  # Of a schedule in a table: 64 MiB.
 _EXCHANGED = (DropoutRates, OptimizerNumbers)
 _kept: list["Compiled"] = []  # The one used last at the end.
 _is_sharing = False
@@ -146,16 +147,20 @@ class Program:
     def _take(self) -> "Compiled":
         """Returns a program of an earlier training, or a new one."""
         schedule, first = schedule_of(self.model.optimizer), steps_of(self.model.optimizer)
-        size = 1 << self._num_steps.bit_length() if schedule else 0  # Other lengths fit as well.
-        constants = rates = None
+        # Other lengths fit as well; and long enough that TensorFlow computes all rates alike.
+        size = 1 << max(10, self._num_steps.bit_length()) if schedule else 0
+        # From a table also where nothing is shared: XLA would round some rates otherwise, and a
+        # run of its own would differ from a trial in the last digits.
+        is_tabled = schedule is not None and size <= _MAX_RATES and is_proven(schedule)
+        rates = rates_of(schedule, first, size) if is_tabled else None
+        constants = None
         if _is_sharing and self._path["in_memory"]:
-            rates = rates_of(schedule, first, size) if schedule else None
             told = (self.split, self._class_weights, self._batch_size, size, self._path)
             if schedule is None or rates is not None:
                 constants = constants_of(self.model, *told)
         found = _found(constants, self.model)
         if found is None:
-            table = RateTable(size) if constants and schedule else None
+            table = RateTable(size) if rates is not None else None
             exchanged = [kind(self.model) for kind in _EXCHANGED] if constants else []
             found = Compiled(self.model, self._new_steps(), table, exchanged)
             found.constants = constants
