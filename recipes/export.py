@@ -90,7 +90,7 @@ def main(asked: Export) -> None:
     content = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
     files.write_file(description_of(asked.path), content, durable=False)
     print("\n".join(table(result)))
-    print(f"{asked.path} predicts the same {result['compared_examples']} examples as the run")
+    print(f"On {result['compared_examples']} examples, {asked.path} predicts the same as the run")
 
 
 if __name__ == "__main__":

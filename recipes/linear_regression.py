@@ -64,7 +64,7 @@ def fit(hyperparameters: LinearRegression, seed: int) -> Array:
     x, y = tfcourse.gradient_tape.FIFTEEN_POINTS.T
     size = tfcourse.batching.resolve_batch_size(hyperparameters.batch_size, len(x))
     if hyperparameters.batch_size not in (size, "full"):
-        print(f"--batch_size={hyperparameters.batch_size} is more than there are: {size} are taken")
+        print(f"--batch_size={hyperparameters.batch_size} is too many: all {size} are taken")
     path = tfcourse.gradient_tape.linear_regression(
         features(x, hyperparameters.degree),
         y,

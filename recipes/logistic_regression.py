@@ -54,7 +54,7 @@ def fit(hyperparameters: LogisticRegression, seed: int) -> Array:
     petals, labels = flowers()
     size = tfcourse.batching.resolve_batch_size(hyperparameters.batch_size, len(labels))
     if hyperparameters.batch_size not in (size, "full"):
-        print(f"--batch_size={hyperparameters.batch_size} is more than there are: {size} are taken")
+        print(f"--batch_size={hyperparameters.batch_size} is too many: all {size} are taken")
     return tfcourse.gradient_tape.linear_regression(
         standardized(petals),
         labels,

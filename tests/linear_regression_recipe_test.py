@@ -60,7 +60,7 @@ def test_seed_matters_only_below_the_full_batch():
 
 def test_larger_batches_than_points_are_said_to_be_full(capsys):
     path = linear_regression.fit(LinearRegression(batch_size=16, epochs=2), seed=0)
-    assert capsys.readouterr().out == "--batch_size=16 is more than there are: 15 are taken\n"
+    assert capsys.readouterr().out == "--batch_size=16 is too many: all 15 are taken\n"
     np.testing.assert_array_equal(path, linear_regression.fit(LinearRegression(epochs=2), seed=0))
     assert capsys.readouterr().out == ""
 

@@ -93,7 +93,7 @@ def test_more_epochs_go_on_and_what_one_cycle_makes_of_that_is_told(recipe):
     recipe(*arguments)
     result = recipe(*arguments, "--epochs=5")
     assert result.returncode == 0, result.stderr
-    assert "finished with --epochs=2 and goes on to 5" in result.stdout
+    assert "finished with --epochs=2 and continues to 5" in result.stdout
     assert "one_cycle depends on --epochs" in result.stdout
     assert "--epochs=2\n" in recipe.flags.read_text().splitlines(keepends=True)[1]
     assert "--epochs=5\n" in recipe.flags.read_text()

@@ -180,4 +180,4 @@ def test_a_sweep_out_of_time_names_the_seeds_that_are_missing(tmp_path, monkeypa
     monkeypatch.setattr(tuning.Driver, "unconfirmed", lambda _: [(0, 1), (0, 2)])
     with contextlib.suppress(AttributeError):
         assert swept(tmp_path / "sweep", monkeypatch, confirm=5) is None
-    assert "2 of the 5 seeds of --confirm are not;" in capsys.readouterr().out
+    assert "2 of 5 seeds of --confirm are missing." in capsys.readouterr().out

@@ -24,7 +24,7 @@ def trained(folder, *flags):
     done = processes.command("recipes.mnist_softmax", *FLAGS, *flags, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert "MLflow has it in sqlite:///" in done.stdout
+    assert "Recorded in MLflow at sqlite:///" in done.stdout
     return done
 
 

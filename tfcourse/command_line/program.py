@@ -201,7 +201,7 @@ def _loaded(
 
 def _tell_of_more_epochs(run: RunDirectory) -> None:
     before, now = run.continued_from[-1], run.flags["epochs"][0]
-    print(f"This run was finished with --epochs={before} and goes on to {now}")
+    print(f"This run was finished with --epochs={before} and continues to {now}")
     schedule = run.flags.get("schedule", [""])[0]
     if schedule in SCHEDULES and SCHEDULES[schedule].spans_training:
         print(

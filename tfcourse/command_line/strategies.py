@@ -34,7 +34,7 @@ def meeting(run_dir: pathlib.Path) -> Iterator[pathlib.Path]:
         if worker.index == 0:
             yield run_dir
             return
-        print("All are there; worker 0 writes the results", flush=True)
+        print("All workers have started; worker 0 writes the results", flush=True)
         scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="tfcourse-"))
         silence = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
         stack.enter_context(contextlib.redirect_stdout(silence))

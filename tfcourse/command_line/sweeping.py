@@ -274,15 +274,19 @@ def sweep(
         chosen = searching.carry_out(driver, workers, table.update)
     if chosen is None:
         num_done = len(driver.sweep.finished())
-        print(f"--max_minutes are over: {num_done} trials of {asked.settings.trials} are done;")
+        print(f"Stopped after --max_minutes={asked.max_minutes:g}: ", end="")
+        print(f"{num_done} of {asked.settings.trials} trials are done.")
         if num_done == len(driver.sweep.trials) and driver.unconfirmed():
-            print(f"{len(driver.unconfirmed())} of the {asked.confirm} seeds of --confirm are not;")
-        print(f"the same command goes on. {run.path / 'report.html'} shows what there is")
+            print(f"{len(driver.unconfirmed())} of {asked.confirm} seeds of --confirm are missing.")
+        print("Run the same command to continue.", end=" ")
+        print(f"{run.path / 'report.html'} shows the results so far")
         return None
     shortfall = findings.shortfall(driver.sweep)
     if shortfall:
         print(shortfall)
-    print(f"{run.path / 'report.html'} shows the sweep; {run.path / 'best.flags'} trains its best")
+    print(
+        f"{run.path / 'report.html'} shows the sweep; {run.path / 'best.flags'} retrains the best"
+    )
     metrics = tuning.mean_of(chosen.metrics)
     print(f"Trial {chosen.trial}: {findings.reached(metrics)}")
     metrics |= {"trial": chosen.trial, "trials": len(driver.sweep.trials)}

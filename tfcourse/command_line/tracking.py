@@ -66,7 +66,7 @@ def log(recipe: str, run: run_directory.RunDirectory, metrics: Mapping[str, Any]
         raise TrackerError(
             f"{run.path} is complete, but MLflow does not take it: {reason}"
         ) from None
-    print(f"MLflow has it in {mlflow.get_tracking_uri()}, experiment {name}")
+    print(f"Recorded in MLflow at {mlflow.get_tracking_uri()}, experiment {name}")
 
 
 def _log_run(

@@ -95,7 +95,7 @@ class EpochLines(keras.callbacks.Callback):
         self.clear()
         print(self._line(self._titles), flush=True)
         if len(chosen) < len(values):
-            print(f"and {len(values) - len(chosen)} more metrics, which have no room here")
+            print(f"and {len(values) - len(chosen)} more metrics that do not fit here")
 
     def _header(self, names: list[str]) -> list[str]:
         return ["epoch".rjust(2 * len(str(self.params["epochs"])) + 1), *names, "seconds"]
