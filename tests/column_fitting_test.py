@@ -42,6 +42,11 @@ def report(name, **columns):
         ([datetime.datetime(2019, 1, 1), datetime.datetime(2019, 1, 5)], "date", 1),
         (["12:00", "13:30"], "time", 1),
         (["1"], "number", 0),
+        (["1", ""], "category", 2),  # As some write yes and no.
+        (["True", "TRUE", "false"], "category", 2),
+        (["Y", "no", "N", "yes"], "category", 2),
+        (["007", "7", "x"], "category", 3),
+        (["0000-00-00", "2019-01-01", "2019-01-05"], "date", 2),
         (["same"], "category", 0),
         (["", None, "NA"], "empty", 0),
     ],
@@ -147,6 +152,13 @@ def test_true_is_the_same_however_it_is_written():
     fitted = load(x=[True, False]).preprocessing
     features = fitted.transform({"x": ["TRUE", "false", "True"]})
     np.testing.assert_array_equal(features, [[0, 1], [1, 0], [0, 1]])
+
+
+def test_spellings_of_one_category_are_told_and_known_again():
+    data = load(x=["Yes", "Yes", "yes", "no"])
+    assert {column.name: column.spelled for column in data.report.columns}["x"] == ("yes",)
+    features = data.preprocessing.transform({"x": ["YES", "yes", "nope"]})
+    np.testing.assert_array_equal(features, [[1, 0], [1, 0], [0, 0]])
 
 
 def test_preprocessing_of_every_kind_comes_back_from_its_text():

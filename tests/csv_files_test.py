@@ -54,12 +54,14 @@ def wrapped(text):
     return "".join('"' + line.replace('"', '""') + '"\n' for line in text.splitlines())
 
 
-def zipped(*texts):
+def zipped(*texts, readme=""):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, text in enumerate(texts):
             archive.writestr(f"{number}.csv", text)
         archive.writestr("__MACOSX/._0.csv", "of the file system")
+        if readme:
+            archive.writestr("readme.txt", readme)
     return file.getvalue()
 
 
@@ -106,6 +108,19 @@ VARIATIONS = {
     + "\n"
     + wrapped(table(delimiter=";").partition("\n")[2]),
     "blanks after commas": table(delimiter=", "),
+    "carets": table(delimiter="^"),
+    "tildes": table(delimiter="~"),
+    "colons": table(delimiter=":"),
+    "double colons": table(delimiter="::"),
+    "control characters": table(delimiter="\x01"),
+    "single quotes": "".join(",".join(f"'{c}'" for c in row) + "\n" for row in (NAMES, *ROWS)),
+    "ARFF": "% Of the shop\n@RELATION sales\n\n"
+    + "".join(f"@attribute '{name}' {{0, 1}}\n" for name in NAMES)
+    + "@Data\n"
+    + table().partition("\n")[2],
+    "headers that repeat": table() + table(()) * 4,
+    "exponents of Fortran": table([(f"{r[0]}D+00", *r[1:]) for r in ROWS]),
+    "zip with an explanation": zipped(table(), readme="Sales of the shop"),
 }
 
 
@@ -125,6 +140,58 @@ def test_quote_that_ends_a_cell_is_none_that_starts_one(load):
     data = load("".join((text, *text.splitlines(keepends=True)[1:] * 20)))
     assert data.class_names == ("a", "b")
     assert data.preprocessing.columns[1].name == NAMES[1]
+
+
+@pytest.mark.parametrize("quoted", [r'"say \"hi\", ok"', '"C:\\\\data\\\\"'])
+def test_quote_may_be_escaped_by_a_backslash(load, quoted):
+    rows = "".join(f"{i % 9}.5,{quoted},{'ab'[i % 2]}\n" for i in range(30))
+    data = load("x,text,y\n" + rows)
+    assert [column.name for column in data.report.columns] == ["x", "text", "y"]
+    assert data.class_names == ("a", "b")
+
+
+def test_texts_with_as_many_blanks_are_no_columns(load):
+    data = load("text,y\n" + "".join(f"this is the text {i},{'ab'[i % 2]}\n" for i in range(30)))
+    assert [column.name for column in data.report.columns] == ["text", "y"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('[{"x": 1, "y": "a"}]', "JSON"),
+        ('{"x": 1}\n{"x": 2}\n', "JSON"),
+        ("<!DOCTYPE html><table></table>", "HTML"),
+        ("\n<?xml version='1.0'?>", "XML"),
+    ],
+)
+def test_text_of_another_kind_is_refused_with_its_reader(load, text, kind):
+    with pytest.raises(datasets.DataError, match=rf"received {kind}. .*pandas: read_"):
+        load(text)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [("", "no line @data"), ("@data\n{0 1, 2 3}\n", "sparse ARFF")],
+)
+def test_arff_without_rows_of_cells_is_refused(load, data, message):
+    with pytest.raises(datasets.DataError, match=message):
+        load(f"@relation r\n@attribute y numeric\n{data}")
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        ({"label": "4"}, {"label": "y"}),
+        ({"label": "-1"}, {"label": "y"}),
+        ({"label": "Y"}, {"label": "y"}),
+        ({"label": "y", "header": "no"}, {"header": "yes"}),
+        ({"label": "-1", "header": "no"}, {"label": "4"}),
+    ],
+)
+def test_label_that_is_meant_is_advised(load, options, advice):
+    with pytest.raises(datasets.DataError) as caught:
+        load(table(), **options)
+    assert caught.value.advice == advice
 
 
 def test_class_may_be_called_like_its_column(load):

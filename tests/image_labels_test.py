@@ -35,7 +35,10 @@ def labels_by_value(data):
     }
 
 
-@pytest.mark.parametrize("form", ["{:04d}", "{:04d}.png", "images/{:04d}.png", ".\\{:04d}.png"])
+@pytest.mark.parametrize(
+    "form",
+    ["{:04d}", "{:04d}.png", "images/{:04d}.png", ".\\{:04d}.png", "{:04d}.PNG", "a/{:04d}.jpg"],
+)
 def test_column_that_names_images_is_found_by_its_values(folder, form):
     write(folder / "labels.csv", rows(form))
     data = datasets.load(f"images:{folder}")

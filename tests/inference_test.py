@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import peaks
 import pytest
+from absl import logging
 
 from recipes import mnist_softmax
 from tfcourse import datasets, inference, run_directory, training
@@ -33,6 +34,21 @@ def test_a_run_becomes_a_classifier_that_gives_what_the_run_recorded(trained_run
     logits = classifier.model.predict(data.test.features[:5], verbose=0).astype(np.float64)
     reference = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(probabilities[:5], reference, rtol=1e-5)
+
+
+def test_what_the_training_has_told_of_its_data_is_not_told_again(monkeypatch, trained_run, caplog):
+    classifier = inference.load_run(trained_run)
+    load = datasets.load
+
+    def load_and_tell(*arguments, **options):
+        logging.warning("told")
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(datasets, "load", load_and_tell)
+    inference.load_split(classifier, "test")
+    assert "told" not in caplog.messages
+    logging.warning("told")
+    assert "told" in caplog.messages
 
 
 def test_a_sweep_stands_for_its_best_trial(trained_run, tmp_path):

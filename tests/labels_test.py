@@ -3,6 +3,8 @@ import pytest
 
 from tfcourse.datasets import labels
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.reading import Reading
+from tfcourse.datasets.table import Table
 
 
 def classify(cells, **options):
@@ -20,6 +22,8 @@ def classify(cells, **options):
         (["hId", "hid", "had", "hAd"] * 3, ("hAd", "hId", "had", "hid")),  # Vowels.
         (["a", "A", "b"] * 3, ("A", "a", "b")),  # Letters are what is to be told apart.
         (["y", "Y", "n", "N", "n"] * 3, ("n", "y")),
+        (["Y", "Yes", "N", "No", "yes"] * 3, ("N", "Y")),
+        (["caf\u00e9", "cafe\u0301", "bar"] * 3, ("bar", "caf\u00e9")),
         (["New York", "new  york", "Rome"] * 3, ("New York", "Rome")),
     ],
 )
@@ -42,6 +46,21 @@ def test_rows_without_a_label_or_of_a_rare_class_are_left_out_and_counted():
     assert found.class_names == ("a", "b")
     np.testing.assert_array_equal(found.numbers, [0, -1, 1, -1, -1, 0, 0, 1, 1, -1])
     assert (found.report.missing, found.report.rare, found.report.left_out) == (3, {"c": 1}, 4)
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_sorted"),
+    [
+        ([*"ab"] * 10, False),
+        ([*"b"] * 10 + [*"a"] * 10, True),
+        ([*"b"] * 5 + [*"a"] * 5, False),
+        ([f"{n}.5" for n in range(20)], True),
+        ([f"{n % 7}.5" for n in range(20)], False),
+    ],
+)
+def test_rows_that_are_sorted_by_the_label_are_told(cells, is_sorted):
+    table = Table("a.csv", {"y": cells})
+    assert labels.find("y", "y", table, Reading(label="y")).report.is_sorted is is_sorted
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,7 @@ def test_hidden_files_and_other_files_are_passed_over(folder, caplog):
         ("TRAIN", "valid", "Test"),
         ("train_set", "dev", "test_images"),
         ("seg_train/seg_train", "eval", "seg_test/seg_test"),
+        ("pets_train", "pets_val", "pets_test"),
     ],
 )
 def test_splits_have_any_usual_name(folder, tmp_path, caplog, train, validation, test):

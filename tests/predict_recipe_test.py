@@ -201,7 +201,7 @@ HOSTILE = {
     "png: cut": ("a.png", lambda path: path.write_bytes(png_that_claims(8, 8)), "truncated"),
     "a folder without images": ("a", pathlib.Path.mkdir, "none there"),
     "nothing": ("missing.png", lambda path: None, "no such"),
-    "a table for images": ("a.csv", lambda path: path.write_text("x,y\n1,2\n"), "image"),
+    "a table for images": ("a.csv", lambda path: path.write_text("x,y\n1,2\n"), "a table"),
 }  # fmt: skip
 
 

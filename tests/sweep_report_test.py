@@ -125,19 +125,22 @@ def test_test_results_are_those_of_the_best_trial_and_of_all_its_replicates():
     assert findings.on_test_set(sweep) == {"test_loss": f"0.3750 ± {spread:.2g}"}
 
 
-def test_the_command_has_the_epochs_that_the_tuner_gave():
+def test_the_command_has_the_epochs_that_the_tuner_gave(tmp_path):
     record = examples.ask(0, examples.values(0.1), note={"round": 0, "epochs": 3})
     sweep = sweeps.Sweep.from_records([examples.phase(), record, examples.result(0, [0.5])])
-    assert "--epochs=3 " in sweep_report._command(sweep, sweep.best)
+    assert "--epochs=3 " in sweep_report._command(sweep, sweep.best, tmp_path)
 
 
-def test_the_command_reads_the_data_as_the_sweep_did():
+def test_the_command_reads_the_data_as_the_sweep_did(tmp_path):
+    (tmp_path / "flags.txt").write_text("--data_dir=/my data\n--trials=3\n")
     about = examples.phase(dataset="csv:a b.csv", data_flags={"label": "species"})
     record = examples.ask(0, examples.values(0.1))
     sweep = sweeps.Sweep.from_records([about, record, examples.result(0, [0.5])])
-    command = sweep_report._command(sweep, sweep.best)
+    command = sweep_report._command(sweep, sweep.best, tmp_path)
     assert "'--dataset=csv:a b.csv'" in command
     assert "--label=species" in command
+    assert "'--data_dir=/my data'" in command
+    assert "--trials" not in command
 
 
 def test_the_table_has_every_trial_best_first(tmp_path):

@@ -71,17 +71,17 @@ def read(path: os.PathLike[str] | str) -> dict[str, Numbers]:
 
 def _check_magic(path: pathlib.Path, magic: bytes, kind: str) -> None:
     """Raises `DataError` where a file is of the other kind of arrays, whatever its name says."""
-    others = {b"PK": "an NPZ file. Call it .npz", b"\x93N": "an NPY file. Call it .npy"}
+    others = {
+        b"PK": "an NPZ file. Call it .npz",
+        b"\x93N": "an NPY file. Call it .npy; x and y together are saved by numpy.savez",
+    }
     try:
         with open(path, "rb") as file:
             start = file.read(2)
     except OSError as error:
         raise DataError(f"{path}: expected a file to read; received {error.strerror}.") from None
     if start != magic and start in others:
-        raise DataError(
-            f"{path}: expected {kind}; received {others[start]}, or save it as the kind it is "
-            "called."
-        )
+        raise DataError(f"{path}: expected {kind}; received {others[start]}.")
 
 
 def _check_texts(name: str, array: Numbers) -> None:

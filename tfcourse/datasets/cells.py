@@ -26,6 +26,7 @@ MISSING = frozenset(
 MISSING_NUMBER = MISSING | {
     *("none", "-", "--", "---", ".", "..", "*", "\u2013", "\u2014", "n.a.", "n.d."),
     *("missing", "(missing)", "unknown", "not available"),
+    *("0000-00-00", "0000-00-00 00:00:00", "00/00/0000"),
 }
 
 LONGEST_MISSING = max(map(len, MISSING_NUMBER))  # Characters.

@@ -1,5 +1,6 @@
 """What the columns of a table are, and how each becomes numbers: decided on its cells."""
 
+import collections
 import dataclasses
 from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
@@ -7,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import cells, dates, fields, identifiers, numbers, shown
+from tfcourse.datasets import cells, dates, fields, identifiers, numbers, shown, spellings
 from tfcourse.datasets.column_report import ColumnReport, Reason
 from tfcourse.datasets.columns import (
     NO_VALUE,
@@ -168,9 +169,12 @@ class _Fitting:
         written = "" if style == numbers.PLAIN else style
         found = np.sort(values[~np.isnan(values)])
         found = found[np.diff(found, prepend=np.nan) != 0]
+        if len(found) == 1 and self._imputes and np.isnan(values).any():
+            return self.categories(cells.of(self.column))  # 1 or nothing, for yes and no.
         why = "" if self._is_kept else identifiers.why(self.name, values)
         if why:
-            return self._left_out("number", np.isnan(values), len(found), "identifier", why)
+            missing = np.isnan(values)
+            return self._left_out("number", missing, len(found), "identifier", why, written)
         fit = self._done("number", np.isnan(values), len(found), column, odd, written)
         doubtful = _stand_in(found)
         if doubtful is None:
@@ -213,7 +217,9 @@ class _Fitting:
             return self._left_out("text", missing, distinct, "texts", why)
         is_new = np.isin(found.codes, found.codes[self.rows], invert=True) & ~missing & self.kept
         fit = self._done("category", missing, distinct, self._one_hot(found, self.name))
-        return fit._replace(report=dataclasses.replace(fit.report, unseen=int(is_new.sum())))
+        spelled = tuple(v for v, name in self._spelled(found).items() if v != name)
+        report = dataclasses.replace(fit.report, unseen=int(is_new.sum()), spelled=spelled)
+        return fit._replace(report=report)
 
     def _many(self, distinct: int, found: cells.Cells) -> str:
         rows = int((found.codes >= 0).sum())
@@ -239,18 +245,19 @@ class _Fitting:
         if not (np.isfinite(mean) and np.isfinite(deviation) and deviation > 0):
             raise DataError(
                 f"{self.source}, column {shown.quoted(name)}: expected numbers whose squares "
-                "double precision "
-                f"can hold; received values from {lowest:g} to {highest:g}. Scale them."
+                f"double precision can hold; received values from {lowest:g} to {highest:g}. "
+                "Scale them."
             )
         indicates = self._imputes and bool(missing.any()) and options.get("part") in (None, "day")
         imputed = median if self._imputes else None
         return (NumericColumn(name, mean, deviation, imputed, indicates, **options),)  # type: ignore[arg-type]
 
     def _one_hot(self, found: cells.Cells, name: str, **options: str) -> tuple[Fitted, ...]:
-        codes = found.codes[self.rows]
-        counts = np.bincount(codes[codes >= 0], minlength=len(found.values))
-        often = {value: int(n) for value, n in zip(found.values, counts, strict=True) if n}
-        is_missing = bool((codes < 0).any()) and self._imputes
+        often: dict[str, int] = collections.Counter()
+        counts = self._counts(found)
+        for value, name in self._spelled(found).items():
+            often[name] += counts[value]
+        is_missing = bool((found.codes[self.rows] < 0).any()) and self._imputes
         if len(often) + is_missing < 2:
             return ()
         categories = tuple(sorted(often))
@@ -258,6 +265,17 @@ class _Fitting:
         if is_missing:
             categories, imputed = (NO_VALUE, *categories), NO_VALUE
         return (CategoricalColumn(name, categories, imputed, **options),)
+
+    def _spelled(self, found: cells.Cells) -> dict[str, str]:
+        """Returns the category of each text of the training rows: TRUE and true are one."""
+        counts = self._counts(found)
+        often = np.array([*counts.values()], np.int64)
+        return spellings.merged([*counts], often, numbers=False)
+
+    def _counts(self, found: cells.Cells) -> dict[str, int]:
+        codes = found.codes[self.rows]
+        counts = np.bincount(codes[codes >= 0], minlength=len(found.values))
+        return {value: int(n) for value, n in zip(found.values, counts, strict=True) if n}
 
     def _span(self, days: npt.NDArray[np.float64]) -> float:
         known = days[self.rows]
@@ -297,7 +315,13 @@ class _Fitting:
         return Fit(report, tuple(columns), int(missing.argmax()) if missing.any() else -1)
 
     def _left_out(
-        self, kind: str, missing: npt.NDArray[np.bool_], distinct: int, reason: Reason, why: str
+        self,
+        kind: str,
+        missing: npt.NDArray[np.bool_],
+        distinct: int,
+        reason: Reason,
+        why: str,
+        written: str = "",
     ) -> Fit:
         count = int((missing & self.kept).sum())
         report = ColumnReport(
@@ -309,6 +333,7 @@ class _Fitting:
             "left out",
             reason=reason,
             why=why,
+            written=written,
         )
         return Fit(report, (), -1)
 

@@ -17,6 +17,7 @@ _MAX_JOINED = 8
 _MAX_SHOWN = 20
 _MAX_UNNAMED = 3
 _ESCAPE = re.compile(r"\\(n|r|t|\\|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
+_NUMBER = re.compile(r"-?[0-9]{1,6}")
 _SHORT = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
 
 
@@ -105,7 +106,12 @@ def _loose(name: str) -> str:
 
 
 def closest(name: str, columns: Sequence[str]) -> str:
-    """Returns the column that `name` may mean, "" where none is like it."""
+    """Returns the column that `name` may mean, "" where none is like it.
+
+    A number may count the columns from 1, or from the last one, -1.
+    """
+    if _NUMBER.fullmatch(name) and 0 < abs(int(name)) <= len(columns):
+        return columns[int(name) - (int(name) > 0)]
     same = [column for column in columns if column.casefold() == name.casefold()]
     return (same or difflib.get_close_matches(name, columns[:1000], n=1) or [""])[0]
 

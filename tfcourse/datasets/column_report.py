@@ -28,6 +28,7 @@ class ColumnReport:
         reason: why it is left out.
         why: that in words: "has another text in every row".
         unseen: in how many cells are categories that the training split does not have.
+        spelled: texts that are other spellings of a category.
         written: how numbers or dates are written where that is not 1234.5.
         odd: texts in a column of numbers or dates, which count as missing.
         odd_count: in how many cells they are.
@@ -44,6 +45,7 @@ class ColumnReport:
     reason: Reason = ""
     why: str = ""
     unseen: int = 0
+    spelled: tuple[str, ...] = ()
     written: str = ""
     odd: tuple[str, ...] = ()
     odd_count: int = 0
@@ -62,6 +64,7 @@ class LabelReport:
         counts: `{class: rows}` of those that are kept.
         taken: how many different whole numbers are taken for a quantity, or for more than two
             classes, without being asked.
+        is_sorted: whether the rows are sorted by it.
     """
 
     name: str
@@ -70,6 +73,7 @@ class LabelReport:
     merged: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     taken: int = 0
+    is_sorted: bool = False
 
     @property
     def left_out(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from tfcourse.datasets import cells, dates, fields, numbers, shown
+from tfcourse.datasets import cells, dates, fields, numbers, shown, spellings
 from tfcourse.datasets.errors import DataError
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ class CategoricalColumn:
         missing = found.codes < 0
         if missing.any() and self.imputed is None:
             raise missing_error(table, name, int(missing.argmax()))
-        by_value = self._positions(found.values)
+        by_value = spellings.positions(found.values, self.categories, unknown=-1, numbers=False)
         imputed = -1 if self.imputed is None else self.categories.index(self.imputed)
         positions = found.spread(by_value, imputed)
         unknown = positions < 0
@@ -215,17 +215,6 @@ class CategoricalColumn:
                 f", nor is what {others:,} more rows have" if others else "",
             )
         return (positions[:, np.newaxis] == np.arange(len(self.categories))).astype(np.float32)
-
-    def _positions(self, values: Sequence[str]) -> npt.NDArray[np.int64]:
-        """Returns the positions of categories, -1 of others; TRUE is True where only that is "
-        "known."""
-        exact = {category: number for number, category in enumerate(self.categories)}
-        folded: dict[str, int] = {}
-        for category, number in exact.items():
-            known = folded.setdefault(category.casefold(), number)
-            folded[category.casefold()] = number if known == number else -1
-        found = [exact[v] if v in exact else folded.get(v.casefold(), -1) for v in values]
-        return np.array(found, np.int64)
 
 
 def source(column: NumericColumn | CategoricalColumn) -> str:
@@ -275,14 +264,12 @@ def check_numbers(table: "Table", name: str, values: npt.NDArray[np.float64]) ->
         cell = str(table.columns[name][row] if name in table.columns else values[row])
         raise DataError(
             f"{table.place(row)}, column {shown.quoted(name)}: expected a finite number; received "
-            f"{shown.quoted(cell)}. "
-            "Correct it, or empty the cell."
+            f"{shown.quoted(cell)}. Correct it, or empty the cell."
         )
 
 
 def missing_error(table: "Table", name: str, row: int) -> DataError:
     return DataError(
         f"{table.place(row)}, column {shown.quoted(name)}: expected a value; received none. Fill "
-        "it in, or "
-        "train with `missing=impute`."
+        "it in, or train with `missing=impute`."
     )

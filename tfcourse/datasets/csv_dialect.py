@@ -6,12 +6,13 @@ import pathlib
 import re
 from collections.abc import Iterator, Sequence
 
-from tfcourse.datasets import csv_records, numbers, text_files, wrapped_lines
+from tfcourse.datasets import arff_headers, csv_records, numbers, text_files, wrapped_lines
 from tfcourse.datasets.cells import MISSING
 from tfcourse.datasets.csv_records import Record
 from tfcourse.datasets.errors import DataError
+from tfcourse.hyperparameters import printable
 
-_NAMES = {"\t": "tabs", csv_records.BLANKS: "blanks"}
+_NAMES = {csv_records.BLANKS: "blanks"}
 _MAX_LINES_BEFORE = 50
 _FEWEST_YEARS = 5
 _COMMENT = re.compile(r"\s*(#|%|//)\s*")
@@ -25,7 +26,7 @@ class Dialect:
 
     Attributes:
         encoding: as Python calls it.
-        delimiter: a character, or `BLANKS`.
+        marks: between and around cells.
         names: of the columns, as they are written; "" where there is none.
         lines_before: lines of the file before the first row of data.
         first_is_data: whether the line of the names looks like data.
@@ -37,7 +38,7 @@ class Dialect:
     """
 
     encoding: str
-    delimiter: str
+    marks: csv_records.Marks
     names: tuple[str, ...]
     lines_before: int
     first_is_data: bool
@@ -63,20 +64,29 @@ def find(path: pathlib.Path, *, header: bool, expected: Sequence[str] = ()) -> D
     encoding = text_files.encoding_of(path, start)
     sample = start.decode(encoding, "ignore")
     head = sample.splitlines()[: csv_records.MOST]
-    wrapped = wrapped_lines.are_in(head, csv_records.MARKS)
+    text_files.check_is_table(path, sample)
+    declared = arff_headers.find(path, sample)
+    before = 0
+    wrapped = declared is None and wrapped_lines.are_in(head, csv_records.DELIMITERS)
     if wrapped:
         sample = "\n".join(map(wrapped_lines.unwrapped, head))
-    delimiter = csv_records.find_delimiter(sample)
-    records, lines = csv_records.first_records(sample, delimiter)
-    layout = in_records(records, header, expected)
+    if declared:
+        before = declared.lines
+        sample = "".join(sample.splitlines(keepends=True)[before:])
+    marks = csv_records.find_marks(sample)
+    records, lines = csv_records.first_records(sample, marks)
+    if declared:
+        layout = Layout(declared.names, 0, False, ("names of columns from the ARFF header",))
+    else:
+        layout = in_records(records, header, expected)
     check_names(path, layout.names)
     below = [record for record in records[layout.start :] if _is_row(record)]
     decimal, numeric, texts = _kinds(below, len(layout.names))
     dialect = Dialect(
         encoding,
-        delimiter,
+        marks,
         layout.names,
-        lines_before=lines[layout.start - 1] if layout.start else 0,
+        lines_before=lines[layout.start - 1] if layout.start else before,
         first_is_data=layout.first_is_data,
         decimal=decimal,
         numeric=numeric,
@@ -270,5 +280,6 @@ def _notes(dialect: Dialect) -> Iterator[str]:
         yield "read as UTF-16 text"
     if dialect.wrapped:
         yield "every line stood in quotes, which are left out"
-    if dialect.delimiter not in ",;\t":
-        yield f"cells are separated by {_NAMES.get(dialect.delimiter, dialect.delimiter)}"
+    delimiter = dialect.marks.delimiter
+    if delimiter not in ",;\t":
+        yield f"cells are separated by {_NAMES.get(delimiter, printable(delimiter))}"

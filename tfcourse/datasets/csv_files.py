@@ -85,9 +85,14 @@ class _Reader:
             raise DataError(
                 f"{self.path}: expected rows below the header; received none. Add examples."
             )
-        dropped, told = self._too_long(frame, width)
-        if len(dropped):
+        long, told = self._too_long(frame, width)
+        repeated = self._repeated_headers(frame)
+        dropped = sorted({*long, *repeated})
+        if dropped:
             frame = frame.drop(index=dropped)
+        if repeated:
+            lines = "line repeats" if len(repeated) == 1 else "lines repeat"
+            told = (*told, f"{len(repeated)} {lines} the names of the columns: left out")
         columns = {number: _column(frame, number) for number in range(width)}
         named, notes = column_names.named(columns, self.dialect.names)
         notes = (*self.dialect.notes, *notes, *self._short_rows(columns[width - 1]), *told)
@@ -111,6 +116,20 @@ class _Reader:
         more = "row has" if len(rows) == 1 else "rows have"
         what = f"{len(rows)} {more} more than {width} cells (line {line} is the first): left out"
         return rows, (f"{what}. A cell that holds the delimiter has to stand in double quotes",)
+
+    def _repeated_headers(self, frame: "pd.DataFrame") -> list[int]:
+        """Returns the rows that are the header once more, as where files were put together."""
+        names = self.dialect.names
+        columns = [frame[number] for number in range(len(names))]
+        if any(_is_numeric(column.dtype) for column in columns):
+            return []
+        rows = np.arange(len(frame))
+        for column, name in zip(columns, names, strict=True):
+            some = column.iloc[rows]
+            rows = rows[(some == name if name else some.isna()).fillna(False).to_numpy(bool)]
+            if not len(rows):
+                break
+        return [int(row) for row in rows]
 
     def _parse(self, width: int) -> "pd.DataFrame":
         """Returns the frame; columns that only started as numbers are read again, as texts."""
@@ -139,7 +158,9 @@ class _Reader:
         inferred = numeric | self._texts
         with self._text() as file:
             options: dict[str, Any] = {
-                "sep": self.dialect.delimiter,
+                "sep": self.dialect.marks.delimiter,
+                "quotechar": self.dialect.marks.quote,
+                "escapechar": self.dialect.marks.escape,
                 "header": None,
                 "names": list(range(width)),
                 "index_col": False,
@@ -196,7 +217,7 @@ class _Reader:
         """Yields `(line, cells)` of each record below the header."""
         with self._text() as file:
             try:
-                for line, record in csv_records.records_of(file, self.dialect.delimiter):
+                for line, record in csv_records.records_of(file, self.dialect.marks):
                     yield line + self.dialect.lines_before, record
             except csv.Error as error:
                 raise DataError(

@@ -1,36 +1,54 @@
-"""The cells of a text's records, and the delimiter between them."""
+"""The cells of a text's records, and the marks between and around them."""
 
 import collections
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 BLANKS = r"\s+"  # One blank or many, or tabs.
-MARKS = ("\t", ";", "|", ",")  # The first of those that fit equally well.
+DELIMITERS = ("\t", ";", "|", ",")  # The first of those that fit equally well.
+# Taken only where they fit nearly all lines, and those above hardly any.
+_RARE_DELIMITERS = ("\x01", "\x1f", "^", "~", "\xa6", "\xa7", ":")
+_NEARLY_ALL, _HARDLY_ANY = 0.95, 0.5
 MOST = 200  # Records that are looked at.
 _MAX_CELLS = 400_000
 _LONG_RECORD = 10  # lines
 
+_SINGLE_QUOTED = re.compile(r"(?<![^,;|\s])'[^']*'(?![^,;|\s])")
+
 Record = list[str]
 
 
-def records_of(file: TextIO, delimiter: str) -> Iterator[tuple[int, Record]]:
+class Marks(NamedTuple):
+    """What separates cells, what may enclose one, and what takes a quote's meaning from it."""
+
+    delimiter: str  # A character, or `BLANKS`.
+    quote: str = '"'
+    escape: str | None = None
+
+
+def records_of(file: TextIO, marks: Marks) -> Iterator[tuple[int, Record]]:
     """Yields `(line, cells)` of each record of a text, empty ones too; its last line counts."""
-    if delimiter == BLANKS:
-        spaced = (" ".join(line.split()) for line in file)
-        reader = csv.reader(spaced, delimiter=" ")
-    else:
-        reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
+    delimiter, quote, escape = marks
+    lines = (" ".join(line.split()) for line in file) if delimiter == BLANKS else file
+    reader = csv.reader(
+        lines,
+        delimiter=" " if delimiter == BLANKS else delimiter,
+        quotechar=quote,
+        escapechar=escape,
+        skipinitialspace=delimiter != BLANKS,
+    )
     for record in reader:
         yield reader.line_num, record
 
 
-def first_records(sample: str, delimiter: str) -> tuple[list[Record], list[int]]:
+def first_records(sample: str, marks: Marks) -> tuple[list[Record], list[int]]:
     """Returns the first records and the last line of each; one that is cut off is left out."""
     records, lines, num_cells = [], [], 0
     try:
-        for line, record in records_of(io.StringIO(sample, newline=""), delimiter):
+        for line, record in records_of(io.StringIO(sample, newline=""), marks):
             records.append(record)
             lines.append(line)
             num_cells += len(record)
@@ -41,24 +59,44 @@ def first_records(sample: str, delimiter: str) -> tuple[list[Record], list[int]]
     return records or [[]], lines or [0]
 
 
-def find_delimiter(sample: str) -> str:
-    """Returns the delimiter that gives most rows the same number of cells, at least two."""
+def find_marks(sample: str) -> Marks:
+    """Returns the `Marks` with which most rows have the same number of cells, at least two."""
     lines = [line for line in sample.splitlines()[:MOST] if line.strip()]
-    share, width = {}, {}
-    for delimiter in (*MARKS, BLANKS):
-        records, ends = first_records("\n".join(lines), delimiter)
-        counts = [len(record) for record in records]
-        width[delimiter], rows = max(
-            collections.Counter(counts).items(), key=lambda item: (item[0] > 1, item[1], item[0])
-        )
-        share[delimiter] = rows / len(counts) if width[delimiter] > 1 else 0.0
-        share[delimiter] /= 1 + _is_swallowed(ends, len(lines))
-    best = max(MARKS, key=share.__getitem__)  # The first of those that fit equally well.
-    # Texts have blanks too, now and then equally many.
-    is_finer = width[BLANKS] > 2 * width[best] and share[BLANKS] > share[best] - 0.05
-    if share[BLANKS] and (is_finer or share[BLANKS] > share[best] + 0.1):
+    quote = '"'
+    if '"' not in sample and 2 * sum(map(bool, map(_SINGLE_QUOTED.search, lines))) > len(lines):
+        quote = "'"
+    marks = Marks(_delimiter(lines, quote), quote)
+    if '\\"' not in sample:
+        return marks
+    escaped = marks._replace(escape="\\")
+    # It may as well be the end of a folder's name: "C:\\data\\".
+    return escaped if _fit(lines, escaped)[1] > _fit(lines, marks)[1] else marks
+
+
+def _delimiter(lines: Sequence[str], quote: str) -> str:
+    fits = {mark: _fit(lines, Marks(mark, quote)) for mark in (*DELIMITERS, BLANKS)}
+    best = max(DELIMITERS, key=lambda mark: fits[mark][1])  # The first that fits as well.
+    (width, share), (most, blank_share) = fits[best], fits[BLANKS]
+    # Texts have blanks too, now and then equally many; but their header has not.
+    first = first_records("\n".join(lines[:1]), Marks(BLANKS, quote))[0][0]
+    is_finer = most > 2 * width and blank_share > share - 0.05 and len(first) > width
+    if blank_share and (is_finer or blank_share > share + 0.1):
         return BLANKS
-    return best if share[best] else ","
+    if share < _HARDLY_ANY:
+        rare = max(_RARE_DELIMITERS, key=lambda mark: _fit(lines, Marks(mark, quote))[1])
+        if _fit(lines, Marks(rare, quote))[1] >= _NEARLY_ALL:
+            return rare
+    return best if share else ","
+
+
+def _fit(lines: Sequence[str], marks: Marks) -> tuple[int, float]:
+    """Returns the most frequent number of cells, and the share of records that have it; 0 of 1."""
+    records, ends = first_records("\n".join(lines), marks)
+    counts = collections.Counter(map(len, records))
+    width, rows = max(counts.items(), key=lambda item: (item[0] > 1, item[1], item[0]))
+    if width == 1:
+        return 1, 0.0
+    return width, rows / len(records) / (1 + _is_swallowed(ends, len(lines)))
 
 
 def _is_swallowed(ends: Sequence[int], num_lines: int) -> bool:

@@ -32,27 +32,43 @@ _DATES = (
     ),
     *("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y"),
     *("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%a %b %d %Y", "%A, %B %d, %Y"),
-    *("%a, %d %b %Y", "%b-%d-%Y"),
+    *("%a, %d %b %Y", "%b-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%d %b %y", "%d/%b/%Y", "%d%b%Y"),
+    *("%Y-%b-%d", "%Y %b %d", "%A %d %B %Y", "%A, %d %B %Y", "%Y\u5e74%m\u6708%d\u65e5"),
 )
 # The first day of a month stands for it.
-_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%b-%Y", "%B %Y")
+_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%b-%Y", "%B %Y", "%Y-%b", "%b-%y")
+# The time stands before the year, as Twitter and C's ctime write it.
+_TIME_INSIDE = "%a %b %d %H:%M:%S %Y"
 _DOTTED = "%H.%M.%S"
 _TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", _DOTTED)
 FORMATS = (
     ISO,
     *(f"{date}{time}" for date in _DATES for time in ("", *(f" {time}" for time in _TIMES))),
+    _TIME_INSIDE,
     *_TIMES,
     *_MONTHS,
 )
 KNOWN = (*FORMATS, QUARTER, COMPACT)
 _QUARTER = re.compile(r"(\d{4})[- ]?Q([1-4])|Q([1-4])[- ]?(\d{4})")
+# A zone, an ordinal's ending, the full stop of a month that is cut off, and marks between date and
+# time: they play no part. The time is taken as it is written; of ISO 8601 alone in UTC.
+_ZONE = re.compile(r"(?<=\d) (UTC|GMT|Z|[ECMP][SD]T|CES?T|BST|IST|JST|AE[SD]T|[+-]\d\d:?\d\d)\b")
+_ORDINAL = re.compile(r"(?<=\d)(st|nd|rd|th)\b")
+_CUT_OFF = re.compile(r"\b([A-Z][a-z]{2})\.(?= )")
+_BETWEEN = re.compile(r"((?<=\d)(, |_|-)|(?<=\d{4}):)(?=\d\d?[:.]\d\d)")
+_DASHED_TIME = re.compile(r"_(\d\d)-(\d\d)-(\d\d)$")
+_ISO = re.compile(r"\d{4}-\d\d?-\d\d?(?![-_\d])|\d{8}T\d")
 # What may be one at all: 31.1.2019, 2019-01-31T13:08, 5 Jan 2019, Jan 5, 2019, 13:08, 2019-01.
 _LIKELY = re.compile(
-    r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ,].*)?"
-    r"|([A-Za-z]{3}, )?\d{1,2}[- ][A-Za-z]{3,9}[- ,]{1,2}\d{2,4}( .*)?"
+    r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ,].*)?|\d{8}T\d{4,6}Z?"
+    r"|([A-Za-z]{3}, )?\d{1,2}[- /]?[A-Za-z]{3,9}[- ,/]{0,2}\d{2,4}( .*)?"
     r"|([A-Za-z]{3,9},? )?[A-Za-z]{3,9}[- ]\d{1,2},?[- ]\d{4}( .*)?"
+    r"|[A-Z][a-z]{5,8},? \d{1,2} [A-Z][a-z]{2,8} \d{4}( .*)?"
+    r"|[A-Z][a-z]{2} [A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d \d{4}"
+    r"|\d{4}[- ][A-Z][a-z]{2}[- ]\d\d?( .*)?|\d{4}\u5e74\d\d?\u6708\d\d?\u65e5( .*)?"
     r"|\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
     r"|\d{1,2}\.\d\d\.\d\d|\d{4}[-/]\d\d|\d\d/\d{4}|[A-Za-z]{3,9}[- ]\d{4}"
+    r"|\d{4}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d\d"
     r"|\d{4}[- ]?Q[1-4]|Q[1-4][- ]?\d{4}"
 )
 _SAMPLE = 50
@@ -71,7 +87,7 @@ def find_format(values: Sequence[Any]) -> str | None:
         if all(hasattr(value, "year") for value in values):
             return ISO
         return "%H:%M:%S" if all(hasattr(value, "hour") for value in values) else None
-    some = (str(value).strip() for value in values[:: max(1, len(values) // _SAMPLE)])
+    some = map(_simple, values[:: max(1, len(values) // _SAMPLE)])
     head = [text for text in some if _LIKELY.fullmatch(text)]
     if not head:
         return None
@@ -96,7 +112,7 @@ def times(values: Sequence[Any], form: str) -> npt.NDArray[np.datetime64]:
     """Returns values as datetime64[ns] of UTC, NaT where one is not written in the format."""
     import pandas as pd
 
-    texts = [str(value).strip() for value in values]
+    texts = [*map(_simple, values)]
     if form == COMPACT:  # Numbers are with a point where some are missing.
         texts = [text.removesuffix(".0") for text in texts]
     if form == QUARTER:
@@ -134,6 +150,15 @@ def _float(moments: npt.NDArray[np.datetime64], values: npt.NDArray[Any]) -> npt
     return np.where(np.isnat(moments), np.nan, values.astype(np.float64))
 
 
+def _simple(value: object) -> str:
+    """Returns the text of a cell without what plays no part, "Sep 1 2014" of "Sep. 1st 2014"."""
+    text = str(value).strip()
+    if _ISO.match(text):
+        return text.removesuffix(" UTC")
+    text = _ORDINAL.sub("", _CUT_OFF.sub(r"\1", _ZONE.sub("", text)))
+    return _BETWEEN.sub(" ", _DASHED_TIME.sub(r" \1:\2:\3", text))
+
+
 def _first_month(text: str) -> str:
     """Returns the month in which a quarter begins, "" of another text."""
     found = _QUARTER.fullmatch(text)
@@ -148,7 +173,7 @@ def _is_written(text: str, form: str) -> bool:
         return bool(_QUARTER.fullmatch(text))
     try:
         if form == ISO:
-            return bool(re.match(r"\d{4}-\d\d?-\d\d?", text)) and bool(datetime.fromisoformat(text))
+            return bool(_ISO.match(text)) and bool(datetime.fromisoformat(text))
         if form.endswith(_DOTTED) and not re.search(r"\b\d\d?\.\d\d\.\d\d$", text):
             return False  # 1.2.3 is the number of a section or version.
         return bool(datetime.strptime(text, form))

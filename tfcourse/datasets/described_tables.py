@@ -78,7 +78,7 @@ def _described(table: Table, reading: Reading, data: Dataset) -> Description:
     report = data.report
     assert report is not None
     sizes = [f"{len(split):,} {name}" for name, split in data.splits.items()]
-    findings = [f"{', '.join(sizes)} examples of {data.input_shape[0]:,} features"]
+    findings = [f"{', '.join(sizes)} examples of {_features(data.input_shape[0])}"]
     if data.class_names:
         findings.append(f"classes: {_classes(report)}")
     findings += table_summary.sentences(report, imputes=reading.missing == "impute")
@@ -86,7 +86,8 @@ def _described(table: Table, reading: Reading, data: Dataset) -> Description:
 
 
 def _title(table: Table) -> str:
-    return f"{table.source}: {len(table):,} rows, {len(table.columns):,} columns"
+    columns = "1 column" if len(table.columns) == 1 else f"{len(table.columns):,} columns"
+    return f"{table.source}: {len(table):,} rows, {columns}"
 
 
 def _classes(report: TableReport) -> str:
@@ -129,9 +130,12 @@ def _fate(column: ColumnReport, data: Dataset | None) -> str:
         return "the label" if data is None or data.target is None else "the label, a quantity"
     if column.fate == "left out":
         return f"left out: {_REASONS[column.reason]}"
-    features = "1 feature" if column.features == 1 else f"{column.features:,} features"
     filled = f", {column.missing:,} filled in" if column.missing else ""
-    return f"{features}{filled}"
+    return f"{_features(column.features)}{filled}"
+
+
+def _features(count: int) -> str:
+    return "1 feature" if count == 1 else f"{count:,} features"
 
 
 def _values(column: Column, report: ColumnReport, reading: Reading) -> str:

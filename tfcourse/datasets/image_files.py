@@ -197,12 +197,14 @@ def opened(path: pathlib.Path) -> "PIL.Image.Image":
     with _decoding(path):
         image = Image.open(path, formats=_FORMATS)
     is_deep = image.mode == "I" and image.format in _DEEP_FORMATS
-    if image.width * image.height > MAX_PIXELS or (image.mode in _WIDER and not is_deep):
-        received = f"{image.height} x {image.width} pixels of mode {image.mode}"
+    received = ""
+    if image.mode in _WIDER and not is_deep:
+        received = f"mode {image.mode}, of more than 16 bits per channel"
+    if image.width * image.height > MAX_PIXELS:
+        received = f"{image.height} x {image.width}, more than {MAX_PIXELS:,} pixels"
+    if received:
         image.close()
-        raise BrokenImageError(
-            path, f"{received}, where {MAX_PIXELS:,} pixels of 8 or 16 bits a channel are read"
-        )
+        raise BrokenImageError(path, received)
     return image
 
 

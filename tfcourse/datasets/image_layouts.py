@@ -42,6 +42,16 @@ def split_of(name: str) -> str | None:
     return None
 
 
+def _splits_of(names: Sequence[str]) -> list[str | None]:
+    """Returns the split that each folder is called like, such as of "pets_train", "pets_test"."""
+    splits = [split_of(name) for name in names]
+    starts = {re.split(r"[\W_]", name, maxsplit=1)[0] for name in names}
+    if any(splits) or len(starts) > 1 or len(names) < 2:
+        return splits
+    rest = [split_of(name.removeprefix(*starts)) for name in names]
+    return rest if "train" in rest and None not in rest else splits
+
+
 def class_folders(path: pathlib.Path, tell: Tell) -> list[ClassFolder]:
     """Returns the class folders of all splits; without folders of splits all are of training.
 
@@ -57,7 +67,7 @@ def class_folders(path: pathlib.Path, tell: Tell) -> list[ClassFolder]:
         )
     path = _unwrapped(path)
     folders = image_paths.subfolders(path)
-    splits = [split_of(folder.name) for folder in folders]
+    splits = _splits_of([folder.name for folder in folders])
     if _are_splits(path, folders, splits):
         roots = _roots(path, folders, splits, tell)
         return [entry for split in SPLITS for entry in _classes_of(split, roots, tell)]

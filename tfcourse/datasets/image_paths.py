@@ -16,6 +16,7 @@ SUFFIXES = (
     *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm"),
     *(".tif", ".tiff", ".webp"),
 )
+_TABLES = (".csv", ".tsv", ".txt", ".data", ".xlsx", ".xls", ".parquet")
 # What systems and programs leave behind in folders, besides names that begin with a dot.
 _LEFTOVERS = {
     *("__macosx", "__pycache__", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"),
@@ -67,6 +68,11 @@ def find(
     The labels are `None` unless each lies in a folder called like a class.
     """
     if path.is_file():
+        if path.suffix.lower() in _TABLES:
+            raise DataError(
+                f"{path}: expected an image or a folder of images, as the run was trained on; "
+                "received a table. Give the folder of the images, which may hold the table."
+            )
         return [path], None
     if not path.is_dir():
         raise DataError(

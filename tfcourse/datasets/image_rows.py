@@ -136,7 +136,13 @@ class _Names:
     def of(self, cell: object) -> list[pathlib.Path]:
         """Returns the images that a cell may mean: one, as a rule."""
         text = cells.as_category(cell).replace("\\", "/").removeprefix("./")
-        return self._images.get(text) or self._images.get(text.rpartition("/")[2], [])
+        path = pathlib.PurePosixPath(text)
+        found = self._images.get(text) or self._images.get(path.name, [])
+        if found or path.suffix.lower() not in image_paths.SUFFIXES:
+            return found
+        # Images were converted, or their suffix is in large letters.
+        stems = self._images.get(path.stem, [])
+        return stems if len(stems) == 1 else []
 
 
 def _name(path: pathlib.Path) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import cells, classes, numbers, shown, targets
+from tfcourse.datasets import cells, classes, numbers, shown, spellings, targets
 from tfcourse.datasets.column_report import LabelReport
 from tfcourse.datasets.columns import read_numbers
 from tfcourse.datasets.dataset import IntArray, LabelArray
@@ -16,10 +16,8 @@ from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.table import Column, Table
 
-_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_FEWEST_SORTED = 20  # Rows; fewer may be sorted by chance.
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?")
-# Letters of which the large and the small one mean the same, where these are the classes.
-_LETTERS = ({"y", "n"}, {"t", "f"}, {"m", "f"}, {"p", "n"})
 
 
 class Labels(NamedTuple):
@@ -70,7 +68,13 @@ def find(
         if is_asked or targets.task_of(values) == "regression":
             values = quantities(table, name, written, more)
             taken = 0 if is_asked else targets.whole_numbers(values)
-            report = LabelReport(name, missing=int(np.isnan(values).sum()), taken=taken)
+            known = values[~np.isnan(values)]
+            report = LabelReport(
+                name,
+                missing=len(values) - len(known),
+                taken=taken,
+                is_sorted=_are_sorted(known),
+            )
             return Labels(values, (), report, written)
     found = classify(where, name, column, more)
     is_told = reading.task == "auto" and len(found.class_names) > 2
@@ -101,9 +105,8 @@ def quantities(
         row = int(bad.argmax())
         raise DataError(
             f"{table.place(row)}, column {shown.quoted(name)}: expected a number, since the label "
-            "is a "
-            f"quantity; received {shown.quoted(column[row])}. Correct it, empty the cell, or take "
-            "the label for classes with `task=classification`."
+            f"is a quantity; received {shown.quoted(column[row])}. Correct it, empty the cell, or "
+            "take the label for classes with `task=classification`."
         )
     return values
 
@@ -129,7 +132,7 @@ def classify(where: str, name: str, column: Column, missing: Sequence[str] = ())
             f"{where}: expected at most {classes.MAX_CLASSES} classes; received "
             f"{len(found.values)}. Name another label."
         )
-    spelled = _merged(found.values, counts)
+    spelled = spellings.merged(found.values, counts)
     totals: dict[str, int] = {}
     for value, count in zip(found.values, counts, strict=True):
         totals[spelled[value]] = totals.get(spelled[value], 0) + int(count)
@@ -143,35 +146,36 @@ def classify(where: str, name: str, column: Column, missing: Sequence[str] = ())
     for value, text in spelled.items():
         if value != text:
             others[text] = (*others.get(text, ()), value)
+    numbers_of_rows = found.spread(by_value, -1).astype(np.int32)
+    known = numbers_of_rows[numbers_of_rows >= 0]
     report = LabelReport(
         name,
         missing=int((found.codes < 0).sum()),
         rare=rare,
         merged=others,
         counts={text: kept[text] for text in ordered},
+        is_sorted=np.count_nonzero(np.diff(known)) == len(kept) - 1
+        and len(known) >= _FEWEST_SORTED,
     )
-    return Labels(found.spread(by_value, -1).astype(np.int32), tuple(ordered), report)
+    return Labels(numbers_of_rows, tuple(ordered), report)
+
+
+def _are_sorted(values: npt.NDArray[np.float64]) -> bool:
+    steps = np.diff(values)
+    is_one_way = bool((steps >= 0).all() or (steps <= 0).all())
+    return is_one_way and len(values) >= _FEWEST_SORTED
 
 
 def numbers_of(column: Column, class_names: Sequence[str], missing: Sequence[str]) -> IntArray:
     """Returns labels [rows] of known classes: -1 where there is none, -2 where it is no class."""
     found = cells.categories(cells.of(column), missing)
-    exact = {name: number for number, name in enumerate(class_names)}
-    similar: dict[str, int] = {}
-    for name, number in exact.items():
-        key = _key(name, set(map(str.casefold, class_names)))
-        similar[key] = -2 if key in similar else number  # Two classes that only case tells apart.
-    letters = set(map(str.casefold, class_names))
-    by_value = np.array(
-        [exact.get(value, similar.get(_key(value, letters), -2)) for value in found.values],
-        np.int32,
-    )
+    by_value = spellings.positions(found.values, class_names, unknown=-2).astype(np.int32)
     return found.spread(by_value, -1).astype(np.int32)
 
 
 def in_order(names: Sequence[str] | dict[str, int]) -> list[str]:
     """Returns the names of classes in order: numbers as numbers, all else as texts."""
-    return sorted(names, key=float if all(map(_DECIMAL.fullmatch, names)) else None)
+    return sorted(names, key=float if all(map(spellings.DECIMAL.fullmatch, names)) else None)
 
 
 def _check(where: str, rows: int, totals: dict[str, int], rare: dict[str, int]) -> None:
@@ -189,8 +193,7 @@ def _check(where: str, rows: int, totals: dict[str, int], rare: dict[str, int]) 
         raise DataError(
             f"{where}: expected at least {classes.MIN_EXAMPLES} examples of each class; received "
             f"{count} of {shown.quoted(text)}{others}. Merge rare classes, or name another "
-            "`label`; a "
-            "quantity is no class."
+            "`label`; a quantity is no class."
         )
     kept = totals.keys() - rare.keys()
     if len(kept) < 2:
@@ -199,30 +202,3 @@ def _check(where: str, rows: int, totals: dict[str, int], rare: dict[str, int]) 
             f"{where}: expected at least two classes of {classes.MIN_EXAMPLES} examples; received "
             f"{shown.quoted(text)} alone. Add examples of another class, or name another label."
         )
-
-
-def _merged(values: Sequence[str], counts: npt.NDArray[np.int64]) -> dict[str, str]:
-    """Returns `{value: spelling}`, the most frequent of those that mean one class."""
-    letters = set(map(str.casefold, values))
-    groups: dict[str, list[str]] = {}
-    often = dict(zip(values, counts.tolist(), strict=True))
-    for value in values:
-        groups.setdefault(_key(value, letters), []).append(value)
-    best = {key: max(group, key=often.__getitem__) for key, group in groups.items()}
-    return {value: best[_key(value, letters)] for value in values}
-
-
-def _key(value: str, letters: set[str]) -> str:
-    """Returns what two spellings of one class share: the number, or the words in small letters.
-
-    "hId" and "hid" stay two: whoever writes large letters within a word means them. A full stop at
-    the end is none of the name: some files have one behind every label.
-    """
-    if _DECIMAL.fullmatch(value):
-        return repr(float(value) + 0.0)
-    words = " ".join(value.split())
-    words = words.removesuffix(".") or words
-    if len(words) == 1 and letters not in _LETTERS:
-        return words
-    usual = (words.lower(), words.upper(), words.capitalize(), words.title())
-    return words.casefold() if words in usual else words

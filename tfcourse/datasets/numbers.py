@@ -1,4 +1,7 @@
-"""Numbers as people write them: 1234.5, 1,234.50, 1.234,50, 1 234,50, $12, 12 %, (12), 12 kg."""
+"""Numbers as people write them.
+
+1234.5, 1,234.50, 1.234,50, 1 234,50, 1.5D-03, $12, 12 %, (12) for -12, 1.5K beside 2M, 12 kg.
+"""
 
 import collections
 import re
@@ -11,6 +14,7 @@ import numpy.typing as npt
 FloatArray64 = npt.NDArray[np.float64]
 
 PLAIN = "1234.5"
+SCALED = "1.5K"  # Beside 2M: with more than one of these letters.
 # What a number may look like, called by an example; in the order in which they are tried.
 STYLES: dict[str, re.Pattern[str]] = {
     PLAIN: re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+"),
@@ -18,6 +22,7 @@ STYLES: dict[str, re.Pattern[str]] = {
     "1.234,5": re.compile(r"[0-9]{1,3}(\.[0-9]{3})+(,[0-9]*)?|[0-9]+,?[0-9]*|,[0-9]+"),
     "1 234.5": re.compile(r"[0-9]{1,3}([ '\u2019][0-9]{3})+(\.[0-9]*)?|[0-9]+\.?[0-9]*|\.[0-9]+"),
     "1 234,5": re.compile(r"[0-9]{1,3}([ '\u2019][0-9]{3})+(,[0-9]*)?|[0-9]+,?[0-9]*|,[0-9]+"),
+    SCALED: re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+"),
 }
 _GROUPS = {"1,234.5": ",", "1.234,5": ".", "1 234.5": " '\u2019", "1 234,5": " '\u2019"}
 _CURRENCY = (
@@ -26,14 +31,15 @@ _CURRENCY = (
 )
 _NUMBER = re.compile(
     rf"(?P<open>\()?(?P<sign>[+\-\u2212]?) ?{_CURRENCY}? ?(?P<inner>[+\-\u2212]?)"
-    r"(?P<body>[0-9.,][0-9.,'\u2019 ]*?)(?P<exponent>[eE][+-]?[0-9]{1,4})?"
-    rf" ?(?:{_CURRENCY}|%)?(?(open)\))"
+    r"(?P<body>[0-9.,][0-9.,'\u2019 ]*?)(?P<exponent>[eE][+-]?[0-9]{1,4}|[dD][+-][0-9]{1,3})?"
+    rf" ?(?P<scale>[kKMB])? ?(?:{_CURRENCY}|%)?(?(open)\))"
 )
+_SCALES = {"k": "e3", "K": "e3", "M": "e6", "B": "e9"}
 _SAMPLE = 1000  # Values that are looked at to find the style.
 _PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)")
 # A number and what it counts or is measured in: 12 kg, 20.1 km/l, 5 doors.
-_WITH_UNIT = re.compile(r"[^A-Za-z]*[0-9]\.?\s*(?P<unit>([^\W\d_]|°)[^\d,;]{0,15})")
+_WITH_UNIT = re.compile(r"[^A-Za-z]*[0-9]\.?\s*(?P<unit>([^\W\d_]|[°‰+])[^\d,;]{0,15})")
 _FEWEST_WITH_UNIT, _MOST_OTHERS = 0.5, 0.05
 
 
@@ -83,9 +89,11 @@ def find_style(values: Sequence[Any], *, decimal_comma: bool = False) -> str:
 
 def _best(texts: Sequence[str], decimal_comma: bool) -> tuple[str, float]:
     """Returns the first of `STYLES` that fits most texts, and their share."""
-    order = list(STYLES)
+    order = [style for style in STYLES if style != SCALED]
     if decimal_comma:
         order = ["1.234,5", "1 234,5", PLAIN, "1,234.5", "1 234.5"]
+    if len({text[-1:].upper() for text in texts} & set(_SCALES)) > 1:
+        order = [*order, SCALED]
     shares = {style: float(np.isfinite(read(texts, style)).mean()) for style in order}
     best = max(order, key=shares.__getitem__)
     return best, shares[best]
@@ -124,6 +132,8 @@ def _read(value: Any, style: str) -> float:
     found = _NUMBER.fullmatch(text.replace("\u00a0", " ").replace("\u202f", " "))
     if not found or not STYLES[style].fullmatch(found["body"]):
         return np.inf
+    if found["scale"] and (style != SCALED or found["exponent"]):
+        return np.inf
     body = found["body"]
     for mark in _GROUPS.get(style, ""):
         body = body.replace(mark, "")
@@ -131,7 +141,9 @@ def _read(value: Any, style: str) -> float:
     if len(signs) + bool(found["open"]) > 1:
         return np.inf
     negative = "-" if signs in ("-", "\u2212") or found["open"] else ""
-    return _finite(f"{negative}{body.replace(',', '.')}{found['exponent'] or ''}")
+    exponent = (found["exponent"] or "").lower().replace("d", "e")  # Fortran writes 1.5D+03.
+    exponent = exponent or _SCALES.get(found["scale"], "")
+    return _finite(f"{negative}{body.replace(',', '.')}{exponent}")
 
 
 def _finite(text: str) -> float:

@@ -64,6 +64,16 @@ def _absent(
             yield str(error).removeprefix(f"{source}: ").partition(" There are ")[0]
 
 
+def check_unnamed(path: pathlib.Path, first: Sequence[str], reading: Reading) -> None:
+    """Raises `DataError` where `header=no`, and the first line names the label."""
+    if reading.label in first:
+        raise DataError(
+            f"{path}: expected columns 1, 2, ..., as `header=no` says; received the label "
+            f"{shown.quoted(reading.label)}, which the first line names. Leave `header=no` out.",
+            advice={"header": "yes"},
+        )
+
+
 def expected(reading: Reading) -> tuple[str, ...]:
     return () if reading.label is None else (column_names.unescaped(reading.label), reading.label)
 

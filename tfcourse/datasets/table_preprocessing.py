@@ -133,10 +133,8 @@ class TablePreprocessing:
             row = int(wrong.argmax())
             raise DataError(
                 f"{table.place(row)}, column {shown.quoted(self.label)}: expected one of the "
-                "classes "
-                f"{', '.join(map(shown.text, self.class_names[:20]))}; received "
-                f"{shown.quoted(column[row])}. Correct "
-                "it, or leave the whole column out."
+                f"classes {', '.join(map(shown.text, self.class_names[:20]))}; received "
+                f"{shown.quoted(column[row])}. Correct it, or leave the whole column out."
             )
         missing = found == -1
         self._tell_missing(table, missing)

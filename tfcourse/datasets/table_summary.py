@@ -37,9 +37,11 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
             texts = ", ".join(map(shown.quoted, column.odd))
             yield (
                 f"{shown.quoted(column.name)}: {_cells(column.odd_count)} no {column.kind} and "
-                "taken for "
-                f"missing, such as {texts}"
+                f"taken for missing, such as {texts}"
             )
+        if column.spelled:
+            others = _shown([*map(shown.quoted, column.spelled)])
+            yield f"{shown.quoted(column.name)}: {others} taken for other spellings of categories"
         if column.doubtful:
             number, cells = f"{column.doubtful[0]:g}", column.doubtful[1]
             yield (
@@ -75,6 +77,8 @@ def of_label(label: LabelReport) -> Iterator[str]:
             f"class {shown.quoted(name)} is also written {_shown([*map(shown.quoted, others)])}: "
             "one class"
         )
+    if label.is_sorted:
+        yield f"the rows are sorted by {shown.quoted(label.name)}; the splits are drawn at random"
     if label.counts:
         name, count = max(label.counts.items(), key=lambda item: item[1])
         share = count / sum(label.counts.values())
@@ -108,8 +112,7 @@ def _giveaways(report: TableReport) -> Iterator[str]:
         )
         yield (
             f"{what} {how}. If that is known only once {shown.quoted(report.label.name)} is, "
-            "leave it out: "
-            f"{column_names.argument('ignore', [found.column])}"
+            f"leave it out: {column_names.argument('ignore', [found.column])}"
         )
 
 

@@ -63,7 +63,12 @@ def checked(path: pathlib.Path, reading: Reading, *, needs_label: bool = True) -
     if found.data:
         raise table_checks.headerless(path, found.data, reading)
     check = table_checks.check_columns if needs_label else table_checks.named_columns
-    return check(str(path), found.names, reading)
+    try:
+        return check(str(path), found.names, reading)
+    except DataError:
+        if not header:
+            table_checks.check_unnamed(path, table_files.read_header(path).names, reading)
+        raise
 
 
 def load(path: pathlib.Path, reading: Reading) -> Dataset:
@@ -263,8 +268,7 @@ def _refused(table: Table, fit: column_fitting.Fit) -> DataError:
     if fit.report.odd and cell in fit.report.odd:
         return DataError(
             f"{table.place(row)}, column {shown.quoted(name)}: expected a {fit.report.kind}; "
-            "received "
-            f"{shown.quoted(cell)}. Correct it, or train with `missing=impute`."
+            f"received {shown.quoted(cell)}. Correct it, or train with `missing=impute`."
         )
     return missing_error(table, name, row)
 
@@ -275,7 +279,9 @@ def _label_column(rows: int, found: Labels) -> ColumnReport:
     if found.is_quantity:
         distinct = len(np.unique(found.numbers[found.kept]))
     kind: Kind = "number" if found.is_quantity else "category"
-    return ColumnReport(report.name, kind, rows, report.missing, distinct, "label")
+    return ColumnReport(
+        report.name, kind, rows, report.missing, distinct, "label", written=found.written
+    )
 
 
 def _no_columns(report: TableReport) -> DataError:
@@ -283,6 +289,5 @@ def _no_columns(report: TableReport) -> DataError:
     left_out = f" Left out: {'; '.join(why)}." if why else ""
     return DataError(
         f"{report.source}: expected a column besides {shown.quoted(report.label.name)} whose "
-        "value varies; "
-        f"received none. Add one.{left_out}"
+        f"value varies; received none. Add one.{left_out}"
     )

@@ -8,6 +8,7 @@ import io
 import lzma
 import os
 import pathlib
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -25,6 +26,13 @@ BYTES_PER_BYTE = 8
 LEGACY = {"cp1252": "Windows-1252", "latin-1": "Latin-1"}
 HEAD = 1 << 20  # bytes that are looked at to find out how a file is written
 MAX_LINE = 16 << 20
+# How texts begin that are no rows of cells, and who reads them.
+_OTHERS = (
+    (r"\[?\s*\{\s*[\"}]", "JSON", "read_json(...)"),
+    (r"<(!doctype|html|table|head|body)", "HTML", "read_html(...)[0]"),
+    (r"<\?xml", "XML", "read_xml(...)"),
+)
+_TABLES = (".csv", ".tsv", ".data", ".arff")  # Suffixes that no text beside a table has.
 _DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError)
 _CHUNK = 1 << 20
 _BOMS = {
@@ -83,8 +91,12 @@ def _member(path: pathlib.Path, archive: zipfile.ZipFile) -> IO[bytes]:
     members = [
         member
         for member in archive.infolist()
-        if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+        if not member.is_dir() and not member.filename.startswith(("__MACOSX/", "."))
     ]
+    # A text that explains the table may lie beside it.
+    tables = [each for each in members if pathlib.PurePath(each.filename).suffix.lower() in _TABLES]
+    if len(tables) == 1:
+        members = tables
     if len(members) != 1:
         names = ", ".join(member.filename[:80] for member in members[:5])
         raise DataError(
@@ -121,6 +133,17 @@ def head(path: pathlib.Path) -> bytes:
         return start[: end + 1 + (end + 1) % 2 * (start[:2] in (b"\xff\xfe", b"\xfe\xff"))]
 
 
+def check_is_table(path: pathlib.Path, sample: str) -> None:
+    """Raises `DataError` where a text starts as JSON, HTML or XML does."""
+    start = sample.lstrip()[:20].lower()
+    for beginning, kind, mend in _OTHERS:
+        if re.match(beginning, start):
+            raise DataError(
+                f"{path}: expected a table as text, Excel or Parquet; received {kind}. Convert it "
+                f"to CSV, such as by pandas: {mend}.to_csv(..., index=False)."
+            )
+
+
 def encoding_of(path: pathlib.Path, start: bytes) -> str:
     """Returns the encoding of a text that starts with `start`, going by these bytes alone.
 
@@ -134,7 +157,9 @@ def encoding_of(path: pathlib.Path, start: bytes) -> str:
         return "utf-16-le"  # As some programs write it, without its mark.
     if len(start) >= 4 and not any(start[0:200:2]) and all(start[1:200:2]):
         return "utf-16-be"
-    control = sum(start.count(byte) for byte in (0, 1, 2, 3, 4, 5, 6, 14, 15, 16, 17, 18))
+    if start[257:262] == b"ustar":
+        raise DataError(f"{path}: expected a table; received a tar archive. Unpack it.")
+    control = sum(start.count(byte) for byte in (0, 2, 3, 4, 5, 6, 14, 15, 16, 17, 18))
     if control * 50 > len(start):
         raise DataError(
             f"{path}: expected a table as text, Excel or Parquet; received other bytes. Correct "

@@ -1,8 +1,12 @@
 """Examples for a classifier: new ones out of files, and those of the data it was trained on."""
 
+import contextlib
 import dataclasses
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from absl import logging
 
 from tfcourse import datasets, drawing
 from tfcourse.datasets.dataset import Examples, FloatArray, Preprocessing
@@ -86,7 +90,8 @@ def load_split(
     if data_dir and data_dir == flags.get("data_dir") and not os.path.isdir(data_dir):
         data_dir = None
     try:
-        data = datasets.load(dataset, data_dir, **vars(reading))
+        with _untold():
+            data = datasets.load(dataset, data_dir, **vars(reading))
     except ValueError as error:
         raise datasets.DataError(f"{record.path}: {error}") from None
     # The origin may name another version of the library that brought the same data.
@@ -98,6 +103,17 @@ def load_split(
             "or give examples of your own as `input`."
         )
     return data.splits[name]
+
+
+@contextlib.contextmanager
+def _untold() -> Iterator[None]:
+    """Keeps what is found in data to itself: the training has told it, with its own flags."""
+    before = logging.get_verbosity()
+    logging.set_verbosity(min(before, logging.ERROR))
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def changed(classifier: "Classifier", name: str, split: datasets.Split | StreamedSplit) -> str:

@@ -36,7 +36,7 @@ def write_sweep_report(sweep: Sweep, path: str | os.PathLike[str]) -> None:
             made=_made(sweep, pathlib.Path(path).parent),
             objective=sweep.objective,
             plotly=plotly.offline.get_plotlyjs(),
-            **_answer(sweep),
+            **_answer(sweep, pathlib.Path(path).parent),
             **_plots(sweep),
             **_table(sweep),
         )
@@ -58,7 +58,7 @@ def _made(sweep: Sweep, folder: pathlib.Path) -> dict[str, str]:
     }
 
 
-def _answer(sweep: Sweep) -> dict[str, Any]:
+def _answer(sweep: Sweep, folder: pathlib.Path) -> dict[str, Any]:
     tested = findings.on_test_set(sweep)
     best, confirmed = sweep.best, confirmation_of(sweep)
     return {
@@ -69,7 +69,7 @@ def _answer(sweep: Sweep) -> dict[str, Any]:
         "effort": findings.effort(sweep),
         "cautions": [list(_with_flags(caution)) for caution in findings.cautions(sweep)],
         "more": best and findings.would_more_help(sweep),
-        "command": best and _command(sweep, best),
+        "command": best and _command(sweep, best, folder),
     }
 
 
@@ -79,12 +79,15 @@ def _with_flags(text: str) -> Iterator[tuple[str, str]]:
     return zip(parts[::2], parts[1::2], strict=True)
 
 
-def _command(sweep: Sweep, trial: Trial) -> str:
+def _command(sweep: Sweep, trial: Trial, folder: pathlib.Path) -> str:
+    """Returns the command that trains a trial of the sweep in `folder` again."""
     settings = sweep.phases[trial.phase]
     flags = {name: format_value(value) for name, value in trial.values.items()}
     if "epochs" in trial.note:  # A tuner that gives some trials more time than others.
         flags["epochs"] = str(trial.note["epochs"])
     data = {"dataset": settings.dataset, **settings.data_flags}
+    asked = run_directory.recorded_flags(folder) or {}
+    data |= {name: texts[-1] for name, texts in asked.items() if name == "data_dir"}
     flags = {**settings.base, **flags, **data}
     words = [shlex.quote(f"--{name}={text}") for name, text in flags.items()]
     return " \\\n    ".join([f"python -m {settings.module}", *words])

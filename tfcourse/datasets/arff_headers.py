@@ -1,0 +1,47 @@
+"""The header of an ARFF file, Weka's format: a line for each column, above rows as CSV has them."""
+
+import pathlib
+import re
+from typing import NamedTuple
+
+from tfcourse.datasets.errors import DataError
+
+_RELATION = re.compile(r"@relation\b", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s", re.IGNORECASE)
+_DATA = re.compile(r"@data\b", re.IGNORECASE)
+
+
+class Header(NamedTuple):
+    """The names of the columns, and how many lines stand before the first row."""
+
+    names: tuple[str, ...]
+    lines: int
+
+
+def find(path: pathlib.Path, sample: str) -> Header | None:
+    """Returns the header of an ARFF file, `None` of any other.
+
+    Args:
+        path: for messages.
+        sample: the start of the file.
+
+    Raises:
+        DataError: it has no end, or its rows name their columns (sparse ARFF).
+    """
+    lines = sample.splitlines()
+    start = 0
+    while start < len(lines) and (not lines[start].strip() or lines[start].startswith("%")):
+        start += 1
+    if start == len(lines) or not _RELATION.match(lines[start].strip()):
+        return None
+    ends = [number for number, line in enumerate(lines, start=1) if _DATA.match(line.strip())]
+    if not ends:
+        raise DataError(f"{path}: expected an ARFF file; received no line @data. Add it.")
+    found = (_ATTRIBUTE.match(line.strip()) for line in lines[start : ends[0]])
+    names = tuple(match[1].strip("'\"") for match in found if match)
+    if any(line.strip().startswith("{") for line in lines[ends[0] : ends[0] + 5]):
+        raise DataError(
+            f"{path}: expected rows with a cell for each column; received sparse ARFF. Save it as "
+            "CSV."
+        )
+    return Header(names, ends[0])

@@ -1,0 +1,73 @@
+"""Ways of writing one class or category: Yes and yes, 0 and 0.0, Y and Yes."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+# Where these are all there is, the large and the small letter mean the same, and so does the word.
+_ANSWERS = (
+    {"y", "n", "yes", "no"},
+    {"t", "f", "true", "false"},
+    {"m", "f", "male", "female"},
+    {"p", "n"},
+)
+
+
+def merged(
+    values: Sequence[str], counts: npt.NDArray[np.int64], *, numbers: bool = True
+) -> dict[str, str]:
+    """Returns `{value: spelling}`, the most frequent of those that mean one thing.
+
+    Args:
+        values: they differ.
+        counts: how often each is there.
+        numbers: whether 0 and 0.0 mean one thing.
+    """
+    folded = _folded(values)
+    often = dict(zip(values, counts.tolist(), strict=True))
+    keys = {value: _key(value, folded, numbers) for value in values}
+    best: dict[str, str] = {}
+    for value, key in keys.items():
+        if key not in best or often[value] > often[best[key]]:
+            best[key] = value
+    return {value: best[key] for value, key in keys.items()}
+
+
+def positions(
+    values: Sequence[str], names: Sequence[str], *, unknown: int, numbers: bool = True
+) -> npt.NDArray[np.int64]:
+    """Returns the position of each value in `names`, however it is spelled; else `unknown`."""
+    exact = {name: number for number, name in enumerate(names)}
+    folded = _folded(names)
+    similar: dict[str, int] = {}
+    for name, number in exact.items():
+        key = _key(name, folded, numbers)
+        similar[key] = unknown if key in similar else number  # Two that only case tells apart.
+    found = (exact.get(v, similar.get(_key(v, folded, numbers), unknown)) for v in values)
+    return np.fromiter(found, np.int64, len(values))
+
+
+def _folded(values: Sequence[str]) -> set[str]:
+    return {value.casefold() for value in values if value}
+
+
+def _key(value: str, folded: set[str], numbers: bool) -> str:
+    """Returns what the spellings of one class share: the number, or the words in small letters.
+
+    "hId" and "hid" stay two: whoever writes large letters within a word means them. A full stop at
+    the end is none of the name: some files have one behind every label.
+    """
+    if DECIMAL.fullmatch(value):
+        return repr(float(value) + 0.0) if numbers else value
+    words = " ".join(unicodedata.normalize("NFC", value).split())
+    words = words.removesuffix(".") or words
+    if any(folded <= answers and words.casefold() in answers for answers in _ANSWERS):
+        return words[:1].casefold()
+    if len(words) == 1:
+        return words
+    usual = (words.lower(), words.upper(), words.capitalize(), words.title())
+    return words.casefold() if words in usual else words
