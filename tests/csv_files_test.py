@@ -150,9 +150,9 @@ def test_quote_may_be_escaped_by_a_backslash(load, quoted):
     assert data.class_names == ("a", "b")
 
 
-def test_texts_with_as_many_blanks_are_no_columns(load):
-    data = load("text,y\n" + "".join(f"this is the text {i},{'ab'[i % 2]}\n" for i in range(30)))
-    assert [column.name for column in data.report.columns] == ["text", "y"]
+def test_texts_with_as_many_blanks_are_no_columns(path):
+    path.write_text("text,y\n" + "".join(f"this is the text {i},a\n" for i in range(30)))
+    assert table_files.read_header(path).names == ["text", "y"]
 
 
 @pytest.mark.parametrize(

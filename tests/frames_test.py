@@ -39,7 +39,7 @@ def test_columns_of_every_type_are_taken():
     data = datasets.from_dataframe(frame(), label="y")
     kinds = {column.name: column.kind for column in data.report.columns}
     assert kinds == {
-        **{"x": "number", "n": "number", "s": "number", "d": "date"},
+        **{"x": "number", "s": "number", "d": "date", "n": "category"},
         **{"k": "category", "t": "category", "b": "category", "y": "category"},
     }
     assert not data.train.features.flags.writeable

@@ -255,8 +255,8 @@ class _Fitting:
     def _one_hot(self, found: cells.Cells, name: str, **options: str) -> tuple[Fitted, ...]:
         often: dict[str, int] = collections.Counter()
         counts = self._counts(found)
-        for value, name in self._spelled(found).items():
-            often[name] += counts[value]
+        for value, category in self._spelled(found).items():
+            often[category] += counts[value]
         is_missing = bool((found.codes[self.rows] < 0).any()) and self._imputes
         if len(often) + is_missing < 2:
             return ()

@@ -154,8 +154,8 @@ def classify(where: str, name: str, column: Column, missing: Sequence[str] = ())
         rare=rare,
         merged=others,
         counts={text: kept[text] for text in ordered},
-        is_sorted=np.count_nonzero(np.diff(known)) == len(kept) - 1
-        and len(known) >= _FEWEST_SORTED,
+        is_sorted=len(known) >= _FEWEST_SORTED
+        and int(np.count_nonzero(np.diff(known))) == len(kept) - 1,
     )
     return Labels(numbers_of_rows, tuple(ordered), report)
 
