@@ -63,6 +63,11 @@ def test_first_sheet_with_a_table_is_read_and_told(load, caplog):
     assert "'Sheet2' not" in caplog.text
 
 
+def test_sheet_with_the_label_is_read(load, caplog):
+    load([("Sales of the shop", "2019"), ("by", "day")], [NAMES, *ROWS])
+    assert "sheet 'Sheet1' is read, 'Sheet' not" in caplog.text
+
+
 def test_workbook_without_a_header(load):
     with pytest.raises(datasets.DataError, match=r"looks like data .*`header=no`.*`label=4`"):
         load(ROWS, label="a")

@@ -1,4 +1,7 @@
-"""Excel's workbooks: the values of the first sheet that has any, by openpyxl or, of .xls, xlrd."""
+"""Excel's workbooks: the values of the sheet with the names asked for, else of the first with any.
+
+openpyxl reads them, and xlrd those of .xls.
+"""
 
 import io
 import os
@@ -40,12 +43,12 @@ def read(path: pathlib.Path, *, header: bool = True, expected: Sequence[str] = (
     Args:
         path: the file.
         header: whether a row names the columns; else they are 1, 2, ...
-        expected: names of columns that may help to find that row.
+        expected: names of columns that may help to find that row, and its sheet.
 
     Raises:
         DataError: it can't be read.
     """
-    rows, notes = _rows(path, None)
+    rows, notes = _rows(path, None, expected)
     layout = csv_dialect.in_records(_texts(rows[:_HEAD]), header, expected)
     csv_dialect.check_names(path, layout.names)
     kept = [number for number in range(layout.start, len(rows)) if rows[number]]
@@ -63,14 +66,16 @@ def read(path: pathlib.Path, *, header: bool = True, expected: Sequence[str] = (
 
 def layout(path: pathlib.Path, *, header: bool, expected: Sequence[str]) -> csv_dialect.Layout:
     """Returns where the table is in the sheet: quick, however large the file is."""
-    return csv_dialect.in_records(_texts(_rows(path, _HEAD)[0]), header, expected)
+    return csv_dialect.in_records(_texts(_rows(path, _HEAD, expected)[0]), header, expected)
 
 
-def _rows(path: pathlib.Path, count: int | None) -> tuple[Rows, tuple[str, ...]]:
-    """Returns the first rows of the first sheet that is not empty, and what is told about it."""
+def _rows(
+    path: pathlib.Path, count: int | None, expected: Sequence[str]
+) -> tuple[Rows, tuple[str, ...]]:
+    """Returns the first rows of the sheet that is read, and what is told about it."""
     with open(path, "rb") as file:
         if file.read(len(OLD_MAGIC)) == OLD_MAGIC:
-            return _old_rows(path, count)
+            return _old_rows(path, count, expected)
     import openpyxl
 
     limit = _checked_size(path)
@@ -79,43 +84,59 @@ def _rows(path: pathlib.Path, count: int | None) -> tuple[Rows, tuple[str, ...]]
             warnings.simplefilter("ignore")  # Of styles and extensions that play no part here.
             workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
             try:
-                for sheet in workbook.worksheets:
-                    rows = _read(path, sheet, count, limit)
-                    if any(rows):
-                        others = [name for name in workbook.sheetnames if name != sheet.title]
-                        return rows, _told(sheet.title, others)
+                sheets = {sheet.title: sheet for sheet in workbook.worksheets}
+                heads = ((name, _read(path, each, _HEAD, limit)) for name, each in sheets.items())
+                title = _chosen(path, heads, expected)
+                return _read(path, sheets[title], count, limit), _told(title, workbook.sheetnames)
             finally:
                 workbook.close()
     except DataError:
         raise
     except Exception as error:  # openpyxl checks nothing: whatever a wrong part leads to comes out.
         raise _damaged(path, error) from None
-    raise _empty(path)
 
 
-def _old_rows(path: pathlib.Path, count: int | None) -> tuple[Rows, tuple[str, ...]]:
+def _chosen(path: pathlib.Path, heads: Iterable[tuple[str, Rows]], expected: Sequence[str]) -> str:
+    """Returns the title of the first sheet with a name that is expected, else with anything."""
+    wanted = set(expected)
+    first = None
+    for title, rows in heads:
+        if any(rows) and (not wanted or any(str(c).strip() in wanted for row in rows for c in row)):
+            return title
+        first = title if first is None and any(rows) else first
+    if first is None:
+        raise DataError(
+            f"{path}: expected a sheet with a table; received empty ones. Add examples."
+        )
+    return first
+
+
+def _old_rows(
+    path: pathlib.Path, count: int | None, expected: Sequence[str]
+) -> tuple[Rows, tuple[str, ...]]:
     """Returns the same of a workbook as Excel wrote it before 2007."""
     import xlrd
 
     memory.check_fits(path, os.path.getsize(path) * _BYTES_PER_BYTE, text_files.MEND)
+    limit = max(_FEWEST_CELLS, os.path.getsize(path))
     try:
         with xlrd.open_workbook(path, logfile=io.StringIO(), on_demand=True) as workbook:
-            for position, title in enumerate(workbook.sheet_names()):
-                sheet = workbook.sheet_by_index(position)
+
+            def rows(title: str, most: int | None) -> Rows:
+                sheet = workbook.sheet_by_name(title)
                 found = (
                     tuple(_old_value(cell, workbook.datemode) for cell in sheet.row(number))
-                    for number in range(sheet.nrows if count is None else min(count, sheet.nrows))
+                    for number in range(sheet.nrows if most is None else min(most, sheet.nrows))
                 )
-                rows = _trimmed(path, found, max(_FEWEST_CELLS, os.path.getsize(path)))
-                if any(rows):
-                    others = [name for name in workbook.sheet_names() if name != title]
-                    return rows, _told(title, others)
-                workbook.unload_sheet(position)
+                return _trimmed(path, found, limit)
+
+            titles = workbook.sheet_names()
+            title = _chosen(path, ((each, rows(each, _HEAD)) for each in titles), expected)
+            return rows(title, count), _told(title, titles)
     except DataError:
         raise
     except Exception as error:  # As of openpyxl.
         raise _damaged(path, error) from None
-    raise _empty(path)
 
 
 def _old_value(cell: Any, datemode: int) -> Any:
@@ -172,7 +193,8 @@ def _checked_size(path: pathlib.Path) -> int:
     return max(_FEWEST_CELLS, num_bytes, os.path.getsize(path))
 
 
-def _told(title: str, others: list[str]) -> tuple[str, ...]:
+def _told(title: str, titles: Sequence[str]) -> tuple[str, ...]:
+    others = [each for each in titles if each != title]
     if not others:
         return ()
     return (f"sheet {title!r} is read, {', '.join(map(repr, others[:5]))} not",)
@@ -185,10 +207,6 @@ def _texts(rows: Rows) -> list[csv_records.Record]:
 def _cell(row: tuple[Any, ...], position: int) -> Any:
     cell = row[position] if position < len(row) else None
     return None if isinstance(cell, str) and not cell.strip() else cell
-
-
-def _empty(path: pathlib.Path) -> DataError:
-    return DataError(f"{path}: expected a sheet with a table; received empty ones. Add examples.")
 
 
 def _damaged(path: pathlib.Path, error: Exception) -> DataError:
