@@ -81,21 +81,24 @@ class _Reader:
             frame = self._parse(width + 1)  # One more, where rows end in a delimiter.
         except _TooManyCells:
             frame = self._parse(self._widest() + 1)
+        long, told = self._too_long(frame, width)
+        repeated, told_too = self._repeated_headers(frame)
+        dropped = sorted({*long, *repeated})
+        if dropped:
+            frame = frame.drop(index=dropped)
         if not len(frame):
             raise DataError(
                 f"{self.path}: expected rows below the header; received none. Add examples."
             )
-        long, told = self._too_long(frame, width)
-        repeated = self._repeated_headers(frame)
-        dropped = sorted({*long, *repeated})
-        if dropped:
-            frame = frame.drop(index=dropped)
-        if repeated:
-            lines = "line repeats" if len(repeated) == 1 else "lines repeat"
-            told = (*told, f"{len(repeated)} {lines} the names of the columns: left out")
         columns = {number: _column(frame, number) for number in range(width)}
         named, notes = column_names.named(columns, self.dialect.names)
-        notes = (*self.dialect.notes, *notes, *self._short_rows(columns[width - 1]), *told)
+        notes = (
+            *self.dialect.notes,
+            *notes,
+            *self._short_rows(columns[width - 1]),
+            *told,
+            *told_too,
+        )
         lines = LineNumbers(self.path, self.dialect, tuple(dropped))
         return Table(str(self.path), named, lines, notes=notes)
 
@@ -117,19 +120,23 @@ class _Reader:
         what = f"{len(rows)} {more} more than {width} cells (line {line} is the first): left out"
         return rows, (f"{what}. A cell that holds the delimiter has to stand in double quotes",)
 
-    def _repeated_headers(self, frame: "pd.DataFrame") -> list[int]:
-        """Returns the rows that are the header once more, as where files were put together."""
+    def _repeated_headers(self, frame: "pd.DataFrame") -> tuple[list[int], tuple[str, ...]]:
+        """Returns the rows that are the header once more, and what is told of them.
+
+        It is there again where files were put together; then no column is numbers alone.
+        """
         names = self.dialect.names
-        columns = [frame[number] for number in range(len(names))]
-        if any(_is_numeric(column.dtype) for column in columns):
-            return []
+        if any(map(_is_numeric, frame.dtypes.to_list()[: len(names)])):
+            return [], ()
         rows = np.arange(len(frame))
-        for column, name in zip(columns, names, strict=True):
-            some = column.iloc[rows]
-            rows = rows[(some == name if name else some.isna()).fillna(False).to_numpy(bool)]
+        for number, name in enumerate(names):
+            cells_of_rows = frame[number].iloc[rows]
+            are_names = cells_of_rows == name if name else cells_of_rows.isna()
+            rows = rows[are_names.fillna(False).to_numpy(bool)]
             if not len(rows):
-                break
-        return [int(row) for row in rows]
+                return [], ()
+        lines = "line repeats" if len(rows) == 1 else "lines repeat"
+        return rows.tolist(), (f"{len(rows)} {lines} the names of the columns: left out",)
 
     def _parse(self, width: int) -> "pd.DataFrame":
         """Returns the frame; columns that only started as numbers are read again, as texts."""

@@ -4,6 +4,7 @@ A date gives the days since 1970, and where it varies the month and the day of t
 categories, and the hour; a time of day gives the hour, 13:30 as 13.5.
 """
 
+import functools
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -71,6 +72,11 @@ _LIKELY = re.compile(
     r"|\d{4}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d\d"
     r"|\d{4}[- ]?Q[1-4]|Q[1-4][- ]?\d{4}"
 )
+_SHAPES = {
+    **{"%Y": r"\d{4}", "%B": "[a-z]{3,9}", "%b": "[a-z]{3}", "%A": "[a-z]{6,9}", "%a": "[a-z]{3}"},
+    **{"%p": "[ap]m", "%f": r"\d{1,6}", " ": r"\s+"},
+    **dict.fromkeys(("%y", "%m", "%d", "%H", "%I", "%M", "%S"), r"\d{1,2}"),
+}
 _SAMPLE = 50
 # At least this share of the values must be dates; the others are then missing.
 _SHARE = 0.95
@@ -168,6 +174,13 @@ def _first_month(text: str) -> str:
     return f"{year}-{3 * int(quarter) - 2:02}"
 
 
+@functools.cache
+def _shape(form: str) -> re.Pattern[str]:
+    """Returns what all texts in a format look like."""
+    parts = (_SHAPES.get(part, re.escape(part)) for part in re.split("(%.)", form))
+    return re.compile("".join(parts), re.IGNORECASE)
+
+
 def _is_written(text: str, form: str) -> bool:
     if form == QUARTER:
         return bool(_QUARTER.fullmatch(text))
@@ -176,6 +189,7 @@ def _is_written(text: str, form: str) -> bool:
             return bool(_ISO.match(text)) and bool(datetime.fromisoformat(text))
         if form.endswith(_DOTTED) and not re.search(r"\b\d\d?\.\d\d\.\d\d$", text):
             return False  # 1.2.3 is the number of a section or version.
-        return bool(datetime.strptime(text, form))
+        # A format is compiled for each text anew: only those of the same shape are.
+        return bool(_shape(form).fullmatch(text)) and bool(datetime.strptime(text, form))
     except ValueError:
         return False
