@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 
@@ -75,6 +77,14 @@ def test_one_program_serves_other_weights_rates_and_seeds(data, optimizer):
             for name in ("loss", "accuracy"):
                 assert float(found[name]) == expected[name][epoch]
                 assert validation[name] == expected[f"val_{name}"][epoch]
+
+
+def test_a_start_with_another_beta_is_refused(data):
+    stepping = training.Stepping(build(data, 0.1, optimizers.Momentum), data.train, 32)
+    stepping.restart(build(data, 0.2, optimizers.Momentum))
+    for other in (functools.partial(optimizers.Momentum, beta=0.8), optimizers.Nesterov):
+        with pytest.raises(ValueError, match=r"Received: another (beta|class)"):
+            stepping.restart(build(data, 0.1, other))
 
 
 def test_a_loss_that_is_not_finite_stops_nothing(data):

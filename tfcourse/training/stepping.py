@@ -1,7 +1,7 @@
 """Training to given numbers of steps, for curves by step rather than by epoch."""
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -52,7 +52,17 @@ class Stepping:
 
         Args:
             start: compiled and built model of the same kind, with the same kind of optimizer.
+
+        Raises:
+            ValueError: its optimizer has other settings, which the program holds as constants.
         """
+        theirs, mine = _settings(start.optimizer), _settings(self._model.optimizer)
+        if theirs != mine:
+            other = [name for name in mine if theirs.get(name) != mine[name]]
+            raise ValueError(
+                "`start` must have an optimizer like the model's, but for its learning rate. "
+                f"Received: another {', '.join(other)}"
+            )
         copy_state(start, self._model)
 
     def run(self, stops: Iterable[int], seed: int) -> Iterator[int]:
@@ -76,6 +86,11 @@ class Stepping:
                 self._steps.train(first, last)
                 done += last - first
             yield stop
+
+
+def _settings(optimizer: keras.Optimizer) -> dict[str, Any]:
+    kind = type(optimizer).__name__
+    return {"class": kind, **optimizer.get_config(), "learning_rate": None, "name": None}
 
 
 def copy_state(source: keras.Model, target: keras.Model) -> None:
