@@ -164,7 +164,7 @@ def test_what_a_kill_left_goes_after_a_day():
 
 def test_results_are_the_same_bit_for_bit_without_with_a_new_and_with_a_kept_program(tmp_path):
     results = []
-    for number, flags in enumerate((["--nocompile_cache"], [], [], [])):
+    for number, flags in enumerate((["--nocompile_cache"], [], [])):
         done = processes.python(
             *("-m", "recipes.mnist_softmax", "--smoke", "--model=softmax_regression"),
             *(f"--run_dir={tmp_path}/{number}", *flags),
@@ -172,9 +172,5 @@ def test_results_are_the_same_bit_for_bit_without_with_a_new_and_with_a_kept_pro
         assert (done.returncode, done.stderr) == (0, "")
         results.append((tmp_path / str(number) / "weights.arrays").read_bytes())
         assert len(kept()) == min(number, 1)
-        if number == 2:  # The third run took it.
-            stamp = kept()[0].stat().st_mtime_ns
-            os.truncate(kept()[0], 5000)
     assert len(set(results)) == 1
-    assert kept()[0].stat().st_mtime_ns > stamp
     assert "compile_cache" not in (tmp_path / "0" / "flags.txt").read_text()

@@ -57,6 +57,21 @@ def test_keras_tuner_draws_the_proxy_of_a_scale(base):
 
 
 @pytest.mark.parametrize(
+    ("scale", "position", "value"),
+    [
+        (scales.Linear((1.0, 3.0)), 0.25, 1.5),
+        (scales.Log((1e-4, 1.0)), 0.75, 0.1),
+        (scales.OneMinusLog((0.9, 0.999)), 0.5, 0.99),
+        (scales.PowerOfTwo((2, 8), is_integer=True), 0.5, 4),
+        (scales.Choice(("a", "b")), 0.75, "b"),
+    ],
+)
+def test_a_position_on_a_scale_stands_for_a_value(scale, position, value):
+    assert scale.value_at(position) == pytest.approx(value)
+    assert scale.position_of(value) == pytest.approx(position)
+
+
+@pytest.mark.parametrize(
     ("scale", "points", "distribution"),
     [
         (scales.Linear((1, 4), is_integer=True), [1, 4], IntDistribution(1, 4)),
