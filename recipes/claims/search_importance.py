@@ -151,7 +151,9 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
     def shown(shares: Mapping[str, np.ndarray], count: int) -> dict[str, str]:
         first = list(shares.items())[:count]
         return {
-            "largest shares": ", ".join(f"{n.replace('_', ' ')} {s.mean():.0%}" for n, s in first)
+            "largest shares": ", ".join(
+                f"{n.replace('_', ' ')} {100 * s.mean():.0f} %" for n, s in first
+            )
         }
 
     most = []
@@ -170,10 +172,9 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
             condition = f"{names[each]}: tier {upper} minus tier {lower}"
             lead = judging.resampled(above - below)
             tiers.append(judging.Comparison(condition, lead, form="+.1f", scale=100))
-    numbers = {**raw, "shares": {names[each]: shares for each, shares in arms.items()}}
     first = "share of the variance: learning rate minus the next (points)"
     step = "mean share of a hyperparameter of a tier (points)"
-    return numbers, {
+    return dict(raw), {
         "rate": judging.Claim(first, tuple(most)),
         "tiers": judging.Claim(step, tuple(tiers)),
     }

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tfcourse.choices import MODELS
+from tfcourse.choices import MODELS, OPTIMIZERS
 from tfcourse.reports import style
 
 
@@ -68,7 +68,7 @@ def draw_importances(
                 ax.set_xlim(0, 1)
                 ax.grid(axis="y", visible=False)
                 which = "all trials" if subset == "all" else "the better half of them"
-                ax.set_title(f"{optimizer}: {which}")
+                ax.set_title(f"{OPTIMIZERS[optimizer].label}: {which}")
         for ax in axes[-1]:
             ax.set_xlabel("share of the variance; (n): the course's tier")
 
