@@ -163,16 +163,17 @@ def test_the_plots_show_every_trial_on_its_scale(tmp_path):
     names = {"history", "curves", "importance", "parallel", *(f"slice_{i}" for i in range(6))}
     names |= {f"isolation_{i}" for i in range(6)}
     assert set(page.figures) == names
-    axes = {
-        figure["layout"]["xaxis"]["title"]["text"]: figure["layout"]["xaxis"]
-        for name, figure in page.figures.items()
-        if name.startswith("slice")
-    }
-    assert set(axes) == {
-        *("optimizer", "learning_rate", "1 - beta", "batch_size", "hidden_units", "epochs")
-    }
-    logarithmic = {name for name, axis in axes.items() if axis.get("type") == "log"}
-    assert logarithmic == {"learning_rate", "1 - beta", "batch_size"}
+    for kind in ("slice", "isolation"):
+        axes = {
+            figure["layout"]["xaxis"]["title"]["text"]: figure["layout"]["xaxis"]
+            for name, figure in page.figures.items()
+            if name.startswith(kind)
+        }
+        assert set(axes) == {
+            *("optimizer", "learning_rate", "1 - beta", "batch_size", "hidden_units", "epochs")
+        }
+        logarithmic = {name for name, axis in axes.items() if axis.get("type") == "log"}
+        assert logarithmic == {"learning_rate", "1 - beta", "batch_size"}
     assert axes["hidden_units"]["categoryarray"] == ["128", "256,128"]
     names = [trace.get("name") for trace in page.figures["slice_1"]["data"]]
     assert names == ["complete", "pruned", "infeasible", "best"]

@@ -70,13 +70,12 @@ class Axis:
         self.decades, self.is_log = 0.0, False
         if isinstance(self.distribution, CategoricalDistribution):
             self.labels = _in_order([str(label) for label in self.distribution.choices])
-        elif self._scale.ticks:
-            ticks = [tick for scale in scales for tick in scale.ticks or ()]
-            self.ticks = tuple(dict.fromkeys(ticks))
         elif isinstance(self.distribution, FloatDistribution | IntDistribution):
             self.is_log = self.distribution.log
             ratio = self.distribution.high / self.distribution.low if self.is_log else 1.0
             self.decades = math.log10(ratio)
+            ticks = [tick for scale in scales for tick in scale.ticks or ()]
+            self.ticks = tuple(dict.fromkeys(ticks)) if self._scale.ticks else None
 
     def value(self, value: Any) -> Any:
         """Returns `value` of the hyperparameter as the study holds it."""
