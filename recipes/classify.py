@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 # Steps that a training takes, so that small sets are seen more often, and its limits in epochs.
 STEPS = 2000
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 100
-# Tables of fewer than 100 rows take more epochs, to have as many steps as those have.
-STEPS_OF_FEW_ROWS, MOST_EPOCHS_OF_FEW_ROWS = 600, 300
 # Weight decay stands for what is known before any row is seen, which counts the more the fewer rows
 # there are. From 600 rows on it is the least.
 DECAY_ROWS, LEAST_DECAY = 60.0, 0.1
@@ -126,7 +124,7 @@ def settled(hyperparameters: Classify, data: Dataset) -> mnist_softmax.MnistSoft
         )
     if values["epochs"] == 0:
         steps = tfcourse.batching.steps_per_epoch(num_examples, values["batch_size"])
-        values["epochs"] = _epochs(steps, is_table=len(data.input_shape) == 1)
+        values["epochs"] = min(max(round(STEPS / steps), FEWEST_EPOCHS), MOST_EPOCHS)
     if values["weight_decay"] == "auto":
         values["weight_decay"] = _weight_decay(num_examples, values["learning_rate"])
     return mnist_softmax.checked(mnist_softmax.MnistSoftmax(**values), data)
@@ -172,19 +170,11 @@ def _batch_size(num_examples: int, bytes_per_example: int) -> int:
     return math.ceil(num_examples / math.ceil(num_examples / size))
 
 
-def _epochs(steps_per_epoch: int, *, is_table: bool) -> int:
-    epochs = min(max(round(STEPS / steps_per_epoch), FEWEST_EPOCHS), MOST_EPOCHS)
-    if not is_table:
-        return epochs
-    few = min(math.ceil(STEPS_OF_FEW_ROWS / steps_per_epoch), MOST_EPOCHS_OF_FEW_ROWS)
-    return max(epochs, few)
-
-
 def _weight_decay(num_examples: int, learning_rate: float) -> float:
     """Returns the decay for a set of that size, of which no step removes more than the most.
 
-    On 20 rows a decay of 0.1 would have no effect in the few steps that there are: what the network
-    predicts is soon far too sure, and the validation loss lowest before it is trained.
+    On 20 rows a training has 200 steps, in which a decay of 0.1 would have no effect: what the
+    network predicts is soon far too sure, and the validation loss lowest before it is trained.
     """
     most = MOST_DECAY_PER_STEP / learning_rate
     return min(max(LEAST_DECAY, DECAY_ROWS / num_examples), most)
