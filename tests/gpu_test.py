@@ -361,7 +361,7 @@ def test_the_script_tells_what_passed_failed_and_could_not_run(tmp_path, monkeyp
     assert ended.value.code == 1
     assert "elsewhere: not run, it needs 1 GPU" in capsys.readouterr().out
     page = (tmp_path / "gpu.md").read_text(encoding="utf-8")
-    assert "None of this was run on a GPU yet" in page
+    assert "None of this has been run on a GPU yet" in page
     kept = (
         (tmp_path / "gpu.json").read_text(encoding="utf-8").replace('"gpus": []', '"gpus": ["A"]')
     )

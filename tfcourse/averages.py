@@ -132,6 +132,10 @@ def checked_decay_rate(name: str, value: Any) -> float:
 
     Raises:
         ValueError: it lies outside; the message calls it `name`.
+
+    Examples:
+        >>> tfcourse.averages.checked_decay_rate("beta", 0)
+        0.0
     """
     is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not is_real or not 0.0 <= value < 1.0:

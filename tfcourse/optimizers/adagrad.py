@@ -64,6 +64,8 @@ class AdaGrad(arguments.Optimizer):
         array([-0.1447,  0.0876], dtype=float32)
     """
 
+    given_numbers = ("epsilon",)
+
     def __init__(
         self,
         learning_rate: arguments.LearningRate = 0.01,

@@ -124,6 +124,7 @@ class Adam(arguments.Optimizer):
         array([-0.1932,  0.1573], dtype=float32)
     """
 
+    given_numbers = ("beta_1", "beta_2", "epsilon")
     weighted_by = "beta_1"  # What decays the weighted sums; see `training.nudging`.
 
     def __init__(

@@ -27,7 +27,14 @@ class Optimizer(keras.optimizers.Optimizer):
 
     The decay rate of an average may follow a schedule, values may come in another shape (see
     `same_precision`), and a configuration may have a learning rate that has come down to 0.
+
+    Attributes:
+        given_numbers: names of what trials of a sweep may vary without a new program. The update
+            rule may multiply such a number by a tensor, add it to one, take it from 1, compare it
+            with 0.5 and take its logarithm as `adam.average_weight` does, but nothing else.
     """
+
+    given_numbers: tuple[str, ...] = ()
 
     def assign(self, variable: keras.Variable, value: "tf.Tensor") -> None:
         super().assign(variable, ops.reshape(value, variable.shape))

@@ -70,6 +70,8 @@ class Lion(arguments.Optimizer):
         array([-0.2,  0. ], dtype=float32)
     """
 
+    given_numbers = ("beta_1", "beta_2")
+
     def __init__(
         self,
         learning_rate: arguments.LearningRate = 0.0001,

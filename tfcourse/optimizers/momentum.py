@@ -67,6 +67,7 @@ class Momentum(arguments.Optimizer):
         array([-0.024 ,  0.0355], dtype=float32)
     """
 
+    given_numbers = ("beta",)
     weighted_by = "beta"  # What decays the weighted sums; see `training.nudging`.
     _update = staticmethod(momentum_update)
 

@@ -67,6 +67,8 @@ class RMSProp(arguments.Optimizer):
         array([-0.4637,  0.2749], dtype=float32)
     """
 
+    given_numbers = ("beta", "epsilon")
+
     def __init__(
         self,
         learning_rate: arguments.LearningRate = 0.001,

@@ -17,17 +17,13 @@ _TURN = 0.5
 
 
 def numbers_of(optimizer: keras.Optimizer) -> dict[str, float]:
-    """Returns the numbers of an optimizer of this package that a program may be given, by name.
+    """Returns the numbers of an optimizer that a program may be given, by name.
 
-    Those that Keras has for every optimizer, such as `weight_decay`, are not among them.
+    They are those that its class names, unless they follow a schedule.
     """
-    if not type(optimizer).__module__.startswith("tfcourse.optimizers."):
-        return {}
-    return {
-        name: value
-        for name, value in vars(optimizer).items()
-        if name in ("beta", "beta_1", "beta_2", "epsilon") and isinstance(value, float)
-    }
+    names = getattr(optimizer, "given_numbers", ())
+    values = {name: getattr(optimizer, name) for name in names}
+    return {name: value for name, value in values.items() if isinstance(value, float)}
 
 
 def sides_of(optimizer: keras.Optimizer) -> dict[str, bool]:
