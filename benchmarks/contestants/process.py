@@ -18,6 +18,12 @@ _ENVIRONMENT = {
 }
 # The usual table is about the CPU.
 _WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+# They share a GPU's memory, and multiply in float32: TF32 is the default of some only.
+_WITH_GPU = {
+    "NVIDIA_TF32_OVERRIDE": "0",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}
 
 
 class ContestantFailedError(Exception):
@@ -29,7 +35,7 @@ class Process:
 
     def __init__(self, name, task, *, on_gpu=False):
         contestant = {**CONTESTANTS, **FLOOR}[name]
-        self._hidden = {} if on_gpu else _WITHOUT_GPU
+        self._device = _WITH_GPU if on_gpu else _WITHOUT_GPU
         self._module = contestant.module
         self._task = {**task, "variant": contestant.variant}
 
@@ -43,7 +49,7 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 cwd=_ROOT,
-                env={**os.environ, **_ENVIRONMENT, **self._hidden},
+                env={**os.environ, **_ENVIRONMENT, **self._device},
                 text=True,
             )
             self._process = stack.enter_context(process)
