@@ -159,7 +159,7 @@ def test_texts_with_as_many_blanks_are_no_columns(path):
     ("text", "kind"),
     [
         ('[{"x": 1, "y": "a"}]', "JSON"),
-        ('{"x": 1}\n{"x": 2}\n', "JSON"),
+        ('{"x": 1}\n{"x": 2}\n', "JSON lines"),
         ("<!DOCTYPE html><table></table>", "HTML"),
         ("\n<?xml version='1.0'?>", "XML"),
     ],
@@ -224,7 +224,7 @@ def test_what_was_found_is_told(load, caplog, name, told):
 
 @pytest.mark.parametrize(
     ("encoding", "text", "told"),
-    [("cp1252", "caf\u00e9 \u20ac", "Windows-1252"), ("latin-1", "\u0081\u00e9", "Latin-1")],
+    [("cp1252", "caf\u00e9 \u20ac", "Windows-1252"), ("latin-1", "caf\u0081\u00e9", "Latin-1")],
 )
 def test_older_encodings_are_found_wherever_they_show_and_told(load, caplog, encoding, text, told):
     for rows in (ROWS, ROWS * 2000):  # In what is looked at first, or far below.

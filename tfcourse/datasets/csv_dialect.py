@@ -6,7 +6,15 @@ import pathlib
 import re
 from collections.abc import Iterator, Sequence
 
-from tfcourse.datasets import arff_headers, csv_records, numbers, text_files, wrapped_lines
+from tfcourse.datasets import (
+    arff_headers,
+    csv_records,
+    legacy_encodings,
+    numbers,
+    other_formats,
+    text_files,
+    wrapped_lines,
+)
 from tfcourse.datasets.cells import MISSING
 from tfcourse.datasets.csv_records import Record
 from tfcourse.datasets.errors import DataError
@@ -49,22 +57,25 @@ class Dialect:
     notes: tuple[str, ...]
 
 
-def find(path: pathlib.Path, *, header: bool, expected: Sequence[str] = ()) -> Dialect:
+def find(
+    path: pathlib.Path, *, header: bool, expected: Sequence[str] = (), legacy: str = ""
+) -> Dialect:
     """Returns how a file is written, going by its start.
 
     Args:
         path: a regular file.
         header: whether a line names the columns; else they are 1, 2, ...
         expected: names of columns that may help to find that line.
+        legacy: the encoding of text that is not UTF-8; "" is guessed.
 
     Raises:
         DataError: it is no table.
     """
     start = text_files.head(path)
-    encoding = text_files.encoding_of(path, start)
+    encoding = text_files.encoding_of(path, start, legacy=legacy, expected=expected)
     sample = start.decode(encoding, "ignore")
     head = sample.splitlines()[: csv_records.MOST]
-    text_files.check_is_table(path, sample)
+    other_formats.check_text(path, sample)
     declared = arff_headers.find(path, sample)
     before = 0
     wrapped = declared is None and wrapped_lines.are_in(head, csv_records.DELIMITERS)
@@ -94,7 +105,8 @@ def find(path: pathlib.Path, *, header: bool, expected: Sequence[str] = ()) -> D
         wrapped=wrapped,
         notes=(),
     )
-    return dataclasses.replace(dialect, notes=(*_notes(dialect), *layout.notes))
+    encoded = encoding_notes(encoding, legacy, sample)
+    return dataclasses.replace(dialect, notes=(*encoded, *_notes(dialect), *layout.notes))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -273,11 +285,17 @@ def _is_text(cell: str) -> bool:
     return cell[0].isalpha() and cell.lower() not in ("true", "false", "inf", "infinity")
 
 
-def _notes(dialect: Dialect) -> Iterator[str]:
-    if dialect.encoding in text_files.LEGACY:
-        yield f"read as {text_files.LEGACY[dialect.encoding]} text, since it is not UTF-8"
-    elif dialect.encoding.startswith("utf-16"):
+def encoding_notes(encoding: str, legacy: str, sample: str) -> Iterator[str]:
+    """Yields what is told about the encoding of a text: that it has, and that is asked for."""
+    if encoding.startswith("utf-16"):
         yield "read as UTF-16 text"
+    elif not encoding.startswith("utf"):
+        yield legacy_encodings.note(encoding, sample, asked=encoding == legacy)
+    if legacy and encoding != legacy and not sample.isascii():
+        yield f"read as UTF-8 text, which it is, and not as `encoding={legacy}` says"
+
+
+def _notes(dialect: Dialect) -> Iterator[str]:
     if dialect.wrapped:
         yield "every line stood in quotes, which are left out"
     delimiter = dialect.marks.delimiter

@@ -43,6 +43,7 @@ def read(
     texts: Sequence[str] = (),
     missing: Sequence[str] = (),
     every_row: bool = False,
+    legacy: str = "",
 ) -> Table:
     """Returns a file as a `Table`.
 
@@ -54,16 +55,16 @@ def read(
         missing: more texts that stand for a missing value.
         every_row: whether no row may be left out. Else a few with more cells than the header are,
             which is told.
+        legacy: the encoding of text that is not UTF-8; "" is guessed.
 
     Raises:
         DataError: naming the file and the line that can't be taken.
     """
-    dialect = csv_dialect.find(path, header=header, expected=expected)
-    encoding = text_files.checked(path, dialect.encoding)
+    dialect = csv_dialect.find(path, header=header, expected=expected, legacy=legacy)
+    encoding = text_files.checked(path, dialect.encoding, legacy=legacy)
     if encoding != dialect.encoding:  # Further down than was looked at.
-        name = text_files.LEGACY[encoding]
-        note = f"read as {name} text, since it is not UTF-8"
-        dialect = dataclasses.replace(dialect, encoding=encoding, notes=(note, *dialect.notes))
+        told = csv_dialect.encoding_notes(encoding, legacy, "")
+        dialect = dataclasses.replace(dialect, encoding=encoding, notes=(*told, *dialect.notes))
     return _Reader(path, dialect, tuple(texts), tuple(missing), every_row).read()
 
 

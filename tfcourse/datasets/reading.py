@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Literal
 
+from tfcourse.datasets import legacy_encodings
 from tfcourse.hyperparameters import Hyperparameters, choice, integers, text, texts
 
 
@@ -31,6 +32,11 @@ class Reading(Hyperparameters):
     )
     header: Literal["yes", "no"] = choice(
         "yes", ("yes", "no"), "Whether a line names the columns; else they are 1, 2, ..."
+    )
+    encoding: str | None = text(
+        None,
+        "Encoding of text that is not UTF-8, such as cp1251; else it is guessed.",
+        optional=True,
     )
     categorical: tuple[str, ...] = texts(
         (), "Columns of numbers that are treated as categories.", optional=True
@@ -63,6 +69,11 @@ class Reading(Hyperparameters):
             sides = (size,) if isinstance(size, int) else tuple(size)
             object.__setattr__(self, "image_size", sides * 2 if len(sides) == 1 else sides)
         super().__post_init__()
+        if self.encoding is not None and not legacy_encodings.is_one(self.encoding):
+            raise ValueError(
+                "`encoding` must be one that Python knows, such as cp1251 or shift_jis. Received: "
+                f"{self.encoding!r}"
+            )
         if self.image_size is not None and len(self.image_size) != 2:
             raise ValueError(
                 f"`image_size` must be height and width. Received: {self.image_size!r}"

@@ -28,6 +28,7 @@ def read(
     texts: Sequence[str] = (),
     missing: Sequence[str] = (),
     every_row: bool = False,
+    legacy: str = "",
 ) -> Table:
     """Returns a file as a `Table`; see `csv_files.read` for the arguments.
 
@@ -46,10 +47,13 @@ def read(
         texts=texts,
         missing=missing,
         every_row=every_row,
+        legacy=legacy,
     )
 
 
-def read_header(path: pathlib.Path, *, header: bool = True, expected: Sequence[str] = ()) -> Header:
+def read_header(
+    path: pathlib.Path, *, header: bool = True, expected: Sequence[str] = (), legacy: str = ""
+) -> Header:
     """Returns the header: quick, however long the file is."""
     match _format(path):
         case "parquet":
@@ -57,7 +61,7 @@ def read_header(path: pathlib.Path, *, header: bool = True, expected: Sequence[s
         case "excel":
             layout = excel_files.layout(path, header=header, expected=expected)
             return _header(path, layout.names, layout.first_is_data)
-    dialect = csv_dialect.find(path, header=header, expected=expected)
+    dialect = csv_dialect.find(path, header=header, expected=expected, legacy=legacy)
     return _header(path, dialect.names, dialect.first_is_data)
 
 

@@ -18,6 +18,7 @@ from tfcourse.datasets import (
     fields,
     frames,
     labels,
+    legacy_encodings,
     shown,
     table_files,
 )
@@ -44,6 +45,7 @@ class TablePreprocessing:
     missing_values: tuple[str, ...] = ()  # Texts that stand for a missing value, besides the usual.
     header: str = "yes"  # Whether a line of a file names the columns.
     target: NumericTarget | None = None  # The quantity that is the label; `None` of classes.
+    encoding: str = ""  # Of text that is not UTF-8; "" is guessed.
 
     def __post_init__(self) -> None:
         fields.text("label", self.label)
@@ -52,6 +54,8 @@ class TablePreprocessing:
         fields.sequence("columns", self.columns, 1)
         fields.texts("missing_values", self.missing_values, 0)
         fields.check("header", self.header, self.header in ("yes", "no"), "yes or no")
+        is_known = self.encoding == "" or legacy_encodings.is_one(self.encoding)
+        fields.check("encoding", self.encoding, is_known, "a known encoding")
         names = tuple(column.name for column in self.columns)
         fields.texts("columns", names, 1)
         fields.check("columns", names, self.label not in names, "columns other than the label's")
@@ -171,6 +175,7 @@ class TablePreprocessing:
             texts=[self.label, *texts, *([] if identifier is None else [identifier])],
             missing=self.missing_values,
             every_row=True,
+            legacy=self.encoding,
         )
         places = tuple(table.place(row) for row in range(len(table)))
         return Examples(

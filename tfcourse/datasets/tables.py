@@ -37,7 +37,12 @@ from tfcourse.datasets.table_preprocessing import TablePreprocessing
 if TYPE_CHECKING:
     import pandas as pd
 
-USES = ("label", "task", "missing", "missing_values", "header", "categorical", "ignore", "keep")
+USES = (
+    *("label", "task", "missing", "missing_values", "header", "encoding"),
+    *("categorical", "ignore", "keep"),
+)
+# Of those, the ones that are not about files of text.
+OF_ANY = tuple(name for name in USES if name not in ("header", "encoding"))
 Rows = npt.NDArray[np.int64]
 Pairs = dict[str, tuple[Rows, LabelArray]]
 # Of the features, float32 [examples, features], and of a split's while it is made or trained on.
@@ -59,7 +64,10 @@ def check(path: pathlib.Path, reading: Reading) -> None:
 def checked(path: pathlib.Path, reading: Reading, *, needs_label: bool = True) -> Reading:
     """Returns `reading` with the names of the columns as they are in the file."""
     header = reading.header == "yes"
-    found = table_files.read_header(path, header=header, expected=table_checks.expected(reading))
+    encoding = reading.encoding or ""
+    found = table_files.read_header(
+        path, header=header, expected=table_checks.expected(reading), legacy=encoding
+    )
     if found.data:
         raise table_checks.headerless(path, found.data, reading)
     check = table_checks.check_columns if needs_label else table_checks.named_columns
@@ -67,7 +75,8 @@ def checked(path: pathlib.Path, reading: Reading, *, needs_label: bool = True) -
         return check(str(path), found.names, reading)
     except DataError:
         if not header:
-            table_checks.check_unnamed(path, table_files.read_header(path).names, reading)
+            first = table_files.read_header(path, legacy=encoding).names
+            table_checks.check_unnamed(path, first, reading)
         raise
 
 
@@ -88,6 +97,7 @@ def read(path: pathlib.Path, reading: Reading) -> Table:
         expected=table_checks.expected(reading),
         texts=texts,
         missing=reading.missing_values,
+        legacy=reading.encoding or "",
     )
 
 
@@ -106,7 +116,7 @@ def from_dataframe(
         DataError: naming the column that can't be taken.
     """
     read = Reading(label=label, **reading)
-    read.check_used(name, USES)
+    read.check_used(name, OF_ANY)
     table = frames.to_table(frame, name)
     data = dataset(table, read, name=name, origin=f"a DataFrame of {len(frame)} rows")
     for split in data.splits.values():
@@ -256,6 +266,7 @@ def fit(
             reading.missing_values,
             reading.header,
             target,
+            reading.encoding or "",
         )
     except ValueError as error:  # Names of columns and classes are of any length in a file.
         raise DataError(f"{table.source}: {error}") from None

@@ -8,13 +8,12 @@ import io
 import lzma
 import os
 import pathlib
-import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, TextIO
 
-from tfcourse.datasets import memory
+from tfcourse.datasets import legacy_encodings, memory, other_formats
 from tfcourse.datasets.errors import DataError
 
 MEND = (
@@ -23,15 +22,8 @@ MEND = (
 )
 # Tables take less than this many bytes in memory for each byte of text.
 BYTES_PER_BYTE = 8
-LEGACY = {"cp1252": "Windows-1252", "latin-1": "Latin-1"}
 HEAD = 1 << 20  # bytes that are looked at to find out how a file is written
 MAX_LINE = 16 << 20
-# How texts begin that are no rows of cells, and who reads them.
-_OTHERS = (
-    (r"\[?\s*\{\s*[\"}]", "JSON", "read_json(...)"),
-    (r"<(!doctype|html|table|head|body)", "HTML", "read_html(...)[0]"),
-    (r"<\?xml", "XML", "read_xml(...)"),
-)
 _TABLES = (".csv", ".tsv", ".data", ".arff")  # Suffixes that no text beside a table has.
 _DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError)
 _CHUNK = 1 << 20
@@ -133,19 +125,16 @@ def head(path: pathlib.Path) -> bytes:
         return start[: end + 1 + (end + 1) % 2 * (start[:2] in (b"\xff\xfe", b"\xfe\xff"))]
 
 
-def check_is_table(path: pathlib.Path, sample: str) -> None:
-    """Raises `DataError` where a text starts as JSON, HTML or XML does."""
-    start = sample.lstrip()[:20].lower()
-    for beginning, kind, mend in _OTHERS:
-        if re.match(beginning, start):
-            raise DataError(
-                f"{path}: expected a table as text, Excel or Parquet; received {kind}. Convert it "
-                f"to CSV, such as by pandas: {mend}.to_csv(..., index=False)."
-            )
-
-
-def encoding_of(path: pathlib.Path, start: bytes) -> str:
+def encoding_of(
+    path: pathlib.Path, start: bytes, *, legacy: str = "", expected: Sequence[str] = ()
+) -> str:
     """Returns the encoding of a text that starts with `start`, going by these bytes alone.
+
+    Args:
+        path: for messages.
+        start: whole lines.
+        legacy: that of a text that is not UTF-8 or UTF-16; "" is guessed.
+        expected: names of columns that may help to guess.
 
     Raises:
         DataError: they are no text.
@@ -157,35 +146,32 @@ def encoding_of(path: pathlib.Path, start: bytes) -> str:
         return "utf-16-le"  # As some programs write it, without its mark.
     if len(start) >= 4 and not any(start[0:200:2]) and all(start[1:200:2]):
         return "utf-16-be"
-    if start[257:262] == b"ustar":
-        raise DataError(f"{path}: expected a table; received a tar archive. Unpack it.")
+    other_formats.check_bytes(path, start)
     control = sum(start.count(byte) for byte in (0, 2, 3, 4, 5, 6, 14, 15, 16, 17, 18))
     if control * 50 > len(start):
         raise DataError(
             f"{path}: expected a table as text, Excel or Parquet; received other bytes. Correct "
             "the path, or save it as CSV."
         )
-    for encoding in ("utf-8", "cp1252"):
-        decoder = codecs.getincrementaldecoder(encoding)()
-        try:
-            decoder.decode(start)  # It may end within a character.
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    return "latin-1"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)  # It may end within a character.
+    except UnicodeDecodeError:
+        return legacy or legacy_encodings.guess(start, expected)
+    return "utf-8"
 
 
-def checked(path: pathlib.Path, encoding: str) -> str:
+def checked(path: pathlib.Path, encoding: str, *, legacy: str = "") -> str:
     """Returns the encoding in which the whole file is text: `encoding`, or an older one.
 
     Raises:
         DataError: it is none, or larger than the memory admits.
     """
     check_size(path, os.path.getsize(path))
-    following = {"utf-8": "cp1252", "cp1252": "latin-1"}
+    tried = {encoding}
     while True:
         decoder = codecs.getincrementaldecoder(encoding)()
         total = 0
+        chunk = b""
         try:
             with opened(path) as file:
                 while chunk := file.read(_CHUNK):
@@ -195,12 +181,16 @@ def checked(path: pathlib.Path, encoding: str) -> str:
             decoder.decode(b"", True)
             return encoding
         except UnicodeError as error:
-            if encoding not in following:
+            if encoding == legacy or encoding.startswith(("utf-8-sig", "utf-16", "utf-32")):
+                says = "as `encoding` says" if encoding == legacy else "as its first bytes say"
                 raise DataError(
-                    f"{path}: expected {encoding.upper()} text, as its first bytes say; received "
-                    f"other bytes ({getattr(error, 'reason', error)}). Save it as UTF-8."
+                    f"{path}: expected {encoding.upper()} text, {says}; received other bytes "
+                    f"({getattr(error, 'reason', error)}). Save it as UTF-8."
                 ) from None
-            encoding = following[encoding]
+            # Of the part that does not fit; Latin-1 fits everything.
+            following = legacy or legacy_encodings.guess(chunk)
+            encoding = "latin-1" if following in tried else following
+            tried.add(encoding)
 
 
 @contextlib.contextmanager

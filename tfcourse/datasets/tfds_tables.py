@@ -18,7 +18,7 @@ from tfcourse.datasets.table import Column, Table
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
-USES = tuple(name for name in tables.USES if name != "header")
+USES = tables.OF_ANY
 FeatureColumns = dict[str, list[str]]  # The names of each feature's columns.
 # A short text as a Python object, before it becomes numbers.
 _BYTES_PER_CELL = 100

@@ -1,0 +1,77 @@
+"""Files that hold no table as text, told by their first bytes, and how each becomes one."""
+
+import pathlib
+import re
+
+from tfcourse.datasets.errors import DataError
+
+_EXPECTED = "expected a table as text, Excel or Parquet"
+# How texts begin that are no rows of cells, and who reads them.
+_TEXTS = (
+    (r"\{.*\}\s*\n\s*\{", "JSON lines", "read_json(..., lines=True)"),
+    (r"\[?\s*\{\s*[\"}]", "JSON", "read_json(...)"),
+    (r"<(!doctype|html|table|head|body)", "HTML", "read_html(...)[0]"),
+    (r"<\?xml", "XML", "read_xml(...)"),
+)
+_SPARSE = re.compile(r"[-+]?[\d.]+(,[\d.]+)*( qid:\d+)?( \d+:[-+.\deE]+)+\s*(#.*)?")
+# How files begin that pandas reads.
+_TABLES = (
+    (rb"<stata_dta>|[\x66-\x73][\x01\x02]\x01\x00", "Stata", "read_stata(...)"),
+    (rb"\$FL[23]@", "SPSS", "read_spss(...)"),
+    (rb"\x00{12}\xc2\xea\x81\x60\xb3\x14", "SAS", "read_sas(..., format='sas7bdat')"),
+    (rb"HEADER RECORD\*{7}", "SAS", "read_sas(..., format='xport')"),
+    (rb"ARROW1\x00|FEA1\x00", "Feather", "read_feather(...)"),
+    (rb"ORC[^ -~]", "ORC", "read_orc(...)"),
+    (rb"\x89HDF\r\n", "HDF5", "read_hdf(...)"),
+    (rb"SQLite format 3\x00", "SQLite", "read_sql('select * from NAME', sqlite3.connect(...))"),
+)
+_OTHERS = (
+    (rb"RD[AX][23]\n|X\n\x00\x00\x00", "data of R", "Write it by R's write.csv"),
+    (rb"MATLAB 5\.0", "data of MATLAB", "Write it by MATLAB's writetable"),
+    (rb"\x80[\x02-\x05]", "a pickle, which may run code", "Save it as CSV where it was made"),
+    (rb"\x93NUMPY", "an array", "Save x and y by numpy.savez, for npz:PATH"),
+    (rb"%PDF-", "a PDF", "Copy its table into a spreadsheet, and save that"),
+    (rb"\x89PNG|\xff\xd8\xff|GIF8[79]a", "an image", "Folders of images are read as images:FOLDER"),
+    (
+        rb"7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd|\x1f\x9d|\x04\x22\x4d\x18",
+        "a file that is compressed in another way than by gzip, zip, bzip2 or xz",
+        "Unpack it",
+    ),
+)
+# Lines, and pairs in one of them; fewer may be times, 12:30.
+_FEWEST_SPARSE, _FEWEST_PAIRS = 2, 3
+
+
+def check_bytes(path: pathlib.Path, start: bytes) -> None:
+    """Raises `DataError` where a file starts as one of another program does."""
+    for beginning, name, mend in _TABLES:
+        if re.match(beginning, start):
+            raise _by_pandas(path, f"a file of {name}", mend)
+    for beginning, kind, mend in _OTHERS:
+        if re.match(beginning, start):
+            raise DataError(f"{path}: {_EXPECTED}; received {kind}. {mend}.")
+    if start[257:262] == b"ustar":
+        raise DataError(f"{path}: {_EXPECTED}; received a tar archive. Unpack it.")
+
+
+def check_text(path: pathlib.Path, sample: str) -> None:
+    """Raises `DataError` where a text starts as JSON, HTML, XML or LIBSVM's does."""
+    start = sample.lstrip()
+    for beginning, kind, mend in _TEXTS:
+        if re.match(beginning, start, re.IGNORECASE):
+            raise _by_pandas(path, kind, mend)
+    lines = [line for line in start.splitlines()[:20] if line.strip()]
+    is_sparse = len(lines) >= _FEWEST_SPARSE and all(map(_SPARSE.fullmatch, lines))
+    if is_sparse and max(line.count(":") for line in lines) >= _FEWEST_PAIRS:
+        raise DataError(
+            f"{path}: {_EXPECTED}; received LIBSVM's sparse rows (label index:value ...). Convert "
+            "it to arrays, for npz:PATH, such as by scikit-learn: x, y = load_svmlight_file(...), "
+            "numpy.savez(..., x=x.toarray(), y=y)."
+        )
+
+
+def _by_pandas(path: pathlib.Path, kind: str, mend: str) -> DataError:
+    return DataError(
+        f"{path}: {_EXPECTED}; received {kind}. Convert it to CSV, such as by pandas: "
+        f"{mend}.to_csv(..., index=False)."
+    )
