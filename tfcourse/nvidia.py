@@ -4,8 +4,11 @@ TensorFlow says the first in remarks that a program does not show, and the last 
 here imports it.
 """
 
+import contextlib
 import ctypes
+import importlib.util
 import os
+import pathlib
 from typing import Any
 
 _LIBRARIES = {
@@ -21,6 +24,25 @@ def _library(name: str) -> Any:
         OSError: it is not there.
     """
     return ctypes.CDLL(_LIBRARIES[name][os.name == "nt"])
+
+
+def load_cusolver() -> None:
+    """Loads cuSOLVER from where pip puts it, before TensorFlow looks for it.
+
+    `pip install "tensorflow[and-cuda]"` puts CUDA's libraries beside TensorFlow. TensorFlow 2.21
+    searches the folders of all of them but this one (the RUNPATH of libtensorflow_framework.so.2),
+    and uses no GPU where one is missing. A library that is loaded already is found by its name.
+    Without a driver, nothing is loaded.
+    """
+    try:
+        _library("cuda")
+    except OSError:
+        return
+    package = importlib.util.find_spec("nvidia")
+    for folder in (package and package.submodule_search_locations) or ():
+        for path in pathlib.Path(folder, "cusolver", "lib").glob("libcusolver.so.*"):
+            with contextlib.suppress(OSError):
+                ctypes.CDLL(str(path))
 
 
 def why_none(built_with_cuda: bool) -> str:

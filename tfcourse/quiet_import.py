@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
+from tfcourse import nvidia
+
 Prepared = TypeVar("Prepared")
 
 # What they import if it is there, for a wrapper, a converter, frames given to Keras's `fit` and
@@ -48,6 +50,7 @@ def import_tensorflow(
         raise BackendError(
             f"KERAS_BACKEND is {backend!r}, and this program trains with TensorFlow; unset it"
         )
+    nvidia.load_cusolver()
     with silenced():
         with _hidden(_OPTIONAL):
             import keras
