@@ -55,6 +55,7 @@ MAY_IMPORT = {
     "layers": {"averages"},
     "datasets": {"files", "hyperparameters", "locks", "machine", "shipped"},
     "nudges": {"choices", "files", "hyperparameters", "run_directory"},
+    "quiet_import": {"nvidia"},
     "run_directory": {"files", "locks", "machine", "nvidia"},
     "command_line": {
         *("choices", "datasets", "devices", "files", "hyperparameters", "machine", "nudges"),
