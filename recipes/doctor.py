@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 import tfcourse
 from tfcourse import command_line, machine, quiet_import
 from tfcourse.command_line import compile_cache
-from tfcourse.datasets import array_cache, memory, prepared
+from tfcourse.datasets import array_cache, prepared
 from tfcourse.hyperparameters import Hyperparameters, text
 from tfcourse.run_directory import environment
 
@@ -127,7 +127,7 @@ def computing() -> Iterator[Finding]:
 
 def room(run_dir: pathlib.Path) -> Iterator[Finding]:
     """Yields the memory and the folders that are written to, with the space that is left there."""
-    free, whole = memory.available_bytes(), memory.all_bytes()
+    free, whole = machine.available_bytes(), machine.memory_bytes()
     mend = f"less than {_size(_MIN_MEMORY)} are free: close other programs"
     value = f"{_size(free)} free of {_size(whole)}"
     yield Finding("memory", value, mend if free < _MIN_MEMORY else "")

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfcourse import datasets
-from tfcourse.datasets import csv_dialect, memory, table_files, text_files
+from tfcourse import datasets, machine
+from tfcourse.datasets import csv_dialect, table_files, text_files
 
 ROWS = [(f"{1000 + 37 * i}.5", f"{i % 7}", "uv"[i % 2], "ab"[i % 2]) for i in range(30)]
 NAMES = ("amount", "count", "k", "y")
@@ -291,7 +291,7 @@ def test_column_that_starts_as_numbers_may_become_texts(load):
 
 def test_bomb_is_refused_before_it_fills_the_memory(load, monkeypatch):
     bomb = table() + "1,2,u,a\n" * 1_000_000
-    monkeypatch.setattr(memory, "available_bytes", lambda: 16 << 20)
+    monkeypatch.setattr(machine, "available_bytes", lambda: 16 << 20)
     for packed in (gzipped(bomb), zipped(bomb)):
         assert len(packed) < 50_000
         with pytest.raises(datasets.DataError, match="half of the free memory"):

@@ -6,8 +6,7 @@ import openpyxl
 import pytest
 import xlwt
 
-from tfcourse import datasets
-from tfcourse.datasets import memory
+from tfcourse import datasets, machine
 
 NAMES = ("amount", "when", "k", "y")
 ROWS = [(i + 0.5, datetime.datetime(2019, 1, 1 + i), "uv"[i % 2], "ab"[i % 2]) for i in range(30)]
@@ -101,7 +100,7 @@ def test_workbook_that_is_a_bomb_is_refused_before_it_is_unpacked(load, tmp_path
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/more.xml", bytes(64 << 20))
     assert path.stat().st_size < 200_000
-    monkeypatch.setattr(memory, "available_bytes", lambda: 128 << 20)
+    monkeypatch.setattr(machine, "available_bytes", lambda: 128 << 20)
     with pytest.raises(datasets.DataError, match="half of the free memory"):
         datasets.load(f"table:{path}", label="y")
 

@@ -117,11 +117,11 @@ def test_parquet_texts_that_are_not_utf8_are_refused(tmp_path, kind, place):
 
 
 def test_parquet_bomb_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    from tfcourse.datasets import memory
+    from tfcourse import machine
 
     path = tmp_path / "mine.parquet"
     pd.DataFrame({"x": np.zeros(1_000_000), "y": ["a"] * 1_000_000}).to_parquet(path)
-    monkeypatch.setattr(memory, "available_bytes", lambda: 16 << 20)
+    monkeypatch.setattr(machine, "available_bytes", lambda: 16 << 20)
     assert path.stat().st_size < 100_000
     with pytest.raises(datasets.DataError, match="half of the free memory"):
         datasets.load(f"table:{path}", label="y")

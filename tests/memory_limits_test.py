@@ -1,10 +1,12 @@
 """The memory that a container, a batch job or a limit leaves, as the system's files tell it."""
 
 import resource
+import types
 
+import psutil
 import pytest
 
-from tfcourse import datasets
+from tfcourse import batching, datasets, machine
 from tfcourse.datasets import memory
 
 MIB = 1 << 20
@@ -15,13 +17,13 @@ UNLIMITED = 9223372036854771712  # What version 1 says of no limit.
 @pytest.fixture
 def system(tmp_path, monkeypatch):
     """Returns a function of `{path: content}` that stands in for /proc and /sys/fs/cgroup."""
-    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
-    monkeypatch.setattr(memory, "_GROUPS_OF_PROCESS", tmp_path / "cgroup")
-    monkeypatch.setattr(memory, "_GROUPS", tmp_path / "groups")
-    monkeypatch.setattr(memory.os, "sysconf", {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": MACHINE}.get)
+    told = types.SimpleNamespace(total=MACHINE, available=MACHINE // 2)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: told)
+    monkeypatch.setattr(machine, "_GROUPS_OF_PROCESS", tmp_path / "cgroup")
+    monkeypatch.setattr(machine, "_GROUPS", tmp_path / "groups")
 
     def write(contents):
-        for name, content in {"meminfo": f"MemAvailable: {MACHINE >> 11} kB", **contents}.items():
+        for name, content in contents.items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"{content}\n")
@@ -47,8 +49,8 @@ def first_version(folder, limit, used, cache=0):
 
 def test_without_limits_the_machine_counts(system):
     system({"cgroup": "0::/", **second_version("", "max", 10 * MIB)})
-    assert memory.available_bytes() == MACHINE // 2
-    assert memory.all_bytes() == MACHINE
+    assert machine.available_bytes() == MACHINE // 2
+    assert machine.memory_bytes() == MACHINE
 
 
 @pytest.mark.parametrize(
@@ -79,10 +81,11 @@ def test_without_limits_the_machine_counts(system):
 )
 def test_the_least_of_all_limits_counts(system, contents):
     system(contents)
-    assert memory.available_bytes() == 200 * MIB
-    assert memory.all_bytes() == 300 * MIB
+    assert machine.available_bytes() == 200 * MIB
+    assert machine.memory_bytes() == 300 * MIB
     assert memory.fits(150 * MIB)
     assert not memory.fits(150 * MIB + 1)
+    assert batching.guideline_batch_size(10**6, bytes_per_example=MIB) == 128
     memory.check_fits("a", 100 * MIB, "")
     with pytest.raises(datasets.DataError, match=r"free memory \(100 MiB\)"):
         memory.check_fits("a", 100 * MIB + 1, "")
@@ -90,18 +93,18 @@ def test_the_least_of_all_limits_counts(system, contents):
 
 def test_a_group_that_has_taken_more_than_it_may_leaves_nothing(system):
     system({"cgroup": "0::/", **second_version("", 100 * MIB, 150 * MIB)})
-    assert memory.available_bytes() == 0
+    assert machine.available_bytes() == 0
 
 
 @pytest.mark.parametrize("line", ["", "0", "a:b", "0::/../..", "x:memory", "0::/\0"])
 def test_what_can_not_be_read_limits_nothing(system, line):
     system({"cgroup": line})
-    assert memory.available_bytes() == MACHINE // 2
+    assert machine.available_bytes() == MACHINE // 2
 
 
 def test_a_limit_on_address_space_counts(monkeypatch):
     monkeypatch.setattr(resource, "getrlimit", lambda which: (1 << 40, 1 << 40))
-    assert memory.available_bytes() < 1 << 40
-    used = int(memory._STATM.read_text().split()[0]) * resource.getpagesize()
+    assert machine.available_bytes() < 1 << 40
+    used = int(machine._STATM.read_text().split()[0]) * resource.getpagesize()
     monkeypatch.setattr(resource, "getrlimit", lambda which: (used + 100 * MIB, 1 << 40))
-    assert 50 * MIB < memory.available_bytes() < 150 * MIB
+    assert 50 * MIB < machine.available_bytes() < 150 * MIB

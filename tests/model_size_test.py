@@ -4,15 +4,14 @@ import processes
 import pytest
 
 from recipes import classify, mnist_softmax
-from tfcourse import choices, datasets, models, optimizers, out_of_memory
+from tfcourse import choices, datasets, machine, models, optimizers, out_of_memory
 from tfcourse.command_line import model_size
-from tfcourse.datasets import memory
 
 
 @pytest.fixture
 def little(monkeypatch):
     """A machine without a GPU and with 1 MiB of free memory."""
-    monkeypatch.setattr(memory, "available_bytes", lambda: 1 << 20)
+    monkeypatch.setattr(machine, "available_bytes", lambda: 1 << 20)
     monkeypatch.setattr(model_size, "_may_have_gpu", lambda: False)
 
 

@@ -7,9 +7,8 @@ import pytest
 import tensorflow as tf
 
 from recipes import mnist_softmax
-from tfcourse import datasets, out_of_memory, training
+from tfcourse import datasets, machine, out_of_memory, training
 from tfcourse.command_line import exit_codes
-from tfcourse.datasets import memory
 from tfcourse.tuning import journal, state, trial
 from tfcourse.tuning import space as search_space
 from tfcourse.tuning.settings import settings_of
@@ -59,7 +58,7 @@ def test_the_sentence_says_where():
 @pytest.fixture
 def little(monkeypatch):
     """A machine with 2 MiB of free memory."""
-    monkeypatch.setattr(memory, "available_bytes", lambda: 2 << 20)
+    monkeypatch.setattr(machine, "available_bytes", lambda: 2 << 20)
 
 
 def test_a_variable_that_does_not_fit_is_refused_before_it_takes_memory():

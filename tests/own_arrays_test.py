@@ -4,8 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from tfcourse import datasets
-from tfcourse.datasets import memory
+from tfcourse import datasets, machine
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(loc=[5, -3, 0], scale=[2, 0.1, 30], size=(60, 3))
@@ -171,7 +170,7 @@ def test_small_file_of_large_arrays_is_refused_by_its_header(tmp_path, monkeypat
     with pytest.raises(datasets.DataError, match=r"half of the free memory.*TensorFlow"):
         datasets.load(f"npz:{path}")
     np.savez(path, x=X, y=Y)
-    monkeypatch.setattr(memory, "available_bytes", lambda: X.nbytes * 2)
+    monkeypatch.setattr(machine, "available_bytes", lambda: X.nbytes * 2)
     with pytest.raises(datasets.DataError, match="half of the free memory"):
         datasets.load(f"npz:{path}")
 
@@ -245,7 +244,7 @@ def test_what_never_ends_is_refused_before_memory_is_full(monkeypatch):
         while True:
             yield X, Y
 
-    monkeypatch.setattr(memory, "available_bytes", lambda: 2_000_000)
+    monkeypatch.setattr(machine, "available_bytes", lambda: 2_000_000)
     with pytest.raises(datasets.DataError, match="half of the free memory"):
         datasets.from_batches(endless, scale=True)
 

@@ -8,8 +8,8 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from tfcourse import datasets
-from tfcourse.datasets import memory, splits
+from tfcourse import datasets, machine
+from tfcourse.datasets import splits
 
 PENGUINS = "configs/data/penguins.csv"
 NUMERIC = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "year")
@@ -251,7 +251,7 @@ def test_whole_numbers_as_classes_are_in_their_order(load):
 
 
 def test_table_that_does_not_fit_is_refused_before_it_is_read(load, monkeypatch):
-    monkeypatch.setattr(memory, "available_bytes", lambda: 5000)
+    monkeypatch.setattr(machine, "available_bytes", lambda: 5000)
     with pytest.raises(datasets.DataError, match=r"half of the free memory.*TensorFlow"):
         load(TINY * 10)
 

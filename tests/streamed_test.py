@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tiny_tfds  # noqa: F401
 
-from tfcourse import batching, datasets, models, optimizers, run_directory, training
-from tfcourse.datasets import memory, records
+from tfcourse import batching, datasets, machine, models, optimizers, run_directory, training
+from tfcourse.datasets import records
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def both(fresh_home, monkeypatch):
     def load(name, **options):
         whole = datasets.load(name, **options)
         with monkeypatch.context() as patch:
-            patch.setattr(memory, "all_bytes", lambda: 100)
+            patch.setattr(machine, "memory_bytes", lambda: 100)
             patch.setenv("XDG_CACHE_HOME", str(fresh_home / "other"))
             return whole, datasets.load(name, **options)
 

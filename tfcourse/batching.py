@@ -169,8 +169,8 @@ def guideline_batch_size(
         num_examples: int >= 1.
         bytes_per_example: number > 0, what one example occupies in a training step: its
             features, and about twice the activations of all layers.
-        memory_bytes: number > 0, memory of the device. By default that of this machine; give it
-            for a GPU.
+        memory_bytes: number > 0, memory of the device. By default that of this machine, or of the
+            container or job that this process runs in; give it for a GPU.
 
     Raises:
         ValueError: if an argument is out of range, or not even 16 examples fit.

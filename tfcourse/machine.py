@@ -1,6 +1,25 @@
-"""What the machine has: cores and memory, asked in ways that every system answers."""
+"""What the machine has for this process: cores, memory, kind of processor.
 
+A container or a batch job may have less memory than the machine: the limits of the groups of
+processes (cgroups) that it runs in count, and so does one on its address space (`ulimit -v`).
+"""
+
+import functools
+import itertools
 import os
+import pathlib
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+try:
+    import resource
+except ImportError:  # Windows.
+    resource = None  # type: ignore[assignment]
+
+_STATM = pathlib.Path("/proc/self/statm")
+_GROUPS_OF_PROCESS = pathlib.Path("/proc/self/cgroup")
+_GROUPS = pathlib.Path("/sys/fs/cgroup")
 
 
 def num_cores() -> int:
@@ -10,15 +29,79 @@ def num_cores() -> int:
     return os.cpu_count() or 1
 
 
+@functools.cache
+def processor() -> dict[str, str]:
+    """Returns what Linux tells of its first processor, such as its "flags"; elsewhere nothing."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            pairs = [line.partition(":") for line in itertools.takewhile(str.strip, file)]
+    except OSError:
+        return {}
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+class _Limit(NamedTuple):
+    """What a group of processes may take together, and what of that is left."""
+
+    most: int
+    left: int
+
+
 def memory_bytes() -> int:
-    """Returns the machine's memory."""
+    """Returns the memory of the machine or, where that is less, of the container or job."""
     import psutil
 
-    return int(psutil.virtual_memory().total)
+    return min([int(psutil.virtual_memory().total), *(limit.most for limit in _limits())])
 
 
 def available_bytes() -> int:
     """Returns the memory that could be had now."""
     import psutil
 
-    return int(psutil.virtual_memory().available)
+    free = int(psutil.virtual_memory().available)
+    return max(0, min([free, *(limit.left for limit in (*_limits(), *_address_space()))]))
+
+
+def _limits() -> Iterator[_Limit]:
+    """Yields the limits of the groups that this process is in, and of those that hold them."""
+    for line in _text(_GROUPS_OF_PROCESS).splitlines():
+        _, controllers, group = (*line.split(":", 2), "", "")[:3]
+        if not controllers:
+            root, names = _GROUPS, ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            root = _GROUPS / "memory"
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        else:
+            continue
+        # Inside of a container the path may be that outside, of which only the root is there.
+        folder = root / group.lstrip("/")
+        for each in (folder, *folder.parents):
+            if each.is_relative_to(root):
+                yield from _limit(each, *names)
+
+
+def _limit(folder: pathlib.Path, most: str, used: str, cache: str) -> Iterator[_Limit]:
+    """Yields the limit that the files of a group tell, if it has one."""
+    limit, taken = _text(folder / most).strip(), _text(folder / used).strip()
+    if not (limit.isdecimal() and taken.isdecimal()):  # Version 2 says "max" of none.
+        return
+    # What was read from files counts as taken, and is given back before memory is out.
+    found = re.search(rf"^{cache} (\d+)$", _text(folder / "memory.stat"), re.MULTILINE)
+    yield _Limit(int(limit), int(limit) - int(taken) + (int(found[1]) if found else 0))
+
+
+def _address_space() -> Iterator[_Limit]:
+    if resource is None:
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    pages = _text(_STATM).partition(" ")[0]
+    if limit != resource.RLIM_INFINITY and pages.isdecimal():
+        yield _Limit(limit, limit - int(pages) * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _text(path: pathlib.Path) -> str:
+    """Returns what the system tells in a file; "" where it has none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""

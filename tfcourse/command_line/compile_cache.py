@@ -91,10 +91,9 @@ def _folder(version: str) -> pathlib.Path | None:
 def _key(version: str) -> str:
     told: list[object] = [version, platform.machine(), machine.num_cores()]
     told += map(os.environ.get, _VARIABLES)
-    try:
-        lines = set(pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines())
-        told += sorted(line for line in lines if line.startswith(("model name", "flags")))
-    except OSError:  # Another machine may have another processor.
+    found = machine.processor()
+    told += [found.get("model name"), found.get("flags")]
+    if not found:  # Another machine may have another processor.
         told.append(platform.node())
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 

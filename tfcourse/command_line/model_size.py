@@ -6,11 +6,11 @@ What it can't tell so early, `training.within_memory` tells as the model is buil
 import math
 import pathlib
 
-from tfcourse import out_of_memory
+from tfcourse import machine, out_of_memory
 from tfcourse.choices import MODELS, OPTIMIZERS, Choice, Model, Optimizer
 from tfcourse.command_line.exit_codes import UsageError
 from tfcourse.command_line.sweeping import Settle
-from tfcourse.datasets import Dataset, memory
+from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters
 
 _BYTES = 4  # Of a weight, whatever the precision of activations.
@@ -41,7 +41,7 @@ def check(hyperparameters: Hyperparameters, data: Dataset | None = None) -> None
     slots = optimizer.slots if isinstance(optimizer, Optimizer) else 0
     num_bytes = weights * (2 + slots) * _BYTES
     what = f"training {chosen} of {weights:,} weights takes at least"
-    out_of_memory.check(num_bytes, memory.available_bytes(), what)
+    out_of_memory.check(num_bytes, machine.available_bytes(), what)
 
 
 def check_settled(

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import datasets, files, out_of_memory, run_directory, training
+from tfcourse import datasets, files, machine, out_of_memory, run_directory, training
 from tfcourse import hyperparameters as hp
 from tfcourse.datasets import memory
 from tfcourse.datasets.dataset import FloatArray, Preprocessing
@@ -136,7 +136,7 @@ def _limits(weights: pathlib.Path) -> tuple[int, int]:
         raise training.CheckpointError(f"{weights} can't be loaded: {error}") from None
     num_bytes = _TIMES_WEIGHTS * weights.stat().st_size + _OTHER_BYTES
     # A file's size may be claimed, too: without a byte on the disk.
-    num_bytes = min(num_bytes, int(memory.SHARE * memory.available_bytes()))
+    num_bytes = min(num_bytes, int(memory.SHARE * machine.available_bytes()))
     return num_bytes, _TIMES_WEIGHTS * num_variables + _OTHER_VARIABLES
 
 

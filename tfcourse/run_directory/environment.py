@@ -1,9 +1,7 @@
 """What a result depends on besides the flags: versions, threads, machine, state of the code."""
 
 import contextlib
-import functools
 import importlib.metadata
-import itertools
 import os
 import pathlib
 import platform
@@ -107,24 +105,13 @@ def machine(packages: Iterable[str]) -> dict[str, Any]:
 
 def _cpu() -> str:
     """Returns the processor's name; its architecture where the system does not tell."""
-    return _cpuinfo().get("model name") or platform.processor() or platform.machine()
+    return machine_.processor().get("model name") or platform.processor() or platform.machine()
 
 
 def _instructions() -> str:
     """Returns those of the processor's instruction sets by which kernels are chosen."""
-    known = _cpuinfo().get("flags", "").split()
+    known = machine_.processor().get("flags", "").split()
     return " ".join(sorted(name for name in known if name.startswith(_INSTRUCTIONS)))
-
-
-@functools.cache
-def _cpuinfo() -> dict[str, str]:
-    """Returns what the system tells of its first processor."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            pairs = [line.partition(":") for line in itertools.takewhile(str.strip, file)]
-    except OSError:
-        return {}
-    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _commit() -> str | None:

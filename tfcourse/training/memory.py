@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfcourse import batching, nvidia, out_of_memory
+from tfcourse import batching, machine, nvidia, out_of_memory
 from tfcourse.datasets import memory
 from tfcourse.training.keras_internals import all_layers, variable_begun_by
 
@@ -104,7 +104,7 @@ def _size(*arrays: Any) -> int:
 def _free() -> int:
     """Returns the free memory of the device that trains; more than any where nobody tells."""
     if not _has_gpu():
-        return memory.available_bytes()
+        return machine.available_bytes()
     found = nvidia.free_bytes()
     if found is None:
         return sys.maxsize

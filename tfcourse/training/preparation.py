@@ -1,13 +1,12 @@
 """What comes before training: seeds, precision, and the loss and metric of each kind of label."""
 
 import functools
-import pathlib
 from typing import Any, Literal
 
 import keras
 import tensorflow as tf
 
-from tfcourse import datasets, quiet_import
+from tfcourse import datasets, machine, quiet_import
 from tfcourse.run_directory import environment
 from tfcourse.training.label_smoothing import SmoothedCrossentropy
 
@@ -64,11 +63,9 @@ def tell_of_precision(model: keras.Model, jit_compile: bool) -> None:
 
 def _multiplies(dtype: str) -> bool:
     """Returns whether the processor has products in `dtype`; only Linux tells."""
-    try:
-        flags = set(pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").split())
-    except OSError:
-        return True
-    return bool(flags & _PRODUCTS[dtype])
+    known = machine.processor()
+    flags = known.get("flags") or known.get("Features")  # On ARM.
+    return flags is None or bool(set(flags.split()) & _PRODUCTS[dtype])
 
 
 @functools.cache
