@@ -9,6 +9,7 @@ import gradio
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from scipy import special
 
 from recipes.playground.examples import Example
 from recipes.playground.guard import RefusedError
@@ -265,13 +266,11 @@ def score_table(class_names: Sequence[str], logits: npt.NDArray[np.floating] | N
     best, scores = None, np.zeros(len(class_names))
     if logits is not None:
         best, scores = int(np.argmax(logits)), np.asarray(logits, np.float64)
-    exponentials = np.exp(scores - scores.max())
-    probabilities = exponentials / exponentials.sum()
     reach = max(10.0, np.abs(scores).max())
     header = "<th>class</th><th>probability</th><th></th><th>logit</th><th></th>"
     rows = [f"<tr>{header}</tr>"]
     for number, (name, probability, score) in enumerate(
-        zip(class_names, probabilities, scores, strict=True)
+        zip(class_names, special.softmax(scores), scores, strict=True)
     ):
         cells = [html.escape(name), _bar(0.0, 0.0), "", _bar(0.5, 0.0), ""]
         if logits is not None:

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from scipy import special
 
 from tfcourse import datasets, files, machine, out_of_memory, run_directory, training
 from tfcourse import hyperparameters as hp
@@ -78,9 +79,7 @@ class Classifier:
         """
         if self.target:
             raise ValueError("The model predicts a quantity: `predictions` has it.")
-        logits = self._evaluator.predict(features).astype(np.float64)
-        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return exponentials / exponentials.sum(axis=1, keepdims=True)
+        return special.softmax(self._evaluator.predict(features).astype(np.float64), axis=1)
 
     def predictions(self, features: FloatArray | StreamedFeatures) -> npt.NDArray[np.float64]:
         """Returns the quantity [examples], in its own units.
