@@ -173,7 +173,7 @@ class Driver:
         number, replicate = key
         if outcome is None:
             self._append(records.Lost(number))
-            if self.sweep.trials[number].num_lost < sweeps.MAX_LOST:
+            if self.sweep.num_lost[number] < sweeps.MAX_LOST:
                 self._waiting.appendleft(key)
                 return
             reason = f"lost: its worker died {sweeps.MAX_LOST} times, perhaps for want of memory"

@@ -6,8 +6,8 @@ The state is a pure function of the journal's records, in whatever order workers
 import dataclasses
 import pathlib
 import statistics
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable
 
 from tfcourse.tuning import journal
 from tfcourse.tuning.records import (
@@ -45,21 +45,19 @@ class Running:
     started: float  # Seconds, as `time.time` counts them.
 
 
-@dataclasses.dataclass
-class Trial:
+@dataclasses.dataclass(frozen=True)
+class Trial(Ask):
     """One point of the space, trained once for every replicate."""
 
-    number: int  # Counted from 0 in the order in which trials were asked for.
-    values: Mapping[str, Any]  # Those of the active searched hyperparameters.
-    positions: Mapping[str, float]  # Where on the axes they lie, in [0, 1].
-    generation: int  # Results of earlier generations led to it.
-    note: Mapping[str, Any]  # What the tuner wants to tell of it, such as its round or its epochs.
-    thresholds: Mapping[int, float]  # `{epoch: score}` under which it is pruned.
     phase: int  # Index of the sweep's settings that asked for it.
     results: dict[int, Result] = dataclasses.field(default_factory=dict)  # By replicate.
     # Results of further seeds, once it was the best; by replicate, numbered on from `results`.
     confirmations: dict[int, Result] = dataclasses.field(default_factory=dict)
-    num_lost: int = 0  # How many of its trainings have died with their worker.
+
+    @property
+    def number(self) -> int:
+        """Counted from 0 in the order in which trials were asked for."""
+        return self.trial
 
 
 @dataclasses.dataclass
@@ -72,6 +70,8 @@ class Sweep:
     # Numbers of trials whose results have changed, in order; it only grows, so that who has read
     # it to some point needs to look at what is new alone.
     changes: list[int] = dataclasses.field(init=False, repr=False, compare=False)
+    # How many trainings of each trial have died with their worker.
+    num_lost: Counter[int] = dataclasses.field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.changes = [trial.number for trial in self.trials if trial.results]
@@ -89,20 +89,19 @@ class Sweep:
         match record:
             case Settings():
                 self.phases.append(record)
-            case Ask(trial, values, positions, generation, note, thresholds):
-                point = values, positions, generation, note, thresholds
-                self.trials.append(Trial(trial, *point, phase=len(self.phases) - 1))
+            case Ask():
+                self.trials.append(Trial(**vars(record), phase=len(self.phases) - 1))
             case Confirmed(trial, replicate, result):
                 self.trials[trial].confirmations[replicate] = result
             case Finished(trial, replicate, result):
                 self.trials[trial].results[replicate] = result
                 self.changes.append(trial)
             case Lost(trial):
-                self.trials[trial].num_lost += 1
+                self.num_lost[trial] += 1
             case Void(trials):
                 for number in trials:
                     self.trials[number].results.clear()
-                    self.trials[number].num_lost = 0
+                    del self.num_lost[number]
                 self.changes += trials
             case Chosen():
                 self.chosen = record
