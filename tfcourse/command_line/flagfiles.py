@@ -27,6 +27,10 @@ class Argument(NamedTuple):
     text: str
     origin: str
 
+    @property
+    def file(self) -> str:
+        return self.origin.rpartition(":")[0]
+
 
 def expand(arguments: Iterable[str]) -> list[Argument]:
     """Returns `arguments` with each `--flagfile=PATH` replaced by that file's flags.

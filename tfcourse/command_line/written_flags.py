@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from absl import flags
 
@@ -42,26 +42,16 @@ OTHER_NAMES = {
 }
 
 
-class Place(NamedTuple):
-    """Where a flag got a value."""
-
-    text: str
-    origin: str  # "configs/a.flags:3", or "" for the command line.
-
-    @property
-    def file(self) -> str:
-        return self.origin.rpartition(":")[0]
-
-
 class Written:
     """The flags that were written, on the command line and in flagfiles."""
 
     def __init__(self, arguments: Iterable[Argument]) -> None:
-        self._places: dict[str, list[Place]] = {}
+        # Of each flag its values, as `text`.
+        self._places: dict[str, list[Argument]] = {}
         waiting = None  # The flag whose value is the next argument.
         for text, origin in arguments:
             if waiting:
-                self._places.setdefault(waiting, []).append(Place(text, origin))
+                self._places.setdefault(waiting, []).append(Argument(text, origin))
                 waiting = None
             elif text.startswith("-"):
                 name, equals, value = text.lstrip("-").partition("=")
@@ -69,17 +59,17 @@ class Written:
                     waiting = name
                 else:
                     name = name if name in flags.FLAGS else name.removeprefix("no")
-                    self._places.setdefault(name, []).append(Place(value, origin))
+                    self._places.setdefault(name, []).append(Argument(value, origin))
 
     def names(self) -> list[str]:
         """Returns the names of the flags, in the order in which they were written first."""
         return list(self._places)
 
-    def places(self, name: str) -> list[Place]:
+    def places(self, name: str) -> list[Argument]:
         """Returns every place where the flag was written; of most flags the last one counts."""
         return list(self._places.get(name, ()))
 
-    def place(self, name: str) -> Place | None:
+    def place(self, name: str) -> Argument | None:
         """Returns where the flag has its value from, `None` where that is its default."""
         return self._places[name][-1] if name in self._places else None
 
