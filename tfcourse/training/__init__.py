@@ -1,9 +1,10 @@
 """Training of one model: fast epochs, checkpoints, resume, evaluation, records."""
 
+from typing import TYPE_CHECKING, Any
+
 from tfcourse.run_directory.environment import environment
 from tfcourse.training.batch_norm import reestimate_batch_norm
 from tfcourse.training.class_weighting import balanced_class_weights
-from tfcourse.training.diagnosing import diagnose
 from tfcourse.training.evaluation import Evaluator, evaluate, predict
 from tfcourse.training.identity import split_digest
 from tfcourse.training.input_checks import NotFiniteError
@@ -25,6 +26,18 @@ from tfcourse.training.results import final_metrics, provenance, summary
 from tfcourse.training.reuse import built_for, reused_models
 from tfcourse.training.saved_arrays import CheckpointError
 from tfcourse.training.stepping import RateTable, Stepping
+
+if TYPE_CHECKING:
+    from tfcourse.diagnosis import diagnose
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name != "diagnose":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from tfcourse.diagnosis import diagnose  # It draws pictures, and so loads when it is asked.
+
+        return diagnose
+
 
 __all__ = [
     "CheckpointError",
