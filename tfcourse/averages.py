@@ -1,10 +1,11 @@
 """Exponentially weighted averages: the basis of momentum, RMSProp, Adam and batch normalization."""
 
-import numbers
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+from tfcourse import checked
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -49,7 +50,7 @@ def effective_window(beta: float) -> float:
         >>> round(tfcourse.averages.effective_window(0.98))
         50
     """
-    return 1.0 / (1.0 - checked_decay_rate("beta", beta))
+    return 1.0 / (1.0 - checked.below_one("beta", beta))
 
 
 def exponentially_weighted_average(
@@ -112,7 +113,7 @@ class ExponentiallyWeightedAverage:
     """
 
     def __init__(self, beta: float, bias_correction: bool = False) -> None:
-        self.beta = checked_decay_rate("beta", beta)
+        self.beta = checked.below_one("beta", beta)
         self.bias_correction = bias_correction
         self._average: npt.NDArray[np.float64] | float = 0.0
         self._steps = 0
@@ -125,19 +126,3 @@ class ExponentiallyWeightedAverage:
         if self.bias_correction:
             return self._average / (1.0 - self.beta**self._steps)
         return self._average
-
-
-def checked_decay_rate(name: str, value: Any) -> float:
-    """Returns the decay rate of an average as a float in [0, 1).
-
-    Raises:
-        ValueError: it lies outside; the message calls it `name`.
-
-    Examples:
-        >>> tfcourse.averages.checked_decay_rate("beta", 0)
-        0.0
-    """
-    is_real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_real or not 0.0 <= value < 1.0:
-        raise ValueError(f"`{name}` must be a float in [0, 1). Received: {name}={value!r}")
-    return float(value)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
+from tfcourse import checked
 from tfcourse.optimizers import arguments
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class AdaGrad(arguments.Optimizer):
     ) -> None:
         learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
-        self.epsilon = arguments.checked_epsilon(epsilon)
+        self.epsilon = checked.number("epsilon", epsilon)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         if self.built:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from tfcourse import averages
+from tfcourse import averages, checked
 from tfcourse.optimizers import arguments
 
 if TYPE_CHECKING:
@@ -141,12 +141,10 @@ class Adam(arguments.Optimizer):
         learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
         self.beta_1 = arguments.checked_momentum("beta_1", beta_1)
-        self.beta_2 = averages.checked_decay_rate("beta_2", beta_2)
-        self.epsilon = arguments.checked_epsilon(epsilon)
-        self.bias_correction = arguments.checked_flag("bias_correction", bias_correction)
-        self.epsilon_inside_sqrt = arguments.checked_flag(
-            "epsilon_inside_sqrt", epsilon_inside_sqrt
-        )
+        self.beta_2 = checked.below_one("beta_2", beta_2)
+        self.epsilon = checked.number("epsilon", epsilon)
+        self.bias_correction = checked.flag("bias_correction", bias_correction)
+        self.epsilon_inside_sqrt = checked.flag("epsilon_inside_sqrt", epsilon_inside_sqrt)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         if self.built:

@@ -1,14 +1,13 @@
 """What optimizers do with their arguments: check numbers, bring tensors to one dtype."""
 
 import math
-import numbers
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
 from keras import ops
 
-from tfcourse import averages
+from tfcourse import checked
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -81,7 +80,7 @@ def checked_learning_rate(learning_rate: Any) -> LearningRate:
     """Returns a number as the float that Keras wants; a schedule or a callable as it is."""
     if callable(learning_rate):
         return learning_rate
-    if not _is_real(learning_rate) or not 0.0 < learning_rate < math.inf:
+    if not checked.is_real(learning_rate) or not 0.0 < learning_rate < math.inf:
         raise ValueError(
             "`learning_rate` must be a finite float > 0, a `LearningRateSchedule` or a callable. "
             f"Received: learning_rate={learning_rate!r}"
@@ -92,7 +91,7 @@ def checked_learning_rate(learning_rate: Any) -> LearningRate:
 def checked_momentum(name: str, value: Any) -> Momentum:
     """Returns the decay rate of an average of gradients: a float in [0, 1), or a schedule."""
     is_schedule = isinstance(value, keras.optimizers.schedules.LearningRateSchedule)
-    return value if is_schedule else averages.checked_decay_rate(name, value)
+    return value if is_schedule else checked.below_one(name, value)
 
 
 def config_of(momentum: Momentum) -> Any:
@@ -101,30 +100,16 @@ def config_of(momentum: Momentum) -> Any:
     return momentum if is_number else keras.optimizers.schedules.serialize(momentum)
 
 
-def checked_epsilon(epsilon: Any) -> float:
-    """Returns `epsilon` as a float > 0; without it, a gradient of zero would give 0 / 0."""
-    if not _is_real(epsilon) or not 0.0 < epsilon < math.inf:
-        raise ValueError(f"`epsilon` must be a finite float > 0. Received: epsilon={epsilon!r}")
-    return float(epsilon)
-
-
 def checked_weight_decay(weight_decay: Any) -> float | None:
     """Returns `weight_decay` as a float >= 0; `None` as it is."""
     if weight_decay is None:
         return None
-    if not _is_real(weight_decay) or not 0.0 <= weight_decay < math.inf:
+    if not checked.is_real(weight_decay) or not 0.0 <= weight_decay < math.inf:
         raise ValueError(
             "`weight_decay` must be a finite float >= 0, or None. "
             f"Received: weight_decay={weight_decay!r}"
         )
     return float(weight_decay)
-
-
-def checked_flag(name: str, value: Any) -> bool:
-    """Returns `value` if it is True or False; "false", read from a file, would count as True."""
-    if not isinstance(value, bool):
-        raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
-    return value
 
 
 def same_precision(variable: keras.Variable, *tensors: "tf.Tensor") -> "list[tf.Tensor]":
@@ -152,7 +137,3 @@ def _dense(tensor: Any, shape: tuple[int, ...]) -> "tf.Tensor":
     if hasattr(tensor, "dense_shape"):
         return ops.scatter(ops.expand_dims(tensor.indices, -1), tensor.values, shape)
     return tensor
-
-
-def _is_real(value: object) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from tfcourse import averages
+from tfcourse import averages, checked
 from tfcourse.optimizers import arguments
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ class Lion(arguments.Optimizer):
     ) -> None:
         learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
-        self.beta_1 = averages.checked_decay_rate("beta_1", beta_1)
-        self.beta_2 = averages.checked_decay_rate("beta_2", beta_2)
+        self.beta_1 = checked.below_one("beta_1", beta_1)
+        self.beta_2 = checked.below_one("beta_2", beta_2)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         if self.built:

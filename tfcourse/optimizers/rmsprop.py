@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from tfcourse import averages
+from tfcourse import averages, checked
 from tfcourse.optimizers import arguments
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ class RMSProp(arguments.Optimizer):
     ) -> None:
         learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
-        self.beta = averages.checked_decay_rate("beta", beta)
-        self.epsilon = arguments.checked_epsilon(epsilon)
+        self.beta = checked.below_one("beta", beta)
+        self.epsilon = checked.number("epsilon", epsilon)
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         if self.built:

@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from tfcourse import choices
-from tfcourse.schedules import arguments
+from tfcourse import checked, choices
 from tfcourse.schedules.schedule import Schedule, Training
 from tfcourse.schedules.warm_up import WarmUp
 
@@ -57,10 +56,8 @@ def build(
             raise ValueError(
                 f"The schedule {name!r} has no {key.replace('_', ' ')}. Received: {key}={value!r}"
             )
-    steps_per_epoch = arguments.checked_count("steps_per_epoch", steps_per_epoch)
-    warmup_steps = (
-        arguments.checked_count("warmup_epochs", warmup_epochs, minimum=0) * steps_per_epoch
-    )
+    steps_per_epoch = checked.count("steps_per_epoch", steps_per_epoch)
+    warmup_steps = checked.count("warmup_epochs", warmup_epochs, minimum=0) * steps_per_epoch
     training = Training(steps_per_epoch, epochs, warmup_steps, continuous)
     schedule = SCHEDULES[name].of(initial_learning_rate, training, **given)
     if warmup_steps and not choices.SCHEDULES[name].warms_up:

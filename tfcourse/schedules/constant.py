@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfcourse.schedules import arguments
+from tfcourse import checked
 from tfcourse.schedules.schedule import Rates, Schedule, Steps
 
 
@@ -28,7 +28,7 @@ class Constant(Schedule):
     """
 
     def __init__(self, learning_rate: float) -> None:
-        self.learning_rate = arguments.checked_rate("learning_rate", learning_rate)
+        self.learning_rate = checked.number("learning_rate", learning_rate)
 
     def __call__(self, step: Steps) -> Rates:
         return self.learning_rate * ops.ones_like(step, dtype="float32")

@@ -5,7 +5,8 @@ from typing import Any, Self
 import keras
 from keras import ops
 
-from tfcourse.schedules import arguments, cycle
+from tfcourse import checked
+from tfcourse.schedules import cycle
 from tfcourse.schedules.schedule import Rates, Schedule, Steps, Training
 
 
@@ -38,14 +39,12 @@ class CosineDecay(Schedule):
     """
 
     def __init__(self, initial_learning_rate: float, total_steps: int) -> None:
-        self.initial_learning_rate = arguments.checked_rate(
-            "initial_learning_rate", initial_learning_rate
-        )
-        self.total_steps = arguments.checked_count("total_steps", total_steps)
+        self.initial_learning_rate = checked.number("initial_learning_rate", initial_learning_rate)
+        self.total_steps = checked.count("total_steps", total_steps)
 
     @classmethod
     def of(cls, learning_rate: float, training: Training, **hyperparameters: Any) -> Self:
-        total_steps = arguments.checked_count("epochs", training.epochs) * training.steps_per_epoch
+        total_steps = checked.count("epochs", training.epochs) * training.steps_per_epoch
         return cls(learning_rate, total_steps - training.warmup_steps, **hyperparameters)
 
     def __call__(self, step: Steps) -> Rates:

@@ -5,16 +5,16 @@ from typing import Any
 
 from keras import ops
 
-from tfcourse.schedules import arguments
+from tfcourse import checked
 from tfcourse.schedules.schedule import Rates, Steps
 
 
 def checked_steps(total_steps: Any, rise_steps: Any) -> tuple[int, int]:
     """Returns both as ints; the way there takes 3/10 of all steps where `rise_steps` is `None`."""
-    total = arguments.checked_count("total_steps", total_steps)
+    total = checked.count("total_steps", total_steps)
     if rise_steps is None:
         rise_steps = 3 * total // 10
-    rise = arguments.checked_count("rise_steps", rise_steps, minimum=0)
+    rise = checked.count("rise_steps", rise_steps, minimum=0)
     if rise >= total:
         raise ValueError(
             "`rise_steps` must be less than `total_steps`. "

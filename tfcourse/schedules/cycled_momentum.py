@@ -4,7 +4,7 @@ from typing import Any, Self
 
 import keras
 
-from tfcourse import averages
+from tfcourse import checked
 from tfcourse.schedules import cycle
 from tfcourse.schedules.one_cycle import OneCycle
 from tfcourse.schedules.schedule import Rates, Steps
@@ -53,8 +53,8 @@ class CycledMomentum(keras.optimizers.schedules.LearningRateSchedule):
         low: float = 0.85,
     ) -> None:
         self.total_steps, self.rise_steps = cycle.checked_steps(total_steps, rise_steps)
-        self.high = averages.checked_decay_rate("high", high)
-        self.low = averages.checked_decay_rate("low", low)
+        self.high = checked.below_one("high", high)
+        self.low = checked.below_one("low", low)
 
     @classmethod
     def against(cls, schedule: OneCycle) -> Self:

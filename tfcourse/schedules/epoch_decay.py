@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from keras import ops
 
-from tfcourse.schedules import arguments
+from tfcourse import checked
 from tfcourse.schedules.schedule import Rates, Schedule, Steps, Training
 
 
@@ -22,11 +22,9 @@ class EpochDecay(Schedule):
     def __init__(
         self, initial_learning_rate: float, steps_per_epoch: int, continuous: bool = False
     ) -> None:
-        self.initial_learning_rate = arguments.checked_rate(
-            "initial_learning_rate", initial_learning_rate
-        )
-        self.steps_per_epoch = arguments.checked_count("steps_per_epoch", steps_per_epoch)
-        self.continuous = arguments.checked_flag("continuous", continuous)
+        self.initial_learning_rate = checked.number("initial_learning_rate", initial_learning_rate)
+        self.steps_per_epoch = checked.count("steps_per_epoch", steps_per_epoch)
+        self.continuous = checked.flag("continuous", continuous)
 
     @classmethod
     def of(cls, learning_rate: float, training: Training, **hyperparameters: Any) -> Self:

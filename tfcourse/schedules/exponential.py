@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tfcourse.schedules import arguments
+from tfcourse import checked
 from tfcourse.schedules.epoch_decay import EpochDecay
 from tfcourse.schedules.schedule import Rates, Steps
 
@@ -42,7 +42,7 @@ class ExponentialDecay(EpochDecay):
         continuous: bool = False,
     ) -> None:
         super().__init__(initial_learning_rate, steps_per_epoch, continuous)
-        self.decay_rate = arguments.checked_rate("decay_rate", decay_rate, maximum=1.0)
+        self.decay_rate = checked.number("decay_rate", decay_rate, maximum=1.0)
 
     def __call__(self, step: Steps) -> Rates:
         # As a power in float32, the rounding of `decay_rate` would grow with every epoch.

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from tfcourse.schedules import arguments
+from tfcourse import checked
 from tfcourse.schedules.epoch_decay import EpochDecay
 from tfcourse.schedules.schedule import Rates, Steps
 
@@ -40,7 +40,7 @@ class InverseTimeDecay(EpochDecay):
         continuous: bool = False,
     ) -> None:
         super().__init__(initial_learning_rate, steps_per_epoch, continuous)
-        self.decay_rate = arguments.checked_rate("decay_rate", decay_rate, zero_allowed=True)
+        self.decay_rate = checked.number("decay_rate", decay_rate, zero_allowed=True)
 
     def __call__(self, step: Steps) -> Rates:
         return self.initial_learning_rate / (1.0 + self.decay_rate * self.epochs(step))

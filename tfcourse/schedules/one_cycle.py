@@ -4,7 +4,8 @@ from typing import Any, Self
 
 import keras
 
-from tfcourse.schedules import arguments, cycle
+from tfcourse import checked
+from tfcourse.schedules import cycle
 from tfcourse.schedules.schedule import Rates, Schedule, Steps, Training
 
 
@@ -40,12 +41,12 @@ class OneCycle(Schedule):
     def __init__(
         self, peak_learning_rate: float, total_steps: int, rise_steps: int | None = None
     ) -> None:
-        self.peak_learning_rate = arguments.checked_rate("peak_learning_rate", peak_learning_rate)
+        self.peak_learning_rate = checked.number("peak_learning_rate", peak_learning_rate)
         self.total_steps, self.rise_steps = cycle.checked_steps(total_steps, rise_steps)
 
     @classmethod
     def of(cls, learning_rate: float, training: Training, **hyperparameters: Any) -> Self:
-        total_steps = arguments.checked_count("epochs", training.epochs) * training.steps_per_epoch
+        total_steps = checked.count("epochs", training.epochs) * training.steps_per_epoch
         rise_steps = training.warmup_steps or None
         return cls(learning_rate, total_steps, rise_steps=rise_steps, **hyperparameters)
 

@@ -5,7 +5,7 @@ from typing import Any, Self
 import keras
 from keras import ops
 
-from tfcourse.schedules import arguments
+from tfcourse import checked
 from tfcourse.schedules.schedule import Rates, Steps
 
 
@@ -42,7 +42,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
                 f"`schedule` must be a `LearningRateSchedule`. Received: schedule={schedule!r}"
             )
         self.schedule = schedule
-        self.warmup_steps = arguments.checked_count("warmup_steps", warmup_steps)
+        self.warmup_steps = checked.count("warmup_steps", warmup_steps)
 
     def __call__(self, step: Steps) -> Rates:
         warmed_up = ops.cast(step + 1, "float32") / self.warmup_steps

@@ -1,8 +1,6 @@
 """Input that can't be right, told as what it is: arguments of `fit`, labels, features."""
 
-import numbers
 from collections.abc import Iterable
-from typing import Any
 
 import keras
 import numpy as np
@@ -14,20 +12,6 @@ class NotFiniteError(Exception):
     """The loss or a weight became infinite or not a number; the message says where."""
 
     exit_code = 6
-
-
-def check_whole(smallest: int, **arguments: Any) -> None:
-    """Checks that each argument is a whole number >= `smallest`.
-
-    Raises:
-        ValueError: naming the first that is not.
-    """
-    for name, value in arguments.items():
-        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-        if not whole or value < smallest:
-            raise ValueError(
-                f"`{name}` must be a whole number >= {smallest}. Received: {name}={value!r}"
-            )
 
 
 def unknown_monitor(monitor: str, names: Iterable[str]) -> ValueError:

@@ -1,7 +1,6 @@
 """Label smoothing: of each label a little is given to all classes, in training alone."""
 
 import contextlib
-import numbers
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +8,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from tfcourse import checked
 from tfcourse.training.fast_operations import replaced
 
 _plain = keras.losses.SparseCategoricalCrossentropy.call
@@ -42,7 +42,7 @@ class SmoothedCrossentropy(keras.losses.SparseCategoricalCrossentropy):
         self, label_smoothing: float, name: str = "smoothed_crossentropy", **kwargs: Any
     ) -> None:
         super().__init__(from_logits=True, name=name, **kwargs)
-        self.label_smoothing = checked(label_smoothing)
+        self.label_smoothing = checked.below_one("label_smoothing", label_smoothing)
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """Returns the loss of each example: labels [examples] or [examples, 1], and logits."""
@@ -57,17 +57,6 @@ class SmoothedCrossentropy(keras.losses.SparseCategoricalCrossentropy):
     def get_config(self) -> dict[str, Any]:
         config = keras.losses.Loss.get_config(self)
         return {**config, "label_smoothing": self.label_smoothing}
-
-
-def checked(label_smoothing: Any) -> float:
-    """Returns `label_smoothing` as a float in [0, 1)."""
-    is_real = isinstance(label_smoothing, numbers.Real) and not isinstance(label_smoothing, bool)
-    if not is_real or not 0.0 <= label_smoothing < 1.0:
-        raise ValueError(
-            "`label_smoothing` must be a float in [0, 1). "
-            f"Received: label_smoothing={label_smoothing!r}"
-        )
-    return float(label_smoothing)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import batching, datasets, files, run_directory
+from tfcourse import batching, checked, datasets, files, run_directory
 from tfcourse.training import (
     class_weighting,
     epoch_lines,
@@ -114,10 +114,10 @@ def fit(
         >>> history.history["val_accuracy"][-1] > 0.9
         True
     """
-    input_checks.check_whole(
-        1, epochs=epochs, steps_per_block=1 if steps_per_block is None else steps_per_block
-    )
-    input_checks.check_whole(0, early_stopping=early_stopping, seed=seed)
+    checked.count("epochs", epochs)
+    checked.count("steps_per_block", 1 if steps_per_block is None else steps_per_block)
+    for name, value in (("early_stopping", early_stopping), ("seed", seed)):
+        checked.count(name, value, minimum=0)
     if run_dir is not None and run is not None:
         raise ValueError(f"Give `run_dir` or `run`, not both. Received: run_dir={run_dir}")
     if run:
