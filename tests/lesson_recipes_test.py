@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tfcourse
+from recipes.claims.trainings import Trainings
 from recipes.lessons import (
     decision_boundaries,
     gradient_checking,
@@ -17,7 +18,7 @@ from recipes.lessons import (
     warmup,
 )
 from recipes.lessons.__main__ import LESSONS, told
-from recipes.lessons.trainings import Trainings
+from recipes.lessons.curves import curves
 from tfcourse import files
 from tfcourse.command_line import flagfiles
 
@@ -25,22 +26,17 @@ ROOT = pathlib.Path(__file__).parents[1]
 NUMBERS = json.loads((ROOT / publish.NUMBERS).read_text())
 
 
-class Untrained:
-    """Stands for `Trainings`: curves that fall, from no training."""
-
-    def __init__(self, build, data, batch_size, epochs):
-        self._epochs = epochs
-
-    def curves(self, name, rate, seeds, every=1, warmup_epochs=0):
-        fall = np.linspace(1.0, 0.1, self._epochs // every) + np.zeros((len(seeds), 1))
-        losses = {"train_loss": fall, "val_loss": fall + 0.1}
-        return losses | {"val_accuracy": 1.0 - fall}
+def untrained(trainings, seeds, epochs, **run):
+    """Stands for `curves`: they fall, from no training."""
+    fall = np.linspace(1.0, 0.1, len(epochs)) + np.zeros((len(seeds), 1))
+    return {"train_loss": fall, "val_loss": fall + 0.1, "val_accuracy": 1.0 - fall}
 
 
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_lesson_measures_draws_and_tells(name, tmp_path, monkeypatch):
-    if hasattr(LESSONS[name], "Trainings"):
-        monkeypatch.setattr(LESSONS[name], "Trainings", Untrained)
+    if hasattr(LESSONS[name], "curves"):
+        monkeypatch.setattr(LESSONS[name], "Trainings", lambda *arguments: None)
+        monkeypatch.setattr(LESSONS[name], "curves", untrained)
     metrics = LESSONS[name].show(tmp_path / "lesson.png", 1, quick=True)
     assert (tmp_path / "lesson.png").read_bytes().startswith(b"\x89PNG")
     json.dumps(metrics)
@@ -150,14 +146,14 @@ def test_half_moons_lie_on_half_circles_and_are_told_apart():
 def test_a_training_takes_numpys_step_and_measures_both_splits():
     data = tfcourse.datasets.load("digits").smaller(64)
 
-    def build(data, rate):
+    def build(rate):
         model = tfcourse.models.plain_mlp(data.input_shape, data.num_classes, ())
         tfcourse.training.compile_classifier(model, tfcourse.optimizers.GradientDescent(rate))
         starts.append([variable.numpy().astype("float64") for variable in model.weights])
         return model
 
     starts = []
-    curves = Trainings(build, data, 64, epochs=2).curves("constant", 0.5, [7], warmup_epochs=1)
+    found = curves(Trainings(build, data, 64, epochs=2), [7], [1, 2], rate=0.5, warmup_epochs=1)
     weights, biases = starts[-1]
     layers = [{"weights": weights, "biases": biases}]
     flat = [s.features.reshape(len(s.labels), -1) for s in (data.train, data.validation)]
@@ -166,9 +162,9 @@ def test_a_training_takes_numpys_step_and_measures_both_splits():
         _, layers = tfcourse.from_scratch.train_step(layers, flat[0], one_hot, learning_rate=rate)
         logits, _ = tfcourse.from_scratch.forward(layers, flat[0])
         loss, _ = tfcourse.from_scratch.cross_entropy(logits, one_hot)
-        assert curves["train_loss"][0, epoch] == pytest.approx(loss, rel=1e-5)
+        assert found["train_loss"][0, epoch] == pytest.approx(loss, rel=1e-5)
     right = tfcourse.from_scratch.predict(layers, flat[1]) == data.validation.labels
-    assert curves["val_accuracy"][0, -1] == right.mean()
+    assert found["val_accuracy"][0, -1] == right.mean()
 
 
 def test_the_penalty_is_that_of_the_weights_squared():

@@ -7,14 +7,16 @@ few by the training cost at the end, which is what is judged. The test set is no
 """
 
 import dataclasses
+import functools
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 import tfcourse
 from recipes.claims import harness, judging, pictures, rates
+from recipes.claims.trainings import Trainings
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, batch_size, integer, integers
@@ -45,62 +47,32 @@ class LearningRateDecay(Hyperparameters):
     num_seeds: int = integer(8, "Trainings with the rate that was chosen.", interval="[2, inf)")
 
 
-def schedule(
-    name: str, initial_rate: float, hp: LearningRateDecay, num_examples: int, epochs: int
-) -> "keras.optimizers.schedules.LearningRateSchedule":
-    """Returns the schedule `name`; the decays have the slides' own constants."""
-    return tfcourse.schedules.build(
-        name,
-        initial_rate,
-        steps_per_epoch=tfcourse.batching.steps_per_epoch(num_examples, hp.batch_size),
-        epochs=epochs,
-    )
+def build(hp: LearningRateDecay, data: Dataset, rate: Any) -> "keras.Model":
+    """Returns the network, compiled with momentum."""
+    model = tfcourse.models.batch_norm_mlp(data.input_shape, data.num_classes, hp.hidden_units)
+    tfcourse.training.compile_classifier(model, tfcourse.optimizers.Momentum(rate))
+    return model
 
 
-class Trainings:
-    """Trains one network again and again with schedules that a table of rates stands for.
-
-    So one compiled program serves them all; the rates are those of `schedule`, step by step.
-    """
-
-    def __init__(self, hp: LearningRateDecay, data: Dataset) -> None:
-        self.hp = hp
-        self.data = data
-        self.steps_per_epoch = tfcourse.batching.steps_per_epoch(len(data.train), hp.batch_size)
-        self.rates = tfcourse.training.RateTable(max(hp.budgets) * self.steps_per_epoch)
-        self.model = self.build(seed=0)
-        self.stepping = tfcourse.training.Stepping(self.model, data.train, hp.batch_size)
-        self.evaluator = tfcourse.training.Evaluator(self.model)
-
-    def build(self, seed: int) -> "keras.Model":
-        tfcourse.training.set_seed(seed)
-        shape, classes = self.data.input_shape, self.data.num_classes
-        model = tfcourse.models.batch_norm_mlp(shape, classes, self.hp.hidden_units)
-        tfcourse.training.compile_classifier(model, tfcourse.optimizers.Momentum(self.rates))
-        return model
-
-    def train(
-        self, name: str, initial_rate: float, seed: int, epochs: int, *, last_only: bool = False
-    ) -> dict[str, list[float]]:
-        """Returns `{"loss", "val_accuracy"}` after each epoch or the last; NaN if it diverged."""
-        self.rates.set_to(schedule(name, initial_rate, self.hp, len(self.data.train), epochs))
-        self.stepping.restart(self.build(seed))
-        history: dict[str, list[float]] = {"loss": [], "val_accuracy": []}
-        first = epochs if last_only else 1
-        for _ in self.stepping.run(self.steps_per_epoch * np.arange(first, epochs + 1), seed):
-            history["loss"].append(self.evaluator.evaluate(self.data.train)["loss"])
-            validation = self.evaluator.evaluate(self.data.validation)
-            history["val_accuracy"].append(validation["accuracy"])
-        return history
+def history(
+    trainings: Trainings, seed: int, epochs: Sequence[int], rate: float, schedule: str
+) -> dict[str, list[float]]:
+    """Returns `{"loss", "val_accuracy"}` after each of `epochs`; NaN if it diverged."""
+    found: dict[str, list[float]] = {"loss": [], "val_accuracy": []}
+    evaluate, data = trainings.evaluator.evaluate, trainings.data
+    for _ in trainings.run(seed, epochs, rate, schedule):
+        found["loss"].append(evaluate(data.train)["loss"])
+        found["val_accuracy"].append(evaluate(data.validation)["accuracy"])
+    return found
 
 
 def measure(hp: LearningRateDecay, data: Dataset, seed: int) -> dict[int, Measured]:
     """Returns `{epochs: {schedule: measures}}`."""
-    trainings = Trainings(hp, data)
+    trainings = Trainings(functools.partial(build, hp, data), data, hp.batch_size, max(hp.budgets))
     measured: dict[int, Measured] = {}
     for epochs in sorted(hp.budgets):
         for name in COMPARED:
-            measures = _measure(trainings, name, seed, epochs)
+            measures = _measure(hp, trainings, name, seed, epochs)
             measured.setdefault(epochs, {})[name] = measures
             cost = np.mean(measures["loss"], axis=0)[-1]
             rate = rates.best_rate(measures["tuned"])
@@ -108,18 +80,17 @@ def measure(hp: LearningRateDecay, data: Dataset, seed: int) -> dict[int, Measur
     return measured
 
 
-def _measure(trainings, name, seed, epochs):
-    hp = trainings.hp
-
+def _measure(hp, trainings, name, seed, epochs):
     def costs(rate: float) -> list[float]:
         return [
-            trainings.train(name, rate, s, epochs, last_only=True)["loss"][-1]
+            history(trainings, s, [epochs], rate, name)["loss"][-1]
             for s in harness.seeds(seed, hp.tuning_seeds)
         ]
 
     tuned = rates.tune(costs, 0.5, per_decade=RATES_PER_DECADE, count=NUM_RATES)
     seeds = harness.seeds(seed, hp.num_seeds, skip=hp.tuning_seeds)
-    histories = [trainings.train(name, tuned.rate, s, epochs) for s in seeds]
+    every = range(1, epochs + 1)
+    histories = [history(trainings, s, every, tuned.rate, name) for s in seeds]
     curves = {metric: [h[metric] for h in histories] for metric in histories[0]}
     return {"tuned": dataclasses.asdict(tuned), **curves}
 
@@ -177,13 +148,11 @@ def draw(
 ) -> None:
     steps = tfcourse.batching.steps_per_epoch(num_examples, hp.batch_size)
     at = np.arange(steps * epochs)
-    schedules = {
-        name.replace("_", " "): (
-            at / steps,
-            tfcourse.schedules.values(schedule(name, 1.0, hp, num_examples, epochs), len(at)),
-        )
-        for name in measured
-    }
+    schedules = {}
+    for name in measured:
+        schedule = tfcourse.schedules.build(name, 1.0, steps_per_epoch=steps, epochs=epochs)
+        rates_of_steps = tfcourse.schedules.values(schedule, len(at))
+        schedules[name.replace("_", " ")] = at / steps, rates_of_steps
     costs = {name.replace("_", " "): np.array(arm["loss"]) for name, arm in measured.items()}
     pictures.draw_decays(file, schedules, costs)
 

@@ -159,8 +159,9 @@ def draw_sensitivity(data: Dataset, path: File, epochs: int = 3) -> None:
     model, rates = "softmax_regression", np.geomspace(1e-4, 10.0, 6)
     curves = {}
     for name in optimizers.USUAL:
-        trainings = optimizers.Trainings(hp, data, model, name)
-        curves[name] = rates, np.array([trainings.validation_error(rate, 1) for rate in rates])
+        trainings = optimizers.trainings_of(hp, data, model, name)
+        errors = [optimizers.validation_error(trainings, epochs, rate, 1) for rate in rates]
+        curves[name] = rates, np.array(errors)
     pictures.optimizers.draw_sensitivity({model: curves}, path)
 
 

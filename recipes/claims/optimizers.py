@@ -8,6 +8,7 @@ pictures: validation error against rate, and test accuracy by seed.
 """
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +17,7 @@ import numpy as np
 
 import tfcourse
 from recipes.claims import harness, judging, pictures, rates
+from recipes.claims.trainings import Trainings
 from tfcourse.choices import MODELS
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
@@ -53,12 +55,10 @@ def build(
     data: Dataset,
     model: str,
     optimizer: str,
-    learning_rate: float,
-    seed: int,
+    learning_rate: Any,
     **arguments: Any,
 ) -> "keras.Model":
     """Returns the compiled network `model` for `data`."""
-    tfcourse.training.set_seed(seed)
     sized = "hidden_units" in MODELS[model].takes
     shape = {"hidden_units": hp.hidden_units} if sized else {}
     network = tfcourse.models.MODELS[model](data.input_shape, data.num_classes, **shape)
@@ -67,56 +67,42 @@ def build(
     return network
 
 
-class Trainings:
-    """Trains one model by one optimizer, again and again in one program."""
-
-    def __init__(self, hp: Optimizers, data: Dataset, model: str, optimizer: str) -> None:
-        self.hp, self.data = hp, data
-        self.choice = hp, data, model, optimizer
-        self.network = build(*self.choice, USUAL[optimizer], 0)
-        self.stepping = tfcourse.training.Stepping(self.network, data.train, hp.batch_size)
-        self.evaluator = tfcourse.training.Evaluator(self.network)
-
-    def train(self, rate: float, seed: int) -> float:
-        """Returns the mean training loss over the last epoch."""
-        self.stepping.restart(build(*self.choice, rate, seed))
-        run_epochs(self.stepping, self.hp.epochs, seed)
-        return float(self.network.get_metrics_result()["loss"])
-
-    def validation_error(self, rate: float, seed: int) -> float:
-        self.train(rate, seed)
-        return 1 - self.evaluator.evaluate(self.data.validation)["accuracy"]
-
-    def test_accuracy(self) -> float:
-        return self.evaluator.evaluate(self.data.test)["accuracy"]
+def trainings_of(
+    hp: Optimizers, data: Dataset, model: str, optimizer: str, **arguments: Any
+) -> Trainings:
+    """Returns what trains one model by one optimizer."""
+    made = functools.partial(build, hp, data, model, optimizer, **arguments)
+    return Trainings(made, data, hp.batch_size, hp.epochs)
 
 
-def tune(trainings: Trainings, optimizer: str, seed: int) -> rates.Tuned:
-    """Returns the rates that one optimizer chooses among, by validation error."""
-    seeds = harness.seeds(seed, trainings.hp.tuning_seeds)
-    return rates.tune(
-        lambda rate: [trainings.validation_error(rate, s) for s in seeds],
-        START[optimizer], per_decade=RATES_PER_DECADE, count=NUM_RATES,
-    )  # fmt: skip
+def train(trainings: Trainings, epochs: int, rate: float, seed: int) -> float:
+    """Returns the mean training loss over the last epoch."""
+    for _ in trainings.run(seed, range(1, epochs + 1), rate):
+        pass
+    return float(trainings.model.get_metrics_result()["loss"])
+
+
+def validation_error(trainings: Trainings, epochs: int, rate: float, seed: int) -> float:
+    train(trainings, epochs, rate, seed)
+    return 1 - trainings.evaluator.evaluate(trainings.data.validation)["accuracy"]
 
 
 def compare(hp: Optimizers, data: Dataset, model: str, optimizer: str, seed: int) -> dict[str, Any]:
     """Tunes the rate of one optimizer on one model, then trains with `num_seeds` other seeds."""
-    trainings = Trainings(hp, data, model, optimizer)
-    tuned = tune(trainings, optimizer, seed)
+    trainings = trainings_of(hp, data, model, optimizer)
+    seeds = harness.seeds(seed, hp.tuning_seeds)
+    tuned = rates.tune(
+        lambda rate: [validation_error(trainings, hp.epochs, rate, s) for s in seeds],
+        START[optimizer], per_decade=RATES_PER_DECADE, count=NUM_RATES,
+    )  # fmt: skip
     found: dict[str, Any] = {"tuned": dataclasses.asdict(tuned), "loss": [], "test_accuracy": []}
     found["usual_test_accuracy"] = []
     for other in harness.seeds(seed, hp.num_seeds, skip=hp.tuning_seeds):
-        found["loss"].append(trainings.train(tuned.rate, other))
-        found["test_accuracy"].append(trainings.test_accuracy())
-        trainings.train(USUAL[optimizer], other)
-        found["usual_test_accuracy"].append(trainings.test_accuracy())
+        found["loss"].append(train(trainings, hp.epochs, tuned.rate, other))
+        found["test_accuracy"].append(trainings.evaluator.evaluate(data.test)["accuracy"])
+        train(trainings, hp.epochs, USUAL[optimizer], other)
+        found["usual_test_accuracy"].append(trainings.evaluator.evaluate(data.test)["accuracy"])
     return found
-
-
-def run_epochs(stepping: "tfcourse.training.Stepping", epochs: int, seed: int) -> None:
-    for _ in stepping.run(stepping.steps_per_epoch * np.arange(1, epochs + 1), seed):
-        pass
 
 
 def largest_difference_to_rmsprop(hp: Optimizers, data: Dataset, seed: int) -> float:
@@ -127,9 +113,9 @@ def largest_difference_to_rmsprop(hp: Optimizers, data: Dataset, seed: int) -> f
         ("adam", {"beta_1": 0.0, "beta_2": 0.9, "epsilon": 1e-7, "bias_correction": False}),
     )
     for optimizer, arguments in variants:
-        network = build(hp, data, hp.models[0], optimizer, 1e-3, seed, **arguments)
-        run_epochs(tfcourse.training.Stepping(network, data.train, hp.batch_size), 1, seed)
-        weights.append(network.get_weights())
+        trainings = trainings_of(hp, data, hp.models[0], optimizer, **arguments)
+        train(trainings, 1, 1e-3, seed)
+        weights.append(trainings.model.get_weights())
     return max(float(np.abs(a - b).max()) for a, b in zip(*weights, strict=True))
 
 

@@ -7,7 +7,8 @@ import numpy as np
 
 import tfcourse
 from recipes.claims import harness
-from recipes.lessons.trainings import Curves, Trainings
+from recipes.claims.trainings import Trainings
+from recipes.lessons.curves import Curves, curves
 from tfcourse.datasets import Dataset
 from tfcourse.reports import style
 
@@ -49,14 +50,15 @@ def show(path: style.File, seed: int, quick: bool = False) -> dict[str, Any]:
     measured: dict[str, dict[str, Curves]] = {}
     metrics: dict[str, Any] = {"epochs": epochs, "seeds": num_seeds}
     for optimizer, rate in RATES.items():
-        trainings = Trainings(
-            functools.partial(build, optimizer=optimizer), data, BATCH_SIZE, epochs
-        )
-        measured[optimizer] = {name: trainings.curves(name, rate, seeds) for name in SCHEDULES}
+        made = functools.partial(build, data, optimizer=optimizer)
+        trainings, every = Trainings(made, data, BATCH_SIZE, epochs), range(1, epochs + 1)
+        measured[optimizer] = {
+            name: curves(trainings, seeds, every, rate=rate, schedule=name) for name in SCHEDULES
+        }
         accuracies = {}
-        for name, curves in measured[optimizer].items():
-            metrics[f"loss_{optimizer}_{name}"] = float(curves["train_loss"][:, -1].mean())
-            accuracies[name] = 100 * float(curves["val_accuracy"][:, -1].mean())
+        for name, found in measured[optimizer].items():
+            metrics[f"loss_{optimizer}_{name}"] = float(found["train_loss"][:, -1].mean())
+            accuracies[name] = 100 * float(found["val_accuracy"][:, -1].mean())
         constant = accuracies.pop("constant")
         metrics |= {f"rate_{optimizer}": rate, f"accuracy_{optimizer}_constant": constant}
         metrics[f"accuracy_{optimizer}_best"] = max(accuracies.values())
@@ -67,9 +69,9 @@ def show(path: style.File, seed: int, quick: bool = False) -> dict[str, Any]:
 def _draw(path, measured, epochs):
     with style.picture(path, columns=2, width=5.0, height=3.6) as axes:
         for ax, (optimizer, arms) in zip(axes[0], measured.items(), strict=True):
-            for colour, (name, curves) in zip(style.COLOURS, arms.items(), strict=False):
+            for colour, (name, found) in zip(style.COLOURS, arms.items(), strict=False):
                 label = name.replace("_", " ")
-                style.band(ax, epochs, curves["train_loss"], color=colour, label=label)
+                style.band(ax, epochs, found["train_loss"], color=colour, label=label)
             ax.set(yscale="log", xlabel="epoch")
             rate = f"from a rate of {RATES[optimizer]:g}"
             ax.set_title(f"{optimizer.capitalize()}, {rate}: training loss")

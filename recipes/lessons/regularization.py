@@ -8,7 +8,8 @@ import numpy as np
 
 import tfcourse
 from recipes.claims import harness
-from recipes.lessons.trainings import Trainings
+from recipes.claims.trainings import Trainings
+from recipes.lessons.curves import curves
 from tfcourse.datasets import Dataset, Split
 from tfcourse.reports import style
 
@@ -64,34 +65,34 @@ def show(path: style.File, seed: int, quick: bool = False) -> dict[str, Any]:
     train = with_wrong_labels(data.train.smaller(EXAMPLES), data.num_classes, seed)
     data = dataclasses.replace(data, train=train)
     epochs, num_seeds = (EVERY, 2) if quick else (EPOCHS, 3)
-    seeds = harness.seeds(seed, num_seeds)
+    seeds, stops = harness.seeds(seed, num_seeds), range(EVERY, epochs + 1, EVERY)
     measured = {}
     for name, arguments in ARMS.items():
-        trainings = Trainings(functools.partial(build, **arguments), data, 32, epochs)
-        measured[name] = trainings.curves("constant", 0.001, seeds, EVERY)
+        trainings = Trainings(functools.partial(build, data, **arguments), data, 32, epochs)
+        measured[name] = curves(trainings, seeds, stops, rate=0.001)
     metrics: dict[str, Any] = {
         "wrong": 100 * WRONG,
         "examples": EXAMPLES,
         "epochs": epochs,
         "seeds": num_seeds,
     }
-    for name, curves in measured.items():
+    for name, found in measured.items():
         key = name.partition(",")[0].lower()
         for metric in ("train_loss", "val_loss", "val_accuracy"):
             times = 100 if metric == "val_accuracy" else 1
-            metrics[f"{metric}_{key}"] = times * float(curves[metric][:, -1].mean())
+            metrics[f"{metric}_{key}"] = times * float(found[metric][:, -1].mean())
     by_epoch = measured["none"]["val_loss"].mean(axis=0)
     turn = by_epoch.argmin()
     metrics["lowest_val_loss_none"] = float(by_epoch[turn])
-    _draw(path, measured, EVERY * np.arange(1, epochs // EVERY + 1))
+    _draw(path, measured, stops)
     return {**metrics, "turn_none": EVERY * (int(turn) + 1)}
 
 
 def _draw(path, measured, epochs):
     with style.picture(path, columns=2, width=4.9) as axes:
         for ax, metric in zip(axes[0], ("train_loss", "val_loss"), strict=True):
-            for colour, (name, curves) in zip(style.COLOURS, measured.items(), strict=False):
-                style.band(ax, epochs, curves[metric], color=colour, label=name)
+            for colour, (name, found) in zip(style.COLOURS, measured.items(), strict=False):
+                style.band(ax, epochs, found[metric], color=colour, label=name)
             ax.set(xlabel="epoch", yscale="log")
             ax.set_title("training loss" if metric == "train_loss" else "validation loss")
             style.label_lines(ax, gap=0.09)

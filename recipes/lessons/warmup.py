@@ -1,12 +1,14 @@
 """Warm-up against instability: a rate that is too large only at the start."""
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import tfcourse
 from recipes.claims import harness
-from recipes.lessons.trainings import Trainings
+from recipes.claims.trainings import Trainings
+from recipes.lessons.curves import curves
 from tfcourse.datasets import Dataset
 from tfcourse.reports import style
 
@@ -51,23 +53,25 @@ def show(path: style.File, seed: int, quick: bool = False) -> dict[str, Any]:
     """Trains at each rate with and without warm-up; draws the losses by rate, and two curves."""
     epochs, num_seeds, rates = (2, 2, RATES[:2]) if quick else (EPOCHS, 5, RATES)
     data = tfcourse.datasets.load("digits")
-    trainings = Trainings(build, data, BATCH_SIZE, epochs)
+    trainings = Trainings(functools.partial(build, data), data, BATCH_SIZE, epochs)
     seeds = harness.seeds(seed, num_seeds)
-    curves: dict[int, dict[float, Any]] = {
+    measured: dict[int, dict[float, Any]] = {
         warmup: {
-            rate: trainings.curves("constant", rate, seeds, warmup_epochs=warmup)["train_loss"]
+            rate: curves(trainings, seeds, range(1, epochs + 1), rate=rate, warmup_epochs=warmup)[
+                "train_loss"
+            ]
             for rate in rates
         }
         for warmup in (0, min(WARMUP_EPOCHS, epochs - 1))
     }
     without, warmed = (
         {rate: [float(loss) for loss in curve[:, -1]] for rate, curve in by_rate.items()}
-        for by_rate in curves.values()
+        for by_rate in measured.values()
     )
     hard = max(rates, key=lambda rate: _trained(warmed[rate]) - _trained(without[rate]))
-    _draw(path, curves, hard, epochs)
+    _draw(path, measured, hard, epochs)
     return {
-        "depth": DEPTH, "epochs": epochs, "warmup_epochs": max(curves), "seeds": num_seeds,
+        "depth": DEPTH, "epochs": epochs, "warmup_epochs": max(measured), "seeds": num_seeds,
         "rates": len(rates), "trained": TRAINED, "hard_rate": hard,
         "largest_without": largest_trained(without), "largest_with": largest_trained(warmed),
         "share_without": _trained(without[hard]), "share_with": _trained(warmed[hard]),
@@ -78,10 +82,10 @@ def _trained(losses: list[float]) -> int:
     return sum(loss < TRAINED for loss in losses)
 
 
-def _draw(path, curves, hard, epochs):
+def _draw(path, measured, hard, epochs):
     with style.picture(path, columns=2, width=5.0) as axes:
         by_rate, by_epoch = axes[0]
-        for colour, (warmup, found) in zip(style.COLOURS, curves.items(), strict=False):
+        for colour, (warmup, found) in zip(style.COLOURS, measured.items(), strict=False):
             label = f"{warmup} epochs of\nwarm-up" if warmup else "without"
             last = np.array([np.nan_to_num(curve[:, -1], nan=10.0) for curve in found.values()]).T
             rates = np.array(list(found))
