@@ -256,4 +256,5 @@ if __name__ == "__main__":
         train=train,
         settle=settled_model,
         batch_size=settled_batch_size,
+        results=("batch_size", "weight_decay"),
     )

@@ -294,4 +294,5 @@ if __name__ == "__main__":
         build=build,
         train=train,
         settle=checked,
+        results=("weight_decay",),
     )

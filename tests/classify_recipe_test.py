@@ -180,6 +180,8 @@ def command(tmp_path, *flags):
         (["--dataset=digits", "--label=y"], 2, "digits does not go with --label"),
         (["--dataset=npz:none.npz"], 3, "none.npz: expected an NPZ file"),
         (["--image_size=0"], 2, "whole numbers in [1, 8192]"),
+        (["--expect=test_acuracy:0.9:1"], 2, "Did you mean test_accuracy?"),
+        (["--sweep=random", "--expect=weight_decay:0:1"], 2, "weight_decay: no such result"),
     ],
 )
 def test_wrong_flags_end_before_anything_is_made(tmp_path, flags, code, message):

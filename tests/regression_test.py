@@ -18,7 +18,7 @@ from tfcourse import (
     run_directory,
     training,
 )
-from tfcourse.command_line import sweeping
+from tfcourse.command_line import expectations, sweeping
 from tfcourse.tuning import settings
 from tfcourse.tuning.records import is_minimized
 from tfcourse.tuning.space import space_of
@@ -159,6 +159,8 @@ def test_the_recipe_reaches_what_least_squares_reaches():
     assert metrics["test_mae"] < metrics["test_rmse"] < 0.2 * metrics["test_baseline_rmse"]
     assert metrics["test_r2"] > 0.95
     assert metrics["target"]["name"] == "y"
+    numbers = {name for name, value in metrics.items() if isinstance(value, (int, float))}
+    assert numbers <= {*expectations.FINAL}
     assert model.name == "linear_regression"
     assert "test RMSE" in training.summary(metrics)
     assert "by always predicting the mean" in training.summary(metrics)

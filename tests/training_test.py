@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tests.trained_runs import epochs_of
 from tfcourse import batching, datasets, models, optimizers, run_directory, schedules, training
+from tfcourse.command_line import expectations
 from tfcourse.training import checkpoint, keras_internals, programs, session, steps, traced
 
 
@@ -362,6 +363,8 @@ def test_final_metrics_and_the_saved_model_agree(data, tmp_path):
     assert training.evaluate(reloaded, data.test)["accuracy"] == metrics["test_accuracy"]
     assert metrics["train_examples"] == 200
     assert math.isfinite(metrics["test_loss"])
+    numbers = {name for name, value in metrics.items() if isinstance(value, (int, float))}
+    assert numbers <= {*expectations.FINAL}
     json.dumps(metrics)
     assert not list(tmp_path.glob(".*"))
 

@@ -1,7 +1,7 @@
 """A recipe as a program: flags checked before TensorFlow loads, a run directory, an exit code."""
 
 from tfcourse.command_line.exit_codes import UsageError
-from tfcourse.command_line.flag_definitions import Expectation
+from tfcourse.command_line.expectations import Expectation
 from tfcourse.command_line.latest import run_named
 from tfcourse.command_line.parsing import Options
 from tfcourse.command_line.program import run, run_tool

@@ -1,17 +1,17 @@
 """A recipe's absl flags, made from its hyperparameter declarations, and read back as values."""
 
 import dataclasses
-import math
 import shlex
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 from absl import flags
 
 from tfcourse import datasets, devices, nudges
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import tracking
+from tfcourse.command_line.expectations import Expectation
 from tfcourse.tuning import state as sweeps
 
 # They say where and how loudly a run goes, never what comes out: flags.txt leaves them out.
@@ -66,29 +66,6 @@ class SweepFlags(hp.Hyperparameters):
     max_minutes: float = hp.number(
         0.0, "Minutes after which a sweep pauses; 0 sets no limit.", interval="[0, inf)"
     )
-
-
-class Expectation(NamedTuple):
-    """The closed range in which a metric must lie; written `test_accuracy:0.983:0.999`."""
-
-    metric: str
-    low: float
-    high: float
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Returns what `text` spells. Raises `ValueError` where it spells none."""
-        name, *bounds = text.split(":")
-        try:
-            low, high = (hp.decimal(bound) for bound in bounds)
-        except ValueError:
-            low, high = math.nan, math.nan
-        if not (name and low <= high):
-            raise ValueError(f"must be METRIC:LOW:HIGH with LOW <= HIGH. Received: {text!r}")
-        return cls(name, low, high)
-
-    def __str__(self) -> str:
-        return f"{self.metric}:{self.low!r}:{self.high!r}"
 
 
 class _Parser(flags.ArgumentParser):
@@ -256,7 +233,10 @@ def values(name: str) -> list[Any]:
 
 def spelled(name: str, value: Any) -> str:
     """Returns the flag `name` with `value` as a shell takes it: "--epochs=3"."""
-    return f"--{name}={shlex.quote(_text(flags.FLAGS[name], value))}"
+    flag = flags.FLAGS[name]
+    if flag.boolean:
+        return f"--{name}" if value else f"--no{name}"
+    return f"--{name}={shlex.quote(_text(flag, value))}"
 
 
 def _ours() -> Iterator[flags.Flag]:

@@ -14,7 +14,7 @@ from tfcourse import datasets, files, shell
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import flag_definitions, flagfiles, sweeping, written_flags
 from tfcourse.command_line.exit_codes import UsageError
-from tfcourse.command_line.flag_definitions import Expectation
+from tfcourse.command_line.expectations import Expectation
 from tfcourse.command_line.latest import LATEST
 from tfcourse.command_line.written_flags import Written
 
@@ -185,7 +185,7 @@ def _leave_unchecked(written: Written) -> str:
         for name in changed
         for value in flag_definitions.values(name)
     ]
-    return f"the flagfile has no {' '.join(spelled)}"
+    return f"it was written for a run without {' '.join(spelled)}"
 
 
 def _new_run_dir(recipe: str) -> pathlib.Path:
