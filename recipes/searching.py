@@ -92,18 +92,15 @@ def sweep_of(
         searches: as --search takes them; `None` searches all ranges that are declared.
         **arguments: of `tuning.search`.
     """
-    from tfcourse.tuning import space
-
     tuning = tfcourse.tuning
     train = search_trial.train if isinstance(base, search_trial.Network) else mnist_softmax.train
-    searchable = {axis.name for axis in space.space_of(base).axes}
     return tuning.search(
         train,
         base,
         folder,
         tuning.InProcess(),
         searches=searches,
-        fixed=searchable - set(searches) if searches else (),
+        fixed=search_trial.others(base, searches) if searches else (),
         keep_models=0,
         report=False,
         **arguments,

@@ -15,6 +15,7 @@ import numpy as np
 
 import tfcourse
 from recipes.claims import harness, judging, pictures
+from recipes.claims.search_trial import others
 from recipes.mnist_softmax import MnistSoftmax, train
 from tfcourse import machine, tuning
 from tfcourse.choices import MODELS
@@ -91,7 +92,7 @@ def find(
         reading=options.reading,
         trials=trials,
         searches=searched,
-        fixed=sorted({"epochs", "optimizer", "dropout", "hidden_units", "beta"} - set(searched)),
+        fixed=others(base, searched),
         seed=options.seed,
         keep_models=0,
         report=False,

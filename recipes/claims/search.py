@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recipes.claims import harness, judging, pictures, rates
-from recipes.claims.search_trial import Network, train
+from recipes.claims.search_trial import Network, others, train
 from tfcourse import machine, tuning
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer
 from tfcourse.run_directory import RunDirectory
-from tfcourse.tuning import space as search_space
 
 if TYPE_CHECKING:
     from tfcourse.tuning.state import Sweep
@@ -98,7 +97,6 @@ def measure(
             base = Network(
                 optimizer=optimizer, epochs=hp.epochs, training_examples=hp.training_examples
             )
-            searchable = {axis.name for axis in search_space.space_of(base).axes}
             each: list[list[float]] = []
             for seed in harness.seeds(options.seed, hp.num_seeds):
                 sweep = tuning.search(
@@ -110,7 +108,7 @@ def measure(
                     data_dir=options.data_dir,
                     trials=trials,
                     searches=axes,
-                    fixed=searchable - set(axes),
+                    fixed=others(base, axes),
                     tuner=tuner,
                     seed=seed,
                     keep_models=0,

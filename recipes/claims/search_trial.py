@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import tfcourse
@@ -9,6 +10,7 @@ from tfcourse.choices import OPTIMIZERS, takers
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, choice, integer, number
 from tfcourse.run_directory import RunDirectory
+from tfcourse.tuning import space
 
 if TYPE_CHECKING:
     import keras
@@ -65,6 +67,11 @@ def with_fewer_examples(data: Dataset, num_examples: int) -> Dataset:
     Only trials on the same arrays share a compiled program.
     """
     return dataclasses.replace(data, train=data.train.smaller(num_examples))
+
+
+def others(base: Hyperparameters, searches: Iterable[str]) -> set[str]:
+    """Returns what else a search of `base` would vary: what is fixed, to vary `searches` alone."""
+    return {axis.name for axis in space.space_of(base).axes} - set(searches)
 
 
 def train(

@@ -1,4 +1,4 @@
-"""--expect: ranges in which results must lie. Their names are checked before anything is trained."""
+"""--expect: ranges in which results must lie; their names are checked before a training."""
 
 import difflib
 import math
