@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 import tfcourse
 from tfcourse import command_line, datasets, files, measures, quiet_import
+from tfcourse.datasets.dataset import SPLITS
 from tfcourse.hyperparameters import Hyperparameters, choice, integer, text
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from tfcourse.datasets.targets import NumericTarget
     from tfcourse.inference import Classifier
 
-SPLITS = ("train", "validation", "test")
 NOTES = {
     "train": "The model was fitted to these examples: on new ones it will do worse.",
     "validation": "These examples chose the model's best epoch: on new ones it may do worse.",

@@ -7,12 +7,11 @@ folder that has a `recipes` of its own.
 import ast
 import difflib
 import os
-import pathlib
 import re
 import runpy
 import sys
 
-ROOT = pathlib.Path(__file__).parents[1]  # Of the packages tfcourse, recipes and configs.
+from tfcourse.shipped import ROOT
 
 
 def programs(call: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ import pathlib
 
 from tfcourse import files
 
-_ROOT = pathlib.Path(__file__).parents[1]  # Of the packages tfcourse, recipes and configs.
+ROOT = pathlib.Path(__file__).parents[1]  # Of the packages tfcourse, recipes and configs.
 
 
 def find(name: os.PathLike[str] | str) -> pathlib.Path:
@@ -15,6 +15,6 @@ def find(name: os.PathLike[str] | str) -> pathlib.Path:
         name: a path. `~` is the home folder.
     """
     path = files.expanded(name)
-    installed = _ROOT / path
+    installed = ROOT / path
     is_ours = path.parts[:1] == ("configs",) and ".." not in path.parts
     return installed if is_ours and not path.exists() and installed.exists() else path

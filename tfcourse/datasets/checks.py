@@ -132,13 +132,7 @@ def check_unit_interval(where: str, features: Numbers) -> None:
     smallest, largest = features.min(), features.max()
     if smallest >= 0 and largest <= 1:
         return
-    finite = np.isfinite(features)
-    if not finite.all():
-        index = _first(~finite)
-        raise DataError(
-            f"{where}: expected finite features; received {features[index]} at {_place(index)}. "
-            "Correct or remove that example."
-        )
+    check_finite(where, features)
     mend = "Divide by 255." if smallest >= 0 and largest <= 255 else "Scale them to [0, 1]."
     raise DataError(
         f"{where}: expected features in [0, 1]; received values from {smallest:g} to {largest:g}. "

@@ -19,12 +19,12 @@ from tfcourse.datasets.cells import MISSING
 from tfcourse.datasets.csv_records import Record
 from tfcourse.datasets.errors import DataError
 from tfcourse.hyperparameters import printable
+from tfcourse.hyperparameters.spelling import DECIMAL
 
 _NAMES = {csv_records.BLANKS: "blanks"}
 _MAX_LINES_BEFORE = 50
 _FEWEST_YEARS = 5
 _COMMENT = re.compile(r"\s*(#|%|//)\s*")
-_PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -183,7 +183,7 @@ def _is_commented_header(records: Sequence[Record], width: int) -> bool:
     """Returns whether the first record, which starts as a comment, names the columns."""
     following = [record for record in records[1:] if _is_row(record)]
     after = next((r for r in following if not _COMMENT.match(r[0])), [])
-    return len(records[0]) == width and any(map(_PLAIN.fullmatch, map(str.strip, after)))
+    return len(records[0]) == width and any(map(DECIMAL.fullmatch, map(str.strip, after)))
 
 
 def _find_header(records: Sequence[Record], first: int, expected: Sequence[str]) -> int:
@@ -236,7 +236,7 @@ def _is_data(record: Record, below: Sequence[Record], expected: Sequence[str]) -
     named = [cell for cell in cells if cell]
     if len(set(named)) < len(named) and not _names_numbers(cells, below):
         return True
-    figures = [cell for cell in named if _PLAIN.fullmatch(cell)]
+    figures = [cell for cell in named if DECIMAL.fullmatch(cell)]
     return bool(figures) and not _are_years(figures)
 
 
@@ -250,15 +250,15 @@ def _are_years(figures: Sequence[str]) -> bool:
 
 def _is_header(record: Record, below: Sequence[Record]) -> bool:
     cells = [cell.strip() for cell in record]
-    return _names_numbers(cells, below) and not any(map(_PLAIN.fullmatch, cells))
+    return _names_numbers(cells, below) and not any(map(DECIMAL.fullmatch, cells))
 
 
 def _names_numbers(cells: Record, below: Sequence[Record]) -> bool:
     """Returns whether a record has a text where all below it are numbers."""
     for position, cell in enumerate(cells):
-        if cell and cell.lower() not in MISSING and not _PLAIN.fullmatch(cell):
+        if cell and cell.lower() not in MISSING and not DECIMAL.fullmatch(cell):
             column = [row[position].strip() for row in below if len(row) > position]
-            if column and all(map(_PLAIN.fullmatch, column)):
+            if column and all(map(DECIMAL.fullmatch, column)):
                 return True
     return False
 
@@ -273,7 +273,7 @@ def _kinds(below: Sequence[Record], width: int) -> tuple[str, tuple[bool, ...], 
             if text and text.lower() not in MISSING:
                 column.append(text)
     texts = tuple(any(map(_is_text, column)) for column in columns)
-    plain = tuple(bool(column) and all(map(_PLAIN.fullmatch, column)) for column in columns)
+    plain = tuple(bool(column) and all(map(DECIMAL.fullmatch, column)) for column in columns)
     if not any(numbers.has_decimal_commas(column) for column in columns):
         return ".", plain, texts
     # 1.234 may be a thousand here.

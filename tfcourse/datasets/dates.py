@@ -18,7 +18,6 @@ CATEGORICAL_PARTS = ("month", "weekday")
 ISO = "ISO8601"  # As pandas calls 2019-01-31, 2019-01-31T13:08:00Z and what else ISO 8601 allows.
 COMPACT = "%Y%m%d"  # Whole numbers such as 20190131.
 QUARTER = "2019Q1"  # Or Q1 2019: its first day stands for it.
-MAX_FORMAT = 40
 
 _DATES = (
     *(

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfcourse.hyperparameters.spelling import DECIMAL
+
 FloatArray64 = npt.NDArray[np.float64]
 
 PLAIN = "1234.5"
@@ -36,7 +38,6 @@ _NUMBER = re.compile(
 )
 _SCALES = {"k": "e3", "K": "e3", "M": "e6", "B": "e9"}
 _SAMPLE = 1000  # Values that are looked at to find the style.
-_PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)")
 # A number and what it counts or is measured in: 12 kg, 20.1 km/l, 5 doors.
 _WITH_UNIT = re.compile(r"[^A-Za-z]*[0-9]\.?\s*(?P<unit>([^\W\d_]|[°‰+])[^\d,;]{0,15})")
@@ -76,7 +77,7 @@ def find_style(values: Sequence[Any], *, decimal_comma: bool = False) -> str:
     """
     texts = [value for value in values if isinstance(value, str)]
     texts = [text.strip() for text in texts[:: max(1, len(texts) // _SAMPLE)]]
-    if not texts or (not decimal_comma and all(map(_PLAIN.fullmatch, texts))):
+    if not texts or (not decimal_comma and all(map(DECIMAL.fullmatch, texts))):
         return PLAIN
     style, share = _best(texts, decimal_comma)
     unit = _unit(texts) if share < _FEWEST_WITH_UNIT else ""
@@ -125,7 +126,7 @@ def _read(value: Any, style: str) -> float:
             return np.inf
         return number if np.isfinite(number) else np.inf
     text = value.strip()
-    if style in (PLAIN, "1,234.5", "1 234.5") and _PLAIN.fullmatch(text):
+    if style in (PLAIN, "1,234.5", "1 234.5") and DECIMAL.fullmatch(text):
         return _finite(text)
     if style == "1.234,5" and _COMMA.fullmatch(text):
         return _finite(text.replace(",", "."))

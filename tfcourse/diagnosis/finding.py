@@ -23,7 +23,7 @@ class Finding:
         measured: what came out, in words with its number.
         expected: what it is compared with.
         value: the number by itself, `None` of a check that was skipped.
-        hint: what mends it, empty where all is fine. Arguments stand in backticks.
+        hint: what mends it; left out where all is fine. Arguments stand in backticks.
         picture: PNG, or `None`.
         rows: a table, its head first; empty without one.
     """
@@ -35,6 +35,10 @@ class Finding:
     hint: str = ""
     picture: bytes | None = None
     rows: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.verdict == "fine":
+            object.__setattr__(self, "hint", "")
 
 
 def skipped(reason: str) -> Finding:

@@ -63,7 +63,7 @@ def histograms(subject: Subject) -> Finding:
         f"gradients of {names}: {ratio:.2g} to 1 at step {step}",
         f"{_FINE[0]:g} to {_FINE[1]:g}",
         ratio,
-        "" if verdict == "fine" else hint,
+        hint,
         _picture(columns),
     )
 

@@ -63,7 +63,7 @@ def finite_differences(subject: Subject) -> Finding:
         f"relative error {error:.1e}, largest for {worst}",
         f"at most {_FINE:g}",
         error,
-        "" if verdict == "fine" else hint,
+        hint,
         png(
             lambda axes: _draw(axes[0, 0], errors),
             width=6.0,

@@ -43,7 +43,7 @@ def loss(subject: Subject) -> Finding:
         f"{value:.3g}",
         expected,
         value,
-        "" if verdict == "fine" else _loss_hint(value, low, task.kind),
+        _loss_hint(value, low, task.kind),
         png(
             lambda axes: _draw(axes[0, 0], subject, value),
             width=6.0,

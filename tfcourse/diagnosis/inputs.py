@@ -43,7 +43,7 @@ def scale(subject: Subject) -> Finding:
         f"root mean square {size:.3g}, from {columns.min():.3g} to {columns.max():.3g}",
         "root mean square 0.01 to 4",
         size,
-        "" if verdict == "fine" else hint,
+        hint,
         png(lambda axes: _draw_values(axes[0, 0], columns), width=6.0, height=2.6),
     )
 

@@ -46,7 +46,7 @@ def classes(subject: Subject) -> Finding:
         f"{counts[least]} training examples of {name}, the rarest class",
         f"at least {_RARE}",
         float(counts[least]),
-        "" if verdict == "fine" else hint,
+        hint,
         png(lambda axes: _draw_counts(axes[0, 0], counts, subject), width=6.0, height=2.4),
     )
 
@@ -92,7 +92,7 @@ def noise(subject: Subject) -> Finding:
         f"{100 * share:.1f} % of {len(rows):,} examples look mislabelled",
         f"at most {100 * _FINE:.0f} %",
         share,
-        "" if verdict == "fine" else hint,
+        hint,
         picture,
         table,
     )

@@ -54,7 +54,7 @@ def duplicates(subject: Subject) -> Finding:
         f"{number} of {among:,} examples are in the training split too ({where})",
         f"at most {100 * _FINE:.1f} %",
         share,
-        "" if verdict == "fine" else hint,
+        hint,
         picture or png(lambda axes: _draw(axes[0, 0], shares), width=5.0, height=1.8),
         table,
     )

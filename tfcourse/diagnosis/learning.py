@@ -47,7 +47,7 @@ def baseline(subject: Subject) -> Finding:
         f"validation loss {with_inputs:.3g} with inputs, {without:.3g} with zeros",
         f"less than {_RATIO_FINE:g} times that with zeros",
         ratio,
-        "" if verdict == "fine" else hint,
+        hint,
         png(lambda axes: _draw_courses(axes[0, 0], courses), width=6.0, height=2.8),
     )
 
@@ -98,7 +98,7 @@ def by_heart(subject: Subject) -> Finding:
         + ("" if best == 1.0 else f", at {best:g} times the learning rate"),
         f"at most {goal:.2g}",
         share,
-        "" if verdict == "fine" else _heart_hint(least),
+        _heart_hint(least),
         png(lambda axes: _draw_tried(axes[0, 0], tried, goal), width=6.0, height=2.8),
     )
 

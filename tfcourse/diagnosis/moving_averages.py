@@ -47,7 +47,7 @@ def lag(subject: Subject) -> Finding:
         f"{losses['training mode']:.3g} in training mode, after {len(course.losses)} steps",
         f"at most {_FINE * subject.task.reference:.2g} apart",
         share,
-        "" if verdict == "fine" else hint,
+        hint,
         png(lambda axes: _draw(axes[0, 0], losses), width=5.0, height=1.8),
     )
 

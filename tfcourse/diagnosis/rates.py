@@ -57,7 +57,7 @@ def learning_rate(subject: Subject) -> Finding:
         f"{fine[0]:.1g} to {lowest:.2g}, where the loss is lowest"
         + ("" if end == math.inf else f"; at {end:.2g} it diverges"),
         times,
-        "" if verdict == "fine" else hint,
+        hint,
         png(lambda axes: _draw(axes[0, 0], curve, rate), width=6.0, height=3.0),
     )
 

@@ -63,7 +63,7 @@ def useless(subject: Subject) -> Finding:
         f"{100 * worst.identical:.0f} % identical in {name}, {when}",
         f"together at most {100 * _FINE:.0f} %",
         worst.share,
-        "" if verdict == "fine" else _hint(worst, name, at["at the start"][name]),
+        _hint(worst, name, at["at the start"][name]),
         png(lambda axes: _draw(axes[0], at), columns=2, width=4.0, height=_high(at)),
     )
 

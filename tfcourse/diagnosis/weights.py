@@ -99,7 +99,7 @@ def updates(subject: Subject) -> Finding:
         f"{ratio:.1e} of {worst}, the farthest from {_EXPECTED:g}",
         f"about {_EXPECTED:g}; {_FINE[0]:g} to {_FINE[1]:g} is fine",
         ratio,
-        "" if verdict == "fine" else hint,
+        hint,
         png(lambda axes: _draw_updates(axes[0, 0], ratios), width=6.4, height=2.8),
     )
 
