@@ -3,7 +3,7 @@
 import dataclasses
 import shlex
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from absl import flags
@@ -163,11 +163,7 @@ def define_finder() -> None:
         False,
         "Suggests a learning rate from a short run, instead of training.",
     )
-    flags.DEFINE_bool(
-        "diagnose",
-        False,
-        "Checks model and data for problems, instead of training.",
-    )
+    flags.DEFINE_bool("diagnose", False, "Checks model and data for problems, instead of training.")
 
 
 def define_sweep() -> None:
@@ -239,10 +235,9 @@ def spelled(name: str, value: Any) -> str:
     return f"--{name}={shlex.quote(_text(flag, value))}"
 
 
-def _ours() -> Iterator[flags.Flag]:
-    """Yields the flags that this module defined, in order."""
-    by_module = flags.FLAGS.flags_by_module_dict()
-    yield from by_module.get(__name__, ())
+def _ours() -> list[flags.Flag]:
+    """Returns the flags that this module defined, in order."""
+    return flags.FLAGS.flags_by_module_dict().get(__name__, [])
 
 
 def effective() -> dict[str, list[str]]:
@@ -252,14 +247,10 @@ def effective() -> dict[str, list[str]]:
     for flag in _ours():
         if flag.name in WITHOUT_EFFECT or flag.value in (None, []):
             continue
-        if flag.name in _WITHOUT_EFFECT_BY_DEFAULT and flag.value == flag.default:
+        is_idle = flag.name in _WITHOUT_EFFECT_BY_DEFAULT and flag.value == flag.default
+        if is_idle or (trains_once and flag.name in OF_SWEEPS):
             continue
-        if flag.name in OF_SWEEPS and trains_once:
-            continue
-        if flag.name == "expect":
-            # A later range for the same metric replaces an earlier one.
-            recorded[flag.name] = [str(e) for e in {e.metric: e for e in flag.value}.values()]
-        elif isinstance(flag.value, list):
+        if isinstance(flag.value, list):
             recorded[flag.name] = [str(item) for item in flag.value]
         else:
             recorded[flag.name] = [_text(flag, flag.value)]

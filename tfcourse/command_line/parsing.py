@@ -135,6 +135,8 @@ def _options(main: Callable[..., Any], written: Written) -> Options:
     module = spec.name if spec else pathlib.Path(sys.argv[0]).stem
     recipe = module.rpartition(".")[2]
     unchecked = _leave_unchecked(written)
+    # A later range for the same metric replaces an earlier one.
+    flags.FLAGS["expect"].value = [*{e.metric: e for e in flags.FLAGS.expect}.values()]
     values = flags.FLAGS.flag_values_dict()
     recorded = flag_definitions.effective()
     for name, texts in recorded.items():
@@ -159,7 +161,7 @@ def _options(main: Callable[..., Any], written: Written) -> Options:
         reading=declared(datasets.Reading) if "dataset" in values else datasets.Reading(),
         strategy=values.get("strategy", "none"),
         smoke=values["smoke"],
-        expect=tuple({e.metric: e for e in values["expect"]}.values()),
+        expect=tuple(values["expect"]),
         unchecked=unchecked,
         find_learning_rate=values.get("find_learning_rate", False),
         tuner=values.get("sweep", "none"),
