@@ -14,9 +14,9 @@ LEARNING_RATE = 1.0
 TEXT = """
 The data are {points:.0f} points of two half-moons. A network with one hidden layer of {units:.0f}
 ReLU units is trained by full-batch gradient descent at the rate {learning_rate:g}. After
-{steps_early:.0f} steps its boundary is nearly straight, and {accuracy_early:.1f} % of the points
-are right. Then it bends: {accuracy_middle:.1f} % are right after {steps_middle:.0f} steps,
-{accuracy_late:.1f} % after {steps_late:.0f}. The boundary of softmax regression stays straight:
+{steps_early:.0f} steps, {accuracy_early:.1f} % of the points lie on the right side of its boundary,
+after {steps_middle:.0f} steps {accuracy_middle:.1f} %, after {steps_late:.0f} steps
+{accuracy_late:.1f} %: its boundary can bend. That of softmax regression is a straight line:
 {accuracy_straight:.1f} %.
 """
 

@@ -16,7 +16,7 @@ of the slope, and a small one loses the difference in rounding. With two-sided d
 float64, the best epsilon is {best_epsilon_central:.0e}, with an error of
 {best_error_central:.0e}. One-sided differences reach {best_error_forward:.0e}, and float32 only
 {best_error_float32:.0e} (with {best_epsilon_float32:.0e}). A wrong gradient, here without the
-factor 1 - a^2 of tanh, has an error of {best_error_faulty:.2f} with any epsilon. So an error below
+factor 1 - a^2 of tanh, has an error of at least {best_error_faulty:.2f}. So an error below
 1e-6 means that the gradient is right, and an error above 1e-2 that it is wrong; in between, look
 closer.
 """

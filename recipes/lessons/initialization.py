@@ -16,14 +16,14 @@ LEARNING_RATE = 0.1
 TEXT = """
 This lesson measures the activations of {depth:.0f} ReLU layers of {width:.0f} units before the
 first step, on the digits. With He's weights, whose variance is 2 / inputs, their standard deviation
-is {first_sd_he:.2f} in the first layer and still {sd_he:.2f} in the last. Glorot's weights, Keras's
+is {first_sd_he:.2f} in the first layer and {sd_he:.2f} in the last. Glorot's weights, Keras's
 default, ignore that ReLU drops half of its input: {sd_glorot:.3f} in the last layer. Weights with a
 standard deviation of 0.01 shrink the activations to {sd_small:.0e}, and weights with 1 let them
 grow to {sd_large:.0e}. After {steps:.0f} steps of gradient descent at {learning_rate:g}, the
 training loss is {loss_he:.3f} with He's weights and {loss_glorot:.3f} with Glorot's. It is
-{loss_zeros:.2f} from zeros and {loss_small:.2f} from 0.01, the loss of a guess among ten classes
-(ln 10 = 2.30), because no gradient comes through. From 1, the loss is not finite after
-{last_step_large:.0f} steps.
+{loss_zeros:.2f} from zeros and {loss_small:.2f} from 0.01. A guess among ten classes has a loss of
+ln 10 = 2.30, and it stays there if no gradient comes through. From 1, the loss is finite up to
+step {finite_large:.0f}.
 """
 
 
@@ -89,7 +89,8 @@ def show(path: style.File, seed: int, quick: bool = False) -> dict[str, Any]:
     _draw(path, {names[n]: (spreads[n], curves[n]) for n in names}, depth)
     return {
         **{f"sd_{name}": values[-1] for name, values in spreads.items()},
-        "first_sd_he": spreads["he"][0], "last_step_large": 10 * (len(curves["large"]) - 1),
+        "first_sd_he": spreads["he"][0],
+        "finite_large": 10 * (int(np.isfinite(curves["large"]).sum()) - 1),
         **{f"loss_{name}": curve[-1] for name, curve in curves.items() if np.isfinite(curve[-1])},
         "depth": depth, "width": WIDTH, "steps": steps, "learning_rate": LEARNING_RATE,
     }  # fmt: skip

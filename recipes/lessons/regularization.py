@@ -26,12 +26,13 @@ ARMS: dict[str, dict[str, Any]] = {
 TEXT = """
 A network with two hidden layers of 256 units is trained on {examples:.0f} of the digits,
 {wrong:.0f} % of them with a wrong label, with Adam at the rate 0.001. All numbers are means of
-{seeds:.0f} seeds. Without regularization, the network learns the wrong labels too: after
-{epochs:.0f} epochs the training loss is {train_loss_none:.3f}. The validation loss is lowest at
-epoch {turn_none:.0f} ({lowest_val_loss_none:.2f}) and rises to {val_loss_none:.2f}. That is
-overfitting. With an L2 penalty of 0.01 it ends at {val_loss_l2:.2f}, with a dropout of 0.5 at
-{val_loss_dropout:.2f}. The validation accuracy is {val_accuracy_none:.1f} % without
-regularization, {val_accuracy_l2:.1f} % with L2 and {val_accuracy_dropout:.1f} % with dropout.
+{seeds:.0f} seeds. Without regularization, the training loss is {train_loss_none:.3f} after
+{epochs:.0f} epochs: near 0, the network has learned the wrong labels too. The validation loss is
+lowest at epoch {turn_none:.0f} ({lowest_val_loss_none:.2f}) and ends at {val_loss_none:.2f}: if it
+rises while the training loss falls, the network overfits. With an L2 penalty of 0.01 it ends at
+{val_loss_l2:.2f}, with a dropout of 0.5 at {val_loss_dropout:.2f}. The validation accuracy is
+{val_accuracy_none:.1f} % without regularization, {val_accuracy_l2:.1f} % with L2 and
+{val_accuracy_dropout:.1f} % with dropout.
 """
 
 
