@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tfcourse import datasets, files, models, optimizers, run_directory, training
-from tfcourse.training import checkpoint, saved_arrays, session
+from tfcourse.training import checkpoint, due, saved_arrays, session
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -221,7 +221,7 @@ def test_a_signal_saves_the_state_and_the_run_goes_on_from_there(
     data, tmp_path, whole, monkeypatch, usual_signals, number, code
 ):
     monkeypatch.setattr(session, "_SAVE_SECONDS", 1e9)
-    monkeypatch.setattr(session, "_SAVE_COST_FACTOR", 1e9)
+    monkeypatch.setattr(due, "_COST_FACTOR", 1e9)
     before = signal.getsignal(number)
     with pytest.raises(training.Interrupted, match="epoch 2, step 2; the state is saved") as caught:
         trained(data, tmp_path / "run", act=lambda: os.kill(os.getpid(), number))

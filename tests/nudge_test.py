@@ -8,7 +8,7 @@ import processes
 import pytest
 
 from tfcourse import datasets, models, nudges, optimizers, run_directory, schedules, training
-from tfcourse.training import checkpoint, nudging, session
+from tfcourse.training import checkpoint, due, nudging, session
 
 STEPS = 4
 
@@ -117,7 +117,7 @@ def test_going_back_forgets_what_came_after(data, tmp_path):
 
 def test_going_back_to_what_is_no_longer_kept_trains_to_it_again(data, tmp_path, monkeypatch):
     monkeypatch.setattr(session, "_SAVE_SECONDS", 1e9)
-    monkeypatch.setattr(session, "_SAVE_COST_FACTOR", 1e9)  # The first block's, and the last.
+    monkeypatch.setattr(due, "_COST_FACTOR", 1e9)  # The first block's, and the last.
     asked = {(1, 2): {"beta": 0.3}, (3, 2): {"rollback_epoch": 2, "learning_rate": 0.01}}
     monkeypatch.setattr(checkpoint, "KEPT", 0)
     monkeypatch.setattr(checkpoint, "KEPT_EPOCHS", 0)

@@ -11,7 +11,7 @@ import pytest
 import tfcourse
 from recipes import mnist_softmax
 from tfcourse import datasets, optimizers, run_directory, training
-from tfcourse.training import programs, reuse, session, steps
+from tfcourse.training import due, programs, reuse, steps
 from tfcourse.training.checkpoint import variables_of
 
 BASE = mnist_softmax.MnistSoftmax(
@@ -254,7 +254,7 @@ class Stop(keras.callbacks.Callback):
 
 
 def test_a_trial_that_was_stopped_goes_on_in_a_reused_model(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "_SAVE_COST_FACTOR", 0)  # After each epoch.
+    monkeypatch.setattr(due, "_COST_FACTOR", 0)  # After each epoch.
 
     def in_folder(name, seed, rate, stop=None):
         with run_directory.open_run(tmp_path / name, {}, recipe="") as run:

@@ -31,7 +31,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfcourse import datasets, files, models, optimizers, run_directory, schedules, training
-from tfcourse.training import checkpoint, session, steps
+from tfcourse.training import checkpoint, due, steps
 
 EPOCHS = 40
 BATCH_SIZE = 32
@@ -84,7 +84,7 @@ class Publish(keras.callbacks.Callback):
 def train(make, folder, shared, *, save_always=True):
     """Trains in this process and returns what came out, as a JSON-able dict."""
     if save_always:
-        session._SAVE_COST_FACTOR = 2  # More writes, more to be killed in.
+        due._COST_FACTOR = 2  # More writes, more to be killed in.
     # XLA takes seconds to compile a network, in each of the hundreds of processes; what is tested
     # here does not depend on it, and softmax regression is compiled by it.
     compiles = make is softmax_regression

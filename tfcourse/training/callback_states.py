@@ -19,6 +19,7 @@ import numpy.typing as npt
 from tfcourse.training import keras_internals
 from tfcourse.training.epoch_lines import EpochLines
 from tfcourse.training.plain_values import PLAIN, Packed, packed, unpacked
+from tfcourse.training.progress import Progress
 from tfcourse.training.saved_arrays import CheckpointError
 
 _IMMUTABLE = (*PLAIN, tuple, frozenset, bytes, pathlib.PurePath, np.generic)
@@ -180,10 +181,28 @@ def _rewrite(callback: keras.callbacks.CSVLogger, rows: str) -> None:
     callback.append_header = not rows
 
 
-def restored_epoch(callbacks: Sequence[keras.callbacks.Callback]) -> int | None:
-    """Returns the epoch, counted from 1, whose weights a callback has restored at the end."""
+def leave_best(
+    model: keras.Model,
+    callbacks: Sequence[keras.callbacks.Callback],
+    before: list[npt.NDArray[Any]],
+    progress: Progress,
+) -> int | None:
+    """Sets the best epoch's weights unless a callback has chosen others.
+
+    Args:
+        before: the weights as they were before callbacks were told of the end.
+
+    Returns:
+        The epoch whose weights are left, counted from 1; `None` where a callback set its own.
+    """
     for callback in callbacks:
         stops = isinstance(callback, keras.callbacks.EarlyStopping)
         if stops and callback.restore_best_weights and callback.best_weights:
             return callback.best_epoch + 1
-    return None
+    now = [variable.numpy() for variable in model.variables]
+    if not all(np.array_equal(a, b, equal_nan=True) for a, b in zip(before, now, strict=True)):
+        return None
+    best = progress.best_weights or now  # Before the first epoch's end there are none.
+    for variable, value in zip(model.variables, best, strict=True):
+        variable.assign(value)
+    return progress.best_epoch

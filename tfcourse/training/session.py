@@ -8,8 +8,7 @@ import keras
 import numpy as np
 
 from tfcourse import batching, files
-from tfcourse.run_directory import RunDirectory
-from tfcourse.run_directory import environment as record
+from tfcourse.run_directory import RunDirectory, environment
 from tfcourse.training import (
     callback_states,
     checkpoint,
@@ -19,6 +18,7 @@ from tfcourse.training import (
     nudging,
     saved_arrays,
 )
+from tfcourse.training.due import Due
 from tfcourse.training.evaluation import plain
 from tfcourse.training.keras_internals import final_values, metrics_or_logs
 from tfcourse.training.nudging import OptimizerSettings
@@ -28,12 +28,9 @@ from tfcourse.training.progress import Progress
 # A block is what runs between two looks at signals, callbacks and the clock.
 _BLOCK_SECONDS = 0.5
 _FIRST_BLOCK_STEPS = 8
-# A checkpoint is due once training has taken so many times as long as the last one took to
-# write, and at the latest after so many seconds: saving costs 5 % of the time at most.
-_SAVE_COST_FACTOR = 20
+# After which a checkpoint is due at the latest.
 _SAVE_SECONDS = 30.0
-# The history is drawn from the checkpoint after a kill; a shorter wait would cost, and tell
-# whoever watches little.
+# After a kill the history is drawn from the checkpoint: a shorter wait would tell little more.
 _HISTORY_SECONDS = 1.0
 
 
@@ -75,13 +72,13 @@ class Session:
         self.identity: Any = of_run
         self.settings = OptimizerSettings(model.optimizer)
         self.progress = Progress()
-        self.libraries = {**record.settings_of_libraries(), "path": path}
+        self.libraries = {**environment.settings_of_libraries(), "path": path}
         # Without a run directory they are `None`, and nothing asks for them.
         self.checkpoints: Any = checkpoint.Checkpoints(run, model) if run else None
         self.nudger: Any = nudging.Nudger(self, run) if run else None
         self._callback_states: Any = None
-        self._saved_at = self._history_at = time.perf_counter()
-        self._save_cost = self._history_cost = 0.0
+        self._save_due = Due(at_most=_SAVE_SECONDS)
+        self._history_due = Due(at_least=_HISTORY_SECONDS)
         self._seconds_per_step: float | None = None
         self._logs: dict[str, Any] | None = None
 
@@ -160,19 +157,14 @@ class Session:
         for name in ("loss", "val_loss", self.monitor):
             self._check_finite(logs, name)
         self._keep_best(logs)
-        rows = {
-            name: value if isinstance(value, float) else value.tolist()
-            for name, value in logs.items()
-        }
+        rows = {name: np.asarray(value).tolist() for name, value in logs.items()}
         progress.history.append(
             {"epoch": progress.epoch + 1, "train_seconds": progress.train_seconds, **rows}
         )
         self.callbacks.on_epoch_end(progress.epoch, logs)
         progress.epoch += 1
-        progress.step = 0
-        progress.entered = False
-        wait = max(_HISTORY_SECONDS, _SAVE_COST_FACTOR * self._history_cost)
-        if self.run and time.perf_counter() - self._history_at > wait:
+        progress.step, progress.entered = 0, False
+        if self._history_due.is_now():
             self._write_history()
 
     def _keep_best(self, logs):
@@ -183,30 +175,11 @@ class Session:
         value = [self.sign * logs[self.monitor], -logs.get("val_loss", 0.0)]
         if progress.best_value is None or value >= progress.best_value:
             weights = [variable.numpy() for variable in final_values(self.model)]
-            paths = [variable.path for variable in self.model.variables]
-            for path, array in zip(paths, weights, strict=True):
-                self._check_arrays({path: array})
+            for variable, array in zip(self.model.variables, weights, strict=True):
+                self._check_arrays({variable.path: array})
             progress.best_value = value
             progress.best_epoch = progress.epoch + 1
             progress.best_weights = weights
-
-    def _leave_best(self, before):
-        """Sets the best epoch's weights unless a callback chose others; returns whose are left.
-
-        Args:
-            before: the weights as they were before callbacks were told of the end.
-        """
-        restored = callback_states.restored_epoch(self.callbacks.callbacks)
-        if restored is not None:
-            return restored
-        now = [variable.numpy() for variable in self.model.variables]
-        same = all(np.array_equal(a, b, equal_nan=True) for a, b in zip(before, now, strict=True))
-        if not same:
-            return None
-        best = self.progress.best_weights or now  # Before the first epoch's end there are none.
-        for variable, value in zip(self.model.variables, best, strict=True):
-            variable.assign(value)
-        return self.progress.best_epoch
 
     def _metrics(self, logs):
         return {name: plain(value) for name, value in metrics_or_logs(self.model, logs).items()}
@@ -215,25 +188,23 @@ class Session:
         if not math.isfinite(logs.get(name, 0.0)):
             input_checks.check_finite("train", self.program.split)
             input_checks.check_finite("validation", self.validation)
-            raise input_checks.NotFiniteError(
-                f"{name} is {logs[name]} in epoch {self.progress.epoch + 1}, by step "
-                f"{self.progress.step} of {self.num_steps}; a lower `learning_rate` may mend it"
-            )
+            self._refuse(f"{name} is {logs[name]}")
 
     def _check_arrays(self, arrays):
         bad = saved_arrays.first_not_finite(arrays)
         if bad:
-            raise input_checks.NotFiniteError(
-                f"{bad} is no longer finite in epoch {self.progress.epoch + 1}, by step "
-                f"{self.progress.step} of {self.num_steps}; a lower `learning_rate` may mend it"
-            )
+            self._refuse(f"{bad} is no longer finite")
+
+    def _refuse(self, what):
+        raise input_checks.NotFiniteError(
+            f"{what} in epoch {self.progress.epoch + 1}, by step {self.progress.step} of "
+            f"{self.num_steps}; a lower `learning_rate` may mend it"
+        )
 
     def _write_history(self):
-        started = time.perf_counter()
         if self.run and self.progress.history:
-            self.run.write("history.csv", self.progress.csv(), durable=False)
-        self._history_at = time.perf_counter()
-        self._history_cost = self._history_at - started
+            with self._history_due.writing():
+                self.run.write("history.csv", self.progress.csv(), durable=False)
 
     def snapshot(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Returns `(arrays, state)`: all that `set_to` needs to continue from here."""
@@ -252,19 +223,15 @@ class Session:
         """Writes a checkpoint of this moment."""
         if not self.program.is_chief:
             return
-        started = time.perf_counter()
-        arrays, state = self.snapshot()
-        self._check_arrays(arrays)
-        self.checkpoints.save(arrays, state)
-        self._saved_at = time.perf_counter()
-        self._save_cost = self._saved_at - started
+        with self._save_due.writing():
+            arrays, state = self.snapshot()
+            self._check_arrays(arrays)
+            self.checkpoints.save(arrays, state)
 
     def _save_if_due(self, request, *, last):
         interrupted = request.signal_number is not None
         if self.run:
-            waited = time.perf_counter() - self._saved_at
-            due = waited > min(_SAVE_COST_FACTOR * self._save_cost, _SAVE_SECONDS)
-            if due or last or interrupted:
+            if self._save_due.is_now() or last or interrupted:
                 self.save()
             if last or interrupted:
                 self._write_history()
@@ -277,8 +244,7 @@ class Session:
         raise interruption.Interrupted(f"stopped in {where}{saved}", request.signal_number)
 
     def _resume(self, run: RunDirectory) -> None:
-        given = self.callbacks.callbacks
-        self._callback_states = callback_states.CallbackStates(given, self.model)
+        self._callback_states = callback_states.CallbackStates(self.callbacks.callbacks, self.model)
         self.nudger.begin()
         found = self.program.newest(self.checkpoints)
         if found is None:
@@ -287,7 +253,7 @@ class Session:
         arrays, state = found
         try:
             identity.check(state["run"], self.identity, run)
-            for difference in record.differences(state["library"], self.libraries):
+            for difference in environment.differences(state["library"], self.libraries):
                 print(f"The run began with {difference}: its numbers may differ", flush=True)
             path = {name: state["library"]["path"][name] is True for name in self.libraries["path"]}
             self.libraries = {**self.libraries, "path": path}
@@ -298,8 +264,8 @@ class Session:
                 f"({type(error).__name__}: {files.first_line(error)}); name another `run_dir`"
             ) from error
         self.nudger.write_record()
-        where = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
-        print(f"Resuming at {where}", flush=True)
+        progress = self.progress
+        print(f"Resuming at epoch {progress.epoch + 1}, step {progress.step}", flush=True)
 
     def set_to(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
         """Goes to the moment of which `snapshot` returned `arrays` and `state`."""
@@ -317,14 +283,14 @@ class Session:
         history.history = {name: [row[name] for row in self.progress.history] for name in logged}
 
     def _finish(self, request):
-        progress = self.progress
-        model = self.model
+        model, progress = self.model, self.progress
         model.optimizer.finalize_variable_values(model.trainable_variables)
         last = {name: values[-1] for name, values in model.history.history.items() if values}
         before = [variable.numpy() for variable in model.variables]
         self.callbacks.on_train_end(last)
-        model.history.best_epoch = self._leave_best(before)
-        self.model.history.nudges = [str(nudge) for nudge in progress.nudges[: progress.applied]]
+        given = self.callbacks.callbacks
+        model.history.best_epoch = callback_states.leave_best(model, given, before, progress)
+        model.history.nudges = [str(nudge) for nudge in progress.nudges[: progress.applied]]
         if self.run:
             self._write_history()
             if request.signal_number is None:  # Else what waits is for when the run goes on.
