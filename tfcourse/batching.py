@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     import tensorflow as tf
 
-from tfcourse import machine
+from tfcourse import checked, machine
 
 FULL_BATCH_BELOW = 1000
 SMALLEST_BATCH, LARGEST_BATCH = 16, 512
@@ -125,8 +125,7 @@ def resolve_batch_size(batch_size: int | Literal["full"], num_examples: int) -> 
         >>> tfcourse.batching.resolve_batch_size(64, 10)
         10
     """
-    if num_examples < 1:
-        raise ValueError(f"`num_examples` must be >= 1. Received: num_examples={num_examples}")
+    checked.count("num_examples", num_examples)
     if batch_size == "full":
         return num_examples
     if (

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -41,4 +42,13 @@ def flag(name: str, value: Any) -> bool:
     """Returns True or False; "false", read from a file, would count as True."""
     if not isinstance(value, bool):
         raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
+    return value
+
+
+def one_of(name: str, value: str, choices: Iterable[str]) -> str:
+    """Returns one of `choices`."""
+    if value not in choices:
+        raise ValueError(
+            f"`{name}` must be one of {', '.join(choices)}. Received: {name}={value!r}"
+        )
     return value

@@ -16,6 +16,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from tfcourse import checked
+
 Array = npt.NDArray[np.floating]
 Layer = dict[str, Array]  # name -> array, such as "weights".
 Activation = Literal["relu", "sigmoid"]
@@ -94,12 +96,7 @@ def forward(
     Raises:
         ValueError: if `activation` is unknown.
     """
-    if activation not in ACTIVATIONS:
-        raise ValueError(
-            f"`activation` must be one of {', '.join(ACTIVATIONS)}. "
-            f"Received: activation={activation!r}"
-        )
-    g, _ = ACTIVATIONS[activation]
+    g, _ = ACTIVATIONS[checked.one_of("activation", activation, ACTIVATIONS)]
     a = inputs
     cache: list[Layer] = []
     for layer in layers:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from keras import ops
 
-from tfcourse import averages
+from tfcourse import averages, checked
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -263,13 +263,9 @@ class BatchNormalization(keras.layers.Layer):
     """
 
     def __init__(self, momentum: float = 0.99, epsilon: float = 1e-3, **kwargs: Any) -> None:
-        if not 0.0 <= momentum < 1.0:
-            raise ValueError(f"`momentum` must lie in [0, 1). Received: momentum={momentum}")
-        if not 0.0 < epsilon < float("inf"):
-            raise ValueError(f"`epsilon` must be finite and > 0. Received: epsilon={epsilon}")
         super().__init__(**kwargs)
-        self.momentum = momentum
-        self.epsilon = epsilon
+        self.momentum = checked.below_one("momentum", momentum)
+        self.epsilon = checked.number("epsilon", epsilon)
         self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from tfcourse import checked
+
 if TYPE_CHECKING:
     from tfcourse.datasets.column_report import TableReport
     from tfcourse.datasets.streamed import StreamedSplit
@@ -144,8 +146,7 @@ class Split:
     def smaller(self, max_examples: int) -> "Split":
         """Returns at most `max_examples` examples, evenly spaced so that a sorted set keeps all
         its classes."""
-        if max_examples < 1:
-            raise ValueError(f"`max_examples` must be >= 1. Received: max_examples={max_examples}")
+        checked.count("max_examples", max_examples)
         if max_examples >= len(self):
             return self
         rows = np.arange(max_examples) * len(self) // max_examples

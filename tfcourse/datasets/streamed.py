@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfcourse import checked
 from tfcourse.datasets.dataset import FloatArray, LabelArray, Split
 
 
@@ -63,8 +64,7 @@ class StreamedSplit:
 
     def smaller(self, max_examples: int) -> Split:
         """Returns at most `max_examples` examples as a `Split` in memory."""
-        if max_examples < 1:
-            raise ValueError(f"`max_examples` must be >= 1. Received: max_examples={max_examples}")
+        checked.count("max_examples", max_examples)
         rows = np.arange(max_examples) * len(self) // max_examples
         rows = rows if max_examples < len(self) else np.arange(len(self))
         return Split(self.features.read(rows), self.labels[rows])

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tfcourse import checked
 from tfcourse.hyperparameters.kinds import (
     BatchSize,
     Choice,
@@ -38,8 +39,7 @@ def _field(
     optional: bool = False,
     group: str = "Training",
 ) -> Any:
-    if scale not in SCALES:
-        raise ValueError(f"`scale` must be one of {', '.join(SCALES)}. Received: scale={scale!r}")
+    checked.one_of("scale", scale, SCALES)
     declaration = kind(
         help,
         interval=Interval(interval),

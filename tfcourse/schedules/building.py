@@ -48,8 +48,7 @@ def build(
         >>> tfcourse.schedules.values(schedule, 6).round(4)
         array([0.1   , 0.1   , 0.0707, 0.0707, 0.0577, 0.0577], dtype=float32)
     """
-    if name not in SCHEDULES:
-        raise ValueError(f"`name` must be one of {', '.join(SCHEDULES)}. Received: name={name!r}")
+    checked.one_of("name", name, SCHEDULES)
     given = {key: value for key, value in hyperparameters.items() if value is not None}
     for key, value in given.items():
         if key not in choices.SCHEDULES[name].takes:

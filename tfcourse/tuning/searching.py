@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from tfcourse import datasets, machine, run_directory
+from tfcourse import checked, datasets, machine, run_directory
 from tfcourse import hyperparameters as hp
 from tfcourse.tuning import journal
 from tfcourse.tuning import space as search_space
@@ -92,12 +92,10 @@ def search(
         raise ValueError(f"`workers` starts processes; `pool` has its own. Received: {workers=}")
     if report and keep_models < 1:
         raise ValueError(f"`keep_models` must be >= 1 for a report. Received: {keep_models=}")
-    _check_choice("tuner", tuner, TUNERS)
-    _check_choice("pruning", pruning, PRUNINGS)
-    if trials < 1 or replicates < 1:
-        raise ValueError(
-            f"`trials` and `replicates` must be >= 1. Received: {trials=}, {replicates=}"
-        )
+    checked.one_of("tuner", tuner, TUNERS)
+    checked.one_of("pruning", pruning, PRUNINGS)
+    checked.count("trials", trials)
+    checked.count("replicates", replicates)
     if tuner == "hyperband":
         if pruning != "none" or "epochs" in (searches or {}):
             raise ValueError("`tuner=hyperband` prunes and chooses epochs itself. Leave that out")
@@ -131,11 +129,6 @@ def search(
         else:
             driver.train(pool, watch)
     return driver.sweep
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"`{name}` must be one of {', '.join(choices)}. Received: {value!r}")
 
 
 def carry_out(driver: Driver, pool: Pool, watch: Watch) -> Chosen | None:
