@@ -124,6 +124,21 @@ def test_slips_are_missing_in_new_examples_only_where_they_were_in_training():
         without.transform({"x": ["what"]})
 
 
+def test_limits_among_numbers_are_taken_for_numbers_and_told():
+    cells = [*map(str, range(20)), "<0.5", ">100"]
+    assert (report("x", x=cells).limits, report("x", x=cells).odd) == (4, ())
+    fitted = load(x=cells).preprocessing
+    same = fitted.transform({"x": ["0.5", "<0.5", "200", ">200"]})
+    np.testing.assert_array_equal(same[[0, 2]], same[[1, 3]])
+    with pytest.raises(datasets.DataError, match=r"expected a finite number; received '<0\.5'"):
+        load(x=[*map(str, range(20))]).preprocessing.transform({"x": ["<0.5"]})
+
+
+@pytest.mark.parametrize("cells", [["<18", "18-65", ">65"], ["<=50", ">50"], ["<1", "1", "2"]])
+def test_limits_among_few_values_are_categories(cells):
+    assert report("x", x=cells).kind == "category"
+
+
 def test_new_numbers_may_be_written_in_another_style():
     fitted = load(x=["1000.5", "2000", "3000"]).preprocessing
     plain = fitted.transform({"x": ["1234.5"]})

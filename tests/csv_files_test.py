@@ -406,12 +406,31 @@ def test_names_that_repeat_are_names_above_numbers(path):
 def test_number_that_may_stand_for_a_missing_one_is_told_with_the_flag_that_says_so(load, caplog):
     rows = [("-999" if i % 5 == 0 else f"{i}.5", *row[1:]) for i, row in enumerate(ROWS * 2)]
     load(table(rows))
-    assert "'amount': -999 in 12 cells, far from all others" in caplog.text
+    assert "unlike all others: 'amount' -999 (12 cells)" in caplog.text
     assert "`missing_values=-999`" in caplog.text
     caplog.clear()
     assert load(table(rows), missing_values=("-999",)).report.columns[0].missing == 12
     load(table([(f"{i % 100}", *row[1:]) for i, row in enumerate(ROWS * 4)]))  # A percentage.
-    assert "far from" not in caplog.text
+    assert "unlike all others" not in caplog.text
+
+
+def test_only_number_below_0_is_told_unless_it_is_a_class(load, caplog):
+    rows = [("-1" if i % 3 else f"{7 * i}", *row[1:]) for i, row in enumerate(ROWS * 2)]
+    load(table(rows))
+    assert "unlike all others: 'amount' -1 (40 cells)" in caplog.text
+    caplog.clear()
+    load(table([(*row[:3], "-1" if row[3] == "a" else "1") for row in rows]))
+    assert "unlike all others" not in caplog.text
+
+
+def test_many_repeated_names_are_told_in_one_line(load, caplog):
+    load("y" + ",x" * 9 + "\n" + "".join("ab"[i % 2] + f",{i % 7}" * 9 + "\n" for i in range(30)))
+    assert "a second column 'x' is called 'x.1', and 7 more likewise" in caplog.text
+
+
+def test_number_for_a_label_may_mean_that_there_is_no_header(load):
+    with pytest.raises(datasets.DataError, match=r"one of data, give `header=no`; else.*'text'"):
+        load("ham,text\n" + "spam,u v\nham,w\n" * 9, label="2")
 
 
 def test_part_of_a_date_that_is_a_column_already_is_not_made_again(load):

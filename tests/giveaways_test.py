@@ -116,6 +116,24 @@ def test_code_that_stands_for_a_quantity_is_named(tmp_path):
     assert found(tmp_path, np.char.add("c", codes.astype(str)), NOISE[::-1] + prices) == ()
 
 
+def test_parts_of_a_sum_are_named(tmp_path, caplog):
+    parts = RANDOM.integers(0, 1000, (2, N))
+    columns = (parts[0], parts[1], RANDOM.integers(0, 9, N), parts[0] + 2 * parts[1])
+    report = datasets.load(write(tmp_path / "m.csv", "u,v,x,y", columns), label="y").report
+    assert report.parts == ("u", "v")
+    assert "'y' is a sum of 'u', 'v', weighted" in caplog.text
+    assert "`ignore=u,v`" in caplog.text
+    noisy = (*columns[:3], columns[3] + RANDOM.integers(0, 3, N))
+    source = write(tmp_path / "n.csv", "u,v,x,y", noisy)
+    assert datasets.load(source, label="y").report.parts == ()
+
+
+def test_several_giveaways_are_left_out_by_one_flag(tmp_path, caplog):
+    codes = np.array(["u", "v", "w"])[LABELS]
+    datasets.load(write(tmp_path / "m.csv", "x,z,y", (codes, codes, LABELS)), label="y")
+    assert "leave them out: `ignore=x,z`" in caplog.text
+
+
 def test_equal_rows_of_two_columns_of_few_values_are_no_wonder(tmp_path):
     days = RANDOM.integers(6, 40, N)
     columns = (days, (days < 30).astype(int), LABELS)

@@ -47,6 +47,23 @@ def test_no_identifier(name, values):
     assert identifiers.why(name, values.astype(float)) == ""
 
 
+KEYS = RANDOM.integers(10_000_000, 99_999_999, 50)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "is_one"),
+    [
+        ("1", KEYS, True),  # As in a file without a header.
+        ("2", KEYS, False),
+        ("1", np.sort(KEYS), False),  # Moments.
+        ("1", KEYS // 1000 * 1000, False),  # Prices.
+        ("1", KEYS // 10_000, False),
+    ],
+)
+def test_first_column_of_long_numbers_without_a_name_is_a_key(name, values, is_one):
+    assert bool(identifiers.why(name, values.astype(float))) == is_one
+
+
 def write(path, header, rows):
     path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]))
     return f"csv:{path}"

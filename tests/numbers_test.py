@@ -41,6 +41,9 @@ def test_numbers_are_read_back_from_whatever_style_they_are_written_in(values, m
         (["1.5K", "2M", "€3k", "400"], [1500, 2e6, 3000, 400]),
         (["12 k", "1.5 k"], [12, 1.5]),
         (["10,000+", "5+"], [10000, 5]),
+        (["12.5-", "3", "0.5-"], [-12.5, 3, -0.5]),
+        (["1.234,5-", "3,25"], [-1234.5, 3.25]),
+        (["4.1/5", "3 /5"], [4.1, 3]),
         ([3, 2.5, "4"], [3, 2.5, 4]),
     ],
 )
@@ -52,12 +55,34 @@ def test_amounts_are_numbers(texts, values):
     "text",
     [
         *("1_0", "0x1", "inf", "nan", "1e999", "1.2.3", "192.168.0.1", "13:08", "01.02.2019"),
-        *("", "$", "--5", "1,2,3", "12 34", "5-", "1e", "A5", "5 kg", "(5", "1,23.4", "1D5", "5K1"),
+        *(
+            "",
+            "$",
+            "--5",
+            "1,2,3",
+            "12 34",
+            "-5-",
+            "(5-)",
+            "<5",
+            "1e",
+            "A5",
+            "5 kg",
+            "(5",
+            "1,23.4",
+            "1D5",
+            "5K1",
+        ),
     ],
 )
 def test_what_is_no_number_is_none_in_any_style(text):
     for style in numbers.STYLES:
         assert np.isinf(numbers.read([text], style)), style
+
+
+def test_limits_are_numbers_once_they_are_asked_for():
+    texts = ["<0.01", ">= 5", "\u2264-2", "7", 8]
+    assert [*map(numbers.is_limit, texts)] == [True, True, True, False, False]
+    np.testing.assert_array_equal(numbers.read(numbers.unlimited(texts)), [0.01, 5, -2, 7, 8])
 
 
 def test_other_columns_decide_about_a_dot_before_three_digits():

@@ -34,6 +34,8 @@ _SHOWN = 5
 # What people write for a missing number, with or without a sign.
 _NINES = {float("9" * count) for count in range(2, 8)}
 _FEWEST_OTHERS = 4
+# The only number below 0 is doubtful if it is there so often, and it or another so far from 0.
+_OFTEN, _SHARE_OF_STAND_IN, _FAR = 5, 0.01, 20
 # Days after which the day of the week, or the month, may tell something.
 _WEEKS, _MONTHS = 14, 60
 
@@ -95,12 +97,25 @@ def fit(
         read = read_values(found.values, more, style)
         missing = np.array([is_missing_number(value, more) for value in found.values], bool)
         there = ~(missing | np.isnan(read))  # Some numbers stand for a missing value.
+        limits = _limits(found, read)
+        if limits.any():
+            bare = read_values(numbers.unlimited(found.values), more, style)
+            read = np.where(limits, bare, read)
         if _are_numbers(found.counts()[there], np.isfinite(read[there])):
-            return fitting.numbers(found.spread(read, np.nan), style)
+            return fitting.numbers(found.spread(read, np.nan), style, found.spread(limits, False))
     form = dates.find_format(some) and dates.find_format(
         [value for value in found.values if not is_missing_number(value, more)]
     )
     return fitting.dates(form) if form else fitting.categories(found)
+
+
+def _limits(found: cells.Cells, read: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Returns which values, such as <0.01, are limits among numbers; <18 among few is a class."""
+    limits = np.array([numbers.is_limit(value) for value in found.values], bool)
+    counts, plain = found.counts(), np.isfinite(read)
+    if plain.sum() < _MANY_NUMBERS or counts[limits].sum() > counts[plain].sum():
+        limits[:] = False
+    return limits
 
 
 def _step(values: Sequence[object]) -> int:
@@ -128,11 +143,17 @@ def _are_numbers(counts: Rows, is_number: npt.NDArray[np.bool_]) -> bool:
     return bool(few and num_numbers > num_texts)
 
 
-def _stand_in(found: npt.NDArray[np.float64]) -> float | None:
+def _stand_in(found: npt.NDArray[np.float64], counts: Rows) -> float | None:
     """Returns a number that may stand for a missing one: -99, 999 and the like, at one end of
-    `found`, which is sorted, and farther from the others than they are from each other."""
+    `found`, which is sorted, and farther from the others than they are from each other; or a
+    whole one that is the only one below 0, often."""
     if len(found) < _FEWEST_OTHERS:
         return None
+    low, share = found[0], counts[0] / counts.sum()
+    is_often = counts[0] >= _OFTEN and share >= _SHARE_OF_STAND_IN
+    is_far = found[-1] >= _FAR * -low or -low >= _FAR
+    if is_often and low < 0 <= found[1] and low.is_integer() and is_far:
+        return float(low)
     for number, rest in ((found[0], found[1:]), (found[-1], found[:-1])):
         gap = min(abs(number - rest[0]), abs(number - rest[-1]))
         if gap > np.ptp(rest) and abs(number) in _NINES:
@@ -160,15 +181,26 @@ class _Fitting:
     def _is_kept(self) -> bool:
         return self.name in self.reading.keep
 
-    def numbers(self, values: npt.NDArray[np.float64], style: str) -> Fit:
+    def numbers(
+        self,
+        values: npt.NDArray[np.float64],
+        style: str,
+        limits: npt.NDArray[np.bool_] | None = None,
+    ) -> Fit:
         if style == numbers.PLAIN and dates.are_compact(values):
             return self.dates(dates.COMPACT)
         odd = np.isinf(values)
         values[odd] = np.nan
-        column = self._numeric(values, self.name, written=style, skips_texts=bool(odd.any()))
+        limits = np.zeros(len(values), bool) if limits is None else limits
+        column = self._numeric(
+            values,
+            self.name,
+            written=style,
+            skips_texts=bool(odd.any()),
+            takes_limits=bool(limits.any()),
+        )
         written = "" if style == numbers.PLAIN else style
-        found = np.sort(values[~np.isnan(values)])
-        found = found[np.diff(found, prepend=np.nan) != 0]
+        found, counts = np.unique(values[~np.isnan(values)], return_counts=True)
         if len(found) == 1 and self._imputes and np.isnan(values).any():
             return self.categories(cells.of(self.column))  # 1 or nothing, for yes and no.
         why = "" if self._is_kept else identifiers.why(self.name, values)
@@ -176,11 +208,14 @@ class _Fitting:
             missing = np.isnan(values)
             return self._left_out("number", missing, len(found), "identifier", why, written)
         fit = self._done("number", np.isnan(values), len(found), column, odd, written)
-        doubtful = _stand_in(found)
-        if doubtful is None:
+        doubtful = _stand_in(found, counts)
+        if doubtful is None and not limits.any():
             return fit
-        count = int((values[self.kept] == doubtful).sum())
-        return fit._replace(report=dataclasses.replace(fit.report, doubtful=(doubtful, count)))
+        report = dataclasses.replace(fit.report, limits=int((limits & self.kept).sum()))
+        if doubtful is not None:
+            count = int((values[self.kept] == doubtful).sum())
+            report = dataclasses.replace(report, doubtful=(doubtful, count))
+        return fit._replace(report=report)
 
     def dates(self, form: str) -> Fit:
         parts = dates.parts(form)

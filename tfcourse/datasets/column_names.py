@@ -136,6 +136,7 @@ def named(
     result: dict[str, Column] = {}
     notes = []
     unnamed: list[str] = []
+    again: list[str] = []
     for number, name in enumerate(distinct(names)):
         column = columns[number]
         if not names[number] and _is_blank(column):
@@ -146,13 +147,15 @@ def named(
         if not names[number]:
             unnamed.append(f"column {number + 1} has no name and is called {shown.quoted(name)}")
         elif name != names[number]:
-            notes.append(
+            again.append(
                 f"a second column {shown.quoted(names[number])} is called {shown.quoted(name)}"
             )
         result[name] = column
-    if len(unnamed) > _MAX_UNNAMED:
-        unnamed = [f"{unnamed[0]}, and {len(unnamed) - 1} more likewise"]
-    return result, (*unnamed, *notes)
+    return result, (*_few(unnamed), *notes, *_few(again))
+
+
+def _few(told: list[str]) -> list[str]:
+    return told if len(told) <= _MAX_UNNAMED else [f"{told[0]}, and {len(told) - 1} more likewise"]
 
 
 def distinct(names: Sequence[str]) -> list[str]:

@@ -32,7 +32,8 @@ class ColumnReport:
         written: how numbers or dates are written where that is not 1234.5.
         odd: texts in a column of numbers or dates, which count as missing.
         odd_count: in how many cells they are.
-        doubtful: `(number, cells)`: one like -999, far from all others, that may say "missing".
+        limits: in how many cells of numbers are limits, such as <0.01.
+        doubtful: `(number, cells)`: one like -999, unlike all others, that may say "missing".
     """
 
     name: str
@@ -49,6 +50,7 @@ class ColumnReport:
     written: str = ""
     odd: tuple[str, ...] = ()
     odd_count: int = 0
+    limits: int = 0
     doubtful: tuple[float, int] | None = None
 
 
@@ -107,6 +109,7 @@ class TableReport:
         label: the column to predict.
         columns: all of them, in their order, the label's too.
         giveaways: those that may give the label away.
+        parts: columns whose weighted sum is the quantity to predict.
         repeated: how many test rows there are in the training split as well, in all columns.
         test_rows: how many test rows there are.
     """
@@ -117,5 +120,6 @@ class TableReport:
     label: LabelReport
     columns: tuple[ColumnReport, ...]
     giveaways: tuple[Giveaway, ...] = ()
+    parts: tuple[str, ...] = ()
     repeated: int = 0
     test_rows: int = 0

@@ -20,7 +20,11 @@ NO_VALUE = ""
 
 
 def read_numbers(
-    column: "Column", more: Sequence[str] = (), style: str = numbers.PLAIN
+    column: "Column",
+    more: Sequence[str] = (),
+    style: str = numbers.PLAIN,
+    *,
+    limits: bool = False,
 ) -> npt.NDArray[np.float64]:
     """Returns cells, texts or numbers: NaN where missing, infinite where no finite number.
 
@@ -28,12 +32,14 @@ def read_numbers(
         column: the cells.
         more: texts that stand for a missing value, besides the usual ones.
         style: how numbers are written, of `numbers.find_style`.
+        limits: whether <0.01 is 0.01; else it is no number.
     """
     if isinstance(column, np.ndarray) and column.dtype.kind in "iufb":
         values = column.astype(np.float64)
         return _without(values, more)
     found = cells.of(column)
-    return found.spread(read_values(found.values, more, style), np.nan)
+    values = numbers.unlimited(found.values) if limits else found.values
+    return found.spread(read_values(values, more, style), np.nan)
 
 
 def read_values(values: Sequence[Any], more: Sequence[str], style: str) -> npt.NDArray[np.float64]:
@@ -100,6 +106,7 @@ class NumericColumn:
     imputed: float | None = None  # Stands for a missing value; `None` refuses those.
     indicates_missing: bool = False  # Whether a second feature is 1 where the value was missing.
     skips_texts: bool = False  # Whether what is no number counts as missing; else it is refused.
+    takes_limits: bool = False  # Whether <0.01 is 0.01.
     written: str = numbers.PLAIN  # How numbers are written, or dates.
     column: str = ""  # Where `part` of a date is taken from.
     part: str = ""
@@ -110,7 +117,7 @@ class NumericColumn:
         fields.positive("standard_deviation", self.standard_deviation)
         if self.imputed is not None:
             fields.number("imputed", self.imputed)
-        for flag in ("indicates_missing", "skips_texts"):
+        for flag in ("indicates_missing", "skips_texts", "takes_limits"):
             fields.check(flag, getattr(self, flag), type(getattr(self, flag)) is bool, "a boolean")
         _check_origin(self, ("day", "hour"))
 
@@ -152,11 +159,12 @@ class NumericColumn:
     def _read(self, column: "Column", more: Sequence[str]) -> npt.NDArray[np.float64]:
         if self.part:
             return read_numbers(column, more)
-        values = read_numbers(column, more, self.written)
+        limits = self.takes_limits
+        values = read_numbers(column, more, self.written, limits=limits)
         if np.isinf(values).any():
             # Written in another way than what was trained on.
             style = numbers.find_style(cells.of(column).values)
-            others = read_numbers(column, more, style)
+            others = read_numbers(column, more, style, limits=limits)
             values = others if np.isinf(others).sum() < np.isinf(values).sum() else values
         return values
 

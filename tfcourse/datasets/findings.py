@@ -22,14 +22,13 @@ def complete(
     train, test = splits["train"], splits["test"]
     if not (isinstance(train, Split) and isinstance(test, Split)):
         return report
+    is_quantity = fitted.target is not None
+    found = giveaways.find(fitted.columns, train.features, train.labels, is_quantity=is_quantity)
+    is_open = is_quantity and not found
     return dataclasses.replace(
         report,
-        giveaways=giveaways.find(
-            fitted.columns,
-            train.features,
-            train.labels,
-            is_quantity=fitted.target is not None,
-        ),
+        giveaways=found,
+        parts=giveaways.parts(fitted.columns, train.features, train.labels) if is_open else (),
         repeated=giveaways.repeated(train, test, report.columns),
         test_rows=len(test),
     )

@@ -34,6 +34,8 @@ _ROWS_PER_CODE = 5
 # values, equal rows are no wonder.
 _DIFFERENT, _COPIES = 0.5, 0.05
 _FEWEST_COPIES = 5
+# Of sums: how many columns are tried, rows for each that leave no freedom, and what float32 rounds.
+_MOST_PARTS, _ROWS_PER_PART, _ROUNDING = 200, 5, 1e-4
 
 
 def find(
@@ -65,6 +67,37 @@ def find(
             if share > 0 and share > found.get(name, Giveaway(name, False, 0.0)).share:
                 found[name] = Giveaway(name, by_missing, share)
     return tuple(sorted(found.values(), key=lambda giveaway: -giveaway.share))
+
+
+def parts(
+    columns: Sequence[NumericColumn | CategoricalColumn], features: FloatArray, quantity: Labels
+) -> tuple[str, ...]:
+    """Returns the columns whose weighted sum is the quantity in every row, none if there are not
+    several such: a total beside its parts.
+
+    Args:
+        columns: those that made the features.
+        features: [examples, features] of the training split.
+        quantity: [examples], standardized.
+    """
+    names: list[str] = []
+    at: list[int] = []
+    start = 0
+    for column in columns:
+        if isinstance(column, NumericColumn):
+            names.append(source(column))
+            at.append(start)
+        start += len(column.feature_names)
+    if not 2 <= len(at) <= _MOST_PARTS or len(quantity) < _ROWS_PER_PART * len(at) + _FEWEST_ROWS:
+        return ()
+    x = features[:_MOST_ROWS][:, at].astype(np.float64)
+    y = quantity[:_MOST_ROWS].astype(np.float64)
+    x, y = x - x.mean(axis=0), y - y.mean()
+    weights = np.linalg.lstsq(x, y, rcond=None)[0]
+    if np.abs(y - x @ weights).max() > _ROUNDING:
+        return ()
+    found = [name for name, w in zip(names, weights, strict=True) if abs(w) > _ROUNDING]
+    return tuple(dict.fromkeys(found)) if len(found) > 1 else ()
 
 
 def repeated(train: Split, test: Split, columns: Sequence[ColumnReport]) -> int:

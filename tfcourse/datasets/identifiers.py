@@ -6,7 +6,8 @@ told by two signs; `keep` takes such a column nevertheless.
 - Its whole numbers never repeat, and measurements would: of `n` numbers out of a range of `r`,
   about `n * n / (2 * r)` pairs are equal by chance, more where they are not spread evenly. Where 10
   are expected and none is there, it is no chance: that happens once in e**10, or 22,000, columns.
-- Its name says so ("id", "No.", "PassengerId", "row_index"), and no more than a few repeat.
+- Its name says so ("id", "No.", "PassengerId", "row_index"), and no more than a few repeat. Without
+  names, the first column of long numbers in no order counts as one that is called so.
 """
 
 import re
@@ -18,6 +19,9 @@ _EXPECTED_REPEATS = 10
 # Of a column whose name says that it is an identifier.
 _SHARE_OF_DIFFERENT = 0.9
 _FEWEST_ROWS = 10
+# The first column of a table without names; the numbers of keys have six digits or more, of which
+# a tenth ends in 0 by chance.
+_FIRST, _LONG, _SHARE_OF_ROUND = "1", 1e5, 0.3
 # A series of years, one row for each, has no repeats either; but it tells the time.
 _TIMES = {"year", "years", "yr", "quarter", "month", "week", "day", "hour", "date", "time"}
 _LAST = {
@@ -72,12 +76,25 @@ def why(name: str, values: npt.NDArray[np.float64]) -> str:
         return ""
     distinct = len(np.unique(present))
     low, high = float(present.min()), float(present.max())
-    if is_named_so(name) and distinct >= _SHARE_OF_DIFFERENT * count:
-        return f"is an identifier by its name, with {distinct:,} different whole numbers"
+    if distinct >= _SHARE_OF_DIFFERENT * count:
+        if is_named_so(name):
+            return f"is an identifier by its name, with {distinct:,} different whole numbers"
+        if name == _FIRST and _are_keys(present):
+            return (
+                f"looks like an identifier: {distinct:,} different whole numbers, most of them long"
+            )
     expected = count * count / (2 * (high - low + 1))
     if distinct < count or expected < _EXPECTED_REPEATS or _words(name) & _TIMES:
         return ""
     return f"looks like an identifier: its whole numbers from {low:.0f} to {high:.0f} never repeat"
+
+
+def _are_keys(values: npt.NDArray[np.float64]) -> bool:
+    """Returns whether whole numbers are long, in no order, and not rounded."""
+    steps = np.diff(values)
+    is_ordered = bool((steps >= 0).all() or (steps <= 0).all())  # As moments are.
+    are_round = (values % 10 == 0).mean() > _SHARE_OF_ROUND
+    return np.median(values) >= _LONG and not is_ordered and not are_round
 
 
 def is_named_so(name: str) -> bool:

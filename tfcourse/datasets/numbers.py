@@ -1,6 +1,7 @@
 """Numbers as people write them.
 
-1234.5, 1,234.50, 1.234,50, 1 234,50, 1.5D-03, $12, 12 %, (12) for -12, 1.5K beside 2M, 12 kg.
+1234.5, 1,234.50, 1.234,50, 1 234,50, 1.5D-03, $12, 12 %, (12) or 12- for -12, 1.5K beside 2M,
+12 kg, 4.1/5 where all are of 5. A limit, as laboratories write <0.01, is none until `unlimited`.
 """
 
 import collections
@@ -34,13 +35,14 @@ _CURRENCY = (
 _NUMBER = re.compile(
     rf"(?P<open>\()?(?P<sign>[+\-\u2212]?) ?{_CURRENCY}? ?(?P<inner>[+\-\u2212]?)"
     r"(?P<body>[0-9.,][0-9.,'\u2019 ]*?)(?P<exponent>[eE][+-]?[0-9]{1,4}|[dD][+-][0-9]{1,3})?"
-    rf" ?(?P<scale>[kKMB])? ?(?:{_CURRENCY}|%)?(?(open)\))"
+    rf" ?(?P<scale>[kKMB])? ?(?:{_CURRENCY}|%)?(?P<after>-)?(?(open)\))"
 )
 _SCALES = {"k": "e3", "K": "e3", "M": "e6", "B": "e9"}
 _SAMPLE = 1000  # Values that are looked at to find the style.
 _COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)")
-# A number and what it counts or is measured in: 12 kg, 20.1 km/l, 5 doors.
-_WITH_UNIT = re.compile(r"[^A-Za-z]*[0-9]\.?\s*(?P<unit>([^\W\d_]|[°‰+])[^\d,;]{0,15})")
+# A number and what it counts or is measured in: 12 kg, 20.1 km/l, 5 doors, 4.1/5.
+_WITH_UNIT = re.compile(r"[^A-Za-z]*[0-9]\.?\s*(?P<unit>([^\W\d_]|[°‰+])[^\d,;]{0,15}|/[0-9]{1,3})")
+_LIMIT = re.compile(r"\s*[<>\u2264\u2265]=?\s*(?=[-+.,0-9])")
 _FEWEST_WITH_UNIT, _MOST_OTHERS = 0.5, 0.05
 
 
@@ -107,6 +109,16 @@ def _unit(texts: Sequence[str]) -> str:
     return found[0][0] if found and found[0][1] >= _FEWEST_WITH_UNIT * len(texts) else ""
 
 
+def is_limit(value: object) -> bool:
+    """Returns whether a cell says that a number is below or above another: <0.01, >= 5."""
+    return isinstance(value, str) and bool(_LIMIT.match(value))
+
+
+def unlimited(values: Sequence[Any]) -> list[Any]:
+    """Returns values with the limit itself in place of "<0.01"."""
+    return [_LIMIT.sub("", v, count=1) if isinstance(v, str) else v for v in values]
+
+
 def has_decimal_commas(texts: Iterable[str]) -> bool:
     """Returns whether the texts of a column are numbers that only a decimal comma explains."""
     texts = [text.strip() for text in texts]
@@ -138,7 +150,7 @@ def _read(value: Any, style: str) -> float:
     body = found["body"]
     for mark in _GROUPS.get(style, ""):
         body = body.replace(mark, "")
-    signs = found["sign"] + found["inner"]
+    signs = found["sign"] + found["inner"] + (found["after"] or "")
     if len(signs) + bool(found["open"]) > 1:
         return np.inf
     negative = "-" if signs in ("-", "\u2212") or found["open"] else ""

@@ -74,6 +74,19 @@ def check_unnamed(path: pathlib.Path, first: Sequence[str], reading: Reading) ->
         )
 
 
+def check_named(path: pathlib.Path, names: Sequence[str], reading: Reading) -> None:
+    """Raises `DataError` where the label is no name but the number of a column."""
+    label = reading.label or ""
+    if label.isdecimal() and label not in names and 0 < int(label) <= len(names):
+        named = column_names.closest(label, names)
+        raise DataError(
+            f"{path}: expected a column {shown.quoted(label)}, as `label` says; received none. If "
+            f"the first line is one of data, give `header=no`; else `label` may be "
+            f"{shown.quoted(named)}.",
+            advice={"label": column_names.written([named])},
+        )
+
+
 def expected(reading: Reading) -> tuple[str, ...]:
     return () if reading.label is None else (column_names.unescaped(reading.label), reading.label)
 

@@ -42,12 +42,12 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
         if column.spelled:
             others = _shown([*map(shown.quoted, column.spelled)])
             yield f"{shown.quoted(column.name)}: {others} taken for other spellings of categories"
-        if column.doubtful:
-            number, cells = f"{column.doubtful[0]:g}", column.doubtful[1]
+        if column.limits:
             yield (
-                f"{shown.quoted(column.name)}: {number} in {cells:,} cells, far from all others: "
-                f"if it stands for a missing value, `missing_values={number}`"
+                f"{shown.quoted(column.name)}: {_cells(column.limits)} limits, such as <0.01, and "
+                "taken for the limit itself"
             )
+    yield from _doubtful(used, report.label)
     missing = [column for column in used if column.missing]
     if missing and imputes:
         yield f"missing values filled in: {_counts({c.name: c.missing for c in missing})}"
@@ -60,6 +60,20 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
             f"{report.repeated:,} of {report.test_rows:,} test rows repeat a training row: the "
             "test result is too good. Keep one of each"
         )
+
+
+def _doubtful(columns: Sequence[ColumnReport], label: LabelReport) -> Iterator[str]:
+    """Yields what is told of numbers that may say "missing"; not of those that name a class."""
+    found = [(c.name, f"{c.doubtful[0]:g}", c.doubtful[1]) for c in columns if c.doubtful]
+    found = [each for each in found if each[1] not in label.counts]
+    if not found:
+        return
+    listed = _shown([f"{shown.quoted(name)} {n} ({cells:,} cells)" for name, n, cells in found])
+    values = ",".join(sorted({number for _, number, _ in found}, key=float))
+    yield (
+        f"numbers unlike all others: {listed}: if they stand for missing values, "
+        f"`missing_values={values}`"
+    )
 
 
 def of_label(label: LabelReport) -> Iterator[str]:
@@ -99,7 +113,10 @@ def _left_out(columns: Sequence[ColumnReport]) -> Iterator[str]:
 
 
 def _giveaways(report: TableReport) -> Iterator[str]:
-    for found in report.giveaways[:_SHOWN]:
+    told = report.giveaways[:_SHOWN]
+    label = shown.quoted(report.label.name)
+    ignored = column_names.argument("ignore", [*dict.fromkeys(found.column for found in told)])
+    for found in told:
         what = (
             f"where {shown.quoted(found.column)} is missing"
             if found.by_missing
@@ -108,11 +125,17 @@ def _giveaways(report: TableReport) -> Iterator[str]:
         how = (
             f"alone tells the class in {100 * found.share:.1f} % of the training rows"
             if report.label.counts
-            else f"follows {shown.quoted(report.label.name)} (correlation {found.share:.4f})"
+            else f"follows {label} (correlation {found.share:.4f})"
         )
+        alone = f". If that is known only once {label} is, leave it out: {ignored}"
+        yield f"{what} {how}{alone if len(told) == 1 else ''}"
+    if len(told) > 1:
+        yield f"if those are known only once {label} is, leave them out: {ignored}"
+    if report.parts:
+        parts = _shown([*map(shown.quoted, report.parts)])
         yield (
-            f"{what} {how}. If that is known only once {shown.quoted(report.label.name)} is, "
-            f"leave it out: {column_names.argument('ignore', [found.column])}"
+            f"{label} is a sum of {parts}, weighted. If they are known only once it is, leave them "
+            f"out: {column_names.argument('ignore', report.parts)}"
         )
 
 

@@ -77,6 +77,8 @@ def checked(path: pathlib.Path, reading: Reading, *, needs_label: bool = True) -
         if not header:
             first = table_files.read_header(path, legacy=encoding).names
             table_checks.check_unnamed(path, first, reading)
+        else:
+            table_checks.check_named(path, found.names, reading)
         raise
 
 
@@ -298,6 +300,10 @@ def _label_column(rows: int, found: Labels) -> ColumnReport:
 def _no_columns(report: TableReport) -> DataError:
     why = [f"{shown.quoted(c.name)} {c.why}" for c in report.columns if c.why][:5]
     left_out = f" Left out: {'; '.join(why)}." if why else ""
+    if any(c.reason == "texts" for c in report.columns):
+        left_out += (
+            " Free text is not read: make columns of numbers of it, such as counts of words."
+        )
     return DataError(
         f"{report.source}: expected a column besides {shown.quoted(report.label.name)} whose "
         f"value varies; received none. Add one.{left_out}"
