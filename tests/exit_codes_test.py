@@ -104,6 +104,7 @@ def test_signal_that_comes_while_garbage_is_collected_is_not_lost(name, number):
     # Once, where the collector begins: a second signal would end the process at once.
     kill = f"lambda phase, _: phase == 'start' and os.kill(os.getpid(), signal.{name})"
     then = f"""import gc, signal, time
+    gc.disable()
     gc.callbacks.append({kill})
     gc.collect()
     gc.callbacks.pop()
@@ -112,18 +113,21 @@ def test_signal_that_comes_while_garbage_is_collected_is_not_lost(name, number):
 
 
 def test_signal_is_sent_again_though_another_comes_meanwhile(monkeypatch):
-    class Timer(threading.Timer):
-        interrupted = False
+    """And only once nothing is dropped any more."""
+    sent, started = [], []
 
+    class Thread(threading.Thread):
         def start(self):
-            if not Timer.interrupted:
-                Timer.interrupted = True
+            started.append(self)
+            if len(started) == 1:
                 raise KeyboardInterrupt
-            self.function(*self.args)
+            super().start()
+            self.join(0.2)
+            assert sent == []
 
-    sent = []
-    monkeypatch.setattr(exit_codes.threading, "Timer", Timer)
+    monkeypatch.setattr(exit_codes.threading, "Thread", Thread)
     monkeypatch.setattr(exit_codes.signals, "raise_again", sent.append)
     dropped = types.SimpleNamespace(exc_value=exit_codes.Terminated(signal.SIGTERM))
     exit_codes._send_again(dropped)
+    started[-1].join(60)
     assert sent == [signal.SIGTERM]

@@ -14,6 +14,7 @@ import re
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -138,10 +139,19 @@ def _send_again(unraisable: "sys.UnraisableHookArgs") -> None:
     is_sent = False
     while not is_sent:  # What this raises is dropped as well: another signal must not end it.
         with contextlib.suppress(KeyboardInterrupt, Terminated):
-            again = threading.Timer(_AFTER, signals.raise_again, (number,))
-            again.daemon = True
-            again.start()
+            threading.Thread(target=_raise_later, args=(number,), daemon=True).start()
             is_sent = True
+
+
+def _raise_later(number: int) -> None:
+    """Sends a signal once the main thread has left `_send_again`, where it would be dropped."""
+    main = threading.main_thread().ident or 0
+    is_inside = True
+    while is_inside:
+        time.sleep(_AFTER)
+        frames = traceback.walk_stack(sys._current_frames()[main])
+        is_inside = any(frame.f_code is _send_again.__code__ for frame, _ in frames)
+    signals.raise_again(number)
 
 
 def code(error: BaseException) -> int:
