@@ -65,14 +65,21 @@ def test_an_exported_model_prepares_a_table(table_run, tmp_path, name):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", export.FORMATS)
-def test_an_exported_model_takes_unscaled_arrays(tmp_path, name):
-    skip_unless_installed(name)
+@pytest.fixture(scope="module")
+def unscaled(tmp_path_factory):
+    """Raw features, and a classifier of them."""
     rng = np.random.default_rng(0)
     labels = np.arange(120) % 3
     raw = (100 * labels[:, None] + rng.normal(0, 30, (120, 4))).astype(np.float32)
-    trained_runs.train(tmp_path / "run", datasets.from_arrays((raw, labels), scale=True))
-    classifier = inference.load_run(tmp_path / "run")
+    folder = tmp_path_factory.mktemp("unscaled") / "run"
+    trained_runs.train(folder, datasets.from_arrays((raw, labels), scale=True))
+    return raw, inference.load_run(folder)
+
+
+@pytest.mark.parametrize("name", export.FORMATS)
+def test_an_exported_model_takes_unscaled_arrays(unscaled, tmp_path, name):
+    skip_unless_installed(name)
+    raw, classifier = unscaled
     result = inference.export(
         classifier, name, tmp_path / "model", classifier.preprocessing.transform(raw[:50])
     )
@@ -82,11 +89,17 @@ def test_an_exported_model_takes_unscaled_arrays(tmp_path, name):
     np.testing.assert_allclose(run(features=raw), expected, atol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def bfloat16_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bfloat16") / "run"
+    trained_runs.train(folder, precision="mixed_bfloat16")
+    return folder
+
+
 @pytest.mark.parametrize("name", export.FORMATS)
-def test_what_was_trained_in_bfloat16_is_exported(tmp_path, name):
+def test_what_was_trained_in_bfloat16_is_exported(bfloat16_run, tmp_path, name):
     skip_unless_installed(name)
-    trained_runs.train(tmp_path / "run", precision="mixed_bfloat16")
-    classifier = inference.load_run(tmp_path / "run")
+    classifier = inference.load_run(bfloat16_run)
     features = datasets.load("digits").test.features
     result = inference.export(classifier, name, tmp_path / "model", features)
     assert result["largest_difference"] < 1e-5

@@ -26,12 +26,14 @@ TUNERS = {
     "grid": (keras_tuner.GridSearch, {"max_trials": 2}),
     "hyperband": (keras_tuner.Hyperband, {"max_epochs": 2, "factor": 2}),
 }
-BASE = mnist_softmax.MnistSoftmax(model="softmax_regression", epochs=3, batch_size=64)
+# Quickly traced.
+QUICK = {"model": "softmax_regression", "optimizer": "gradient_descent", "schedule": "constant"}
+BASE = mnist_softmax.MnistSoftmax(**QUICK, epochs=3, batch_size=64)
 
 
 @pytest.fixture(scope="module")
 def data():
-    return datasets.load("digits").smaller(200)
+    return datasets.load("digits").smaller(128)
 
 
 def tuner_of(hypermodel, folder, name="random", **arguments):

@@ -70,7 +70,9 @@ def test_one_program_serves_other_weights_rates_and_seeds(data, optimizer):
     for seed, rate in ((1, 0.01), (2, 0.03), (1, 0.01)):
         stepping.restart(build_with_dropout(data, rate, seed, optimizer))
         fitted = build_with_dropout(data, rate, seed, optimizer)
-        expected = training.fit(fitted, data, epochs=2, batch_size=32, seed=seed, verbose=0).history
+        with training.shared_programs():
+            history = training.fit(fitted, data, epochs=2, batch_size=32, seed=seed, verbose=0)
+        expected = history.history
         for epoch, _ in enumerate(stepping.run((4, 8), seed)):
             found = model.get_metrics_result()
             validation = evaluator.evaluate(data.validation)
@@ -99,11 +101,12 @@ def test_a_table_of_rates_serves_one_schedule_after_another(data):
     table = training.RateTable(num_steps=12)
     model = build(data, table, optimizers.Momentum)
     stepping = training.Stepping(model, data.train, 32)
-    for schedule in (*steps, *steps):
+    alone = [build(data, schedule, optimizers.Momentum) for schedule in steps]
+    for each in alone:
+        list(training.Stepping(each, data.train, 32).run((12,), seed=3))
+    for schedule, expected in zip((*steps, *steps), (*alone, *alone), strict=True):
         table.set_to(schedule)
         stepping.restart(build(data, table, optimizers.Momentum))
         list(stepping.run((12,), seed=3))
-        alone = build(data, schedule, optimizers.Momentum)
-        list(training.Stepping(alone, data.train, 32).run((12,), seed=3))
-        for one, other in zip(model.get_weights(), alone.get_weights(), strict=True):
+        for one, other in zip(model.get_weights(), expected.get_weights(), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)

@@ -64,10 +64,10 @@ def test_only_the_named_are_tuned_and_others_refused():
 
 
 def test_plain_random_search_drives_the_recipe(tmp_path):
-    data = datasets.load("digits").smaller(200)
+    data = datasets.load("digits").smaller(128)
     hypermodel = mnist_softmax.hypermodel(
         data,
-        mnist_softmax.MnistSoftmax(hidden_units=(16,)),
+        mnist_softmax.MnistSoftmax(model="softmax_regression"),
         tuned=["learning_rate", "batch_size", "epochs", "optimizer", "beta"],
     )
     tuner = keras_tuner.RandomSearch(
