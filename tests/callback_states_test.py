@@ -12,6 +12,7 @@ from tfcourse import datasets, models, optimizers, run_directory, training
 from tfcourse.training import checkpoint, keras_internals, plain_values, session
 
 EPOCHS, STEPS = 4, 4
+pytestmark = pytest.mark.usefixtures("shared_programs")
 
 
 @pytest.fixture(scope="module")

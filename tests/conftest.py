@@ -10,6 +10,7 @@ import pytest
 SLOW = (
     *("notebooks_test", "pages_test", "sweep_test", "cluster_test", "optimizers_backends_test"),
     *("types_test", "compile_cache_test", "platforms_test", "replicated_test", "programs_test"),
+    "fit_conformance_test",
 )
 
 
@@ -108,6 +109,18 @@ def prepared_mnist(_mnist_home, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(_mnist_home / "cache"))
     monkeypatch.setenv("TFDS_DATA_DIR", str(_mnist_home / "tensorflow_datasets"))
     return _mnist_home
+
+
+@pytest.fixture
+def shared_programs():
+    """Trainings share what was traced, as those of a sweep do, so that the second takes less.
+
+    tests/programs_test.py tests that they come out as alone, to the last bit.
+    """
+    from tfcourse import training
+
+    with training.shared_programs():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from tfcourse import datasets, files, models, optimizers, run_directory, trainin
 from tfcourse.training import checkpoint, due, saved_arrays, session
 
 ROOT = pathlib.Path(__file__).parents[1]
+pytestmark = pytest.mark.usefixtures("shared_programs")
 
 
 @pytest.fixture(scope="module")

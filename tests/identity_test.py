@@ -11,6 +11,8 @@ from tfcourse import batching, datasets, models, optimizers, run_directory, trai
 from tfcourse.run_directory import environment
 from tfcourse.training import identity, saved_arrays
 
+pytestmark = pytest.mark.usefixtures("shared_programs")
+
 
 @pytest.fixture(scope="module")
 def data():
@@ -35,10 +37,16 @@ def train(folder, data, *, seed=1, epochs=2, batch_size=32, **flags):
         )
 
 
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    train(folder, data, learning_rate="0.01")
+    return folder
+
+
 @pytest.fixture
-def folder(data, tmp_path):
-    train(tmp_path / "run", data, learning_rate="0.01")
-    return tmp_path / "run"
+def folder(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "run")
 
 
 def newest(folder):

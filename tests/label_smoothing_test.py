@@ -12,6 +12,7 @@ from tfcourse import datasets, models, optimizers, run_directory, schedules, tra
 from tfcourse.training import checkpoint, session
 from tfcourse.training.label_smoothing import SmoothedCrossentropy, unsmoothed
 
+pytestmark = pytest.mark.usefixtures("shared_programs")
 PLAIN = mnist_softmax.MnistSoftmax(
     hidden_units=(8,), epochs=2, batch_size=33, learning_rate=0.01, optimizer="momentum"
 )

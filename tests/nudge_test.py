@@ -11,6 +11,7 @@ from tfcourse import datasets, models, nudges, optimizers, run_directory, schedu
 from tfcourse.training import checkpoint, due, nudging, session
 
 STEPS = 4
+pytestmark = pytest.mark.usefixtures("shared_programs")
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,12 @@ import tfcourse
 from tfcourse import datasets, nudges, optimizers, run_directory, schedules, training
 from tfcourse.training import nudging
 
+pytestmark = pytest.mark.usefixtures("shared_programs")
+
 
 @pytest.fixture(scope="module")
 def data():
-    return datasets.load("digits").smaller(100)
+    return datasets.load("digits").smaller(96)
 
 
 def compiled(rate=0.01, units=8):
