@@ -165,9 +165,11 @@ def test_what_a_kill_left_goes_after_a_day():
 def test_results_are_the_same_bit_for_bit_without_with_a_new_and_with_a_kept_program(tmp_path):
     results = []
     for number, flags in enumerate((["--nocompile_cache"], [], [])):
-        done = processes.python(
-            *("-m", "recipes.mnist_softmax", "--smoke", "--model=softmax_regression"),
+        done = processes.command(
+            *("recipes.mnist_softmax", "--smoke", "--model=softmax_regression"),
             *(f"--run_dir={tmp_path}/{number}", *flags),
+            tensorflow=False,
+            xla=True,
         )
         assert (done.returncode, done.stderr) == (0, "")
         results.append((tmp_path / str(number) / "weights.arrays").read_bytes())

@@ -29,7 +29,7 @@ CHEAPER = {
     r"^((?:more_)?epochs) = \d+": r"\1 = 2",
     r"^steps = \d+": "steps = 10",
     r"^trials = \d+": "trials = 4",
-    r"^data = datasets\.load\((.*)\)$": r"data = datasets.load(\1).smaller(100)",
+    r"^data = datasets\.load\((.*)\)$": r"data = datasets.load(\1).smaller(128)",
     r"(draw_(?:batch_sizes|sensitivity)\(.*)\)$": r"\1, epochs=1)",
     r"(draw_(?:noise|usable_rates)\(.*)\)$": r"\1, steps=20)",
 }

@@ -46,6 +46,7 @@ CHEAPER = {
     r"--confirm": ("--smoke", "--trials=2", "--workers=1", "--confirm=1"),
     r"sweep": ("--smoke", "--trials=2", "--workers=1"),
     r"my_package.*--run_dir": ("--epochs=1",),
+    r"--dataset=images:photos": ("--smoke", "--model=softmax_regression"),
     r"recipes\.(mnist_softmax|classify|quadratic|\w+_regression|lessons|searching)": ("--smoke",),
 }
 PYTHON_CHEAPER = {

@@ -16,7 +16,7 @@ def _float32_afterwards():
 
 @pytest.mark.parametrize("model", ["batch_norm_mlp", "small_cnn"])
 def test_mixed_precision_learns_with_weights_in_float32(model):
-    data = datasets.load("digits").smaller(400)
+    data = datasets.load("digits").smaller(384)
     hyperparameters = mnist_softmax.MnistSoftmax(
         model=model, hidden_units=(32,), epochs=8, batch_size=32, learning_rate=0.01
     )
