@@ -19,7 +19,7 @@ OPTIONAL = {
     *("ai-edge-litert", "onnxruntime", "tf2onnx"),  # recipes.export
     *("gradio", "starlette", "ipython"),  # recipes.playground; pictures in a notebook
     *("jax", "torch"),  # recipes.claims.frameworks
-    "mlflow",  # --tracker=mlflow
+    *("mlflow", "mlflow-skinny"),  # --tracker=mlflow; the second is enough for tests
 }
 # What others need and do not declare; pyproject.toml says who.
 FOR_OTHERS = {"importlib-resources", "tensorflow-metadata"}

@@ -1,7 +1,9 @@
 """--tracker=mlflow, against a store of MLflow itself where that is installed."""
 
 import importlib.util
+import shutil
 
+import pages_test
 import processes
 import pytest
 
@@ -12,16 +14,33 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 FLAGS = ("--dataset=digits", "--model=softmax_regression", "--epochs=2", "--tracker=mlflow")
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    """A store with its tables, which take seconds to make."""
+    mlflow = pytest.importorskip("mlflow", reason="no mlflow: pip install mlflow-skinny")
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
 @pytest.fixture
-def store(tmp_path, monkeypatch):
-    mlflow = pytest.importorskip("mlflow", reason="no mlflow: pip install -e '.[mlflow]'")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
+def store(empty, tmp_path, monkeypatch):
+    import mlflow
+
+    address = f"sqlite:///{shutil.copy(empty, tmp_path / 'mlflow.db')}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    mlflow.set_tracking_uri(address)
     return mlflow.MlflowClient()
 
 
+def started(folder, *flags, before=""):
+    # A sweep starts no workers, of which each would import TensorFlow.
+    words = ("recipes.mnist_softmax", *FLAGS, *flags)
+    return processes.command("-c", before + pages_test.RUN, *words, cwd=folder)
+
+
 def trained(folder, *flags):
-    done = processes.command("recipes.mnist_softmax", *FLAGS, *flags, cwd=folder)
+    done = started(folder, *flags)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert "Recorded in MLflow at sqlite:///" in done.stdout
@@ -34,14 +53,11 @@ def runs(store):
 
 
 def test_without_the_package_nothing_is_trained(tmp_path, monkeypatch):
-    if importlib.util.find_spec("mlflow") is None:
-        done = processes.command("recipes.mnist_softmax", *FLAGS, cwd=tmp_path)
-        assert done.returncode == 5
-        wanted = (
-            "error: --tracker=mlflow needs the package mlflow: pip install 'tfcourse[mlflow]'\n"
-        )
-        assert done.stderr == wanted
-        assert not (tmp_path / "runs").exists()
+    done = started(tmp_path, before="import sys\nsys.modules['mlflow'] = None\n")
+    assert done.returncode == 5
+    wanted = "error: --tracker=mlflow needs the package mlflow: pip install 'tfcourse[mlflow]'\n"
+    assert done.stderr == wanted
+    assert not (tmp_path / "runs").exists()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(tracking.TrackerError, match="needs the package mlflow"):
         tracking.check("mlflow")
@@ -76,7 +92,7 @@ def test_a_sweep_is_a_run_with_one_nested_run_per_trial(store, tmp_path):
 
 def test_a_store_that_refuses_leaves_the_run_complete(store, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://nowhere")
-    done = processes.command("recipes.mnist_softmax", *FLAGS, "--run_dir=one", cwd=tmp_path)
+    done = started(tmp_path, "--run_dir=one")
     assert done.returncode == 5
     assert "one is complete, but MLflow does not take it" in done.stderr
     assert (tmp_path / "one/metrics.json").exists()
