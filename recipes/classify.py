@@ -107,7 +107,7 @@ def settled(hyperparameters: Classify, data: Dataset) -> mnist_softmax.MnistSoft
     if data.target and hyperparameters.class_weight != "none":
         raise ValueError(
             f"`class_weight` weighs classes, and {data.target.name} is a quantity. Leave it out, "
-            "or take the label for classes with `task=classification`"
+            "or treat the label as classes with `task=classification`"
         )
     if data.target and hyperparameters.monitor != "val_loss":
         raise ValueError(
@@ -242,7 +242,7 @@ def _label(data: Dataset) -> str:
     """Returns in words what the label is, and how to have it otherwise."""
     if data.target:
         name = data.target.name
-        return f"{name}, a quantity: regression (--task=classification takes it for classes)"
+        return f"{name}, a quantity: regression (--task=classification treats it as classes)"
     return f"{data.num_classes} classes"
 
 

@@ -43,7 +43,7 @@ def read(path: pathlib.Path) -> Run:
     run = run_directory.RunDirectory(path)
     for name in (run_directory.FLAGS, "history.csv"):
         if not (run.path / name).exists():
-            raise NotARunError(f"`run_dirs`: {path} holds no {name}, so it is no run")
+            raise NotARunError(f"`run_dirs`: {path} is not a run to compare: it holds no {name}")
     try:
         run_directory.read_history(run.path)
     except ValueError as error:

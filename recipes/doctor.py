@@ -56,7 +56,11 @@ def versions() -> Iterator[Finding]:
     """Yields Python, tfcourse and the packages that it needs, with those that do not fit."""
     found = ".".join(map(str, sys.version_info[:3]))
     fits = (3, 11) <= sys.version_info[:2] < (3, 14)
-    mend = "" if fits else "tfcourse needs Python 3.11 to 3.13: make a virtual environment with one"
+    mend = (
+        ""
+        if fits
+        else "tfcourse needs Python 3.11 to 3.13: create a virtual environment with one of these"
+    )
     yield Finding("Python", f"{found}, {sys.executable}", mend)
     where = f"{tfcourse.__version__}, {pathlib.Path(tfcourse.__file__).parent}"
     if _version("tfcourse") is None:
@@ -75,7 +79,7 @@ def versions() -> Iterator[Finding]:
         elif need.name in ("tensorflow", "keras", "numpy"):
             yield Finding(need.name, version)
     if not unfit:
-        yield Finding("other packages", "all there, in versions that fit")
+        yield Finding("other packages", "all installed, in supported versions")
     extras = ", ".join(sorted(installed_extras())) or "none"
     yield Finding("extras", f"{extras} (pip install 'tfcourse[NAME]' adds one)")
 
@@ -142,7 +146,7 @@ def _folder(name: str, path: pathlib.Path | None, other: str) -> Finding:
         return Finding(name, "nowhere", f"there is no home folder: {other}")
     path = path.absolute()
     there = next(folder for folder in (path, *path.parents) if folder.exists())
-    new = "" if there == path else ", not there yet"
+    new = "" if there == path else ", does not exist yet"
     try:
         with tempfile.TemporaryFile(dir=there):
             free = shutil.disk_usage(there).free
@@ -156,7 +160,11 @@ def data() -> Iterator[Finding]:
     """Yields whether MNIST is there, or what stands in for it without a network."""
     folder = prepared.default_directory()
     is_there = folder is not None and (folder / "mnist").is_dir()
-    value = "prepared" if is_there else "not yet: the first run downloads 12 MB, or takes digits"
+    value = (
+        "prepared"
+        if is_there
+        else "not downloaded yet: the first run downloads 12 MB, or uses digits"
+    )
     yield Finding("MNIST", value)
     given = [f"{n}={os.environ[n]}" for n in sorted(os.environ) if n.startswith(_VARIABLES)]
     yield Finding("variables", " ".join(given) or "none that matter")
@@ -175,7 +183,7 @@ def main(doctor: Doctor) -> None:
     for finding in problems:
         print(f"\nPROBLEM  {finding.name}: {finding.problem}")
     if problems:
-        raise ProblemsError(f"{len(problems)} of these lines tell of a problem")
+        raise ProblemsError(f"{len(problems)} of these lines show a problem")
     print("\nNo problem found.")
 
 

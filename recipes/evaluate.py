@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 NOTES = {
     "train": "The model was fitted to these examples: on new ones it will do worse.",
     "validation": "These examples chose the model's best epoch: on new ones it may do worse.",
-    "test": "The run's own metrics.json has used the test set before. It is unbiased as long as "
-    "nothing is chosen by it.",
+    "test": "The run's metrics.json already used the test set. The result is unbiased as long as "
+    "you choose nothing by it.",
     "input": "",
 }
 
@@ -117,8 +117,8 @@ def given_examples(evaluation: Evaluation, preprocessing: "Preprocessing") -> _E
     if examples.labels is None:
         raise datasets.DataError(
             f"{evaluation.input}: expected labels; received none. An .npz file has them in y, a "
-            "CSV file in the column trained on, a folder of images in folders called like the "
-            "classes, or in a table beside them."
+            "table in the column of the label, images in the names of their folders or in a table "
+            "beside them."
         )
     name = pathlib.Path(os.path.abspath(files.expanded(evaluation.input))).stem
     if name in ("", *SPLITS):  # That is where the run's own examples are told of.
@@ -161,7 +161,7 @@ def _of_classes(
         f"accuracy {100 * found['accuracy']:.2f} % of {len(labels):,} examples "
         f"(95 % interval {100 * low:.2f} to {100 * high:.2f} %), loss {found['loss']:.4f}, "
         f"expected calibration error {100 * found['expected_calibration_error']:.2f} %\n"
-        f"Always predicting {found['most_frequent_class']!r}, the most frequent class, is right in "
+        f"Always predicting {found['most_frequent_class']!r}, the most frequent class, would reach "
         f"{100 * found['baseline_accuracy']:.2f} %{never}"
     )
     return found, pictures, sentence
@@ -199,7 +199,7 @@ def main(evaluation: Evaluation) -> None:
         found, pictures, sentence = _of_classes(classifier, features, labels, evaluation.bins)
     inside = classifier.record.path / "evaluation"
     if not evaluation.output and (inside.is_symlink() or (inside / name).is_symlink()):
-        raise command_line.UsageError(f"{inside} is a link, which is not followed: give --output")
+        raise command_line.UsageError(f"{inside} is a link, which is not followed: pass --output")
     folder = pathlib.Path(evaluation.output or inside / name)
     folder = files.expanded(folder)
     write(folder, {"on": evaluation.input or name, "note": note, **found}, pictures)

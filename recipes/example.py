@@ -40,9 +40,11 @@ class Example(Hyperparameters):
         if path.name not in WRITERS:
             raise ValueError(f"`output` must be one of {', '.join(WRITERS)}. Received: {path}")
         if path.exists():
-            raise ValueError(f"`output`: {path} is there already; remove it, or name a folder")
+            raise ValueError(
+                f"`output`: {path} already exists. Remove it, or write to another folder"
+            )
         if not path.absolute().parent.is_dir():
-            raise ValueError(f"`output`: {path.parent} is no folder; make it first")
+            raise ValueError(f"`output`: {path.parent} is not a folder; create it first")
 
 
 def digits(path: pathlib.Path, run_dir: str) -> str:
@@ -58,7 +60,7 @@ def digits(path: pathlib.Path, run_dir: str) -> str:
     np.savez_compressed(buffer, x=images, y=split.labels)
     files.write_file(path, buffer.getvalue(), durable=False)
     height, width, _ = shape
-    return f"{len(images)} digits of {height} x {width} pixels, as {run} takes them"
+    return f"{len(images)} digits of {height} x {width} pixels, in the format of {run}"
 
 
 def _expected(run_dir: str) -> tuple[tuple[tuple[int, ...], int], str]:
@@ -74,7 +76,7 @@ def _expected(run_dir: str) -> tuple[tuple[tuple[int, ...], int], str]:
     if isinstance(fitted, kind) and fitted.input_shape[2] == 1:
         return (fitted.input_shape, fitted.maximum), str(record.path)
     raise command_line.UsageError(
-        f"`run_dir`: {record.path} takes {fitted.input_shape}, and no grey images"
+        f"`run_dir`: {record.path} takes inputs of shape {fitted.input_shape}, not gray images"
     )
 
 
@@ -89,7 +91,9 @@ def penguins(path: pathlib.Path, _: str) -> str:
     """Writes the table of configs/classify.penguins.flags; returns what it is."""
     content = shipped.find("configs/data/penguins.csv").read_bytes()
     files.write_file(path, content, durable=False)
-    return f"a table of {len(content.splitlines()) - 1} penguins; its classes are in species"
+    return (
+        f"a table of {len(content.splitlines()) - 1} penguins; its column species has the classes"
+    )
 
 
 def photos(path: pathlib.Path, _: str) -> str:
@@ -106,7 +110,7 @@ def photos(path: pathlib.Path, _: str) -> str:
             pixels = np.clip(colour + generator.normal(0, 10, colour.shape), 0, 255)
             image = Image.fromarray(pixels.astype(np.uint8)).convert("RGB")
             image.save(path / name / f"{number:02}.png")
-    return f"{2 * _PHOTOS} images in a folder for each class, disk and square"
+    return f"{2 * _PHOTOS} images in two folders, one per class: disk and square"
 
 
 WRITERS: dict[str, Callable[[pathlib.Path, str], str]] = {

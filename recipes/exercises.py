@@ -14,7 +14,7 @@ import io
 import itertools
 import pathlib
 
-from tfcourse import command_line, files
+from tfcourse import command_line, files, quiet_import
 from tfcourse.exercises import handed_in
 from tfcourse.exercises.key import KEY
 from tfcourse.hyperparameters import Hyperparameters, printable, text
@@ -53,6 +53,7 @@ def main(exercises: Exercises, key: bool = False) -> None:
     if key == bool(exercises.folder):
         raise command_line.UsageError("give either --key, or --folder=FOLDER of notebooks to judge")
     if key:
+        quiet_import.import_tensorflow()  # Answers in TensorFlow are computed.
         print(answer_key())
         return
     folder = files.expanded(exercises.folder)
@@ -60,7 +61,9 @@ def main(exercises: Exercises, key: bool = False) -> None:
         raise command_line.UsageError(f"--folder must be a folder. Received: {exercises.folder!r}")
     rows = list(handed_in.judge_folder(folder))
     if not rows:
-        raise command_line.UsageError(f"--folder: {exercises.folder} holds no notebooks (.ipynb)")
+        raise command_line.UsageError(
+            f"--folder: there are no notebooks (.ipynb) in {exercises.folder}"
+        )
     print("\n".join(table(rows)))
     if exercises.output:
         file = io.StringIO()

@@ -34,14 +34,14 @@ class Export(Hyperparameters):
         super().__post_init__()
         files.expanded(description_of(self.path))  # Its name is the longer one.
         if os.path.lexists(self.path) or os.path.lexists(description_of(self.path)):
-            raise ValueError(f"`output`: {self.output} is there already; name another")
+            raise ValueError(f"`output`: {self.output} already exists; name another")
         if not self.path.parent.is_dir():
-            raise ValueError(f"`output`: {self.path.parent} is no folder; make it first")
+            raise ValueError(f"`output`: {self.path.parent} is not a folder; create it first")
         called = _SUFFIXES.get(self.path.suffix, self.format)
         if called != self.format:
             raise ValueError(
-                f"`output`: {self.output} is named as {called} is, and `format` is {self.format}. "
-                f"Give `format` {called}, or name `output` otherwise"
+                f"`output`: {self.output} is named like a {called} file, but `format` is "
+                f"{self.format}. Add `format={called}`, or name another `output`"
             )
 
     @property

@@ -1,7 +1,7 @@
 r"""Classifies handwritten digits with batch normalization and softmax.
 
     python -m recipes.mnist_softmax --flagfile=configs/mnist_softmax.flags
-    python -m recipes.mnist_softmax --dataset=digits --optimizer=momentum --learning_rate=0.1
+    python -m recipes.mnist_softmax --dataset=digits --hidden_units=64 --epochs=5
 
 The headers of configs/mnist_softmax*.flags list the accuracies that it reaches.
 """

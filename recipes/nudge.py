@@ -26,11 +26,11 @@ def check(folder: pathlib.Path, changes: Mapping[str, float]) -> None:
     """Raises `UsageError` unless `folder` holds a run that can take `changes`."""
     if not (folder / run_directory.FLAGS).is_file():
         raise command_line.UsageError(
-            f"--run_dir: {folder} holds no {run_directory.FLAGS}, so it is no run"
+            f"--run_dir: {folder} is not a run's folder: it holds no {run_directory.FLAGS}"
         )
     if not changes:
         names = ", ".join(f"--{name}" for name in declarations(nudges.Change))
-        raise command_line.UsageError(f"nothing to change: give one of {names}")
+        raise command_line.UsageError(f"nothing to change: pass one of {names}")
     if run_directory.RunDirectory(folder).read_metrics() is not None:
         raise command_line.UsageError(f"--run_dir: the run in {folder} is finished")
     flags = run_directory.recorded_flags(folder) or {}
@@ -38,7 +38,9 @@ def check(folder: pathlib.Path, changes: Mapping[str, float]) -> None:
     takes = OPTIMIZERS[optimizer].takes if optimizer in OPTIMIZERS else ()
     for name in changes:
         if optimizer and name not in ("learning_rate", nudges.ROLLBACK, *takes):
-            raise command_line.UsageError(f"--{name}: the run's optimizer {optimizer} has none")
+            raise command_line.UsageError(
+                f"--{name}: the run's optimizer, {optimizer}, does not have it"
+            )
     done = epochs_done(folder)
     if changes.get(nudges.ROLLBACK, 0) > done:
         asked = f"--{nudges.ROLLBACK}={changes[nudges.ROLLBACK]}"
@@ -64,9 +66,9 @@ def main(nudge: Nudge) -> None:
     nudges.request(folder, changes)
     when = "at the next block of steps"
     if not run_directory.is_in_use(folder):
-        when = "when the run goes on; no process runs there now"
+        when = "when the run is resumed; no process is training there now"
     asked = ", ".join(f"{name}={value:g}" for name, value in changes.items())
-    print(f"asked for {asked}: takes effect {when}")
+    print(f"{asked} takes effect {when}")
 
 
 if __name__ == "__main__":

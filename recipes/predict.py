@@ -47,10 +47,10 @@ class Prediction(Hyperparameters):
         if output.suffix not in SUFFIXES or output.is_dir():
             raise ValueError(f"`output` must name a .csv or .json file. Received: {self.output!r}")
         if not output.absolute().parent.is_dir():
-            raise ValueError(f"`output`: {output.parent} is no folder; make it first")
+            raise ValueError(f"`output`: {output.parent} is not a folder; create it first")
         if self.id in _OWN or (self.id or "").startswith("probability_"):
             raise ValueError(
-                f"`id` must not be called as a column that the output has of its own. Received: "
+                f"`id` must not be the name of one of the output's own columns. Received: "
                 f"{self.id!r}"
             )
         if os.path.realpath(output) == os.path.realpath(files.expanded(self.input)):

@@ -67,7 +67,7 @@ def test_verdicts_on_the_figure_follow_the_accuracies():
 
     good, bad = rows(fast, slow), rows(slow, fast, drift=0.3)
     assert verdicts(good) == ["holds", "holds", "holds"]
-    assert good[0]["table"][0]["accuracy with minus without (points)"].startswith("+42.0")
+    assert good[0]["table"][0]["accuracy: with minus without (points)"].startswith("+42.0")
     assert "8,000 steps reach what 50,000 reach without" in good[0]["measured"]
     assert verdicts(bad) == ["does not hold"] * 3
     assert "50,000 steps do not reach" in bad[0]["measured"]

@@ -137,7 +137,7 @@ def test_new_choices_train_with_their_hyperparameters_and_are_nudged(python, ext
     (extended / "running").mkdir()
     (extended / "running/flags.txt").write_text("--optimizer=sign_descent\n")
     told = python("recipes.nudge", "--run_dir=running", "--beta=0.25")
-    assert "asked for beta=0.25" in told
+    assert "beta=0.25 takes effect" in told
     python(
         "-c",
         """

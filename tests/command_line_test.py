@@ -80,7 +80,7 @@ def test_help_ends_with_0_and_names_every_flag(recipe):
         (["--seed=-1"], "seed"),
         (["--seed=4294967296"], "seed"),
         (["--epoch=3"], "Did you mean --epochs"),
-        (["--smoke", "false"], "'false' is no flag"),
+        (["--smoke", "false"], "unexpected argument 'false'"),
         (["--expect=total"], "METRIC:LOW:HIGH"),
         (["--expect=total:2:1"], "METRIC:LOW:HIGH"),
         (["--expect=total:nan:1"], "METRIC:LOW:HIGH"),
@@ -112,7 +112,7 @@ def test_the_value_that_is_wrong_is_shown_where_it_was_written(recipe):
 def test_a_flagfile_s_flag_that_a_later_choice_leaves_idle_is_told_and_dropped(recipe):
     (recipe.folder / "beta.flags").write_text("--beta=0.5\n")
     result = recipe("--flagfile=beta.flags", "--optimizer=adam", "--run_dir=run")
-    told = "beta.flags:1: --beta=0.5 has no effect with --optimizer=adam, and is left out\n"
+    told = "beta.flags:1: --beta=0.5 has no effect with --optimizer=adam, and is ignored\n"
     assert result.returncode == 0
     assert told in result.stdout
     assert "--beta=0.9" in (recipe.folder / "run" / "flags.txt").read_text()
@@ -152,7 +152,7 @@ def test_each_value_of_a_flag_is_shown_as_it_was_typed(monkeypatch):
 
 
 def test_smoke_tells_what_it_takes_instead_of_what_was_typed(recipe):
-    assert "--smoke takes --epochs=1\n" in recipe("--smoke", "--epochs=5").stdout
+    assert "--smoke sets --epochs=1\n" in recipe("--smoke", "--epochs=5").stdout
 
 
 def test_help_shows_flags_in_groups(recipe):
@@ -160,7 +160,7 @@ def test_help_shows_flags_in_groups(recipe):
     titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
     assert titles == ["Optimizer:", "Training:", "Run:"]
     assert lines.index("Optimizer:") < lines.index("  --beta [0.9]") < lines.index("Training:")
-    assert max(map(len, lines)) <= 90
+    assert max(map(len, lines)) < 80
 
 
 def test_results_flags_and_expectations(recipe):
@@ -256,7 +256,7 @@ def test_output_that_nobody_reads_ends_with_141(recipe, is_buffered):
     )
     os.close(writing)
     assert done.returncode == 141
-    assert done.stderr.splitlines()[0] == "stopped: nobody reads the output any more"
+    assert done.stderr.splitlines()[0] == "stopped: the output was closed"
     assert len(done.stderr.splitlines()) <= 2
 
 

@@ -27,7 +27,8 @@ def tfcourse(folder, *arguments, module="tfcourse", trains=False):
 def test_it_lists_every_program_with_what_it_does(folder):
     result = tfcourse(folder, "list")
     assert result.returncode == 0
-    lines = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if line[:2] == "  ")
+    starts = [line for line in result.stdout.splitlines() if line[:2] == "  " != line[2:4]]
+    lines = dict(line.split(maxsplit=1) for line in starts)
     assert lines["mnist_softmax"].startswith("Classifies handwritten digits")
     assert {
         "claims.batch_norm",
@@ -38,6 +39,7 @@ def test_it_lists_every_program_with_what_it_does(folder):
         "example",
     } <= lines.keys()
     assert not {"claims.lessons", "claims.verdicts", "__main__"} & lines.keys()
+    assert max(map(len, result.stdout.splitlines())) < 80
     assert tfcourse(folder).stdout == result.stdout
     assert tfcourse(ROOT, module="recipes").stdout == result.stdout
 
@@ -51,10 +53,12 @@ def test_listing_imports_nothing_heavy():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train"], "no program ''"),
-        (["train", "mnist_sofmax"], "Did you mean 'mnist_softmax'?"),
-        (["train", "predict"], "no program 'predict'"),
-        (["pedict"], "Did you mean 'predict'?"),
+        (["train"], "expected the name of a recipe to train. `tfcourse list`"),
+        (["train", "mnist_sofmax"], "Did you mean `tfcourse train mnist_softmax`?"),
+        (["train", "mnist"], "Did you mean `tfcourse train mnist_softmax`?"),
+        (["train", "predict"], "Did you mean `tfcourse predict`?"),
+        (["mnist_softmax"], "Did you mean `tfcourse train mnist_softmax`?"),
+        (["pedict"], "Did you mean `tfcourse predict`?"),
     ],
 )
 def test_a_name_that_is_no_program_is_refused(folder, arguments, message):
@@ -76,7 +80,7 @@ def test_ours_run_beside_a_recipes_of_their_own(folder):
     assert shown.stdout == tfcourse(ROOT, "--help", module="recipes.mnist_softmax").stdout
     predicted = tfcourse(folder, "predict", "--run_dir=none", "--input=a", "--output=b.csv")
     assert predicted.returncode == 2
-    assert "none holds no flags.txt" in predicted.stderr
+    assert "it holds no flags.txt" in predicted.stderr
 
 
 def test_a_sweep_and_what_comes_of_it_run_there(folder):

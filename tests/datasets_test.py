@@ -166,7 +166,7 @@ def test_from_arrays_names_the_split_and_the_class_range():
         ("", 'Received: dataset=""'),
         ("mnist,", 'Received: dataset="mnist,"'),
         ("../mnist", 'Received: dataset="../mnist"'),
-        ("digits,digits", "named once"),
+        ("digits,digits", "named only once"),
     ],
 )
 def test_misspelt_name_is_refused(names, message):

@@ -28,7 +28,7 @@ def test_a_machine_that_is_ready_shows_what_will_be_used(installed, tmp_path, ca
     lines = dict(line.split("  ", 1) for line in out.splitlines() if "  " in line)
     names = {"Python", "tfcourse", "numpy", "other packages", "extras", "device", "threads"}
     assert names | {"memory", "runs", "data sets", "cache", "MNIST", "variables"} <= lines.keys()
-    assert f"{tmp_path / 'runs'}, not there yet" in lines["runs"]
+    assert f"{tmp_path / 'runs'}, does not exist yet" in lines["runs"]
     assert out.endswith("No problem found.\n")
     assert not (tmp_path / "runs").exists()
 

@@ -13,7 +13,8 @@ def test_digits_are_those_that_the_newest_run_takes(trained_run, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     example.main(example.Example(output="digits.npz"))
     assert (
-        "270 digits of 8 x 8 pixels, as runs/mnist_softmax/a takes them" in capsys.readouterr().out
+        "270 digits of 8 x 8 pixels, in the format of runs/mnist_softmax/a"
+        in capsys.readouterr().out
     )
     run = inference.load_run(tmp_path / "runs/mnist_softmax/a")
     found = inference.read_examples(run.preprocessing, "digits.npz")
@@ -46,8 +47,8 @@ def test_a_table_and_photos_can_be_trained_on(tmp_path):
     ("output", "message"),
     [
         ("digit.npz", "must be one of digits.npz, penguins.csv, photos"),
-        ("none/digits.npz", "make it first"),
-        ("photos", "is there already"),
+        ("none/digits.npz", "create it first"),
+        ("photos", "already exists"),
     ],
 )
 def test_what_it_cannot_write_is_refused(tmp_path, monkeypatch, output, message):

@@ -194,7 +194,7 @@ def test_wrong_numbers_are_refused_with_a_hint_that_keeps_the_solution(name):
 def test_what_is_no_number_is_refused_by_saying_what_is_expected(name, answer):
     feedback = check(name, answer)
     assert feedback.right is False
-    assert feedback.text.startswith("Expected is ")
+    assert feedback.text.startswith("Expected: ")
     assert repr(answer) in feedback.text
 
 
@@ -227,8 +227,8 @@ def test_a_function_that_returns_none_is_no_answer_yet(name):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_what_is_no_function_or_returns_no_numbers_is_refused(name):
-    assert "Expected is a function" in check(name, 5).text
-    assert "It has to return" in check(name, lambda *arguments: "text").text
+    assert "Expected: a function" in check(name, 5).text
+    assert "It must return" in check(name, lambda *arguments: "text").text
 
 
 def test_one_hot_rows():

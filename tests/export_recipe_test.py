@@ -265,7 +265,7 @@ def test_the_recipes_formats_are_those_there_are():
 @pytest.mark.parametrize("name", ["model", "model.json"])
 def test_a_link_to_nothing_is_something(tmp_path, name):
     (tmp_path / name).symlink_to("nowhere")
-    with pytest.raises(ValueError, match="is there already"):
+    with pytest.raises(ValueError, match="already exists"):
         export.Export(run_dir="r", output=str(tmp_path / "model"))
 
 

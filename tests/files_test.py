@@ -265,7 +265,7 @@ def test_a_run_is_not_opened_where_a_folder_of_it_is_none(tmp_path, name, make):
     (tmp_path / "flags.txt").touch()
     make(tmp_path / name)
     with (
-        pytest.raises(run_directory.RunDirectoryError, match=f"{name} is no folder"),
+        pytest.raises(run_directory.RunDirectoryError, match=f"{name} is not a folder"),
         run_directory.open_run(tmp_path, {}, recipe="t"),
     ):
         pass
@@ -312,7 +312,7 @@ def test_a_lock_that_has_another_name_is_left_as_it_is(tmp_path, mine):
 
 
 def test_a_lock_that_is_somebody_elses_file_is_left_as_it_is(mine):
-    with pytest.raises(OSError, match="no lock of this program"):
+    with pytest.raises(OSError, match="not a lock of this program"):
         locks.lock(mine).__enter__()
     assert mine.read_text() == "mine"
 

@@ -36,7 +36,7 @@ def test_the_advice_on_an_idle_flag_names_what_gives_it_an_effect(tmp_path, monk
     monkeypatch.chdir(tmp_path)
     code, errors = fuzz_program.run_program(["--augment=flip", "--augment_strength=0.3"])
     assert code == 2
-    assert errors.endswith("Leave it out, or take --augment=shift or rotate or zoom\n")
+    assert errors.endswith("Leave it out, or use --augment=shift, rotate or zoom\n")
 
 
 def test_a_record_nested_too_deep_is_damaged(tmp_path, monkeypatch):

@@ -227,7 +227,7 @@ def test_data_that_tensorflow_could_not_copy_is_out_of_memory():
     text = "Failed copying input tensor: Dst tensor is not initialized."
     error = tf.errors.InternalError(None, None, text)
     assert out_of_memory.is_out_of_memory(error)
-    assert "the GPU has no more" in out_of_memory.sentence(error)
+    assert "the GPU has no memory left" in out_of_memory.sentence(error)
 
 
 class Driver:

@@ -119,7 +119,7 @@ def test_a_position_that_its_name_does_not_say_is_passed_over(folder, data, caps
     altered(folder, lambda state: state.update(epoch=52))
     train(folder, data, learning_rate="0.01")
     printed = capsys.readouterr().out
-    assert "it is of another place than its name says" in printed
+    assert "its position does not match its name" in printed
     assert "Resuming at" in printed or len(list((folder / "checkpoints").iterdir())) == 1
 
 
@@ -159,7 +159,7 @@ def test_what_is_no_file_is_no_checkpoint(folder, data, make, capsys):
 def test_the_last_number_of_a_checkpoint_is_told(folder, data):
     newest(folder).unlink()  # So that there is something left to train.
     (folder / "checkpoints" / f"{'9' * 18}-000001-000000000.ckpt").touch()
-    with pytest.raises(training.CheckpointError, match="the last number that one can have"):
+    with pytest.raises(training.CheckpointError, match="the highest possible number"):
         train(folder, data, learning_rate="0.01", epochs=2)
 
 

@@ -52,12 +52,12 @@ def test_a_folder_of_that_name_is_itself(runs, tmp_path):
 
 def test_without_a_run_it_says_so(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(command_line.UsageError, match="runs holds no finished run; train one"):
+    with pytest.raises(command_line.UsageError, match="runs holds no finished run"):
         command_line.run_named("latest")
 
 
 def test_a_training_takes_a_name_of_its_own(tmp_path):
     done = processes.command("recipes.quadratic", "--run_dir=runs/latest", cwd=tmp_path)
     assert done.returncode == 2
-    assert "--run_dir=runs/latest stands for the newest run" in done.stderr
+    assert "--run_dir=runs/latest is for reading the newest run" in done.stderr
     assert not (tmp_path / "runs").exists()

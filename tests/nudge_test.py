@@ -317,7 +317,7 @@ def test_the_command_leaves_a_request(nudge, tmp_path):
         (["--run_dir=run"], "nothing to change"),
         (["--run_dir=run", "--learning_rate=-1"], "learning_rate"),
         (["--run_dir=run", "--learning_rate=nan"], "learning_rate"),
-        (["--run_dir=run", "--beta_1=0.5"], "momentum has none"),
+        (["--run_dir=run", "--beta_1=0.5"], "momentum, does not have it"),
         (["--run_dir=run", "--beta=1"], "beta"),
         (["--run_dir=run", "--rollback_epoch=1"], "has done 0 epochs"),
         (["--run_dir=done", "--beta=0.5"], "finished"),

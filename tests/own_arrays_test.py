@@ -346,7 +346,7 @@ def test_a_series_is_no_grey_image(load, caplog, series):
 )
 def test_grey_images_have_no_axis_of_channels(load, caplog, images):
     assert load(x=images, y=Y).input_shape == (*images.shape[1:], 1)
-    assert ("taken as grey images" in caplog.text) == (images.dtype != np.uint8)
+    assert ("taken as gray images" in caplog.text) == (images.dtype != np.uint8)
 
 
 @pytest.mark.parametrize("kind", [str, bytes, object])
@@ -418,7 +418,7 @@ HEADERS = {
     "objects": npy(described((3,), "'|O'")),
     "objects inside": npy(described((3,), "[('a', '|O')]")),
     "an unknown type": npy(described((3,), "'<q99'")),
-    "numbers that are no characters": npy(described((1,), "'<U2'"), b"\xff\xff\xff\x7f" * 2),
+    "numbers that are not characters": npy(described((1,), "'<U2'"), b"\xff\xff\xff\x7f" * 2),
     "numbers that are none either way": npy(described((1,), "'>U1'"), b"\x7f\xff\xff\xff"),
     "fewer values than claimed": npy(described((3, 3)), b"\0" * 8),
 }

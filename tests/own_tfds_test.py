@@ -112,9 +112,9 @@ def test_a_described_table_shows_its_columns_and_needs_no_label(fresh_home, capl
 
 
 def test_a_set_that_is_not_there_may_lie_elsewhere(fresh_home, tmp_path):
-    with pytest.raises(ValueError, match="lies prepared in a folder, give that as `data_dir`"):
+    with pytest.raises(ValueError, match="is prepared in a folder, pass that folder as `data_dir`"):
         datasets.load("my_own_flowers")
-    with pytest.raises(ValueError, match=f"None of that name lies prepared in {tmp_path}"):
+    with pytest.raises(ValueError, match=f"No data set of that name is prepared in {tmp_path}"):
         datasets.load("my_own_flowers", data_dir=tmp_path)
 
 
@@ -129,6 +129,6 @@ def test_a_run_remembers_the_folder_of_its_prepared_set(fresh_home, tmp_path, mo
     run = types.SimpleNamespace(record=record)
     np.testing.assert_array_equal(inference.load_split(run, "test").features, data.test.features)
     (tmp_path / "there").rename(tmp_path / "moved")
-    with pytest.raises(datasets.DataError, match="give that as `data_dir`"):
+    with pytest.raises(datasets.DataError, match="pass that folder as `data_dir`"):
         inference.load_split(run, "test")
     assert len(inference.load_split(run, "test", tmp_path / "moved")) == 10

@@ -292,7 +292,7 @@ def test_without_a_run_it_says_how_to_train_one(page, tmp_path, monkeypatch):
 
 
 def test_runs_of_something_else_are_refused(table_run, tmp_path):
-    with pytest.raises(command_line.UsageError, match="not on grey images") as error:
+    with pytest.raises(command_line.UsageError, match="not on gray images") as error:
         playground.load(table_run)
     assert error.value.exit_code == 2
     with pytest.raises(inference.NotARunError, match=r"no flags\.txt"):

@@ -226,7 +226,7 @@ def test_bad_flags_are_named(tmp_path):
     given = {"run_dir": "run", "input": "new.npz", "output": "out.csv"}
     for changed, message in (
         ({"output": "out.txt"}, r"`output` must name a \.csv or \.json file"),
-        ({"output": str(tmp_path / "none" / "out.csv")}, "is no folder"),
+        ({"output": str(tmp_path / "none" / "out.csv")}, "is not a folder"),
         ({"input": "out.csv"}, "overwrite `input`"),
         ({"run_dir": None}, "`run_dir` must be"),
         ({"input": None}, "`input` must be"),
@@ -249,4 +249,4 @@ def test_a_flag_that_is_left_out_is_named(tmp_path):
     given = (f"--run_dir={tmp_path}", "--input=a.npz")
     done = processes.command("recipes.predict", *given, tensorflow=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: --output has to be given: ")
+    assert done.stderr.startswith("error: --output is required: ")

@@ -244,7 +244,7 @@ def test_predictions_need_no_label_and_take_columns_in_any_order(run_dir, csv_fi
     rows = predicted(run_dir, new, tmp_path / "out.csv")
     assert rows[0]["input"] == f"{new}, line 2"
     classifier = inference.load_run(run_dir)
-    with pytest.raises(ValueError, match="`predictions` has it"):
+    with pytest.raises(ValueError, match="use `predictions`"):
         classifier.probabilities(np.zeros((1, *classifier.input_shape), np.float32))
 
 

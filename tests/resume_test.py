@@ -65,7 +65,7 @@ def test_a_signal_outside_of_training_says_how_to_go_on(recipe, number, code):
     assert result.returncode == code
     stopped, go_on = result.stderr.splitlines()
     assert number.name in stopped
-    assert go_on == "to go on: python -m counting --dataset=digits --run_dir=out"
+    assert go_on == "to resume: python -m counting --dataset=digits --run_dir=out"
     assert recipe("--dataset=digits").returncode == 0
 
 

@@ -102,9 +102,7 @@ def test_the_report_says_when_where_and_how(tmp_path):
 
 def test_ties_are_told():
     sweep = sweep_of([0.5, 0.75, 0.25, 0.75, 0.75])
-    assert findings.answer(sweep).endswith(
-        "A tie: the same score has trial 3, 4; the earliest is taken."
-    )
+    assert findings.answer(sweep).endswith("Tied with trial 3, 4; the earliest is chosen.")
     assert "tie" not in findings.answer(sweep_of([0.5, 0.75]))
 
 
@@ -182,6 +180,30 @@ def test_the_plots_show_every_trial_on_its_scale(tmp_path):
     assert len(page.figures["parallel"]["data"]) == len(sweep.ranked())
     curves = [trace["name"].split(":")[0] for trace in page.figures["curves"]["data"]]
     assert curves == [f"trial {trial.number}" for trial in sweep.ranked()[:5]]
+
+
+def test_parallel_coordinates_show_numbers_in_order_and_each_trial_at_its_own(tmp_path):
+    axes = (
+        examples.Axis("batch_size", Choice((128, 64, 512, 32))),  # As texts, 128 comes first.
+        examples.Axis("beta", Linear((0.0, 1.0)), active_when=("batch_size", (32, 64))),
+    )
+    space = examples.Space(axes)
+    records = [examples.phase(space=space, trials=6)]
+    points = [(512, None), (64, 0.5), (32, 0.25), (128, None), (64, 0.0), (512, None)]
+    for number, (size, beta) in enumerate(points):
+        point = {"batch_size": size} | ({} if beta is None else {"beta": beta})
+        records.append(examples.ask(number, point, space=space))
+        records.append(examples.result(number, [0.1 * (number + 1)]))
+    figure = report_of(examples.Sweep.from_records(records), tmp_path).figures["parallel"]
+    notes = [(n["x"], n["y"], n["text"]) for n in figure["layout"]["annotations"]]
+    sizes = [text for x, _, text in sorted(notes) if x == 1]
+    assert sizes == ["32", "64", "128", "512"]
+    assert min(notes, key=lambda note: (note[0] != 2, note[1]))[2] == "not used"
+    shown = {trace["customdata"][0][1]: trace["customdata"][1][1] for trace in figure["data"]}
+    assert shown == {f"0.{n + 1}": str(size) for n, (size, _) in enumerate(points)}
+    best = figure["data"][-1]
+    assert best["line"]["width"] > figure["data"][0]["line"]["width"]
+    assert best["customdata"][0][1] == "0.6"
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])

@@ -171,7 +171,7 @@ def test_a_sweep_keeps_others_out_and_a_signal_ends_it_with_the_command_that_goe
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 143
-    assert "to go on: python -m recipes.mnist_softmax" in err
+    assert "to resume: python -m recipes.mnist_softmax" in err
     assert len(err.splitlines()) <= 3
     assert not any(map(is_alive, orphans))
 

@@ -117,17 +117,17 @@ def test_numbers_of_any_style_are_labels(load):
 
 def test_whole_numbers_that_are_taken_for_a_quantity_are_told(load, caplog):
     assert load(table(range(40))).target
-    assert "'y': 40 different whole numbers are taken for a quantity" in caplog.text
+    assert "'y': 40 different whole numbers are treated as a quantity" in caplog.text
     assert "task=classification" in caplog.text
 
 
 def test_whole_numbers_that_are_taken_for_classes_are_told(load, caplog):
     data = load(table(np.arange(40) % 5))
     assert data.num_classes == 5
-    assert "'y': 5 different whole numbers are taken for classes; `task=regression`" in caplog.text
+    assert "'y': 5 different whole numbers are treated as classes; `task=regression`" in caplog.text
     caplog.clear()
     assert load(table(np.arange(40) % 2)).num_classes == 2
-    assert "taken for" not in caplog.text
+    assert "treated as" not in caplog.text
 
 
 def test_arrays_number_their_classes_however_often_each_is_there():
@@ -140,11 +140,11 @@ def test_what_is_asked_for_is_not_told(load, caplog):
     assert load(table(range(40)), task="regression").target
     assert load(table(np.arange(40) % 4), task="regression").target
     assert load(table(np.arange(40) % 4), task="classification").num_classes == 4
-    assert "taken for" not in caplog.text
+    assert "treated as" not in caplog.text
 
 
 def test_a_quantity_that_is_asked_for_as_classes_is_refused(load):
-    with pytest.raises(datasets.DataError, match="a quantity is no class"):
+    with pytest.raises(datasets.DataError, match="a quantity is not a class"):
         load(table(range(40)), task="classification")
 
 

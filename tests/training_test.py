@@ -262,7 +262,7 @@ def test_a_train_step_of_ones_own_goes_through_tf_data_and_says_so(data, capsys,
     )
     fit(model, data, epochs=1)
     assert len(kinds) == 1
-    assert "train_step of its own" in capsys.readouterr().out
+    assert "its own train_step" in capsys.readouterr().out
 
 
 @pytest.mark.xla

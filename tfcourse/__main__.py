@@ -10,6 +10,7 @@ import os
 import re
 import runpy
 import sys
+import textwrap
 
 from tfcourse.shipped import ROOT
 
@@ -31,31 +32,40 @@ def programs(call: str) -> dict[str, str]:
 
 
 def listing() -> str:
-    """Returns a line for each program."""
+    """Returns the programs by kind, each with what it does, in lines for a narrow terminal."""
+    recipes = programs("run")
+    claims = {name: about for name, about in recipes.items() if name.startswith("claims.")}
     parts = {
-        "To train: tfcourse train NAME, or python -m recipes.NAME": programs("run"),
-        "And then: tfcourse NAME, or python -m recipes.NAME": programs("run_tool"),
+        "To train: tfcourse train NAME": {n: recipes[n] for n in recipes if n not in claims},
+        "To use a trained model, and more: tfcourse NAME": programs("run_tool"),
+        "To repeat the experiments of docs/evidence.md: tfcourse train NAME": claims,
     }
     lines = []
     for title, found in parts.items():
-        lines += [title, *(f"  {name:28}{about}" for name, about in found.items()), ""]
-    return "\n".join([*lines, "Each tells its flags with --help."])
+        column = max(map(len, found)) + 4
+        lines += [title]
+        for name, about in found.items():
+            lines += textwrap.wrap(
+                f"  {name}".ljust(column) + about, 79, subsequent_indent=" " * column
+            )
+        lines += [""]
+    return "\n".join([*lines, "Add --help to see the flags of a program."])
 
 
 def main() -> None:
     """Does what the arguments of the process say."""
     command, *arguments = sys.argv[1:] or ["list"]
-    if command in ("list", "--help", "-h"):
+    if command in ("list", "--help", "-h", "--version"):
+        from tfcourse import __version__
         from tfcourse.command_line import exit_codes
 
         with exit_codes.exits():
-            print(listing())
+            print(f"tfcourse {__version__}" if command == "--version" else listing())
     call, name = "run_tool", command
     if command == "train":
         call, name, arguments = "run", (arguments or [""])[0], arguments[1:]
-    known = programs(call)
-    if name not in known:
-        _refuse(name, known if command == "train" else {"list", "train", *known})
+    if name not in programs(call):
+        _refuse(name, call)
     _find_ours_first()
     if name == "example" and arguments and not arguments[0].startswith("-"):
         arguments[0] = f"--output={arguments[0]}"
@@ -69,10 +79,19 @@ def main() -> None:
         sys.exit(5)
 
 
-def _refuse(name: str, known: set[str] | dict[str, str]) -> None:
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    print(f"error: there is no program {name!r}.{hint} `tfcourse list` names all", file=sys.stderr)
+def _refuse(name: str, call: str) -> None:
+    commands = {program: f"tfcourse train {program}" for program in programs("run")}
+    tools = {"list": "tfcourse list", "train": "tfcourse train"}
+    tools |= {program: f"tfcourse {program}" for program in programs("run_tool")}
+    here, there = (commands, tools) if call == "run" else (tools, commands)
+    close = [
+        *(there[program] for program in there if program == name),
+        *(here[program] for program in difflib.get_close_matches(name, here, n=1)),
+        *(here[program] for program in here if name and program.startswith(name)),
+    ]
+    hint = f" Did you mean `{close[0]}`?" if close else ""
+    what = f"there is no program {name!r}" if name else "expected the name of a recipe to train"
+    print(f"error: {what}.{hint} `tfcourse list` shows all of them.", file=sys.stderr)
     sys.exit(2)
 
 

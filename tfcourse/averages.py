@@ -119,7 +119,7 @@ class ExponentiallyWeightedAverage:
         self._steps = 0
 
     def update(self, value: npt.ArrayLike) -> npt.NDArray[np.float64] | np.float64:
-        """Takes in one number or array and returns the average so far."""
+        """Adds one number or array and returns the average so far."""
         value = np.asarray(value, np.float64)
         self._average = self.beta * self._average + (1.0 - self.beta) * value
         self._steps += 1

@@ -159,9 +159,9 @@ def guideline_batch_size(
 ) -> int:
     """Returns the batch size that the course's guideline gives.
 
-    Fewer than 1,000 examples: all of them, batch gradient descent. Else a power of two from 16
-    to 512. The guideline leaves open which; this takes the largest that still makes 100 steps
-    per epoch, since fewer steps learn less per epoch and smaller batches use the device badly.
+    Fewer than 1,000 examples: all of them, batch gradient descent. Otherwise a power of two from 16
+    to 512. The guideline does not say which; this takes the largest that still makes 100 steps
+    per epoch, since fewer steps learn less per epoch and smaller batches use the device poorly.
     The batch must fit into half of the memory.
 
     Args:

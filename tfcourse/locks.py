@@ -62,7 +62,7 @@ def lock(path: os.PathLike[str] | str, *, purpose: str | None = None) -> Iterato
                 logging.warning("Waiting for another process that is %s (%s).", purpose, path)
                 _wait(file)
         except OSError as error:
-            reason = f"{error.strerror}: the file system gives no locks; name a folder on another"
+            reason = f"{error.strerror}: this file system has no locks; use a folder on another one"
             raise OSError(error.errno, reason, str(path)) from None
         _check_ours(file, path)
         try:
@@ -103,7 +103,7 @@ def _check_ours(file: int, path: os.PathLike[str] | str) -> None:
     if links > 1:
         raise OSError(errno.EMLINK, "a file that has another name as well", str(path))
     if not _OWNER.fullmatch(files.read_at(file, _MAX_OWNER_BYTES, 0)):
-        raise OSError(errno.EEXIST, "a file that is no lock of this program", str(path))
+        raise OSError(errno.EEXIST, "a file that is not a lock of this program", str(path))
 
 
 def _take(file: int) -> bool:

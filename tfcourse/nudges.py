@@ -31,7 +31,7 @@ class Change(Hyperparameters):
 
     learning_rate: float | None = number(None, "Step size from here on.", interval="(0, 1000]")
     beta: float | None = number(
-        None, f"Decay rate, {' or '.join(takers(OPTIMIZERS, 'beta'))}.", interval="[0, 1)"
+        None, f"Decay rate of {', '.join(takers(OPTIMIZERS, 'beta'))}.", interval="[0, 1)"
     )
     beta_1: float | None = number(None, "Adam's first decay rate.", interval="[0, 1)")
     beta_2: float | None = number(None, "Adam's second decay rate.", interval="[0, 1)")

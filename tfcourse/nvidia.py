@@ -66,9 +66,7 @@ def why_none(built_with_cuda: bool) -> str:
     driver.cuDeviceGetCount(ctypes.byref(count))
     if not count.value:
         return "the NVIDIA driver finds none"
-    return (
-        "TensorFlow can't load CUDA's libraries; pip install \"tensorflow[and-cuda]\" brings them"
-    )
+    return "TensorFlow can't load CUDA's libraries: pip install \"tensorflow[and-cuda]\""
 
 
 def _error_name(driver: Any, code: int) -> str:

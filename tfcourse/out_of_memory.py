@@ -70,4 +70,4 @@ def sentence(error: BaseException) -> str:
     where = "GPU" if re.search(_GPU, str(error)) else "host"
     telling = [line for line in lines if _TEXT.search(line)] or lines
     reason = f" ({telling[0][:_MAX_REASON]})" if telling else ""
-    return f"out of memory: the {where} has no more; {MEND}{reason}"
+    return f"out of memory: the {where} has no memory left; {MEND}{reason}"

@@ -87,7 +87,7 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
         if any(arms[larger]["bytes"] or ())  # None where nothing is counted, 0 where too little.
     )  # fmt: skip
     if memory:
-        claims["memory"] = judging.Claim("MiB more than with the smaller", memory)
+        claims["memory"] = judging.Claim("additional memory (MiB)", memory)
     parts = sorted(arms)[:-1]
     means = [np.mean(arms[size]["noise"]) for size in parts]
     numbers = {

@@ -143,7 +143,7 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
                 "in the paper": f"{100 * (paper['with'] - paper['without']):+.1f}",
             },
         )  # fmt: skip
-        return judging.Claim("accuracy with minus without (points)", (compared,), precision=0.01)
+        return judging.Claim("accuracy: with minus without (points)", (compared,), precision=0.01)
 
     arms = {name: arm["drift"] for name, arm in raw["arms"].items()}
     moved = judging.Comparison(
@@ -153,7 +153,9 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
     return numbers, {
         "faster": ahead("early"),
         "higher": ahead("end"),
-        "inputs": judging.Claim("move with, as a multiple of that without", (moved,)),
+        "inputs": judging.Claim(
+            "change with batch normalization, as a multiple of that without", (moved,)
+        ),
     }
 
 

@@ -168,7 +168,9 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
         "spans": {names[n]: by for n, by in spans.items()}, "far_wider": FAR_WIDER,
     }  # fmt: skip
     return numbers, {
-        "wider": judging.Claim("powers of ten of usable rates: with minus without", wider, 0.6),
+        "wider": judging.Claim(
+            "range of usable rates in powers of ten: with minus without", wider, 0.6
+        ),
         "faster": judging.Claim("accuracy: with minus without (points)", faster, 0.03),
         "deep": _deep(arms, depths[-1], target, names),
     }

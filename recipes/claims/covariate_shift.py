@@ -131,9 +131,9 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
     numbers = {**raw, "names": names, "robust": -ROBUST, "as_trained": AS_TRAINED}
     return numbers, {
         "robust": judging.Claim(
-            "accuracy minus that on images as in training (points)", robust, 0.06
+            "accuracy minus that on images like those in training (points)", robust, 0.06
         ),
-        "better": judging.Claim("accuracy with minus without (points)", better, 0.06),
+        "better": judging.Claim("accuracy: with minus without (points)", better, 0.06),
     }
 
 

@@ -90,7 +90,7 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
         "faster_from": _crossings(raw["speeds"]), "in_all": _medians(raw["speeds"]),
     }  # fmt: skip
     return numbers, {
-        "backward": judging.Claim("largest difference of a loss, as a share", (backward,)),
+        "backward": judging.Claim("largest relative difference between losses", (backward,)),
         "code": judging.Claim("lines of code: framework minus by hand", code),
         "speed": judging.Claim("speed of TensorFlow, as a multiple of NumPy's", speed),
         "loops": judging.Claim("time in Python loops, as a multiple of NumPy's", loops),

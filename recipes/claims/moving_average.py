@@ -42,7 +42,7 @@ def temperatures(hp: MovingAverage, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def lag_days(average: np.ndarray, first_day: int) -> np.ndarray:
-    """Returns by how many days each average [days, seeds] trails the yearly wave.
+    """Returns by how many days each average [days, seeds] lags behind the yearly wave.
 
     A sine and a cosine of one year are fitted from `first_day` on; the lag is in their phase.
     """
@@ -121,7 +121,7 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
             ),
         ),
         "window": judging.Claim(
-            "values in a plain mean as smooth, times (1 - β)",
+            "values in an equally smooth simple mean, times (1 - β)",
             tuple(_as_smooth(beta, arms[beta]["noise"], noise) for beta in BETAS),
             precision=0.2,
         ),
@@ -154,7 +154,7 @@ def _smoother(small: Mapping[str, Any], large: Mapping[str, Any]) -> judging.Cla
 
     return judging.Claim(
         f"β = {BETAS[1]:g} minus {BETAS[0]:g}",
-        (compared(f"noise left ({UNIT})", "noise"), compared("days that it trails", "lag")),
+        (compared(f"remaining noise ({UNIT})", "noise"), compared("lag (days)", "lag")),
         precision=0.5,
     )
 
@@ -169,7 +169,7 @@ def _start(arms: Mapping[float, Mapping[str, Any]]) -> judging.Claim:
     ]  # fmt: skip
     mended = [
         judging.Comparison(
-            f"error that correction leaves, β = {beta:g}",
+            f"remaining error with correction, β = {beta:g}",
             judging.ratio(arm["start_error_corrected"], arm["start_error_uncorrected"]),
             1 / 3, "below", form=".3f",
         )

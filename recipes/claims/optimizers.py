@@ -175,11 +175,11 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
         "labels": {model: MODELS[model].label for model in arms}, "names": names,
     }  # fmt: skip
     effect = "test accuracy: Adam minus the other (points)"
-    usual = "Adam's test accuracy: usual rate minus tuned (points)"
+    usual = "Adam's test accuracy: default rate minus tuned (points)"
     return numbers, {
         "adam": judging.Claim(effect, adam, precision=0.0025),
         "rate": judging.Claim(usual, rate, precision=0.005),
-        "both": judging.Claim("largest difference of a weight", (difference,)),
+        "both": judging.Claim("largest difference between weights", (difference,)),
     }
 
 

@@ -49,7 +49,7 @@ def load(run_dir: os.PathLike[str] | str) -> "Classifier":
     classifier = inference.load_run(run_dir)
     if len(classifier.input_shape) != 3 or classifier.input_shape[2] != 1:
         raise command_line.UsageError(
-            f"`run_dir`: {run_dir} was trained on {classifier.input_shape}, not on grey images"
+            f"`run_dir`: {run_dir} was trained on {classifier.input_shape}, not on gray images"
         )
     return classifier
 
@@ -85,7 +85,7 @@ def serve(classifier: "Classifier", port: int, *, invert: bool = False) -> "grad
 
 def main(playground: Playground, invert: bool = False) -> None:
     if importlib.util.find_spec("gradio") is None:
-        raise command_line.UsageError('gradio is missing: pip install -e ".[playground]"')
+        raise command_line.UsageError('gradio is not installed: pip install -e ".[playground]"')
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # Read when gradio is imported.
     try:
         run_dir = command_line.run_named(playground.run_dir)

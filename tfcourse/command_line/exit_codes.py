@@ -168,7 +168,7 @@ def code(error: BaseException) -> int:
 
 def _message(error: BaseException) -> str:
     if isinstance(error, BrokenPipeError):
-        text = "stopped: nobody reads the output any more"
+        text = "stopped: the output was closed"
     elif code(error) > 128:
         text = str(error) or "stopped by SIGINT"
     elif out_of_memory.is_out_of_memory(error):

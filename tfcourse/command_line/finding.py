@@ -26,7 +26,7 @@ def find(
     picture = run.path / "learning_rate.png"
     reports.draw_learning_rate_curve(curve, picture)
     if curve.suggestion is None:
-        print(f"The loss fell at no learning rate; {picture} shows it")
+        print(f"The loss did not fall at any learning rate: see {picture}")
         return {"dataset": data.name}
     print(f"Suggested: --learning_rate={curve.suggestion:.2g}; {picture} shows why")
     others = {rule: rate for rule, rate in curve.suggestions.items() if rule != "steep"}

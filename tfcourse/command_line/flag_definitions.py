@@ -258,6 +258,10 @@ def effective() -> dict[str, list[str]]:
 
 
 _REPEATED = "; repeat this option to specify a list of values"  # absl's words.
+OF_TOOL = "Flags of this program"  # Of one that makes no run.
+_WIDTH = 79  # Of a line of --help, for a terminal of 80 columns.
+_SYNTAX = """Write --name=value; brackets show [the default]. The last value counts.
+--flagfile=PATH reads flags from a file, one per line."""
 # Parts of --help in this order; those that a recipe names besides come before them.
 _GROUPS = ("Model", "Optimizer", "Training", "Data", "Run", "Sweep")
 
@@ -269,8 +273,7 @@ def help_text(header: str) -> str:
         groups.setdefault(_group(flag), []).append(flag)
     titles = [title for title in groups if title not in _GROUPS]
     titles += [title for title in _GROUPS if title in groups]
-    lines = [header.strip(), "", "Write --name=value; brackets show [the default]. The last value"]
-    lines += ["counts. --flagfile=PATH reads flags from a file, one per line."]
+    lines = [_narrow(header.strip()), "", _SYNTAX]
     for title in titles:
         lines += ["", f"{title}:"]
         for flag in groups[title]:
@@ -282,9 +285,18 @@ def help_text(header: str) -> str:
             about = " ".join(flag.help.split()).replace(_REPEATED, " May be repeated.")
             lines.append(f"  --{flag.name}{default}")
             lines += textwrap.wrap(
-                f"{about}{allowed}", 88, initial_indent=" " * 6, subsequent_indent=" " * 6
+                f"{about}{allowed}", _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6
             )
     return "\n".join(lines)
+
+
+def _narrow(text: str) -> str:
+    """Returns `text` with its prose, but neither commands nor lists, in lines of `_WIDTH`."""
+    parts = text.split("\n\n")
+    for k, part in enumerate(parts):
+        if not part.startswith((" ", "- ")):
+            parts[k] = textwrap.fill(part, _WIDTH, break_on_hyphens=False)
+    return "\n\n".join(parts)
 
 
 def _group(flag: flags.Flag) -> str:
@@ -292,6 +304,8 @@ def _group(flag: flags.Flag) -> str:
         return "Data"
     if flag.name in (*OF_SWEEPS, "extend"):
         return "Sweep"
+    if flag.boolean and "seed" not in flags.FLAGS and flag.name not in ("debug", "help"):
+        return OF_TOOL
     return getattr(flag.parser, "group", "Run")
 
 

@@ -43,7 +43,7 @@ def run_named(
     runs = [f for f in folders if not f.is_symlink() and (f / run_directory.FLAGS).is_file()]
     found = max(filter(wanted, runs), key=_started, default=None)
     if found is None:
-        raise UsageError(f"{name}: {parent} holds no {kind}; train one, or name its folder")
+        raise UsageError(f"{name}: {parent} holds no {kind}. Train one, or pass its folder")
     print(f"{name} is {found}", flush=True)
     return found
 

@@ -26,9 +26,11 @@ def check(options: Options) -> None:
     """Raises `UsageError` where other flags do not go with it."""
     flag = "--diagnose" if options.diagnose else "--find_learning_rate"
     if is_asked(options) and options.sweep:
-        raise UsageError(f"{flag} goes before a sweep, not with it")
+        raise UsageError(f"{flag} does not go with --sweep: run it before the sweep")
     if options.find_learning_rate and options.diagnose:
-        raise UsageError("--diagnose looks for a learning rate too: leave --find_learning_rate out")
+        raise UsageError(
+            "--diagnose includes the learning rate finder: leave --find_learning_rate out"
+        )
     if options.diagnose and options.strategy != "none":
         raise UsageError("--diagnose runs on one device: leave --strategy out")
 

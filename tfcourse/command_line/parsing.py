@@ -84,7 +84,7 @@ def read(
     written = parse(main)
     for name, value in smoke.items() if flags.FLAGS.smoke else ():
         if written.is_typed(name) and flags.FLAGS[name].value != value:
-            print(f"--smoke takes {flag_definitions.spelled(name, value)}")
+            print(f"--smoke sets {flag_definitions.spelled(name, value)}")
         flags.FLAGS[name].value = value
     if "sweep" in flags.FLAGS and flags.FLAGS.sweep != "none":
         sweeping.check_written(written, declared(hyperparameters))
@@ -103,13 +103,13 @@ def parse(main: Callable[..., Any]) -> Written:
     arguments = flagfiles.expand(sys.argv[1:])
     written = Written(arguments)
     if any(re.match("--?undefok(=|$)", argument.text) for argument in arguments):
-        raise UsageError("--undefok would hide misspelt flags")
+        raise UsageError("--undefok would hide misspelled flags")
     for argument in arguments:
         name = argument.text.partition("=")[0]
         if name.startswith("-") and len(name) > _MAX_NAME:
             # absl would recurse a character at a time to find a flag that is meant.
             origin = f"{argument.origin}: " if argument.origin else ""
-            raise UsageError(f"{origin}{name[:20]}... is no flag")
+            raise UsageError(f"{origin}there is no flag {name[:20]}...")
     try:
         rest = flags.FLAGS([sys.argv[0], *(argument.text for argument in arguments)])
     except flags.UnrecognizedFlagError as error:
@@ -118,9 +118,11 @@ def parse(main: Callable[..., Any]) -> Written:
     except (flags.Error, ValueError) as error:  # The latter where --noNAME is given a value.
         named = re.search(r"--(\w+)", str(error))
         origin = _origin(named[1], str(error), written) if named else ""
-        raise UsageError(f"{origin}{str(error).removeprefix('flag ')}") from None
+        # The text of the flag shows the value already.
+        said = re.sub(r"(--\w+=.*) Received: .*", r"\1", str(error), flags=re.DOTALL)
+        raise UsageError(f"{origin}{said.removeprefix('flag ')}") from None
     if len(rest) > 1:
-        raise UsageError(f"{rest[1]!r} is no flag; values are written --flag=value")
+        raise UsageError(f"unexpected argument {rest[1]!r}. Write flags as --name=value")
     return written
 
 
@@ -148,7 +150,7 @@ def _options(main: Callable[..., Any], written: Written) -> Options:
         raise UsageError(f"--run_dir must be printable text. Received: {run_dir!r}")
     if run_dir and pathlib.PurePath(run_dir).name == LATEST:
         raise UsageError(
-            f"--run_dir={run_dir} stands for the newest run where one is read; name a folder"
+            f"--run_dir={run_dir} is for reading the newest run; name a folder to write to"
         )
     return Options(
         recipe=recipe,
@@ -207,7 +209,7 @@ def declared(hyperparameters: type[_Declared]) -> _Declared:
     for name, value in values.items():
         required = isinstance(declarations[name], hp.Text) and not declarations[name].optional
         if value is None and required:
-            raise UsageError(f"--{name} has to be given: {declarations[name].help}")
+            raise UsageError(f"--{name} is required: {declarations[name].help}")
     try:
         return hyperparameters(**values)
     except ValueError as error:

@@ -107,7 +107,7 @@ def run_tool(
         **switches: its flags that have none, and their help.
     """
     with exit_codes.exits(main):
-        flag_definitions.define(arguments, group="Flags of this program")
+        flag_definitions.define(arguments, group=flag_definitions.OF_TOOL)
         flag_definitions.define_switches(switches)
         parsing.parse(main)
         main(parsing.declared(arguments), **parsing.given(switches))
@@ -183,7 +183,7 @@ def _opened(
             yield run, data
     except (Exception, KeyboardInterrupt, exit_codes.Terminated) as error:
         if exit_codes.code(error) > 128:
-            error.add_note(f"to go on: {parsing.resume_command(options.run_dir)}")
+            error.add_note(f"to resume: {parsing.resume_command(options.run_dir)}")
         if isinstance(error, run_directory.ChangedFlagsError):
             error.add_note("Name another --run_dir, or leave it out for a new folder.")
         raise
@@ -249,7 +249,7 @@ def _finish(options: Options, run: RunDirectory, metrics: Metrics) -> None:
     """Writes the results, which marks the run as finished."""
     for name, value in metrics.items():
         if isinstance(value, float) and not math.isfinite(value):
-            raise NotFiniteResultError(f"{name} is {value}; a lower `learning_rate` may mend it")
+            raise NotFiniteResultError(f"{name} is {value}; a lower `learning_rate` may help")
     run.stopwatch.lap("results, pictures")
     seconds = run.stopwatch.seconds
     if not options.sweep:  # A sweep has written those of its best trial.

@@ -52,9 +52,9 @@ def prepare(
     base, space = _space_asked_for(base)
     if values.sweep == "hyperband":
         if values.pruning != "none":
-            raise UsageError("--pruning: hyperband ends trials in a way of its own")
+            raise UsageError("--pruning does not go with hyperband, which stops bad trials itself")
         if getattr(base, "epochs", 1) == 0:
-            raise UsageError("--sweep=hyperband: give --epochs, the most that a trial gets")
+            raise UsageError("--sweep=hyperband needs --epochs, the most epochs of a trial")
     if not re.fullmatch(r"\w+", values.objective):
         raise UsageError(f"--objective must be a metric. Received: {values.objective!r}")
     trials = min(values.trials, 4) if options.smoke else values.trials
@@ -63,7 +63,9 @@ def prepare(
     if options.dataset is None:
         raise UsageError("--sweep: this recipe trains on no data set")
     if options.strategy != "none":
-        raise UsageError("--strategy: a sweep gives each trial a device of its own")
+        raise UsageError(
+            "--strategy does not go with --sweep, which trains each trial on one device"
+        )
     asked = settings.settings_of(
         train,
         base,
@@ -157,6 +159,9 @@ def _searched_and_fixed(base):
                 base = dataclasses.replace(base, **{name: declarations[name].parse(value)})
             except ValueError as error:
                 raise UsageError(f"--fix: {name} {error}") from None
+    for name in (*searches, *sorted(fixed)):
+        if name not in declarations:
+            raise written_flags.unknown_hyperparameter(name, declarations)
     if flags.FLAGS.sweep == "hyperband":
         if "epochs" in searches:
             raise UsageError("--search: hyperband itself chooses epochs, up to --epochs")
@@ -284,9 +289,8 @@ def sweep(
     shortfall = findings.shortfall(driver.sweep)
     if shortfall:
         print(shortfall)
-    print(
-        f"{run.path / 'report.html'} shows the sweep; {run.path / 'best.flags'} retrains the best"
-    )
+    print(f"{run.path / 'report.html'} shows the sweep")
+    print(f"{run.path / 'best.flags'} retrains the best trial")
     metrics = tuning.mean_of(chosen.metrics)
     print(f"Trial {chosen.trial}: {findings.reached(metrics)}")
     metrics |= {"trial": chosen.trial, "trials": len(driver.sweep.trials)}

@@ -63,9 +63,7 @@ def log(recipe: str, run: run_directory.RunDirectory, metrics: Mapping[str, Any]
             _log_trial(client, experiment, number, row, curves[row["trial"]])
     except (mlflow.exceptions.MlflowException, OSError) as error:
         reason = (str(error).splitlines() or [""])[0]
-        raise TrackerError(
-            f"{run.path} is complete, but MLflow does not take it: {reason}"
-        ) from None
+        raise TrackerError(f"{run.path} is complete, but MLflow rejected it: {reason}") from None
     print(f"Recorded in MLflow at {mlflow.get_tracking_uri()}, experiment {name}")
 
 

@@ -101,12 +101,24 @@ class Written:
 
 def unknown(name: str) -> UsageError:
     """Returns the error that there is no flag `name`, with the one that may be meant."""
-    meant = OTHER_NAMES.get(name.lower().replace("-", "_"), "")
-    if meant not in (*flags.FLAGS, "flagfile"):
-        ours = flag_definitions.names()
-        meant = (difflib.get_close_matches(name.lower(), ours, n=1) or [""])[0]
+    meant = _meant(name, (*flags.FLAGS, "flagfile"), flag_definitions.names())
     hint = f" Did you mean --{meant}?" if meant else " --help shows all flags."
-    return UsageError(f"--{name} is no flag.{hint}")
+    return UsageError(f"there is no flag --{name}.{hint}")
+
+
+def unknown_hyperparameter(name: str, declared: Iterable[str]) -> UsageError:
+    """Returns the error that a sweep has no hyperparameter `name`, with the one meant, or all."""
+    meant = _meant(name, declared, declared)
+    hint = f"Did you mean {meant}?" if meant else f"There are {', '.join(declared)}"
+    return UsageError(f"--search, --fix: there is no hyperparameter {name!r}. {hint}")
+
+
+def _meant(name: str, known: Iterable[str], ours: Iterable[str]) -> str:
+    """Returns what other programs' or a misspelled `name` is called here, or ""."""
+    meant = OTHER_NAMES.get(name.lower().replace("-", "_"), "")
+    if meant in known:
+        return meant
+    return (difflib.get_close_matches(name.lower(), ours, n=1) or [""])[0]
 
 
 def drop_idle(
@@ -140,16 +152,20 @@ def drop_idle(
         by = " or ".join(flag_definitions.spelled(chooser, value) for value in values)
         text = f"--{name}={place.text} has no effect with {by}"
         if place.origin and chosen and chosen.file != place.file:
-            print(f"{place.origin}: {text}, and is left out")
+            print(f"{place.origin}: {text}, and is ignored")
             flag.value = flag.default
             continue
         # Where several may be chosen at once, those that are enough by themselves.
         names = [
             v if isinstance(v, str) else v[0] for v in allowed if isinstance(v, str) or len(v) == 1
         ]
-        mend = f", or take --{chooser}={' or '.join(names)}" if names else ""
+        mend = f", or use --{chooser}={_either(names)}" if names else ""
         origin = f"{place.origin}: " if place.origin else ""
         raise UsageError(f"{origin}{text}. Leave it out{mend}")
+
+
+def _either(names: list[str]) -> str:
+    return " or ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
 
 
 def refuse_without_sweep(written: Written) -> None:

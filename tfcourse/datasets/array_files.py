@@ -92,7 +92,7 @@ def _check_texts(name: str, array: Numbers) -> None:
         np.dtype(np.uint32).newbyteorder(array.dtype.byteorder)
     )
     if codes.size and codes.max() > sys.maxunicode:
-        raise DataError(f"{name}: expected texts; received numbers that are no characters.")
+        raise DataError(f"{name}: expected texts; received numbers that are not characters.")
 
 
 class _Header(NamedTuple):

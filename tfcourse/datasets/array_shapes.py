@@ -26,7 +26,7 @@ def as_examples(where: str, features: npt.ArrayLike) -> Numbers:
     if features.ndim == 3 and not _are_grey_images(features):
         steps, values = features.shape[1:]
         logging.warning(
-            "%s: %d steps of %d values are taken as %d features, since they are no grey images. "
+            "%s: %d steps of %d values are taken as %d features, since they are not gray images. "
             "For images, write them as [examples, %d, %d, 1].",
             *(where, steps, values, steps * values, steps, values),
         )
@@ -35,7 +35,7 @@ def as_examples(where: str, features: npt.ArrayLike) -> Numbers:
         height, width = features.shape[1:]
         if height != width or features.min(initial=0) < 0:
             logging.warning(
-                "%s: taken as grey images of %d x %d pixels. For features, reshape them to "
+                "%s: taken as gray images of %d x %d pixels. For features, reshape them to "
                 "[examples, %d].",
                 *(where, height, width, height * width),
             )

@@ -144,7 +144,7 @@ def _read_batches(where: str, source: Any) -> tuple[Numbers, Numbers]:
     source = source() if callable(source) else source
     if getattr(source, "cardinality", lambda: 0)() == _INFINITE:
         raise DataError(
-            f"{where}: expected examples that end; received a data set that repeats for ever. "
+            f"{where}: expected examples that end; received a data set that repeats forever. "
             "Leave repeat() out."
         )
     features, labels, num_bytes = [], [], 0

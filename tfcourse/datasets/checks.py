@@ -203,7 +203,7 @@ def label_cells(where: str, labels: Numbers) -> list[Any]:
         example = int((labels != np.floor(labels)).argmax())
         raise DataError(
             f"{where}: expected whole numbers or texts as labels; received {labels[example]} at "
-            f"example {example}. Correct it; a quantity is no class, and needs `task=regression`."
+            f"example {example}. Correct it; for a quantity, add `task=regression`."
         )
     return labels.tolist()
 

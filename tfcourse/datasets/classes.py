@@ -64,7 +64,7 @@ def number(
             f"{where}: expected at least {min_examples} examples of each class; received "
             f"{counts[rare[0]]} of {shown.quoted(rare[0])} ({place(first[rare[0]])}){others}. "
             "Merge rare "
-            "classes or remove them; a quantity is no class."
+            "classes or remove them; a quantity is not a class."
         )
     if len(counts) > MAX_CLASSES:
         raise DataError(f"{where}: expected at most {MAX_CLASSES} classes; received {len(counts)}.")

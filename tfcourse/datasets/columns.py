@@ -216,7 +216,7 @@ class CategoricalColumn:
             row = int(unknown.argmax())
             others = int(unknown.sum()) - 1
             logging.warning(
-                "%s, column %s: %s is no category of the training split%s.",
+                "%s, column %s: %s is not a category of the training split%s.",
                 table.place(row),
                 shown.quoted(name),
                 shown.quoted(found.values[found.codes[row]]),

@@ -126,6 +126,6 @@ def _images(path: pathlib.Path, reading: Reading) -> Description:
     if len(sizes) > 1 and reading.image_size is None:
         findings.append("of several sizes: give `image_size`, such as `image_size=64`")
     if "test" not in splits or "validation" not in splits:
-        findings.append("a split that is not there is cut off the training split, a fifth each")
+        findings.append("splits that are missing are cut from the training split, a fifth each")
     title = f"{path}: {len(images):,} images, {len(rows)} classes"
     return Description(title, rows, tuple(findings))

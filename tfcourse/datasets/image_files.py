@@ -47,7 +47,7 @@ class BrokenImageError(DataError):
     """An image that can't be decoded; there may be more of them."""
 
     def __init__(self, path: pathlib.Path, why: str) -> None:
-        super().__init__(f"{path}: expected an image that can be read; received {why}.")
+        super().__init__(f"{path}: expected a readable image; received {why}.")
         self.path = path
         self.why = why
 

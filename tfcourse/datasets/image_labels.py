@@ -138,9 +138,9 @@ def _refuse_quantity(where: str, column: Sequence[Any], reading: Reading) -> Non
     # Classes of images are often numbered, some of them rare.
     if reading.task == "regression" or targets.task_of(values, by_custom=True) == "regression":
         raise DataError(
-            f"{where}: expected classes, since no quantity is learned from images; received values "
-            f"such as {shown.quoted(column[0])}. Name another `label`, or take them for classes "
-            "with `task=classification`."
+            f"{where}: expected classes, since quantities can't be learned from images; received "
+            f"values such as {shown.quoted(column[0])}. Name another `label`, or treat them as "
+            "classes with `task=classification`."
         )
 
 

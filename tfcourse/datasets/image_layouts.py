@@ -72,7 +72,7 @@ def class_folders(path: pathlib.Path, tell: Tell) -> list[ClassFolder]:
         roots = _roots(path, folders, splits, tell)
         return [entry for split in SPLITS for entry in _classes_of(split, roots, tell)]
     if len(folders) > 1 and all(map(_holds_splits, folders)):
-        tell(f"{path}: the folders of splits lie inside of those of classes.")
+        tell(f"{path}: the folders of splits lie inside those of classes.")
         return _splits_below(folders)
     _check_several(path, folders)
     if image_paths.has_images(path):
@@ -125,7 +125,7 @@ def _roots(path, folders, splits, tell):
     roots: dict[str, pathlib.Path] = {}
     for folder, split in zip(folders, splits, strict=True):
         if split is None:
-            tell(f"{folder}: left out, since it is not called like a split.")
+            tell(f"{folder}: left out, since its name is not that of a split.")
         elif split in roots:
             raise DataError(
                 f"{path}: expected one folder for each split; received {roots[split].name} and "

@@ -186,14 +186,14 @@ def _check(where: str, rows: int, totals: dict[str, int], rare: dict[str, int]) 
             raise DataError(
                 f"{where}: expected classes, which repeat; received another value in every row "
                 f"({shown.quoted(next(iter(totals)))}, ...). Name another `label`; a quantity "
-                "is no class."
+                "is not a class."
             )
         text, count = next(iter(rare.items()))
         others = f", and as few of {len(rare) - 1} more classes" if rare.keys() - {text} else ""
         raise DataError(
             f"{where}: expected at least {classes.MIN_EXAMPLES} examples of each class; received "
             f"{count} of {shown.quoted(text)}{others}. Merge rare classes, or name another "
-            "`label`; a quantity is no class."
+            "`label`; a quantity is not a class."
         )
     kept = totals.keys() - rare.keys()
     if len(kept) < 2:

@@ -119,7 +119,7 @@ def split_own(names: str) -> tuple[str, pathlib.Path] | None:
     if not is_own(names):
         return None
     if not path:
-        raise ValueError(f'Data of your own is called like "{kind}:PATH". Received: "{names}"')
+        raise ValueError(f'Your own data is written "{kind}:PATH". Received: "{names}"')
     return kind, shipped.find(path)
 
 
@@ -182,19 +182,33 @@ def check_name(names: str, data_dir: os.PathLike[str] | str | None = None) -> tu
     for name in wanted:
         if not NAME.fullmatch(name):
             raise ValueError(
-                'A dataset is called like "mnist", "emnist/letters" or "mnist:3.0.1", several '
-                f"with commas between; data of your own like {', '.join(own_names())}. "
+                _path_hint(name)
+                or 'data sets are written like "mnist", "emnist/letters" or "mnist:3.0.1", with '
+                f"commas between several, and your own data like {', '.join(own_names())}. "
                 f'Received: dataset="{names}"'
             )
         base_name = prepared.base_name(name)
         close = difflib.get_close_matches(base_name, COMMON, n=1, cutoff=0.75)
         is_known = base_name in COMMON or originals.is_in_catalogue(base_name)
-        is_own = data_dir is not None and (pathlib.Path(data_dir) / base_name).is_dir()
+        folders = filter(None, (data_dir, prepared.default_directory()))
+        is_own = any((pathlib.Path(folder) / base_name).is_dir() for folder in folders)
+        if not (is_known or is_own) and (hint := _path_hint(name)):
+            raise ValueError(hint)
         if close and not (is_known or is_own):
             raise ValueError(f"there is no dataset {base_name!r}. Did you mean {close[0]!r}?")
     if len(set(wanted)) < len(wanted):
-        raise ValueError(f'Every dataset can be named once. Received: dataset="{names}"')
+        raise ValueError(f'Each data set can be named only once. Received: dataset="{names}"')
     return wanted
+
+
+def _path_hint(name: str) -> str:
+    """Returns the hint that a path, of a table for example, is written "csv:PATH"; else ""."""
+    path = files.expanded(name)
+    kinds = {".npz": "npz", ".npy": "npz"} | dict.fromkeys(
+        (".csv", ".tsv", ".xlsx", ".parquet"), "csv"
+    )
+    kind = "images" if path.is_dir() else kinds.get(path.suffix.lower(), "csv" * path.is_file())
+    return f'there is no dataset "{name}". Did you mean {kind}:{name}?' if name and kind else ""
 
 
 def check_data_dir(data_dir: os.PathLike[str] | str | None) -> pathlib.Path | None:

@@ -58,11 +58,13 @@ def check_published(path: pathlib.Path, size: int, sha256: str) -> None:
         if received == size and files.sha256(path) == sha256:
             return
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Mend or remove it.") from error
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}). Repair or remove it."
+        ) from error
     raise DataError(
         f"{path}: expected the published file of {size:,} bytes with sha256 {sha256[:8]}...; "
-        f"received {received:,} other bytes: it is damaged, cut, or another file. Download it "
-        "again or remove it."
+        f"received {received:,} other bytes: it is damaged, truncated, or another file. Download "
+        "it again or remove it."
     )
 
 

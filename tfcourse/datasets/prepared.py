@@ -241,7 +241,8 @@ def _check_files_can_be_had(
     except DataUnavailableError as error:
         places = " or ".join(str(path) for path in (data_dir, default_directory()) if path)
         raise DataUnavailableError(
-            f"Dataset {name!r} is not in {places}, and {error}. Give `data_dir`, or connect."
+            f"Dataset {name!r} is not in {places}, and {error}. Pass `data_dir`, or connect to "
+            "the network."
         ) from error
 
 
@@ -285,8 +286,8 @@ def _suggestion(name: str, data_dir: pathlib.Path | None) -> str:
     )
     meant = f"Did you mean {close[0]!r}?" if close else "tfds.list_builders() names all."
     if data_dir:
-        return f"{meant} None of that name lies prepared in {data_dir}"
-    return f"{meant} If it lies prepared in a folder, give that as `data_dir`"
+        return f"{meant} No data set of that name is prepared in {data_dir}"
+    return f"{meant} If it is prepared in a folder, pass that folder as `data_dir`"
 
 
 def _slug(name: str) -> str:

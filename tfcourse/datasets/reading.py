@@ -20,7 +20,7 @@ class Reading(Hyperparameters):
     task: Literal["auto", "classification", "regression"] = choice(
         "auto",
         ("auto", "classification", "regression"),
-        "What the label is: classes, or a quantity; auto tells by its values.",
+        "What the label is: classes, or a quantity; auto decides by its values.",
     )
     missing: Literal["refuse", "impute"] = choice(
         "impute",
@@ -28,10 +28,12 @@ class Reading(Hyperparameters):
         "How to treat missing values in a table: fill them in, or report an error.",
     )
     missing_values: tuple[str, ...] = texts(
-        (), "More texts that stand for a missing value.", optional=True
+        (), "Additional texts that mean a missing value.", optional=True
     )
     header: Literal["yes", "no"] = choice(
-        "yes", ("yes", "no"), "Whether a line names the columns; else they are 1, 2, ..."
+        "yes",
+        ("yes", "no"),
+        "Whether the first line names the columns; otherwise they are 1, 2, ...",
     )
     encoding: str | None = text(
         None,
@@ -44,7 +46,7 @@ class Reading(Hyperparameters):
     ignore: tuple[str, ...] = texts((), "Columns that are left out.", optional=True)
     keep: tuple[str, ...] = texts(
         (),
-        "Columns that are used although they look like identifiers or are of many texts.",
+        "Columns to use although they look like identifiers or hold many different texts.",
         optional=True,
     )
     image_size: tuple[int, int] | None = integers(

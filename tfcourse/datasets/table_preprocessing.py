@@ -163,8 +163,8 @@ class TablePreprocessing:
         path = files.expanded(path)
         if path.suffix.lower() in array_files.SUFFIXES:
             raise DataError(
-                f"{path}: expected a table with the columns trained on; received arrays, which "
-                "have no names of columns. Save it as CSV."
+                f"{path}: expected a table with the columns used in training; received arrays, "
+                "which have no column names. Save them as CSV."
             )
         names = [columns.source(column) for column in self.columns]
         texts = [column.name for column in self.columns if isinstance(column, CategoricalColumn)]

@@ -89,11 +89,11 @@ def as_numbers(labels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 
 QUANTITY = (
-    "{:,} different whole numbers are taken for a quantity; `task=classification` takes them for "
+    "{:,} different whole numbers are treated as a quantity; `task=classification` treats them as "
     "classes"
 )
 CLASSES = (
-    "{:,} different whole numbers are taken for classes; `task=regression` takes them for a "
+    "{:,} different whole numbers are treated as classes; `task=regression` treats them as a "
     "quantity"
 )
 

@@ -109,7 +109,7 @@ def outputs(subject: Subject) -> Finding:
     return Finding(
         "fine" if right else "broken",
         f"{measured}: the outputs of an example sum to 1 within {off:.2g}",
-        expected if task.known_loss else "unknown: the loss is an own function",
+        expected if task.known_loss else "unknown: the loss is a custom function",
         off,
         "" if right else hint,
         png(lambda axes: _draw_outputs(axes[0, 0], values), width=6.0, height=2.0),

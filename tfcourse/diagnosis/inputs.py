@@ -35,7 +35,7 @@ def scale(subject: Subject) -> Finding:
         verdict, hint = "broken", "Every example is the same. Look at how the inputs are read."
     elif verdict == "fine" and sizes.max() > _LARGEST_COLUMN:
         verdict = "look"
-        hint = f"Standardize the inputs: number {int(sizes.argmax())} is {sizes.max():.3g} large."
+        hint = f"Standardize the inputs: number {int(sizes.argmax())} reaches {sizes.max():.3g}."
     else:
         hint = _scale_hint(columns)
     return Finding(

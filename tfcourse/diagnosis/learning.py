@@ -113,7 +113,7 @@ def _heart_hint(least: float) -> str:
     if least < 0:
         return "The loss falls below 0: turn its sign."
     return (
-        "The model can't even learn these few examples. Mend the other broken checks first; if "
+        "The model can't even learn these few examples. Fix the other broken checks first; if "
         "there are none, look at the sign of the loss and of the optimizer's update."
     )
 

@@ -40,7 +40,7 @@ def lag(subject: Subject) -> Finding:
         "`training.reestimate_batch_norm(model, data.train.features)` after training."
     )
     if momentum <= 0.9:
-        hint = "Take larger batches, or a lower `learning_rate`: the averages can't follow."
+        hint = "Use larger batches or a lower `learning_rate`: the averages can't follow."
     return Finding(
         verdict,
         f"loss {losses['inference mode']:.3g} at inference, "

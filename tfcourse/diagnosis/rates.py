@@ -40,8 +40,8 @@ def learning_rate(subject: Subject) -> Finding:
     if suggested is None:
         return Finding(
             "look",
-            "the loss fell at no learning rate",
-            "it falls at some",
+            "the loss did not fall at any learning rate",
+            "it falls at some rate",
             float("nan"),
             "Look at the other checks first: nothing can be learned so far.",
         )
@@ -50,10 +50,11 @@ def learning_rate(subject: Subject) -> Finding:
     fine, look = ((share * suggested, top) for share, top in ((_FINE, lowest), (_LOOK, end)))
     verdict = between(rate, fine=fine, look=look)
     times = rate / suggested
+    ratio = f"{times:,.0f}" if times >= 1000 else f"{times:.3g}"
     hint = f"Train with `learning_rate={suggested:.2g}`."
     return Finding(
         verdict,
-        f"{rate:.2g} at most, {times:.3g} times the suggested {suggested:.2g}",
+        f"{rate:.3g} at most, {ratio} times the suggested {suggested:.2g}",
         f"{fine[0]:.1g} to {lowest:.2g}, where the loss is lowest"
         + ("" if end == math.inf else f"; at {end:.2g} it diverges"),
         times,

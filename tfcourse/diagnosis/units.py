@@ -70,7 +70,7 @@ def useless(subject: Subject) -> Finding:
 
 def _hint(worst: Useless, name: str, before: Useless) -> str:
     if before.share <= _FINE:
-        return f"Lower `learning_rate`: the units of {name} were of use before the first steps."
+        return f"Lower `learning_rate`: the units of {name} worked before the first steps."
     if worst.identical >= max(worst.dead, worst.saturated):
         return f'Begin {name} with random weights: `kernel_initializer="glorot_uniform"`.'
     if worst.saturated >= worst.dead:

@@ -91,7 +91,10 @@ def updates(subject: Subject) -> Finding:
     if ratio == 0.0:
         hint = f"Nothing reaches {worst}: look at the gradients, and at dead units before it."
     elif ratio < _EXPECTED:
-        hint = "Raise `learning_rate`, tenfold at a time."
+        hint = (
+            "Raise `learning_rate`, tenfold at a time, unless another check finds it too high or "
+            "units dead: then correct that first."
+        )
     else:
         hint = "Lower `learning_rate`, to a tenth at a time."
     return Finding(

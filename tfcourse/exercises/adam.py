@@ -14,9 +14,9 @@ def check_first_step(answer: object) -> Feedback:
         why="After one gradient g, mh = g and sqrt(sh) = |g|: the step is as long as the rate.",
         mistakes={
             1.0: "That is gradient descent. Adam divides by the root of sh.",
-            -0.001: "Its length is asked for, as a positive number.",
+            -0.001: "The question asks for the length, a positive number.",
             0.001 / math.sqrt(10): "That is not mh / sqrt(sh): are both corrected?",
-            0.001 * 0.1 / math.sqrt(0.001): "Without bias correction it would be so long.",
+            0.001 * 0.1 / math.sqrt(0.001): "That would be its length without bias correction.",
             0.0001: "That is (1 - beta_1) times the rate; the correction divides by it again.",
             1e-6: "The gradient cancels out: it is in mh and in the root of sh.",
         },
@@ -83,7 +83,7 @@ def check_uncorrected_first_step(answer: object) -> Feedback:
         why="m = 0.1 g and s = 0.001 g^2, so the step is 0.1 / sqrt(0.001) = 3.16 rates long.",
         mistakes={
             100.0: "The divisor is the root of s.",
-            1.0: "So long it is with the correction.",
+            1.0: "That is its length with the correction.",
             0.1: "That is m alone. What is it divided by?",
             1 / math.sqrt(0.001): "m starts low as well, at 0.1 of the gradient.",
             math.sqrt(0.001) / 0.1: "m stands above the root of s, not below.",

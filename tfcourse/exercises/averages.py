@@ -28,7 +28,7 @@ def check_corrected_average(answer: object) -> Feedback:
         why="v_2 = 0.9 x 1 + 0.1 x 20 = 2.9, and 2.9 / (1 - 0.9^2) = 15.26.",
         mistakes={
             2.9: "That is v_2, still uncorrected: lower than both values it averages.",
-            15.0: "That is the plain mean; here the newer value weighs a little more.",
+            15.0: "That is the simple mean; here the newer value weighs a little more.",
             29.0: "Two values have been seen: divide by 1 - beta^2, not by 1 - beta.",
             2.9 / 0.81: "Divide by the sum of the weights, 1 - beta^t, not by beta^t.",
             18.9: "The old average gets beta, the new value 1 - beta.",
@@ -53,7 +53,7 @@ def check_momentum_step(function: Function) -> Feedback:
             "The old average gets beta, the new gradient 1 - beta.": (
                 lambda v, gradient, beta: (1 - beta) * v + beta * gradient
             ),
-            "Plus: the new gradient is averaged in. It is w that the step is taken from.": (
+            "Use a plus: the new gradient is averaged in. The step is subtracted from w.": (
                 lambda v, gradient, beta: beta * v - (1 - beta) * gradient
             ),
             "That squares the gradient, as RMSProp does.": (

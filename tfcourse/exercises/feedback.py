@@ -50,20 +50,20 @@ def check_number(
         tolerance: relative to the number: room for an answer that is rounded.
     """
     if answer is None:
-        return Feedback(None, f"Put {kind} in the place of None and run the cell again.")
+        return Feedback(None, f"Replace None with {kind} and run the cell again.")
     try:
         number = float(answer)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number) or isinstance(answer, bool):
-        return Feedback(False, f"Expected is {kind}. Received: {answer!r}")
+        return Feedback(False, f"Expected: {kind}. Received: {answer!r}")
     if math.isclose(number, expected, rel_tol=tolerance):
         return Feedback(True, why)
     for mistake, hint in mistakes.items():
         if math.isclose(number, mistake, rel_tol=tolerance):
             return Feedback(False, hint)
     side = "large" if number > expected else "small"
-    return Feedback(False, f"Expected is {kind}, and {number:g} is too {side}.")
+    return Feedback(False, f"Expected: {kind}; {number:g} is too {side}.")
 
 
 def check_function(
@@ -87,12 +87,12 @@ def check_function(
         mistakes: `{hint: function}`, functions that others have written.
     """
     if not callable(function):
-        return Feedback(False, f"Expected is a function that returns {kind}.")
+        return Feedback(False, f"Expected: a function that returns {kind}.")
     for case in cases:
         try:
             result = function(*_copied(case))
         except Exception as error:
-            return Feedback(False, f"With {_named(case)} it raises {type(error).__name__}: {error}")
+            return Feedback(False, f"For {_named(case)} it raises {type(error).__name__}: {error}")
         if result is None:
             return Feedback(None, f"Let the function return {kind} and run the cell again.")
         feedback = _check_result(function, result, reference, cases, case, kind, mistakes)
@@ -107,11 +107,11 @@ def _check_result(function, result, reference, cases, case, kind, mistakes):
     try:
         result = _array(result)
     except (TypeError, ValueError):
-        return Feedback(False, f"It has to return {kind}. Received: {result!r}")
+        return Feedback(False, f"It must return {kind}. Received: {result!r}")
     if result.shape != expected.shape:
         return Feedback(
             False,
-            f"With {_named(case)} it has to return {kind}: shape {expected.shape}. "
+            f"With {_named(case)} it must return {kind}: shape {expected.shape}. "
             f"Received: shape {result.shape}",
         )
     if _is_close(result, expected):
@@ -120,7 +120,7 @@ def _check_result(function, result, reference, cases, case, kind, mistakes):
         if _agree(function, mistake, cases):
             return Feedback(False, hint)
     return Feedback(
-        False, f"With {_named(case)} it returns {_short(result)}; expected is {_short(expected)}."
+        False, f"With {_named(case)} it returns {_short(result)}; expected: {_short(expected)}."
     )
 
 

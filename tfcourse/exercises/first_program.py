@@ -20,8 +20,8 @@ def check_graph(answer: object) -> Feedback:
         why="The first call traces the graph, all others run it. Coefficients are its input.",
         mistakes={
             2: "The coefficients are tensors: other values are other input to the same graph.",
-            300: "A call runs the graph. It is traced where there is none for such arguments yet.",
-            600: "A call runs the graph. It is traced where there is none for such arguments yet.",
+            300: "A call runs the graph. It is traced only if there is none for such arguments.",
+            600: "A call runs the graph. It is traced only if there is none for such arguments.",
             0: "Without a graph nothing would run: the first call traces it.",
         },
     )
@@ -35,7 +35,7 @@ def check_session(answer: object) -> Feedback:
         kind="a value of w",
         why="Each session.run takes one step, 0.1 and then 0.098. minimize alone takes none.",
         mistakes={
-            0.0: "That is w in the graph that was only built. Each session.run computes.",
+            0.0: "That is w when the graph is built but not run. Each session.run computes.",
             0.1: "That is w after the first run of train.",
             0.2: "The second step is shorter: it starts at 0.1, where the slope is -9.8.",
             0.29404: "minimize adds a node to the graph and takes no step; only the runs do.",
@@ -60,7 +60,7 @@ def check_placeholder(function: Any) -> Feedback:
             {"w": 3.0, "coefficients": np.array([[2.0], [-1.0], [7.0]])},
         ],
         kind="a number",
-        why="What the placeholder was fed is an argument now: one function for all coefficients.",
+        why="What the placeholder was fed is now an argument: one function for all coefficients.",
         mistakes={
             "Right for one set of coefficients. Others may be fed: use the argument.": (
                 lambda w, coefficients: (w - 5) ** 2
@@ -79,7 +79,7 @@ def check_tensor(function: Any) -> Feedback:
     """Checks `function(array)`: the coefficients as a float32 tensor of shape `[3, 1]`."""
     kind = f"a float32 tensor of shape {COEFFICIENTS.shape}"
     if not callable(function):
-        return Feedback(False, f"Expected is a function that returns {kind}.")
+        return Feedback(False, f"Expected: a function that returns {kind}.")
     try:
         answer = function(COEFFICIENTS.copy())
     except Exception as error:
@@ -88,18 +88,18 @@ def check_tensor(function: Any) -> Feedback:
         return Feedback(None, f"Let the function return {kind} and run the cell again.")
     if not hasattr(answer, "numpy"):
         named = f"{type(answer).__module__}.{type(answer).__name__}".removeprefix("builtins.")
-        return Feedback(False, f"It has to return {kind}. Received: {named}, which is no tensor")
+        return Feedback(False, f"It must return {kind}. Received: {named}, which is not a tensor")
     if hasattr(answer, "assign"):
         return Feedback(False, "That is a variable, which training changes. Input is a constant.")
     found = answer.numpy()
     if found.shape != COEFFICIENTS.shape:
-        return Feedback(False, f"It has to return {kind}. Received: shape {found.shape}")
+        return Feedback(False, f"It must return {kind}. Received: shape {found.shape}")
     if not np.array_equal(found, COEFFICIENTS):
-        return Feedback(False, f"The values have to be the array's. Received: {found.tolist()}")
+        return Feedback(False, f"The values must be those of the array. Received: {found.tolist()}")
     if found.dtype != np.float32:
         return Feedback(
             False,
-            f"It is {found.dtype}: a tensor keeps the array's type unless it is told another, and "
+            f"It is {found.dtype}: a tensor keeps the array's type unless you state another, and "
             "w is float32. The two can't be multiplied.",
         )
-    return Feedback(True, "NumPy counts in float64, w in float32: the type has to be said.")
+    return Feedback(True, "NumPy uses float64 and w is float32, so the type must be stated.")

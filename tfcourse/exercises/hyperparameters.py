@@ -22,7 +22,7 @@ def check_decayed_rate(answer: object) -> Feedback:
             "current one (erratum E9).",
             0.1 * 0.95**2: "That is the rate of epoch 2: epochs count from 0 here.",
             0.1 * 0.95**4: "That is the rate of epoch 4: epochs count from 0 here.",
-            0.1 * 0.85: "Each epoch multiplies by 0.95; it does not take away 0.05.",
+            0.1 * 0.85: "Each epoch multiplies by 0.95; it does not subtract 0.05.",
             0.95**3: "That is the factor. The initial rate is 0.1.",
             0.1 / math.sqrt(3): "That is root decay.",
             0.1 / (1 + 0.95 * 3): "That is inverse-time decay.",
@@ -76,10 +76,10 @@ def check_normalize(function: Function) -> Feedback:
             "Each feature is normalized over the examples: axis 0.": (
                 lambda **case: normalize(**case, axis=1)
             ),
-            "Each feature has a mean and a variance of its own: axis 0.": (
+            "Each feature has its own mean and variance: axis 0.": (
                 lambda **case: normalize(**case, axis=None)
             ),
-            "The paper's variance is the plain mean of the squares: ddof=0.": (
+            "The paper's variance is the simple mean of the squares: ddof=0.": (
                 lambda **case: normalize(**case, ddof=1)
             ),
             "First the mean is subtracted.": lambda **case: normalize(**case, centred=False),

@@ -19,8 +19,8 @@ def check_steps_per_epoch(answer: object) -> Feedback:
         why="ceil(1257 / 32) = 40, and the last step has 9 examples.",
         mistakes={
             39: "39 steps see 39 x 32 = 1,248 examples. Which step sees the other 9?",
-            1257 / 32: "Each step counts, also one that has fewer than 32 examples.",
-            1257: "That is one example a step: stochastic gradient descent.",
+            1257 / 32: "Every step counts, even one with fewer than 32 examples.",
+            1257: "That is one example per step: stochastic gradient descent.",
             32: "That is the batch size.",
         },
     )
@@ -86,11 +86,11 @@ def check_noise_factor(answer: object) -> Feedback:
         answer,
         2.0,
         kind="how many times smaller the noise becomes",
-        why="The mean of b independent examples scatters like 1 / sqrt(b), and sqrt(64 / 16) = 2.",
+        why="The noise of a mean of b independent values falls as 1 / sqrt(b): sqrt(64 / 16) = 2.",
         mistakes={
-            4.0: "The variance becomes so many times smaller. Noise is the standard deviation.",
+            4.0: "That is the ratio of the variances. Noise is the standard deviation.",
             0.5: "That is the share that is left. How many times smaller is it?",
             0.25: "That is the share of the variance that is left.",
-            48.0: "It is the quotient of the two sizes that counts.",
+            48.0: "What counts is the ratio of the two sizes.",
         },
     )

@@ -14,7 +14,7 @@ def check_one_hot(answer: object) -> Feedback:
     """Checks the one-hot row of the digit 4 among the digits 0 to 9."""
     kind = "a list of ten numbers"
     if answer is None:
-        return Feedback(None, f"Put {kind} in the place of None and run the cell again.")
+        return Feedback(None, f"Replace None with {kind} and run the cell again.")
 
     def row(column: int) -> Array:
         return np.eye(10)[column]
@@ -28,7 +28,7 @@ def check_one_hot(answer: object) -> Feedback:
         mistakes={
             "That is the digit 3: the first column is the digit 0.": lambda: row(3),
             "That is the digit 5: the first column is the digit 0.": lambda: row(5),
-            "The row is all 0, but in one column.": lambda: 1 - row(4),
+            "The row is 0 except in one column.": lambda: 1 - row(4),
         },
     )
 
@@ -50,11 +50,11 @@ def check_softmax(function: Function) -> Feedback:
             softmax,
             cases=cases,
             kind="an array of probabilities",
-            why="Subtracting the largest logit changes nothing but that no exponential overflows.",
+            why="Subtracting the largest logit changes nothing, but no exponential overflows.",
             mistakes={
                 "Right for small logits, but exp(1000) is infinite, and infinity over infinity is "
                 "NaN. What may be subtracted from all logits?": overflows,
-                "Their sum has to be 1: divide by the sum of the exponentials.": (
+                "Their sum must be 1: divide by the sum of the exponentials.": (
                     lambda z: np.exp(z)
                 ),
                 "That is the share of each logit. First comes the exponential.": (
@@ -76,8 +76,8 @@ def check_cost(answer: object) -> Feedback:
         kind="a cost in nats",
         why="-ln 0.5 = 0.693. What the other classes got does not matter.",
         mistakes={
-            math.log10(2): "The logarithm is the natural one.",
-            1.0: "That is in bits; nats have the natural logarithm.",
+            math.log10(2): "Use the natural logarithm.",
+            1.0: "That is in bits; for nats, use the natural logarithm.",
             -math.log(2): "A cost is positive: the logarithm of a probability is not.",
             0.5: "That is the probability. The cost is its negative logarithm.",
             math.log(10): "That is the cost where all ten classes get the same probability.",

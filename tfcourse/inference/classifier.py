@@ -41,7 +41,7 @@ _OURS = re.compile(r"recipes\.[A-Za-z_]\w*", re.ASCII)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Classifier:
-    """A trained model of classes, or of a quantity, with all that is needed to use it.
+    """A trained model for classes or a quantity, with everything needed to use it.
 
     Attributes:
         model: takes what `preprocessing` makes of examples; returns logits, or one number.
@@ -58,12 +58,12 @@ class Classifier:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """In the order of the probabilities; none where the model predicts a quantity."""
+        """In the order of the probabilities; empty if the model predicts a quantity."""
         return self.preprocessing.class_names
 
     @property
     def target(self) -> NumericTarget | None:
-        """The quantity that the model predicts; `None` of classes."""
+        """The quantity that the model predicts; `None` for classes."""
         return self.preprocessing.target
 
     @property
@@ -78,7 +78,7 @@ class Classifier:
             features: [examples, *input_shape], as `preprocessing` makes them.
         """
         if self.target:
-            raise ValueError("The model predicts a quantity: `predictions` has it.")
+            raise ValueError("The model predicts a quantity: use `predictions`.")
         return special.softmax(self._evaluator.predict(features).astype(np.float64), axis=1)
 
     def predictions(self, features: FloatArray | StreamedFeatures) -> npt.NDArray[np.float64]:
@@ -88,7 +88,7 @@ class Classifier:
             features: as for `probabilities`.
         """
         if self.target is None:
-            raise ValueError("The model tells classes: `probabilities` has theirs.")
+            raise ValueError("The model predicts classes: use `probabilities`.")
         return self.target.in_units(self._evaluator.predict(features)[:, 0])
 
     @functools.cached_property
@@ -97,16 +97,16 @@ class Classifier:
 
 
 def load_run(path: os.PathLike[str] | str, recipe: str | None = None) -> Classifier:
-    """Returns the `Classifier` of a run directory, its best epoch's weights in it.
+    """Returns the `Classifier` of a run directory, with the weights of the best epoch.
 
-    The model is built anew by the recipe's own `build` with the flags that the run recorded, then
+    The recipe's own `build` builds the model from the recorded flags, then
     the plain arrays of weights.arrays are set. Neither model.keras nor a checkpoint is opened. The
     random seed and TensorFlow's determinism are set, as before a training.
 
     Args:
-        path: a run directory or that of a sweep, which stands for its best trial.
+        path: a run directory, or that of a sweep for its best trial.
         recipe: the module that made the run, imported by that name. `None` takes the one
-            named in flags.txt, out of the package `recipes` and no other.
+            named in flags.txt, from the package `recipes` only.
 
     Raises:
         NotARunError: `path` holds no run of a classifier, or of an unknown recipe.
@@ -144,8 +144,8 @@ def _recipe(record: records.RunRecord, name: str | None) -> tuple[ModuleType, ty
     module_name = name or record.recipe
     if name is None and not _OURS.fullmatch(module_name):
         raise NotARunError(
-            f"{record.path} says that {module_name!r} made it, and only modules of `recipes` are "
-            f"imported for being named in a file; if you trust it, add `recipe={module_name}`"
+            f"{record.path} was made by {module_name!r}, and a file may only name modules of "
+            f"`recipes` to import. If you trust that module, add `recipe={module_name}`"
         )
     try:
         found = importlib.util.find_spec(module_name)

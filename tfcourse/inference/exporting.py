@@ -29,7 +29,7 @@ _LATENCY_RUNS = 50
 
 
 class ExportMismatchError(Exception):
-    """What was exported predicts something else; it was removed again."""
+    """The exported model predicts something else; it was removed."""
 
     exit_code = 1
 
@@ -42,10 +42,10 @@ def export(
     *,
     tolerance: float = TOLERANCE,
 ) -> dict[str, Any]:
-    """Exports to `path`, and returns, JSON-able, what came of it.
+    """Exports to `path`; returns a JSON-able description of the result.
 
     The preprocessing goes into the exported model; see `tfcourse.inference.serving` for what it
-    takes. It is loaded again and predicts real examples; unless they come out the same, nothing
+    takes. It is loaded again and predicts real examples; unless the predictions agree, nothing
     is left at `path`. It computes in float32, whatever the model was trained in: the weights are
     float32 anyway, and not every format knows bfloat16.
 
@@ -54,7 +54,7 @@ def export(
         name: a key of `formats.FORMATS`.
         path: does not exist yet, in a folder that does.
         features: [examples, *input_shape], real examples to compare with.
-        tolerance: the largest difference of a probability that is let pass; of a quantity, in
+        tolerance: the largest accepted difference of a probability; of a quantity, in
             standard deviations.
 
     Raises:

@@ -51,14 +51,14 @@ def inverted(preprocessing: Preprocessing, features: FloatArray) -> FloatArray:
     """
     if not isinstance(preprocessing, datasets.preprocessing.ImagePreprocessing):
         raise datasets.DataError(
-            "`invert` exchanges black and white, and the run was trained on no images in [0, 1]. "
-            "Leave it out."
+            "`invert` exchanges black and white, but the run was not trained on images in "
+            "[0, 1]. Leave it out."
         )
     return 1 - features
 
 
 def looks_inverted(record: "RunRecord", features: FloatArray) -> str:
-    """Returns in what grey images look like the negatives of those trained on, or ""."""
+    """Returns how gray images look like negatives of the training images, or ""."""
     trained = record.metrics.get("edge_brightness")
     if not isinstance(trained, float) or features.ndim != 4 or not len(features):
         return ""
@@ -80,7 +80,7 @@ def load_split(
     `data_dir` where it is not given, if that folder is still there.
 
     Raises:
-        DataError: it can't be had, is damaged, or is prepared otherwise than it was then.
+        DataError: it is unavailable, damaged, or prepared differently than in the run.
     """
     record = classifier.record
     flags = {name: texts[-1] for name, texts in record.flags.items()}
@@ -117,7 +117,7 @@ def _untold() -> Iterator[None]:
 
 
 def changed(classifier: "Classifier", name: str, split: datasets.Split | StreamedSplit) -> str:
-    """Returns a sentence where `split` holds other examples than the run was measured on, or ""."""
+    """Returns a sentence if `split` holds other examples than those the run used, or ""."""
     from tfcourse import training
 
     digests = classifier.record.metrics.get("digests")

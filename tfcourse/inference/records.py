@@ -18,7 +18,7 @@ _RECIPE = re.compile(r"# python -m ([A-Za-z_][\w.]*) --flagfile=", re.ASCII)
 
 
 class NotARunError(Exception):
-    """A folder that holds no run of a classifier; the message names it."""
+    """A folder without a trained model; the message names it."""
 
     exit_code = 2
 
@@ -51,12 +51,14 @@ def read(path: os.PathLike[str] | str) -> RunRecord:
     if (path / run_directory.JOURNAL).exists():
         sweep, path = path, best_run.followed(path / run_directory.BEST)
         if not path.is_dir():
-            raise NotARunError(f"{sweep} holds a sweep that has not chosen its best trial")
+            raise NotARunError(f"{sweep} holds a sweep that has no best trial yet")
         if not path.resolve().is_relative_to(sweep.resolve()):
             raise RunFileError(f"{path} leads out of its sweep's folder; name the run itself")
     for name in (run_directory.FLAGS, run_directory.PREPROCESSING):
         if not (path / name).exists():
-            raise NotARunError(f"{path} holds no {name}, so it is no run of a classifier")
+            raise NotARunError(
+                f"{path} is not the folder of a finished training: it holds no {name}"
+            )
     text = _text(path / run_directory.FLAGS, run_directory.MAX_FLAGS_BYTES)
     recipe = _RECIPE.match(text)
     if not recipe:

@@ -1,7 +1,7 @@
 """The course's optimizers and newer ones, for Keras; `OPTIMIZERS` maps names to them.
 
-Muon is not among them: it steps along an orthogonalized average, which is for matrices of hidden
-layers alone, needs another optimizer for all other weights, and pays for large transformers.
+Muon is not included: it steps along an orthogonalized average, which only suits matrices of hidden
+layers, needs another optimizer for all other weights, and pays off for large transformers.
 """
 
 from collections.abc import Callable

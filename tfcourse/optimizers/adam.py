@@ -86,7 +86,7 @@ class Adam(arguments.Optimizer):
     up to 32 times larger; PyTorch and Optax correct it, as here. With epsilon far below `sqrt(s)`
     all of them agree. `keras.optimizers.Adam` has epsilon 1e-7 by default.
 
-    Two variants, to see what the parts are good for. Without `bias_correction`, `mh` is `m` and
+    Two variants show what each part contributes. Without `bias_correction`, `mh` is `m` and
     `sh` is `s`; then `beta_1 = 0` is exactly `RMSProp(learning_rate, beta_2, epsilon)`. With
     `epsilon_inside_sqrt` the divisor is `sqrt(sh + epsilon)`: for the same smallest divisor take
     `epsilon**2`.

@@ -1,4 +1,4 @@
-"""What optimizers do with their arguments: check numbers, bring tensors to one dtype."""
+"""Checks of optimizers' arguments, and conversion of tensors to one dtype."""
 
 import math
 from collections.abc import Callable

@@ -30,7 +30,7 @@ class Momentum(arguments.Optimizer):
         w <- w - learning_rate * v
 
     `v` starts at 0 and is not bias-corrected, so early steps are short. Stored is the weighted sum
-    `u = v / (1 - beta)`, with which the same two lines pass over the array one time less:
+    `u = v / (1 - beta)`, with which the same two lines need one pass less over the array:
 
         u <- beta * u + g
         w <- w - learning_rate * (1 - beta) * u

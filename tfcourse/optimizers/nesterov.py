@@ -21,7 +21,7 @@ def nesterov_update(
 
 @keras.saving.register_keras_serializable(package="tfcourse")
 class Nesterov(Momentum):
-    """Momentum that takes the current gradient into its average twice: it looks one step ahead.
+    """Momentum that uses the current gradient twice in its average: it looks one step ahead.
 
     For gradient `g` of parameter `w`, at every step:
 

@@ -19,7 +19,7 @@ def draw_curves(run_dir: os.PathLike[str] | str) -> None:
 
 
 def draw_history(history: History, path: style.File) -> None:
-    """Writes loss and accuracy by epoch into the PNG file `path`.
+    """Writes loss and accuracy per epoch into the PNG file `path`.
 
     The highest validation accuracy is marked; of a quantity, the lowest validation loss.
 

@@ -1,4 +1,4 @@
-"""How far predictions of a quantity are off, as a picture."""
+"""The errors of predictions of a quantity, as a picture."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""Loss against learning rate, as the learning-rate finder has seen it."""
+"""Loss against learning rate, as measured by the learning-rate finder."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A picture of a training in a notebook that is drawn anew while a cell goes on.
+"""A picture of a training in a notebook, updated while the cell runs.
 
 It is imported by its own name, since Keras takes seconds to load:
 
@@ -21,7 +21,7 @@ _SHARE_OF_TIME = 0.2  # That drawing may take.
 
 
 class LivePicture:
-    """One output of a cell, replaced as often as a fifth of the time allows."""
+    """One output of a cell, updated as often as a fifth of the time allows."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""A model card: one page on what a trained model is, what it reaches, and its limits.
+"""A model card: one page on what a trained model is, its results, and its limits.
 
 Reference: Mitchell et al., 2019, https://arxiv.org/abs/1810.03993
 """
@@ -26,7 +26,7 @@ def model_card(
         recipe: the recipe's name.
         flags: as in flags.txt.
         metrics: those of `training.final_metrics`.
-        confirmed: what it came to with other seeds, as a sentence without its full stop.
+        confirmed: the results with other seeds, as a sentence without its full stop.
     """
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("tfcourse.reports", ""),

@@ -1,4 +1,4 @@
-"""One look for every picture: size, type, colours that the colour-blind tell apart."""
+"""One style for all pictures: size, type, colors that color-blind readers can tell apart."""
 
 import contextlib
 import io

@@ -155,7 +155,7 @@ class RunDirectory:
         except FileNotFoundError:
             same = False
         if not same:
-            raise RunDirectoryError(f"{self.path} was removed or replaced while the run went on")
+            raise RunDirectoryError(f"{self.path} was removed or replaced during the run")
 
     def check_space(self, num_bytes: int) -> None:
         """Raises `RunDirectoryError` where the disk has less than `num_bytes` left."""
@@ -245,7 +245,7 @@ def open_run(
             if done is not None:
                 run.continued_from.append(done)
         if metrics is not None and not goes_on:
-            raise RunFinished(f"{path} holds this run, finished; see {METRICS} there", metrics)
+            raise RunFinished(f"{path} holds this run, and it is finished: see {METRICS}", metrics)
         run.write_flags(settled)
         (path / METRICS).unlink(missing_ok=True)
         yield run

@@ -81,7 +81,7 @@ def settle_sweep(
         return flags, True
     kept = [name for name in changed if name in _KEPT_IN_A_SWEEP or "sweep" not in before]
     if changed and (kept or not extend):
-        hint = "" if kept else "; `extend` goes on with them, and keeps all trials"
+        hint = "" if kept else "; `extend` continues with the new flags, and keeps all trials"
         raise ChangedFlagsError(_differences(path, before, flags, changed) + hint)
     before = {"confirm": ["0"], **before}  # A sweep may be older than that flag.
     more = any(int(flags[n][0]) > _count(path, before, n) for n in ("trials", "confirm"))
@@ -102,8 +102,10 @@ def _changed(before: Flags, asked: Flags) -> list[str]:
 
 
 def _differences(path: pathlib.Path, before: Flags, asked: Flags, changed: list[str]) -> str:
+    # What the command line changes leaves --expect unchecked, and that is not another change.
+    named = [name for name in changed if name != "expect"] or changed
     differences = ", ".join(
-        f"`{name}` is {_values(asked, name)}, was {_values(before, name)}" for name in changed
+        f"`{name}` is {_values(asked, name)}, was {_values(before, name)}" for name in named
     )
     return f"{path} holds a run with other flags: {differences}"
 

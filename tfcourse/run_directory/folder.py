@@ -87,7 +87,7 @@ def _locked(path: pathlib.Path, argument: str) -> Iterator[int]:
             lock = stack.enter_context(locks.lock(path / LOCK))
         except locks.LockedError as owner:
             raise RunDirectoryError(
-                f"{path} is in use by {owner}; wait for its end or name another `{argument}`"
+                f"{path} is in use by {owner}; wait until it ends, or name another `{argument}`"
             ) from None
         yield lock
 
@@ -105,7 +105,7 @@ def check_folders(path: os.PathLike[str] | str) -> None:
         if folder.is_symlink():
             raise RunDirectoryError(f"{folder} is a link, which is not followed; remove it")
         if folder.exists() and not folder.is_dir():
-            raise RunDirectoryError(f"{folder} is no folder; move it away")
+            raise RunDirectoryError(f"{folder} is not a folder; move it away")
 
 
 def check_ours(path: pathlib.Path) -> None:

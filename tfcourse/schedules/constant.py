@@ -11,10 +11,10 @@ from tfcourse.schedules.schedule import Rates, Schedule, Steps
 
 @keras.saving.register_keras_serializable(package="tfcourse")
 class Constant(Schedule):
-    """Keeps the rate.
+    """Keeps the rate constant.
 
-    An optimizer that is given a plain float does the same and lets callbacks set it; this is for
-    a warm-up in front.
+    An optimizer with a float does the same and lets callbacks set it; this class is for
+    a warm-up before it.
 
     Args:
         learning_rate: > 0.

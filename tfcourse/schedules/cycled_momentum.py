@@ -18,10 +18,10 @@ class CycledMomentum(keras.optimizers.schedules.LearningRateSchedule):
                      between(low, high, (step - rise_steps) / fall_steps)  otherwise
 
     with `between` and `fall_steps` as in `OneCycle`. Where the rate is highest, gradients of long
-    ago, from far away, count least. It is no learning rate: it stands for `beta` of `Momentum` and
+    ago, from far away, count least. It is not a learning rate: it is the `beta` of `Momentum` and
     `Nesterov`, or `beta_1` of `Adam` and `AdamW`, which keep the average itself where beta changes.
 
-    PyTorch's `OneCycleLR` and fastai's `fit_one_cycle` cycle alike, between the same values. Their
+    PyTorch's `OneCycleLR` and fastai's `fit_one_cycle` cycle between the same values. Their
     SGD keeps a sum in place of the average, so that there a lower momentum also shortens the steps;
     their Adam takes the steps that ours does.
 

@@ -22,7 +22,7 @@ class OneCycle(Schedule):
 
     The last step, `total_steps - 1`, has the last rate; so have steps beyond it. PyTorch's
     `OneCycleLR(max_lr=peak_learning_rate, pct_start=(rise_steps + 1) / total_steps)` gives the same
-    rates. Momentum is left alone: `CycledMomentum` goes against it.
+    rates. Momentum is not changed; `CycledMomentum` does that.
 
     Reference: Smith and Topin, 2018, https://arxiv.org/abs/1708.07120; the cosine is fast.ai's.
 

@@ -15,7 +15,7 @@ class RootDecay(EpochDecay):
         epoch = 1 + step // steps_per_epoch
 
     Counted from 0, the first epoch would divide by zero. With `continuous`, `epoch` is
-    `1 + step / steps_per_epoch`. It has no decay rate: the rate halves by epoch 4, whatever else.
+    `1 + step / steps_per_epoch`. There is no decay rate: the rate always halves by epoch 4.
 
     Args:
         initial_learning_rate: > 0, the rate in the first epoch.

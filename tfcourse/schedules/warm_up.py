@@ -16,7 +16,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         learning_rate(step) = schedule(0) * (step + 1) / warmup_steps    if step < warmup_steps
                               schedule(step - warmup_steps)              otherwise
 
-    The schedule thus starts late by `warmup_steps` and loses nothing of its course. The last step
+    The schedule thus starts `warmup_steps` later and runs in full. The last step
     of the warm-up already has the full rate.
 
     Reference: Goyal et al., 2017, https://arxiv.org/abs/1706.02677

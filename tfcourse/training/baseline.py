@@ -1,4 +1,4 @@
-"""What a classifier is compared with: always predicting the class that training has most of."""
+"""The baseline of a classifier: always predicting the most frequent class of the training set."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ _BATCH = 1000
 def of_classes(
     evaluator: Evaluator, data: datasets.Dataset, test: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Returns the accuracy of the constant answer, and the classes that are never predicted.
+    """Returns the accuracy of the constant prediction, and the classes that are never predicted.
 
     Args:
         evaluator: of the trained model.

@@ -1,4 +1,4 @@
-"""The means and variances with which batch normalization works at inference, estimated anew."""
+"""Re-estimates the means and variances that batch normalization uses at inference."""
 
 from typing import Any, Literal
 
@@ -14,17 +14,17 @@ from tfcourse.training.input_checks import NotFiniteError
 def reestimate_batch_norm(
     model: keras.Model, features: Any, batch_size: int | Literal["full"] = 1000
 ) -> None:
-    """Sets every batch normalization's moving averages to means over `features`.
+    """Sets the moving averages of every batch normalization to means over `features`.
 
     The averages collected in training lag behind the weights, all the more with a momentum near
     1 and after few steps. Here each layer's mean and variance are the means, over the batches, of
-    those that it normalizes with in training mode:
+    those used in training mode:
 
         moving_mean     <- sum_B b * mu_B  / sum_B b
         moving_variance <- sum_B b * var_B / sum_B b
 
-    for batches B of b examples. Nothing else of the model changes but the state of its random
-    generators (dropout is at work, as in training). Layers with `trainable = False` are left as
+    for batches B of b examples. Nothing else in the model changes, except the state of its random
+    generators (dropout is active, as in training). Layers with `trainable = False` are left as
     they are. No labels are needed: with features of another kind than in training, the model
     is adapted to them.
 

@@ -94,7 +94,7 @@ class Checkpoints:
         serial = _numbers(files[-1])[0] + 1 if files else 0
         name = f"{serial:06d}-{state['epoch']:06d}-{state['step']:09d}.ckpt"
         if not _NAME.fullmatch(name):
-            raise CheckpointError(f"{files[-1]} has the last number that one can have; remove it")
+            raise CheckpointError(f"{files[-1]} has the highest possible number; remove it")
         self._run.write(f"checkpoints/{name}", saved_arrays.pack(arrays, state))
         files = self.files()
         epoch_ends = [file for file in files if place(file)[1] == 0]
@@ -117,7 +117,7 @@ class Checkpoints:
             try:
                 return self.read(file)
             except DamagedError as error:
-                print(f"{file} is damaged ({error}); trying the checkpoint before it", flush=True)
+                print(f"{file} is damaged ({error}); trying the previous checkpoint", flush=True)
         if files:
             raise CheckpointError(
                 f"{files[0].parent}: none of the checkpoints there can be read; "
@@ -145,7 +145,7 @@ class Checkpoints:
         if bad:
             raise DamagedError(f"{bad} is not finite")
         if place(file) != (state.get("epoch"), state.get("step")):
-            raise DamagedError("it is of another place than its name says")
+            raise DamagedError("its position does not match its name")
         return arrays, state
 
 

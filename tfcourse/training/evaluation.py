@@ -20,7 +20,7 @@ _PART = 10 * _EVALUATION_BATCH  # Of examples that do not fit into the memory of
 
 
 class Evaluator:
-    """Evaluates a Keras model on splits, in order and to the last example.
+    """Evaluates a Keras model on splits, in order, including the last partial batch.
 
     One trace serves every split. XLA does not compile it: what it would save in the passes over
     validation and test, it would take for compiling.

@@ -9,13 +9,13 @@ from tfcourse import batching, datasets
 
 
 class NotFiniteError(Exception):
-    """The loss or a weight became infinite or not a number; the message says where."""
+    """The loss or a weight became infinite or NaN; the message says where."""
 
     exit_code = 6
 
 
 def unknown_monitor(monitor: str, names: Iterable[str]) -> ValueError:
-    """Returns the error of a metric that the model has not."""
+    """Returns the error for a metric that the model does not have."""
     return ValueError(
         f"`monitor` must be one of {', '.join(sorted(names))}. Received: monitor={monitor}"
     )

@@ -12,7 +12,7 @@ _HELD = (signal.SIGINT, *signals.ENDING)
 
 
 class Interrupted(Exception):
-    """Training was asked to stop; what it had reached is saved."""
+    """Training was asked to stop; its state is saved."""
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)

@@ -41,7 +41,7 @@ class LearningRateCurve:
 
     @property
     def suggestion(self) -> float | None:
-        """The rate where `smoothed` falls most steeply against the logarithm of the rate, before
+        """The rate at which `smoothed` falls most steeply over the logarithm of the rate, before
         its minimum; `None` where it never falls."""
         return self.suggestions.get("steep")
 
@@ -67,14 +67,14 @@ def find_learning_rate(
     high: float = 10.0,
     num_steps: int = 150,
 ) -> LearningRateCurve:
-    """Trains `model` at a rate that rises from `low` to `high`, and undoes it all.
+    """Trains `model` at a rate that rises from `low` to `high`, then restores its state.
 
-    It ends early where the smoothed loss is 4 times the smallest so far, or not finite.
+    It stops early if the smoothed loss is 4 times the smallest so far, or not finite.
 
     Reference: the test of Smith, 2015, https://arxiv.org/abs/1506.01186; the suggestion is
-    fastai's `steep`, looked for only before the smallest loss. It is a safe start, not an
+    fastai's `steep`, applied only before the smallest loss. It is a safe start, not an
     optimum: on MNIST with one_cycle, up to 10 times the rate trained better in two epochs. What
-    fastai's other rules suggest stands beside it, for comparison.
+    fastai's other rules suggest is returned too, for comparison.
 
     Args:
         model: compiled and built `keras.Model` with the stock `train_step`; its own rate, or

@@ -51,16 +51,16 @@ def fit(
 ) -> keras.callbacks.History:
     """Trains `model` as Keras's `fit` does, and leaves it with the weights of its best epoch.
 
-    The order of the examples is a pure function of (seed, epoch). Training ends early where a
+    The order of the examples is a pure function of (seed, epoch). Training ends early if a
     callback sets `model.stop_training`. Inside `on_devices` each batch is shared among devices.
 
     What differs from Keras's `fit`: callbacks are called per block of steps; a loss that is not
     finite ends training; validation takes 1,000 examples at a time; there are no weights per
-    example. XLA compiles the steps where it can and it pays, with other random numbers. A model
-    compiled with `run_eagerly=True` does without; so does one with `jit_compile=False` on a GPU
-    (without one, and after `set_seed`, Keras makes that of "auto", too). Where a callback restores
-    weights of its own choice at the end, such as `EarlyStopping(restore_best_weights=True)`, these
-    stay. With `use_ema` the best epoch's averages are left.
+    example. XLA compiles the steps if it can and is faster, with other random numbers. A model
+    compiled with `run_eagerly=True` is not, nor is one with `jit_compile=False` on a GPU
+    (without one, and after `set_seed`, Keras turns "auto" into that, too). If a callback restores
+    weights at the end, as `EarlyStopping(restore_best_weights=True)` does, these
+    are kept. With `use_ema`, the model gets the averages of the best epoch.
 
     Args:
         model: compiled; its optimizer's rate may follow a schedule.
@@ -70,17 +70,17 @@ def fit(
         batch_size: >= 1, or "full".
         seed: orders the examples.
         run_dir: folder for checkpoints, history.csv, tensorboard/ and the trained model. A training
-            that stopped there goes on; of one that is finished the `History` and the best epoch's
+            that stopped there is resumed; of a finished one, the `History` and the best epoch's
             weights are returned, unless `epochs` is larger.
         run: the same for a recipe, which opens and finishes its run itself.
         callbacks: Keras callbacks. Between two calls of `on_train_batch_end` lies a block.
-        early_stopping: >= 0, epochs without a better `monitor` after which training ends; 0 never
+        early_stopping: >= 0, epochs without a better `monitor` after which training stops; 0 never
             does.
-        monitor: the metric that says which epoch is best; of equal ones the lower validation
+        monitor: the metric that decides which epoch is best; on ties the lower validation
             loss, then the later epoch. By default val_accuracy, or val_loss without that.
         monitor_mode: "max" where larger is better, "min" where smaller; "auto" infers it as
             Keras's callbacks do.
-        class_weight: what an example of each class counts in the loss: a sequence such as
+        class_weight: the weight of an example of each class in the loss: a sequence such as
             `balanced_class_weights`, or `{class: weight}`. Metrics are not weighted.
         steps_per_block: >= 1, steps between calls of `on_train_batch_end`; `None` takes
             blocks of about half a second.
@@ -244,7 +244,7 @@ def _path(model: keras.Model, data: batching.Data, in_memory_steps: bool) -> dic
         replicated.check_trainable(model)
         return {"in_memory": True, "xla": False}
     if in_memory_steps and not stock:
-        print(f"{model.name} has a train_step of its own: training step by step through tf.data")
+        print(f"{model.name} has its own train_step: training step by step through tf.data")
     xla = steps.compiles_with_xla(model)
     preparation.tell_of_device()
     preparation.tell_of_precision(model, xla)

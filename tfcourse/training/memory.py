@@ -19,9 +19,9 @@ _most = 0  # Bytes that this process could have on its GPU.
 
 @contextlib.contextmanager
 def within_memory() -> Iterator[None]:
-    """While it is open, a variable that does not fit into the free memory is refused.
+    """While it is open, a variable that does not fit into free memory is an error.
 
-    Without, TensorFlow would fail in words of its own, or the system end the process.
+    Otherwise TensorFlow would fail with a message of its own, or the system would kill the process.
 
     Raises:
         OutOfMemoryError: with both numbers, before any memory is taken.
@@ -125,7 +125,7 @@ def _has_gpu() -> bool:
 
 
 def peak_bytes(work: Callable[[], object]) -> int | None:
-    """Returns the bytes that TensorFlow held at most during `work()`, beyond those before.
+    """Returns the peak of the bytes that TensorFlow held during `work()`, minus those held before.
 
     They are those of its allocator, on the GPU where there is one. On the CPU it does not count
     blocks of less than a quarter of a MiB.

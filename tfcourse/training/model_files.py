@@ -29,7 +29,7 @@ SUMMARY = "model.txt"
 def save_model(model: keras.Model, run: RunDirectory) -> None:
     """Writes model.keras, weights.arrays and model.txt into the `RunDirectory` `run`.
 
-    Keras refuses a whole file whose optimizer, loss or metric it does not know, so a model with
+    Keras rejects a file with an optimizer, loss or metric that it does not know, so a model with
     such parts is saved as one that is not compiled, and compiled.json takes what
     `model.compile_from_config` wants. The optimizer's slots are then left out: they belong to the
     last epoch and the weights to the best one. Training goes on from a checkpoint.
@@ -77,7 +77,7 @@ def _uncompiled(model: keras.Model) -> Iterator[None]:
 
 
 def load_weights(model: keras.Model, path: os.PathLike[str] | str) -> None:
-    """Sets the weights of `model` from a weights.arrays; runs no code of it.
+    """Sets the weights of `model` from a weights.arrays; runs no code from it.
 
     Args:
         model: built `keras.Model` of the architecture that was saved.

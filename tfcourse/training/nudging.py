@@ -216,7 +216,7 @@ class Nudger:
         found = self._nearest(target, timeline)
         if session.progress.place <= target or found is None:
             reason = "it is not done" if found else "there is no checkpoint of it"
-            print(f"the nudge back to epoch {epoch} is left out: {reason}", flush=True)
+            print(f"the rollback to epoch {epoch} is skipped: {reason}", flush=True)
             return False
         log = session.progress.log
         arrays, state = found
@@ -268,5 +268,5 @@ class Nudger:
         for nudge in progress.nudges[progress.applied :]:
             print(f"the nudge {nudge} is for after the last step: nothing was changed", flush=True)
         for path, changes in nudges.requests(self._run.path):
-            print(f"the nudge {changes} came after the last step and is left out", flush=True)
+            print(f"the nudge {changes} came after the last step and is ignored", flush=True)
             path.unlink()

@@ -15,7 +15,7 @@ _PRODUCTS = {"bfloat16": {"avx512_bf16", "amx_bf16", "bf16"}, "float16": {"avx51
 
 
 def set_seed(seed: int) -> None:
-    """Makes all that follows repeatable: initial weights, dropout, and the order of additions.
+    """Makes what follows repeatable: initial weights, dropout, and the order of additions.
 
     Args:
         seed: int in [0, 2**32 - 1]. 0 is a seed like any other.
@@ -26,7 +26,7 @@ def set_seed(seed: int) -> None:
 
 
 def set_precision(precision: Literal["float32", "mixed_bfloat16"]) -> None:
-    """Sets the dtype policy of the layers that are made from now on; float32 is without TF32.
+    """Sets the dtype policy of layers created from now on; float32 does not use TF32.
 
     Args:
         precision: "mixed_bfloat16": activations and products in bfloat16, weights, averages and
@@ -79,8 +79,8 @@ def compile_classifier(
     """Compiles a model that returns logits, for integer labels, with accuracy as its metric.
 
     Args:
-        label_smoothing: in [0, 1), the share of each label that all classes get, in training alone.
-            The loss that is reported of training has it, that of validation and test has not.
+        label_smoothing: in [0, 1), the share of each label that training spreads over all classes.
+            The reported training loss includes it; validation and test losses do not.
     """
     crossentropy: keras.Loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     if label_smoothing:
@@ -94,8 +94,8 @@ def compile_regression(
 ) -> None:
     """Compiles a model that returns one number, for a standardized quantity.
 
-    The loss is the mean squared error, in which 1 is what the mean of all labels has. The metric
-    `mae` is the mean absolute error in the quantity's own units.
+    The loss is the mean squared error; predicting the mean of all labels has a loss of 1.
+    The metric `mae` is the mean absolute error in the quantity's own units.
 
     Args:
         standard_deviation: > 0, that of the quantity, such as `Dataset.target` has.
@@ -117,7 +117,7 @@ def compile_for(
     """Compiles a model for the labels of `data`: classes, or a quantity.
 
     Raises:
-        ValueError: the labels are a quantity, and are to be smoothed as classes are.
+        ValueError: label smoothing is set, but the labels are a quantity.
     """
     if data.target is None:
         compile_classifier(model, optimizer, label_smoothing)

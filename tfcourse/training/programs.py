@@ -40,9 +40,9 @@ _is_sharing = False
 
 @contextlib.contextmanager
 def shared_programs() -> Iterator[None]:
-    """Lets trainings inside share programs where they would compile the same one.
+    """Trainings inside share a compiled program if they would compile the same one.
 
-    They do where data, model, loss and optimizer are the same objects or provably equal. Programs
+    They do if data, model, loss and optimizer are the same objects or provably equal. Programs
     outlive the context, a few of them, for the next one.
     """
     global _is_sharing
@@ -102,7 +102,7 @@ class Program:
         self._path = path
 
     def start_epoch(self, epoch: int) -> None:
-        """Draws the order of the examples in `epoch`, counted from 0."""
+        """Sets the order of the examples for `epoch`, counted from 0."""
         self._epoch = epoch
         if self._compiled:
             self._compiled.steps.start_epoch(epoch)

@@ -43,14 +43,14 @@ _strategy: tf.distribute.Strategy | None = None
 
 
 class WorkerLostError(Exception):
-    """Another machine no longer takes part; the message says how to go on."""
+    """Another machine is gone; the message says how to continue."""
 
     exit_code = 5
 
 
 @contextlib.contextmanager
 def on_devices(strategy: tf.distribute.Strategy | None) -> Iterator[None]:
-    """Lets trainings inside share each batch among the devices of a strategy; `None`: as ever.
+    """Trainings inside split each batch among the devices of a strategy; `None` changes nothing.
 
     Args:
         strategy: `tf.distribute.MirroredStrategy`, `MultiWorkerMirroredStrategy` or `None`.
@@ -94,7 +94,7 @@ def check_trainable(model: keras.Model) -> None:
         refused.append("anything but functional models with one output and Keras's train_step")
     if refused:
         raise ValueError(
-            f"Several devices do not train {'; '.join(refused)}. Received: model={model.name}"
+            f"Several devices can't train {'; '.join(refused)}. Received: model={model.name}"
         )
 
 
@@ -194,7 +194,7 @@ class ReplicatedSteps:
         self._step = tf.function(self._run_step, input_signature=[tf.TensorSpec([None], tf.int32)])
 
     def start_epoch(self, epoch: int) -> None:
-        """Draws the order of the examples in `epoch`, counted from 0."""
+        """Sets the order of the examples for `epoch`, counted from 0."""
         self._order = batching.epoch_permutation(self._num_examples, self.seed, epoch)
 
     def train(self, first: int, last: int) -> None:

@@ -18,7 +18,7 @@ _SEEN = 1000  # Images.
 def final_metrics(
     model: keras.Model, history: keras.callbacks.History, data: datasets.Dataset
 ) -> dict[str, Any]:
-    """Returns the numbers of metrics.json for the trained `model`; the test set's only use.
+    """Returns the numbers of metrics.json for the trained `model`; the only use of the test set.
 
     `best_epoch` is the epoch, counted from 1, whose weights `model` has; `None` where a callback
     set others.
@@ -84,7 +84,7 @@ def _listed(names: list[str]) -> str:
 
 
 def provenance(data: datasets.Dataset) -> dict[str, Any]:
-    """Returns the part of metrics.json that says with which data and libraries it was made."""
+    """Returns the part of metrics.json that says which data and libraries were used."""
     return {
         "train_examples": len(data.train.labels),
         "validation_examples": len(data.validation.labels),

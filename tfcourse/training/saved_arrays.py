@@ -130,9 +130,9 @@ def unpack(data: bytes) -> tuple[Arrays, dict[str, Any]]:
     """
     mark, body = data[: len(_MARK)], memoryview(data)[len(_MARK) + _DIGEST_BYTES :]
     if mark != _MARK:
-        raise DamagedError("it does not begin as such a file does")
+        raise DamagedError("it does not start like such a file")
     if hashlib.sha256(body).digest() != data[len(_MARK) : len(_MARK) + _DIGEST_BYTES]:
-        raise DamagedError("its checksum does not fit")
+        raise DamagedError("its checksum does not match")
     try:
         return _parse(body)
     except (ValueError, KeyError, TypeError, RecursionError, struct.error) as error:
@@ -146,7 +146,7 @@ def _parse(body):
     header = json.loads(bytes(body[_LENGTH.size : position]))
     state, arrays = header["state"], {}
     if not isinstance(state, dict):
-        raise ValueError("its state is no JSON object")
+        raise ValueError("its state is not a JSON object")
     for description in header["arrays"]:
         name, dtype, shape = _described(description)
         num_bytes = dtype.itemsize * math.prod(shape)
@@ -164,14 +164,14 @@ def num_arrays(path: pathlib.Path) -> int:
     """Returns how many arrays the file that `pack` made says that it holds; reads no array.
 
     Raises:
-        DamagedError: it does not begin as such a file does.
+        DamagedError: it does not start like such a file.
     """
     with open(files.open_to_read(path), "rb") as file:
         prefix = file.read(_PREFIX_BYTES)
         try:
             (length,) = _LENGTH.unpack_from(prefix, _PREFIX_BYTES - _LENGTH.size)
             if not prefix.startswith(_MARK) or length > MAX_HEADER_BYTES:
-                raise ValueError("it does not begin as such a file does")
+                raise ValueError("it does not start like such a file")
             return len(json.loads(file.read(length))["arrays"])
         except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DamagedError(f"{type(error).__name__}: {error}") from None

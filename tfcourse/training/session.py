@@ -198,7 +198,7 @@ class Session:
     def _refuse(self, what):
         raise input_checks.NotFiniteError(
             f"{what} in epoch {self.progress.epoch + 1}, by step {self.progress.step} of "
-            f"{self.num_steps}; a lower `learning_rate` may mend it"
+            f"{self.num_steps}; a lower `learning_rate` may help"
         )
 
     def _write_history(self):
@@ -254,7 +254,7 @@ class Session:
         try:
             identity.check(state["run"], self.identity, run)
             for difference in environment.differences(state["library"], self.libraries):
-                print(f"The run began with {difference}: its numbers may differ", flush=True)
+                print(f"The run began with {difference}: its results may differ", flush=True)
             path = {name: state["library"]["path"][name] is True for name in self.libraries["path"]}
             self.libraries = {**self.libraries, "path": path}
             self.set_to(arrays, state)

@@ -66,9 +66,9 @@ class Stepping:
         copy_state(start, self._model)
 
     def run(self, stops: Iterable[int], seed: int) -> Iterator[int]:
-        """Trains from the state of now; yields each of `stops` when so many steps are done.
+        """Trains from the current state; yields each of `stops` when that many steps are done.
 
-        The model's metrics are then those of the steps since the stop before.
+        The model's metrics are then those of the steps since the previous stop.
 
         Args:
             stops: ints >= 0 in rising order.

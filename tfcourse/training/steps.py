@@ -73,12 +73,12 @@ class InMemorySteps:
         )
 
     def start_epoch(self, epoch: int) -> None:
-        """Draws the order of the examples in `epoch`, counted from 0."""
+        """Sets the order of the examples for `epoch`, counted from 0."""
         self._order = batching.epoch_permutation(self._num_examples, self.seed, epoch)
         self._part, self._parted = None, -1
 
     def train(self, first: int, last: int) -> None:
-        """Takes the steps `first` to `last - 1` of the epoch; their logs are the metrics'."""
+        """Runs the steps `first` to `last - 1` of the epoch; their logs are the metrics'."""
         full = self._num_examples // self._batch_size
         while first < min(last, full):
             number, offset = divmod(first, self._part_steps)
@@ -192,7 +192,7 @@ class StreamingSteps:
         self._position = 0
 
     def start_epoch(self, epoch: int) -> None:
-        """Draws the order of the examples in `epoch`, counted from 0."""
+        """Sets the order of the examples for `epoch`, counted from 0."""
         self._epoch = epoch
         self._batches = None
 

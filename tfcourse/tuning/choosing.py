@@ -114,7 +114,7 @@ class Bars:
         self._reached: list[list[float]] = []  # Sorted signed scores after each epoch.
 
     def thresholds(self) -> dict[int, float]:
-        """Returns `{epoch: score}`: a trial that is worse after that epoch is given up.
+        """Returns `{epoch: score}`: a trial that is worse after that epoch is stopped.
 
         All trials so far must be done. Each is read once, so that the cost does not grow with them.
         """

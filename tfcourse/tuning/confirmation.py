@@ -14,7 +14,7 @@ from tfcourse.tuning.task import trial_seed
 
 @dataclasses.dataclass(frozen=True)
 class Confirmation:
-    """What the best trial came to when it was trained again.
+    """The results of retraining the best trial with new seeds.
 
     Attributes:
         trial: its number.
@@ -47,7 +47,7 @@ class Confirmation:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Where the mean of many more seeds lies, at 95 % (Student's t); `None` for under two."""
+        """The 95 % interval of the mean (Student's t); `None` for fewer than two scores."""
         if self.mean is None or self.standard_deviation is None:
             return None
         from scipy import stats  # It takes a second to load.
@@ -58,7 +58,7 @@ class Confirmation:
 
     @property
     def is_worse(self) -> bool:
-        """Whether the whole interval is worse than the score that was chosen, or one failed."""
+        """Whether the whole interval is worse than the chosen score, or a training failed."""
         if len(self.finite) < len(self.scores):
             return True
         if self.interval is None:
@@ -89,7 +89,7 @@ class Confirmation:
                 f"part of that was chance (the winner's curse). Count on {_text(self.mean)}"
             )
         if self.interval is None:
-            return f"{told}One training can't tell whether {_text(self.best)} was chance"
+            return f"{told}A single training can't show whether {_text(self.best)} was chance"
         return f"{told}The {_text(self.best)} by which it was chosen holds"
 
     def summary(self) -> str:

@@ -32,7 +32,7 @@ Watch: TypeAlias = Callable[[sweeps.Sweep, list[sweeps.Running]], None]
 
 
 class AllTrialsFailedError(Exception):
-    """The first trials all failed for the same reason; the message says which."""
+    """The first trials all failed for the same reason; the message states it."""
 
     exit_code = 1
 
@@ -176,7 +176,7 @@ class Driver:
             if self.sweep.num_lost[number] < sweeps.MAX_LOST:
                 self._waiting.appendleft(key)
                 return
-            reason = f"lost: its worker died {sweeps.MAX_LOST} times, perhaps for want of memory"
+            reason = f"lost: its worker died {sweeps.MAX_LOST} times, perhaps for lack of memory"
             outcome = Outcome(records.Result(sweeps.INFEASIBLE, reason))
         if outcome.fault is not None:
             raise EnvironmentFaultError(f"trial {number}: {outcome.result.reason}", outcome.fault)
@@ -233,7 +233,7 @@ class Driver:
         return [metrics[key] for key in sorted(metrics)]
 
     def best_flags(self) -> str:
-        """Returns a flagfile that trains the best trial again; "" where there is none."""
+        """Returns a flagfile that retrains the best trial; "" if there is none."""
         best = next(iter(self._standings.best(1)), None)
         if best is None:
             return ""

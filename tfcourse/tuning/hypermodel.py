@@ -1,4 +1,4 @@
-"""A recipe as a `keras_tuner.HyperModel`, for whoever drives keras-tuner directly."""
+"""A recipe as a `keras_tuner.HyperModel`, for using keras-tuner directly."""
 
 import dataclasses
 import inspect
@@ -22,7 +22,7 @@ class RecipeHyperModel(keras_tuner.HyperModel, Generic[Base]):
 
     Give a tuner `hyperparameters=hypermodel.search_space()` and `allow_new_entries=False`: with the
     whole space at the start no trial sits in the corner of the ranges, and a misspelt name raises.
-    keras-tuner takes seed 0 for no seed. A trial is what `train` alone does with its values.
+    keras-tuner treats seed 0 as no seed. A trial trains as `train` alone does with its values.
 
     Args:
         build: function of (hyperparameters, data, seed) that returns a compiled model.

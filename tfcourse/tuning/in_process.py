@@ -7,11 +7,11 @@ from tfcourse.tuning.task import Key, Task
 
 
 class InProcess:
-    """Stands in for `Workers` where a search is small, as in a notebook.
+    """Replaces `Workers` if a search is small, as in a notebook.
 
         sweep = tuning.search(train, base, folder, tuning.InProcess(), dataset="digits", trials=8)
 
-    No process has to start and to import TensorFlow, and what is compiled is shared. Seeds, dtype
+    No process has to start and import TensorFlow, and compiled programs are shared. Seeds, dtype
     policy and all else that belongs to the process are afterwards as they were. Whoever stops the
     search stops the trial at hand; the same search then goes on with it.
     """

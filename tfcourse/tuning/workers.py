@@ -191,11 +191,11 @@ class Workers:
                 _tell(f"process {process}, a worker, was stopped (SIGSTOP)", "anew")
                 signals.kill(process)
             elif seconds >= _LOST_SECONDS:
-                _tell(f"the worker at {address} has said nothing for {seconds:.0f} s", "anew")
+                _tell(f"the worker at {address} has not responded for {seconds:.0f} s", "anew")
                 self._end(address, process, has_nanny=bool(workers[address].get("nanny")))
             elif seconds >= _SILENT_SECONDS and address not in self._told_silent:
                 self._told_silent.add(address)
-                told = f"the worker at {address} has said nothing for {seconds:.0f} s"
+                told = f"the worker at {address} has not responded for {seconds:.0f} s"
                 _tell(told, f"anew after {_LOST_SECONDS:.0f} s")
         self._told_silent &= {name for name, each in silent.items() if each >= _SILENT_SECONDS}
 

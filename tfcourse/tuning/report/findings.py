@@ -43,7 +43,7 @@ def _ties(sweep: sweeps.Sweep) -> str:
     if not tied:
         return ""
     named = ", ".join(map(str, tied[:_NAMED])) + (", ..." if len(tied) > _NAMED else "")
-    return f" A tie: the same score has trial {named}; the earliest is taken."
+    return f" Tied with trial {named}; the earliest is chosen."
 
 
 def _no_answer(sweep: sweeps.Sweep) -> str:
@@ -115,10 +115,8 @@ def shortfall(sweep: sweeps.Sweep) -> str:
     if count >= asked:
         return ""
     if sweep.settings.tuner == "grid" and any(a.scale.options is None for a in sweep.space.axes):
-        return (
-            f"{count} of {asked} trials: the grid is exhausted; a finer one has more than {asked}"
-        )
-    return f"{count} of {asked} trials: the space is exhausted, each of its points was tried"
+        return f"{count} of {asked} trials: the grid is complete; a finer one has more than {asked}"
+    return f"{count} of {asked} trials: every point of the search space was tried"
 
 
 def cautions(sweep: sweeps.Sweep) -> list[str]:

@@ -120,7 +120,7 @@ def _plots(sweep: Sweep) -> dict[str, Any]:
     else:
         importance = (
             "How much each hyperparameter decides whether a trial is among the best (PED-ANOVA). "
-            "It is an estimate, the rougher the fewer trials there are."
+            "It is an estimate, and the fewer trials, the rougher it is."
         )
         figures["importance"] = plots.importance()
     figures["parallel"] = plots.parallel_coordinates()

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from tfcourse.reports.style import COLOURS
 from tfcourse.tuning import state as sweeps
-from tfcourse.tuning.report.study import Axis, mean_curve, study_of
+from tfcourse.tuning.report.study import Axis, Numbered, mean_curve, study_of
 
 _BLUE, _ORANGE, _GREEN = COLOURS[:3]
 _GREY = "#888888"  # Seen on white and on black.
@@ -162,8 +162,9 @@ class Plots:
 
     def parallel_coordinates(self) -> go.Figure:
         """Returns a line per trial through all its values; the best tenth stands out."""
+        axes = [Numbered(axis) if axis.labels else axis for axis in self._axes]
         figure = optuna.visualization.plot_parallel_coordinate(
-            self._study,
+            study_of(self._sweep, axes, self._sweep.trials),
             params=[axis.label for axis in self._axes],
             target=self._shown,
             target_name=self._sweep.objective,
@@ -171,6 +172,8 @@ class Plots:
         by_number = sorted(self._ranked, key=lambda trial: trial.number)  # As Optuna has drawn.
         best = {trial.number for trial in self._ranked[: math.ceil(len(by_number) / 10)]}
         lines = list(zip(by_number, figure.data, strict=False))
+        for place, axis in enumerate(sorted(self._axes, key=lambda axis: axis.label), start=1):
+            _name_values(figure, place, axis, lines)
         for trial, line in lines:
             if trial.number in best:
                 line.update(line={"color": _ORANGE, "width": 2.5}, opacity=0.9)
@@ -211,6 +214,28 @@ class Plots:
             marker=_MARKERS[status],
             visible=bool(trials),
         )
+
+
+def _name_values(
+    figure: go.Figure, place: int, axis: Axis, lines: Sequence[tuple[sweeps.Trial, go.Scatter]]
+) -> None:
+    """Writes the values of a choice or a power of two beside its axis, where they were tried."""
+    notes = [note for note in figure.layout.annotations if note.x == place]
+    for note in notes:
+        note.text = "not used" if note.text == "None" else note.text  # Of trials without it.
+    if not (axis.labels or axis.ticks):
+        return
+    heights = {}
+    for trial, line in lines:
+        if axis.name in trial.values:
+            text = str(axis.value(trial.values[axis.name]))
+            heights[text] = line.y[place]
+            shown = [list(pair) for pair in line.customdata]
+            shown[place][1] = text
+            line.customdata = shown
+    kept = [n for n in figure.layout.annotations if n.x != place or n.text == "not used"]
+    values = [notes[0].to_plotly_json() | {"text": t, "y": y} for t, y in heights.items()]
+    figure.layout.annotations = [*kept, *values]
 
 
 def _floor(scores: Sequence[float]) -> float:

@@ -112,6 +112,23 @@ class Axis:
         return min(int(_NUM_PARTS * (value - low) / (high - low)), _NUM_PARTS - 1)
 
 
+class Numbered(Axis):
+    """A choice whose values are whole numbers, in their order on the `axis`.
+
+    In parallel coordinates Optuna puts texts in another order, and with them the trials.
+    """
+
+    def __init__(self, axis: Axis) -> None:
+        self.name, self.label = axis.name, axis.label
+        self.labels, self.ticks = axis.labels or [], None
+        self.decades, self.is_log = 0.0, False
+        self.distribution = IntDistribution(0, len(self.labels) - 1)
+        self._text = axis.value
+
+    def value(self, value: Any) -> Any:
+        return self.labels.index(self._text(value))
+
+
 def _in_order(labels: list[str]) -> list[str]:
     """Returns numbers, and lists of numbers, by size; texts as they were given."""
     try:
