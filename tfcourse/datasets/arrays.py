@@ -1,4 +1,4 @@
-"""A person's own arrays, or what yields them, as a `Dataset`."""
+"""Your own arrays, or what yields them, as a `Dataset`."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
@@ -31,7 +31,7 @@ def from_arrays(
 ) -> Dataset:
     """Returns arrays as a `Dataset`, checked and copied.
 
-    A split that is not given is cut off the training split: a tenth, stratified, the same in
+    A missing split is taken from the training split: a tenth, stratified, the same in
     every run.
 
     Args:
@@ -43,7 +43,7 @@ def from_arrays(
         test: such a pair.
         class_names: one per class. By default "0", "1", ... up to the largest label.
         name: for messages and records.
-        scale: whether to scale by what the training split suggests, see `fit_arrays`; images
+        scale: whether to scale by statistics of the training split, see `fit_arrays`; images
             may then have any range. `Dataset.preprocessing` does the same to new examples. By
             default tables are scaled and images are not.
         task: what the labels are: numbers of classes, or a quantity, which is standardized by
@@ -116,7 +116,7 @@ Source = Callable[[], Any] | Iterable[Any]
 def from_batches(
     train: Source, validation: Source | None = None, test: Source | None = None, **arguments: Any
 ) -> Dataset:
-    """Returns what yields examples as a `Dataset`: read once, to its end, into memory.
+    """Returns examples from an iterable as a `Dataset`: read once, to the end, into memory.
 
         dataset = from_batches(tf.data.Dataset.from_tensor_slices((images, labels)))
         dataset = from_batches(lambda: ((read(path), label) for path, label in files), scale=True)

@@ -1,4 +1,4 @@
-"""The small immutable types that every source of data ends in."""
+"""The small immutable types that every source of data returns."""
 
 import dataclasses
 import os
@@ -23,13 +23,13 @@ SPLITS = ("train", "validation", "test")
 
 
 class Examples(NamedTuple):
-    """New examples, read for a model that is trained, as that takes them.
+    """New examples, read and preprocessed for a trained model.
 
     Attributes:
         features: [examples, *input_shape].
-        labels: [examples], or `None` where the file has none, or they were not asked for.
-        places: where each came from: "new.csv, line 2".
-        identifiers: what a column that was asked for says of each; `None` without one.
+        labels: [examples], or `None` if the file has none or they were not requested.
+        places: where each example comes from: "new.csv, line 2".
+        identifiers: the values of the identifying column; `None` without one.
     """
 
     features: FloatArray
@@ -169,7 +169,7 @@ class Split:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """A named set: train to learn from, validation to choose by, test to use once.
+    """A named data set: train to learn from, validation to choose by, test to use once.
 
     Args:
         name: such as "mnist".
@@ -178,11 +178,11 @@ class Dataset:
         test: the split to use once.
         class_names: one per class, in the order of the labels; none of a quantity.
         origin: where the examples came from, for the record of a run.
-        fallback_from: the names asked for before this one that could not be had. Empty where the
+        fallback_from: the names before this one that were unavailable. Empty if the
             first name was loaded.
         preprocessing: how `features` were made from raw examples, fitted on `train`; `None` where
             that is not known. A run keeps it, see `tfcourse.datasets.preprocessing`.
-        report: what was found in a table, and what became of its columns.
+        report: what was found in a table, and how its columns are used.
         target: the quantity that is the label, whose standardized values the labels are; `None`
             where the labels are classes.
     """
@@ -209,7 +209,7 @@ class Dataset:
 
     @property
     def num_outputs(self) -> int:
-        """Of a model: one logit per class, or one number."""
+        """The number of a model's outputs: one logit per class, or one number."""
         return 1 if self.target else self.num_classes
 
     @property

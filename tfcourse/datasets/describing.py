@@ -1,4 +1,4 @@
-"""`describe`: what is in data, before anything is trained."""
+"""`describe`: shows what is in the data before training."""
 
 import collections
 import os
@@ -27,7 +27,7 @@ _SHOWN = 5
 def describe(
     names: str, data_dir: os.PathLike[str] | str | None = None, **options: Any
 ) -> Description:
-    """Returns what is in data: the columns of a table, or the classes of all else.
+    """Describes data: the columns of a table, or the classes of other data.
 
     Args:
         names: as in `load`.

@@ -68,7 +68,7 @@ def to_dataframe(dataset: Dataset) -> "pd.DataFrame":
     own units.
 
     Raises:
-        ValueError: the data set is no table in memory.
+        ValueError: the data set is not a table in memory.
     """
     import pandas as pd
 

@@ -48,25 +48,25 @@ class OwnSource(Protocol):
 
 
 def load(names: str, data_dir: os.PathLike[str] | str | None = None, **options: Any) -> Dataset:
-    """Returns the first of the named datasets that can be had.
+    """Returns the first available one of the named data sets.
 
-    The first start with a set of TensorFlow Datasets prepares it; every other reads a checked
+    The first use of a set from TensorFlow Datasets prepares it; later ones read a checked
     cache of its arrays and imports neither TensorFlow nor TensorFlow Datasets. Splits are fixed
     and do not depend on any seed.
 
     Args:
         names: a name or several with commas between: "digits" (built in), or a set of
             TensorFlow Datasets, of images such as "mnist" or of numbers and texts such as
-            "titanic". A later name is taken only where the earlier ones cannot be had, and
-            `Dataset.fallback_from` tells those; a damaged file is an error. Data of one's own
+            "titanic". A later name is used only if the earlier ones are unavailable, and
+            `Dataset.fallback_from` lists those; a damaged file is an error. Your own data
             stands alone: "csv:PATH" or another of `own_names`.
         data_dir: a directory with original files, such as MNIST's four, or with sets that
             TensorFlow Datasets has prepared. It is only read.
         **options: fields of `Reading`, such as `label`.
 
     Raises:
-        DataError: if none can be had, or something is damaged.
-        ValueError: if a name is misspelt, or an option is none or does not belong to the source.
+        DataError: if none is available, or something is damaged.
+        ValueError: if a name is misspelled, or an option is unknown or does not fit the source.
 
     Examples:
         >>> digits = tfcourse.datasets.load("digits")

@@ -1,4 +1,4 @@
-"""How raw examples become a model's input, fitted on the training split and kept with the model.
+"""How raw examples become a model's input: fitted on the training split, saved with the model.
 
     fitted = preprocessing.from_json((run_dir / "preprocessing.json").read_text(encoding="utf-8"))
     examples = fitted.read("new.csv")  # features float32, labels or None, and where each came from

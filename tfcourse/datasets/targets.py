@@ -1,4 +1,4 @@
-"""A label that is a quantity: told from classes, and standardized."""
+"""A label that is a quantity: distinguished from classes, and standardized."""
 
 import dataclasses
 from typing import Any, Literal, TypeVar

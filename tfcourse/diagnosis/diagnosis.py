@@ -62,10 +62,10 @@ def diagnose(
     seed: int,
     checks: Iterable[str] | None = None,
 ) -> Diagnosis:
-    """Looks for what keeps `model` from training well on `data`, in short trainings of its own.
+    """Finds what keeps `model` from training well on `data`, by training it briefly.
 
-    All variables of `model` and its optimizer, and the random numbers of Python and NumPy, are as
-    before at the end.
+    At the end, all variables of `model` and its optimizer, and the random state of Python and
+    NumPy, are as before.
 
     Reference: Karpathy, "A Recipe for Training Neural Networks", 2019,
     https://karpathy.github.io/2019/04/25/recipe/; Google's Deep Learning Tuning Playbook, 2023,

@@ -23,7 +23,7 @@ class Finding:
         measured: what came out, in words with its number.
         expected: what it is compared with.
         value: the number by itself, `None` of a check that was skipped.
-        hint: what mends it; left out where all is fine. Arguments stand in backticks.
+        hint: how to fix it; left out if all is fine. Arguments are in backticks.
         picture: PNG, or `None`.
         rows: a table, its head first; empty without one.
     """

@@ -33,9 +33,9 @@ Flows = dict[int, list[Flow]]  # By step.
 
 
 def histograms(subject: Subject) -> Finding:
-    """Compares how long the gradients are in the first and in the last hidden layer.
+    """Compares the lengths of the gradients in the first and the last hidden layer.
 
-    They vanish or explode where one is many times the other. The picture shows the same training
+    Gradients vanish or explode if one is many times the other. The picture shows the same training
     with and without batch normalization.
 
     Source: Glorot and Bengio, 2010, http://proceedings.mlr.press/v9/glorot10a.html; Karpathy's

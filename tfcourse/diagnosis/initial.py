@@ -16,7 +16,7 @@ _SUM = 1e-3  # Rounding of a sum of probabilities.
 def loss(subject: Subject) -> Finding:
     """Compares the loss at initialization with log C, or the variance of the quantity.
 
-    A network that knows nothing yet gives all classes about the same probability. Random logits
+    An untrained network gives all classes about the same probability. Random logits
     of variance v cost about v / 2 more.
 
     Source: Karpathy, "A Recipe for Training Neural Networks", 2019: verify loss @ init.
@@ -87,7 +87,7 @@ def _draw(ax: Axes, subject: Subject, value: float) -> None:
 
 
 def outputs(subject: Subject) -> Finding:
-    """Tells logits from probabilities, and compares with what the loss takes.
+    """Checks whether the outputs are logits or probabilities, and which of them the loss expects.
 
     Source: Karpathy's list of common mistakes, 2018: you passed softmaxed outputs to a loss that
     expects raw logits.

@@ -21,7 +21,7 @@ _DISTINCT = 0.1  # Of a batch, the least share of examples that are no copies of
 
 
 def scale(subject: Subject) -> Finding:
-    """Compares the root mean square of what enters the first weights with 1.
+    """Compares the root mean square of the inputs of the first weights with 1.
 
     Source: LeCun et al., "Efficient BackProp", 1998, section 4.3: inputs near 0 with a variance
     near 1 train fastest.

@@ -1,4 +1,4 @@
-"""The labels: classes that training lacks, and examples that may be mislabelled."""
+"""The labels: classes missing in training, and examples that may be mislabelled."""
 
 from collections.abc import Callable
 
@@ -24,7 +24,7 @@ _FAR = 6.0  # Robust standard deviations that a quantity may lie away from its p
 
 
 def classes(subject: Subject) -> Finding:
-    """Counts the examples of each class in the training split; none may be missing.
+    """Counts the training examples of each class; no class may be missing.
 
     Source: Karpathy, "A Recipe for Training Neural Networks", 2019: become one with the data.
     """
@@ -63,9 +63,9 @@ def noise(subject: Subject) -> Finding:
     """Lists the training examples on which a model that has not seen them is most confidently
     wrong.
 
-    An example counts where another class has a probability as high as the examples of that class
-    have on average (confident learning, Northcutt et al., 2021, https://arxiv.org/abs/1911.00068).
-    Of a quantity, one counts that lies 6 robust standard deviations from its prediction.
+    An example counts if another class has a probability at least as high as the examples of that
+    class have on average (confident learning, Northcutt et al., 2021, https://arxiv.org/abs/1911.00068).
+    For a quantity, an example counts if it is 6 robust standard deviations from its prediction.
     """
     judged_by = {"first": "second", "second": "first"}
     parts = []

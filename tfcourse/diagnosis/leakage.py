@@ -23,8 +23,8 @@ _SHOWN = 10
 def duplicates(subject: Subject) -> Finding:
     """Looks for exact copies of training examples in the other splits.
 
-    Where rows of the training split repeat as often among themselves, as those of a table with few
-    values do, a copy is no wonder and the verdict "look" at most.
+    If rows of the training split repeat each other as often, as in a table with few values, copies
+    are to be expected, and the verdict is at most "look".
 
     Source: Google's Deep Learning Tuning Playbook, 2023: what is tuned on must not be trained on,
     https://github.com/google-research/tuning_playbook.

@@ -21,10 +21,10 @@ _TIMES = (1.0, 0.1, 10.0, 0.01)  # The learning rate, until one is good enough.
 
 
 def baseline(subject: Subject) -> Finding:
-    """Trains a short while with the inputs and with zeros in their place; the zeros must lose.
+    """Trains briefly with the inputs and with zeros in their place; the zeros must do worse.
 
-    Compared is the loss on the validation split: labels that have nothing to do with the inputs
-    may be learned by heart, but not foreseen. Batches are normalized by their own moments.
+    The losses on the validation split are compared: labels that have nothing to do with the inputs
+    can be memorized, but not predicted. Batches are normalized by their own moments.
 
     Source: Karpathy, "A Recipe for Training Neural Networks", 2019: input-independent baseline.
     """
@@ -65,11 +65,11 @@ def _smooth(losses: Floats) -> Floats:
 
 
 def by_heart(subject: Subject) -> Finding:
-    """Trains on a few examples alone, without dropout and label smoothing, until the loss is
+    """Trains on a few examples only, without dropout and label smoothing, until the loss is
     about 0.
 
-    A network that can't is broken, whatever its data. There are no more examples than inputs, so
-    that a linear model can do it too. Where the model's own rate does not do it, others are tried.
+    A network that can't do this is broken, whatever its data. There are no more examples than
+    inputs, so that a linear model can do it too. If the model's own rate fails, others are tried.
 
     Source: Karpathy, "A Recipe for Training Neural Networks", 2019: overfit one batch.
     """

@@ -16,8 +16,8 @@ _FINE, _LOOK = 0.15, 0.5  # Of the loss of who knows nothing.
 def lag(subject: Subject) -> Finding:
     """Compares the loss in training mode with that at inference, on the same training examples.
 
-    Only batch normalization differs: dropout is off in both. Averages that lag behind the weights
-    make the loss at inference larger.
+    Only batch normalization differs, since dropout is off in both. Averages that lag behind the
+    weights increase the loss at inference.
 
     Source: Ioffe and Szegedy, 2015, https://arxiv.org/abs/1502.03167, section 3.1.
     """

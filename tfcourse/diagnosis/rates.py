@@ -19,7 +19,7 @@ _FINE, _LOOK = 0.01, 1e-3  # Of the suggested rate, the least.
 
 
 def learning_rate(subject: Subject) -> Finding:
-    """Compares the learning rate, of a schedule its highest, with the finder's.
+    """Compares the learning rate (the highest one of a schedule) with that of the finder.
 
     The suggested rate, where the loss falls most steeply, is a safe constant one; a schedule may
     peak higher. A rate beyond that of the lowest loss is worth a look; one at which the loss

@@ -40,9 +40,9 @@ class Useless:
 def useless(subject: Subject) -> Finding:
     """Counts the units of each hidden layer that can't help, at the start and after some steps.
 
-    A unit is dead where a ReLU gives 0 for every example, saturated where a sigmoid or tanh is
-    almost always at its end, identical where it gives what another one does: then both get the
-    same gradient for good.
+    A unit is dead if a ReLU returns 0 for every example, saturated if a sigmoid or tanh is
+    almost always at its limit, identical if it returns the same as another one: both then get the
+    same gradient forever.
 
     Source: CS231n, "Activation functions" and "Weight initialization" (all zero is a pitfall).
     """

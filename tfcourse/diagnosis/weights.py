@@ -15,7 +15,7 @@ _FINE, _LOOK = (1e-5, 0.1), (1e-7, 1.0)
 
 
 def frozen(subject: Subject) -> Finding:
-    """Looks for layers that have weights of which none is trained.
+    """Looks for layers with weights, none of which are trained.
 
     Source: Google's Deep Learning Tuning Playbook, 2023: make sure that what is trained is what
     you think is.
@@ -67,10 +67,10 @@ def _draw_frozen(ax: Axes, layers: dict[str, int], left: list[str]) -> None:
 
 
 def updates(subject: Subject) -> Finding:
-    """Measures how far a step moves each kernel, relative to its size: about 1e-3 is usual.
+    """Measures how far a step moves each kernel relative to its size; about 1e-3 is usual.
 
-    The median over the first hundred steps counts, without those in which a schedule's rate is
-    below a tenth of its highest. A kernel that begins at 0 is left out.
+    The result is the median over the first hundred steps, without those in which a schedule's
+    rate is below a tenth of its highest. Kernels that start at 0 are left out.
 
     Source: CS231n, "Ratio of weights:updates"; Karpathy's makemore, part 3.
     """

@@ -9,7 +9,7 @@ from tfcourse.hyperparameters.kinds import Declaration
 
 @dataclasses.dataclass(frozen=True)
 class Hyperparameters:
-    """Base of a recipe's hyperparameters: checked when made, never changed afterwards.
+    """Base class of a recipe's hyperparameters: checked when created, immutable afterwards.
 
     Raises:
         ValueError: a value is not allowed; the message names it.

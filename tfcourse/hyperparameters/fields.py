@@ -101,7 +101,7 @@ def combinations(choices: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 def text(default: str | None, help: str, *, optional: bool = False) -> Any:
-    """Declares a text; one whose default is `None` has to be given, unless it is `optional`."""
+    """Declares a text; one whose default is `None` is required, unless it is `optional`."""
     return _field(Text, default, help, optional=optional)
 
 

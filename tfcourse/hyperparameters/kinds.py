@@ -38,7 +38,7 @@ class Declaration(abc.ABC):
         search: `(low, high)` with both ends reachable, or the values of a choice; `None`
             where a search leaves the hyperparameter at its set value.
         scale: a name in `tfcourse.scales.SCALES`, how a search measures distance in `search`.
-        active_when: `(name, values)`: matters only where the hyperparameter `name` has one
+        active_when: `(name, values)`: has an effect only if the hyperparameter `name` has one
             of `values`. It is then an argument of whatever `name` chooses.
         optional: whether it may be left out: `None`, or `()` of several.
         also: `{other name: choice}` that an error proposes.
@@ -68,7 +68,7 @@ class Declaration(abc.ABC):
         return text
 
     def parse(self, text: str) -> Any:
-        """Returns the value that `text` spells. Raises `ValueError` where it spells none."""
+        """Returns the value that `text` spells. Raises `ValueError` if it spells none."""
         return self.check(self._read(text.strip()))
 
     def format(self, value: Any) -> str:

@@ -1,4 +1,4 @@
-"""How values are spelt on the command line and in records: numbers, and texts with commas."""
+"""How values are spelled on the command line and in records: numbers, and texts with commas."""
 
 import csv
 import io

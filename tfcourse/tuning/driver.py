@@ -117,7 +117,7 @@ class Driver:
             Whether all are done.
 
         Raises:
-            AllTrialsFailedError: the first trials failed, all for one reason.
+            AllTrialsFailedError: the first trials all failed for the same reason.
             EnvironmentFaultError: a worker could not write, or not load the data.
         """
         while True:

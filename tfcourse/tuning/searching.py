@@ -42,7 +42,7 @@ def search(
     report: bool = True,
     watch: Watch = lambda sweep, running: None,
 ) -> Sweep:
-    """Searches hyperparameters in `folder`, or goes on with the search that is there.
+    """Searches hyperparameters in `folder`, or resumes the search that is there.
 
         sweep = tuning.search(
             mnist_softmax.train, MnistSoftmax(epochs=3), "runs/search",
@@ -56,37 +56,37 @@ def search(
     Args:
         train: function of (hyperparameters, data, seed, run) and arguments of `training.fit`, in a
             module that workers can import. A script that searches needs its main guard.
-        base: the values of what is not searched.
+        base: the values of hyperparameters that are not searched.
         folder: for the journal, the files and the trials' run directories.
         pool: `Workers` that serve several searches one after another, or `InProcess()`; by default
             workers are started for this search alone.
-        dataset: one name as `datasets.load` takes it.
-        trials: points to try, >= 1.
-        workers: processes to start where there is no `pool`; by default one per core.
-        searches: axes as --search takes them, in place of the ranges that are declared.
-        fixed: names of hyperparameters that are not searched, though they declare a range.
+        dataset: one name, as for `datasets.load`.
+        trials: number of points to try, >= 1.
+        workers: processes to start if there is no `pool`; by default one per core.
+        searches: axes as for --search, in place of the declared ranges.
+        fixed: names of hyperparameters not to search, although they declare a range.
         data_dir: folder that holds the data's files.
         reading: how a table or images are read.
         tuner: "random", "grid", "coarse_to_fine", "quasi_random", "bayesian" or "hyperband".
-        objective: the metric that ranks. Losses and errors are minimized, all else is maximized.
+        objective: the metric that ranks trials. Losses and errors are minimized, others maximized.
         seed: in [0, 2**32).
-        replicates: trainings of each point, >= 1, with seeds of their own.
-        generation_size: points chosen at once where results decide about the next; by default a
+        replicates: trainings per point, >= 1, each with its own seed.
+        generation_size: points chosen at once by tuners that learn from results; by default a
             third of the trials for coarse_to_fine, else 8.
         pruning: "none", "median" or "successive_halving".
         keep_models: how many of the best trials keep their run directories; >= 1 with `report`.
-        confirm: how often the best trial is trained again, with seeds that chose nothing; see
+        confirm: how often the best trial is retrained with new seeds; see
             `confirmation_of`.
-        max_minutes: after which no more is begun; 0 for no limit.
+        max_minutes: minutes after which no training starts; 0 sets no limit.
         report: whether the best trial is evaluated and the files are written; without, there is
             only the journal.
-        watch: called with the `Sweep` and the trainings that go on, whenever something happened.
+        watch: called with the `Sweep` and the running trainings, whenever something happens.
 
     Raises:
         ValueError: an argument is out of its range, an axis does not fit its hyperparameter, or
             there are both `pool` and `workers`.
         RunDirectoryError: another process searches in `folder`.
-        AllTrialsFailedError: the first trials failed, all for one reason.
+        AllTrialsFailedError: the first trials all failed for the same reason.
     """
     if pool is not None and workers is not None:
         raise ValueError(f"`workers` starts processes; `pool` has its own. Received: {workers=}")
@@ -135,7 +135,7 @@ def carry_out(driver: Driver, pool: Pool, watch: Watch) -> Chosen | None:
     """Trains all trials, evaluates the best one, and leaves the files of a sweep.
 
     Returns:
-        What was chosen; `None` where the time was over before all trials were done.
+        What was chosen; `None` if time ran out before all trials were done.
     """
     with SweepFiles(driver) as files:
 

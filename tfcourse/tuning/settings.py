@@ -68,7 +68,7 @@ def settings_of(
     Args:
         train: function of (hyperparameters, data, seed, run) and arguments of `training.fit`, in a
             module that workers can import.
-        base: the values of what is not searched.
+        base: the values of hyperparameters that are not searched.
         recipe: by default the name of `train`'s module.
         generation_size: by default a third of the trials for coarse_to_fine, else 8.
         dataset, trials, data_flags, tuner, objective, seed, replicates, pruning: see `Settings`.

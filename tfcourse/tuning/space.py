@@ -1,4 +1,4 @@
-"""What a search may draw: one axis a hyperparameter, and what decides whether it matters.
+"""What a search may draw: one axis per hyperparameter, and when it has an effect.
 
 Nothing here imports TensorFlow or keras-tuner before it is asked for a keras-tuner space.
 """
@@ -100,7 +100,7 @@ def space_of(
     """Returns the `Space` of a recipe's hyperparameters.
 
     Args:
-        base: `Hyperparameters` with the values of all that is not searched.
+        base: `Hyperparameters` with the values of those that are not searched.
         searches: `{name: text}` as `--search` takes it, in place of the declared ranges.
         fixed: names that keep the value they have in `base`.
 
@@ -221,7 +221,7 @@ def search_space(
     """Returns the declared ranges as a keras-tuner search space.
 
     Args:
-        base: `Hyperparameters` with the values of all that is not searched.
+        base: `Hyperparameters` with the values of those that are not searched.
         names: names to search; by default all that have a range and can be active.
 
     Raises:

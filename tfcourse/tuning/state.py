@@ -1,4 +1,4 @@
-"""A sweep as its journal tells it: the space, the trials, their scores, which one is best.
+"""A sweep as recorded in its journal: the space, the trials, their scores, the best one.
 
 The state is a pure function of the journal's records, in whatever order workers finished.
 """
@@ -167,7 +167,7 @@ class Sweep:
         return statistics.stdev(scores) if len(scores) > 1 else None
 
     def ranked(self) -> list[Trial]:
-        """Returns the complete trials, best first; of equals, the earlier one."""
+        """Returns the complete trials, best first; ties in the order of trials."""
         return [trial for trial, _ in self._ranked()]
 
     def ranked_scores(self) -> list[float]:

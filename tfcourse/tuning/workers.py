@@ -105,7 +105,7 @@ class Workers:
         self.close()
 
     def close(self) -> None:
-        """Ends the processes of this machine, at once; those of a cluster live on."""
+        """Ends the processes on this machine at once; those of a cluster keep running."""
         if self._cluster:
             kill_workers(self._cluster)
         self._stack.close()
@@ -138,7 +138,7 @@ class Workers:
         A result of `None` says that the worker died.
 
         Raises:
-            ConnectionError: the scheduler died, which is no fault of a worker.
+            ConnectionError: the scheduler died, which is not a worker's fault.
         """
         if self._client.status != "running":
             raise ConnectionError(

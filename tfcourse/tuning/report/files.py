@@ -25,7 +25,7 @@ Domains: TypeAlias = dict[str, Any]  # Of each hyperparameter, as TensorBoard ha
 
 
 def trials_csv(sweep: sweeps.Sweep) -> str:
-    """Returns a table with a row per trial, as CSV.
+    """Returns a table with one row per trial, as CSV.
 
     A score is the mean over the trial's replicates, `spread` their standard deviation and
     `best_epoch` the mean of their best epochs; `trained_epochs` and `seconds` are sums. What the
@@ -43,7 +43,7 @@ def trials_csv(sweep: sweeps.Sweep) -> str:
 
 
 def curves_csv(sweep: sweeps.Sweep) -> str:
-    """Returns a long table with a row for each epoch of each training, as CSV."""
+    """Returns a long table with one row per epoch of each training, as CSV."""
     trainings = [(t.number, r, t.results[r].curve) for t in sweep.trials for r in sorted(t.results)]
     metrics = dict.fromkeys(name for *_, curve in trainings for row in curve for name in row)
     metrics.pop("epoch", None)

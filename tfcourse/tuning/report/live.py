@@ -1,4 +1,4 @@
-"""A picture of a sweep in a notebook that is drawn anew while a cell goes on.
+"""A picture of a sweep in a notebook, updated while the cell runs.
 
 It is imported by its own name, since Keras takes seconds to load:
 
@@ -15,7 +15,7 @@ from tfcourse.tuning.state import Running, Sweep
 
 
 class LiveSweep:
-    """Shows a sweep in the notebook as it goes on: hand it to `tuning.search` as `watch`."""
+    """Shows a running sweep in the notebook: pass it to `tuning.search` as `watch`."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._picture = LivePicture(clock)

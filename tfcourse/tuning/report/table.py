@@ -25,7 +25,7 @@ _BLUE, _ORANGE, _GREEN = COLOURS[:3]
 
 
 class SweepTable:
-    """Shows a sweep as it goes on.
+    """Shows a sweep while it runs.
 
         with SweepTable() as table:
             while ...:
