@@ -49,9 +49,9 @@ A classifier of 8 x 8 x 1 values into 2 classes (0, a\|b), with 12,345 parameter
 | validation | 270 | 97.78 % | 95.24 to 98.98 % | 0.1000 |
 | test | 270 | 96.30 % | 93.32 to 97.98 % | 0.1235 |
 
-Always saying a\|b, the most frequent class of the training split, is right in 25.00 % of the test examples. The model never says 0, though the test split has it.
+Always predicting a\|b, the most frequent class of the training split, would be right for 25.00 % of the test examples. The model never predicts 0, although the test split has it.
 
-Validation chose the epoch, so its number is a little too good; the test set was used once. Wilson's interval tells what another draw of as many test examples could give; it does not include how much another seed would change.
+The epoch was chosen on the validation set, so its number is slightly optimistic; the test set was used once. Wilson's interval shows how much another sample of the same size could differ; it does not include the differences between seeds.
 
 ## Data
 
@@ -60,8 +60,8 @@ scikit-learn 1.9.1: load\_digits: 1,257 training, 270 validation, 270 test examp
 ## Use and limits
 
 For examples like those of digits, made and prepared in the same way. Other examples get one of the classes too, often with a high probability: the model can't say that it does not know. It was not examined for fairness between groups of people, for robustness or against attacks, and is meant for teaching and comparison.
-mnist was asked for and could not be had.
-This was a smoke run: it shows that all works, and is not trained to an end.
+mnist was requested but not available.
+This was a smoke run: it shows that everything works, but the model is not fully trained.
 
 ## Hyperparameters
 
@@ -95,7 +95,7 @@ def test_it_says_whose_losses_have_smoothed_labels():
     flags = {**FLAGS, "label_smoothing": ["0.1"]}
     card = reports.model_card("mnist_softmax", flags, METRICS)
     assert (
-        "\nTraining smoothed its labels by 0.1; these losses are of the labels as they are.\n"
+        "\nTraining smoothed its labels by 0.1; these losses use the original labels.\n"
         in card
     )
     flags["label_smoothing"] = ["0.0"]
