@@ -41,7 +41,7 @@ def test_the_test_split_gives_what_the_run_recorded(on_test):
     assert counts.sum(axis=1).tolist() == np.bincount(labels, minlength=10).tolist()
     assert found["recall"][3] == pytest.approx(counts[3, 3] / counts[3].sum(), rel=1e-12)
     assert found["precision"][3] == pytest.approx(counts[3, 3] / counts[:, 3].sum(), rel=1e-12)
-    assert "used the test set before" in found["note"]
+    assert "already used the test set" in found["note"]
 
 
 def test_replaced_data_is_told(trained_run, tmp_path, capsys):

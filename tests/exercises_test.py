@@ -16,13 +16,13 @@ NOTEBOOKS = sorted((pathlib.Path(__file__).parents[1] / "notebooks").glob("*.ipy
 NUMBERS = {
     "steps_per_epoch": (
         [40, 40.0, np.int64(40)],
-        {39: "other 9", 39.28: "Each", 1257: "one", 7: ""},
+        {39: "other 9", 39.28: "Every", 1257: "one", 7: ""},
     ),
-    "noise_factor": ([2, 2.0], {4: "variance", 0.5: "left", 48: "quotient", 3: ""}),
+    "noise_factor": ([2, 2.0], {4: "variance", 0.5: "left", 48: "ratio", 3: ""}),
     "window_beta": ([0.95], {0.05: "1 - beta", 0.9: "10", 0.98: "50", 20: "number", 0.5: ""}),
     "corrected_average": (
         [15.26, 15.263, 15.3, 2.9 / 0.19],
-        {2.9: "uncorrected", 15: "plain", 29: "1 - beta^2", 18.9: "old average", 7: ""},
+        {2.9: "uncorrected", 15: "simple", 29: "1 - beta^2", 18.9: "old average", 7: ""},
     ),
     "first_step": ([0.001, 1e-3], {1: "gradient descent", -0.001: "positive", 0.00316: "", 5: ""}),
     "uncorrected_first_step": (
@@ -31,13 +31,13 @@ NUMBERS = {
     ),
     "decayed_rate": (
         [0.0857, 0.085737, 0.0857375],
-        {0.0735: "E9", 0.09025: "epoch 2", 0.08145: "epoch 4", 0.085: "take away", 0.857: "factor"},
+        {0.0735: "E9", 0.09025: "epoch 2", 0.08145: "epoch 4", 0.085: "subtract", 0.857: "factor"},
     ),
     "middle_beta": ([0.99], {0.9495: "linear", 0.9482: "log-uniform", 0.01: "1 - beta", 0.95: ""}),
     "graph": ([1, 1.0], {2: "other input", 300: "runs", 600: "runs", 0: "Without", 5: "large"}),
     "session": (
         [0.198],
-        {0: "only built", 0.1: "first run", 0.2: "shorter", 0.29404: "node", 0.396: "E12", 7: ""},
+        {0: "not run", 0.1: "first run", 0.2: "shorter", 0.29404: "node", 0.396: "E12", 7: ""},
     ),
     "cost": ([0.693, 0.6931], {0.301: "natural", 1: "bits", -0.693: "positive", 0.5: "negative"}),
 }
@@ -91,7 +91,7 @@ FUNCTIONS = {
         {
             "Without the factor": lambda v, gradient, beta: beta * v + gradient,
             "old average gets beta": lambda v, gradient, beta: momentum(v, gradient, 1 - beta),
-            "Plus": lambda v, gradient, beta: momentum(v, -gradient, beta),
+            "Use a plus": lambda v, gradient, beta: momentum(v, -gradient, beta),
             "RMSProp": lambda v, gradient, beta: momentum(v, gradient**2, beta),
             "raises TypeError": lambda v, gradient: 0,
         },
@@ -121,7 +121,7 @@ FUNCTIONS = {
             "over the examples": lambda x, epsilon: (
                 ((x.T - np.mean(x, 1)) / np.sqrt(np.var(x, 1) + epsilon)).T
             ),
-            "of its own": lambda x, epsilon: (x - np.mean(x)) / np.sqrt(np.var(x) + epsilon),
+            "its own mean": lambda x, epsilon: (x - np.mean(x)) / np.sqrt(np.var(x) + epsilon),
             "ddof=0": lambda x, epsilon: (
                 (x - np.mean(x, 0)) / np.sqrt(np.var(x, 0, ddof=1) + epsilon)
             ),
@@ -154,7 +154,7 @@ FUNCTIONS = {
         [softmax],
         {
             "NaN": lambda z: np.exp(z) / np.sum(np.exp(z)),
-            "sum has to be 1": np.exp,
+            "sum must be 1": np.exp,
             "share of each logit": lambda z: z / np.sum(z),
             "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
             "hardmax": lambda z: np.eye(len(z))[np.argmax(z)],
@@ -238,7 +238,7 @@ def test_one_hot_rows():
     for answer, word in (
         (row[3], "digit 3"),
         (row[5], "digit 5"),
-        (1 - row[4], "all 0"),
+        (1 - row[4], "0 except"),
         (4, "shape (10,)"),
         ([0, 0, 0, 1], "shape (10,)"),
         (row[7], "it returns"),

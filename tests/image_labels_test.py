@@ -125,7 +125,7 @@ def test_table_without_a_header_is_read_as_advised(folder):
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        ([f"{n:04d},{n / 7}" for n in range(20)], "expected classes, since no quantity"),
+        ([f"{n:04d},{n / 7}" for n in range(20)], "expected classes, since quantities"),
         ([f"x{n},cat" for n in range(20)], "expected a column with the names of the images"),
         ([*rows(), "0000,dog"], "line 22: expected one class of each image"),
     ],

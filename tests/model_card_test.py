@@ -94,10 +94,7 @@ def test_what_was_left_to_the_recipe_is_shown_with_what_it_took():
 def test_it_says_whose_losses_have_smoothed_labels():
     flags = {**FLAGS, "label_smoothing": ["0.1"]}
     card = reports.model_card("mnist_softmax", flags, METRICS)
-    assert (
-        "\nTraining smoothed its labels by 0.1; these losses use the original labels.\n"
-        in card
-    )
+    assert "\nTraining smoothed its labels by 0.1; these losses use the original labels.\n" in card
     flags["label_smoothing"] = ["0.0"]
     assert "smoothed" not in reports.model_card("mnist_softmax", flags, METRICS)
 

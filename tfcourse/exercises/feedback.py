@@ -50,7 +50,7 @@ def check_number(
         tolerance: relative to the number: room for an answer that is rounded.
     """
     if answer is None:
-        return Feedback(None, f"Replace None with {kind} and run the cell again.")
+        return Feedback(None, f"Put {kind} in place of None and run the cell again.")
     try:
         number = float(answer)
     except (TypeError, ValueError, OverflowError):

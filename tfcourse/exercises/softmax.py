@@ -14,7 +14,7 @@ def check_one_hot(answer: object) -> Feedback:
     """Checks the one-hot row of the digit 4 among the digits 0 to 9."""
     kind = "a list of ten numbers"
     if answer is None:
-        return Feedback(None, f"Replace None with {kind} and run the cell again.")
+        return Feedback(None, f"Put {kind} in place of None and run the cell again.")
 
     def row(column: int) -> Array:
         return np.eye(10)[column]
