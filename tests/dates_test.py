@@ -117,3 +117,23 @@ def test_whole_numbers_that_are_all_days_are_dates():
     assert dates.times(["20190131", 20190131, "2019"], dates.COMPACT)[1] == found[0]
     for wrong in (20191331.0, 20190132, 20190100, 2019, np.inf, 20190131.5):
         assert not dates.are_compact(np.append(days, wrong)), wrong
+
+
+def test_column_may_have_dates_in_several_formats():
+    texts = ["2019-01-31", "31.1.2019", "Jan 31, 2019", "2019-02-01 10:30", "1.2.2019"]
+    form = dates.find_format(texts)
+    assert form.count(dates.OR) == 2
+    assert dates.is_known(form)
+    days = dates.part(dates.times(texts, form), "day")
+    np.testing.assert_array_equal(days - days[0], [0, 0, 0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["13/1/2019", "1/13/2019"],  # Day or month first: who knows of 1/2/2019.
+        ["2019-01-31", "red", "1.2.2019"],
+    ],
+)
+def test_dates_that_can_not_be_told_apart_are_none(texts):
+    assert dates.find_format(texts * 9) is None

@@ -256,7 +256,7 @@ def _check_origin(column: NumericColumn | CategoricalColumn, parts: Sequence[str
     fields.text("column", column.column)
     fields.check("part", column.part, column.part in ("", *parts), f"one of {', '.join(parts)}")
     fields.check("column", column.column, bool(column.column) == bool(column.part), "with `part`")
-    is_known = column.written in dates.KNOWN if column.part else _is_style(column.written)
+    is_known = dates.is_known(column.written) if column.part else _is_style(column.written)
     fields.check("written", column.written, is_known, "a known format")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from tfcourse.datasets import (
     arff_headers,
     csv_records,
+    fixed_width,
     legacy_encodings,
     numbers,
     other_formats,
@@ -42,6 +43,7 @@ class Dialect:
         numeric: whether each column is plain numbers, as far as was looked.
         texts: whether each column has a text that is no number, true or false.
         wrapped: whether every line stands in quotes.
+        fixed: where columns start that have fixed positions; none of others.
         notes: what is told about it.
     """
 
@@ -54,6 +56,7 @@ class Dialect:
     numeric: tuple[bool, ...]
     texts: tuple[bool, ...]
     wrapped: bool
+    fixed: tuple[int, ...]
     notes: tuple[str, ...]
 
 
@@ -81,10 +84,13 @@ def find(
     wrapped = declared is None and wrapped_lines.are_in(head, csv_records.DELIMITERS)
     if wrapped:
         sample = "\n".join(map(wrapped_lines.unwrapped, head))
+    fixed = () if declared or wrapped else fixed_width.starts(head)
+    if fixed:
+        sample = fixed_width.text(path, head, fixed).getvalue()
     if declared:
         before = declared.lines
         sample = "".join(sample.splitlines(keepends=True)[before:])
-    marks = csv_records.find_marks(sample)
+    marks = csv_records.Marks("\t") if fixed else csv_records.find_marks(sample)
     records, lines = csv_records.first_records(sample, marks)
     if declared:
         layout = Layout(declared.names, 0, False, ("names of columns from the ARFF header",))
@@ -103,6 +109,7 @@ def find(
         numeric=numeric,
         texts=texts,
         wrapped=wrapped,
+        fixed=fixed,
         notes=(),
     )
     encoded = encoding_notes(encoding, legacy, sample)
@@ -298,6 +305,8 @@ def encoding_notes(encoding: str, legacy: str, sample: str) -> Iterator[str]:
 def _notes(dialect: Dialect) -> Iterator[str]:
     if dialect.wrapped:
         yield "every line stood in quotes, which are left out"
+    if dialect.fixed:
+        yield f"{len(dialect.fixed)} columns at fixed positions"
     delimiter = dialect.marks.delimiter
     if delimiter not in ",;\t":
         yield f"cells are separated by {_NAMES.get(delimiter, printable(delimiter))}"

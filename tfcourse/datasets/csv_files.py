@@ -17,6 +17,7 @@ from tfcourse.datasets import (
     column_names,
     csv_dialect,
     csv_records,
+    fixed_width,
     text_files,
     wrapped_lines,
 )
@@ -199,6 +200,9 @@ class _Reader:
         with text_files.text(self.path, self.dialect.encoding) as file:
             for _ in range(self.dialect.lines_before):
                 file.readline()
+            if self.dialect.fixed:
+                before = self.dialect.lines_before
+                file = fixed_width.text(self.path, file, self.dialect.fixed, before)
             yield wrapped_lines.text(file) if self.dialect.wrapped else file
 
     def _error(self, error: Exception) -> DataError:

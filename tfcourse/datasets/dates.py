@@ -18,6 +18,7 @@ CATEGORICAL_PARTS = ("month", "weekday")
 ISO = "ISO8601"  # As pandas calls 2019-01-31, 2019-01-31T13:08:00Z and what else ISO 8601 allows.
 COMPACT = "%Y%m%d"  # Whole numbers such as 20190131.
 QUARTER = "2019Q1"  # Or Q1 2019: its first day stands for it.
+OR = " or "  # Between the formats of a column that is written in several.
 
 _DATES = (
     *(
@@ -81,6 +82,8 @@ _SAMPLE = 50
 _SHARE = 0.95
 _NANOSECONDS_PER_HOUR = 3_600_000_000_000
 _FEWEST_COMPACT = 10
+_MOST_FORMATS = 4
+_ORDER = re.compile("%[dm].%[dm]")  # Of day and month as numbers, before the year.
 
 
 def find_format(values: Sequence[Any]) -> str | None:
@@ -92,7 +95,7 @@ def find_format(values: Sequence[Any]) -> str | None:
         if all(hasattr(value, "year") for value in values):
             return ISO
         return "%H:%M:%S" if all(hasattr(value, "hour") for value in values) else None
-    some = map(_simple, values[:: max(1, len(values) // _SAMPLE)])
+    some = [*map(_simple, values[:: max(1, len(values) // _SAMPLE)])]
     head = [text for text in some if _LIKELY.fullmatch(text)]
     if not head:
         return None
@@ -100,7 +103,32 @@ def find_format(values: Sequence[Any]) -> str | None:
     for form in sorted(likely, key=lambda form: -sum(_is_written(text, form) for text in head)):
         if np.mean(~np.isnat(times(values, form))) >= _SHARE:
             return form
-    return None
+    form = _several(head) if len(head) >= _SHARE * len(some) else None
+    return form if form and np.mean(~np.isnat(times(values, form))) >= _SHARE else None
+
+
+def _several(texts: Sequence[str]) -> str | None:
+    """Returns two to four formats that together are those of `texts`, "%Y-%m-%d or %d.%m.%Y".
+
+    None of them may read 1/2/2019 in another way than another does.
+    """
+    found: list[str] = []
+    days = [form for form in FORMATS if "%d" in form or form == ISO]
+    while texts and len(found) < _MOST_FORMATS:
+        counts = {form: sum(_is_written(text, form) for text in texts) for form in days}
+        best = max(days, key=counts.__getitem__)
+        if not counts[best]:
+            break
+        found.append(best)
+        texts = [text for text in texts if not _is_written(text, best)]
+    orders = {match[0] for form in found if (match := _ORDER.match(form))}
+    is_clear = len({order[2] for order in orders}) == len(orders)
+    return OR.join(found) if len(found) > 1 and is_clear else None
+
+
+def is_known(form: str) -> bool:
+    """Returns whether `form` is what `find_format` returns."""
+    return all(part in KNOWN for part in form.split(OR, _MOST_FORMATS))
 
 
 def are_compact(values: npt.NDArray[np.float64]) -> bool:
@@ -117,6 +145,12 @@ def times(values: Sequence[Any], form: str) -> npt.NDArray[np.datetime64]:
     """Returns values as datetime64[ns] of UTC, NaT where one is not written in the format."""
     import pandas as pd
 
+    if OR in form:
+        first, _, rest = form.partition(OR)
+        read = times(values, first)
+        others = np.isnat(read)
+        read[others] = times(np.array(values, object)[others].tolist(), rest)
+        return read
     texts = [*map(_simple, values)]
     if form == COMPACT:  # Numbers are with a point where some are missing.
         texts = [text.removesuffix(".0") for text in texts]

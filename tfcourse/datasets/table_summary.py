@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from tfcourse.datasets import column_names, shown, targets
+from tfcourse.datasets import column_names, dates, shown, targets
 from tfcourse.datasets.column_report import ColumnReport, LabelReport, Reason, TableReport
 
 _SHOWN = 8
@@ -42,6 +42,9 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
         if column.spelled:
             others = _shown([*map(shown.quoted, column.spelled)])
             yield f"{shown.quoted(column.name)}: {others} taken for other spellings of categories"
+        if dates.OR in column.written:
+            forms = column.written.count(dates.OR) + 1
+            yield f"{shown.quoted(column.name)}: dates are written in {forms} ways, each is read"
         if column.limits:
             yield (
                 f"{shown.quoted(column.name)}: {_cells(column.limits)} limits, such as <0.01, and "

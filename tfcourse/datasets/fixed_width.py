@@ -1,0 +1,69 @@
+"""Files whose columns stand at the same positions in all lines, filled up with blanks.
+
+Blanks do not separate the cells then, since texts have some too, and an empty cell is all blanks.
+"""
+
+import csv
+import io
+import itertools
+import pathlib
+from collections.abc import Iterable, Sequence
+
+from tfcourse.datasets.errors import DataError
+
+_DELIMITERS = "\t,;|"
+_FEWEST_LINES = 5
+DELIMITER = "\t"  # Between the cells of `text`.
+
+
+def starts(lines: Sequence[str]) -> tuple[int, ...]:
+    """Returns the positions where columns start; none of a file that is of another kind.
+
+    Args:
+        lines: the first of a file, its header among them.
+    """
+    filled = [line.rstrip() for line in lines if line.strip()]
+    if len(filled) < _FEWEST_LINES or len({len(line.split()) for line in filled}) == 1:
+        return ()  # Blanks separate the cells.
+    if 2 * sum(any(mark in line for mark in _DELIMITERS) for line in filled) > len(filled):
+        return ()
+    is_text = [False] * max(map(len, filled))
+    for line in filled:
+        for position, char in enumerate(line):
+            is_text[position] |= not char.isspace()
+    found = [n for n, here in enumerate(is_text) if here and not (n and is_text[n - 1])]
+    rows = [[bool(cell) for cell in _cells(line, found)] for line in filled]
+    are_used = all(2 * sum(column) >= len(rows) for column in zip(*rows, strict=True))
+    return tuple(found) if len(found) > 1 and all(rows[0]) and are_used else ()
+
+
+def text(
+    path: pathlib.Path, lines: Iterable[str], columns: Sequence[int], before: int = 0
+) -> io.StringIO:
+    """Returns lines with `DELIMITER` between their cells.
+
+    Args:
+        path: for messages.
+        lines: of the file.
+        columns: where they start.
+        before: lines of the file before those.
+
+    Raises:
+        DataError: a cell of a line is wider than its column.
+    """
+    result = io.StringIO(newline="")
+    writer = csv.writer(result, delimiter=DELIMITER, lineterminator="\n")
+    for number, line in enumerate(lines, start=before + 1):
+        if any(line[start - 1 : start].strip() for start in columns[1:]):
+            raise DataError(
+                f"{path}, line {number}: expected columns that start at the same positions as "
+                f"above, with a blank before each; received {line.strip()[:80]!r}. Correct the "
+                "line, or save the table as CSV."
+            )
+        writer.writerow(_cells(line, columns) if line.strip() else [])
+    result.seek(0)
+    return result
+
+
+def _cells(line: str, columns: Sequence[int]) -> list[str]:
+    return [line[start:end].strip() for start, end in itertools.pairwise([*columns, None])]
