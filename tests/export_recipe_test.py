@@ -284,5 +284,5 @@ def test_nothing_is_overwritten(tmp_path):
 
 @pytest.mark.parametrize(("name", "format"), [("a.onnx", "saved_model"), ("a.tflite", "onnx")])
 def test_no_file_is_named_as_another_format(tmp_path, name, format):
-    with pytest.raises(ValueError, match=f"and `format` is {format}"):
+    with pytest.raises(ValueError, match=f"but `format` is {format}"):
         export.Export(run_dir="run", output=str(tmp_path / name), format=format)

@@ -101,6 +101,6 @@ def test_verdicts_follow_the_numbers():
     rows = harness.judged("frameworks", frameworks.judge(harness.plain(raw)))
     assert [row["verdict"] for row in rows] == ["holds", "holds in part", "holds in part", "holds"]
     assert rows[2]["where"] == "64 units, batches of 128"
-    assert "7 lines of backward pass, in TensorFlow, Keras none" in rows[0]["measured"]
+    assert "7 lines of backward pass, and none in TensorFlow, Keras" in rows[0]["measured"]
     assert "batches of 32, 128" in rows[2]["measured"]
     assert "TensorFlow never, 64; Keras never." in rows[2]["measured"]

@@ -53,7 +53,7 @@ def test_what_the_training_has_told_of_its_data_is_not_told_again(monkeypatch, t
 
 def test_a_sweep_stands_for_its_best_trial(trained_run, tmp_path):
     (tmp_path / "journal.jsonl").touch()
-    with pytest.raises(inference.NotARunError, match="not chosen"):
+    with pytest.raises(inference.NotARunError, match="no best trial yet"):
         inference.load_run(tmp_path)
     shutil.copytree(trained_run, tmp_path / "trials/00003/0")
     (tmp_path / run_directory.BEST).symlink_to("trials/00003/0")

@@ -304,7 +304,7 @@ def test_the_command_leaves_a_request(nudge, tmp_path):
     (tmp_path / "run" / "flags.txt").write_text("--optimizer=momentum\n")
     result = nudge("--run_dir=run", "--learning_rate=0.5", "--beta=0.25", "--rollback_epoch=0")
     assert result.returncode == 0, result.stderr
-    assert "no process runs there" in result.stdout
+    assert "no process is training there" in result.stdout
     ((_, changes),) = nudges.requests(tmp_path / "run")
     assert changes == {"learning_rate": 0.5, "beta": 0.25, "rollback_epoch": 0}
 

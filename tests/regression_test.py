@@ -263,7 +263,7 @@ def test_a_missing_column_is_named(run_dir, tmp_path):
 
 @pytest.mark.parametrize("name", ["prediction", "label", "probability_3"])
 def test_an_identifier_is_not_called_like_the_output(name):
-    with pytest.raises(ValueError, match="`id` must not be called"):
+    with pytest.raises(ValueError, match="`id` must not be the name"):
         predict.Prediction(run_dir="run", input="a.csv", output="out.csv", id=name)
 
 

@@ -237,7 +237,7 @@ def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch):
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
     with (
-        pytest.raises(OSError, match="No locks available: the file system gives no") as error,
+        pytest.raises(OSError, match="No locks available: this file system has no") as error,
         run_directory.open_run(tmp_path / "run", {}, recipe="t"),
     ):
         pass

@@ -126,7 +126,7 @@ def test_a_larger_loss_is_worse_and_one_training_tells_nothing():
     assert tuning.Confirmation(0, "val_loss", 0.05, scores).is_worse
     one = tuning.Confirmation(0, "val_loss", 0.05, {1: 0.1})
     assert not one.is_worse
-    assert "One training can't tell" in str(one)
+    assert "A single training can't show" in str(one)
 
 
 def test_metrics_report_flagfile_and_terminal_tell_of_it(tmp_path, monkeypatch, capsys):

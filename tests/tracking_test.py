@@ -94,5 +94,5 @@ def test_a_store_that_refuses_leaves_the_run_complete(store, tmp_path, monkeypat
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://nowhere")
     done = started(tmp_path, "--run_dir=one")
     assert done.returncode == 5
-    assert "one is complete, but MLflow does not take it" in done.stderr
+    assert "one is complete, but MLflow rejected it" in done.stderr
     assert (tmp_path / "one/metrics.json").exists()
