@@ -133,7 +133,8 @@ NOT_DEFAULT = {
 def test_reloaded_model_takes_the_identical_next_step(name, scheduled, tmp_path):
     rate = schedules.InverseTimeDecay(0.1, steps_per_epoch=2) if scheduled else 0.1
     model, (x, y) = small_model(), small_data()
-    model.compile(OPTIMIZERS[name](rate, **NOT_DEFAULT[name], use_ema=True), loss="mse")
+    optimizer = OPTIMIZERS[name](rate, **NOT_DEFAULT[name], use_ema=True)
+    model.compile(optimizer, loss="mse", run_eagerly=True)
     for _ in range(3):
         model.train_on_batch(x, y)
     model.save(tmp_path / "model.keras")
@@ -155,10 +156,10 @@ def test_reloaded_model_takes_the_identical_next_step(name, scheduled, tmp_path)
 )
 def test_slots_count_for_the_next_step(name, tmp_path):
     model, (x, y) = small_model(), small_data()
-    model.compile(OPTIMIZERS[name](0.1), loss="mse")
+    model.compile(OPTIMIZERS[name](0.1), loss="mse", run_eagerly=True)
     model.train_on_batch(x, y)
     fresh = small_model()
-    fresh.compile(OPTIMIZERS[name](0.1), loss="mse")
+    fresh.compile(OPTIMIZERS[name](0.1), loss="mse", run_eagerly=True)
     fresh.set_weights(model.get_weights())
     model.train_on_batch(x, y)
     fresh.train_on_batch(x, y)
@@ -250,7 +251,7 @@ def test_embedding_trains_as_the_same_dense_layer(name):
     ]
     dense.set_weights(embedding.get_weights())
     for model, x in zip(models, [rows, np.eye(5)[rows]], strict=True):
-        model.compile(OPTIMIZERS[name](RATE), loss="mse")
+        model.compile(OPTIMIZERS[name](RATE), loss="mse", run_eagerly=True)
         for _ in range(3):
             model.train_on_batch(x, np.ones((3, 3, 2)))
     np.testing.assert_allclose(embedding.get_weights()[0], dense.get_weights()[0], **FLOAT32)

@@ -3,17 +3,15 @@ import gzip
 import hashlib
 import http.server
 import json
-import os
 import pathlib
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 
 import numpy as np
+import processes
 import pytest
 import tensorflow_datasets as tfds
 import tiny_tfds
@@ -29,14 +27,7 @@ datasets.load("tiny_shapes")
 
 
 def start(code, **environment):
-    tests = str(pathlib.Path(__file__).parent)
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": tests, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return processes.Program("-c", code, path=pathlib.Path(__file__).parent, **environment)
 
 
 def files_below(directory):
@@ -300,9 +291,9 @@ def test_a_missing_home_still_loads(fresh_home, monkeypatch, caplog):
 def test_processes_that_prepare_at_once_prepare_once(fresh_home):
     log = fresh_home / "log"
     environment = {"TINY_TFDS_LOG": str(log), "TINY_TFDS_SLEEP": "0.02"}
-    processes = [start(LOAD, **environment) for _ in range(3)]
-    outputs = [process.communicate(timeout=120) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0], outputs
+    started = [start(LOAD, **environment) for _ in range(3)]
+    outputs = [process.communicate(timeout=120) for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0], outputs
     assert log.read_text() == "began\n"
 
 
