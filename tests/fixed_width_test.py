@@ -44,6 +44,7 @@ def test_cell_that_is_wider_than_its_column_is_an_error(path, monkeypatch):
         "a,b c\n" + "u v,w\n" * 9,
         "The quick brown fox\njumps over the\nlazy dog, and\nso do all\nof his friends\n",
         "a b\n1 2\n3 4\n",
+        'a b\n1 "u v"\n3 "w"\n5 "x y"\n7 "z"\n',
     ],
 )
 def test_other_texts_are_none(text):

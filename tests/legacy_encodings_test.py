@@ -1,3 +1,4 @@
+import pandas as pd
 import pytest
 
 from tfcourse import datasets
@@ -60,6 +61,12 @@ def test_utf_8_stays_utf_8_whatever_is_asked_for(tmp_path, caplog):
     data = datasets.load(f"csv:{path}", label="y", encoding="cp1250")
     assert categories(data) == ["city=Kraków", "city=Łódź"]
     assert "which it is, and not as `encoding=cp1250` says" in caplog.text
+
+
+def test_workbook_has_no_encoding(tmp_path):
+    pd.DataFrame({"x": [1, 2], "y": ["a", "b"]}).to_excel(tmp_path / "mine.xlsx", index=False)
+    with pytest.raises(datasets.DataError, match=r"received Excel.*Leave `encoding` out"):
+        datasets.check(f"csv:{tmp_path}/mine.xlsx", label="y", encoding="cp1251")
 
 
 def test_text_that_is_not_in_the_encoding_asked_for_is_an_error(tmp_path):

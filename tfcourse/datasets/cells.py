@@ -77,6 +77,32 @@ def some(column: Column, count: int) -> list[Any]:
     return of(column).values[:count]
 
 
+def are_buffered(column: Column) -> bool:
+    """Returns whether a column is texts in one buffer, as pandas reads them, and no Categorical."""
+    import pandas as pd
+
+    is_array = isinstance(column, pd.api.extensions.ExtensionArray)
+    return is_array and isinstance(column.dtype, pd.StringDtype)
+
+
+def evenly(column: Column, count: int) -> list[Any]:
+    """Returns about `count` cells of a column at equal distances."""
+    return list(column[:: max(1, len(column) // count)])
+
+
+def counted(column: Any, more: Sequence[str] = ()) -> tuple[Codes, int]:
+    """Returns what `categories` has as codes for a column that is buffered, and how many values.
+
+    No text leaves the buffer: as Python strings, they would take several times its memory.
+    """
+    import pandas as pd
+
+    texts = pd.Series(column).str.strip()
+    missing = texts.isna() | texts.str.lower().isin(MISSING) | texts.isin(list(more))
+    codes, distinct = pd.factorize(texts.mask(missing))
+    return codes.astype(np.int64), len(distinct)
+
+
 def as_category(value: object) -> str:
     """Returns the text of a cell, without the blanks around it."""
     if isinstance(value, bytes):

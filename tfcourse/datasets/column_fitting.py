@@ -85,8 +85,12 @@ def fit(
         return fitting.numbers(read_numbers(column, reading.missing_values), numbers.PLAIN)
     if isinstance(column, np.ndarray) and column.dtype.kind == "M":
         return fitting.dates(dates.ISO)
-    found = cells.of(column)
     more = reading.missing_values
+    if cells.are_buffered(column) and _are_texts(cells.evenly(column, _SAMPLE), more):
+        fit = fitting.endless_texts()
+        if fit:
+            return fit
+    found = cells.of(column)
     # A full look takes time where there are as many texts as rows.
     some = [v for v in found.values[:: _step(found.values)] if not is_missing_number(v, more)]
     if not some:
@@ -116,6 +120,13 @@ def _limits(found: cells.Cells, read: npt.NDArray[np.float64]) -> npt.NDArray[np
     if plain.sum() < _MANY_NUMBERS or counts[limits].sum() > counts[plain].sum():
         limits[:] = False
     return limits
+
+
+def _are_texts(values: Sequence[object], more: Sequence[str]) -> bool:
+    """Returns whether values are neither numbers nor dates."""
+    some = [value for value in values if not is_missing_number(value, more)]
+    read = numbers.read(some, numbers.find_style(some)) if some else np.zeros(1)
+    return not np.isfinite(read).any() and dates.find_format(some) is None
 
 
 def _step(values: Sequence[object]) -> int:
@@ -181,6 +192,10 @@ class _Fitting:
     def _is_kept(self) -> bool:
         return self.name in self.reading.keep
 
+    @property
+    def _most_categories(self) -> int:
+        return min(MAX_CATEGORIES, max(2, len(self.rows) // 2))
+
     def numbers(
         self,
         values: npt.NDArray[np.float64],
@@ -239,13 +254,23 @@ class _Fitting:
         distinct = len(np.unique(values[~missing]))
         return self._done(kind, missing, distinct, tuple(fitted), odd, form)
 
+    def endless_texts(self) -> Fit | None:
+        """Returns the fit of a column of too many texts, without a Python string for each."""
+        if self._is_kept:
+            return None
+        codes, distinct = cells.counted(self.column, self.reading.missing_values)
+        if len(np.unique(codes[self.rows])) <= self._most_categories + 1:
+            return None  # Or those that are missing are among them.
+        found = cells.Cells([], codes)
+        why = self._many(distinct, found)
+        return self._left_out("text", codes < 0, distinct, "texts", why)
+
     def categories(self, every: cells.Cells) -> Fit:
         found = cells.categories(every, self.reading.missing_values)
         missing = found.codes < 0
         distinct = len(found.values)
         in_training = np.count_nonzero(np.bincount(found.codes[self.rows] + 1)[1:])
-        limit = min(MAX_CATEGORIES, max(2, len(self.rows) // 2))
-        if in_training > limit and not self._is_kept:
+        if in_training > self._most_categories and not self._is_kept:
             return self._left_out("text", missing, distinct, "texts", self._many(distinct, found))
         if any(len(value) > fields.MAX_TEXT for value in found.values):
             why = f"has texts of more than {fields.MAX_TEXT:,} characters"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from tfcourse.datasets.errors import DataError
 
-_DELIMITERS = "\t,;|"
+_OTHERS = '\t,;|"'  # What separates cells otherwise, or encloses those with blanks.
 _FEWEST_LINES = 5
 DELIMITER = "\t"  # Between the cells of `text`.
 
@@ -25,7 +25,7 @@ def starts(lines: Sequence[str]) -> tuple[int, ...]:
     filled = [line.rstrip() for line in lines if line.strip()]
     if len(filled) < _FEWEST_LINES or len({len(line.split()) for line in filled}) == 1:
         return ()  # Blanks separate the cells.
-    if 2 * sum(any(mark in line for mark in _DELIMITERS) for line in filled) > len(filled):
+    if 2 * sum(any(mark in line for mark in _OTHERS) for line in filled) > len(filled):
         return ()
     is_text = [False] * max(map(len, filled))
     for line in filled:

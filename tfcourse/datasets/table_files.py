@@ -65,6 +65,16 @@ def read_header(
     return _header(path, dialect.names, dialect.first_is_data)
 
 
+def check_is_text(path: pathlib.Path) -> None:
+    """Raises `DataError` where a file has an encoding of its own."""
+    kind = _format(path)
+    if kind != "text":
+        raise DataError(
+            f"{path}: expected text, as `encoding` says; received {kind.title()}, which has none. "
+            "Leave `encoding` out."
+        )
+
+
 def _header(path: pathlib.Path, names: tuple[str, ...], is_data: bool) -> Header:
     for number, name in enumerate(names, start=1):
         if len(name) > MAX_TEXT:  # It could not be recorded.

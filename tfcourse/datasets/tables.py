@@ -65,6 +65,8 @@ def checked(path: pathlib.Path, reading: Reading, *, needs_label: bool = True) -
     """Returns `reading` with the names of the columns as they are in the file."""
     header = reading.header == "yes"
     encoding = reading.encoding or ""
+    if encoding:
+        table_files.check_is_text(path)
     found = table_files.read_header(
         path, header=header, expected=table_checks.expected(reading), legacy=encoding
     )
