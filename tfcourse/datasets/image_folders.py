@@ -13,6 +13,7 @@ from tfcourse.datasets import (
     image_files,
     image_labels,
     image_layouts,
+    image_names,
     image_paths,
     image_rows,
     shown,
@@ -32,7 +33,7 @@ _ADVICE = ", or leave such out with `on_error=skip`"
 
 def check(path: pathlib.Path, reading: Reading) -> None:
     """Checks that there is such a folder, with folders of classes or a table of them."""
-    if _table(path, reading) is None:
+    if _table(path, reading) is None and not image_names.find(path):
         image_layouts.class_folders(path, tell=lambda sentence: None)
 
 
@@ -69,7 +70,11 @@ def find(path: pathlib.Path, reading: Reading) -> list[LabelledImage]:
     table = _table(path, reading)
     if table is not None:
         return image_labels.read(path, table, reading)
-    images, left_out, empty = [], image_paths.Found(), []
+    images = image_names.find(path)
+    if images:
+        logging.warning("%s: %s.", path, image_names.described(images))
+        return images
+    left_out, empty = image_paths.Found(), []
     for entry in image_layouts.class_folders(path, tell=logging.warning):
         found = image_paths.walk(entry.path, path)
         if not found.images and found.others:
