@@ -81,8 +81,7 @@ def are_buffered(column: Column) -> bool:
     """Returns whether a column is texts in one buffer, as pandas reads them, and no Categorical."""
     import pandas as pd
 
-    is_array = isinstance(column, pd.api.extensions.ExtensionArray)
-    return is_array and isinstance(column.dtype, pd.StringDtype)
+    return isinstance(getattr(column, "dtype", None), pd.StringDtype)
 
 
 def evenly(column: Column, count: int) -> list[Any]:

@@ -154,17 +154,18 @@ def _are_numbers(counts: Rows, is_number: npt.NDArray[np.bool_]) -> bool:
     return bool(few and num_numbers > num_texts)
 
 
-def _stand_in(found: npt.NDArray[np.float64], counts: Rows) -> float | None:
+def _stand_in(found: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> float | None:
     """Returns a number that may stand for a missing one: -99, 999 and the like, at one end of
-    `found`, which is sorted, and farther from the others than they are from each other; or a
-    whole one that is the only one below 0, often."""
+    `found`, the different `values` in order, and farther from the others than they are from each
+    other; or a whole one that is the only one below 0, often."""
     if len(found) < _FEWEST_OTHERS:
         return None
-    low, share = found[0], counts[0] / counts.sum()
-    is_often = counts[0] >= _OFTEN and share >= _SHARE_OF_STAND_IN
+    low = float(found[0])
     is_far = found[-1] >= _FAR * -low or -low >= _FAR
-    if is_often and low < 0 <= found[1] and low.is_integer() and is_far:
-        return float(low)
+    if low < 0 <= found[1] and low.is_integer() and is_far:
+        count = np.count_nonzero(values == low)
+        if count >= max(_OFTEN, _SHARE_OF_STAND_IN * np.count_nonzero(~np.isnan(values))):
+            return low
     for number, rest in ((found[0], found[1:]), (found[-1], found[:-1])):
         gap = min(abs(number - rest[0]), abs(number - rest[-1]))
         if gap > np.ptp(rest) and abs(number) in _NINES:
@@ -215,7 +216,8 @@ class _Fitting:
             takes_limits=bool(limits.any()),
         )
         written = "" if style == numbers.PLAIN else style
-        found, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+        found = np.sort(values[~np.isnan(values)])
+        found = found[np.diff(found, prepend=np.nan) != 0]
         if len(found) == 1 and self._imputes and np.isnan(values).any():
             return self.categories(cells.of(self.column))  # 1 or nothing, for yes and no.
         why = "" if self._is_kept else identifiers.why(self.name, values)
@@ -223,7 +225,7 @@ class _Fitting:
             missing = np.isnan(values)
             return self._left_out("number", missing, len(found), "identifier", why, written)
         fit = self._done("number", np.isnan(values), len(found), column, odd, written)
-        doubtful = _stand_in(found, counts)
+        doubtful = _stand_in(found, values)
         if doubtful is None and not limits.any():
             return fit
         report = dataclasses.replace(fit.report, limits=int((limits & self.kept).sum()))
@@ -259,8 +261,8 @@ class _Fitting:
         if self._is_kept:
             return None
         codes, distinct = cells.counted(self.column, self.reading.missing_values)
-        if len(np.unique(codes[self.rows])) <= self._most_categories + 1:
-            return None  # Or those that are missing are among them.
+        if np.count_nonzero(np.bincount(codes[self.rows] + 1)[1:]) <= self._most_categories:
+            return None
         found = cells.Cells([], codes)
         why = self._many(distinct, found)
         return self._left_out("text", codes < 0, distinct, "texts", why)

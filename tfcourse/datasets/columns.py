@@ -38,8 +38,8 @@ def read_numbers(
         values = column.astype(np.float64)
         return _without(values, more)
     found = cells.of(column)
-    values = numbers.unlimited(found.values) if limits else found.values
-    return found.spread(read_values(values, more, style), np.nan)
+    written = numbers.unlimited(found.values) if limits else found.values
+    return found.spread(read_values(written, more, style), np.nan)
 
 
 def read_values(values: Sequence[Any], more: Sequence[str], style: str) -> npt.NDArray[np.float64]:

@@ -103,8 +103,9 @@ def find_format(values: Sequence[Any]) -> str | None:
     for form in sorted(likely, key=lambda form: -sum(_is_written(text, form) for text in head)):
         if np.mean(~np.isnat(times(values, form))) >= _SHARE:
             return form
-    form = _several(head) if len(head) >= _SHARE * len(some) else None
-    return form if form and np.mean(~np.isnat(times(values, form))) >= _SHARE else None
+    several = _several(head) if len(head) >= _SHARE * len(some) else None
+    are_read = several and np.mean(~np.isnat(times(values, several))) >= _SHARE
+    return several if are_read else None
 
 
 def _several(texts: Sequence[str]) -> str | None:

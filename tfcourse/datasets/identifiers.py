@@ -94,7 +94,7 @@ def _are_keys(values: npt.NDArray[np.float64]) -> bool:
     steps = np.diff(values)
     is_ordered = bool((steps >= 0).all() or (steps <= 0).all())  # As moments are.
     are_round = (values % 10 == 0).mean() > _SHARE_OF_ROUND
-    return np.median(values) >= _LONG and not is_ordered and not are_round
+    return bool(np.median(values) >= _LONG) and not is_ordered and not are_round
 
 
 def is_named_so(name: str) -> bool:
