@@ -8,6 +8,7 @@ import time
 import processes
 import pytest
 
+from tfcourse import machine
 from tfcourse.command_line import compile_cache
 
 
@@ -92,8 +93,8 @@ def test_programs_for_anything_else_are_not_seen(change, monkeypatch):
         if change == "version":
             patch.setattr(importlib.metadata, "version", lambda name: "2.20.1")
         elif change == "processor":
-            text = "model name : another\nflags : sse2\n"
-            patch.setattr(pathlib.Path, "read_text", lambda path, encoding: text)
+            another = {"model name": "another", "flags": "sse2"}
+            patch.setattr(machine, "processor", lambda: another)
         else:
             patch.setenv(change, "7")
         assert seen() == {}

@@ -135,12 +135,11 @@ def test_what_is_shipped_has_names_for_every_system():
 
 # What some system has not, and the only modules that use it, with another way where it is missing.
 SOME_SYSTEMS = {
-    "tfcourse/machine.py": {"sched_getaffinity"},
+    "tfcourse/machine.py": {"resource", "sched_getaffinity"},
     "tfcourse/files.py": {"O_DIRECTORY", "pread", "pwrite"},
     "tfcourse/run_directory/best.py": {"symlink_to"},
     "tfcourse/command_line/compile_cache.py": {"geteuid", "link"},
     "tfcourse/run_directory/stopwatch.py": {"CLOCK_BOOTTIME", "clock_gettime", "sysconf"},
-    "tfcourse/datasets/memory.py": {"resource", "sysconf"},
     "tfcourse/locks.py": {"fcntl", "msvcrt"},
 }
 NAMES = set().union(*SOME_SYSTEMS.values()) | {

@@ -96,7 +96,7 @@ def _address_space() -> Iterator[_Limit]:
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     pages = _text(_STATM).partition(" ")[0]
     if limit != resource.RLIM_INFINITY and pages.isdecimal():
-        yield _Limit(limit, limit - int(pages) * os.sysconf("SC_PAGE_SIZE"))
+        yield _Limit(limit, limit - int(pages) * resource.getpagesize())
 
 
 def _text(path: pathlib.Path) -> str:
