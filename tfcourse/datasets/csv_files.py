@@ -1,27 +1,17 @@
 """CSV files and their kin, read by pandas as people write them."""
 
-import contextlib
-import csv
 import dataclasses
-import functools
 import pathlib
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TextIO, overload
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import (
-    cells,
-    column_names,
-    csv_dialect,
-    csv_records,
-    fixed_width,
-    text_files,
-    wrapped_lines,
-)
+from tfcourse.datasets import cells, column_names, csv_dialect, text_files
 from tfcourse.datasets.cells import MISSING, Column
+from tfcourse.datasets.csv_lines import LineNumbers, Records, too_many
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import Table
 
@@ -30,8 +20,7 @@ if TYPE_CHECKING:
 
 # Other ways of writing it are found where a column turns out to be no numbers.
 _MISSING = sorted({form for word in MISSING for form in (word, word.upper(), word.title(), "NaN")})
-# Rows with cells too many are slips where at most this share are, and at most so many cells.
-_SHARE_OF_LONG, _MOST_MORE = 0.05, 100
+_SHARE_OF_LONG = 0.05  # Rows with cells too many are slips where at most this share are.
 # Rows that are looked at to see whether texts repeat, and the share that differs where they do not.
 _HEAD, _UNIQUE = 10_000, 0.5
 
@@ -77,12 +66,16 @@ class _Reader:
     missing: tuple[str, ...]
     every_row: bool
 
+    @property
+    def _records(self) -> Records:
+        return Records(self.path, self.dialect)
+
     def read(self) -> Table:
         width = len(self.dialect.names)
         try:
             frame = self._parse(width + 1)  # One more, where rows end in a delimiter.
         except _TooManyCells:
-            frame = self._parse(self._widest() + 1)
+            frame = self._parse(self._records.widest() + 1)
         long, told = self._too_long(frame, width)
         repeated, told_too = self._repeated_headers(frame)
         dropped = sorted({*long, *repeated})
@@ -101,7 +94,7 @@ class _Reader:
             *told,
             *told_too,
         )
-        lines = LineNumbers(self.path, self.dialect, tuple(dropped))
+        lines = LineNumbers(self._records, tuple(dropped))
         return Table(str(self.path), named, lines, notes=notes)
 
     def _too_long(self, frame: "pd.DataFrame", width: int) -> tuple[list[int], tuple[str, ...]]:
@@ -114,10 +107,10 @@ class _Reader:
         rows = np.flatnonzero(np.any([*filled.values()], axis=0)).tolist()
         if not rows:
             return [], ()
-        line = LineNumbers(self.path, self.dialect)[rows[0]]
+        line = LineNumbers(self._records)[rows[0]]
         if self.every_row or len(rows) > _SHARE_OF_LONG * len(frame):
             received = 1 + max(n for n, is_filled in filled.items() if is_filled[rows[0]])
-            raise _too_many(self.path, line, width, received)
+            raise too_many(self.path, line, width, received)
         more = "row has" if len(rows) == 1 else "rows have"
         what = f"{len(rows)} {more} more than {width} cells (line {line} is the first): left out"
         return rows, (f"{what}. A cell that holds the delimiter has to stand in double quotes",)
@@ -165,7 +158,7 @@ class _Reader:
         import pandas as pd
 
         inferred = numeric | self._texts
-        with self._text() as file:
+        with self._records.text() as file:
             options: dict[str, Any] = {
                 "sep": self.dialect.marks.delimiter,
                 "quotechar": self.dialect.marks.quote,
@@ -194,21 +187,10 @@ class _Reader:
                     raise _TooManyCells from None
                 raise self._error(error) from None
 
-    @contextlib.contextmanager
-    def _text(self) -> Iterator[TextIO]:
-        """Opens the text below the header."""
-        with text_files.text(self.path, self.dialect.encoding) as file:
-            for _ in range(self.dialect.lines_before):
-                file.readline()
-            if self.dialect.fixed:
-                before = self.dialect.lines_before
-                file = fixed_width.text(self.path, file, self.dialect.fixed, before)
-            yield wrapped_lines.text(file) if self.dialect.wrapped else file
-
     def _error(self, error: Exception) -> DataError:
         said = str(error).partition("C error: ")[2] or str(error)
         if "EOF inside string" in said:
-            line = self._line_of_open_quote()
+            line = self._records.line_of_open_quote()
             return DataError(
                 f"{self.path}, line {line}: expected a quoted cell to end; received the end of the "
                 "file. Close its quotes."
@@ -218,39 +200,12 @@ class _Reader:
             f"{said.splitlines()[0][:200]}. Correct the file."
         )
 
-    def _line_of_open_quote(self) -> int:
-        """Returns the line where the last record of the file starts."""
-        last = 0
-        for line, _ in self.records():
-            last, start = line, last
-        return start + 1 if last else 1
-
-    def records(self) -> Iterator[tuple[int, csv_records.Record]]:
-        """Yields `(line, cells)` of each record below the header."""
-        with self._text() as file:
-            try:
-                for line, record in csv_records.records_of(file, self.dialect.marks):
-                    yield line + self.dialect.lines_before, record
-            except csv.Error as error:
-                raise DataError(
-                    f"{self.path}: expected cells of a table; received {error}."
-                ) from None
-
-    def _widest(self) -> int:
-        """Returns how many cells the longest row has."""
-        width = widest = len(self.dialect.names)
-        for line, record in self.records():
-            if len(record) > width + _MOST_MORE and any(cell.strip() for cell in record[width:]):
-                raise _too_many(self.path, line, width, len(record))
-            widest = max(widest, len(record))
-        return widest
-
     def _short_rows(self, last: Column) -> tuple[str, ...]:
         """Returns what is told of rows with fewer cells than there are columns."""
         if not _has_blank(last):
             return ()
         width = len(self.dialect.names)
-        short = [line for line, record in self.records() if 0 < len(record) < width]
+        short = [line for line, record in self._records if 0 < len(record) < width]
         if not short:
             return ()
         rows = "row has" if len(short) == 1 else "rows have"
@@ -262,35 +217,6 @@ class _Reader:
 
 class _TooManyCells(Exception):
     """A row has more cells than pandas was told of."""
-
-
-class LineNumbers(Sequence[int]):
-    """The line of the file of each row, found out when the first is asked for."""
-
-    def __init__(
-        self, path: pathlib.Path, dialect: csv_dialect.Dialect, dropped: Sequence[int] = ()
-    ) -> None:
-        self._reader = _Reader(path, dialect, (), (), every_row=False)
-        self._dropped = dropped
-
-    @functools.cached_property
-    def _lines(self) -> list[int]:
-        records = self._reader.records()
-        # What is left of an empty line is no row.
-        lines = [line for line, cells in records if len(cells) > 1 or "".join(cells).strip(" \t")]
-        for row in reversed(self._dropped):
-            del lines[row]
-        return lines
-
-    @overload
-    def __getitem__(self, row: int) -> int: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[int]: ...
-    def __getitem__(self, row: int | slice) -> int | list[int]:
-        return self._lines[row]
-
-    def __len__(self) -> int:
-        return len(self._lines)
 
 
 def _is_numeric(dtype: Any) -> bool:
@@ -312,13 +238,6 @@ def _column(frame: "pd.DataFrame", number: int) -> Column:
         return column.array
     codes, values = pd.factorize(column)
     return pd.Categorical.from_codes(codes, categories=values)
-
-
-def _too_many(path: pathlib.Path, line: int, width: int, received: int) -> DataError:
-    return DataError(
-        f"{path}, line {line}: expected {width} cells, as the header has; received {received}. "
-        "Correct the line; a cell that holds the delimiter has to stand in double quotes."
-    )
 
 
 def _is_filled(column: Any) -> npt.NDArray[np.bool_]:
