@@ -190,8 +190,8 @@ def check_name(names: str, data_dir: os.PathLike[str] | str | None = None) -> tu
         base_name = prepared.base_name(name)
         close = difflib.get_close_matches(base_name, COMMON, n=1, cutoff=0.75)
         is_known = base_name in COMMON or originals.is_in_catalogue(base_name)
-        folders = filter(None, (data_dir, prepared.default_directory()))
-        is_own = any((pathlib.Path(folder) / base_name).is_dir() for folder in folders)
+        folders = (data_dir, prepared.default_directory())
+        is_own = any(folder and (pathlib.Path(folder) / base_name).is_dir() for folder in folders)
         if not (is_known or is_own) and (hint := _path_hint(name)):
             raise ValueError(hint)
         if close and not (is_known or is_own):

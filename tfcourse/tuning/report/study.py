@@ -120,13 +120,13 @@ class Numbered(Axis):
 
     def __init__(self, axis: Axis) -> None:
         self.name, self.label = axis.name, axis.label
-        self.labels, self.ticks = axis.labels or [], None
+        self._order, self._text = axis.labels or [], axis.value
+        self.labels, self.ticks = self._order, None
         self.decades, self.is_log = 0.0, False
-        self.distribution = IntDistribution(0, len(self.labels) - 1)
-        self._text = axis.value
+        self.distribution = IntDistribution(0, len(self._order) - 1)
 
     def value(self, value: Any) -> Any:
-        return self.labels.index(self._text(value))
+        return self._order.index(self._text(value))
 
 
 def _in_order(labels: list[str]) -> list[str]:
