@@ -341,17 +341,24 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(data, tmp_path, capsy
     with run_in(tmp_path) as run:
         checkpoints = checkpoint.Checkpoints(run, model)
         for epoch in (1, 2):
-            checkpoints.save(checkpoints.arrays(), {"epoch": epoch, "step": 0})
+            checkpoints.save(checkpoints.arrays(), {"epoch": epoch, "step": 1})
         newest = checkpoints.files()[-1]
         content = bytearray(newest.read_bytes())
         content[len(content) // 2] ^= 1
         newest.write_bytes(content)
-        assert checkpoints.newest()[1] == {"epoch": 1, "step": 0}
+        assert checkpoints.newest()[1] == {"epoch": 1, "step": 1}
         assert "damaged" in capsys.readouterr().out
         for file in checkpoints.files():
             file.write_bytes(b"")
         with pytest.raises(training.CheckpointError, match="checkpoints"):
             checkpoints.newest()
+
+
+def test_an_array_of_another_type_is_that_of_another_model(tmp_path):
+    variable = keras.Variable(np.zeros(3), dtype="float32", name="w")
+    (name,) = checkpoint.names_of([variable])
+    with pytest.raises(training.CheckpointError, match=r"holds float16\[3\], not float32\[3\]"):
+        checkpoint.check_fits(tmp_path, {name: np.zeros(3, np.float16)}, [variable])
 
 
 def test_final_metrics_and_the_saved_model_agree(data, tmp_path):
