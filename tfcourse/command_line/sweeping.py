@@ -265,6 +265,8 @@ def sweep(
     settled = _settled(asked.settings, base, data, settle)
     searched = ", ".join(axis.name for axis in settled.space.axes)
     print(f"Searches {searched}; ranks by {settled.objective}")
+    if settled.objective in ("accuracy", "loss"):
+        print(f"That is measured on the training set; val_{settled.objective} is not")
     plan = tuning.Plan(
         options.data_dir, asked.path, asked.keep_models, asked.max_minutes, asked.confirm
     )
