@@ -277,7 +277,7 @@ def test_a_name_to_which_no_suffix_can_be_added_is_refused(tmp_path):
 def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "there").mkdir()
     (tmp_path / "a.tflite.json").touch()
-    for output, message in (("there", "already"), ("a.tflite", "already"), ("no/a", "no folder")):
+    for output, message in (("there", "already"), ("a.tflite", "already"), ("no/a", "not a fold")):
         with pytest.raises(ValueError, match=message):
             export.Export(run_dir="run", output=str(tmp_path / output), format="litert")
 

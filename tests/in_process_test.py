@@ -51,8 +51,8 @@ def test_a_search_without_workers_is_watched_and_goes_on_where_it_was(tmp_path, 
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"pruning": "medain"}, "`pruning` must be one of none, median, .*Received: 'medain'"),
-        ({"tuner": "bayes"}, "`tuner` must be one of random, .*Received: 'bayes'"),
+        ({"pruning": "medain"}, "`pruning` must be one of none, .*Received: pruning='medain'"),
+        ({"tuner": "bayes"}, "`tuner` must be one of random, .*Received: tuner='bayes'"),
         ({"trials": 0}, "trials=0"),
         ({"tuner": "hyperband", "pruning": "median"}, "`tuner=hyperband` prunes"),
     ],

@@ -137,7 +137,7 @@ ARRAYS_FAULTS = {
     "a folder": (lambda path: (path.unlink(), path.mkdir()), "regular file"),
     "cut": (cut, "checksum"),
     "flipped": (flip, "checksum"),
-    "text": (lambda path: path.write_bytes(b"x" * 500), "begin"),
+    "text": (lambda path: path.write_bytes(b"x" * 500), "start like"),
     "large": (lambda path: path.write_bytes(bytes(64 << 20)), "bytes"),
     "a header that lies": (header_bomb, "can't be loaded"),
     "objects": (an_object, "can't be loaded"),

@@ -313,7 +313,7 @@ def test_the_command_leaves_a_request(nudge, tmp_path):
     ("arguments", "message"),
     [
         (["--learning_rate=0.1"], "--run_dir"),
-        (["--run_dir=none", "--learning_rate=0.1"], "no run"),
+        (["--run_dir=none", "--learning_rate=0.1"], "not a run's folder"),
         (["--run_dir=run"], "nothing to change"),
         (["--run_dir=run", "--learning_rate=-1"], "learning_rate"),
         (["--run_dir=run", "--learning_rate=nan"], "learning_rate"),

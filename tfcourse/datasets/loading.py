@@ -203,7 +203,10 @@ def check_name(names: str, data_dir: os.PathLike[str] | str | None = None) -> tu
 
 def _path_hint(name: str) -> str:
     """Returns the hint that a path, of a table for example, is written "csv:PATH"; else ""."""
-    path = files.expanded(name)
+    try:
+        path = files.expanded(name)
+    except files.PathError:
+        return ""
     kinds = {".npz": "npz", ".npy": "npz"} | dict.fromkeys(
         (".csv", ".tsv", ".xlsx", ".parquet"), "csv"
     )

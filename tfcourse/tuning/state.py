@@ -97,7 +97,7 @@ class Sweep:
                 self.trials[trial].results[replicate] = result
                 self.changes.append(trial)
             case Lost(trial):
-                self.num_lost[trial] += 1
+                self.num_lost[self.trials[trial].number] += 1
             case Void(trials):
                 for number in trials:
                     self.trials[number].results.clear()
