@@ -10,7 +10,7 @@ import numpy as np
 from tfcourse import files
 from tfcourse.datasets import (
     cells,
-    column_fitting,
+    column_kinds,
     column_names,
     likely_labels,
     numbers,
@@ -69,9 +69,9 @@ def of_table(table: Table, reading: Reading) -> Description:
 
 def _as_features(table: Table, reading: Reading) -> Iterator[ColumnReport]:
     rows = np.arange(len(table))
-    comma = isinstance(table.columns, dict) and column_fitting.has_decimal_commas(table)
+    comma = isinstance(table.columns, dict) and column_kinds.has_decimal_commas(table)
     for name in table.columns:
-        yield column_fitting.fit(table, name, reading, rows, decimal_comma=comma).report
+        yield column_kinds.fit(table, name, reading, rows, decimal_comma=comma).report
 
 
 def _described(table: Table, reading: Reading, data: Dataset) -> Description:

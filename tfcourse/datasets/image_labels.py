@@ -9,7 +9,7 @@ from absl import logging
 
 from tfcourse.datasets import (
     cells,
-    column_fitting,
+    column_kinds,
     column_names,
     image_layouts,
     image_rows,
@@ -121,7 +121,7 @@ def _label(rows: Rows, reading: Reading, split: str | None) -> str:
         return others[0]
     index = np.arange(len(rows.table))
     likely = likely_labels.find(
-        column_fitting.fit(rows.table, name, reading, index).report for name in others
+        column_kinds.fit(rows.table, name, reading, index).report for name in others
     )
     raise DataError(
         f"{source}: expected a column with the classes of the images; received "

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from tfcourse.datasets import column_fitting, column_names
+from tfcourse.datasets import column_kinds, column_names
 from tfcourse.datasets.column_report import ColumnReport
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
@@ -32,7 +32,7 @@ def advised(error: DataError, table: Table, reading: Reading) -> DataError:
     rows = np.arange(len(table))
     reading = dataclasses.replace(reading, missing="impute")
     others = (name for name in table.columns if name != reading.label)
-    likely = find(column_fitting.fit(table, name, reading, rows).report for name in others)
+    likely = find(column_kinds.fit(table, name, reading, rows).report for name in others)
     if not likely:
         return error
     named = " or ".join(column_names.argument("label", [name]) for name in likely)

@@ -12,6 +12,7 @@ from absl import logging
 from tfcourse import files
 from tfcourse.datasets import (
     column_fitting,
+    column_kinds,
     findings,
     frames,
     labels,
@@ -157,7 +158,7 @@ def dataset(
     reading = table_checks.check_columns(table.source, table.columns, reading)
     label = str(reading.label)
     where = f"{table.source}, column {shown.quoted(label)}"
-    comma = isinstance(table.columns, dict) and column_fitting.has_decimal_commas(table)
+    comma = isinstance(table.columns, dict) and column_kinds.has_decimal_commas(table)
     try:
         found = labels.find(where, label, table, reading, decimal_comma=comma)
     except DataError as error:
@@ -238,7 +239,7 @@ def fit(
                 ColumnReport(name, "text", len(table), 0, 0, "left out", reason="ignored")
             )
         else:
-            one = column_fitting.fit(
+            one = column_kinds.fit(
                 table, name, reading, rows, kept=found.kept, decimal_comma=decimal_comma
             )
             reports.append(one.report)

@@ -1,0 +1,119 @@
+"""What the columns of a table are: numbers, dates, categories or texts, decided on their cells."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tfcourse.datasets import cells, dates, numbers
+from tfcourse.datasets.column_fitting import Fit, Fitting, Rows
+from tfcourse.datasets.columns import is_missing_number, read_numbers, read_values
+from tfcourse.datasets.reading import Reading
+from tfcourse.datasets.table import Table
+
+# Where at most this share of the cells is no number, they are slips.
+_SHARE_OF_SLIPS = 0.05
+# So are as few texts as these among as many numbers; 0, 1, 2, "3+" are categories.
+_FEW_TEXTS, _MANY_NUMBERS = 3, 10
+_FEW, _SAMPLE = 50, 1000  # Values that are looked at first.
+_SHARE_OF_SAMPLE = 0.25
+
+
+def fit(
+    table: Table,
+    name: str,
+    reading: Reading,
+    rows: Rows,
+    *,
+    kept: npt.NDArray[np.bool_] | None = None,
+    decimal_comma: bool = False,
+) -> Fit:
+    """Returns what becomes of a column.
+
+    Args:
+        table: where it is.
+        name: the column's.
+        reading: what the user asks for.
+        rows: those of the training split, whose statistics are taken.
+        kept: [rows], those of any split, whose cells are counted; `None` is all.
+        decimal_comma: whether the table has numbers with decimal commas.
+
+    Raises:
+        DataError: it has numbers that double precision can't standardize.
+    """
+    column = table.columns[name]
+    counted = np.ones(len(column), bool) if kept is None else kept
+    fitting = Fitting(table.source, name, column, reading, rows, counted, table.columns)
+    if name in reading.categorical:
+        return fitting.categories(cells.of(column))
+    if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
+        return fitting.numbers(read_numbers(column, reading.missing_values), numbers.PLAIN)
+    if isinstance(column, np.ndarray) and column.dtype.kind == "M":
+        return fitting.dates(dates.ISO)
+    more = reading.missing_values
+    if cells.are_buffered(column) and _are_texts(cells.evenly(column, _SAMPLE), more):
+        fit = fitting.endless_texts()
+        if fit:
+            return fit
+    found = cells.of(column)
+    # A full look takes time where there are as many texts as rows.
+    some = [v for v in found.values[:: _step(found.values)] if not is_missing_number(v, more)]
+    if not some:
+        return fitting.categories(found)
+    style = numbers.find_style(some, decimal_comma=decimal_comma)
+    is_bool = isinstance(some[0], bool)
+    if not is_bool and np.isfinite(numbers.read(some, style)).mean() >= _SHARE_OF_SAMPLE:
+        read = read_values(found.values, more, style)
+        missing = np.array([is_missing_number(value, more) for value in found.values], bool)
+        there = ~(missing | np.isnan(read))  # Some numbers stand for a missing value.
+        limits = _limits(found, read)
+        if limits.any():
+            bare = read_values(numbers.unlimited(found.values), more, style)
+            read = np.where(limits, bare, read)
+        if _are_numbers(found.counts()[there], np.isfinite(read[there])):
+            return fitting.numbers(found.spread(read, np.nan), style, found.spread(limits, False))
+    form = dates.find_format(some) and dates.find_format(
+        [value for value in found.values if not is_missing_number(value, more)]
+    )
+    return fitting.dates(form) if form else fitting.categories(found)
+
+
+def _limits(found: cells.Cells, read: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Returns which values, such as <0.01, are limits among numbers; <18 among few is a class."""
+    limits = np.array([numbers.is_limit(value) for value in found.values], bool)
+    counts, plain = found.counts(), np.isfinite(read)
+    if plain.sum() < _MANY_NUMBERS or counts[limits].sum() > counts[plain].sum():
+        limits[:] = False
+    return limits
+
+
+def _are_texts(values: Sequence[object], more: Sequence[str]) -> bool:
+    """Returns whether values are neither numbers nor dates."""
+    some = [value for value in values if not is_missing_number(value, more)]
+    read = numbers.read(some, numbers.find_style(some)) if some else np.zeros(1)
+    return not np.isfinite(read).any() and dates.find_format(some) is None
+
+
+def _step(values: Sequence[object]) -> int:
+    return max(1, len(values) // _SAMPLE)
+
+
+def has_decimal_commas(table: Table) -> bool:
+    """Returns whether a column of the table has numbers that only a decimal comma explains."""
+    for column in table.columns.values():
+        if isinstance(column, np.ndarray) and column.dtype.kind != "O":
+            continue
+        values = cells.some(column, _FEW)
+        texts = [v for v in values if isinstance(v, str) and not is_missing_number(v)]
+        if texts and numbers.has_decimal_commas(texts):
+            return True
+    return False
+
+
+def _are_numbers(counts: Rows, is_number: npt.NDArray[np.bool_]) -> bool:
+    """Returns whether values that are there so often are numbers, but for slips."""
+    num_numbers, num_texts = counts[is_number].sum(), counts[~is_number].sum()
+    if num_texts <= _SHARE_OF_SLIPS * (num_numbers + num_texts):
+        return True
+    few = (~is_number).sum() <= _FEW_TEXTS and is_number.sum() >= _MANY_NUMBERS
+    return bool(few and num_numbers > num_texts)
