@@ -196,3 +196,14 @@ def test_every_mutant_can_be_put_in():
         assert all(
             (ROOT / n.partition("::")[0]).exists() for n in mutant.tests if n[:6] == "tests/"
         )
+
+
+def test_each_program_of_the_docs_is_found_from_the_root():
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    found = {n for page in pages for n in re.findall(r"-m (tests\.\w+)", page.read_text())}
+    slow = {"tests.soak", "tests.disk_soak"}  # They import TensorFlow; kill_test runs the first.
+    assert slow < found
+    for name in sorted(found - slow):
+        # pytest's own path, in which test modules find each other, is not there.
+        result = processes.python("-m", name, "--help")
+        assert result.returncode == 0, result.stderr

@@ -12,10 +12,13 @@ import argparse
 import collections
 import pathlib
 import random
+import sys
 import tempfile
 import time
 
-from tests import sweep_test as sweeps
+sys.path.insert(0, str(pathlib.Path(__file__).parent))  # As pytest does.
+
+import sweep_test as sweeps
 
 KINDS = ("worker", "driver", "all")
 
