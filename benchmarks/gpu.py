@@ -130,7 +130,7 @@ MODELS = {"batch_norm_mlp": ("--epochs=4",), "small_cnn": ("--model=small_cnn", 
 
 
 def device(machine):
-    """The device that metrics.json names"""
+    """The device recorded in metrics.json"""
     found = json.loads(machine.run("-c", ASK).stdout.splitlines()[-1])
     machine.gpus = found["gpus"]
     if not found["gpus"]:
@@ -141,7 +141,7 @@ def device(machine):
 
 
 def main_job(machine):
-    """The reference recipe, to the accuracy that its flagfile expects"""
+    """The reference recipe reaches the accuracy that its flagfile expects"""
     flags = ["--flagfile=configs/mnist_softmax.flags", "--timing"]
     metrics = machine.train("main", *flags, *(["--epochs=2"] if machine.smoke else []))
     stages = ", ".join(f"{stage} {took:.1f}" for stage, took in metrics["stages"].items())
@@ -149,7 +149,7 @@ def main_job(machine):
 
 
 def networks(machine):
-    """The MLP by XLA and the CNN by cuDNN, twice each: the same bits"""
+    """The MLP (XLA) and the CNN (cuDNN), each trained twice: identical to the last bit"""
     told = []
     for model, flags in MODELS.items():
         accuracies = {machine.train(f"{model}{n}", *flags)["test_accuracy"] for n in (1, 2)}
@@ -160,7 +160,7 @@ def networks(machine):
 
 
 def resume(machine):
-    """Killed in mid-training and resumed: the same bits"""
+    """Killed during training and resumed: identical to the last bit"""
     for model, flags in MODELS.items():
         machine.train(f"{model}1", *flags)
         command = [sys.executable, *machine.train_command(f"{model}3", *flags)]
@@ -188,13 +188,13 @@ def mixed_precision(machine):
 
 
 def mirrored(machine):
-    """--strategy=mirrored, on all GPUs there are"""
+    """--strategy=mirrored, on all GPUs of the machine"""
     flags = (*MODELS["small_cnn"], "--strategy=mirrored")
     return f"small_cnn {machine.train('mirrored', *flags)['test_accuracy']:.2%}"
 
 
 def exports(machine):
-    """All formats, compared with the model on this device at 1e-4"""
+    """Every export format agrees with the model on this device to 1e-4"""
     told = []
     for model, flags in MODELS.items():
         machine.train(f"{model}1", *flags)
@@ -204,11 +204,11 @@ def exports(machine):
             machine.run("-m", "recipes.export", source, f"--format={name}", f"--output={output}")
             result = json.loads(pathlib.Path(f"{output}.json").read_text(encoding="utf-8"))
             told.append(result["largest_difference"])
-    return f"largest difference of a probability {max(told):.1g}"
+    return f"largest difference in a probability {max(told):.1g}"
 
 
 def sweep(machine):
-    """A sweep with two workers, a GPU for each where there are two"""
+    """A sweep with two workers, each on its own GPU if there are two"""
     flags = [
         "--sweep=random",
         "--trials=4",
@@ -223,7 +223,7 @@ def sweep(machine):
 
 
 def large_model(machine):
-    """A model that does not fit into the GPU's memory is refused, with the numbers"""
+    """A model that does not fit into the GPU's memory is an error that gives both numbers"""
     machine.needs_gpu()
     huge = machine.run(*machine.train_command("huge", "--hidden_units=100000000"), code=7)
     if "MiB are free on the GPU" not in huge.stderr:
@@ -232,18 +232,18 @@ def large_model(machine):
 
 
 def large_data(machine):
-    """Data that does not fit comes from the machine's memory (the GPU is said to have 50 MiB)"""
+    """Data that does not fit on the GPU is copied in batches (only 50 MiB are said to be free)"""
     machine.needs_gpu()
     words = machine.train_command("little", *MODELS["batch_norm_mlp"])
     (machine.folder / "little.py").write_text(LITTLE, encoding="utf-8")
     little = machine.run(machine.folder / "little.py", *words[2:])
     if "each batch comes from the machine's memory" not in little.stdout:
         raise FailedError("data that does not fit went to the GPU all the same")
-    return "trained, and told"
+    return "trained, with a message"
 
 
 def speed(machine):
-    """Milliseconds per step at batch 128, beside Keras's fit, PyTorch and JAX on the same device"""
+    """Milliseconds per step at batch 128, with Keras's fit, PyTorch and JAX for comparison"""
     names = [name for name in SPEED_CONTESTANTS if training.CONTESTANTS[name].is_installed]
     data = machine.folder / "data.npz"
     training.write_data(data, os.environ.get("TFCOURSE_MNIST_DIR"), machine.smoke)
@@ -258,7 +258,7 @@ def speed(machine):
 
 
 def pinned(machine):
-    """What it costs to let XLA pick no kernels by their times: the MLP's steps with and without"""
+    """The cost of turning XLA's autotuning off: a step of the MLP with and without it"""
     machine.needs_gpu()
     data = machine.folder / "data.npz"
     training.write_data(data, os.environ.get("TFCOURSE_MNIST_DIR"), machine.smoke)

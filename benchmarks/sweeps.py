@@ -104,7 +104,7 @@ def page(results):
         two, one = (contestants[f"tfcourse_{n}"]["per_minute"] for n in (2, 1))
         ratio = spread([a / b for a, b in zip(two, one, strict=True)])
         models.append((MODELS[model], rows, ratio))
-    driver = [["tuner", "workers", "trials", "ms", "ms of the processor", "s to take it up"]]
+    driver = [["tuner", "workers", "trials", "ms", "CPU ms", "s to resume"]]
     for each in results["driver"]:
         case = each["case"]
         tuner = case["tuner"] + (f", pruning {case['pruning']}" * (case["pruning"] != "none"))

@@ -18,12 +18,13 @@ This lesson measures the activations of {depth:.0f} ReLU layers of {width:.0f} u
 first step, on the digits. With He's weights, whose variance is 2 / inputs, their standard deviation
 is {first_sd_he:.2f} in the first layer and {sd_he:.2f} in the last. Glorot's weights, Keras's
 default, ignore that ReLU drops half of its input: {sd_glorot:.3f} in the last layer. Weights with a
-standard deviation of 0.01 shrink the activations to {sd_small:.0e}, and weights with 1 let them
-grow to {sd_large:.0e}. After {steps:.0f} steps of gradient descent at {learning_rate:g}, the
-training loss is {loss_he:.3f} with He's weights and {loss_glorot:.3f} with Glorot's. It is
-{loss_zeros:.2f} from zeros and {loss_small:.2f} from 0.01. A guess among ten classes has a loss of
-ln 10 = 2.30, and it stays there if no gradient comes through. From 1, the loss is finite up to
-step {finite_large:.0f}.
+standard deviation of 0.01 shrink the activations to {sd_small:.0e}, and a standard deviation of 1
+lets them grow to {sd_large:.0e}. After {steps:.0f} steps of gradient descent at
+{learning_rate:g}, the training loss is {loss_he:.3f} with He's weights, {loss_glorot:.3f} with
+Glorot's, {loss_zeros:.2f} with all weights 0, and {loss_small:.2f} with a standard deviation of
+0.01. Guessing among ten classes has a loss of ln 10 = 2.30, and the loss stays there if no gradient
+gets through. With a standard deviation of 1, the last step with a finite loss is step
+{finite_large:.0f}.
 """
 
 

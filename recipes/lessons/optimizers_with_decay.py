@@ -34,11 +34,12 @@ root decay {loss_momentum_root:.1e} and {loss_adam_root:.1e}, with inverse-time 
 {loss_momentum_inverse_time:.1e} and {loss_adam_inverse_time:.1e}. The validation accuracy of
 momentum is {accuracy_momentum_constant:.1f} % without decay and at best
 {accuracy_momentum_best:.1f} % with decay; that of Adam is {accuracy_adam_constant:.1f} % and at
-best {accuracy_adam_best:.1f} %. With momentum, the lowest final loss is that of {lowest_momentum},
-with Adam that of {lowest_adam}. Of {steps:.0f} changes from epoch to epoch, the loss of momentum
-rises in {rises_momentum_constant:.1f} at the constant rate and in {rises_momentum_decay:.1f} with
-decay, that of Adam in {rises_adam_constant:.1f} and {rises_adam_decay:.1f}. Decay smooths the
-curves; where the steps become small before the network has learned, it also slows the training.
+best {accuracy_adam_best:.1f} %. The lowest final loss with momentum is that of {lowest_momentum},
+and with Adam that of {lowest_adam}. In {steps:.0f} comparisons of an epoch with the one before, the
+loss rises {rises_momentum_constant:.1f} times with momentum at the constant rate and
+{rises_momentum_decay:.1f} times with decay; with Adam {rises_adam_constant:.1f} and
+{rises_adam_decay:.1f} times. Decay smooths the curves. If the steps become small before the network
+has learned, decay also slows the training.
 """
 
 
