@@ -34,7 +34,7 @@ else:
     def __getattr__(name: str) -> Any:
         if name != "diagnose":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from tfcourse.diagnosis import diagnose  # It draws pictures, and so loads when it is asked.
+        from tfcourse.diagnosis import diagnose  # Here, because it loads matplotlib.
 
         return diagnose
 

@@ -15,11 +15,11 @@ _BATCH = 1000
 def of_classes(
     evaluator: Evaluator, data: datasets.Dataset, test: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Returns the accuracy of the constant prediction, and the classes that are never predicted.
+    """Returns the accuracy of always predicting one class, and the classes never predicted.
 
     Args:
-        evaluator: of the trained model.
-        data: what it was trained on.
+        evaluator: the trained model's.
+        data: the data set that it was trained on.
         test: the model's metrics on the test split.
     """
     counts = np.bincount(data.train.labels, minlength=data.num_classes)
@@ -35,10 +35,10 @@ def of_classes(
 def _never_predicted(
     evaluator: Evaluator, data: datasets.Dataset, accuracy: float | None
 ) -> list[str]:
-    """Returns the classes of the test split that the model never says there."""
+    """Returns the classes of the test split that the model predicts for none of its examples."""
     labels = data.test.labels
     counts = np.bincount(labels, minlength=data.num_classes)
-    # All examples of such a class are wrong: where fewer are, there is none, which saves a pass.
+    # All examples of such a class are wrong. If there are fewer errors than that, skip the pass.
     if accuracy is None or (1 - accuracy) * len(labels) < counts[counts > 0].min() - 0.5:
         return []
     said = np.bincount(_predictions(evaluator, data.test), minlength=data.num_classes)
@@ -49,5 +49,5 @@ def _never_predicted(
 def _predictions(evaluator: Evaluator, split: Any) -> npt.NDArray[np.int64]:
     if not batching.stays_on_disk(split):
         return evaluator.predict(split.features).argmax(axis=-1)
-    parts = batching.evaluation_batches(split, _BATCH)  # It stays on the disk.
+    parts = batching.evaluation_batches(split, _BATCH)  # The split stays on the disk.
     return np.concatenate([evaluator.predict(features).argmax(axis=-1) for features, _ in parts])

@@ -14,22 +14,21 @@ from tfcourse.training.input_checks import NotFiniteError
 def reestimate_batch_norm(
     model: keras.Model, features: Any, batch_size: int | Literal["full"] = 1000
 ) -> None:
-    """Sets the moving averages of every batch normalization to means over `features`.
+    """Sets the moving averages of all batch-normalization layers to means over `features`.
 
-    The averages collected in training lag behind the weights, all the more with a momentum near
-    1 and after few steps. Here each layer's mean and variance are the means, over the batches, of
+    The averages collected in training lag behind the weights, especially after few steps or with a
+    momentum near 1. This sets each layer's mean and variance to the means, over the batches, of
     those used in training mode:
 
         moving_mean     <- sum_B b * mu_B  / sum_B b
         moving_variance <- sum_B b * var_B / sum_B b
 
     for batches B of b examples. Nothing else in the model changes, except the state of its random
-    generators (dropout is active, as in training). Layers with `trainable = False` are left as
-    they are. No labels are needed: with features of another kind than in training, the model
-    is adapted to them.
+    generators (dropout is active, as in training). Layers with `trainable = False` are left as they
+    are. No labels are needed, so a model can be adapted to features from another distribution.
 
     Reference: Ioffe and Szegedy, 2015, algorithm 2, https://arxiv.org/abs/1502.03167. The paper
-    takes var_B * b / (b - 1); like Keras, this does not.
+    uses var_B * b / (b - 1); Keras and this function use var_B.
 
     Args:
         model: built `keras.Model`.
@@ -37,10 +36,10 @@ def reestimate_batch_norm(
         batch_size: int >= 1, or "full". A batch should be no smaller than in training.
 
     Raises:
-        ValueError: `model` normalizes no batches, `features` is empty or not finite, or
+        ValueError: `model` has no batch normalization, `features` is empty or not finite, or
             `batch_size` is out of range.
-        NotFiniteError: the weights have diverged, so that a batch has no finite mean and variance.
-            No average has changed then.
+        NotFiniteError: the weights have diverged, so that the mean or variance of a batch is not
+            finite. No average has been changed.
     """
     normalizing = [layer for layer in keras_internals.all_layers(model) if _is_active(layer)]
     if not normalizing:
@@ -56,7 +55,7 @@ def reestimate_batch_norm(
     before = [(layer.moving_mean.numpy(), layer.moving_variance.numpy()) for layer in normalizing]
     try:
         for layer in normalizing:
-            layer.momentum = 0.0  # After a batch the averages are the batch's own.
+            layer.momentum = 0.0  # So that the averages are those of the last batch.
         for start in range(0, len(features), size):
             batch = tf.convert_to_tensor(features[start : start + size])
             model(batch, training=True)

@@ -1,7 +1,8 @@
-"""What callbacks have counted and kept so far, taken out of them and put back.
+"""Saves and restores the state of callbacks: what they have counted and kept so far.
 
-State is what has changed since training began. What has not is a setting, of which a resumed run
-may bring another. What JSON and plain arrays can't hold is told by name before training starts.
+An attribute is state if it has changed since training began. If not, it is a setting, and a resumed
+run may have a different one. Attributes that JSON and plain arrays can't hold are reported by name
+before training starts.
 """
 
 import dis
@@ -24,24 +25,24 @@ from tfcourse.training.saved_arrays import CheckpointError
 
 _IMMUTABLE = (*PLAIN, tuple, frozenset, bytes, pathlib.PurePath, np.generic)
 
-# Kept as if they were attributes: whether a callback has found out which way its metric gets
-# better, and what a CSVLogger has written to its file, which it empties where training begins.
+# Saved as if they were attributes: whether a callback has inferred the direction of its metric, and
+# the rows that a CSVLogger has written to its file, which it empties when training begins.
 _DIRECTED = "monitor_op is set"
 _ROWS = "rows of the file"
-# They show what training does and decide nothing, so a resumed run may have others of them. The
-# history is kept with the progress.
+# These only show the training, so a resumed run may have different ones. The history is saved with
+# the progress.
 _BOARD = keras.callbacks.TensorBoard
 _DISPLAY = (keras.callbacks.History, keras.callbacks.ProgbarLogger, EpochLines, _BOARD)
-# They come with the callback, and no training changes them.
+# Training never changes values of these types.
 _CONSTANT = (type, types.ModuleType, types.BuiltinFunctionType, enum.Enum, np.dtype)
 
 
 class CallbackStates:
-    """The states of the callbacks of one training, which has begun for them.
+    """The states of the callbacks of one training, after their `on_train_begin`.
 
     Args:
         callbacks: all of them, in order.
-        model: what they train. Its parts are no state of theirs.
+        model: the model that they train. Its parts do not count as their state.
     """
 
     def __init__(self, callbacks: Sequence[keras.callbacks.Callback], model: keras.Model) -> None:
@@ -56,7 +57,7 @@ class CallbackStates:
         self._tell_lost()
 
     def take(self) -> tuple[list[Any], dict[str, npt.NDArray[Any]]]:
-        """Returns `(states, arrays)`: counts, bests, patience left, kept weights.
+        """Returns the states `(states, arrays)`: counters, best values, kept weights.
 
         Returns:
             A JSON-able list of `[class name, {attribute: value}]`, and the arrays by name.
@@ -78,7 +79,7 @@ class CallbackStates:
         """Sets the callbacks to what `take` returned, in this process or another one.
 
         Raises:
-            CheckpointError: they are not the same callbacks, in the same order.
+            CheckpointError: the states belong to other callbacks, or to another order of them.
         """
         saved = [name for name, _ in states if name != _BOARD.__name__]
         if self._deciding != saved:
@@ -119,7 +120,7 @@ class CallbackStates:
         return {name: value for name, value in found.items() if value is not None}
 
     def _tell_lost(self) -> None:
-        """Prints, once for each, the attributes that a resumed run will not have."""
+        """Prints, once each, the attributes that a resumed run will not have."""
         lost = []
         for callback in self._callbacks:
             remade = _not_kept(callback)
@@ -138,7 +139,7 @@ class CallbackStates:
             )
 
     def _is_safe(self, value: Any, callback: keras.callbacks.Callback) -> bool:
-        """Returns whether `value` is kept, or nothing that a callback would change."""
+        """Returns whether `value` can be saved, or is something that callbacks do not change."""
         if value is callback or id(value) in self._parts or isinstance(value, _CONSTANT):
             return True
         if isinstance(value, types.MethodType):
@@ -155,24 +156,24 @@ class CallbackStates:
         code = function.__code__
         steps = dis.get_instructions(code)
         if any(s.opname == "STORE_DEREF" and s.argval in code.co_freevars for s in steps):
-            return False  # It counts in a `nonlocal`.
+            return False  # It may count in a `nonlocal`.
         held = inspect.getclosurevars(function).nonlocals.values()
         return all(
             isinstance(each, _IMMUTABLE)
-            or (packed(each) is None and self._is_safe(each, callback))  # What is packed may grow.
+            or (packed(each) is None and self._is_safe(each, callback))  # Packed values may grow.
             for each in held
             if each is not function
         )
 
 
 def _not_kept(callback: keras.callbacks.Callback) -> frozenset[str]:
-    """Returns the attributes that are no state: Keras's, and what the class says itself."""
+    """Returns the attributes that are not state: those of Keras, and those listed in `not_kept`."""
     own = getattr(callback, "not_kept", ())
     return keras_internals.remade_attributes(callback) | frozenset(own)
 
 
 def _rewrite(callback: keras.callbacks.CSVLogger, rows: str) -> None:
-    """Lets the file of `callback` hold `rows`, and what it goes on to write follow them."""
+    """Restores `rows` to the file of `callback`, which then appends to them."""
     callback.csv_file.truncate(0)
     callback.csv_file.seek(0)
     callback.csv_file.write(rows)
@@ -187,13 +188,13 @@ def leave_best(
     before: list[npt.NDArray[Any]],
     progress: Progress,
 ) -> int | None:
-    """Sets the best epoch's weights unless a callback has chosen others.
+    """Sets the best epoch's weights, unless a callback has set others.
 
     Args:
-        before: the weights as they were before callbacks were told of the end.
+        before: the weights before `on_train_end` was called.
 
     Returns:
-        The epoch whose weights are left, counted from 1; `None` where a callback set its own.
+        The epoch whose weights the model now has, counted from 1; `None` if a callback set its own.
     """
     for callback in callbacks:
         stops = isinstance(callback, keras.callbacks.EarlyStopping)
@@ -202,7 +203,7 @@ def leave_best(
     now = [variable.numpy() for variable in model.variables]
     if not all(np.array_equal(a, b, equal_nan=True) for a, b in zip(before, now, strict=True)):
         return None
-    best = progress.best_weights or now  # Before the first epoch's end there are none.
+    best = progress.best_weights or now  # There are none before the first epoch ends.
     for variable, value in zip(model.variables, best, strict=True):
         variable.assign(value)
     return progress.best_epoch

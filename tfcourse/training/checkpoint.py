@@ -1,6 +1,6 @@
-"""One file that a killed run continues from, bit for bit: all variables, and where it stood.
+"""Checkpoints: one file with all variables and the position, to resume a killed run bit for bit.
 
-Nothing is set before all of it is checked. See `saved_arrays` for the file.
+A checkpoint is checked completely before any variable is set. `saved_arrays` defines the file.
 """
 
 import pathlib
@@ -14,12 +14,12 @@ from tfcourse.run_directory import RunDirectory
 from tfcourse.training import saved_arrays
 from tfcourse.training.saved_arrays import Arrays, CheckpointError, DamagedError, plain_name
 
-# The newest ones, and the newest of those that were written at the end of an epoch, to which a
-# nudged run can go back.
+# How many of the newest checkpoints are kept, and how many of those written at the end of an epoch,
+# to which a nudge can roll back.
 KEPT = 2
 KEPT_EPOCHS = 3
 
-# A serial number, an epoch and a step, of as many digits as they take.
+# A serial number, an epoch and a step, with any number of digits.
 _NAME = re.compile(r"(\d{6,18})-(\d{6,18})-(\d{9,18})\.ckpt", re.ASCII)
 
 
@@ -30,7 +30,7 @@ def variables_of(model: keras.Model) -> list[keras.Variable]:
 
 
 def names_of(variables: Sequence[keras.Variable]) -> list[str]:
-    """Returns a name for each variable that is the same in another process."""
+    """Returns names of variables that are the same in every process."""
     return [plain_name(f"{i} {variable.path}") for i, variable in enumerate(variables)]
 
 
@@ -46,12 +46,12 @@ def assign(variables: Sequence[keras.Variable], arrays: Arrays) -> None:
 
 
 def bytes_of(variables: Sequence[keras.Variable]) -> int:
-    """Returns the number of bytes that variables take together."""
+    """Returns the total size of variables in bytes."""
     return sum(v.numpy().nbytes for v in variables)
 
 
 def check_fits(file: pathlib.Path, arrays: Arrays, variables: Sequence[keras.Variable]) -> None:
-    """Raises `CheckpointError` unless `arrays`, read from `file`, are of these variables."""
+    """Raises `CheckpointError` unless `arrays`, read from `file`, match these variables."""
     names = names_of(variables)
     for name, variable in zip(names, variables, strict=True):
         found = arrays.get(name)
@@ -69,7 +69,7 @@ def check_fits(file: pathlib.Path, arrays: Arrays, variables: Sequence[keras.Var
 
 
 class Checkpoints:
-    """The checkpoints of one run: written whole or not at all, the newest sound one read.
+    """The checkpoints of one run. Writes are atomic; reading takes the newest intact checkpoint.
 
     Args:
         run: the `RunDirectory`.
@@ -89,7 +89,7 @@ class Checkpoints:
         assign(self._variables, arrays)
 
     def save(self, arrays: Arrays, state: dict[str, Any]) -> None:
-        """Writes one checkpoint of `arrays` (those of the variables, and more) and `state`."""
+        """Writes a checkpoint of `arrays` (the variables' and others) and `state`."""
         files = self.files()
         serial = _numbers(files[-1])[0] + 1 if files else 0
         name = f"{serial:06d}-{state['epoch']:06d}-{state['step']:09d}.ckpt"
@@ -103,14 +103,15 @@ class Checkpoints:
                 file.unlink()
 
     def check_space(self) -> None:
-        """Raises `RunDirectoryError` where the disk has no room for three more checkpoints."""
+        """Raises `RunDirectoryError` if the disk has no room for three more checkpoints."""
         self._run.check_space(3 * bytes_of(self._variables))
 
     def newest(self) -> tuple[Arrays, dict[str, Any]] | None:
-        """Returns `(arrays, state)` of the newest sound checkpoint, or `None` where there is none.
+        """Returns `(arrays, state)` of the newest intact checkpoint, or `None` if there is no
+        checkpoint.
 
         Raises:
-            CheckpointError: there are checkpoints, and none of them can be used.
+            CheckpointError: there are checkpoints, but none of them can be used.
         """
         files = self.files()
         for file in reversed(files):
@@ -129,17 +130,17 @@ class Checkpoints:
         """Returns the checkpoints' paths, oldest first."""
         found = (self._run.path / "checkpoints").glob("*.ckpt")
         ours = (path for path in found if _NAME.fullmatch(path.name))
-        # A folder, a pipe or a link that is called so was made by somebody else.
+        # A folder, pipe or link with such a name is not ours.
         return sorted((p for p in ours if p.is_file() and not p.is_symlink()), key=_numbers)
 
     def read(self, file: pathlib.Path) -> tuple[Arrays, dict[str, Any]]:
         """Returns `(arrays, state)` of the checkpoint `file`.
 
         Raises:
-            DamagedError: it is not as it was written, or holds a value that is not finite.
-            CheckpointError: it is another model's.
+            DamagedError: the file is damaged, or holds a value that is not finite.
+            CheckpointError: it belongs to another model.
         """
-        arrays, state = saved_arrays.read(file, None)  # Nobody knows how much callbacks have kept.
+        arrays, state = saved_arrays.read(file, None)  # The size of callbacks' state is unknown.
         check_fits(file, arrays, self._variables)
         bad = saved_arrays.first_not_finite(arrays)
         if bad:

@@ -14,11 +14,11 @@ ClassWeight = Sequence[float] | npt.NDArray[np.floating] | Mapping[int, float]
 def balanced_class_weights(
     labels: npt.NDArray[np.integer], num_classes: int
 ) -> npt.NDArray[np.float64]:
-    """Returns the weights with which every class has the same share in the loss.
+    """Returns class weights that give every class the same share of the loss.
 
         w_c = n / (k n_c)
 
-    for n examples of k classes, n_c of them of class c. A class without examples has weight 1 and
+    for n examples of k classes, n_c of them in class c. A class without examples gets weight 1 and
     is not counted in k.
 
     Args:
@@ -39,12 +39,12 @@ def checked(class_weight: ClassWeight | None, labels: Any) -> npt.NDArray[np.flo
     """Returns weights as float32 [classes], as `fit` takes them.
 
     Args:
-        class_weight: `None`, a sequence of a number >= 0 for each class, or `{class: number}`, in
-            which a class that is not named has weight 1.
-        labels: of the training set: whole numbers [examples] or [examples, 1], or one-hot.
+        class_weight: `None`, a sequence with a number >= 0 per class, or `{class: number}`; classes
+            that the dict leaves out get weight 1.
+        labels: the training set's: whole numbers [examples] or [examples, 1], or one-hot.
 
     Raises:
-        ValueError: a weight is out of range, or missing; or there are several outputs.
+        ValueError: a weight is out of range or missing, or the model has several outputs.
     """
     if class_weight is None:
         return None
@@ -76,9 +76,10 @@ def checked(class_weight: ClassWeight | None, labels: Any) -> npt.NDArray[np.flo
 def weighted(
     batch: tuple[tf.Tensor, tf.Tensor], class_weights: npt.NDArray[np.float32] | None
 ) -> tuple[tf.Tensor, ...]:
-    """Returns `(features, labels)` with each example's weight as a third, as Keras takes it.
+    """Returns `(features, labels, weights)` for Keras, with the weight of each example.
 
-    Keras divides the sum of the weighted losses by the number of examples, not by their weight.
+    Keras divides the sum of the weighted losses by the number of examples, not by their total
+    weight.
     """
     if class_weights is None:
         return batch

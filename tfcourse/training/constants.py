@@ -1,8 +1,8 @@
-"""What a compiled program holds as constants, to tell whether it would train another model alike.
+"""The constants of a compiled program, to decide whether it would train another model identically.
 
-Plain numbers and texts are compared by value, functions of Keras and arrays that nobody can change
-by identity. A function of the user's own may close over anything, and so may an object of a
-class that neither Keras nor this library has made: of those nothing is proven.
+Plain numbers and texts are compared by value; Keras's functions and read-only arrays are compared
+by identity. Nothing can be proven about a user's own function, or about an object of a class that
+belongs to neither Keras nor this library, because it may depend on anything.
 """
 
 import functools
@@ -27,14 +27,14 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
 class _NotProvenError(Exception):
-    """Something may hold a constant that can't be told."""
+    """Something may hold a constant that can't be determined."""
 
 
 _UNKNOWN = (_NotProvenError, AttributeError, NotImplementedError, TypeError, ValueError)
 
 
 class _Same:
-    """Equal to itself alone; it keeps its object alive, so that no other gets its place."""
+    """Equal only to itself. It keeps its object alive, so that no other object gets the same id."""
 
     def __init__(self, item: Any) -> None:
         self._item = item
@@ -51,7 +51,7 @@ def constants_of(
     class_weights: npt.NDArray[np.float32] | None,
     *others: Any,
 ) -> list[Any] | None:
-    """Returns what can be compared: equal lists make the same program; `None` where that is unsure.
+    """Returns comparable constants: equal lists mean the same program; `None` if that is uncertain.
 
     Args:
         model: compiled and built `keras.Model`.
@@ -85,7 +85,7 @@ def is_proven(item: Any) -> bool:
 
 
 def of_model(model: keras.Model) -> list[Any] | None:
-    """Returns what can be compared of a compiled and built model alone, as `constants_of` does."""
+    """Returns the comparable constants of a compiled and built model, as `constants_of` does."""
     try:
         return [_of_model(model), rates_of(model)]
     except _UNKNOWN:
@@ -95,16 +95,17 @@ def of_model(model: keras.Model) -> list[Any] | None:
 def constants_of_making(
     make: functools.partial[keras.Model], optimizer: keras.Optimizer, *others: Any
 ) -> list[Any] | None:
-    """Returns what can be compared of a model to be made: equal lists make equal models.
+    """Returns the comparable constants of a model that is not built yet: equal lists mean equal
+    models.
 
     Args:
-        make: makes the model. Of its function's own module nothing has to be known: whoever hands
-            it over says that it depends on its arguments alone.
+        make: makes the model. Its function may be in any module: the caller promises that the
+            result depends only on the arguments.
         optimizer: not built yet.
         *others: plain values.
     """
     if isinstance(make.func, types.FunctionType) and make.func.__closure__:
-        return None  # It is another function each time.
+        return None  # The function differs each time.
     try:
         return [
             _Same(make.func),
@@ -125,7 +126,7 @@ def _of_model(model: keras.Model) -> list[Any]:
     _check_known(type(model))
     layers = [layer for layer in all_layers(model) if isinstance(layer, keras.layers.Layer)]
     places: dict[int, Any] = {id(layer): ["layer", i] for i, layer in enumerate(layers)}
-    # Before the configurations, in which Keras warns of lambdas.
+    # Before the configurations are made, because Keras then warns of lambdas.
     described = [_of_layer(layer, places) for layer in layers]
     described += [_of_optimizer(model.optimizer, places)]
     described += [_of(model.loss, places), _of(list(model.metrics), places)]
@@ -135,7 +136,7 @@ def _of_model(model: keras.Model) -> list[Any]:
 
 
 def _without_rates(item: Any) -> Any:
-    """Returns a configuration in which dropout's rates do not stand; constant ones, layers tell."""
+    """Returns a configuration without dropout rates; `_of_layer` compares the constant ones."""
     if isinstance(item, dict):
         plain = {k: _without_rates(v) for k, v in item.items()}
         if item.get("class_name") == "Dropout" and item.get("module") == "keras.layers":
@@ -151,7 +152,7 @@ def _of_layer(layer: keras.layers.Layer, places: dict[int, Any]) -> list[Any]:
     own = _own(layer, _attributes(keras.layers.Layer))
     if has_own_rate(layer):
         own = {k: v for k, v in own.items() if k != "rate"}
-    if isinstance(layer, keras.Model):  # Its configuration tells all but methods put on itself.
+    if isinstance(layer, keras.Model):  # The configuration lacks only replaced methods.
         own = {k: v for k, v in own.items() if callable(v) and hasattr(type(layer), k)}
     return [type(layer), settings, _of(own, places), _of(layer.weights, places)]
 
@@ -160,7 +161,7 @@ def _of_optimizer(optimizer: keras.Optimizer, places: dict[int, Any]) -> list[An
     _check_known(type(optimizer))
     rate = rate_of(optimizer)
     is_schedule = isinstance(rate, LearningRateSchedule)
-    # A schedule's rates are exchanged like a variable; other functions are traced.
+    # The rates of a schedule are replaced like a variable; other functions are traced.
     if has_decay_exclusions(optimizer) or not (is_schedule or isinstance(rate, keras.Variable)):
         raise _NotProvenError
     _check_known(type(rate))
@@ -172,7 +173,7 @@ def _of_optimizer(optimizer: keras.Optimizer, places: dict[int, Any]) -> list[An
 
 
 def _of(item: Any, known: dict[int, Any]) -> Any:
-    """Returns what tells `item` from all that would make another program."""
+    """Returns what distinguishes `item` from everything that would make another program."""
     if isinstance(item, _PLAIN):
         return [type(item).__name__, item]
     if id(item) in known:
@@ -180,7 +181,7 @@ def _of(item: Any, known: dict[int, Any]) -> Any:
     if isinstance(item, keras.Variable):
         held = _of([item.regularizer, item.constraint], known)
         return [list(item.shape), str(item.dtype), item.trainable, held]
-    if isinstance(item, keras.KerasTensor):  # Of the graph, which the configuration tells.
+    if isinstance(item, keras.KerasTensor):  # Part of the graph, which is in the configuration.
         return [list(item.shape), item.dtype]
     if isinstance(item, type):
         return _Same(item)
@@ -198,7 +199,7 @@ def _of(item: Any, known: dict[int, Any]) -> Any:
 
 def _of_object(item: Any, known: dict[int, Any]) -> list[Any]:
     _check_known(type(item))
-    # What they have drawn lies in variables.
+    # Their state is in variables.
     if isinstance(item, (keras.Initializer, keras.random.SeedGenerator)):
         return [type(item)]
     known[id(item)] = ["object", len(known)]
@@ -208,9 +209,9 @@ def _of_object(item: Any, known: dict[int, Any]) -> list[Any]:
 
 
 def _own(item: Any, common: Any) -> dict[str, Any]:
-    """Returns the attributes of an object but those that every one of its kind has.
+    """Returns an object's attributes, without those that all objects of its class have.
 
-    Those that begin with "_self_" are TensorFlow's, for its own checkpoints.
+    Attributes that begin with "_self_" are TensorFlow's, for its own checkpoints.
     """
     every = vars(item).items()
     return {k: v for k, v in every if k not in common and not k.startswith("_self_")}
@@ -221,7 +222,7 @@ def _attributes(kind: type) -> frozenset[str]:
     if kind is not keras.Optimizer:
         return frozenset(vars(kind(name="plain")))
     optimizer = keras.Optimizer(learning_rate=0.1, name="plain")
-    decays(optimizer, keras.Variable(0.0))  # It notes its answer, for which variables it decays.
+    decays(optimizer, keras.Variable(0.0))  # Makes the optimizer record which variables decay.
     return frozenset(vars(optimizer))
 
 
@@ -231,9 +232,10 @@ def _check_known(item: Any) -> None:
 
 
 def without_names(config: Any, model: keras.Model) -> Any:
-    """Returns a configuration of `model` in which layers are told by their position.
+    """Returns a configuration of `model` that identifies layers by position, not by name.
 
-    Keras numbers the layers that a process has made, so names differ between equal models.
+    Keras numbers layers in the order in which a process makes them, so equal models have different
+    names.
     """
     places = {layer.name: i for i, layer in enumerate(all_layers(model))}
 

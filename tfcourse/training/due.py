@@ -1,20 +1,20 @@
-"""When what a training writes on its way is due again: seldom enough to cost little."""
+"""When a training writes its files again: rarely enough to cost little."""
 
 import contextlib
 import math
 import time
 from collections.abc import Iterator
 
-# Writing is due once training has taken so many times as long: it costs 5 % of the time at most.
+# A write is due after this many times its own duration, so it costs at most 5 % of the time.
 _COST_FACTOR = 20
 
 
 class Due:
-    """Says by what the last writing took whether to write again.
+    """Decides when to write again, by how long the last write took.
 
     Args:
-        at_least: seconds from one writing to the next.
-        at_most: seconds after which it is due, whatever it costs.
+        at_least: seconds between two writes, at least.
+        at_most: seconds after which a write is due, whatever it costs.
     """
 
     def __init__(self, at_least: float = 0.0, at_most: float = math.inf) -> None:
@@ -28,7 +28,7 @@ class Due:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Times what is written inside."""
+        """Times the write inside the block."""
         begun = time.perf_counter()
         yield
         self._written_at = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What training prints: a row per epoch that fits a terminal, of many short ones about ten."""
+"""What training prints: one row per epoch; of many short epochs, about ten rows."""
 
 import shutil
 import sys
@@ -9,20 +9,21 @@ from typing import Any
 import keras
 
 _COLUMNS = 80
-# Up to so many epochs all have a row; of more, so many, and one where none was for a while.
+# Up to this many epochs, all have a row; of more epochs, this many, and one after a pause.
 _ALL, _SOME = 20, 10
 _AT_LEAST_SECONDS = 10.0
-_KNOWN_SECONDS = 5.0  # After which a time left is worth telling.
+_KNOWN_SECONDS = 5.0  # The time left is shown after this.
 
 
 class EpochLines(keras.callbacks.Callback):
-    """Prints a row per epoch under a row of titles, and on a terminal a line that is drawn over.
+    """Prints a row per epoch below a row of titles; on a terminal, also a progress line.
 
-    Of more than 20 epochs it shows every n-th, the first, the last and the best, and one at least
-    every ten seconds. history.csv has them all.
+    If there are more than 20 epochs, it shows every n-th, the first, the last and the best one, and
+    at least one every ten seconds. history.csv has all of them.
 
     Args:
-        live: whether to draw a line with the step at hand, and the time left once it is known.
+        live: whether to draw a progress line with the current step and, once it is known, the time
+            left.
 
     Attributes:
         best_epoch: function that returns the best epoch so far, counted from 1, or `None`.
@@ -34,11 +35,11 @@ class EpochLines(keras.callbacks.Callback):
         self._live = live and sys.stdout.isatty()
         self._drawn = 0
         self._titles: list[str] = []
-        self._row = self._best_row = ""  # The latest, and the best epoch's, if not yet shown.
+        self._row = self._best_row = ""  # The latest and the best, if not shown yet.
         self._shown_at = float("-inf")
         self._entered_at = 0.0
         self._epoch = 0
-        self._known_from: tuple[float, float] | None = None  # The time, and the epochs done then.
+        self._known_from: tuple[float, float] | None = None  # A time, and the epochs done by then.
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._epoch, self._entered_at = epoch, time.perf_counter()
@@ -77,13 +78,13 @@ class EpochLines(keras.callbacks.Callback):
             print(f"best epoch:\n{self._best_row}", flush=True)
 
     def clear(self) -> None:
-        """Takes the line that is drawn over away, so that what is printed next stands alone."""
+        """Erases the progress line, so that the next output starts on an empty line."""
         if self._drawn:
             print(" " * self._drawn, end="\r", flush=True)
         self._drawn = 0
 
     def _begin(self, values: dict[str, Any]) -> None:
-        """Prints the titles of as many columns as have room; losses come before the others."""
+        """Prints the titles of as many columns as fit; losses come first."""
         by_room = sorted(values, key=lambda name: name not in ("loss", "val_loss"))
         in_order = sorted(by_room, key=_group)
         chosen: list[str] = []
@@ -107,7 +108,7 @@ class EpochLines(keras.callbacks.Callback):
     def _is_due(self, epoch: int, now: float) -> bool:
         epochs = self.params["epochs"]
         every = 1 if epochs <= _ALL else -(-epochs // _SOME)
-        waited = now - self._shown_at >= _AT_LEAST_SECONDS  # Of the first of this process, too.
+        waited = now - self._shown_at >= _AT_LEAST_SECONDS  # Also before the first epoch.
         return (epoch + 1) % every == 0 or epoch + 1 == epochs or waited
 
     def _show(self, now: float) -> None:
@@ -120,12 +121,12 @@ class EpochLines(keras.callbacks.Callback):
     def _draw(self, text: str) -> None:
         if self._live:
             text = text[: min(shutil.get_terminal_size().columns, _COLUMNS) - 1]
-            # What somebody else prints meanwhile begins at the left.
+            # So that other output starts at the left.
             print(text.ljust(self._drawn), end="\r", flush=True)
             self._drawn = max(len(text), self._drawn)
 
     def _time_left(self, done: float) -> list[str]:
-        """Returns how long the rest takes at the pace since the first step, which compiles."""
+        """Returns the estimated time left, by the pace since the first step, which compiles."""
         now = time.perf_counter()
         if self._known_from is None:
             self._known_from = now, done
@@ -142,6 +143,6 @@ def _group(name: str) -> int:
 
 
 def _number(value: float) -> str:
-    """Returns four decimals, or four digits of what is very small or large."""
+    """Returns a number with four decimals; very small and large ones with four digits."""
     plain = value == 0.0 or 1e-3 <= abs(value) < 1e4
     return f"{value:.4f}" if plain else f"{value:.2e}"

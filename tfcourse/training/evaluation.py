@@ -16,14 +16,14 @@ from tfcourse.training.resident import resident
 
 # Large enough to keep the device busy, small enough that activations stay in the cache.
 _EVALUATION_BATCH = 1000
-_PART = 10 * _EVALUATION_BATCH  # Of examples that do not fit into the memory of a GPU at once.
+_PART = 10 * _EVALUATION_BATCH  # If not all fit into the GPU's memory.
 
 
 class Evaluator:
     """Evaluates a Keras model on splits, in order, including the last partial batch.
 
-    One trace serves every split. XLA does not compile it: what it would save in the passes over
-    validation and test, it would take for compiling.
+    One trace serves every split. XLA does not compile it, because compiling would take as long as
+    it would save on the validation and test sets.
 
     Args:
         model: built `keras.Model`; compiled, for its metrics.
@@ -39,10 +39,10 @@ class Evaluator:
     def evaluate(self, split: batching.Split) -> dict[str, float]:
         """Returns the metrics as `{"loss": float, "accuracy": float, ...}`.
 
-        Labels that `compile_classifier` smooths in training are taken as they are.
+        Label smoothing by `compile_classifier` is not applied here.
 
         Args:
-            split: has `features` and `labels`, arrays or tensors.
+            split: has `features` and `labels`: arrays or tensors.
         """
         with unsmoothed():
             return self._evaluate(split)
@@ -58,7 +58,7 @@ class Evaluator:
         else:
             kept = batching.kept_features(split)
             whole = not batching.stays_on_disk(split) and memory.fits(kept, split.labels)
-            # In batches they come as the split makes them.
+            # In batches, the split has made them already.
             are_pixels = whole and getattr(split, "pixels", None) is not None
             for batch in _parts(split, whole):
                 specs = tf.nest.map_structure(_any_number, batch)
@@ -69,7 +69,7 @@ class Evaluator:
         """Returns the model's outputs as a float32 array `[examples, ...]`.
 
         Args:
-            features: array or tensor `[examples, ...]`, of one example or more.
+            features: array or tensor `[examples, ...]`, with at least one example.
         """
         if not hasattr(features, "read") and not memory.fits(features):
             starts = range(0, len(features), _PART)
@@ -110,13 +110,13 @@ class Evaluator:
 
 
 def plain(value: Any) -> Any:
-    """Returns a metric as a number, or as an array where it is one per class."""
+    """Returns a metric as a number, or as an array if it has one value per class."""
     array = np.asarray(value)
     return float(array) if array.ndim == 0 else array
 
 
 def _parts(split: batching.Split, whole: bool) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
-    """Yields the whole split as tensors; one that the device has no room for, in batches."""
+    """Yields the whole split as tensors, in batches if it does not fit into the device's memory."""
     if whole:
         yield tf.nest.map_structure(resident, (batching.kept_features(split), split.labels))
         return
@@ -124,7 +124,7 @@ def _parts(split: batching.Split, whole: bool) -> Iterator[tuple[tf.Tensor, tf.T
 
 
 def _any_number(examples):
-    """Returns the spec of `examples` with their number open: another split is no new program."""
+    """Returns the spec of `examples` for any number of them, so that one trace is enough."""
     return tf.TensorSpec([None, *examples.shape[1:]], examples.dtype)
 
 

@@ -1,7 +1,7 @@
-"""Operations that are chosen while a training step is traced, where Keras's choice is slow.
+"""Faster operations, used while a training step is traced, in place of slow ones of Keras.
 
-Keras offers no argument for any of them, so each is made where Keras meets TensorFlow, and taken
-back when the trace is done. A model keeps its own layers, and saves as ever.
+Keras has no arguments for them, so each one patches a function between Keras and TensorFlow, which
+is restored after the trace. The model keeps its own layers and is saved as usual.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_optimization_barrier
 
 @contextlib.contextmanager
 def fast_operations(jit_compile: bool) -> Iterator[None]:
-    """The context in which to trace a training step that XLA compiles, or does not."""
+    """Context in which to trace a training step, which XLA compiles or not."""
     with contextlib.ExitStack() as stack:
         if jit_compile:
             stack.enter_context(replaced(tf.nn.experimental, "stateless_dropout", _dropout))
@@ -29,12 +29,12 @@ def fast_operations(jit_compile: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replaced(owner: Any, name: str, make: Callable[[Any], Any]) -> Iterator[None]:
-    """While it is open, the function of that name is `make(function)`.
+    """Context: replaces the function called `name` by `make(function)`.
 
     Args:
         owner: module or class.
-        name: of its function.
-        make: function of a function that returns another.
+        name: the function's name.
+        make: takes the function and returns its replacement.
     """
     before = getattr(owner, name)
     setattr(owner, name, make(before))
@@ -45,18 +45,18 @@ def replaced(owner: Any, name: str, make: Callable[[Any], Any]) -> Iterator[None
 
 
 def _dropout(stateless_dropout):
-    """Lets dropout name its generator instead of leaving it to XLA.
+    """Makes dropout name its random generator instead of leaving the choice to XLA.
 
-    Left to choose, XLA on the CPU draws dropout's numbers one at a time: 30 times as long as the
-    whole rest of a step. To be replaced where Keras's dropout takes a generator.
+    By default, XLA on the CPU draws dropout's numbers one at a time, which takes 30 times as long
+    as the rest of a step. Can go once Keras's dropout accepts a generator.
     """
     return functools.partial(stateless_dropout, rng_alg="threefry")
 
 
 def _matmul(matmul):
-    """Multiplies a matrix by one of few columns so that the long side is what is vectorized.
+    """Multiplies by a matrix with few columns so that the long dimension is vectorized.
 
-    XLA on the CPU computes ten columns one by one. To be replaced where XLA chooses by the shapes.
+    XLA on the CPU computes ten columns one by one. Can go once XLA chooses by the shapes.
     """
 
     def chosen(a: Any, b: Any, *others: Any, **options: Any) -> tf.Tensor:
@@ -90,20 +90,21 @@ def _is_narrow(a: Any, b: Any) -> bool:
 
 @tf.custom_gradient
 def _as_it_stands(tensor: tf.Tensor) -> tuple[tf.Tensor, Any]:
-    """Returns `tensor`; XLA would merge a transposition into the product beside it, undoing it."""
+    """Returns `tensor`, so that XLA does not merge its transposition into the product."""
     return xla_optimization_barrier([tensor])[0], lambda upstream: upstream
 
 
 @contextlib.contextmanager
 def _rectified_after_pooling() -> Iterator[None]:
-    """Takes the maxima of images before `relu` where a model takes them after it: the same values.
+    """Applies max-pooling before `relu` if a model has it right after `relu`: the values are the
+    same.
 
-    Then `relu` and its gradient, which are slow in half precision, pass over a quarter of them. In
-    float32 nothing is gained: there normalization and `relu` are one kernel. Gradients are the same
-    too: a maximum above 0 stands in the same place before and after `relu`, and others have none.
-    To be replaced where Grappler does so.
+    `relu` and its gradient, which are slow in half precision, then process a quarter of the values.
+    Float32 would gain nothing: there, normalization and `relu` are one kernel. The gradients are
+    the same too: a maximum above 0 is at the same position before and after `relu`, and other
+    maxima have no gradient. Can go once Grappler does this.
     """
-    rectified: list[tuple[tf.Tensor, tf.Tensor]] = []  # Of this trace: outputs, inputs.
+    rectified: list[tuple[tf.Tensor, tf.Tensor]] = []  # Outputs and inputs in this trace.
 
     def noting(relu: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
         def noted(features: Any, *others: Any, **options: Any) -> tf.Tensor:
@@ -128,10 +129,10 @@ def _rectified_after_pooling() -> Iterator[None]:
 
 
 def _batch_norm(call):
-    """Normalizes images in one kernel where Keras takes ten passes over them.
+    """Normalizes images in one kernel, where Keras makes ten passes over them.
 
-    In a small CNN on the CPU those passes take longer than the convolutions. To be replaced where
-    Keras calls that kernel itself.
+    In a small CNN on the CPU, those passes take longer than the convolutions. Can go once Keras
+    calls this kernel itself.
     """
 
     def fused_call(
@@ -160,8 +161,8 @@ def _can_be_fused(layer: keras.layers.BatchNormalization, inputs: tf.Tensor) -> 
 
 
 def _normalize_batch(layer: keras.layers.BatchNormalization, images: tf.Tensor) -> tf.Tensor:
-    """Returns `images` normalized over all but the channels; updates the moving averages."""
-    # The kernel takes images of any type, and all else in float32.
+    """Returns `images` normalized over all axes but the channels; updates the moving averages."""
+    # The kernel accepts images of any type; everything else must be float32.
     gamma, beta = (tf.cast(weight.value, tf.float32) for weight in (layer.gamma, layer.beta))
     outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
         images, gamma, beta, epsilon=layer.epsilon

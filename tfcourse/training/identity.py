@@ -1,7 +1,7 @@
-"""Which run a checkpoint belongs to: its flags, its seed, its data, and the order of its examples.
+"""The run that a checkpoint belongs to: its flags, seed, data and order of the examples.
 
-A checkpoint of another run is refused, in a sentence that says what differs. What a run may go on
-with all the same, such as another number of threads, is told: see `run_directory.environment`.
+A checkpoint of another run is an error that says what differs. Differences with which a run may
+continue, such as another number of threads, are only reported: see `run_directory.environment`.
 """
 
 import hashlib
@@ -19,11 +19,11 @@ from tfcourse.run_directory import NOT_COMPARED, RunDirectory
 from tfcourse.training import resident
 from tfcourse.training.saved_arrays import CheckpointError
 
-# What is asked of the results, or recorded while the run goes on, changes none of them.
+# Flags about the results, or recorded during the run, do not change any result.
 _OTHERS = (*NOT_COMPARED, "expect", "nudge")
-# Sums of so many words of 8 bytes are hashed instead of the words: five times as fast.
+# Sums of this many 8-byte words are hashed instead of the words: five times as fast.
 _BLOCK_WORDS = 128
-_CHUNK = _BLOCK_WORDS << 13  # Values of pixels; whole blocks of words.
+_CHUNK = _BLOCK_WORDS << 13  # Pixels; a whole number of blocks.
 _SAMPLE = 16
 _ORDER_EXAMPLES = 100
 
@@ -31,7 +31,7 @@ _ORDER_EXAMPLES = 100
 def identity(
     run: RunDirectory, data: batching.Data, seed: int, batch_size: int
 ) -> dict[str, dict[str, str]]:
-    """Returns, JSON-able, what has to be the same where the run goes on."""
+    """Returns, JSON-able, what must be the same when a run is resumed."""
     order = batching.epoch_permutation(_ORDER_EXAMPLES, seed, epoch=1).numpy()
     return {
         "flags": {n: ",".join(t) for n, t in run.flags.items() if n not in _OTHERS},
@@ -44,14 +44,14 @@ def identity(
 def differences(
     before: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]], run: RunDirectory
 ) -> list[str]:
-    """Returns texts that say in what the run of a checkpoint is another one than this.
+    """Returns texts that describe how the run of a checkpoint differs from this run.
 
     Raises:
-        ValueError, KeyError, TypeError, AttributeError: `before` is none that `identity` returned.
+        ValueError, KeyError, TypeError, AttributeError: `before` was not returned by `identity`.
     """
     flags, asked = dict(before["flags"]), dict(now["flags"])
     earlier = [str(epochs) for epochs in run.continued_from]
-    if flags.get("epochs") in earlier:  # It was finished then, and goes on to more.
+    if flags.get("epochs") in earlier:  # It was finished with fewer epochs, and continues.
         flags["epochs"] = asked.get("epochs", flags["epochs"])
     texts = [*_changed(flags, asked), *_changed(before["arguments"], now["arguments"])]
     splits = [name for name, text in now["data"].items() if before["data"][name] != text]
@@ -71,15 +71,15 @@ def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]
 def split_digest(split: batching.Split) -> str:
     """Returns a digest of a split's examples and labels.
 
-    It tells other data, not who tampers with it: of numbers within a kilobyte it sees the sum. Of
-    what stays on the disk it sees the labels and a few examples.
+    It detects replaced data, not tampering: of every kilobyte of numbers, only the sum counts. Of
+    data that stays on the disk, only the labels and a few examples count.
     """
     features = batching.kept_features(split)
     if hasattr(features, "read"):
         rows = np.linspace(0, len(split.labels) - 1, min(_SAMPLE, len(split.labels)))
         features = features.read(rows.astype(np.int64))
     are_pixels = features is getattr(split, "pixels", None)
-    # A dict is flattened in the order of its names. A sweep's trials have the same arrays.
+    # Dicts are flattened in the order of their names. The trials of a sweep share their arrays.
     arrays = split.labels, *tf.nest.flatten(features)
     return resident.kept_for(_digest_of_pixels if are_pixels else _digest, *arrays)
 
@@ -101,7 +101,7 @@ def _hashed(parts: Iterable[bytes | memoryview]) -> str:
 
 
 def _scaled_parts(pixels: npt.NDArray[np.uint8]) -> Iterator[bytes | memoryview]:
-    """Yields the parts of `pixels / 255`, of which only some are made at a time."""
+    """Yields `pixels / 255` part by part, to save memory."""
     yield _header(np.dtype(np.float32), pixels.shape)
     flat = pixels.reshape(-1)
     for start in range(0, len(flat), _CHUNK):
@@ -109,7 +109,7 @@ def _scaled_parts(pixels: npt.NDArray[np.uint8]) -> Iterator[bytes | memoryview]
 
 
 def _parts(array: npt.NDArray[Any]) -> Iterator[bytes | memoryview]:
-    """Yields what the digest of an array is made of."""
+    """Yields the bytes from which the digest of an array is computed."""
     yield _header(array.dtype, array.shape)
     if array.dtype.hasobject:  # Texts.
         yield "\0".join(map(str, array.flat)).encode(errors="backslashreplace")
@@ -130,7 +130,7 @@ def _numbers(array: npt.NDArray[Any]) -> Iterator[memoryview]:
 
 
 def check(before: Any, now: Mapping[str, Mapping[str, str]], run: RunDirectory) -> None:
-    """Raises `CheckpointError` where the checkpoint with the identity `before` is no one of `run`.
+    """Raises `CheckpointError` if a checkpoint with the identity `before` is not from `run`.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError: as `differences`.

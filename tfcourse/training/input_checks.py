@@ -1,4 +1,4 @@
-"""Input that can't be right, told as what it is: arguments of `fit`, labels, features."""
+"""Checks of the input of `fit`: its arguments, labels and features."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from tfcourse import batching, datasets
 
 
 class NotFiniteError(Exception):
-    """The loss or a weight became infinite or NaN; the message says where."""
+    """The loss or a weight became infinite or NaN; the message says when."""
 
     exit_code = 6
 
@@ -22,9 +22,9 @@ def unknown_monitor(monitor: str, names: Iterable[str]) -> ValueError:
 
 
 def check_labels(model: keras.Model, data: batching.Data) -> None:
-    """Checks that class labels lie in [0, outputs) and says where all are of one class.
+    """Checks that class labels lie in [0, outputs), and warns if all are of one class.
 
-    XLA and GPUs make NaN of a label out of range, and train on.
+    With a label out of range, XLA and GPUs compute NaN and train on.
 
     Raises:
         DataError: naming the first example.
@@ -34,7 +34,7 @@ def check_labels(model: keras.Model, data: batching.Data) -> None:
         return
     for name in ("train", "validation"):
         given = keras.tree.flatten(getattr(data, name).labels)
-        if len(given) != 1:  # An own train_step may take several.
+        if len(given) != 1:  # A custom train_step may take several.
             return
         labels = np.asarray(given[0])
         bad = ~((labels >= 0) & (labels < classes))
@@ -50,7 +50,7 @@ def check_labels(model: keras.Model, data: batching.Data) -> None:
 
 
 def _num_classes(model):
-    """Returns how many classes the labels of a sparse loss can have; `None` for other losses."""
+    """Returns how many classes the labels of a sparse loss may have; `None` for other losses."""
     loss = model.loss
     if isinstance(loss, str) or callable(loss):
         loss = keras.losses.get(loss)
@@ -63,7 +63,7 @@ def _num_classes(model):
 
 
 def check_finite(name: str, split: batching.Split) -> None:
-    """Checks that features and labels in memory are finite; called once a loss is not.
+    """Checks that features and labels in memory are finite; called if a loss is not.
 
     Raises:
         DataError: naming the first example.

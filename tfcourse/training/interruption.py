@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and the like, held until the block of steps at hand is done and saved."""
+"""Holds SIGINT, SIGTERM and the like until the current block of steps is done and saved."""
 
 import contextlib
 import signal
@@ -12,7 +12,7 @@ _HELD = (signal.SIGINT, *signals.ENDING)
 
 
 class Interrupted(Exception):
-    """Training was asked to stop; its state is saved."""
+    """A signal stopped the training; its state is saved."""
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
@@ -21,7 +21,7 @@ class Interrupted(Exception):
 
 
 class Request:
-    """Whether a signal asked to stop, and which."""
+    """Whether a signal has asked to stop, and which one."""
 
     def __init__(self) -> None:
         self.signal_number: int | None = None
@@ -29,14 +29,15 @@ class Request:
 
 @contextlib.contextmanager
 def held_signals() -> Iterator[Request]:
-    """Yields a `Request` that notes the first signal; after it, Ctrl-C ends the process at once.
+    """Yields a `Request` that records the first signal; after that, Ctrl-C ends the process at
+    once.
 
-    A closing terminal sends SIGHUP and SIGTERM one after the other, so a second one of those
-    does not break off the saving. What the process was told to ignore, it goes on to ignore.
+    A closing terminal sends SIGHUP and then SIGTERM, so a second signal of this kind does not
+    interrupt the saving. Signals that the process ignores stay ignored.
     """
     request = Request()
     if threading.current_thread() is not threading.main_thread():
-        yield request  # Python delivers signals to the main thread alone.
+        yield request  # Python delivers signals only to the main thread.
         return
 
     def note(signal_number: int, _: Any) -> None:

@@ -1,8 +1,7 @@
-"""Every private or patched part of Keras that training uses: what for, and what would replace it.
+"""Every private or patched part of Keras that training uses: why, and what could replace it.
 
-Elsewhere only public names are used. One exception is no internal in Keras's own eyes: its
-documentation of custom optimizers calls `self._get_variable_index(variable)` in `update_step`, and
-so do ours.
+Everywhere else, only public names are used, with one exception: Keras's documentation of custom
+optimizers calls `self._get_variable_index(variable)` in `update_step`, and so do ours.
 """
 
 import contextlib
@@ -14,23 +13,24 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 
 def rate_of(optimizer: keras.Optimizer) -> Any:
-    """Returns what the optimizer takes its rate from: a variable, a schedule or a function.
+    """Returns the source of the optimizer's learning rate: a variable, a schedule or a function.
 
-    `optimizer.learning_rate` gives the rate of now instead. To be replaced by a public getter.
+    `optimizer.learning_rate` returns the current rate instead. Can go once there is a public
+    getter.
     """
     return optimizer._learning_rate
 
 
 def inner_of(optimizer: keras.Optimizer) -> keras.Optimizer:
-    """Returns the optimizer that takes the steps: the one inside of a `LossScaleOptimizer`."""
+    """Returns the optimizer that takes the steps: the one inside a `LossScaleOptimizer`."""
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
 def variable_begun_by(value: Any) -> keras.Variable | None:
-    """Returns the variable that TensorFlow is about to make, `value` being how it begins.
+    """Returns the variable that TensorFlow is about to make with the initializer `value`.
 
-    Keras hands over a function in which it stands, and a strategy of several processes another in
-    which the strategy does: `None`. To be replaced once the shape comes with it.
+    Keras passes a function whose closure holds the variable. A strategy with several processes
+    passes another function, for which this returns `None`. Can go once the shape is passed too.
     """
     names = getattr(getattr(value, "__code__", None), "co_freevars", ())
     found = value.__closure__[names.index("self")].cell_contents if "self" in names else None
@@ -47,20 +47,20 @@ def schedule_of(optimizer: keras.Optimizer) -> LearningRateSchedule | None:
 
 
 def steps_of(optimizer: keras.Optimizer) -> int:
-    """Returns the number of steps that schedules are asked for.
+    """Returns the number of steps that is passed to schedules.
 
-    `optimizer.iterations` counts the updates, of which there are fewer where gradients are
-    accumulated. To be replaced by a public counter.
+    `optimizer.iterations` counts updates, of which there are fewer if gradients are accumulated.
+    Can go once there is a public counter.
     """
     return int(inner_of(optimizer)._iterations)
 
 
 @contextlib.contextmanager
 def following(optimizer: keras.Optimizer, schedule: LearningRateSchedule) -> Iterator[None]:
-    """While it is open, the optimizer's learning rate follows `schedule`.
+    """Context: the optimizer's learning rate follows `schedule`.
 
-    The public setter drops the variable of a constant rate for good. To be replaced once it
-    can take that back.
+    The public setter drops the variable of a constant rate for good. Can go once it can restore
+    that variable.
     """
     optimizer = inner_of(optimizer)
     before = optimizer._learning_rate
@@ -72,9 +72,10 @@ def following(optimizer: keras.Optimizer, schedule: LearningRateSchedule) -> Ite
 
 
 def become(optimizer: keras.Optimizer, other: keras.Optimizer) -> None:
-    """Makes `optimizer` one and the same with `other`, for whoever holds it, to set its rate.
+    """Makes `optimizer` and `other` share all attributes, so that setting either's rate sets both.
 
-    Both are of one class. Keras tracks what is set on it, so the attributes are exchanged in one.
+    Both have the same class. Keras tracks single assignments, so all attributes are replaced at
+    once.
     """
     object.__setattr__(optimizer, "__dict__", vars(other))
 
@@ -82,41 +83,42 @@ def become(optimizer: keras.Optimizer, other: keras.Optimizer) -> None:
 def has_decay_exclusions(optimizer: keras.Optimizer) -> bool:
     """Returns whether some variables are excluded from weight decay.
 
-    To be replaced where `optimizer.get_config()` tells it.
+    Can go once `optimizer.get_config()` includes it.
     """
     names = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
     return any(getattr(optimizer, name, None) for name in names)
 
 
 def decays(optimizer: keras.Optimizer, variable: keras.Variable) -> bool:
-    """Returns whether the optimizer's weight decay, if it has one, is for `variable` too.
+    """Returns whether the optimizer's weight decay, if it has one, applies to `variable`.
 
-    To be replaced where `optimizer.get_config()` tells it.
+    Can go once `optimizer.get_config()` includes it.
     """
     return optimizer._use_weight_decay(variable)
 
 
 def leave_gradients_unsummed(optimizer: keras.Optimizer) -> None:
-    """Lets an optimizer on several devices take gradients as they are: summed already.
+    """Makes an optimizer on several devices expect gradients that are already summed.
 
-    It would sum them itself, but only after it has clipped each device's. To be replaced where
-    Keras sums first.
+    By default, it sums them itself, but only after clipping those of each device. Can go once Keras
+    sums first.
     """
     inner_of(optimizer)._all_reduce_sum_gradients = list
 
 
 def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns `model` and every layer in it, those inside of other layers included.
+    """Returns `model` and all its layers, including those inside other layers.
 
-    `model.layers` has only the outermost. To be replaced by a public recursion over layers.
+    `model.layers` has only the outermost layers. Can go once Keras has a public recursion over
+    layers.
     """
     return list(model._flatten_layers())
 
 
 def last_layer(model: keras.Model) -> keras.Operation | None:
-    """Returns the layer that makes the output of a functional model, `None` of any other model.
+    """Returns the layer that makes the output of a functional model; `None` for other models.
 
-    To be replaced where a tensor tells publicly what made it.
+    Can go once tensors have a public reference to the layer that made them.
     """
     outputs: Any = getattr(model, "outputs", None)
     if not outputs or len(outputs) != 1:
@@ -128,15 +130,15 @@ def last_layer(model: keras.Model) -> keras.Operation | None:
 def build_for(model: keras.Model, batch: tuple[Any, ...], *, quickly: bool = False) -> None:
     """Makes all variables of a compiled model: weights, metrics and the optimizer's slots.
 
-    `fit` does it so before its first step. Public methods would take a step, or leave out the
-    metrics. To be replaced by a public way to build for a batch.
+    Keras's `fit` does the same before its first step. Public methods would take a step, or leave
+    out the metrics. Can go once there is a public way to build for a batch.
 
     Args:
         model: compiled `keras.Model`.
         batch: `(features, labels)`.
-        quickly: whether to leave out, where that makes the same variables, the graphs in which
-            Keras calls model, metrics and loss once: a seventh of a short trial. What does not fit
-            together then shows when a step is traced.
+        quickly: whether to skip, if that makes the same variables, the graphs in which Keras calls
+            the model, metrics and loss once. They take a seventh of a short trial. Mismatches then
+            show when a step is traced.
     """
     if quickly and hasattr(batch[1], "dtype") and _is_known_to_build(model):
         labels = keras.KerasTensor(batch[1].shape, keras.backend.standardize_dtype(batch[1].dtype))
@@ -149,9 +151,9 @@ def build_for(model: keras.Model, batch: tuple[Any, ...], *, quickly: bool = Fal
 
 
 def _is_known_to_build(model: keras.Model) -> bool:
-    """Returns whether metrics and loss of `model` have all variables once they know the shapes.
+    """Returns whether the metrics and loss of `model` make all variables from the shapes alone.
 
-    Some metrics make theirs when they first see values.
+    Some metrics make theirs only when they first see values.
     """
     asked = getattr(model._compile_metrics, "_user_metrics", [])
     weighted = getattr(model._compile_metrics, "_user_weighted_metrics", None)
@@ -172,42 +174,43 @@ def _is_plain_mean(metric: object) -> bool:
 
 
 def refuses_xla(model: keras.Model) -> bool:
-    """Returns whether `model` was compiled with `jit_compile=False`, as far as that can be told.
+    """Returns whether `model` was compiled with `jit_compile=False`, as far as this can be
+    determined.
 
-    Without a GPU, and with deterministic operations, Keras makes that of "auto", too. To be
-    replaced where Keras keeps the argument as it was given.
+    Without a GPU and with deterministic operations, Keras turns "auto" into `False` too. Can go
+    once Keras keeps the original argument.
     """
     return not model.jit_compile and model._resolve_auto_jit_compile()
 
 
 def has_own_logs(model: keras.Model) -> bool:
-    """Returns whether a training step is not Keras's own, so that it may return logs of its own."""
+    """Returns whether the training step is not Keras's own, so that it may return its own logs."""
     return overrides(model, "train_step", "compute_metrics", "get_metrics_result")
 
 
 def overrides(model: keras.Model, *names: str) -> bool:
-    """Returns whether one of these methods is not Keras's own, of the class or the model itself."""
+    """Returns whether the class of `model`, or the model itself, overrides one of these methods."""
     own, kind, stock = vars(model), type(model), keras.Model
     return any(name in own or getattr(kind, name) is not getattr(stock, name) for name in names)
 
 
 def metrics_or_logs(model: keras.Model, logs: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Returns the metrics of `model`; the logs of its last step where these have other names."""
+    """Returns the metrics of `model`, or the last step's logs if these have other names."""
     return model._get_metrics_result_or_logs(logs) if logs else model.get_metrics_result()
 
 
 def direction_of(model: keras.Model, metric: str) -> Literal["min", "max"] | None:
-    """Returns which way a metric gets better, as Keras's callbacks infer it; `None` if they can't.
+    """Returns the direction in which a metric improves, as Keras's callbacks infer it, or `None`.
 
-    To be replaced where metrics tell it themselves.
+    Can go once metrics have a public direction.
 
     Args:
         model: compiled and built.
-        metric: name as in the logs of an epoch.
+        metric: its name in the logs of an epoch.
     """
     if metric.endswith("loss"):
         return "min"
-    # Of several outputs, the name begins with the output's.
+    # With several outputs, the name begins with that of the output.
     words = metric.removeprefix("val_").split("_")
     for start in range(len(words)):
         callback = keras.callbacks.EarlyStopping("_".join(words[start:]))
@@ -221,10 +224,10 @@ def direction_of(model: keras.Model, metric: str) -> Literal["min", "max"] | Non
 
 
 def final_values(model: keras.Model) -> list[keras.Variable]:
-    """Returns what the variables of `model` are to be after training: averages of weights, if the
-    optimizer keeps them for that, else themselves.
+    """Returns the final values of the variables of `model`: averaged weights if the optimizer uses
+    EMA.
 
-    To be replaced where `optimizer.finalize_variable_values` can be undone.
+    Can go once `optimizer.finalize_variable_values` can be undone.
     """
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     averages: dict[int, keras.Variable] = {}
@@ -237,18 +240,18 @@ def final_values(model: keras.Model) -> list[keras.Variable]:
 
 
 def set_direction(callback: keras.callbacks.Callback) -> None:
-    """Lets a callback find out whether its metric is to rise or to fall, as its first epoch does.
+    """Makes a callback infer the direction of its metric, as it does in its first epoch.
 
-    It also turns the sign of `min_delta`, so it must not be called twice. To be replaced where
-    Keras's callbacks save their own state.
+    This also flips the sign of `min_delta`, so it must not be called twice. Can go once Keras's
+    callbacks save their own state.
     """
     callback._set_monitor_op()
 
 
 def remade_attributes(callback: keras.callbacks.Callback) -> frozenset[str]:
-    """Returns the attributes that Keras sets where training begins, not to be set to older ones.
+    """Returns the attributes that Keras sets when training begins, which must not be restored.
 
-    To be replaced where Keras's callbacks save their own state.
+    Can go once Keras's callbacks save their own state.
     """
     names = ["params", "_model", "validation_data", "monitor_op"]
     if isinstance(callback, keras.callbacks.CSVLogger):

@@ -1,4 +1,4 @@
-"""Label smoothing: of each label a little is given to all classes, in training alone."""
+"""Label smoothing: spreads a small share of each label over all classes, in training only."""
 
 import contextlib
 from collections.abc import Iterator
@@ -16,18 +16,18 @@ _plain = keras.losses.SparseCategoricalCrossentropy.call
 
 @keras.saving.register_keras_serializable(package="tfcourse")
 class SmoothedCrossentropy(keras.losses.SparseCategoricalCrossentropy):
-    """The cross-entropy of logits with labels that are a little uncertain.
+    """The cross-entropy of logits with smoothed labels.
 
     For an example of class y, logits z and K classes, with `log p = log_softmax(z)`:
 
         q_k  = (1 - label_smoothing) * [k = y] + label_smoothing / K
         loss = - sum over k of q_k * log p_k
 
-    No probability can then come nearer to 1 than `1 - label_smoothing + label_smoothing / K` at no
-    cost, and the loss has a lowest value above 0. It equals
-    `keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)` of
-    one-hot labels. Validation and test are evaluated without, inside of `unsmoothed`, so that runs
-    with and without compare.
+    The loss is smallest if the probability of the label is `1 - label_smoothing + label_smoothing /
+    K`, and its minimum is above 0. It equals
+    `keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing)` with
+    one-hot labels. Validation and test are evaluated without smoothing, inside `unsmoothed`, so
+    that runs with and without it can be compared.
 
     Reference: Szegedy et al., 2016, https://arxiv.org/abs/1512.00567, section 7.
 
@@ -35,7 +35,7 @@ class SmoothedCrossentropy(keras.losses.SparseCategoricalCrossentropy):
         label_smoothing: in [0, 1).
 
     Raises:
-        ValueError: `label_smoothing` is out of its range.
+        ValueError: `label_smoothing` is out of range.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class SmoothedCrossentropy(keras.losses.SparseCategoricalCrossentropy):
         self.label_smoothing = checked.below_one("label_smoothing", label_smoothing)
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
-        """Returns the loss of each example: labels [examples] or [examples, 1], and logits."""
+        """Returns the loss of each example, from labels [examples] or [examples, 1] and logits."""
         labels = ops.reshape(ops.cast(y_true, "int32"), (-1,))
         return keras.losses.categorical_crossentropy(
             ops.one_hot(labels, y_pred.shape[-1], dtype=y_pred.dtype),
@@ -61,6 +61,6 @@ class SmoothedCrossentropy(keras.losses.SparseCategoricalCrossentropy):
 
 @contextlib.contextmanager
 def unsmoothed() -> Iterator[None]:
-    """While it is open, what is traced or computed has the loss of the labels as they are."""
+    """Context: losses that are traced or computed inside use the labels as they are."""
     with replaced(SmoothedCrossentropy, "call", lambda _: _plain):
         yield

@@ -1,4 +1,4 @@
-"""Finds a learning rate in some hundred steps: the rate rises until the loss diverges."""
+"""Finds a learning rate in a few hundred steps: raises the rate until the loss diverges."""
 
 import dataclasses
 import math
@@ -19,19 +19,19 @@ from tfcourse.training.steps import InMemorySteps
 # The average covers about 10 steps, half a decade of 150 from 1e-6 to 10; fastai's 0.98 covers
 # 50, and would find the steepest place a decade or two too late.
 _BETA = 0.9
-# A smoothed loss so many times the smallest one diverges, as in fastai.
+# The loss has diverged if the smoothed loss is this many times its minimum, as in fastai.
 _DIVERGED = 4.0
 
 
 @dataclasses.dataclass(frozen=True)
 class LearningRateCurve:
-    """The loss while the learning rate rose.
+    """The loss at rising learning rates.
 
     Attributes:
         rates: float64 array [steps], evenly spaced on a log axis.
-        losses: float64 array [steps], the loss of each step's batch before the step.
+        losses: float64 array [steps], the loss of each batch before its step.
         smoothed: float64 array [steps], their bias-corrected exponentially weighted average.
-        suggestions: `{rule: rate}` of `learning_rate_rules.RULES`, without those that find none.
+        suggestions: `{rule: rate}` for the rules of `learning_rate_rules.RULES` that find a rate.
     """
 
     rates: Floats
@@ -41,8 +41,7 @@ class LearningRateCurve:
 
     @property
     def suggestion(self) -> float | None:
-        """The rate at which `smoothed` falls most steeply over the logarithm of the rate, before
-        its minimum; `None` where it never falls."""
+        """The rate where `smoothed` falls most steeply, before its minimum, or `None`."""
         return self.suggestions.get("steep")
 
 
@@ -71,26 +70,26 @@ def find_learning_rate(
 
     It stops early if the smoothed loss is 4 times the smallest so far, or not finite.
 
-    Reference: the test of Smith, 2015, https://arxiv.org/abs/1506.01186; the suggestion is
-    fastai's `steep`, applied only before the smallest loss. It is a safe start, not an
-    optimum: on MNIST with one_cycle, up to 10 times the rate trained better in two epochs. What
-    fastai's other rules suggest is returned too, for comparison.
+    Reference: the range test of Smith, 2015, https://arxiv.org/abs/1506.01186; the suggestion is
+    fastai's `steep`, applied only before the smallest loss. It is a safe start, not an optimum: on
+    MNIST with one_cycle, rates up to 10 times as high trained better in two epochs. The suggestions
+    of fastai's other rules are returned too, for comparison.
 
     Args:
-        model: compiled and built `keras.Model` with the stock `train_step`; its own rate, or
-            schedule, does not matter.
+        model: compiled and built `keras.Model` with the stock `train_step`; its own learning rate
+            or schedule does not matter.
         data: has `train` with `features` and `labels`.
         batch_size: int >= 1, or "full".
         seed: int, orders the examples.
         low: float > 0, the first rate.
-        high: float > `low`, the last one.
+        high: float > `low`, the last rate.
         num_steps: int >= 20.
 
     Returns:
         `LearningRateCurve`. All variables of `model` and its optimizer are as before.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: an argument is out of range.
     """
     if not 0.0 < low < high < math.inf:
         raise ValueError(f"It takes 0 < `low` < `high`. Received: low={low}, high={high}")
@@ -113,8 +112,8 @@ def find_learning_rate(
 
 
 def _losses(model, split, batch_size, seed, num_steps):
-    """Returns the loss of each step, up to the last one before it diverges."""
-    # XLA would take longer to compile one program than all of these steps do without it.
+    """Returns the loss of each step, up to the last one before divergence."""
+    # XLA would take longer to compile than all these steps take without it.
     steps = InMemorySteps(model, split, batch_size, seed, jit_compile=False)
     per_epoch = len(split.labels) // batch_size  # A smaller last batch would only add noise.
     average = averages.ExponentiallyWeightedAverage(_BETA, bias_correction=True)

@@ -1,6 +1,6 @@
-"""Which rate a curve of losses at rising rates suggests: four rules, all of them fastai's.
+"""Four rules of fastai that suggest a learning rate from a curve of losses at rising rates.
 
-They disagree, by a decade or more: each is somebody's habit of reading the same picture.
+They may differ by a factor of ten or more: each is a rule of thumb for reading the same curve.
 
 Reference: `lr_find` of fastai 2, https://docs.fast.ai/callback.schedule.html#lrfinder
 """
@@ -13,18 +13,18 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-_FIRST = 10  # Averages of few losses.
-_LAST = 5  # On the way up to where the loss diverged.
+_FIRST = 10  # The first ones average few losses.
+_LAST = 5  # The last ones lead up to the divergence.
 _SLIDE_WIDTH = 15  # Steps.
 _SLIDE_SLOPE = 0.005  # Of the loss, per step.
 
 
 def suggestions(rates: Floats, smoothed: Floats) -> dict[str, float]:
-    """Returns `{rule: rate}`, without the rules that find none.
+    """Returns `{rule: rate}`, without the rules that find no rate.
 
     Args:
         rates: float array [steps], rising, evenly spaced on a log axis.
-        smoothed: float array [steps], an average of the losses; its first 10 are still averages of
+        smoothed: float array [steps], an average of the losses; the first 10 values average only a
             few losses, and do not count.
     """
     found = {name: rule(rates, smoothed) for name, rule in RULES.items()}
@@ -34,8 +34,8 @@ def suggestions(rates: Floats, smoothed: Floats) -> dict[str, float]:
 def steep(rates: Floats, smoothed: Floats) -> float | None:
     """Returns the rate at the steepest descent of `smoothed` against log(rate), or `None`.
 
-    Only the way down to the smallest loss counts. What falls later, where the loss jumps up and
-    down, is often steeper, and no rate to train with.
+    Only the part before the smallest loss counts. After it, the loss jumps up and down, often more
+    steeply, at rates that are too high for training.
     """
     if len(rates) < _FIRST + 2:
         return None
@@ -48,14 +48,14 @@ def steep(rates: Floats, smoothed: Floats) -> float | None:
 def valley(rates: Floats, smoothed: Floats) -> float | None:
     """Returns the rate in the middle of the longest valley, or `None`.
 
-    That is the longest run of steps, others between them left out, of which each loss is smaller
-    than the one before. It is taken to begin as many steps before its end as it has; the rate is
-    half its length behind that.
+    The valley is the longest decreasing subsequence of the losses, which may skip steps. It is
+    assumed to begin as many steps before its end as it has members; the rate is half that length
+    after the beginning.
     """
     rates, smoothed = _inner(rates, smoothed)
     if len(rates) < 2 or (np.diff(smoothed) >= 0.0).all():
         return None
-    lengths = np.ones(len(smoothed), int)  # Of the longest valley that ends with each step.
+    lengths = np.ones(len(smoothed), int)  # Of the longest valley that ends at each step.
     for step in range(1, len(smoothed)):
         higher = smoothed[:step] > smoothed[step]
         lengths[step] = 1 + lengths[:step][higher].max(initial=0)
@@ -64,7 +64,7 @@ def valley(rates: Floats, smoothed: Floats) -> float | None:
 
 
 def minimum(rates: Floats, smoothed: Floats) -> float | None:
-    """Returns a tenth of the rate with the smallest loss, or `None` where the first is smallest."""
+    """Returns a tenth of the rate with the smallest loss; `None` if the first loss is smallest."""
     rates, smoothed = _inner(rates, smoothed)
     if len(rates) == 0 or smoothed.argmin() == 0:
         return None
@@ -72,10 +72,10 @@ def minimum(rates: Floats, smoothed: Floats) -> float | None:
 
 
 def slide(rates: Floats, smoothed: Floats) -> float | None:
-    """Returns the left end of an interval that slides down from the right, or `None`.
+    """Returns the left end of an interval that slides from right to left, or `None`.
 
-    Two steps, 15 apart, slide from the end to the left until the loss has nearly the same slope at
-    both. The rate is that of the left one, a step before that.
+    Two points, 15 steps apart, move from the end to the left until the slope of the loss is nearly
+    the same at both. The rate is that of the left point, one move earlier.
     """
     rates, smoothed = _inner(rates, smoothed)
     if len(rates) <= _SLIDE_WIDTH + 1:

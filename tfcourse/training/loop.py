@@ -1,4 +1,4 @@
-"""Trains one Keras model: blocks of steps, validation, callbacks, checkpoints, and a record."""
+"""Trains one Keras model: blocks of steps, validation, callbacks, checkpoints and records."""
 
 import dataclasses
 import os
@@ -51,57 +51,60 @@ def fit(
 ) -> keras.callbacks.History:
     """Trains `model` as Keras's `fit` does, and leaves it with the weights of its best epoch.
 
-    The order of the examples is a pure function of (seed, epoch). Training ends early if a
-    callback sets `model.stop_training`. Inside `on_devices` each batch is shared among devices.
+    The order of the examples is a pure function of (seed, epoch). Training ends early if a callback
+    sets `model.stop_training`. Inside `on_devices`, each batch is split among the devices.
 
-    What differs from Keras's `fit`: callbacks are called per block of steps; a loss that is not
-    finite ends training; validation takes 1,000 examples at a time; there are no weights per
-    example. XLA compiles the steps if it can and is faster, with other random numbers. A model
-    compiled with `run_eagerly=True` is not, nor is one with `jit_compile=False` on a GPU
-    (without one, and after `set_seed`, Keras turns "auto" into that, too). If a callback restores
-    weights at the end, as `EarlyStopping(restore_best_weights=True)` does, these
-    are kept. With `use_ema`, the model gets the averages of the best epoch.
+    Differences from Keras's `fit`: callbacks are called once per block of steps; a loss that is not
+    finite ends training; validation takes 1,000 examples at a time; weights per example are not
+    supported. XLA compiles the steps if it can and is faster; its random numbers differ. It does
+    not compile a model with `run_eagerly=True`, nor, on a GPU, one with `jit_compile=False`
+    (without a GPU, and after `set_seed`, Keras turns "auto" into `False` too). If a callback
+    restores weights at the end, as `EarlyStopping(restore_best_weights=True)` does, these are kept.
+    With `use_ema`, the model gets the averages of the best epoch.
 
     Args:
         model: compiled; its optimizer's rate may follow a schedule.
         data: has `train` and `validation`, each with `features` and `labels`: arrays, or dicts of
-            arrays for a model of several inputs or outputs.
+            arrays for a model with several inputs or outputs.
         epochs: >= 1, passes over the training set.
         batch_size: >= 1, or "full".
-        seed: orders the examples.
+        seed: determines the order of the examples.
         run_dir: folder for checkpoints, history.csv, tensorboard/ and the trained model. A training
-            that stopped there is resumed; of a finished one, the `History` and the best epoch's
-            weights are returned, unless `epochs` is larger.
+            that stopped there is resumed. A finished one is not repeated: its `History` is
+            returned, with the best epoch's weights in `model`; a larger `epochs` continues it.
         run: the same for a recipe, which opens and finishes its run itself.
-        callbacks: Keras callbacks. Between two calls of `on_train_batch_end` lies a block.
-        early_stopping: >= 0, epochs without a better `monitor` after which training stops; 0 never
-            does.
-        monitor: the metric that decides which epoch is best; on ties the lower validation
-            loss, then the later epoch. By default val_accuracy, or val_loss without that.
-        monitor_mode: "max" where larger is better, "min" where smaller; "auto" infers it as
+        callbacks: Keras callbacks; `on_train_batch_end` is called once per block.
+        early_stopping: >= 0, epochs without a better `monitor` after which training stops; 0 turns
+            early stopping off.
+        monitor: the metric that decides which epoch is best; ties are broken by the lower
+            validation loss, then by the later epoch. By default val_accuracy, or val_loss if there
+            is none.
+        monitor_mode: "max" if larger is better, "min" if smaller is better; "auto" infers it as
             Keras's callbacks do.
-        class_weight: the weight of an example of each class in the loss: a sequence such as
-            `balanced_class_weights`, or `{class: weight}`. Metrics are not weighted.
-        steps_per_block: >= 1, steps between calls of `on_train_batch_end`; `None` takes
-            blocks of about half a second.
-        in_memory_steps: whether to train in the compiled program of `InMemorySteps` where the
-            model allows it.
-        tensorboard: whether to write `run`'s tensorboard/.
-        verbose: 0 silent, 1 one row per epoch and on a terminal the step at hand, 2 one row per
-            epoch; `None` takes 1. Of more than 20 short epochs, about ten are shown.
+        class_weight: the weight in the loss of an example of each class: a sequence, such as the
+            one that `balanced_class_weights` returns, or `{class: weight}`. Metrics are not
+            weighted.
+        steps_per_block: >= 1, steps between calls of `on_train_batch_end`; `None` makes blocks of
+            about half a second.
+        in_memory_steps: whether to train with the compiled program of `InMemorySteps` if the model
+            allows it.
+        tensorboard: whether to write the run's tensorboard/.
+        verbose: 0: silent; 1: one row per epoch, and on a terminal the current step; 2: one row per
+            epoch; `None` means 1. If there are more than 20 short epochs, about ten are shown.
 
     Returns:
-        `keras.callbacks.History` with `epoch` and `history`, the epochs before a resume included.
+        `keras.callbacks.History` with `epoch` and `history`, including the epochs before a resume.
 
     Raises:
-        ValueError: `epochs` or `batch_size` is out of its range, or the model is none that
-            several devices can train.
+        ValueError: `epochs` or `batch_size` is out of range, or several devices can't train the
+            model.
         NotFiniteError: the loss or a weight is not finite.
         Interrupted: a signal asked to stop; the state is saved in `run`.
-        CheckpointError: `run` has checkpoints, and none can be used here.
-        RunDirectoryError: `run` is gone, or its disk has no room for three checkpoints.
-        WorkerLostError: another machine that took part is gone.
-        OSError: a file of `run` can't be written; the last good checkpoint is still there.
+        CheckpointError: `run` has checkpoints, but none of them can be used here.
+        RunDirectoryError: the folder of `run` is gone, or its disk has no room for three
+            checkpoints.
+        WorkerLostError: another machine of this training is gone.
+        OSError: a file of `run` can't be written; the last intact checkpoint is still there.
 
     Examples:
         >>> digits = tfcourse.datasets.load("digits")
@@ -211,7 +214,7 @@ def _program(
 
 
 def _keep_preprocessing(run: run_directory.RunDirectory, fitted: Any) -> None:
-    """Writes how raw examples become the model's input; a resumed run must have the same data."""
+    """Writes preprocessing.json; raises an error if a resumed run has other data."""
     if fitted is None:
         return
     path = run.path / run_directory.PREPROCESSING
@@ -231,14 +234,14 @@ def _is_same(path: pathlib.Path, fitted: Any) -> bool:
         before = datasets.preprocessing.from_json(text)
     except ValueError:
         return False
-    # A file is known by its sha256; a library that brings a set may have become a newer one.
+    # Files are identified by their SHA-256; a library that ships a set may have been updated.
     if "sha256" not in fitted.source:
         before = dataclasses.replace(before, source=fitted.source)
     return before == fitted
 
 
 def _path(model: keras.Model, data: batching.Data, in_memory_steps: bool) -> dict[str, bool]:
-    """Returns how the steps are taken; it is recorded, and a resumed run keeps it."""
+    """Returns how the steps are run; this is recorded, and a resumed run keeps it."""
     stock = not has_own_logs(model)
     if replicated.current_strategy() is not None:
         replicated.check_trainable(model)
@@ -259,17 +262,17 @@ def _path(model: keras.Model, data: batching.Data, in_memory_steps: bool) -> dic
 def _monitored(
     model: keras.Model, monitor: str | None, mode: Literal["auto", "max", "min"]
 ) -> tuple[str, Literal["max", "min"]]:
-    """Returns the monitored metric and which way it gets better.
+    """Returns the monitored metric and the direction in which it improves.
 
     Raises:
-        ValueError: the model has no such metric, or its direction is not known.
+        ValueError: the model has no such metric, or its direction is unknown.
     """
     names = set(model.get_metrics_result())
     names |= {f"val_{name}" for name in names}
     if monitor is None:
         monitor = "val_accuracy" if "val_accuracy" in names else "val_loss"
     own = has_own_logs(model) or overrides(model, "test_step")
-    if monitor not in names and not own:  # What steps of one's own return, shows later.
+    if monitor not in names and not own:  # Logs of custom steps are known only later.
         raise input_checks.unknown_monitor(monitor, names)
     found = direction_of(model, monitor) if mode == "auto" else mode
     if found != "max" and found != "min":

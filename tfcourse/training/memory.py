@@ -1,4 +1,4 @@
-"""What a piece of work needs of memory, and what there is none for."""
+"""How much memory a training needs, and errors if it does not fit."""
 
 import contextlib
 import math
@@ -13,18 +13,18 @@ from tfcourse import batching, machine, nvidia, out_of_memory
 from tfcourse.datasets import memory
 from tfcourse.training.keras_internals import all_layers, variable_begun_by
 
-_CHECKED_BYTES = 1 << 20  # Many small ones are not worth the look.
-_most = 0  # Bytes that this process could have on its GPU.
+_CHECKED_BYTES = 1 << 20  # Smaller ones are not worth checking.
+_most = 0  # The most bytes that were free for this process on its GPU.
 
 
 @contextlib.contextmanager
 def within_memory() -> Iterator[None]:
-    """While it is open, a variable that does not fit into free memory is an error.
+    """Context: making a variable that does not fit into the free memory is an error.
 
-    Otherwise TensorFlow would fail with a message of its own, or the system would kill the process.
+    Otherwise, TensorFlow would fail with an obscure message, or the system would kill the process.
 
     Raises:
-        OutOfMemoryError: with both numbers, before any memory is taken.
+        OutOfMemoryError: states the required and the free memory, before any memory is taken.
     """
 
     def create(next_creator: Callable[..., tf.Variable], **arguments: Any) -> tf.Variable:
@@ -40,18 +40,18 @@ def within_memory() -> Iterator[None]:
 
 
 def check_step(model: keras.Model, batch_size: int) -> None:
-    """Refuses a model of which a step can't fit into the free memory.
+    """Raises an error if a training step can't fit into the free memory.
 
-    Counted is what any step holds at once, besides the weights: a gradient for each of them, and
-    what the layers with weights make of the batch. What is more, differs from machine to machine;
-    the optimizer's slots are looked at as they are made.
+    It counts what every step holds at the same time, besides the weights: their gradients, and the
+    outputs of the layers with weights. Anything else depends on the machine. The optimizer's slots
+    are checked when they are made.
 
     Args:
         model: compiled and built; its weights have taken their memory.
         batch_size: >= 1, examples per step.
 
     Raises:
-        OutOfMemoryError: with both numbers.
+        OutOfMemoryError: states the required and the free memory.
     """
     gradients = sum(_bytes(weight.shape, weight.dtype) for weight in model.trainable_variables)
     layers = [layer for layer in all_layers(model) if layer.trainable_variables]
@@ -60,11 +60,11 @@ def check_step(model: keras.Model, batch_size: int) -> None:
 
 
 def _bytes_per_example(layer: keras.Layer) -> int:
-    """Returns what a layer makes of an example; 0 where it does not tell."""
+    """Returns the bytes of a layer's output per example; 0 if its shape is unknown."""
     try:
         outputs = tf.nest.flatten(layer.output)
         return sum(_bytes(output.shape[1:], output.dtype) for output in outputs)
-    except (AttributeError, TypeError, ValueError):  # It is used several times, or not yet.
+    except (AttributeError, TypeError, ValueError):  # It is called several times, or not yet.
         return 0
 
 
@@ -73,9 +73,10 @@ def _bytes(shape: tuple[int | None, ...], dtype: Any) -> int:
 
 
 def data_fits(data: batching.Data) -> bool:
-    """Returns whether the training and the validation set may lie in the memory that trains.
+    """Returns whether the training and validation sets fit into the memory of the device that
+    trains.
 
-    Says so where not: batches then come from the machine's memory as they are needed.
+    If not, prints a line: batches are then copied from the machine's memory as they are needed.
     """
     splits = (data.train, data.validation)
     arrays = [(batching.kept_features(split), split.labels) for split in splits]
@@ -90,9 +91,10 @@ def data_fits(data: batching.Data) -> bool:
 
 
 def fits(*arrays: Any) -> bool:
-    """Returns whether nests of arrays may lie in the memory that trains, beside a model.
+    """Returns whether nests of arrays fit into the memory of the device that trains, beside a
+    model.
 
-    On a GPU that is half of what is free there; on a CPU they lie in its memory already.
+    On a GPU, they may take half of its free memory; on a CPU, they are in its memory already.
     """
     return not _has_gpu() or _size(*arrays) <= memory.SHARE * _free()
 
@@ -102,13 +104,13 @@ def _size(*arrays: Any) -> int:
 
 
 def _free() -> int:
-    """Returns the free memory of the device that trains; more than any where nobody tells."""
+    """Returns the free memory of the device that trains, or infinity if it is unknown."""
     if not _has_gpu():
         return machine.available_bytes()
     found = nvidia.free_bytes()
     if found is None:
         return sys.maxsize
-    # What TensorFlow has taken and does not use is no longer free there, but for us it is.
+    # Memory that TensorFlow has allocated but does not use is still free for us.
     used = tf.config.experimental.get_memory_info("GPU:0")["current"]
     global _most
     _most = max(_most, found + used)
@@ -125,16 +127,16 @@ def _has_gpu() -> bool:
 
 
 def peak_bytes(work: Callable[[], object]) -> int | None:
-    """Returns the peak of the bytes that TensorFlow held during `work()`, minus those held before.
+    """Returns the peak memory of TensorFlow during `work()`, minus what it held before, in bytes.
 
-    They are those of its allocator, on the GPU where there is one. On the CPU it does not count
-    blocks of less than a quarter of a MiB.
+    The allocator counts them, that of the GPU if there is one. On the CPU, it does not count blocks
+    of less than a quarter of a MiB.
 
     Args:
         work: function without arguments.
 
     Returns:
-        int >= 0, or `None` where the allocator keeps no count.
+        int >= 0, or `None` if the allocator does not count.
     """
     device = "GPU:0" if tf.config.list_logical_devices("GPU") else "CPU:0"
     try:

@@ -1,8 +1,8 @@
-"""Files of trained weights: model.keras for others, weights.arrays to read back.
+"""Files of trained weights: model.keras for other programs, weights.arrays for tfcourse.
 
-A `.keras` file is a zip archive of a configuration, from which Keras makes Python objects, and an
-HDF5 file, whose declared sizes nothing bounds. So what is read back are plain arrays: a model is
-built by its recipe, the file is checked against it, and only its weights are set.
+A `.keras` file is a zip archive with a configuration, from which Keras makes Python objects, and an
+HDF5 file, whose declared sizes are unlimited. So tfcourse only reads plain arrays: the recipe
+builds the model, the file is checked against it, and only the weights are set.
 """
 
 import contextlib
@@ -29,10 +29,10 @@ SUMMARY = "model.txt"
 def save_model(model: keras.Model, run: RunDirectory) -> None:
     """Writes model.keras, weights.arrays and model.txt into the `RunDirectory` `run`.
 
-    Keras rejects a file with an optimizer, loss or metric that it does not know, so a model with
-    such parts is saved as one that is not compiled, and compiled.json takes what
-    `model.compile_from_config` wants. The optimizer's slots are then left out: they belong to the
-    last epoch and the weights to the best one. Training goes on from a checkpoint.
+    Keras rejects a file with an optimizer, loss or metric that it does not know. A model with such
+    parts is therefore saved without compiling it, and compiled.json holds the argument of
+    `model.compile_from_config`. The optimizer's slots are left out, because they belong to the last
+    epoch and the weights to the best one. To continue training, use a checkpoint.
     """
     config = model.get_compile_config() if model.compiled else {}
     known = _known_to_keras(config)
@@ -45,7 +45,7 @@ def save_model(model: keras.Model, run: RunDirectory) -> None:
         ):
             model.save(folder / "model.keras")
             data = (folder / "model.keras").read_bytes()
-    except OSError as error:  # The HDF5 library does not say of which file.
+    except OSError as error:  # The HDF5 library does not name the file.
         code, reason = error.errno or errno.EIO, error.strerror or str(error)
         raise OSError(code, reason, str(run.path / "model.keras")) from error
     run.write("model.keras.sha256", f"{hashlib.sha256(data).hexdigest()}  model.keras\n")
@@ -59,7 +59,7 @@ def save_model(model: keras.Model, run: RunDirectory) -> None:
 
 
 def _known_to_keras(config: Any) -> bool:
-    """Returns whether all classes and functions that a configuration names are Keras's own."""
+    """Returns whether a configuration names only Keras's own classes and functions."""
     if isinstance(config, dict):
         module = config.get("module") if "class_name" in config else "keras"
         known = str(module).split(".")[0] in ("keras", "builtins")
@@ -77,15 +77,15 @@ def _uncompiled(model: keras.Model) -> Iterator[None]:
 
 
 def load_weights(model: keras.Model, path: os.PathLike[str] | str) -> None:
-    """Sets the weights of `model` from a weights.arrays; runs no code from it.
+    """Sets the weights of `model` from a weights.arrays file; runs no code from it.
 
     Args:
-        model: built `keras.Model` of the architecture that was saved.
-        path: the file. Keras's own `load_weights` reads a `.keras` file.
+        model: built `keras.Model` with the same architecture as the saved model.
+        path: the file. (For a `.keras` file, use Keras's own `load_weights`.)
 
     Raises:
-        CheckpointError: the file is damaged, hostile, not finite, or another model's. The
-            weights of `model` are then what they were.
+        CheckpointError: the file is damaged, malicious, not finite, or belongs to another model.
+            The weights of `model` are unchanged.
     """
     path = pathlib.Path(path)
     try:

@@ -1,8 +1,8 @@
-"""Applies nudges between two blocks of steps, records where, and sets what optimizers have.
+"""Applies nudges between two blocks of steps, and records where they took effect.
 
-What a run became depends on the nudges of its timeline alone: `Progress.nudges`, by place. Going
-back to an epoch forgets those that came after it. So `--nudge` for each of the timeline, which
-flags.txt holds, gives the same run again, and no replay ever has to go back.
+The result of a run depends only on the nudges in its timeline: `Progress.nudges`, ordered by place.
+A rollback to an epoch discards the nudges after it. So the `--nudge` flags in flags.txt, one per
+nudge of the timeline, repeat the run, and a repetition never needs a rollback.
 """
 
 import json
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Snapshot = tuple[dict[str, Any], dict[str, Any]]
 
 
-# What an optimizer may have besides its learning rate.
+# Hyperparameters of optimizers besides the learning rate.
 _SETTINGS = [
     name for name in declarations(nudges.Change) if name not in ("learning_rate", nudges.ROLLBACK)
 ]
@@ -57,31 +57,31 @@ class ScaledSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class OptimizerSettings:
-    """The rate's factor and the hyperparameters of an optimizer, read and set; its slots stay.
+    """Reads and sets an optimizer's rate and hyperparameters, without changing its slots.
 
-    All but a constant learning rate are constants of a compiled program: after `set` or
-    `restore` the training step has to be traced anew.
+    Everything except a constant learning rate is a constant in compiled programs: after `set` or
+    `restore`, the training step must be traced again.
 
     Args:
-        optimizer: a built one.
+        optimizer: a built `keras.Optimizer`.
     """
 
     def __init__(self, optimizer: keras.optimizers.Optimizer) -> None:
         self._optimizer = inner_of(optimizer)
         self._schedule = schedule_of(optimizer)
         self._factor = 1.0
-        if isinstance(self._schedule, ScaledSchedule):  # It was nudged in a training before.
+        if isinstance(self._schedule, ScaledSchedule):  # Nudged in an earlier training.
             self._schedule, self._factor = self._schedule.schedule, self._schedule.factor
 
     def state(self) -> dict[str, float]:
         """Returns the settings that are not variables, JSON-able."""
         own = {n: getattr(self._optimizer, n) for n in _SETTINGS if hasattr(self._optimizer, n)}
-        # What follows a schedule is told by the step.
+        # A value that follows a schedule is given by the step.
         own = {name: value for name, value in own.items() if not callable(value)}
         return {"learning_rate_factor": self._factor, **own}
 
     def restore(self, state: Mapping[str, float]) -> None:
-        """Sets what `state` returned; the slots are as they were saved with it."""
+        """Sets what `state` returned; the slots are restored separately."""
         if state.keys() != self.state().keys():
             raise ValueError(f"its optimizer has {', '.join(sorted(state))}")
         for name, value in state.items():
@@ -93,11 +93,11 @@ class OptimizerSettings:
     def set(self, name: str, value: float) -> None:
         """Sets one setting from here on.
 
-        A new rate under a schedule scales the schedule. A new decay rate of an average of
-        gradients keeps the average itself: what is stored is a sum, `1 / (1 - beta)` times it.
+        With a schedule, a new rate scales the schedule. A new decay rate of an average of gradients
+        keeps the average itself, which may be stored as a sum, `1 / (1 - beta)` times as large.
 
         Raises:
-            ValueError: the optimizer has no such setting, or the rate can't be scaled.
+            ValueError: the optimizer has no such setting, or its schedule can't be scaled.
         """
         optimizer = self._optimizer
         if name == "learning_rate":
@@ -134,7 +134,7 @@ class Nudger:
 
     Args:
         session: the training.
-        run: where its requests come in, and its record goes.
+        run: the run directory, which receives requests and holds the record.
     """
 
     def __init__(self, session: "Session", run: RunDirectory) -> None:
@@ -143,17 +143,17 @@ class Nudger:
         self._start: Snapshot | None = None
 
     def begin(self) -> None:
-        """Notes the state before the first step, and the nudges that the flags ask for."""
+        """Records the state before the first step, and the nudges that the flags ask for."""
         texts = self._run.flags.get("nudge", [])
         timeline = [nudges.parse(text) for text in texts]
         self._session.progress.nudges = sorted(timeline, key=lambda nudge: nudge.place)
         self._start = self._session.snapshot()
 
     def went_back(self) -> bool:
-        """Applies what is due and what was asked for; returns whether that led to another epoch."""
+        """Applies pending nudges and requests; returns whether that led to another epoch."""
         self._apply_due()
         if not self._session.program.is_alone:
-            return False  # The other machines would not know of it.
+            return False  # The other machines would not know about it.
         for path, changes in nudges.requests(self._run.path):
             progress = self._session.progress
             is_new = path.name not in [entry["request"] for entry in progress.log]
@@ -170,7 +170,7 @@ class Nudger:
                         continue
                 progress = self._session.progress
                 progress.log.append({**entry, "changes": granted})
-                # From here on a kill no longer asks for it twice, nor forgets it.
+                # After this, a kill neither repeats nor loses the request.
                 self._session.save()
                 self.write_record()
             path.unlink()
@@ -206,8 +206,7 @@ class Nudger:
             self._session.trace_steps()
 
     def _go_back(self, epoch: int, changes: Mapping[str, float]) -> bool:
-        """Goes back to the end of `epoch` or, where that is not kept, to before it, from where
-        training comes to it again; returns whether it could."""
+        """Goes back to the end of `epoch`, or to an earlier snapshot; returns whether it could."""
         session = self._session
         target = (epoch, 0)
         timeline = [
@@ -232,11 +231,11 @@ class Nudger:
         return True
 
     def _nearest(self, target: tuple[int, int], timeline: list[nudges.Nudge]) -> Snapshot | None:
-        """Returns the snapshot of this timeline that is nearest before `target`."""
+        """Returns the last snapshot of this timeline before `target`."""
         checkpoints = self._session.checkpoints
         if checkpoints is None:
             return self._start
-        # With more --epochs the schedule may be another, and would not lead there again.
+        # With more --epochs, the schedule may differ, and would not lead to the same state.
         exact = bool(self._run.continued_from)
         for file in reversed(checkpoints.files()):
             if place(file) > target or (exact and place(file) != target):
@@ -253,7 +252,7 @@ class Nudger:
         return None if exact else self._start
 
     def write_record(self) -> None:
-        """Writes what was changed into flags.txt, to repeat the run, and into nudges.jsonl."""
+        """Writes the nudges into flags.txt, to repeat the run, and the log into nudges.jsonl."""
         progress = self._session.progress
         if progress.log:
             lines = [json.dumps(entry) + "\n" for entry in progress.log]
@@ -263,7 +262,7 @@ class Nudger:
             self._run.write_flags({**self._run.flags, "nudge": texts})
 
     def end(self) -> None:
-        """Tells of requests that came too late, and of nudges for steps that were not taken."""
+        """Reports requests that came too late, and nudges for steps that were not taken."""
         progress = self._session.progress
         for nudge in progress.nudges[progress.applied :]:
             print(f"the nudge {nudge} is for after the last step: nothing was changed", flush=True)

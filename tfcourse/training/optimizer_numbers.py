@@ -1,7 +1,7 @@
-"""Decay rates and epsilons that a compiled program is given, where they would be constants of it.
+"""Decay rates and epsilons as inputs of a compiled program, instead of constants in it.
 
-A search over one of them draws another value for nearly every trial, and compiling takes longer
-than many of them.
+A search over one of them draws a new value for nearly every trial, and compiling takes longer than
+many trials.
 """
 
 import contextlib
@@ -12,14 +12,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-# From here on an average is computed the other way round; see `averages.average_step`.
+# At and above this, an average is computed the other way round; see `averages.average_step`.
 _TURN = 0.5
 
 
 def numbers_of(optimizer: keras.Optimizer) -> dict[str, float]:
-    """Returns the numbers of an optimizer that a program may be given, by name.
+    """Returns an optimizer's numbers that can be inputs of a program, by name.
 
-    They are those that its class names, unless they follow a schedule.
+    These are the ones listed in `given_numbers` of its class, except those that follow a schedule.
     """
     names = getattr(optimizer, "given_numbers", ())
     values = {name: getattr(optimizer, name) for name in names}
@@ -27,18 +27,18 @@ def numbers_of(optimizer: keras.Optimizer) -> dict[str, float]:
 
 
 def sides_of(optimizer: keras.Optimizer) -> dict[str, bool]:
-    """Returns what of its numbers changes the operations themselves: on which side of 0.5 each is.
+    """Returns for each number whether it is below 0.5, which decides the operations in the program.
 
-    Only optimizers alike in that can share a program.
+    Only optimizers with the same answers can share a program.
     """
     return {name: value < _TURN for name, value in numbers_of(optimizer).items()}
 
 
 class OptimizerNumbers:
-    """The numbers of the optimizer at work, in the program that was traced with another one.
+    """The numbers of the current optimizer, in a program traced with another optimizer.
 
     Args:
-        model: the one that is traced.
+        model: the model that is traced.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -47,13 +47,13 @@ class OptimizerNumbers:
         self._numbers = {name: _Number(value) for name, value in numbers.items()}
 
     def assign(self, model: keras.Model) -> None:
-        """Takes over the numbers of `model`, whose optimizer is of the same class and sides."""
+        """Sets the numbers to those of the optimizer of `model`, of the same class and sides."""
         for name, value in numbers_of(model.optimizer).items():
             self._numbers[name].assign(value)
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
-        """While it is open, what is traced reads the numbers of whoever is at work."""
+        """Context: operations traced inside read the numbers from variables."""
         before = {name: getattr(self._optimizer, name) for name in self._numbers}
         self._set(self._numbers)
         try:
@@ -67,7 +67,7 @@ class OptimizerNumbers:
 
 
 class _Scalar:
-    """A float that lies in variables, one of each dtype in which weights are updated."""
+    """A float in variables, one per dtype in which weights are updated."""
 
     def __init__(self, value: float) -> None:
         dtypes = (tf.float32, tf.float64)
@@ -87,8 +87,8 @@ class _Scalar:
 class _Number(_Scalar):
     """A float as the update rules use it.
 
-    What they make of the float alone is computed as there, in Python, and rounded once. So the
-    results are those of a constant, to the last bit.
+    Expressions of this number alone are computed in Python, and rounded once, as for a constant. So
+    the results are the same to the last bit.
     """
 
     def __init__(self, value: float) -> None:

@@ -1,4 +1,4 @@
-"""Whether a model's outputs are what its loss, and whoever uses the model, take them for."""
+"""Checks whether a model's outputs are logits or probabilities, as its loss expects."""
 
 import keras
 
@@ -13,14 +13,14 @@ _NAMES = ("sparse_categorical_crossentropy", "categorical_crossentropy")
 
 
 def check_outputs(model: keras.Model, *, of_recipe: bool) -> None:
-    """Refuses logits taken for probabilities, and the reverse, where that is certain.
+    """Raises an error if logits are certainly treated as probabilities, or the reverse.
 
     Args:
-        model: built.
-        of_recipe: whether it is to be used by its recipe, which applies the softmax itself.
+        model: built `keras.Model`.
+        of_recipe: whether its recipe will use it, which applies the softmax itself.
 
     Raises:
-        ValueError: naming the layer, the loss and the mending.
+        ValueError: names the layer, the loss and the remedy.
     """
     loss, layer = getattr(model, "loss", None), last_layer(model)
     if layer is None or not (isinstance(loss, _LOSSES) or (type(loss) is str and loss in _NAMES)):

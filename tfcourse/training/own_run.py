@@ -1,4 +1,4 @@
-"""A run directory that `fit` opens by itself: what it records there, and how it goes on."""
+"""The run directory that `fit(run_dir=...)` opens: what it records, and how it resumes."""
 
 import hashlib
 import json
@@ -25,18 +25,18 @@ def trained_in(
     arguments: dict[str, Any],
     train: Callable[[run_directory.RunDirectory], keras.callbacks.History],
 ) -> keras.callbacks.History:
-    """Returns the `History` of `train(run)` in the folder `run_dir`, or that of a finished run.
+    """Returns the `History` of `train(run)` in the folder `run_dir`, or of the finished run there.
 
     Args:
-        run_dir: the folder; made where it does not exist.
-        model: compiled and built `keras.Model`, which is left with the best epoch's weights.
-        data: what it is trained on.
-        arguments: those that change a result, by name.
-        train: function that trains, or goes on.
+        run_dir: the folder; created if it does not exist.
+        model: compiled and built `keras.Model`; ends with the best epoch's weights.
+        data: the data that it is trained on.
+        arguments: the arguments that affect the result, by name.
+        train: starts or resumes the training.
 
     Raises:
         ChangedFlagsError: the folder's run has another model, other data or other arguments.
-        RunDirectoryError: it is in use, or holds something else.
+        RunDirectoryError: the folder is in use, or holds something else.
     """
     path = pathlib.Path(run_dir)
     data_digest = "".join(split_digest(split) for split in (data.train, data.validation))
@@ -45,7 +45,7 @@ def trained_in(
         flags["learning_rate"] = float(model.optimizer.learning_rate)
     texts = {name: [str(value)] for name, value in flags.items() if value is not None}
     if "learning_rate" in texts and int(model.optimizer.iterations) > 0:
-        # A rate that training has changed is no other argument.
+        # A rate that training has changed does not count as another argument.
         before = run_directory.recorded_flags(path) or texts
         texts["learning_rate"] = before.get("learning_rate", texts["learning_rate"])
     try:
@@ -74,7 +74,7 @@ def trained_in(
 
 
 def _history(path: pathlib.Path, model: keras.Model) -> keras.callbacks.History:
-    """Returns what history.csv holds as `fit` returned it."""
+    """Returns history.csv as the `History` that `fit` returned."""
     history = keras.callbacks.History()
     history.set_model(model)
     columns = run_directory.read_history(path)
@@ -87,9 +87,9 @@ def _history(path: pathlib.Path, model: keras.Model) -> keras.callbacks.History:
 
 
 def _model_digest(model: keras.Model) -> str:
-    """Returns a digest of all that a model's configuration tells, the same in each process."""
+    """Returns a digest of a model's configuration that is the same in every process."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Of lambdas, which are not read back here.
+        warnings.simplefilter("ignore")  # About lambdas, which are not read back here.
         try:
             configs = [model.get_config(), model.get_compile_config()]
         except NotImplementedError:
@@ -100,7 +100,7 @@ def _model_digest(model: keras.Model) -> str:
             for name in ("name", "learning_rate"):
                 each.pop(name, None)
     schedule = schedule_of(model.optimizer)
-    if isinstance(schedule, ScaledSchedule):  # Nudges are no other model.
+    if isinstance(schedule, ScaledSchedule):  # Nudges do not make it another model.
         schedule = schedule.schedule
     settings = [
         type(model).__name__,

@@ -1,4 +1,4 @@
-"""Values as JSON and plain arrays, and back: what a checkpoint can hold without pickles."""
+"""Converts values to JSON and plain arrays, and back, for checkpoints without pickles."""
 
 import collections
 import pathlib
@@ -23,13 +23,13 @@ _MAPPINGS: dict[str, Callable[[Any], Any]] = {
 
 
 class Packed(NamedTuple):
-    """A value as JSON, in which arrays stand as their numbers in a list."""
+    """A value as JSON, in which each array is replaced by its index in a list of arrays."""
 
     json: Any
     arrays: list[npt.NDArray[Any]]
 
     def is_same(self, other: "Packed | None") -> bool:
-        """Returns whether both are of equal values; one with a NaN never is."""
+        """Returns whether both hold equal values; false if one holds a NaN."""
         if other is None or other.json != self.json:
             return False
         pairs = zip(self.arrays, other.arrays, strict=True)
@@ -37,7 +37,7 @@ class Packed(NamedTuple):
 
 
 def packed(value: Any) -> Packed | None:
-    """Returns `value` packed, or `None` where it holds what is neither plain nor an array."""
+    """Returns `value` packed, or `None` if something in it is neither plain nor an array."""
     arrays: list[npt.NDArray[Any]] = []
     try:
         return Packed(_json_of(value, arrays), arrays)
@@ -46,10 +46,10 @@ def packed(value: Any) -> Packed | None:
 
 
 def _json_of(value: Any, arrays: list[npt.NDArray[Any]], depth: int = 0) -> Any:
-    # Subclasses may hold more than their base does.
+    # Subclasses may have more state than the base class.
     kind = type(value)
     if depth > _MAX_DEPTH or (kind is int and value.bit_length() > _MAX_BITS):
-        raise TypeError(kind)  # More than JSON's reader takes.
+        raise TypeError(kind)  # Nested deeper than JSON's reader allows.
     if kind in PLAIN:
         return value
     if kind.__name__ in _LISTS and kind is _LISTS[kind.__name__]:
@@ -77,7 +77,7 @@ def _is_plain(dtype: np.dtype[Any]) -> bool:
 
 
 def unpacked(value: Packed) -> Any:
-    """Returns what was packed; arrays are copies that may be written to."""
+    """Returns the value that was packed; arrays are writable copies."""
     return _value_of(value.json, value.arrays)
 
 
@@ -98,7 +98,7 @@ def _value_of(json: Any, arrays: list[npt.NDArray[Any]]) -> Any:
         return generator
     if kind == "Generator":
         state = _value_of(content, arrays)
-        if state["bit_generator"] not in _BIT_GENERATORS:  # A file chooses among these alone.
+        if state["bit_generator"] not in _BIT_GENERATORS:  # A file may choose only among these.
             raise ValueError(f"{state['bit_generator']!r} is no generator of bits")
         bits = getattr(np.random, state["bit_generator"])()
         bits.state = state

@@ -10,12 +10,12 @@ from tfcourse import datasets, machine, quiet_import
 from tfcourse.run_directory import environment
 from tfcourse.training.label_smoothing import SmoothedCrossentropy
 
-# What multiplies in half precision, as Linux names it on x86 and ARM.
+# Instructions for products in half precision, as Linux names them on x86 and ARM.
 _PRODUCTS = {"bfloat16": {"avx512_bf16", "amx_bf16", "bf16"}, "float16": {"avx512_fp16", "fphp"}}
 
 
 def set_seed(seed: int) -> None:
-    """Makes what follows repeatable: initial weights, dropout, and the order of additions.
+    """Makes everything that follows repeatable: initial weights, dropout, the order of additions.
 
     Args:
         seed: int in [0, 2**32 - 1]. 0 is a seed like any other.
@@ -29,15 +29,15 @@ def set_precision(precision: Literal["float32", "mixed_bfloat16"]) -> None:
     """Sets the dtype policy of layers created from now on; float32 does not use TF32.
 
     Args:
-        precision: "mixed_bfloat16": activations and products in bfloat16, weights, averages and
-            the loss in float32.
+        precision: "float32", or "mixed_bfloat16": activations and products in bfloat16; weights,
+            averages and the loss in float32.
     """
     keras.config.set_dtype_policy(precision)
     quiet_import.compute_exactly()
 
 
 def tell_of_device() -> None:
-    """Says, once, on which GPU, if any, and how it multiplies float32."""
+    """Prints, once, which GPU is used, if any, and how it multiplies float32."""
     if tf.config.list_logical_devices("GPU"):
         tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
         products = "TF32 (10 of 23 bits)" if tf32 else "float32, not in TF32"
@@ -45,10 +45,10 @@ def tell_of_device() -> None:
 
 
 def tell_of_precision(model: keras.Model, jit_compile: bool) -> None:
-    """Says so, once, where half precision is no faster than float32 on this machine's processor.
+    """Prints, once, if half precision is no faster than float32 on this processor.
 
     Args:
-        model: built.
+        model: built `keras.Model`.
         jit_compile: whether XLA compiles its training.
     """
     halves = set(_PRODUCTS).intersection(layer.compute_dtype for layer in model.layers)
@@ -62,7 +62,7 @@ def tell_of_precision(model: keras.Model, jit_compile: bool) -> None:
 
 
 def _multiplies(dtype: str) -> bool:
-    """Returns whether the processor has products in `dtype`; only Linux tells."""
+    """Returns whether the processor has instructions for products in `dtype` (Linux only)."""
     known = machine.processor()
     flags = known.get("flags") or known.get("Features")  # On ARM.
     return flags is None or bool(set(flags.split()) & _PRODUCTS[dtype])
@@ -79,8 +79,8 @@ def compile_classifier(
     """Compiles a model that returns logits, for integer labels, with accuracy as its metric.
 
     Args:
-        label_smoothing: in [0, 1), the share of each label that training spreads over all classes.
-            The reported training loss includes it; validation and test losses do not.
+        label_smoothing: in [0, 1), the share of each label that is spread over all classes in
+            training. The reported training loss includes it; validation and test losses do not.
     """
     crossentropy: keras.Loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     if label_smoothing:
@@ -98,7 +98,7 @@ def compile_regression(
     The metric `mae` is the mean absolute error in the quantity's own units.
 
     Args:
-        standard_deviation: > 0, that of the quantity, such as `Dataset.target` has.
+        standard_deviation: > 0, the quantity's, for example from `Dataset.target`.
     """
     model.compile(
         optimizer=optimizer,
@@ -132,7 +132,7 @@ def compile_for(
 
 def _build(optimizer: keras.Optimizer, model: keras.Model) -> None:
     if model.built:
-        # The slots now exist, and saved weights can be loaded with them.
+        # Makes the slots, so that saved weights can be loaded with them.
         optimizer.build(model.trainable_variables)
 
 

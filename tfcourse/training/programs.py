@@ -1,10 +1,10 @@
-"""What is compiled to train a model, and how trainings of one process share it.
+"""The compiled program that trains a model, and how trainings in one process share it.
 
-Compiling takes longer than a short training. In a sweep many of them differ only in what lies in
-variables: weights, slots, seeds, learning rates; or can be put there, as betas and the rates of
-dropout. Inside `shared_programs` such a training borrows the program of an earlier one. For each
-block of steps the variables of that program take the model's values, and then their own again:
-who looks at either model never sees the other's.
+Compiling takes longer than a short training. In a sweep, many trainings differ only in values that
+are stored in variables (weights, slots, seeds, learning rates) or can be (betas, dropout rates).
+Inside `shared_programs`, such a training borrows the program of an earlier one. For each block of
+steps, the variables of that program take the values of the model, and then get their own values
+back, so that neither model ever shows the values of the other.
 """
 
 import contextlib
@@ -29,21 +29,21 @@ from tfcourse.training.optimizer_numbers import OptimizerNumbers
 from tfcourse.training.stepping import RateTable, rates_of
 from tfcourse.training.steps import InMemorySteps, StreamingSteps
 
-# What is kept for later trainings: so much, and of so many bytes but for the last one.
+# Programs kept for later trainings: their number, and their bytes without the last one.
 _MAX_KEPT = 16
 _MAX_BYTES = 1 << 28
-_MAX_RATES = 1 << 24  # Of a schedule in a table: 64 MiB.
+_MAX_RATES = 1 << 24  # Largest table for a schedule: 64 MiB.
 _EXCHANGED = (DropoutRates, OptimizerNumbers)
-_kept: list["Compiled"] = []  # The one used last at the end.
+_kept: list["Compiled"] = []  # The most recently used one is last.
 _is_sharing = False
 
 
 @contextlib.contextmanager
 def shared_programs() -> Iterator[None]:
-    """Trainings inside share a compiled program if they would compile the same one.
+    """Context: trainings inside share a compiled program if theirs would be the same.
 
-    They do if data, model, loss and optimizer are the same objects or provably equal. Programs
-    outlive the context, a few of them, for the next one.
+    This is the case if data, model, loss and optimizer are the same objects or provably equal. A
+    few programs are kept for the next such context.
     """
     global _is_sharing
     before, _is_sharing = _is_sharing, True
@@ -65,14 +65,14 @@ class Program:
         model: compiled and built `keras.Model`.
         split: the training set.
         batch_size: int in [1, number of examples].
-        seed: int, orders the examples.
-        num_steps: int, steps of the whole training.
+        seed: int, determines the order of the examples.
+        num_steps: int, the steps of the whole training.
         class_weights: float32 [classes] or `None`.
 
     Attributes:
         split: the training set.
-        is_alone: whether no other process takes part in the training.
-        is_chief: whether this process, of all that take part, writes the results.
+        is_alone: whether the training runs in this process only.
+        is_chief: whether this process writes the results of the training.
     """
 
     is_alone = is_chief = True
@@ -97,7 +97,7 @@ class Program:
         self._compiled: Compiled | None = None
 
     def trace(self, path: dict[str, bool]) -> None:
-        """Lets the next step be traced anew, with the settings that the optimizer then has."""
+        """Has the next step traced again, with the optimizer's settings at that time."""
         self._give_back()
         self._path = path
 
@@ -108,7 +108,7 @@ class Program:
             self._compiled.steps.start_epoch(epoch)
 
     def train(self, first: int, last: int) -> dict[str, Any] | None:
-        """Takes the steps `first` to `last - 1` of the epoch; returns logs of the model's own."""
+        """Takes the steps `first` to `last - 1` of the epoch; returns the model's own logs."""
         with self._at_work() as compiled:
             return compiled.steps.train(first, last)
 
@@ -118,14 +118,15 @@ class Program:
             return compiled.evaluator.evaluate(split)
 
     def newest(self, checkpoints: Checkpoints) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Returns `(arrays, state)` to go on from, or `None`."""
+        """Returns `(arrays, state)` to resume from, or `None`."""
         return checkpoints.newest()
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Inside, the model is trained; a training that fails leaves no program to others.
+        """Context in which the model is trained. If the training fails, its program is not shared.
 
-        One whose numbers overflow does: all of them lie in variables, which begin anew.
+        A training whose numbers overflow still shares it, because all numbers are in variables,
+        which are reset.
         """
         try:
             yield
@@ -138,7 +139,7 @@ class Program:
 
     @contextlib.contextmanager
     def _at_work(self) -> Iterator["Compiled"]:
-        if self._compiled is None:  # As late as this: callbacks may have changed settings.
+        if self._compiled is None:  # Only now, because callbacks may have changed settings.
             self._compiled = self._take()
             self._compiled.steps.start_epoch(self._epoch)
         with self._compiled.holding(self.model):
@@ -147,10 +148,10 @@ class Program:
     def _take(self) -> "Compiled":
         """Returns a program of an earlier training, or a new one."""
         schedule, first = schedule_of(self.model.optimizer), steps_of(self.model.optimizer)
-        # Other lengths fit as well; and long enough that TensorFlow computes all rates alike.
+        # Rounded up so that other lengths fit too, and so that TensorFlow computes all rates alike.
         size = 1 << max(10, self._num_steps.bit_length()) if schedule else 0
-        # From a table also where nothing is shared: XLA would round some rates otherwise, and a
-        # run of its own would differ from a trial in the last digits.
+        # A table is used even if nothing is shared: XLA would round some rates differently, and a
+        # separate run would differ from a trial in the last digits.
         is_tabled = schedule is not None and size <= _MAX_RATES and is_proven(schedule)
         rates = rates_of(schedule, first, size) if is_tabled else None
         constants = None
@@ -173,7 +174,7 @@ class Program:
         return found
 
     def _new_steps(self) -> InMemorySteps | StreamingSteps:
-        # A run may have begun on a machine in whose memory the data fitted.
+        # The run may have begun on a machine with enough memory for the data.
         fits = self._path["in_memory"] and not batching.stays_on_disk(self.split)
         fits = fits and memory.fits(batching.kept_features(self.split), self.split.labels)
         return (InMemorySteps if fits else StreamingSteps)(
@@ -193,18 +194,18 @@ class Program:
 
 
 class Compiled:
-    """Steps and evaluation as they were traced with one model, at work for it or for another.
+    """Steps and evaluation traced with one model, which work for it or for another.
 
     Args:
         model: compiled and built `keras.Model`.
         steps: its steps.
-        table: `RateTable` that stands for the schedule of whoever is at work, or `None`.
-        exchanged: what else is that of whoever is at work, and no constant.
+        table: `RateTable` in place of the current model's schedule, or `None`.
+        exchanged: other inputs that take the current model's values instead of being constants.
 
     Attributes:
-        constants: what was traced as a constant, or `None` where that can't be told.
-        tell: function that tells the same of the model as it is now.
-        num_bytes: of the variables that it keeps.
+        constants: the constants in the trace, or `None` if they can't be determined.
+        tell: function that returns the constants of the model as it is now.
+        num_bytes: the size of its variables.
     """
 
     constants: list[Any] | None = None
@@ -227,25 +228,25 @@ class Compiled:
         self.num_bytes = bytes_of(self._variables)
 
     def is_as_traced(self) -> bool:
-        """Returns whether it may train other models: nobody has changed what it was traced with."""
+        """Returns whether it may train other models: its model is unchanged since the trace."""
         if self.constants is None or self.tell is None or self.tell() != self.constants:
             return False
         now = variables_of(self._model)
         return [id(each) for each in now] == [id(each) for each in self._variables]
 
     def is_of(self, model: keras.Model) -> bool:
-        """Returns whether it was traced with `model`, and all its variables are still there."""
+        """Returns whether it was traced with `model`, and `model` still has the same variables."""
         now = map(id, variables_of(model))
         return model is self._model and [*now] == [*map(id, self._variables)]
 
     def can_hold(self, model: keras.Model) -> bool:
-        """Returns whether values can change places: no layer or metric is in both models."""
+        """Returns whether values can be swapped: the models share no layer or metric."""
         mine = {id(variable) for variable in self._variables}
         return model is self._model or mine.isdisjoint(map(id, variables_of(model)))
 
     @contextlib.contextmanager
     def holding(self, model: keras.Model) -> Iterator[None]:
-        """While it is open, steps and evaluation are those of `model`."""
+        """Context: steps and evaluation work on `model`."""
         with contextlib.ExitStack() as stack:
             if self.table:
                 stack.enter_context(following(self._optimizer, self.table))
@@ -258,7 +259,7 @@ class Compiled:
 
 @contextlib.contextmanager
 def _lent(theirs: list[keras.Variable], mine: list[keras.Variable]) -> Iterator[None]:
-    # Values change places without being copied.
+    # Swaps values without copying them.
     before = [variable.value.read_value() for variable in mine]
     _assign(mine, [variable.value.read_value() for variable in theirs])
     try:
@@ -274,13 +275,13 @@ def _assign(variables: list[keras.Variable], values: list[tf.Tensor]) -> None:
 
 
 def keep_newest(kept: list[Any]) -> None:
-    """Removes the first of `kept` until neither their number nor their `num_bytes` is too large."""
+    """Removes the oldest of `kept` until their number and `num_bytes` are within the limits."""
     while len(kept) > _MAX_KEPT or sum(each.num_bytes for each in kept[:-1]) > _MAX_BYTES:
         del kept[0]
 
 
 def _found(constants: list[Any] | None, model: keras.Model) -> Compiled | None:
-    """Returns the kept program with these constants, which is then no longer kept."""
+    """Returns the kept program with these constants, and removes it from those kept."""
     for compiled in reversed(_kept) if constants else ():
         if compiled.constants == constants and compiled.can_hold(model):
             _kept.remove(compiled)

@@ -1,4 +1,4 @@
-"""Where training stands; together with the variables, all that a resume needs."""
+"""The progress of a training. Together with the variables, it is all that a resume needs."""
 
 import collections
 import dataclasses
@@ -16,22 +16,22 @@ _BEST = "best "
 
 @dataclasses.dataclass
 class Progress:
-    """Position, history and best epoch of a run, and what was changed on the way.
+    """Position, history and best epoch of a run, and its nudges.
 
     Attributes:
-        epoch: whole epochs done.
-        step: steps done of the epoch that follows.
-        entered: whether that epoch has begun, for callbacks.
-        train_seconds: of that epoch.
+        epoch: completed epochs.
+        step: completed steps of the next epoch.
+        entered: whether `on_epoch_begin` has been called for that epoch.
+        train_seconds: training time of that epoch so far.
         history: list of dicts, one row per epoch.
         best_epoch: counted from 1.
-        best_value: what the best epoch reached, the larger the better: the monitored metric, then
-            the validation loss, each with its sign.
-        best_weights: list of arrays, the model's variables after it.
-        nudges: list of `Nudge` in the order of their places; those that a replay has still to
-            come to are among them.
-        applied: how many of them are applied.
-        log: list of dicts, every request that was granted, whatever came of it later.
+        best_value: the monitored metric of the best epoch, then its validation loss; signs are such
+            that larger is better.
+        best_weights: list of arrays, the model's variables after the best epoch.
+        nudges: list of `Nudge`, ordered by place, including those that a repeated run has not
+            reached yet.
+        applied: how many of them have been applied.
+        log: list of dicts, one for each accepted request, rolled back or not.
     """
 
     epoch: int = 0
@@ -51,7 +51,7 @@ class Progress:
         return self.epoch, self.step
 
     def state(self) -> dict[str, Any]:
-        """Returns all that `arrays` leaves, JSON-able and independent of what follows."""
+        """Returns everything that `arrays` does not, JSON-able and as a copy."""
         kept = ("history", "best_weights")
         names = [field.name for field in dataclasses.fields(self) if field.name not in kept]
         values = {name: getattr(self, name) for name in names}
@@ -70,7 +70,7 @@ class Progress:
         }
 
     def arrays(self) -> Arrays:
-        """Returns the best weights, and the history: 8 bytes for each number of an epoch."""
+        """Returns the best weights, and the history with 8 bytes per number."""
         best = {f"{_BEST}{i}": array for i, array in enumerate(self.best_weights)}
         history: Arrays = {
             f"{_HISTORY}{name}": np.array([row[name] for row in self.history], kind)
@@ -79,7 +79,7 @@ class Progress:
         return {**best, **history}
 
     def _columns(self) -> dict[str, type]:
-        """Returns the type of each column of the history that has one, the same in all rows."""
+        """Returns the type of each history column that has the same type in all rows."""
         columns: dict[str, type] = {}
         for name, value in (self.history[-1] if self.history else {}).items():
             kind, values = type(value), [row.get(name) for row in self.history]
@@ -90,10 +90,10 @@ class Progress:
 
     @classmethod
     def from_state(cls, state: dict[str, Any], arrays: Arrays, num_steps: int) -> "Progress":
-        """Returns the progress whose `state` and `arrays` were saved; other arrays are ignored.
+        """Returns the progress with a saved `state` and `arrays`; ignores other arrays.
 
         Raises:
-            ValueError: its parts do not agree, or can't be of a run with `num_steps` per epoch.
+            ValueError: the parts contradict each other, or a run with `num_steps` per epoch.
         """
         names = {field.name for field in dataclasses.fields(cls)} - {"history", "best_weights"}
         values = {name: state[name] for name in names}
@@ -121,7 +121,7 @@ class Progress:
             raise ValueError(f"it has applied {self.applied} of {len(self.nudges)} nudges")
 
     def next_nudge_step(self, num_steps: int) -> int:
-        """Returns the step of this epoch at which a nudge waits; `num_steps` where none does."""
+        """Returns the step of the next nudge in this epoch, or `num_steps` if there is none."""
         waiting = self.nudges[self.applied : self.applied + 1]
         return waiting[0].step if waiting and waiting[0].epoch == self.epoch else num_steps
 
@@ -139,7 +139,7 @@ class Progress:
 
 
 def _rows(history: dict[str, Any], arrays: Arrays) -> list[dict[str, Any]]:
-    """Returns the rows of a history, as they were saved."""
+    """Returns the rows of a saved history."""
     names = history["columns"]
     columns = {n: arrays[_HISTORY + n].tolist() for n in names if _HISTORY + n in arrays}
     others = history["others"] or [{}] * len(columns.get("epoch", ()))

@@ -1,13 +1,14 @@
-"""One training on several devices: each takes a part of every batch, and gradients are summed.
+"""Training on several devices: each takes a part of every batch, and the gradients are summed.
 
-Of a batch of b examples, device r takes b_r and computes the gradient of
+Of a batch of b examples, device r takes b_r examples and computes the gradient of
 
     b_r / b * mean loss of its examples
 
-The sum of these gradients is that of the batch's mean loss, so a step is the one of a single
-device, up to the order of additions. It is summed before the optimizer sees it, which may clip it.
-Batch normalization takes its moments over the whole batch. What is no such sum is refused.
-`fit` of Keras does none of this on several machines (keras#20585): here the loop is written out.
+These gradients add up to the gradient of the batch's mean loss, so a step equals that of a single
+device, up to the order of additions. They are summed before the optimizer, which may clip the sum.
+Batch normalization takes its moments over the whole batch. Anything that can't be combined like
+this is an error. Keras's `fit` can't train on several machines (keras#20585), so the loop is
+written out here.
 """
 
 import contextlib
@@ -50,7 +51,8 @@ class WorkerLostError(Exception):
 
 @contextlib.contextmanager
 def on_devices(strategy: tf.distribute.Strategy | None) -> Iterator[None]:
-    """Trainings inside split each batch among the devices of a strategy; `None` changes nothing.
+    """Context: trainings inside split each batch among a strategy's devices; `None` changes
+    nothing.
 
     Args:
         strategy: `tf.distribute.MirroredStrategy`, `MultiWorkerMirroredStrategy` or `None`.
@@ -69,10 +71,10 @@ def current_strategy() -> tf.distribute.Strategy | None:
 
 
 def check_trainable(model: keras.Model) -> None:
-    """Checks that several devices compute with `model` what one does.
+    """Checks that several devices get the same results with `model` as one device.
 
     Raises:
-        ValueError: saying which part of it does not add up from parts of a batch.
+        ValueError: names the part of the model whose results can't be combined.
     """
     optimizer = inner_of(model.optimizer)
     names = ("gradient_accumulation_steps", "ema_overwrite_frequency")
@@ -99,7 +101,7 @@ def check_trainable(model: keras.Model) -> None:
 
 
 def check_built_outside(model: keras.Model) -> None:
-    """Raises `ValueError` where `model` was built inside of a strategy's scope."""
+    """Raises `ValueError` if `model` was built inside a strategy's scope."""
     if type(model.distribute_strategy) is not type(tf.distribute.get_strategy()):
         raise ValueError(
             "Several devices train a model that was built outside of a strategy's scope. Received: "
@@ -109,12 +111,12 @@ def check_built_outside(model: keras.Model) -> None:
 
 
 class ReplicatedProgram(programs.Program):
-    """Trains a model through a twin whose variables lie on every device of a strategy.
+    """Trains a model through a copy whose variables are on every device of a strategy.
 
     Args:
         strategy: `tf.distribute.Strategy`.
         model: compiled and built `keras.Model` with the stock `train_step` and one output.
-        *others: as those of `Program`.
+        *others: the other arguments of `Program`.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy, model: keras.Model, *others: Any) -> None:
@@ -134,7 +136,7 @@ class ReplicatedProgram(programs.Program):
     def newest(
         self, checkpoints: checkpoint.Checkpoints
     ) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Returns what the chief's `checkpoints.newest()` is, on every worker."""
+        """Returns the chief's `checkpoints.newest()` on every worker."""
         found = checkpoints.newest() if self.is_chief else None
         if self.is_alone:
             return found
@@ -147,7 +149,7 @@ class ReplicatedProgram(programs.Program):
         return saved_arrays.unpack(received.astype("uint8").tobytes())
 
     def _sum_over_workers(self, array):
-        """Returns the chief's array, where the others give zeros of its shape."""
+        """Returns the chief's array; the other workers pass zeros of its shape."""
 
         def sum_of_first_devices(values: tf.Tensor) -> tf.Tensor:
             context = tf.distribute.get_replica_context()
@@ -161,16 +163,16 @@ class ReplicatedProgram(programs.Program):
 
 
 class ReplicatedSteps:
-    """Runs training steps on the devices of a strategy, on the batches of `InMemorySteps`.
+    """Runs training steps on a strategy's devices, with the batches of `InMemorySteps`.
 
     Args:
-        model: compiled and built `keras.Model`, its layers and optimizer made under `strategy`,
-            its metrics not.
+        model: compiled and built `keras.Model`. Its layers and optimizer were made under
+            `strategy`, its metrics were not.
         split: training features and labels as arrays.
-        batch_size: int in [1, number of examples], of all devices together.
-        seed: int, orders the examples.
+        batch_size: int in [1, number of examples], for all devices together.
+        seed: int, determines the order of the examples.
         strategy: `tf.distribute.Strategy`.
-        class_weights: float [classes], what an example of a class counts in the loss, or `None`.
+        class_weights: float [classes], the weight of a class's examples in the loss, or `None`.
     """
 
     def __init__(
@@ -208,11 +210,11 @@ class ReplicatedSteps:
                 self._step(self._order[step * self._batch_size : (step + 1) * self._batch_size])
 
     def _run_step(self, indices):
-        # Gathered once: on each device, it would take the whole set to every one of them.
+        # Gathered once, because gathering on each device would copy the whole set to all of them.
         features, labels = tf.gather(self._features, indices), tf.gather(self._labels, indices)
         batch = class_weighting.weighted((features, labels), self._class_weights)
         outputs, loss = self._strategy.run(self._run_part, args=batch)
-        # The metrics' variables are this process's own, and every device knows all outputs.
+        # The metrics' variables belong to this process, and every device has all outputs.
         outputs, loss = (
             self._strategy.experimental_local_results(value)[0] for value in (outputs, loss)
         )
@@ -221,7 +223,7 @@ class ReplicatedSteps:
         tracker.update_state(loss, sample_weight=tf.size(indices))
 
     def _run_part(self, features, labels, *weights_of):
-        """Takes this device's part of a step; returns the whole batch's outputs and loss."""
+        """Runs this device's part of a step; returns the whole batch's outputs and loss."""
         model = self._model
         context = tf.distribute.get_replica_context()
         number, count = context.replica_id_in_sync_group, context.num_replicas_in_sync
@@ -229,12 +231,12 @@ class ReplicatedSteps:
         start, end = number * size // count, (number + 1) * size // count
         with tf.GradientTape() as tape:
             outputs = model(features[start:end], training=True)
-            # Keras divides by the number of devices, as if their parts were of one size.
+            # Keras divides by the number of devices, as if all parts had the same size.
             part = [each[start:end] for each in (labels, *weights_of)]
             loss = model.compute_loss(None, part[0], outputs, *part[1:], training=True)
             share = tf.cast(count * (end - start), loss.dtype) / tf.cast(size, loss.dtype)
-            loss = tf.math.multiply_no_nan(loss, share)  # The mean of no examples is no number.
-            scaled = model.optimizer.scale_loss(loss)  # Where the model computes in float16.
+            loss = tf.math.multiply_no_nan(loss, share)  # The mean over no examples is NaN.
+            scaled = model.optimizer.scale_loss(loss)  # For float16.
         weights = model.trainable_variables
         pairs = zip(tape.gradient(scaled, weights), weights, strict=True)
         gradients, weights = zip(*[pair for pair in pairs if pair[0] is not None], strict=True)
@@ -248,7 +250,7 @@ class ReplicatedSteps:
 def _twin(
     model: keras.Model, strategy: tf.distribute.Strategy, batch: tuple[Any, Any]
 ) -> keras.Model:
-    """Returns a model like `model`, its layers and its optimizer on the devices of `strategy`."""
+    """Returns a copy of `model` with its layers and optimizer on the devices of `strategy`."""
     with strategy.scope():
         twin = keras.models.clone_model(model)
         optimizer = _optimizer_like(model, twin.trainable_variables)
@@ -260,13 +262,13 @@ def _twin(
     compiled = {n: v for n, v in model.get_compile_config().items() if n != "optimizer"}
     compiled = keras.saving.deserialize_keras_object(compiled)
     twin.compile(optimizer=optimizer, auto_scale_loss=False, **compiled)
-    # Outside of the scope, so that each process has metrics of its own.
+    # Outside of the scope, so that each process has its own metrics.
     build_for(twin, batch)
     return twin
 
 
 def _optimizer_like(model: keras.Model, variables: list[keras.Variable]) -> keras.Optimizer:
-    """Returns an optimizer for `variables` like the one that `model` has for its own."""
+    """Returns a copy of the optimizer of `model` for `variables`."""
     inner = inner_of(model.optimizer)
     settings = inner.get_config()
     settings["learning_rate"] = schedule_of(inner) or settings["learning_rate"]

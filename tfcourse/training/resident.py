@@ -1,4 +1,4 @@
-"""Arrays in the device's memory, each of them once, however often it is trained on."""
+"""Arrays in the device's memory, each stored once, however many trainings use it."""
 
 import weakref
 from collections.abc import Callable
@@ -10,14 +10,13 @@ import tensorflow as tf
 
 from tfcourse import batching, datasets
 
-# Values that stay in a core's cache between the passes of `as_bytes`.
+# This many values stay in a core's cache between the passes of `as_bytes`.
 _BLOCK = 1 << 14
 _made: dict[Any, Any] = {}
 
 
 def is_constant(array: Any) -> bool:
-    """Returns whether nobody can change `array`: a tensor, or an array that is read-only and no
-    view of one that is not."""
+    """Returns whether `array` is a tensor, or read-only and not a view of a writable array."""
     while isinstance(array, np.ndarray) and not array.flags.writeable:
         if array.base is None:
             return True
@@ -26,15 +25,15 @@ def is_constant(array: Any) -> bool:
 
 
 def resident(array: Any) -> tf.Tensor:
-    """Returns `array` as a tensor: of one that can't change, the same as long as that lives.
+    """Returns `array` as a tensor; for an array that can't change, always the same tensor.
 
-    A search trains on the same arrays over and over; so do training and validation.
+    A search trains on the same arrays over and over.
 
     Args:
         array: NumPy array or tensor.
 
     Raises:
-        DataError: it stays on the disk; `fit` and evaluation alone take that.
+        DataError: the data stays on the disk, which only `fit` and evaluation support.
     """
     if hasattr(array, "read"):
         raise datasets.DataError(
@@ -45,7 +44,7 @@ def resident(array: Any) -> tf.Tensor:
 
 
 def resident_features(split: batching.Split, *, may_be_bytes: bool) -> Any:
-    """Returns the `ResidentFeatures` of a split, in the structure that its features have."""
+    """Returns the `ResidentFeatures` of a split, with the structure of its features."""
     kept = batching.kept_features(split)
     if kept is getattr(split, "pixels", None):
         return ResidentFeatures(kept, are_pixels=True)
@@ -55,20 +54,20 @@ def resident_features(split: batching.Split, *, may_be_bytes: bool) -> Any:
 
 
 class ResidentFeatures:
-    """Features of which batches are gathered, as bytes where they are bytes divided by 255.
+    """Features from which batches are gathered; stored as bytes if they are bytes divided by 255.
 
-    A batch of a random order is read from all over the memory: of bytes it is a quarter as much.
+    A batch in random order is read from all over the memory; as bytes, it is a quarter of the size.
 
     Args:
-        features: as the array of `resident`; of `are_pixels` the bytes.
-        may_be_bytes: whether bytes are used where that changes no value.
-        are_pixels: whether they are bytes that are to be divided by 255.
+        features: array or tensor, as for `resident`; the bytes if `are_pixels`.
+        may_be_bytes: whether to store bytes if that changes no value.
+        are_pixels: whether `features` are bytes that stand for their value divided by 255.
     """
 
     def __init__(
         self, features: Any, *, may_be_bytes: bool = False, are_pixels: bool = False
     ) -> None:
-        # No constant: TensorFlow would multiply by its inverse, rounded.
+        # A variable, because TensorFlow would multiply by the rounded inverse of a constant.
         self._divisor = tf.Variable(255.0, trainable=False)
         self._bytes = kept_for(_byte_tensor, features) if may_be_bytes else None
         if are_pixels:
@@ -80,16 +79,16 @@ class ResidentFeatures:
         return self.decoded(self.rows(indices))
 
     def rows(self, indices: tf.Tensor) -> tf.Tensor:
-        """Returns the examples `indices` as they are kept."""
+        """Returns the examples `indices` as they are stored."""
         return tf.gather(self._rows, indices)
 
     def decoded(self, rows: tf.Tensor) -> tf.Tensor:
-        """Returns the features of examples that `rows` gave."""
+        """Returns the features of the examples that `rows` returned."""
         return rows if self._bytes is None else tf.cast(rows, tf.float32) / self._divisor
 
 
 def as_bytes(features: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8] | None:
-    """Returns uint8 `b` for which `b / 255` in float32 is exactly `features`; else `None`.
+    """Returns uint8 `b` such that `b / 255` in float32 equals `features` exactly, or `None`.
 
     Args:
         features: float32 NumPy array.
@@ -114,11 +113,11 @@ def _byte_tensor(features: Any) -> tf.Tensor | None:
 
 
 def kept_for(make: Callable[..., Any], *arrays: Any) -> Any:
-    """Returns `make(*arrays)`; of arrays that can't change, the same as long as all of them live.
+    """Returns `make(*arrays)`; for arrays that can't change, always the same object.
 
     Args:
-        make: the same function each time.
-        arrays: NumPy arrays, or what else `make` takes.
+        make: function; pass the same one each time.
+        arrays: NumPy arrays, or other arguments of `make`.
     """
     if not all(isinstance(array, np.ndarray) and is_constant(array) for array in arrays):
         return make(*arrays)

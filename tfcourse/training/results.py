@@ -11,17 +11,17 @@ from tfcourse.training import baseline
 from tfcourse.training.evaluation import Evaluator
 from tfcourse.training.identity import split_digest
 
-_SHOWN = 10  # Classes in a sentence.
+_SHOWN = 10  # Classes named in a sentence.
 _SEEN = 1000  # Images.
 
 
 def final_metrics(
     model: keras.Model, history: keras.callbacks.History, data: datasets.Dataset
 ) -> dict[str, Any]:
-    """Returns the numbers of metrics.json for the trained `model`; the only use of the test set.
+    """Returns the numbers of metrics.json for the trained `model`. Only this uses the test set.
 
-    `best_epoch` is the epoch, counted from 1, whose weights `model` has; `None` where a callback
-    set others.
+    `best_epoch` is the epoch, counted from 1, whose weights `model` has; `None` if a callback set
+    others.
 
     Args:
         model: `keras.Model` with the weights that `fit` left.
@@ -43,7 +43,7 @@ def final_metrics(
 
 
 def _of_quantity(evaluator: Evaluator, data: datasets.Dataset) -> dict[str, Any]:
-    """Returns the errors in the label's units, with intervals; nothing where it is a class."""
+    """Returns the errors in the label's units, with intervals; nothing for classes."""
     target = data.target
     if target is None:
         return {}
@@ -57,11 +57,11 @@ def _of_quantity(evaluator: Evaluator, data: datasets.Dataset) -> dict[str, Any]
 
 
 def summary(metrics: dict[str, Any]) -> str:
-    """Returns what `final_metrics` found on the test set as a sentence."""
+    """Returns the test results of `final_metrics` as a sentence."""
     if "target" not in metrics:
         accuracy, loss = metrics["test_accuracy"], metrics["test_loss"]
         constant = metrics["test_baseline_accuracy"]
-        # The former is of single precision.
+        # The model's metric is in single precision.
         compared = "no better than" if accuracy <= constant + 1e-6 else "against"
         missed = metrics["never_predicted"]
         never = f"; never predicted: {_listed(missed)}" if missed else ""
@@ -84,7 +84,7 @@ def _listed(names: list[str]) -> str:
 
 
 def provenance(data: datasets.Dataset) -> dict[str, Any]:
-    """Returns the part of metrics.json that says which data and libraries were used."""
+    """Returns the part of metrics.json that states the data and the library versions."""
     return {
         "train_examples": len(data.train.labels),
         "validation_examples": len(data.validation.labels),
@@ -101,7 +101,7 @@ def provenance(data: datasets.Dataset) -> dict[str, Any]:
 
 
 def _edges(data: datasets.Dataset) -> dict[str, float]:
-    """Returns how bright the edges of grey training images are, by which inverted ones are told."""
+    """Returns the brightness at the edges of grey training images, to recognize inverted ones."""
     split = data.train
     fitted = data.preprocessing
     is_image = isinstance(fitted, datasets.preprocessing.ImagePreprocessing)

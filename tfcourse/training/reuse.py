@@ -1,9 +1,9 @@
-"""Models that serve one trial of a sweep after another: begun anew instead of built anew.
+"""Models that several trials of a sweep use in turn: reset instead of built again.
 
-Building a model takes longer than many a training. Inside `reused_models`, `built_for` hands out
-the model of an earlier training that is over, with all values that a new one would begin with. It
-does so where each of them is proven to be what an initializer makes of the seed, or the same in
-every such model; and where the earlier training has left no other trace in it.
+Building a model takes longer than many trainings. Inside `reused_models`, `built_for` returns the
+model of an earlier, finished training, reset to the values that a new model would have. It does so
+only if every value provably comes from an initializer and the seed, or is the same in all such
+models, and if the earlier training changed nothing else in the model.
 """
 
 import contextlib
@@ -24,20 +24,20 @@ from tfcourse.training.optimizer_numbers import numbers_of
 from tfcourse.training.preparation import compile_for
 from tfcourse.training.programs import keep_newest
 
-# More draws than this are no model's initial values.
+# No model draws more initial values than this.
 _MAX_DRAWS = 10_000
-_free: list["_Reusable"] = []  # The one used last at the end.
+_free: list["_Reusable"] = []  # The most recently used one is last.
 _at_work: list["_Reusable"] | None = None  # `None` outside of `reused_models`.
 
-# What a variable begins with, given what Keras has drawn from Python's generator.
+# Returns a variable's initial value, given the seeds that Keras drew from Python's generator.
 _Initial = Callable[[list[int]], Any]
 
 
 @contextlib.contextmanager
 def reused_models() -> Iterator[None]:
-    """Lets models that `built_for` returns inside serve the next such training.
+    """Context: models that `built_for` returns inside are reused by later trainings.
 
-    Whoever holds one after the context has ended will see it trained again. A few are kept.
+    Do not keep such a model after the context: it may be trained again. A few models are kept.
     """
     global _at_work
     before, _at_work = _at_work, []
@@ -60,15 +60,16 @@ def built_for(
         network = functools.partial(tfcourse.models.softmax_regression, data.input_shape, 10)
         model = tfcourse.training.built_for(network, tfcourse.optimizers.Adam(rate), data)
 
-    In a sweep, where `make` is a `functools.partial` of a module's function, it may be the model of
-    an earlier trial, made by the same function of equal arguments and with an equal optimizer. It
-    begins with the values of a new one. The function must depend on nothing else but the seed.
+    In a sweep, if `make` is a `functools.partial` of a module's function, the result may be the
+    model of an earlier trial, made by the same function with equal arguments and an equal
+    optimizer. Its values are those of a new model. The function must depend on nothing else except
+    the seed.
 
     Args:
         make: function without arguments that returns a model, not compiled yet.
-        optimizer: not built yet; its learning rate and betas may be others each time.
-        data: what the model will be trained on.
-        label_smoothing: as that of `compile_classifier`.
+        optimizer: not built yet; its learning rate and betas may differ each time.
+        data: the data that the model will be trained on.
+        label_smoothing: as in `compile_classifier`.
     """
     key = None if _at_work is None else _key(make, optimizer, data, label_smoothing)
     if _at_work is None or key is None:
@@ -83,7 +84,7 @@ def built_for(
         before = random.getstate()
         model = make()
         compile_for(model, optimizer, data, label_smoothing)
-        # Metrics and slots are made now, so that all that follows leaves the model as it is.
+        # Makes metrics and slots now, so that nothing changes the model later.
         build_for(model, (data.train.features[:1], data.train.labels[:1]), quickly=True)
         reusable = _Reusable(key, model, before)
     _at_work.append(reusable)
@@ -91,8 +92,8 @@ def built_for(
 
 
 def _key(make, optimizer, data, label_smoothing):
-    """Returns what is equal for equal models; `None` where that can't be told."""
-    whole = functools.partial(make)  # Of another `partial` it is an equal one.
+    """Returns a key that is equal for equal models; `None` if equality can't be determined."""
+    whole = functools.partial(make)  # Wraps a function; makes an equal copy of a partial.
     if hasattr(data.train.features, "read") or not hasattr(data.train.labels, "dtype"):
         return None
     quantity = data.target.standard_deviation if data.target else None
@@ -101,12 +102,12 @@ def _key(make, optimizer, data, label_smoothing):
 
 
 class _Reusable:
-    """A model, and what its variables begin with.
+    """A model and its initial values.
 
     Args:
-        key: what it was made of.
+        key: the key of the model; see `_key`.
         model: compiled and built.
-        before: state of Python's generator before it was made.
+        before: state of Python's random generator before the model was made.
     """
 
     def __init__(self, key: list[Any], model: keras.Model, before: Any) -> None:
@@ -119,7 +120,7 @@ class _Reusable:
         self._initial = None if self._draws is None else _initial_values(model, self._draws)
 
     def begin(self, optimizer: keras.Optimizer) -> None:
-        """Gives all variables their first values; rate and betas are those of `optimizer`."""
+        """Resets all variables; rate and betas become those of `optimizer`."""
         assert self._draws is not None
         assert self._initial is not None
         draws = [_draw(random) for _ in self._draws]
@@ -133,7 +134,7 @@ class _Reusable:
         become(optimizer, mine)
 
     def is_as_made(self) -> bool:
-        """Returns whether nothing has changed but values of variables, which can be had again."""
+        """Returns whether only values of variables have changed, which can be reset."""
         now = variables_of(self.model)
         return (
             self._initial is not None
@@ -144,13 +145,13 @@ class _Reusable:
 
 
 def _draw(generator: Any) -> int:
-    return generator.randint(1, int(1e9))  # As Keras draws a seed where it is given none.
+    return generator.randint(1, int(1e9))  # Keras draws a seed like this if none is given.
 
 
 def _draws_since(before: Any) -> list[int] | None:
-    """Returns what was drawn from Python's generator since it was in the state `before`.
+    """Returns the seeds drawn from Python's random generator since the state `before`.
 
-    `None` where that was not seeds alone.
+    `None` if anything else was drawn.
     """
     generator, now = random.Random(), random.getstate()
     generator.setstate(before)
@@ -163,7 +164,7 @@ def _draws_since(before: Any) -> list[int] | None:
 
 
 def _initial_values(model: keras.Model, draws: list[int]) -> list[_Initial] | None:
-    """Returns what each of `variables_of(model)` begins with, or `None` where one is not known."""
+    """Returns the initial values of `variables_of(model)`, or `None` if one is unknown."""
     initial: dict[int, _Initial] = {}
     seeds: set[int | None] = set()
     for layer in all_layers(model):
@@ -174,22 +175,22 @@ def _initial_values(model: keras.Model, draws: list[int]) -> list[_Initial] | No
                 seeds.add(int(each.state.numpy()[0]))
             elif isinstance(each, keras.Initializer):
                 seeds.add(getattr(each, "seed", None))
-    # A draw of which nobody can tell what it was for, may be what a constant was made of.
+    # A draw with an unknown purpose may have determined a constant.
     if any(id(each) not in initial for each in model.variables) or not seeds.issuperset(draws):
         return None
-    if getattr(model.optimizer, "use_ema", True):  # The averages begin as the weights do.
+    if getattr(model.optimizer, "use_ema", True):  # The averages start as the weights do.
         return None
-    # Of metrics and slots none is drawn.
+    # Metrics and slots draw nothing.
     return [initial.get(id(each)) or _always(each) for each in variables_of(model)]
 
 
 def _of_weights(layer: keras.Layer, draws: list[int]) -> dict[int, _Initial]:
-    """Returns `{id(weight): what it begins with}` of those that an initializer of `layer` made."""
+    """Returns `{id(weight): initial value}` of the weights that a layer's initializers made."""
     found: dict[int, _Initial] = {}
     for initializer in vars(layer).values():
         seed = getattr(initializer, "seed", 0)
         if not isinstance(initializer, keras.Initializer) or not isinstance(seed, int):
-            continue  # A generator as its seed would go on with each call.
+            continue  # If the seed is a generator, it changes with each call.
         is_drawn = seed in draws and initializer.get_config().get("seed") is None
         for weight in layer.weights:
             if id(weight) not in found and _makes(initializer, weight):
@@ -202,10 +203,10 @@ def _of_weights(layer: keras.Layer, draws: list[int]) -> dict[int, _Initial]:
 
 
 def _makes(initializer: keras.Initializer, weight: keras.Variable) -> bool:
-    """Returns whether `initializer` makes exactly what `weight` holds."""
+    """Returns whether `initializer` makes exactly the value of `weight`."""
     try:
         made = initializer(weight.shape, dtype=weight.dtype)
-    except (TypeError, ValueError):  # It is for weights of another shape.
+    except (TypeError, ValueError):  # The initializer makes weights of another shape.
         return False
     return np.array_equal(keras.ops.convert_to_numpy(made), weight.numpy())
 
@@ -226,7 +227,7 @@ def _of_generator(state: keras.Variable, draws: list[int]) -> dict[int, _Initial
 
 
 def _always(variable: keras.Variable) -> _Initial:
-    """Returns what gives the value that `variable` has now; zeros take no memory."""
+    """Returns a function that returns the current value of `variable`; zeros take no memory."""
     value = tf.identity(variable.value)
     if np.any(value.numpy()):
         return lambda draws: value

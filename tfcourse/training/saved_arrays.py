@@ -1,8 +1,8 @@
-"""A file of plain arrays with a JSON header: what checkpoints and weights.arrays are.
+"""The file format of checkpoints and weights.arrays: plain arrays with a JSON header.
 
-The file is a mark, the sha256 of what follows, and a JSON header that lists the arrays' names,
-types and shapes and holds the state; then come the arrays' bytes, in order. Nothing in it is
-code, and no size is believed that the file does not have. What `pack` takes, `read` gives back.
+The file consists of a magic number, the SHA-256 of the rest, a JSON header with the names, types
+and shapes of the arrays and the state, and the bytes of the arrays, in order. It contains no code,
+and no stated size is trusted beyond the size of the file. `read` returns what `pack` was given.
 """
 
 import hashlib
@@ -25,14 +25,14 @@ _MARK = b"tfcourse arrays\n"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _LENGTH = struct.Struct("<Q")
 _PREFIX_BYTES = len(_MARK) + _DIGEST_BYTES + _LENGTH.size
-# What callbacks keep may be much; weights alone have a name and a shape each.
+# Callbacks may keep much state; weights alone need only a name and a shape each.
 MAX_STATE_BYTES = 1 << 30
 MAX_HEADER_BYTES = 32 << 20
 _MAX_DIMENSIONS = 32
 _TYPE = re.compile(r"(bool|b?float|u?int|complex)\w*", re.ASCII)
-# In a slot's name the path of its variable is joined by underscores.
+# The name of a slot contains the path of its variable, joined by underscores.
 _NUMBER = re.compile(r"_\d+(?=[/_]|$)")
-# Arrays of these may hold a NaN, or begin at infinity.
+# These arrays may hold a NaN, or start at infinity.
 _OTHERS = ("callback ", "history ")
 
 
@@ -43,7 +43,7 @@ class CheckpointError(Exception):
 
 
 class DamagedError(ValueError):
-    """A file whose bytes are not the ones that were written."""
+    """The bytes of a file are not those that were written."""
 
 
 def pack(
@@ -52,8 +52,8 @@ def pack(
     """Returns a file of `{name: array}` and a JSON-able `state`, as a list of its parts.
 
     Raises:
-        CheckpointError: `read` would not take it: an array of a type that is none of numbers, or
-            all but the arrays takes more than `max_header_bytes`.
+        CheckpointError: `read` would reject the file: an array does not hold numbers, or everything
+            but the arrays takes more than `max_header_bytes`.
     """
     arrays = {
         name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()
@@ -68,7 +68,7 @@ def pack(
             f"the state can't be saved: besides arrays it takes {len(header):,} bytes, and the "
             f"limit is {max_header_bytes:,}. A callback that keeps so much may keep an array"
         )
-    # Through a view of bytes, since bfloat16 is no type that a buffer can tell.
+    # As a view of bytes, because buffers do not support bfloat16.
     parts: list[Any] = [_LENGTH.pack(len(header)), header]
     parts += [array.reshape(-1).view(np.uint8).data for array in arrays.values()]
     digest = hashlib.sha256()
@@ -89,7 +89,7 @@ def _description(name: str, array: npt.NDArray[Any]) -> list[Any]:
 
 
 def _described(description: Any) -> tuple[str, np.dtype[Any], tuple[int, ...]]:
-    """Returns `(name, type, shape)` of an array from how a header describes it."""
+    """Returns `(name, type, shape)` of an array from its description in a header."""
     name, type_name, shape = description
     if not (isinstance(name, str) and name.isprintable() and name):
         raise ValueError(f"{name!r:.50} names an array")
@@ -103,14 +103,14 @@ def _described(description: Any) -> tuple[str, np.dtype[Any], tuple[int, ...]]:
 
 
 def read(path: pathlib.Path, max_array_bytes: int | None) -> tuple[Arrays, dict[str, Any]]:
-    """Returns `(arrays, state)` of the file that `pack` made.
+    """Returns `(arrays, state)` of a file that `pack` made.
 
     Args:
         path: the file.
-        max_array_bytes: the most that the arrays may take together; `None` is as many as there are.
+        max_array_bytes: limit for the arrays together; `None` sets no limit.
 
     Raises:
-        DamagedError: it is cut, changed, or larger than it can be.
+        DamagedError: the file is truncated, changed, or too large.
     """
     size = path.stat().st_size
     most = size if max_array_bytes is None else max_array_bytes + MAX_HEADER_BYTES
@@ -123,10 +123,10 @@ def read(path: pathlib.Path, max_array_bytes: int | None) -> tuple[Arrays, dict[
 
 
 def unpack(data: bytes) -> tuple[Arrays, dict[str, Any]]:
-    """Returns `(arrays, state)` of the bytes that `pack` made.
+    """Returns `(arrays, state)` from the bytes that `pack` made.
 
     Raises:
-        DamagedError: they are not as they were made.
+        DamagedError: the bytes have been changed.
     """
     mark, body = data[: len(_MARK)], memoryview(data)[len(_MARK) + _DIGEST_BYTES :]
     if mark != _MARK:
@@ -142,7 +142,7 @@ def unpack(data: bytes) -> tuple[Arrays, dict[str, Any]]:
 def _parse(body):
     (length,) = _LENGTH.unpack_from(body)
     position = _LENGTH.size + length
-    # A callback's text may be none that is UTF-8, and its number as long as it likes.
+    # A callback's text may not be valid UTF-8, and its numbers may be of any length.
     header = json.loads(bytes(body[_LENGTH.size : position]))
     state, arrays = header["state"], {}
     if not isinstance(state, dict):
@@ -161,10 +161,10 @@ def _parse(body):
 
 
 def num_arrays(path: pathlib.Path) -> int:
-    """Returns how many arrays the file that `pack` made says that it holds; reads no array.
+    """Returns the number of arrays in a file that `pack` made, without reading them.
 
     Raises:
-        DamagedError: it does not start like such a file.
+        DamagedError: the file does not start like such a file.
     """
     with open(files.open_to_read(path), "rb") as file:
         prefix = file.read(_PREFIX_BYTES)
@@ -178,9 +178,9 @@ def num_arrays(path: pathlib.Path) -> int:
 
 
 def first_not_finite(arrays: Arrays) -> str | None:
-    """Returns the name of the first of `{name: array}` with a NaN or infinity in it, or `None`.
+    """Returns the name of the first array with a NaN or infinity, or `None`.
 
-    What callbacks keep may begin at infinity, and a metric may be no number.
+    Callbacks' values may start at infinity, and metrics may be NaN.
     """
     for name, array in arrays.items():
         if name.startswith(_OTHERS):
@@ -192,6 +192,6 @@ def first_not_finite(arrays: Arrays) -> str | None:
 
 
 def plain_name(name: str) -> str:
-    """Returns the name of an array without the numbers that a process gives."""
-    # Keras numbers the layers that a process has made; layers called alike are told by position.
+    """Returns the name of an array without the numbers that Keras appends in a process."""
+    # Keras numbers the layers of a process; layers with the same name are told apart by position.
     return _NUMBER.sub("", name) if name[:1].isdigit() else name

@@ -1,4 +1,4 @@
-"""One call of `fit`: the loop over blocks and epochs, what it saves and what it goes on from."""
+"""One call of `fit`: the loop over epochs and blocks, and its saving and resuming."""
 
 import math
 import time
@@ -25,12 +25,12 @@ from tfcourse.training.nudging import OptimizerSettings
 from tfcourse.training.programs import Program
 from tfcourse.training.progress import Progress
 
-# A block is what runs between two looks at signals, callbacks and the clock.
+# A block runs between two checks of signals, callbacks and the clock.
 _BLOCK_SECONDS = 0.5
 _FIRST_BLOCK_STEPS = 8
-# After which a checkpoint is due at the latest.
+# A checkpoint is written at least this often.
 _SAVE_SECONDS = 30.0
-# After a kill the history is drawn from the checkpoint: a shorter wait would tell little more.
+# After a kill, the history comes from the checkpoint, so a shorter interval would gain little.
 _HISTORY_SECONDS = 1.0
 
 
@@ -40,13 +40,13 @@ class Session:
     Args:
         program: `Program` of the compiled and built model.
         validation: split to evaluate after each epoch.
-        path: dict that says how the steps are taken.
+        path: dict that describes how the steps are run.
         num_steps: int, steps per epoch.
         callbacks: `keras.callbacks.CallbackList`.
-        monitor: str, the metric that says which epoch is best.
-        mode: "max" or "min", which way it gets better.
+        monitor: str, the metric that decides which epoch is best.
+        mode: "max" or "min", the direction in which it improves.
         run: `RunDirectory` or `None`.
-        of_run: the `identity` of `run`, for its checkpoints; `None` where there is none.
+        of_run: the `identity` of `run`, for its checkpoints; `None` without a run.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Session:
         self.settings = OptimizerSettings(model.optimizer)
         self.progress = Progress()
         self.libraries = {**environment.settings_of_libraries(), "path": path}
-        # Without a run directory they are `None`, and nothing asks for them.
+        # `None` without a run directory, where they are not used.
         self.checkpoints: Any = checkpoint.Checkpoints(run, model) if run else None
         self.nudger: Any = nudging.Nudger(self, run) if run else None
         self._callback_states: Any = None
@@ -85,7 +85,7 @@ class Session:
     def train(
         self, epochs: int, steps_per_block: int | None, request: interruption.Request
     ) -> None:
-        """Trains until `epochs` are done or a callback stops it; leaves the best weights."""
+        """Trains until `epochs` are done or a callback stops it; ends with the best weights."""
         self.model.stop_training = False
         self.callbacks.on_train_begin()
         if self.run:
@@ -104,14 +104,14 @@ class Session:
         self._finish(request)
 
     def trace_steps(self) -> None:
-        """Makes the training step anew, with the optimizer's settings of now."""
+        """Traces the training step again, with the optimizer's current settings."""
         self.program.trace(self.libraries["path"])
         self._seconds_per_step = None
         if self.progress.entered:
             self.program.start_epoch(self.progress.epoch)
 
     def enter_epoch(self) -> None:
-        """Begins the epoch at hand, unless that is done."""
+        """Begins the current epoch, unless it has begun already."""
         progress = self.progress
         if progress.entered:
             return
@@ -139,7 +139,7 @@ class Session:
         self.callbacks.on_train_batch_end(last - 1, logs)
 
     def _block_steps(self):
-        # The first block compiles and tells nothing of the speed, so it is a short one.
+        # The first block is short, because it compiles and says nothing about the speed.
         if self._seconds_per_step is None:
             return 1
         return max(_FIRST_BLOCK_STEPS, int(_BLOCK_SECONDS / max(self._seconds_per_step, 1e-7)))
@@ -171,7 +171,7 @@ class Session:
         progress = self.progress
         if self.monitor not in logs:
             raise input_checks.unknown_monitor(self.monitor, logs)
-        # Of equal epochs the lower validation loss, then the later one.
+        # Ties: the lower validation loss, then the later epoch.
         value = [self.sign * logs[self.monitor], -logs.get("val_loss", 0.0)]
         if progress.best_value is None or value >= progress.best_value:
             weights = [variable.numpy() for variable in final_values(self.model)]
@@ -207,7 +207,7 @@ class Session:
                 self.run.write("history.csv", self.progress.csv(), durable=False)
 
     def snapshot(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Returns `(arrays, state)`: all that `set_to` needs to continue from here."""
+        """Returns `(arrays, state)`: everything that `set_to` needs to continue from here."""
         states, kept = self._callback_states.take()
         state = {
             **self.progress.state(),
@@ -220,7 +220,7 @@ class Session:
         return {**self.checkpoints.arrays(), **self.progress.arrays(), **kept}, state
 
     def save(self) -> None:
-        """Writes a checkpoint of this moment."""
+        """Writes a checkpoint of the current state."""
         if not self.program.is_chief:
             return
         with self._save_due.writing():
@@ -268,10 +268,10 @@ class Session:
         print(f"Resuming at epoch {progress.epoch + 1}, step {progress.step}", flush=True)
 
     def set_to(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
-        """Goes to the moment of which `snapshot` returned `arrays` and `state`."""
+        """Restores the state of which `snapshot` returned `arrays` and `state`."""
         self.progress = Progress.from_state(state, arrays, self.num_steps)
         if self.progress.entered:
-            # For callbacks that show or time an epoch; whatever it changes is set right next.
+            # For callbacks that show or time an epoch; whatever it changes is restored next.
             self.callbacks.on_epoch_begin(self.progress.epoch)
         self.checkpoints.assign(arrays)
         self.settings.restore(state["settings"])
@@ -293,7 +293,7 @@ class Session:
         model.history.nudges = [str(nudge) for nudge in progress.nudges[: progress.applied]]
         if self.run:
             self._write_history()
-            if request.signal_number is None:  # Else what waits is for when the run goes on.
+            if request.signal_number is None:  # Otherwise, requests wait for the resumed run.
                 self.nudger.end()
             self.run.stopwatch.lap("training, validation")
         if request.signal_number is not None:

@@ -1,4 +1,4 @@
-"""Training to given numbers of steps, for curves by step rather than by epoch."""
+"""Trains to given numbers of steps, for curves by step instead of by epoch."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from tfcourse.training.keras_internals import build_for
 
 
 class Stepping:
-    """Trains a compiled Keras model step by step as `fit` does, again and again in one program.
+    """Trains a compiled Keras model step by step as `fit` does, repeatedly in one program.
 
         stepping = Stepping(model, data.train, batch_size=60)
         for seed in range(5):
@@ -23,10 +23,10 @@ class Stepping:
             for step in stepping.run((100, 1000), seed):
                 print(step, evaluate(model, data.test))
 
-    Compiling takes longer than a short training. What differs between two trainings lies in
-    variables: weights, the optimizer's slots, its learning rate; with a `RateTable` its schedule.
-    Other settings of the optimizer are constants of the program. A training keeps its last weights,
-    and goes on where a loss is not finite.
+    Compiling takes longer than a short training. Everything that differs between two trainings is
+    in variables: weights, the optimizer's slots, its learning rate and, with a `RateTable`, its
+    schedule. Other settings of the optimizer are constants in the program. A training ends with its
+    last weights, and continues if a loss is not finite.
 
     Args:
         model: compiled `keras.Model` with the stock `train_step`.
@@ -48,13 +48,13 @@ class Stepping:
         self._steps = steps.InMemorySteps(model, split, size, seed=0, jit_compile=xla)
 
     def restart(self, start: keras.Model) -> None:
-        """Gives the model the state of `start`: weights, random generators, slots, learning rate.
+        """Sets the model's state to that of `start`: weights, random generators, slots, rate.
 
         Args:
             start: compiled and built model of the same kind, with the same kind of optimizer.
 
         Raises:
-            ValueError: its optimizer has other settings, which the program holds as constants.
+            ValueError: its optimizer has different settings, which are constants in the program.
         """
         theirs, mine = _settings(start.optimizer), _settings(self._model.optimizer)
         if theirs != mine:
@@ -66,12 +66,12 @@ class Stepping:
         copy_state(start, self._model)
 
     def run(self, stops: Iterable[int], seed: int) -> Iterator[int]:
-        """Trains from the current state; yields each of `stops` when that many steps are done.
+        """Trains from the current state; yields each number of `stops` after that many steps.
 
         The model's metrics are then those of the steps since the previous stop.
 
         Args:
-            stops: ints >= 0 in rising order.
+            stops: ints >= 0, in increasing order.
             seed: int; the order of the examples is a pure function of (seed, epoch).
         """
         self._steps.seed = seed
@@ -94,7 +94,7 @@ def _settings(optimizer: keras.Optimizer) -> dict[str, Any]:
 
 
 def copy_state(source: keras.Model, target: keras.Model) -> None:
-    """Gives the compiled model `target` the variables of `source`, and its optimizer those of its.
+    """Copies the values of all variables of `source` and its optimizer to those of `target`.
 
     Args:
         source: compiled and built model.
@@ -106,10 +106,10 @@ def copy_state(source: keras.Model, target: keras.Model) -> None:
 
 
 class RateTable(LearningRateSchedule):
-    """The rates of another schedule step by step, to be exchanged without a new program.
+    """The rates of a schedule, step by step, which can be replaced without a new program.
 
     Args:
-        num_steps: int >= 1, steps of a training.
+        num_steps: int >= 1, the steps of a training.
     """
 
     def __init__(self, num_steps: int) -> None:
@@ -118,16 +118,16 @@ class RateTable(LearningRateSchedule):
         self._first = tf.Variable(0, trainable=False)
 
     def set_to(self, schedule: LearningRateSchedule) -> None:
-        """Takes over the rates of `schedule`."""
+        """Sets the rates to those of `schedule`."""
         self.assign(schedules.values(schedule, self._num_steps), 0)
 
     def assign(self, rates: npt.NDArray[np.float32], first: int) -> None:
-        """Takes over rates, the first of them that of step `first`."""
+        """Sets the rates from step `first` on."""
         self._rates.assign(rates)
         self._first.assign(first)
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        # After the last step the rate is still asked for, though not used.
+        # The rate is also looked up after the last step, but not used.
         place = tf.minimum(tf.cast(step, tf.int32) - self._first, self._num_steps - 1)
         return tf.gather(self._rates, place)
 
@@ -138,9 +138,10 @@ class RateTable(LearningRateSchedule):
 def rates_of(
     schedule: LearningRateSchedule, first: int, num_steps: int
 ) -> npt.NDArray[np.float32] | None:
-    """Returns the rates of `num_steps` steps from `first` on, or `None`.
+    """Returns the rates of `num_steps` steps from `first` on; `None` without a schedule.
 
-    Some schedules take one step at a time only; all those here and most of Keras's take many.
+    Some schedules accept only one step at a time; all schedules here and most of Keras's accept an
+    array.
     """
     try:
         rates = schedules.values(schedule, first + num_steps)[first:]

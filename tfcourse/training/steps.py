@@ -1,7 +1,7 @@
-"""Training steps: whole epochs as one compiled program, or one by one on batches of tf.data.
+"""Training steps: whole epochs in one compiled program, or one by one on batches of tf.data.
 
-`fit` of Keras asks Python, an iterator and a device queue for every batch. Where the training set
-fits in the device's memory, a block of steps is one `tf.while_loop` around the model's own
+Keras's `fit` goes through Python, an iterator and a device queue for every batch. If the training
+set fits into the device's memory, a block of steps is one `tf.while_loop` around the model's own
 `train_step`, so the model, its optimizer, loss and metrics are plain Keras.
 """
 
@@ -21,28 +21,28 @@ from tfcourse.training.keras_internals import all_layers, refuses_xla
 from tfcourse.training.resident import resident, resident_features
 from tfcourse.training.traced import Traced
 
-# Known before a step is traced, which a second time takes long for such models.
+# Known before a step is traced; tracing such models a second time would take long.
 _CONVOLUTIONS = tuple(
     kind for name, kind in vars(keras.layers).items() if re.search(r"Conv(LSTM)?\dD", name)
 )
 _MAX_POOLINGS = (keras.layers.MaxPooling1D, keras.layers.MaxPooling2D, keras.layers.MaxPooling3D)
-_PART_BYTES = 1 << 26  # Of examples that are put in the order of the epoch at a time.
+_PART_BYTES = 1 << 26  # Examples that are sorted at a time.
 
 
 class InMemorySteps:
     """Runs training steps of a compiled Keras model on arrays that fit in memory.
 
-    Step `s` of an epoch sees examples `order[s * batch_size : (s + 1) * batch_size]`, where
-    `order` is the permutation of (seed, epoch); the last step sees what is left. Where a block
-    of steps is cut never changes a result.
+    Step `s` of an epoch uses the examples `order[s * batch_size : (s + 1) * batch_size]`, where
+    `order` is the permutation of (seed, epoch); the last step uses the remaining ones. How the
+    steps are divided into blocks never changes a result.
 
     Args:
         model: compiled and built `keras.Model` with the stock `train_step`.
         split: training features and labels as arrays, or nests of arrays.
         batch_size: int in [1, number of examples].
-        seed: int, orders the examples; an attribute that may be set between two epochs.
+        seed: int, determines the order of the examples; may be set between two epochs.
         jit_compile: whether XLA compiles the program. A smaller last batch is left to TensorFlow.
-        class_weights: float32 [classes], what an example of a class counts in the loss, or `None`.
+        class_weights: float32 [classes], the weight of a class's examples in the loss, or `None`.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class InMemorySteps:
         self._parted = -1
         self._class_weights = class_weights
         self._part_steps = self._steps_of_a_part()
-        # It runs once per epoch: compiling it as well would take seconds and save milliseconds.
+        # It runs once per epoch: compiling it would take seconds and save milliseconds.
         self._last_step = Traced(self._run_last_step, False, model.name)
         self._full_steps = Traced(
             self._run_full_steps, jit_compile, model.name, meanwhile=self._prepare_last_step
@@ -78,7 +78,7 @@ class InMemorySteps:
         self._part, self._parted = None, -1
 
     def train(self, first: int, last: int) -> None:
-        """Runs the steps `first` to `last - 1` of the epoch; their logs are the metrics'."""
+        """Runs the steps `first` to `last - 1` of the epoch; the metrics hold their logs."""
         full = self._num_examples // self._batch_size
         while first < min(last, full):
             number, offset = divmod(first, self._part_steps)
@@ -86,7 +86,7 @@ class InMemorySteps:
             self._full_steps(self._in_order(number), tf.constant(offset), tf.constant(until))
             first += until - offset
         if first == full:
-            self._part, self._parted = None, -1  # Nobody needs it while validation runs.
+            self._part, self._parted = None, -1  # Not needed during validation.
         if last > full:
             self._last_step(tf.constant(True), self._left_over())
 
@@ -96,12 +96,12 @@ class InMemorySteps:
         return self._examples(self._order[whole:])
 
     def _prepare_last_step(self):
-        """Traces the smaller last step and has TensorFlow make it ready, without taking it."""
+        """Traces the smaller last step and lets TensorFlow prepare it, without running it."""
         if self._num_examples % self._batch_size:
             self._last_step(tf.constant(False), self._left_over())
 
     def _steps_of_a_part(self):
-        """Returns how many steps' examples are put in order at a time; all of a small set's."""
+        """Returns how many steps' examples are sorted at a time; for a small set, all."""
         full = max(self._num_examples // self._batch_size, 1)
         examples = self._examples(tf.range(1))
         per_step = self._batch_size * sum(each.numpy().nbytes for each in tf.nest.flatten(examples))
@@ -109,22 +109,22 @@ class InMemorySteps:
         return max(-(-full // parts), 1)
 
     def _in_order(self, number):
-        """Returns the examples of a part of the epoch in its order.
+        """Returns the examples of a part of the epoch in the order of training.
 
-        Batches are then read in one piece. Gathered step by step in the compiled program, they take
-        a fifth of a step of softmax regression. A part is not much memory beside the whole set.
+        Batches are then contiguous. Gathering them in the compiled program would take a fifth of a
+        step of softmax regression. A part takes little memory compared with the whole set.
         """
         if self._parted != number:
-            self._part = None  # Of two parts at a time there is no need.
+            self._part = None  # Frees the memory before the next part is made.
             size = self._part_steps * self._batch_size
             order = self._order[number * size : (number + 1) * size]
-            # Every part is as long as the others: for another length XLA would compile anew.
+            # All parts have the same length: XLA would compile again for another length.
             self._part = self._examples(tf.pad(order, [[0, size - len(order)]]))
             self._parted = number
         return self._part
 
     def _examples(self, indices):
-        """Returns the examples `indices`, features as they are kept."""
+        """Returns the examples `indices`, with features as they are stored."""
         return (
             tf.nest.map_structure(lambda features: features.rows(indices), self._features),
             tf.nest.map_structure(lambda labels: tf.gather(labels, indices), self._labels),
@@ -159,13 +159,13 @@ class InMemorySteps:
 
 
 class StreamingSteps:
-    """Runs training steps on batches that tf.data prepares while the last one trains.
+    """Runs training steps on batches that tf.data prepares while the previous batch trains.
 
-    It sees the same batches as `InMemorySteps`.
+    The batches are those of `InMemorySteps`.
 
     Args:
         model: compiled and built `keras.Model`.
-        split, batch_size, seed, class_weights: as those of `InMemorySteps`.
+        split, batch_size, seed, class_weights: as in `InMemorySteps`.
         jit_compile: whether XLA compiles the step. A smaller last batch is left to TensorFlow.
     """
 
@@ -220,17 +220,17 @@ class StreamingSteps:
 
 
 def compiles_with_xla(model: keras.Model) -> bool:
-    """Returns whether XLA is to compile the training of `model`, as far as its layers tell.
+    """Returns whether XLA should compile the training of `model`, judging by its layers.
 
-    It is not where the model was compiled with `jit_compile=False` or `run_eagerly=True`, or a
-    layer says that XLA can't. A model with a convolution is left to TensorFlow, as is one with
-    max-pooling on a GPU; anything else gains. What no layer tells, such as an own layer's
-    operations, shows when a step is traced.
+    It should not if the model was compiled with `jit_compile=False` or `run_eagerly=True`, or if a
+    layer does not support XLA. TensorFlow runs models with a convolution and, on a GPU, models with
+    max-pooling; all others gain from XLA. Unsupported operations in custom layers are found when a
+    step is traced.
 
-    On a CPU, XLA's convolutions are some twenty times slower than TensorFlow's. On a GPU both call
-    cuDNN, and with operations that must repeat exactly XLA has no gradient of max-pooling, and
-    takes whatever algorithm of a convolution it finds first or fastest. TensorFlow then takes
-    the first of cuDNN's deterministic ones, and cuDNN's deterministic max-pooling.
+    On a CPU, XLA's convolutions are about twenty times slower than TensorFlow's. On a GPU, both
+    call cuDNN. If operations must be deterministic, XLA has no gradient of max-pooling, and uses
+    the first or fastest algorithm for a convolution. TensorFlow uses the first of cuDNN's
+    deterministic algorithms, and cuDNN's deterministic max-pooling.
     """
     if model.run_eagerly or refuses_xla(model):
         return False
@@ -246,6 +246,6 @@ def compiles_with_xla(model: keras.Model) -> bool:
 def _next_of(batches: Iterator[Any]) -> Any:
     try:
         return next(batches)
-    except tf.errors.OpError as error:  # The files have gone, or changed.
+    except tf.errors.OpError as error:  # The files are gone or have changed.
         first_line = error.message.strip().splitlines()[0]
         raise datasets.DataError(f"a batch can't be read: {first_line}") from error

@@ -1,4 +1,4 @@
-"""A program traced once: compiled by XLA where XLA can and it pays, else left to TensorFlow."""
+"""A program that is traced once, and compiled by XLA if that is possible and faster."""
 
 import concurrent.futures
 import functools
@@ -16,14 +16,14 @@ _said: set[str] = set()
 class Traced:
     """A function as it was traced with the arguments of its first call.
 
-    XLA compiles it unless it holds what XLA has no kernel for, which shows before any of it runs,
-    or what is left to TensorFlow; see `steps.compiles_with_xla`.
+    XLA compiles it unless it contains an operation without an XLA kernel, which is found before it
+    runs, or operations that TensorFlow should run; see `steps.compiles_with_xla`.
 
     Args:
-        function: takes whether XLA compiles it, and the arguments.
-        xla: whether XLA is to compile it.
-        name: of the model, for a message.
-        meanwhile: function without arguments, called while XLA compiles, which leaves Python free.
+        function: called with whether XLA compiles it, and the arguments.
+        xla: whether XLA should compile it.
+        name: the model's, for messages.
+        meanwhile: function without arguments, called while XLA compiles and Python is idle.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Traced:
         return self._traced(*arguments)
 
     def _first_call(self, arguments):
-        if self._meanwhile is None or not on_cpu():  # A device scope is one thread's own.
+        if self._meanwhile is None or not on_cpu():  # A device scope applies to one thread.
             return self._traced(*arguments)
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             compiled = pool.submit(self._traced, *arguments)
@@ -63,7 +63,7 @@ class Traced:
             return compiled.result()
 
     def _trace(self, xla, arguments):
-        # Called itself, a `tf.function` warns where a process trains several models.
+        # Calling the `tf.function` itself would warn if a process trains several models.
         program = tf.function(functools.partial(self._function, xla), jit_compile=xla)
         return program.get_concrete_function(*arguments)
 
@@ -74,7 +74,7 @@ def on_cpu() -> bool:
 
 
 def is_left(graph: tf.Graph) -> bool:
-    """Returns whether a traced program holds operations that XLA is not to compile here."""
+    """Returns whether a traced program has operations that XLA should not compile here."""
     functions = graph.as_graph_def().library.function
     types = {node.op for function in functions for node in function.node_def}
     types |= {operation.type for operation in graph.get_operations()}
@@ -83,7 +83,7 @@ def is_left(graph: tf.Graph) -> bool:
 
 
 def say_once(name: str, why: str) -> None:
-    """Prints a line about the model `name`, once in a process."""
+    """Prints a line about the model `name`, once per process."""
     if name not in _said:
         _said.add(name)
         print(f"{name}: {why}", flush=True)
