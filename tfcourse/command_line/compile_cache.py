@@ -1,9 +1,9 @@
-"""Programs that XLA has compiled, kept for the next run.
+"""A cache of programs compiled by XLA, for the next run.
 
-XLA keeps them itself in a folder that TF_XLA_FLAGS names, but believes whatever lies there: a file
-that is torn ends the training, one of another processor or of a stranger does worse. So a run sees
-a folder of its own, with links to those that were checked, and hands in what it has compiled at its
-end. A kept program's name ends in its SHA-256.
+XLA itself can keep programs in a folder that TF_XLA_FLAGS names, but trusts its content: an
+incomplete file ends the training, and a file for another processor, or from another user, does
+worse. So each run gets its own folder, with links to programs that were checked, and moves the
+programs that it compiled to the cache at its end. The name of a cached program ends in its SHA-256.
 """
 
 import concurrent.futures
@@ -25,27 +25,27 @@ from absl import logging
 from tfcourse import files, machine
 from tfcourse.datasets import array_cache
 
-MAX_BYTES = 32 * 2**20  # About a hundred programs, checked in the time of two steps.
-_VERSIONS = ("2.20.", "2.21.")  # Of TensorFlow; with a flag that it doesn't know it won't start.
+MAX_BYTES = 32 * 2**20  # About a hundred programs, which are checked quickly.
+_VERSIONS = ("2.20.", "2.21.")  # TensorFlow does not start with a flag that it does not know.
 _KEPT = re.compile(r"(?P<name>[\w.]+\.pb)\.(?P<sha256>[0-9a-f]{64})")
-_LEFT_SECONDS = 86400.0  # Whoever began a day ago has long read what it can read.
-# What changes the code that XLA makes of the same program.
+_LEFT_SECONDS = 86400.0  # A run that began a day ago has read its files.
+# Variables that change XLA's code for the same program.
 _VARIABLES = ("XLA_FLAGS", "TF_XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS")
 
 
 @contextlib.contextmanager
 def kept(import_tensorflow: Callable[[], object]) -> Iterator[None]:
-    """Lets XLA take programs from earlier runs, and keep those that it compiles inside.
+    """Context: XLA uses programs of earlier runs, and programs that it compiles inside are kept.
 
-    Where the folder can't be had, or isn't the user's alone, it compiles as ever.
+    If the folder can't be used, or others may write to it, XLA compiles as usual.
 
     Args:
-        import_tensorflow: function that imports it, which is when it reads its flags.
+        import_tensorflow: function that imports TensorFlow, which then reads its flags.
     """
     version = importlib.metadata.version("tensorflow")
     given = os.environ.get("TF_XLA_FLAGS", "")
     is_known = version.startswith(_VERSIONS) and "persistent_cache" not in given
-    is_known &= hasattr(os, "geteuid")  # Windows tells by other means whose a folder is.
+    is_known &= hasattr(os, "geteuid")  # Windows has no such ids.
     with contextlib.ExitStack() as stack:
         folder = own = None
         if is_known and "tensorflow" not in sys.modules:
@@ -55,7 +55,7 @@ def kept(import_tensorflow: Callable[[], object]) -> Iterator[None]:
             except OSError as error:
                 logging.warning("No compiled programs are kept: %s", error)
         with _told(given, own), concurrent.futures.ThreadPoolExecutor(1) as pool:
-            # XLA looks into the folder when it first compiles.
+            # XLA reads the folder when it compiles for the first time.
             laid_out = pool.submit(_lay_out, folder, own) if folder and own else None
             import_tensorflow()
         if laid_out and (failure := laid_out.exception()):
@@ -67,7 +67,7 @@ def kept(import_tensorflow: Callable[[], object]) -> Iterator[None]:
 
 
 def directory() -> pathlib.Path | None:
-    """Returns where the programs lie, or `None` if there is no home to put them in."""
+    """Returns the folder of the programs, or `None` if there is no home folder."""
     arrays = array_cache.directory()
     return arrays.with_name("programs") if arrays else None
 
@@ -93,13 +93,13 @@ def _key(version: str) -> str:
     told += map(os.environ.get, _VARIABLES)
     found = machine.processor()
     told += [found.get("model name"), found.get("flags")]
-    if not found:  # Another machine may have another processor.
+    if not found:  # Machines may have different processors.
         told.append(platform.node())
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def _lay_out(folder: pathlib.Path, own: pathlib.Path) -> None:
-    """Links the whole entries of `folder` into `own`; removes the others and what kills left."""
+    """Links the intact entries of `folder` into `own`; removes damaged and temporary files."""
     for path, _ in files.leftovers(folder):
         if path != own and time.time() - path.stat().st_mtime > _LEFT_SECONDS:
             files.remove(path)
@@ -114,21 +114,21 @@ def _lay_out(folder: pathlib.Path, own: pathlib.Path) -> None:
 def _link(path: pathlib.Path, name: pathlib.Path) -> None:
     try:
         os.link(path, name)
-    except OSError:  # Not every file system has second names.
+    except OSError:  # Not every file system has hard links.
         shutil.copyfile(path, name)
 
 
 @contextlib.contextmanager
 def _told(given: str, own: pathlib.Path | None) -> Iterator[None]:
-    """Names the folder `own` beside the flags of TF_XLA_FLAGS, for this process alone."""
-    if own is None or re.search(r"[\s\"']", str(own)):  # The variable knows no quotes.
+    """Adds the folder `own` to TF_XLA_FLAGS, for this process only."""
+    if own is None or re.search(r"[\s\"']", str(own)):  # The variable has no quoting.
         yield
         return
     flags = ("directory", str(own)), ("device_types", "CPU")
     told = (f"--tf_xla_persistent_cache_{name}={value}" for name, value in flags)
     os.environ["TF_XLA_FLAGS"] = " ".join([given, *told]).strip()
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") in ("1", "2"):  # JAX sets the one, we the other.
-        # Reading an entry logs two errors that are none; what fails is raised all the same.
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") in ("1", "2"):  # Set by JAX or by tfcourse.
+        # Reading an entry logs two false errors; real errors are raised anyway.
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     try:
         yield
@@ -140,7 +140,7 @@ def _told(given: str, own: pathlib.Path | None) -> Iterator[None]:
 
 
 def _hand_in(own: pathlib.Path, folder: pathlib.Path) -> None:
-    """Keeps the programs in `own` that `folder` has not, whole; removes the oldest of too many."""
+    """Moves new programs from `own` to `folder`; removes the oldest if there are too many."""
     before = {_KEPT.sub(r"\g<name>", path.name) for path in folder.iterdir()}
     for path in own.iterdir():
         if path.name not in before and path.stat().st_size <= MAX_BYTES:

@@ -1,9 +1,9 @@
 """How a program ends: its exit code, and at most three lines on stderr.
 
-Exit codes: 0 done, 1 an --expect missed, a check of --diagnose broken, or a bug, 2 bad flags, 3
-bad data, 4 bad checkpoint or model file, 5 environment (disk, permission, lock), 6 not finite, 7
-out of memory, 130 and 143 interrupted, 141 nobody reads the output any more. An exception says its
-code in an attribute `exit_code`.
+Exit codes: 0 done, 1 an --expect missed, a check of --diagnose broken, or a bug, 2 bad flags, 3 bad
+data, 4 bad checkpoint or model file, 5 environment (disk, permission, lock), 6 not finite, 7 out of
+memory, 130 and 143 interrupted, 141 nobody reads the output any more. An exception states its code
+in the attribute `exit_code`.
 """
 
 import atexit
@@ -26,17 +26,17 @@ from tfcourse import out_of_memory, shell, signals, system_errors
 from tfcourse.command_line import streams
 from tfcourse.hyperparameters import printable
 
-_AFTER = 0.05  # Seconds, in which the callback that a signal came in is over.
+_AFTER = 0.05  # Seconds until the callback that received a signal has ended.
 
 
 class UsageError(Exception):
-    """Flags that do not make a run; the message names the flag."""
+    """The flags do not describe a valid run; the message names the flag."""
 
     exit_code = 2
 
 
 class Terminated(BaseException):
-    """SIGTERM or the like came outside of training; no `except Exception` on the way holds it."""
+    """SIGTERM or a similar signal outside of training. It passes every `except Exception`."""
 
     exit_code = 143
 
@@ -52,40 +52,40 @@ class NotFiniteResultError(Exception):
 
 
 class MissedExpectationError(Exception):
-    """A result lies outside of the range that --expect says, or a check of --diagnose is broken."""
+    """A result is outside its --expect range, or a check of --diagnose is broken."""
 
     exit_code = 1
 
 
 @contextlib.contextmanager
 def exits(program: Callable[..., Any] | None = None) -> Iterator[None]:
-    """Ends the process after its block: with 0, or with the code of the exception that left it.
+    """Ends the process after its block, with 0 or the exit code of the exception.
 
     Args:
-        program: the function that the process was started for; where it stands in the module that
-            Python runs, the process ends without taking TensorFlow apart.
+        program: the function that the process was started for. If it is in the main module, the
+            process ends without unloading TensorFlow.
     """
-    # TensorFlow reports its instruction sets and missing GPUs on stderr; errors still show.
+    # Hides TensorFlow's reports of instruction sets and missing GPUs; errors are still shown.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.pop("MPLBACKEND", None)  # No window is opened, and matplotlib refuses unknown ones.
+    os.environ.pop("MPLBACKEND", None)  # No window is needed, and unknown backends are errors.
     streams.prepare()
     for number in signals.ENDING:
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _terminate)
     if sys.unraisablehook is sys.__unraisablehook__:
         sys.unraisablehook = _send_again
-    std_logging.basicConfig(format="%(levelname)s: %(message)s")  # Whose logger it is, is no news.
+    std_logging.basicConfig(format="%(levelname)s: %(message)s")  # Without the logger's name.
     logging.get_absl_logger().addFilter(_log_with_flags)
     try:
         yield
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt, Terminated) as error:
-        streams.give_up()  # What can't be written would raise again when Python ends.
+        streams.give_up()  # Otherwise, Python would raise the error again at exit.
         if code(error) == 130:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # A second one leaves at once.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # A second Ctrl-C ends at once.
         if "--debug" in sys.argv[1:] or ("debug" in flags.FLAGS and flags.FLAGS["debug"].value):
             traceback.print_exc()
-        with contextlib.suppress(OSError):  # Whom nobody can tell has the exit code.
+        with contextlib.suppress(OSError):  # The exit code is enough.
             # A terminal has just shown "^C".
             start = "\n" if code(error) == 130 and sys.stderr.isatty() else ""
             print(start + _message(error), file=sys.stderr)
@@ -97,8 +97,8 @@ def exits(program: Callable[..., Any] | None = None) -> Iterator[None]:
 def _end(program: Callable[..., Any] | None, number: int) -> NoReturn:
     """Ends the process with the exit code `number`.
 
-    With TensorFlow in it, Python takes a second to free what the system frees at once. So where
-    nobody waits for the rest, what was registered for the exit runs, and the process is over.
+    With TensorFlow loaded, Python takes a second to free memory, which the system does at once. So
+    if nothing else needs the normal exit, only the registered exit functions run.
     """
     if not _is_all(program):
         sys.exit(number)
@@ -110,14 +110,14 @@ def _end(program: Callable[..., Any] | None, number: int) -> NoReturn:
 
 
 def _is_all(program: Callable[..., Any] | None) -> bool:
-    """Returns whether the process ends with `program`, unseen by whoever started it."""
+    """Returns whether the process ends with `program`, and nothing observes its exit."""
     main = sys.modules.get("__main__")
     return (
         "tensorflow" in sys.modules
         and program is not None
         and vars(main) is getattr(program, "__globals__", None)  # Not called by a test or script.
         and not sys.flags.inspect
-        and not (sys.gettrace() or sys.getprofile())  # Debuggers, coverage and profilers go on.
+        and not (sys.gettrace() or sys.getprofile())  # Debuggers, coverage, profilers.
         and all(t.daemon or t is threading.current_thread() for t in threading.enumerate())
     )
 
@@ -129,22 +129,21 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 
 def _send_again(unraisable: "sys.UnraisableHookArgs") -> None:
-    """Sends a signal again that came where Python drops exceptions, as in a garbage collector's
-    callback: else the program would go on as if there had been none."""
+    """Resends a signal that came where Python drops exceptions, as in a callback of `gc`."""
     error = unraisable.exc_value
     if not isinstance(error, KeyboardInterrupt | Terminated):
         sys.__unraisablehook__(unraisable)
         return
     number = error.signal_number if isinstance(error, Terminated) else signal.SIGINT
     is_sent = False
-    while not is_sent:  # What this raises is dropped as well: another signal must not end it.
+    while not is_sent:  # Its exceptions are dropped too, so another signal must not end it.
         with contextlib.suppress(KeyboardInterrupt, Terminated):
             threading.Thread(target=_raise_later, args=(number,), daemon=True).start()
             is_sent = True
 
 
 def _raise_later(number: int) -> None:
-    """Sends a signal once the main thread has left `_send_again`, where it would be dropped."""
+    """Sends a signal once the main thread has left `_send_again`, which would drop it."""
     main = threading.main_thread().ident or 0
     is_inside = True
     while is_inside:
@@ -180,9 +179,9 @@ def _message(error: BaseException) -> str:
     else:
         what = (str(error).splitlines() or [""])[0]
         text = f"error: {type(error).__name__}: {what}\nThis is a bug; --debug shows where."
-    # At most three lines, whatever a library had to say.
+    # At most three lines, however long a library's message is.
     lines = [*with_flags(text).splitlines()[:2], *getattr(error, "__notes__", ())]
-    # What a file or a name holds may be meant for the terminal.
+    # Files and names may contain terminal escape sequences.
     return "\n".join(printable(line[:500]) for line in lines[:3])
 
 
@@ -193,9 +192,9 @@ def _log_with_flags(record: Any) -> bool:
 
 
 def with_flags(text: str) -> str:
-    """Returns `text` with arguments in backticks, such as `epochs=3`, as the flags they have.
+    """Returns `text` with arguments in backticks, such as `epochs=3`, replaced by their flags.
 
-    A shell takes them as they are.
+    They are quoted for a shell.
     """
 
     def flag(match: re.Match[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line.exit_codes import MissedExpectationError, UsageError
 
-# The numbers that `training.final_metrics` has, of classes or of quantities.
+# The results of `training.final_metrics`, for classes or quantities.
 FINAL = (
     *("test_accuracy", "test_loss", "val_accuracy", "val_loss"),
     *("test_baseline_accuracy", "val_baseline_accuracy"),
@@ -17,12 +17,12 @@ FINAL = (
     *("best_epoch", "epochs", "parameters", "edge_brightness"),
     *("train_examples", "validation_examples", "test_examples"),
 )
-# What a sweep has besides those of its best trial.
+# The results that a sweep adds to those of its best trial.
 OF_SWEEPS = ("trial", "trials", *(f"{name}_spread" for name in FINAL))
 
 
 class Expectation(NamedTuple):
-    """The closed range in which a metric must lie; written `test_accuracy:0.983:0.999`."""
+    """The closed range in which a metric must lie, written `test_accuracy:0.983:0.999`."""
 
     metric: str
     low: float
@@ -30,7 +30,7 @@ class Expectation(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Returns what `text` spells. Raises `ValueError` where it spells none."""
+        """Returns the expectation in `text`. Raises `ValueError` if there is none."""
         name, *bounds = text.split(":")
         try:
             low, high = (hp.decimal(bound) for bound in bounds)
@@ -45,7 +45,7 @@ class Expectation(NamedTuple):
 
 
 def check_names(expected: Iterable[Expectation], results: Collection[str]) -> None:
-    """Raises `UsageError` where something is expected that is none of `results`."""
+    """Raises `UsageError` if an expectation names a metric that is not in `results`."""
     for metric, _, _ in expected:
         if metric not in results:
             close = difflib.get_close_matches(metric, results, n=1)
@@ -56,7 +56,7 @@ def check_names(expected: Iterable[Expectation], results: Collection[str]) -> No
 
 
 def check(expected: Iterable[Expectation], metrics: Mapping[str, Any]) -> None:
-    """Raises `MissedExpectationError` where a result lies outside of its range."""
+    """Raises `MissedExpectationError` if a result is outside its range."""
     numbers = {name: value for name, value in metrics.items() if isinstance(value, (int, float))}
     check_names(expected, numbers)
     missed = [

@@ -1,4 +1,4 @@
-"""What --find_learning_rate does: a short run, a picture, and what it suggests."""
+"""What --find_learning_rate does: a short run, a picture and suggestions."""
 
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +19,7 @@ def find(
     seed: int,
     run: RunDirectory,
 ) -> dict[str, Any]:
-    """Stands for a recipe's `main` where --find_learning_rate asks for no training yet."""
+    """Replaces a recipe's `main` with --find_learning_rate."""
     from tfcourse import reports, training
 
     curve = training.find_learning_rate(model, data, batch_size=batch_size, seed=seed)

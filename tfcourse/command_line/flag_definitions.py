@@ -14,12 +14,12 @@ from tfcourse.command_line import tracking
 from tfcourse.command_line.expectations import Expectation
 from tfcourse.tuning import state as sweeps
 
-# They say where and how loudly a run goes, never what comes out: flags.txt leaves them out.
+# These affect where a run writes and what it prints, not its results. flags.txt omits them.
 WITHOUT_EFFECT = (
     *("run_dir", "debug", "timing", "help", "extend", "describe", "compile_cache", "tracker"),
 )
 
-# They say where the data is and who computes, which leaves the results of a flagfile as they are.
+# These state where the data is and who computes, which does not affect a flagfile's results.
 WHERE = (
     *("data_dir", "workers", "scheduler", "trial_resources", "keep_models", "max_minutes"),
     "confirm",
@@ -38,7 +38,7 @@ STRATEGY = hp.choice(
 
 @dataclasses.dataclass(frozen=True)
 class SweepFlags(hp.Hyperparameters):
-    """How many trials a sweep has, how they are chosen, and by whom they are trained."""
+    """The number of a sweep's trials, how they are chosen, and where they are trained."""
 
     sweep: str = hp.choice(
         "none", ("none", *sweeps.TUNERS), "Searches hyperparameters; none trains once."
@@ -69,7 +69,7 @@ class SweepFlags(hp.Hyperparameters):
 
 
 class _Parser(flags.ArgumentParser):
-    """Reads a flag's text by a function; what is a value already, as a default is, stays."""
+    """Parses a flag's text with a function; keeps values that are not text, such as defaults."""
 
     def __init__(self, read: Callable[[str], Any], syntax: str, group: str = "Run") -> None:
         super().__init__()
@@ -93,8 +93,8 @@ def define(hyperparameters: type[hp.Hyperparameters], *, group: str = "") -> Non
     """Defines a flag for each declared hyperparameter, --debug and --help.
 
     Args:
-        hyperparameters: their class.
-        group: title of the part of --help that shows them; by default each has its own.
+        hyperparameters: the class that declares them.
+        group: title of their part of --help; by default, each has its own.
     """
     declared = hp.declarations(hyperparameters)
     for field in dataclasses.fields(hyperparameters):
@@ -115,9 +115,9 @@ def define_run(*, dataset: str | None, finder: bool = False, sweep: bool = False
     """Defines the flags of every recipe.
 
     Args:
-        dataset: default of --dataset, `None` for a recipe without data.
-        finder: whether its learning rate can be looked for, and its model diagnosed.
-        sweep: whether it can be swept, and trained by several devices.
+        dataset: default of --dataset; `None` for a recipe without data.
+        finder: whether the recipe has --find_learning_rate and --diagnose.
+        sweep: whether the recipe has --sweep and --strategy.
     """
     _define("seed", SEED, "Run")
     if dataset is not None:
@@ -157,7 +157,7 @@ def define_run(*, dataset: str | None, finder: bool = False, sweep: bool = False
 
 
 def define_finder() -> None:
-    """Defines the flags of a recipe whose model can be looked at before it is trained."""
+    """Defines --find_learning_rate and --diagnose."""
     flags.DEFINE_bool(
         "find_learning_rate",
         False,
@@ -167,7 +167,7 @@ def define_finder() -> None:
 
 
 def define_sweep() -> None:
-    """Defines the flags of a recipe that can be swept."""
+    """Defines the flags for sweeps."""
     for field in dataclasses.fields(SweepFlags):
         _define(field.name, field, "Sweep")
     flags.DEFINE_multi_string(
@@ -189,12 +189,12 @@ def define_sweep() -> None:
     )
 
 
-# flags.txt holds them only where they are set to something.
+# flags.txt has them only if they are set.
 _WITHOUT_EFFECT_BY_DEFAULT = (
     *("find_learning_rate", "diagnose", "strategy"),
     *(field.name for field in dataclasses.fields(datasets.Reading)),
 )
-# Those of `define_sweep`.
+# The flags of `define_sweep`.
 OF_SWEEPS = (
     *(field.name for field in dataclasses.fields(SweepFlags)),
     *("search", "fix", "objective", "scheduler", "trial_resources"),
@@ -217,18 +217,18 @@ def _define_several(name: str, read: Callable[[str], Any], syntax: str, help: st
 
 
 def names() -> list[str]:
-    """Returns the names of all flags that were defined here, in order."""
+    """Returns the names of all flags defined here, in order."""
     return [flag.name for flag in _ours()]
 
 
 def values(name: str) -> list[Any]:
-    """Returns the values of the flag `name`; of one that can be given several times, each."""
+    """Returns the values of the flag `name`, which may be several."""
     flag = flags.FLAGS[name]
     return list(flag.value or ()) if isinstance(flag, flags.MultiFlag) else [flag.value]
 
 
 def spelled(name: str, value: Any) -> str:
-    """Returns the flag `name` with `value` as a shell takes it: "--epochs=3"."""
+    """Returns the flag `name` with `value`, quoted for a shell: "--epochs=3"."""
     flag = flags.FLAGS[name]
     if flag.boolean:
         return f"--{name}" if value else f"--no{name}"
@@ -241,7 +241,7 @@ def _ours() -> list[flags.Flag]:
 
 
 def effective() -> dict[str, list[str]]:
-    """Returns `{name: [text, ...]}` of the set flags that can change a result."""
+    """Returns `{name: [text, ...]}` of the set flags that can affect a result."""
     recorded = {}
     trains_once = "sweep" in flags.FLAGS and flags.FLAGS.sweep == "none"
     for flag in _ours():
@@ -257,17 +257,17 @@ def effective() -> dict[str, list[str]]:
     return recorded
 
 
-_REPEATED = "; repeat this option to specify a list of values"  # absl's words.
-OF_TOOL = "Flags of this program"  # Of one that makes no run.
-_WIDTH = 79  # Of a line of --help, for a terminal of 80 columns.
+_REPEATED = "; repeat this option to specify a list of values"  # absl's text.
+OF_TOOL = "Flags of this program"  # For programs without a run.
+_WIDTH = 79  # Line width of --help, for a terminal of 80 columns.
 _SYNTAX = """Write --name=value; brackets show [the default]. The last value counts.
 --flagfile=PATH reads flags from a file, one per line."""
-# Parts of --help in this order; those that a recipe names besides come before them.
+# The parts of --help, in order. A recipe's own parts come before them.
 _GROUPS = ("Model", "Optimizer", "Training", "Data", "Run", "Sweep")
 
 
 def help_text(header: str) -> str:
-    """Returns the text of --help: the program's header and what there is to each flag."""
+    """Returns the text of --help: the program's header and the description of each flag."""
     groups: dict[str, list[flags.Flag]] = {}
     for flag in _ours():
         groups.setdefault(_group(flag), []).append(flag)
@@ -291,7 +291,7 @@ def help_text(header: str) -> str:
 
 
 def _narrow(text: str) -> str:
-    """Returns `text` with its prose, but neither commands nor lists, in lines of `_WIDTH`."""
+    """Returns `text` with its prose wrapped to `_WIDTH`; commands and lists stay as they are."""
     parts = text.split("\n\n")
     for k, part in enumerate(parts):
         if not part.startswith((" ", "- ")):

@@ -1,8 +1,8 @@
-"""Flagfiles, read strictly: whatever absl would skip, drop or hang on is refused.
+"""Flagfiles, read strictly: anything that absl would skip, drop or hang on is an error.
 
-A flagfile holds one `--name=value` a line; empty lines and lines that start with `#` or `//`
-are skipped, and `--flagfile=other` includes another file at that place. Paths count from the
-working directory; `configs/...` is also found where the package is installed.
+A flagfile has one `--name=value` per line. Empty lines and lines that start with `#` or `//` are
+skipped; `--flagfile=other` includes another file at that place. Paths are relative to the working
+directory; `configs/...` is also looked for where the package is installed.
 """
 
 import pathlib
@@ -22,7 +22,7 @@ _INCLUDE = re.compile(r"--?flagfile=(.*)")
 
 
 class Argument(NamedTuple):
-    """One flag and where it was written: "configs/a.flags:3", or "" for the command line."""
+    """One flag and its origin: "configs/a.flags:3", or "" for the command line."""
 
     text: str
     origin: str
@@ -33,14 +33,14 @@ class Argument(NamedTuple):
 
 
 def expand(arguments: Iterable[str]) -> list[Argument]:
-    """Returns `arguments` with each `--flagfile=PATH` replaced by that file's flags.
+    """Returns `arguments` with each `--flagfile=PATH` replaced by the flags in that file.
 
     Returns:
-        The flags in the order in which they count: the last value wins.
+        The flags in order; the last value of a flag counts.
 
     Raises:
-        UsageError: a file is missing, no regular file, too large, not UTF-8, includes
-            itself, nests too deep, or has a line that is not a flag.
+        UsageError: a file is missing, not a regular file, too large, not UTF-8, includes itself, is
+            nested too deeply, or has a line that is not a flag.
     """
     opened: list[pathlib.Path] = []
     result = []

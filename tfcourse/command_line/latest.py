@@ -1,4 +1,4 @@
-"""`latest`, the name of the newest run where a command asks for a run."""
+"""`latest`: the newest run, for commands that read a run."""
 
 import pathlib
 from collections.abc import Callable
@@ -11,12 +11,12 @@ _RUNS = pathlib.Path("runs")
 
 
 def is_finished(folder: pathlib.Path) -> bool:
-    """Returns whether a run has written its results there."""
+    """Returns whether the folder holds a finished run."""
     return (folder / run_directory.METRICS).is_file()
 
 
 def has_model(folder: pathlib.Path) -> bool:
-    """Returns whether a finished run, or sweep, of a classifier or regression is there."""
+    """Returns whether the folder holds a finished run, or sweep, with a model."""
     left = (run_directory.PREPROCESSING, run_directory.JOURNAL)
     return is_finished(folder) and any((folder / name).exists() for name in left)
 
@@ -24,16 +24,16 @@ def has_model(folder: pathlib.Path) -> bool:
 def run_named(
     name: str, wanted: Callable[[pathlib.Path], bool] = has_model, kind: str = "finished run"
 ) -> pathlib.Path:
-    """Returns the run directory that `name` says, and prints the one that `latest` stands for.
+    """Returns the run directory that `name` means; prints it if `name` is `latest`.
 
     Args:
-        name: a path. `latest` is the newest run in runs/ and the folders in it, `FOLDER/latest`
-            the newest in `FOLDER`, unless there is a folder of that name.
-        wanted: whether a run directory is one that the command can use.
-        kind: what that is called, for the error.
+        name: a path. `latest` is the newest run in runs/ and its folders, `FOLDER/latest` the
+            newest in `FOLDER`, unless a folder with that name exists.
+        wanted: function that returns whether the command can use a run directory.
+        kind: a name for such a run directory, for the error.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such run.
     """
     path = files.expanded(name)
     if path.name != LATEST or path.exists():

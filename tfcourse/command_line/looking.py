@@ -1,4 +1,4 @@
-"""What flags ask for instead of a training: to find a learning rate, or to diagnose the model."""
+"""Modes without a training: --find_learning_rate and --diagnose."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,12 +18,12 @@ PAGE = "diagnosis.html"
 
 
 def is_asked(options: Options) -> bool:
-    """Returns whether one of them is asked for."""
+    """Returns whether one of these modes is requested."""
     return options.find_learning_rate or options.diagnose
 
 
 def check(options: Options) -> None:
-    """Raises `UsageError` where other flags do not go with it."""
+    """Raises `UsageError` if other flags contradict the mode."""
     flag = "--diagnose" if options.diagnose else "--find_learning_rate"
     if is_asked(options) and options.sweep:
         raise UsageError(f"{flag} does not go with --sweep: run it before the sweep")
@@ -43,10 +43,10 @@ def look(
     options: Options,
     run: RunDirectory,
 ) -> dict[str, Any]:
-    """Does what is asked for; returns what becomes metrics.json.
+    """Runs the requested mode; returns the content of metrics.json.
 
     Args:
-        build, batch_size: as those of `program.run`.
+        build, batch_size: as in `program.run`.
     """
     values: Any = hyperparameters
     model = build(values, data, options.seed)
@@ -77,7 +77,7 @@ def _diagnose(
 
 
 def check_diagnosis(metrics: dict[str, Any]) -> None:
-    """Raises `MissedExpectationError` where the diagnosis has found something broken."""
+    """Raises `MissedExpectationError` if a check of the diagnosis is broken."""
     verdicts = metrics.get("diagnosis", {})
     broken = [name for name, verdict in verdicts.items() if verdict == "broken"]
     if broken:

@@ -1,6 +1,6 @@
-"""Whether the model that flags ask for fits into memory, told before TensorFlow is imported.
+"""Checks whether the requested model fits into memory, before TensorFlow is imported.
 
-What it can't tell so early, `training.within_memory` tells as the model is built.
+What can't be known that early is checked by `training.within_memory` when the model is built.
 """
 
 import math
@@ -13,21 +13,21 @@ from tfcourse.command_line.sweeping import Settle
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters
 
-_BYTES = 4  # Of a weight, whatever the precision of activations.
-_GPUS = ("nvidia[0-9]*", "kfd")  # Device files: a GPU has memory of its own.
+_BYTES = 4  # Per weight, whatever the precision of activations.
+_GPUS = ("nvidia[0-9]*", "kfd")  # Device files: a GPU has its own memory.
 
 
 def check(hyperparameters: Hyperparameters, data: Dataset | None = None) -> None:
-    """Refuses a model that can't be trained in the free memory.
+    """Raises an error if the model can't be trained in the free memory.
 
-    Counted are its weights, their gradients and what the optimizer keeps of each.
+    It counts the weights, their gradients and the optimizer's slots.
 
     Args:
-        hyperparameters: a recipe's; one that has no `model` passes.
-        data: what it is trained on; `None` where that is not read yet, and may be small.
+        hyperparameters: a recipe's; without a field `model`, nothing is checked.
+        data: the training data; `None` if it is not read yet, and may be small.
 
     Raises:
-        OutOfMemoryError: with the numbers.
+        OutOfMemoryError: states the required and the free memory.
     """
     chosen = str(getattr(hyperparameters, "model", None))
     model: Choice | None = MODELS.get(chosen)
@@ -47,10 +47,10 @@ def check(hyperparameters: Hyperparameters, data: Dataset | None = None) -> None
 def check_settled(
     hyperparameters: Hyperparameters, settle: Settle | None, data: Dataset | None
 ) -> None:
-    """Does the same for a recipe that settles its model once it knows the data.
+    """Does the same for a recipe that chooses its model by the data.
 
     Raises:
-        UsageError: the hyperparameters do not go with the data.
+        UsageError: the hyperparameters do not fit the data.
     """
     if data is not None and settle is not None:
         try:

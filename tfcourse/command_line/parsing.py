@@ -1,4 +1,4 @@
-"""From the arguments of a program to its hyperparameters and `Options`."""
+"""Parses a program's arguments into its hyperparameters and `Options`."""
 
 import dataclasses
 import pathlib
@@ -25,27 +25,27 @@ _Declared = TypeVar("_Declared", bound=hp.Hyperparameters)
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What the command line says besides the hyperparameters.
+    """The settings on the command line besides the hyperparameters.
 
     Attributes:
         recipe: name of the recipe's module, without its package.
-        module: that with its package, as `python -m` takes it.
-        flags: `{name: [text, ...]}`, every flag that can change a result.
+        module: name of the module with its package, as for `python -m`.
+        flags: `{name: [text, ...]}`, every flag that can affect a result.
         run_dir: folder for the results.
         seed: in [0, 2**32 - 1].
         dataset: name or comma-separated names; `None` for a recipe without data.
         data_dir: folder that holds the data's files, or `None`.
         reading: how the data is read.
         strategy: one of `devices.STRATEGIES`.
-        smoke: whether this is a run of seconds that shows only that all works.
+        smoke: whether this is a run of seconds that only shows that everything works.
         expect: ranges in which metrics must lie.
-        unchecked: why those of a flagfile are left unchecked, or "".
+        unchecked: why the expectations of a flagfile are not checked, or "".
         find_learning_rate: whether to suggest a rate instead of training.
-        diagnose: whether to look for what keeps the model from training, instead of training.
+        diagnose: whether to diagnose the model instead of training.
         tuner: one of `tuning.state.TUNERS`, or "none" for a single training.
         sweep: the checked sweep, or `None` for a single training.
-        timing: whether to print the seconds of each stage.
-        describe: whether only to show what is in the data.
+        timing: whether to print the duration of each stage.
+        describe: whether to only show what is in the data.
         compile_cache: whether compiled programs are kept between runs.
         tracker: one of `tracking.TRACKERS`.
     """
@@ -75,11 +75,11 @@ class Options:
 def read(
     main: Callable[..., Any], hyperparameters: type[_Declared], smoke: Mapping[str, Any]
 ) -> tuple[_Declared, Options]:
-    """Returns the recipe's hyperparameters and all else that its command line says.
+    """Returns the recipe's hyperparameters and the other settings on its command line.
 
     Raises:
-        UsageError: a flag can't be taken; the message names it.
-        SystemExit: --help was asked for, and is printed.
+        UsageError: a flag is wrong; the message names it.
+        SystemExit: --help has been printed.
     """
     written = parse(main)
     for name, value in smoke.items() if flags.FLAGS.smoke else ():
@@ -95,7 +95,7 @@ def read(
 
 
 def parse(main: Callable[..., Any]) -> Written:
-    """Parses the command line of the program whose function `main` is; --help ends it here."""
+    """Parses the command line of the program with the function `main`; --help ends it here."""
     if any(map(_HELP.fullmatch, sys.argv[1:])):
         header = sys.modules[main.__module__].__doc__ or ""
         print(flag_definitions.help_text(header), flush=True)
@@ -107,7 +107,7 @@ def parse(main: Callable[..., Any]) -> Written:
     for argument in arguments:
         name = argument.text.partition("=")[0]
         if name.startswith("-") and len(name) > _MAX_NAME:
-            # absl would recurse a character at a time to find a flag that is meant.
+            # absl would recurse once per character to suggest a flag.
             origin = f"{argument.origin}: " if argument.origin else ""
             raise UsageError(f"{origin}there is no flag {name[:20]}...")
     try:
@@ -115,10 +115,10 @@ def parse(main: Callable[..., Any]) -> Written:
     except flags.UnrecognizedFlagError as error:
         origin = _origin(error.flagname, str(error), written)
         raise UsageError(f"{origin}{written_flags.unknown(error.flagname)}") from None
-    except (flags.Error, ValueError) as error:  # The latter where --noNAME is given a value.
+    except (flags.Error, ValueError) as error:  # ValueError if --noNAME has a value.
         named = re.search(r"--(\w+)", str(error))
         origin = _origin(named[1], str(error), written) if named else ""
-        # The text of the flag shows the value already.
+        # The flag's text already shows the value.
         said = re.sub(r"(--\w+=.*) Received: .*", r"\1", str(error), flags=re.DOTALL)
         raise UsageError(f"{origin}{said.removeprefix('flag ')}") from None
     if len(rest) > 1:
@@ -127,7 +127,7 @@ def parse(main: Callable[..., Any]) -> Written:
 
 
 def _origin(name: str, error: str, written: Written) -> str:
-    """Returns "file:line: " where the value that an error shows was read from a flagfile."""
+    """Returns "file:line: " if the value that an error shows was read from a flagfile."""
     origin = written.origin_of(name, error)
     return f"{origin}: " if origin else ""
 
@@ -142,7 +142,7 @@ def _options(main: Callable[..., Any], written: Written) -> Options:
     values = flags.FLAGS.flag_values_dict()
     recorded = flag_definitions.effective()
     for name, texts in recorded.items():
-        # flags.txt holds a flag a line.
+        # flags.txt has one flag per line.
         if not all(text.isprintable() and text == text.strip() for text in texts):
             raise UsageError(f"--{name} must be printable text without blanks around it")
     run_dir = values["run_dir"]
@@ -177,7 +177,7 @@ def _options(main: Callable[..., Any], written: Written) -> Options:
 
 
 def _leave_unchecked(written: Written) -> str:
-    """Drops what flagfiles expect of a run that the command line has changed; returns why."""
+    """Drops the flagfiles' expectations if the command line changes the run; returns why."""
     changed = written_flags.changed(written)
     places = written.places("expect")
     if not (changed and any(place.origin for place in places)):
@@ -193,7 +193,7 @@ def _leave_unchecked(written: Written) -> str:
 
 
 def _new_run_dir(recipe: str) -> pathlib.Path:
-    """Returns runs/RECIPE/TIME, with a number behind it where that is taken."""
+    """Returns runs/RECIPE/TIME, with a number appended if that exists."""
     first = pathlib.Path("runs", recipe, time.strftime("%Y%m%d-%H%M%S"))
     path, number = first, 1
     while path.exists():
@@ -203,7 +203,7 @@ def _new_run_dir(recipe: str) -> pathlib.Path:
 
 
 def declared(hyperparameters: type[_Declared]) -> _Declared:
-    """Returns an instance of the class `hyperparameters` with the values of the command line."""
+    """Returns an instance of the class `hyperparameters` with the command line's values."""
     declarations = hp.declarations(hyperparameters)
     values = {name: flags.FLAGS[name].value for name in declarations}
     for name, value in values.items():
@@ -222,12 +222,12 @@ def given(switches: Iterable[str]) -> dict[str, bool]:
 
 
 def resume_command(run_dir: pathlib.Path) -> str:
-    """Returns the command that goes on with the run in `run_dir`: the one that was typed."""
+    """Returns the command that resumes the run in `run_dir`: the one that was typed."""
     return command({"run_dir": str(run_dir)})
 
 
 def command(changes: Mapping[str, str]) -> str:
-    """Returns the command that was typed, with other values of some flags."""
+    """Returns the command that was typed, with other values for some flags."""
     given = []
     arguments = iter(sys.orig_argv[1:])
     for argument in arguments:
@@ -235,7 +235,7 @@ def command(changes: Mapping[str, str]) -> str:
         if not (argument.startswith("-") and name in changes):
             given.append(argument)
         elif not equals:
-            next(arguments, None)  # The value stands by itself.
+            next(arguments, None)  # The value is the next argument.
     program = ["python"]
     if given and pathlib.Path(given[0]).name == "tfcourse":  # The console command, a script.
         program, given = ["tfcourse"], given[1:]

@@ -1,4 +1,4 @@
-"""What a program does, from its flags to its exit code."""
+"""Runs a program, from its flags to its exit code."""
 
 import contextlib
 import functools
@@ -49,22 +49,22 @@ def run(
 
     Args:
         main: function of (hyperparameters, data, `Options`, `RunDirectory`) that does the work and
-            returns its results, which become metrics.json. Where the recipe uses no data set, it
-            takes no `data`.
+            returns the results for metrics.json. Without `data` if the recipe uses no data set.
         hyperparameters: the recipe's class; its flags are defined here.
-        dataset: default of --dataset; `None` where the recipe uses no data set.
-        smoke: `{flag: value}` that --smoke sets, whatever else was given.
-        build: function of (hyperparameters, data, seed) that returns a compiled model; with it
-            the recipe has --find_learning_rate and --diagnose.
-        train: function of (hyperparameters, data, seed, run) and arguments of `training.fit`,
-            in the module of `main`, that returns the trained model and its history; with it the
-            recipe has --sweep and --strategy.
-        settle: function of (hyperparameters, data) that returns the hyperparameters with what the
-            data decides, such as the model, so that a sweep searches what then matters.
-        batch_size: function of (hyperparameters, data) that returns the examples per step; by
-            default the hyperparameter `batch_size`.
-        results: names of the numbers that `main` returns besides those of `final_metrics`; with
-            them, a name that --expect misspells is refused before the training.
+        dataset: default of --dataset; `None` if the recipe uses no data set.
+        smoke: `{flag: value}` that --smoke sets, overriding other flags.
+        build: function of (hyperparameters, data, seed) that returns a compiled model; enables
+            --find_learning_rate and --diagnose.
+        train: function of (hyperparameters, data, seed, run) and arguments of `training.fit`, in
+            the module of `main`, that returns the trained model and its history; enables --sweep
+            and --strategy.
+        settle: function of (hyperparameters, data) that returns the hyperparameters after the
+            choices that depend on the data, such as the model, so that a sweep searches the
+            relevant ones.
+        batch_size: function of (hyperparameters, data) that returns the number of examples per
+            step; by default the hyperparameter `batch_size`.
+        results: names of the numbers that `main` returns besides those of `final_metrics`. With
+            them, a misspelt name in --expect is an error before the training.
     """
     with exit_codes.exits(main):
         flag_definitions.define(hyperparameters)
@@ -79,7 +79,7 @@ def run(
         with run_data.advised():
             _check(options, results)
         check_size = functools.partial(model_size.check_settled, values, settle)
-        if options.sweep:  # Of which a trial without memory is infeasible.
+        if options.sweep:  # Its trials without enough memory are infeasible.
             sweeping.check_objective(build, values, options)
         else:
             check_size(None)
@@ -87,7 +87,7 @@ def run(
             with _opened(options, check_size) as (run, data):
                 look = build and functools.partial(looking.look, build, batch_size)
                 metrics = _work(main, look, settle, values, options, run, data)
-                if metrics is None:  # A sweep whose time is over, but not its trials.
+                if metrics is None:  # The sweep's time is up before its trials are done.
                     return
                 _finish(options, run, metrics)
         except run_directory.RunFinished as finished:
@@ -99,12 +99,12 @@ def run(
 def run_tool(
     main: Callable[..., object], arguments: type[Hyperparameters], **switches: str
 ) -> None:
-    """Runs a program that makes no run of its own, such as recipes.compare, likewise.
+    """Runs a program without a run directory of its own, such as recipes.compare.
 
     Args:
-        main: called with the `arguments`, and with whether each switch was given.
-        arguments: its flags that have values.
-        **switches: its flags that have none, and their help.
+        main: called with an instance of `arguments`, and whether each switch was given.
+        arguments: the class that declares its flags with values.
+        **switches: its flags without values, `{name: help}`.
     """
     with exit_codes.exits(main):
         flag_definitions.define(arguments, group=flag_definitions.OF_TOOL)
@@ -114,7 +114,7 @@ def run_tool(
 
 
 def _describe(options: Options) -> None:
-    """Prints what is in the data; TensorFlow is not needed for one's own."""
+    """Prints what is in the data; for your own data, TensorFlow is not imported."""
     assert options.dataset is not None
     if not datasets.is_own(options.dataset):
         quiet_import.import_tensorflow()
@@ -126,7 +126,7 @@ def _describe(options: Options) -> None:
 
 
 def _check(options: Options, results: Iterable[str] | None) -> None:
-    """Checks what can be checked of flags that belong together before TensorFlow loads."""
+    """Checks combinations of flags, as far as possible before TensorFlow loads."""
     tracking.check(options.tracker)
     looking.check(options)
     if results is not None and not looking.is_asked(options):
@@ -148,14 +148,14 @@ def _check(options: Options, results: Iterable[str] | None) -> None:
 def _opened(
     options: Options, check_size: Callable[[datasets.Dataset], None]
 ) -> Iterator[tuple[RunDirectory, datasets.Dataset | None]]:
-    """Opens the run directory, imports TensorFlow, and takes the devices to train on.
+    """Opens the run directory, imports TensorFlow, and chooses the devices.
 
-    A person's own data is read, and refused, before TensorFlow loads; other sets may need it.
+    Your own data is read and checked before TensorFlow loads; other sets may need TensorFlow.
     """
     run_dir, extend = options.run_dir, options.sweep is not None and options.sweep.extend
     try:
         with contextlib.ExitStack() as stack:
-            if options.strategy == "multi_worker":  # A refusal of the folder then ends them all.
+            if options.strategy == "multi_worker":  # Then an error ends all of them.
                 run_dir = stack.enter_context(strategies.meeting(run_dir))
             run = stack.enter_context(
                 run_directory.open_run(run_dir, options.flags, recipe=options.module, extend=extend)
@@ -173,7 +173,7 @@ def _opened(
             elif options.strategy == "none":
                 load = quiet_import.import_tensorflow
                 with streams.shown_meanwhile("loading TensorFlow"):
-                    if options.compile_cache and options.sweep is None:  # Its workers compile.
+                    if options.compile_cache and options.sweep is None:  # Workers compile.
                         stack.enter_context(compile_cache.kept(load))
                     else:
                         load()
@@ -196,7 +196,7 @@ def _loaded(
     ahead: datasets.Dataset | None = None,
 ) -> datasets.Dataset:
     data = run_data.load(options, run, ahead)
-    if options.sweep is None:  # Which settles its own, and whose workers find the data's cache.
+    if options.sweep is None:  # A sweep does this itself.
         check_size(data)
     run.stopwatch.lap("data")
     return data
@@ -214,7 +214,7 @@ def _tell_of_more_epochs(run: RunDirectory) -> None:
 
 
 def _work(main, look, settle, hyperparameters, options, run, data):
-    """Does what the flags ask for: a sweep, a search for the learning rate, or `main`."""
+    """Runs what the flags ask for: a sweep, a search for the learning rate, or `main`."""
     if options.dataset is None:
         return main(hyperparameters, options, run)
     if options.sweep:
@@ -228,17 +228,17 @@ def _work(main, look, settle, hyperparameters, options, run, data):
 
 
 def _begin_to_import_reports() -> None:
-    """Imports what draws the pictures of the end while the steps leave Python free."""
+    """Imports the code for the final pictures while Python is idle."""
 
     def load() -> None:
-        with contextlib.suppress(Exception):  # Raised again where a picture is drawn.
+        with contextlib.suppress(Exception):  # Raised again when drawing.
             from tfcourse import reports  # noqa: F401
 
     threading.Thread(target=load, daemon=True).start()
 
 
 def _within_memory() -> AbstractContextManager[None]:
-    if "tensorflow" not in sys.modules:  # A recipe may do without.
+    if "tensorflow" not in sys.modules:  # Not every recipe needs it.
         return contextlib.nullcontext()
     from tfcourse import training
 
@@ -252,7 +252,7 @@ def _finish(options: Options, run: RunDirectory, metrics: Metrics) -> None:
             raise NotFiniteResultError(f"{name} is {value}; a lower `learning_rate` may help")
     run.stopwatch.lap("results, pictures")
     seconds = run.stopwatch.seconds
-    if not options.sweep:  # A sweep has written those of its best trial.
+    if not options.sweep:  # A sweep has written its best trial's.
         write_model_card(options.recipe, run, metrics)
     run.write_metrics({**metrics, "seconds": sum(seconds.values()), "stages": seconds})
     print(f"The results are in {run.path}")
@@ -271,7 +271,7 @@ def _device_line() -> str:
 
 
 def write_model_card(recipe: str, run: RunDirectory, metrics: Metrics) -> None:
-    """Writes model_card.md where the run ends in a model."""
+    """Writes model_card.md if the run has a model."""
     if {"test_accuracy", "test_rmse"} & metrics.keys():
         from tfcourse import reports
 

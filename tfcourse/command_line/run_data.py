@@ -1,4 +1,4 @@
-"""The data of a run: read, recorded, and refused with the command that goes on."""
+"""Reads and records the data of a run; errors suggest the complete command to continue."""
 
 import contextlib
 import dataclasses
@@ -13,7 +13,7 @@ from tfcourse.run_directory import RunDirectory
 
 @contextlib.contextmanager
 def advised() -> Iterator[None]:
-    """Adds to an error of data the whole command that goes on, where it knows one."""
+    """Adds the complete command that fixes a data error, if there is one."""
     try:
         yield
     except datasets.DataError as error:
@@ -28,9 +28,9 @@ def load_ahead(options: Options, run: RunDirectory) -> Callable[[], datasets.Dat
 
 
 def _settled(options: Options, run: RunDirectory) -> str:
-    """Returns the names of --dataset that are still to be tried.
+    """Returns the names of --dataset that remain to be tried.
 
-    A resumed run keeps the one that it began with, even if an earlier name can be had by now.
+    A resumed run keeps the set that it began with, even if an earlier name is available by now.
     """
     asked = str(options.dataset)
     names = datasets.check_name(asked, options.data_dir)
@@ -40,13 +40,13 @@ def _settled(options: Options, run: RunDirectory) -> str:
 def load(
     options: Options, run: RunDirectory, data: datasets.Dataset | None = None
 ) -> datasets.Dataset:
-    """Returns the `Dataset` of --dataset, and records which of several names it is.
+    """Returns the `Dataset` of --dataset, and records which of several names was used.
 
     Args:
-        data: what was read ahead; `None` where it is to be read now.
+        data: the data if it was read ahead; `None` reads it now.
 
     Raises:
-        DataError: none of the names can be had, or something is damaged.
+        DataError: none of the sets is available, or the data is damaged.
     """
     names = datasets.check_name(str(options.dataset), options.data_dir)
     settled = _settled(options, run)
@@ -54,7 +54,7 @@ def load(
         with advised():
             if data is None:
                 data = datasets.load(settled, options.data_dir, **vars(options.reading))
-    except ValueError as error:  # A flag that the set, now that it is known, has no use for.
+    except ValueError as error:  # A flag that does not apply to this set.
         raise UsageError(f"--dataset: {error}") from None
     if len(names) == 1:
         return data
@@ -62,6 +62,6 @@ def load(
         return dataclasses.replace(data, fallback_from=names[: names.index(settled)])
     flags = {**run.flags, "dataset": [names[len(data.fallback_from)]]}
     if data.fallback_from:
-        flags.pop("expect", None)  # It was meant for another set.
+        flags.pop("expect", None)  # Written for another set.
     run.write_flags(flags)
     return data

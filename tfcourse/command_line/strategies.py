@@ -11,7 +11,7 @@ from tfcourse import devices, quiet_import
 
 @contextlib.contextmanager
 def on_devices(name: str) -> Iterator[None]:
-    """Imports TensorFlow; while it is open, trainings run on the devices of the strategy `name`."""
+    """Context: imports TensorFlow; trainings inside run on the devices of the strategy `name`."""
     strategy = quiet_import.import_tensorflow(prepare=lambda: devices.strategy(name))
     from tfcourse import training
 
@@ -21,13 +21,13 @@ def on_devices(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def meeting(run_dir: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Waits for the other machines of TF_CONFIG; yields the run directory of this process.
+    """Waits for the other machines in TF_CONFIG; yields the run directory of this process.
 
-    Those that do not write the results get a directory that goes with them, and a standard output
-    that nobody reads.
+    Processes that do not write the results get a temporary directory, and their output is
+    discarded.
     """
     worker = devices.worker()
-    # What TensorFlow itself would say of a worker that is gone, takes a screen.
+    # TensorFlow's own message about a lost worker fills a screen.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     print(f"Worker {worker.index} of {worker.count}: waiting for the others", flush=True)
     with on_devices("multi_worker"), contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Standard output and error as the program needs them: there, and ready to take any character."""
+"""Makes standard output and error usable: open, and able to print any character."""
 
 import codecs
 import contextlib
@@ -10,10 +10,10 @@ _PLAIN = {"\N{BOX DRAWINGS HEAVY HORIZONTAL}": "-", "\N{HORIZONTAL ELLIPSIS}": "
 
 
 def prepare() -> None:
-    """Makes sure that nothing printed can end the program, however it was started."""
+    """Makes sure that no output can end the program, however it was started."""
     _fill_descriptors()
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # What Python has of a closed descriptor.
+        if getattr(sys, name) is None:  # The descriptor is closed.
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     codecs.register_error("tfcourse.plain", _plain)
     for stream in (sys.stdout, sys.stderr):
@@ -23,7 +23,7 @@ def prepare() -> None:
 
 @contextlib.contextmanager
 def shown_meanwhile(text: str) -> Iterator[None]:
-    """Shows `text` on a terminal until its block is over."""
+    """Shows `text` on a terminal until the block ends."""
     on_terminal = sys.stdout.isatty()
     if on_terminal:
         print(text, end="\r", flush=True)
@@ -35,7 +35,7 @@ def shown_meanwhile(text: str) -> Iterator[None]:
 
 
 def give_up() -> None:
-    """Lets what the streams still hold go, where it can't be written: Python would raise."""
+    """Discards unwritten output after an error, which Python would raise again."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -45,16 +45,16 @@ def give_up() -> None:
 
 
 def _fill_descriptors() -> None:
-    """Opens those of 0, 1 and 2 that are closed: a file would be opened there, and printed to."""
+    """Opens closed descriptors among 0, 1 and 2, so that no file gets these numbers."""
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # The lowest that is free.
+            os.open(os.devnull, os.O_RDWR)  # Gets the lowest free number.
 
 
 def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Stands in for a character that an encoding has not: a plain one, or its number."""
+    """Replaces a character that an encoding lacks by a similar one, or by its number."""
     assert isinstance(error, UnicodeEncodeError)
     character = error.object[error.start]
     if character in _PLAIN:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tfcourse.command_line.parsing import Options
     from tfcourse.command_line.written_flags import Written
 
-# Of (hyperparameters, data): the hyperparameters with what the data decides.
+# Returns the hyperparameters after the choices that depend on the data.
 Settle = Callable[[Any, datasets.Dataset], Any]
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/]+:[0-9]{1,5}")
 
@@ -28,16 +28,16 @@ _ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/]+:[0-9]{1,5}")
 class SweepOptions:
     """A checked sweep."""
 
-    settings: settings.Settings  # All that decides about the results.
+    settings: settings.Settings  # Everything that affects the results.
     path: str  # Folder that the recipe's module is found in, or "" where it is installed.
     num_workers: int  # >= 1, processes of this machine.
-    scheduler: str | None  # Address of a running Dask scheduler, whose workers take their place.
-    # `{name: amount}` that such a worker must have to be given a trial.
+    scheduler: str | None  # Address of a Dask scheduler with the workers.
+    # `{name: amount}` that such a worker must have.
     resources: dict[str, float]
-    keep_models: int  # Best trials whose models are kept.
+    keep_models: int  # How many of the best trials keep their models.
     max_minutes: float  # 0 for no limit.
     confirm: int  # Trainings of the best trial with further seeds.
-    extend: bool  # Whether it may go on with other settings.
+    extend: bool  # Whether it may continue with other settings.
 
 
 def prepare(
@@ -46,7 +46,7 @@ def prepare(
     """Returns `(base, options)` with the values that --fix sets and the sweep's options.
 
     Raises:
-        UsageError: a flag does not go with the others; its message names it.
+        UsageError: a flag contradicts the others; the message names it.
     """
     values = flags.FLAGS
     base, space = _space_asked_for(base)
@@ -70,7 +70,7 @@ def prepare(
         train,
         base,
         space,
-        # Which of several sets a sweep is about must not depend on what can be had today.
+        # The set of a sweep must not depend on what is available today.
         dataset=datasets.check_name(options.dataset, options.data_dir)[0],
         data_flags=options.reading.to_texts(),
         trials=trials,
@@ -98,10 +98,10 @@ def prepare(
 
 
 def check_written(written: "Written", base: hp.Hyperparameters) -> None:
-    """Refuses flags that have no effect in the sweep.
+    """Raises an error for flags that have no effect in the sweep.
 
     Raises:
-        UsageError: a flag has none, or --search and --fix do not go together.
+        UsageError: a flag has no effect, or --search and --fix contradict each other.
     """
     base, space = _space_asked_for(base)
     searched = {axis.name: axis.scale.search for axis in space.axes}
@@ -114,13 +114,13 @@ def check_written(written: "Written", base: hp.Hyperparameters) -> None:
 def check_objective(
     build: Callable[..., Any] | None, base: hp.Hyperparameters, options: "Options"
 ) -> None:
-    """Checks --objective with a model of the recipe, before anything is written or trained.
+    """Checks --objective with the recipe's model, before anything is written or trained.
 
-    That takes TensorFlow, so what almost every recipe has is left to the first trial, and
-    so are the recipes that hand over no `build`.
+    This needs TensorFlow, so metrics that almost every recipe has are left to the first trial, and
+    so are recipes without `build`.
 
     Raises:
-        ObjectiveError: trials can't be ranked by it.
+        ObjectiveError: trials can't be ranked by this metric.
     """
     objective = flags.FLAGS.objective
     if build is None or objective in ("auto", "val_accuracy", "val_loss"):
@@ -209,14 +209,15 @@ def _settled(
     data: datasets.Dataset,
     settle: Settle | None,
 ) -> settings.Settings:
-    """Returns the settings of a sweep with what only the data decides.
+    """Returns the settings of a sweep after the choices that depend on the data.
 
     Raises:
-        UsageError: something that was asked for does not matter, or is not there, with this data.
+        UsageError: a requested hyperparameter or metric has no effect, or does not exist, with this
+            data.
     """
     objective = asked.objective
     if objective == "auto":
-        # What chooses a trial's epoch ranks the trials, too.
+        # The metric that chooses the best epoch also ranks the trials.
         objective = getattr(base, "monitor", "val_loss" if data.target else "val_accuracy")
     elif data.target and "accuracy" in objective:
         raise UsageError(
@@ -246,15 +247,15 @@ def sweep(
     data: datasets.Dataset,
     settle: Settle | None = None,
 ) -> dict[str, Any] | None:
-    """Runs the sweep of `options.sweep`; the counterpart of a recipe's `main`.
+    """Runs the sweep of `options.sweep`, in place of a recipe's `main`.
 
     Args:
-        settle: function of (hyperparameters, data) that returns the hyperparameters with what the
-            data decides: what then does not matter is not searched.
+        settle: function of (hyperparameters, data) that returns the hyperparameters after the
+            choices that depend on the data; hyperparameters without an effect are not searched.
 
     Returns:
-        The metrics of the best trial as a dict, or `None` where --max_minutes were over before
-        all trials were done.
+        The metrics of the best trial as a dict; `None` if --max_minutes passed before all trials
+        were done.
     """
     from tfcourse import tuning
     from tfcourse.tuning import report, searching

@@ -21,13 +21,13 @@ _MOST = 500  # Metrics in one request; MLflow takes 1,000.
 
 
 class TrackerError(Exception):
-    """The tracker is not there, or does not take the run."""
+    """The tracker is not installed, or rejects the run."""
 
     exit_code = 5
 
 
 def check(tracker: str) -> None:
-    """Raises `TrackerError`, before anything is trained, where the tracker's package is missing."""
+    """Raises `TrackerError` before the training if the tracker's package is missing."""
     if tracker != "none" and importlib.util.find_spec(tracker) is None:
         raise TrackerError(
             f"`tracker={tracker}` needs the package {tracker}: pip install 'tfcourse[{tracker}]'"
@@ -37,17 +37,16 @@ def check(tracker: str) -> None:
 def log(recipe: str, run: run_directory.RunDirectory, metrics: Mapping[str, Any]) -> None:
     """Writes a finished run or sweep into the store that MLFLOW_TRACKING_URI names.
 
-    Without that variable the store is MLflow's own default, in the working directory. The
-    experiment is MLFLOW_EXPERIMENT_NAME, or called like the recipe. A sweep's trials are nested
-    runs of it.
+    Without that variable, MLflow's default store in the working directory is used. The experiment
+    is MLFLOW_EXPERIMENT_NAME, or else the recipe's name. A sweep's trials are nested runs.
 
     Raises:
-        TrackerError: the store refuses it; the run itself is complete.
+        TrackerError: the store rejects the run; the run directory is complete.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     import mlflow
 
-    for package in ("mlflow", "alembic"):  # They tell of each table that they make.
+    for package in ("mlflow", "alembic"):  # They log each table that they make.
         logging.getLogger(package).setLevel(logging.WARNING)
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or recipe
     try:
@@ -127,7 +126,7 @@ def _curve(rows: list[dict[str, str]]) -> Iterator[tuple[int, dict[str, float]]]
 
 
 def _rows(run: run_directory.RunDirectory, name: str) -> list[dict[str, str]]:
-    """Returns the rows of a table of the run; none where it has no such table."""
+    """Returns the rows of a table of the run, or no rows if there is no such table."""
     try:
         with open(run.path / name, encoding="utf-8", newline="") as file:
             return list(csv.DictReader(file))

@@ -11,7 +11,7 @@ from tfcourse.command_line import flag_definitions
 from tfcourse.command_line.exit_codes import UsageError
 from tfcourse.command_line.flagfiles import Argument
 
-# What other programs call a flag.
+# Other programs' names for our flags.
 OTHER_NAMES = {
     "arch": "model",
     "batch": "batch_size",
@@ -46,7 +46,7 @@ class Written:
     """The flags that were written, on the command line and in flagfiles."""
 
     def __init__(self, arguments: Iterable[Argument]) -> None:
-        # Of each flag its values, as `text`.
+        # The values of each flag, as `text`.
         self._places: dict[str, list[Argument]] = {}
         waiting = None  # The flag whose value is the next argument.
         for text, origin in arguments:
@@ -62,19 +62,19 @@ class Written:
                     self._places.setdefault(name, []).append(Argument(value, origin))
 
     def names(self) -> list[str]:
-        """Returns the names of the flags, in the order in which they were written first."""
+        """Returns the names of the flags, in the order in which they first occur."""
         return list(self._places)
 
     def places(self, name: str) -> list[Argument]:
-        """Returns every place where the flag was written; of most flags the last one counts."""
+        """Returns every place where the flag was written; for most flags, the last one counts."""
         return list(self._places.get(name, ()))
 
     def place(self, name: str) -> Argument | None:
-        """Returns where the flag has its value from, `None` where that is its default."""
+        """Returns where the flag's value was written; `None` for a default."""
         return self._places[name][-1] if name in self._places else None
 
     def origin_of(self, name: str, error: str) -> str:
-        """Returns where the value of the flag was written that the text of an error shows."""
+        """Returns where the flag value that an error shows was written."""
         for place in self._places.get(name, ()):
             if f"--{name}={place.text}" in error:
                 return place.origin
@@ -87,7 +87,7 @@ class Written:
         return place is not None and not place.origin
 
     def is_new(self, name: str) -> bool:
-        """Returns whether the command line itself gives another value than the flagfiles do."""
+        """Returns whether the command line itself gives a different value than the flagfiles."""
         if not self.is_typed(name):
             return False
         flag = flags.FLAGS[name]
@@ -100,21 +100,21 @@ class Written:
 
 
 def unknown(name: str) -> UsageError:
-    """Returns the error that there is no flag `name`, with the one that may be meant."""
+    """Returns the error for an unknown flag `name`, with the likely one."""
     meant = _meant(name, (*flags.FLAGS, "flagfile"), flag_definitions.names())
     hint = f" Did you mean --{meant}?" if meant else " --help shows all flags."
     return UsageError(f"there is no flag --{name}.{hint}")
 
 
 def unknown_hyperparameter(name: str, declared: Iterable[str]) -> UsageError:
-    """Returns the error that a sweep has no hyperparameter `name`, with the one meant, or all."""
+    """Returns the error for an unknown hyperparameter, with the likely one, or all."""
     meant = _meant(name, declared, declared)
     hint = f"Did you mean {meant}?" if meant else f"There are {', '.join(declared)}"
     return UsageError(f"--search, --fix: there is no hyperparameter {name!r}. {hint}")
 
 
 def _meant(name: str, known: Iterable[str], ours: Iterable[str]) -> str:
-    """Returns what other programs' or a misspelled `name` is called here, or ""."""
+    """Returns our name for a flag of other programs, or for a misspelt one, or ""."""
     meant = OTHER_NAMES.get(name.lower().replace("-", "_"), "")
     if meant in known:
         return meant
@@ -126,16 +126,16 @@ def drop_idle(
     declared: type[hp.Hyperparameters],
     possible: Callable[[str], Iterable[Any]] | None = None,
 ) -> None:
-    """Refuses flags that have no effect beside the others, and so would be ignored in silence.
+    """Raises an error for flags that have no effect with the others.
 
-    A flag of a flagfile that a later choice makes idle is no mistake: it is told, and goes back
-    to its default.
+    If a later flag makes a flagfile's flag ineffective, this is not an error: it is reported, and
+    the flag gets its default.
 
     Args:
         written: where the flags were written.
         declared: the hyperparameters.
-        possible: function of a hyperparameter's name that returns the values that it may take; by
-            default its only one.
+        possible: function that returns the possible values of a hyperparameter by its name; by
+            default only its current value.
 
     Raises:
         UsageError: a flag has no effect.
@@ -155,7 +155,7 @@ def drop_idle(
             print(f"{place.origin}: {text}, and is ignored")
             flag.value = flag.default
             continue
-        # Where several may be chosen at once, those that are enough by themselves.
+        # If several choices are possible, those that are enough by themselves.
         names = [
             v if isinstance(v, str) else v[0] for v in allowed if isinstance(v, str) or len(v) == 1
         ]
@@ -169,7 +169,7 @@ def _either(names: list[str]) -> str:
 
 
 def refuse_without_sweep(written: Written) -> None:
-    """Refuses flags of a sweep that were given where nothing is searched.
+    """Raises an error for flags of a sweep if there is no sweep.
 
     Raises:
         UsageError: there is one.
@@ -189,7 +189,7 @@ def refuse_without_sweep(written: Written) -> None:
 
 
 def refuse_searched(written: Written, searched: Iterable[str]) -> None:
-    """Refuses a value that was typed for a hyperparameter that the sweep searches.
+    """Raises an error for a typed value of a hyperparameter that the sweep searches.
 
     Raises:
         UsageError: there is one.
@@ -204,8 +204,7 @@ def refuse_searched(written: Written, searched: Iterable[str]) -> None:
 
 
 def changed(written: Written) -> list[str]:
-    """Returns the names of the flags whose value the command line itself changes, such that other
-    results come out than the flagfiles' would."""
-    # A smoke run leaves expectations unchecked itself.
+    """Returns the flags whose change on the command line can affect the flagfiles' results."""
+    # Smoke runs never check expectations.
     unchanging = (*flag_definitions.WITHOUT_EFFECT, *flag_definitions.WHERE, "expect", "smoke")
     return [name for name in written.names() if name not in unchanging and written.is_new(name)]

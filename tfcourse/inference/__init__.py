@@ -1,10 +1,10 @@
 """A trained model, loaded from its run directory: predict, evaluate, export.
 
     classifier = tfcourse.inference.load_run("runs/mnist_softmax/A")
-    features = classifier.preprocessing.transform(images)  # As raw as those trained on.
+    features = classifier.preprocessing.transform(images)  # Raw, as in training.
     probabilities = classifier.probabilities(features)  # [images, classes]
 
-A run directory is data: no code comes out of it.
+A run directory is only data: no code from it is run.
 """
 
 import importlib
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tfcourse.inference.exporting import ExportMismatchError, export
     from tfcourse.inference.formats import MissingPackageError, check_installed
 else:
-    # These need TensorFlow; a run and examples are read, and refused, without it.
+    # These need TensorFlow; runs and examples are read and checked without it.
     _MODULES = {
         "Classifier": "classifier",
         "ExportMismatchError": "exporting",

@@ -1,4 +1,4 @@
-"""A run directory turned into a trained model, without running anything that it holds."""
+"""Loads a trained model from a run directory, without running code from it."""
 
 import contextlib
 import dataclasses
@@ -30,11 +30,11 @@ from tfcourse.inference.records import NotARunError, RunFileError
 from tfcourse.training import saved_arrays
 from tfcourse.training.outputs import check_outputs
 
-# A model has its weights, and an optimizer twice as much besides; metrics and counters are small.
+# Besides the weights, the optimizer may have twice as much; metrics and counters are small.
 _TIMES_WEIGHTS = 4
 _OTHER_BYTES = 1 << 20
 _OTHER_VARIABLES = 40
-# Examples of the stand-in for the data where the run does not say how many it had.
+# Examples of the stand-in if the run does not record how many it had.
 _EXAMPLES = 1000
 _OURS = re.compile(r"recipes\.[A-Za-z_]\w*", re.ASCII)
 
@@ -44,8 +44,8 @@ class Classifier:
     """A trained model for classes or a quantity, with everything needed to use it.
 
     Attributes:
-        model: takes what `preprocessing` makes of examples; returns logits, or one number.
-        record: what its run directory says.
+        model: takes preprocessed examples; returns logits, or one number for a quantity.
+        record: the texts of its run directory.
     """
 
     model: keras.Model
@@ -53,12 +53,12 @@ class Classifier:
 
     @property
     def preprocessing(self) -> Preprocessing:
-        """Has `transform`, of raw values in memory, and `read`, of a file; see `datasets`."""
+        """Has `transform` for raw values in memory, and `read` for files; see `datasets`."""
         return self.record.preprocessing
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """In the order of the probabilities; empty if the model predicts a quantity."""
+        """In the order of the probabilities; empty for a quantity."""
         return self.preprocessing.class_names
 
     @property
@@ -75,7 +75,7 @@ class Classifier:
         """Returns [examples, classes], each row in [0, 1] with sum 1.
 
         Args:
-            features: [examples, *input_shape], as `preprocessing` makes them.
+            features: [examples, *input_shape], as returned by `preprocessing`.
         """
         if self.target:
             raise ValueError("The model predicts a quantity: use `predictions`.")
@@ -99,19 +99,19 @@ class Classifier:
 def load_run(path: os.PathLike[str] | str, recipe: str | None = None) -> Classifier:
     """Returns the `Classifier` of a run directory, with the weights of the best epoch.
 
-    The recipe's own `build` builds the model from the recorded flags, then
-    the plain arrays of weights.arrays are set. Neither model.keras nor a checkpoint is opened. The
-    random seed and TensorFlow's determinism are set, as before a training.
+    The recipe's `build` makes the model from the recorded flags, and its weights are set from the
+    plain arrays in weights.arrays. Neither model.keras nor a checkpoint is opened. The random seed
+    and TensorFlow's determinism are set, as before a training.
 
     Args:
-        path: a run directory, or that of a sweep for its best trial.
-        recipe: the module that made the run, imported by that name. `None` takes the one
-            named in flags.txt, from the package `recipes` only.
+        path: a run directory; for a sweep's, its best trial is loaded.
+        recipe: the module that made the run, which is imported by this name. `None` means the one
+            named in flags.txt, which must be in the package `recipes`.
 
     Raises:
-        NotARunError: `path` holds no run of a classifier, or of an unknown recipe.
-        RunFileError: a text file of the run is damaged or hostile.
-        training.CheckpointError: weights.arrays is missing, damaged, hostile or another model's.
+        NotARunError: `path` is not a run of a classifier, or its recipe is unknown.
+        RunFileError: a text file of the run is damaged or malicious.
+        training.CheckpointError: weights.arrays is missing, damaged, malicious or another model's.
     """
     record = records.read(path)
     module, kind = _recipe(record, recipe)
@@ -123,9 +123,9 @@ def load_run(path: os.PathLike[str] | str, recipe: str | None = None) -> Classif
 
 
 def _limits(weights: pathlib.Path) -> tuple[int, int]:
-    """Returns the most bytes and variables that the model of a file of weights may have.
+    """Returns the most bytes and variables that the model for a weights file may have.
 
-    Recorded widths are easily written down; whoever sends them has to send their weights too.
+    Anyone can claim a huge layer in flags.txt, but must then send its weights too.
     """
     if not weights.is_file():
         raise training.CheckpointError(f"{weights} is missing: the run is not finished")
@@ -134,7 +134,7 @@ def _limits(weights: pathlib.Path) -> tuple[int, int]:
     except (OSError, saved_arrays.DamagedError) as error:
         raise training.CheckpointError(f"{weights} can't be loaded: {error}") from None
     num_bytes = _TIMES_WEIGHTS * weights.stat().st_size + _OTHER_BYTES
-    # A file's size may be claimed, too: without a byte on the disk.
+    # A sparse file can claim any size without using the disk.
     num_bytes = min(num_bytes, int(memory.SHARE * machine.available_bytes()))
     return num_bytes, _TIMES_WEIGHTS * num_variables + _OTHER_VARIABLES
 
@@ -173,7 +173,7 @@ def _recipe(record: records.RunRecord, name: str | None) -> tuple[ModuleType, ty
 
 
 def _hyperparameters(record: records.RunRecord, kind: type) -> hp.Hyperparameters:
-    """Returns an instance of `kind` with the recorded values; the others keep their defaults."""
+    """Returns an instance of `kind` with the recorded values, and defaults for the rest."""
     values, flags = {}, record.path / run_directory.FLAGS
     for name, declaration in hp.declarations(kind).items():
         if name in record.flags:
@@ -192,12 +192,12 @@ def _short(error: Exception) -> str:
 
 
 def _built(record, build, hyperparameters, limits):
-    """Returns the model as `build` makes it, its weights not those of the run yet."""
+    """Returns the model from `build`, before its weights are set."""
     policy = keras.config.dtype_policy()
     try:
         with _at_most(*limits):
             model = build(hyperparameters, _stand_in(record), 0)
-            if not model.built:  # A subclassed one learns its shapes from a call.
+            if not model.built:  # Subclassed models need a call.
                 model(tf.zeros((1, *record.preprocessing.input_shape)))
             check_outputs(model, of_recipe=True)
     except Exception as error:
@@ -205,7 +205,7 @@ def _built(record, build, hyperparameters, limits):
             raise
         raise RunFileError(f"{record.path}: its model can't be built: {_short(error)}") from None
     finally:
-        keras.config.set_dtype_policy(policy)  # The recipe sets it for all that follows.
+        keras.config.set_dtype_policy(policy)  # The recipe has changed it globally.
     example = keras.KerasTensor((None, *record.preprocessing.input_shape))
     shape = model.compute_output_spec(example).shape
     num_classes = len(record.preprocessing.class_names)
@@ -216,9 +216,9 @@ def _built(record, build, hyperparameters, limits):
 
 
 def _stand_in(record: records.RunRecord) -> datasets.Dataset:
-    """Returns a `Dataset` that looks like the one trained on, and takes no memory."""
+    """Returns a `Dataset` that looks like the training data but takes no memory."""
     preprocessing = record.preprocessing
-    # A recipe may choose its network by their number.
+    # A recipe may choose its network by the number of examples.
     examples = record.metrics.get("train_examples")
     if type(examples) is not int or not 0 < examples < 1 << 40:
         examples = _EXAMPLES
@@ -240,14 +240,14 @@ def _stand_in(record: records.RunRecord) -> datasets.Dataset:
 
 @contextlib.contextmanager
 def _at_most(num_bytes: int, num_variables: int) -> Iterator[None]:
-    """Refuses more variables, or more bytes of them together, before they take any memory."""
+    """Context: raises an error if a model needs more variables or bytes, before they are made."""
     bytes_left, variables_left = num_bytes, num_variables
 
     def create(next_creator: Callable[..., tf.Variable], **arguments: Any) -> tf.Variable:
         nonlocal bytes_left, variables_left
         value = arguments["initial_value"]
         if callable(value):
-            with tf.Graph().as_default():  # Where a value has a shape and no memory.
+            with tf.Graph().as_default():  # Values take no memory here.
                 symbolic = value()
             bytes_left -= math.prod(symbolic.shape) * symbolic.dtype.size
         variables_left -= 1

@@ -1,4 +1,4 @@
-"""Exports a classifier, loads what was written, and compares it before it is handed over."""
+"""Exports a classifier, loads the result, and compares its predictions."""
 
 import contextlib
 import dataclasses
@@ -21,7 +21,7 @@ from tfcourse.inference.formats import Run
 from tfcourse.inference.serving import Inputs, raw_examples, serving
 from tfcourse.training.keras_internals import all_layers
 
-# In a probability, or in standard deviations: more than rounding, less than any mistake in scaling.
+# Of a probability, or in standard deviations: more than rounding, less than a scaling mistake.
 TOLERANCE = 1e-4
 LATENCY_EXAMPLES = (1, 128)
 _LATENCY_SECONDS = 1.0
@@ -29,7 +29,7 @@ _LATENCY_RUNS = 50
 
 
 class ExportMismatchError(Exception):
-    """The exported model predicts something else; it was removed."""
+    """The exported model's predictions differ; it was removed."""
 
     exit_code = 1
 
@@ -42,20 +42,20 @@ def export(
     *,
     tolerance: float = TOLERANCE,
 ) -> dict[str, Any]:
-    """Exports to `path`; returns a JSON-able description of the result.
+    """Exports to `path`; returns a JSON-able description of the exported model.
 
-    The preprocessing goes into the exported model; see `tfcourse.inference.serving` for what it
-    takes. It is loaded again and predicts real examples; unless the predictions agree, nothing
-    is left at `path`. It computes in float32, whatever the model was trained in: the weights are
-    float32 anyway, and not every format knows bfloat16.
+    The exported model includes the preprocessing; `tfcourse.inference.serving` describes its
+    inputs. It is loaded again and predicts real examples. If its predictions differ from the
+    classifier's, it is removed. It computes in float32, whatever the training precision was: the
+    weights are float32 in any case, and not every format supports bfloat16.
 
     Args:
-        classifier: the one to export.
+        classifier: the classifier to export.
         name: a key of `formats.FORMATS`.
-        path: does not exist yet, in a folder that does.
-        features: [examples, *input_shape], real examples to compare with.
-        tolerance: the largest accepted difference of a probability; of a quantity, in
-            standard deviations.
+        path: must not exist yet, in an existing folder.
+        features: [examples, *input_shape], real examples for the comparison.
+        tolerance: the largest allowed difference in a probability; for a quantity, in standard
+            deviations.
 
     Raises:
         MissingPackageError: a package that the format needs is not installed.
@@ -63,7 +63,7 @@ def export(
     """
     formats.check_installed(name)
     with _in_float32(classifier.model):
-        # A copy has no program yet that computes otherwise.
+        # A copy has no program yet that was traced in another precision.
         return _export(dataclasses.replace(classifier), name, path, features, tolerance)
 
 
@@ -77,14 +77,14 @@ def _export(
     told = "predictions" if target else "probabilities"
     expected = classifier.predictions(features) if target else classifier.probabilities(features)
     if target:
-        # Of a quantity it counts in standard deviations; float32 can't tell smaller steps.
+        # For a quantity, in standard deviations; float32 has no smaller steps.
         tolerance *= target.standard_deviation
         tolerance += float(np.spacing(np.float32(np.abs(expected).max())))
     with files.new_folder(path) as folder:
         written = folder / path.name
         chosen.write(classifier, served, written)
         run, runtime = chosen.load(written, served.output)
-        with quiet_import.silenced():  # A runtime that starts may tell how.
+        with quiet_import.silenced():  # Runtimes may print when they start.
             found = run(**inputs)
         difference = _difference(found, expected)
         if not difference <= tolerance:  # A NaN is no small difference.
@@ -115,9 +115,9 @@ def _export(
 
 @contextlib.contextmanager
 def _in_float32(model: keras.Model) -> Iterator[None]:
-    """While it is open, all layers of `model` compute in float32, without TF32 on a GPU.
+    """Context: all layers of `model` compute in float32, without TF32 on a GPU.
 
-    Its weights are left alone.
+    Its weights are unchanged.
     """
     layers = all_layers(model)
     policies = [layer.dtype_policy for layer in layers]
@@ -140,7 +140,7 @@ def _difference(found: npt.NDArray[Any], expected: npt.NDArray[Any]) -> float:
 
 
 def _latency(run: Run, inputs: Inputs) -> float:
-    """Returns the median of the milliseconds that a call takes, once it is warm."""
+    """Returns the median duration of a call in milliseconds, after warm-up."""
     for _ in range(3):
         run(**inputs)
     seconds: list[float] = []
@@ -153,7 +153,7 @@ def _latency(run: Run, inputs: Inputs) -> float:
 
 
 def _repeated(inputs: Inputs, num_examples: int) -> Inputs:
-    """Returns inputs of `num_examples` examples, the same ones again where there are fewer."""
+    """Returns `num_examples` examples, repeated if there are fewer."""
     return {n: np.resize(v, (num_examples, *v.shape[1:])) for n, v in inputs.items()}
 
 

@@ -1,4 +1,4 @@
-"""Formats that a classifier is exported to: how each is written, and how it is read again."""
+"""The export formats: how each is written and read again."""
 
 import importlib.util
 import pathlib
@@ -24,14 +24,14 @@ class MissingPackageError(Exception):
     exit_code = 5
 
 
-Run = Callable[..., npt.NDArray[np.float32]]  # Of inputs by name to the output.
-Packages = tuple[tuple[str, str], ...]  # Names of modules, and of what pip installs.
+Run = Callable[..., npt.NDArray[np.float32]]  # From inputs by name to the output.
+Packages = tuple[tuple[str, str], ...]  # Names of modules, and of their packages.
 
 
 class Format(Protocol):
     """How one format is written and read again."""
 
-    texts: ClassVar[bool]  # Whether categories go in as texts.
+    texts: ClassVar[bool]  # Whether categories are passed as texts.
     packages: ClassVar[Packages]
 
     def write(self, classifier: Classifier, serving: Serving, path: pathlib.Path) -> None:
@@ -39,12 +39,12 @@ class Format(Protocol):
         ...
 
     def load(self, path: pathlib.Path, output: str = "probabilities") -> tuple[Run, str]:
-        """Returns what runs the file and returns its `output`, and the runtime's name."""
+        """Returns a function that runs the file and returns its `output`, and the runtime."""
         ...
 
 
 class SavedModel:
-    """TensorFlow's own format: a folder. Categories go in as texts."""
+    """TensorFlow's own format: a folder. Categories are passed as texts."""
 
     texts: ClassVar[bool] = True
     packages: ClassVar[Packages] = ()
@@ -59,7 +59,7 @@ class SavedModel:
         loaded = tf.saved_model.load(str(path))
 
         def run(**inputs: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-            # Asked for here, since a signature alone lets go of its variables.
+            # Kept here, because a signature alone does not keep its variables alive.
             serve = loaded.signatures["serving_default"]
             found = serve(**{n: tf.constant(v) for n, v in inputs.items()})[output]
             return np.asarray(found)
@@ -121,7 +121,7 @@ FORMATS: dict[str, Format] = {"saved_model": SavedModel(), "litert": LiteRT(), "
 
 
 def check_installed(name: str) -> None:
-    """Raises `MissingPackageError` unless the packages of a format are there."""
+    """Raises `MissingPackageError` if a package that the format needs is missing."""
     packages = FORMATS[name].packages
     missing = [package for module, package in packages if not importlib.util.find_spec(module)]
     if missing:
@@ -131,7 +131,7 @@ def check_installed(name: str) -> None:
 
 
 def size_of(path: pathlib.Path) -> int:
-    """Returns the bytes of a file, or of all files in a folder."""
+    """Returns the size in bytes of a file, or of all files in a folder."""
     if path.is_file():
         return path.stat().st_size
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

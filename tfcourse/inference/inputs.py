@@ -1,4 +1,4 @@
-"""Examples for a classifier: new ones out of files, and those of the data it was trained on."""
+"""Examples for a classifier: new ones from files, and the splits of its training data."""
 
 import contextlib
 import dataclasses
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tfcourse.inference.classifier import Classifier
     from tfcourse.inference.records import RunRecord
 
-_OTHER = 0.5  # Difference of the edges' brightness from which images look like negatives.
+_OTHER = 0.5  # Images look like negatives if the brightness of their edges differs by this much.
 
 
 def read_examples(
@@ -27,27 +27,27 @@ def read_examples(
     labels: bool = True,
     identifier: str | None = None,
 ) -> Examples:
-    """Returns the `Examples` in a file or folder, prepared as those trained on were.
+    """Returns the `Examples` in a file or folder, preprocessed as in training.
 
     Args:
         preprocessing: the classifier's.
-        path: an image, a folder of images, a CSV file (of a classifier of tables), or arrays:
-            .npz with `x` and, where there are labels, `y`; .npy with `x` alone.
-        resize: whether images of another size are resized, even if those trained on were not.
-        labels: whether labels are read, and checked.
-        identifier: a column of a table that says what each example is, trained on or not.
+        path: an image, a folder of images, a table (for a model of tables), or arrays: .npz with
+            `x` and optionally labels `y`; .npy with `x` only.
+        resize: whether to resize images of another size, even if the training did not.
+        labels: whether to read and check labels.
+        identifier: a column of a table that identifies each example, used in training or not.
 
     Raises:
-        DataError: the file does not fit the classifier, or is damaged or hostile.
+        DataError: the file does not fit the classifier, or is damaged or malicious.
     """
     return preprocessing.read(path, resize=resize, labels=labels, identifier=identifier)
 
 
 def inverted(preprocessing: Preprocessing, features: FloatArray) -> FloatArray:
-    """Returns images with black for white.
+    """Returns images with black and white exchanged.
 
     Raises:
-        DataError: the run takes no images in [0, 1].
+        DataError: the run does not use images in [0, 1].
     """
     if not isinstance(preprocessing, datasets.preprocessing.ImagePreprocessing):
         raise datasets.DataError(
@@ -58,7 +58,7 @@ def inverted(preprocessing: Preprocessing, features: FloatArray) -> FloatArray:
 
 
 def looks_inverted(record: "RunRecord", features: FloatArray) -> str:
-    """Returns how gray images look like negatives of the training images, or ""."""
+    """Returns a sentence if gray images look like negatives of the training images, or ""."""
     trained = record.metrics.get("edge_brightness")
     if not isinstance(trained, float) or features.ndim != 4 or not len(features):
         return ""
@@ -74,13 +74,13 @@ def looks_inverted(record: "RunRecord", features: FloatArray) -> str:
 def load_split(
     classifier: "Classifier", name: str, data_dir: os.PathLike[str] | str | None = None
 ) -> datasets.Split | StreamedSplit:
-    """Returns the `Split` "train", "validation" or "test" of the data that a run was trained on.
+    """Returns the `Split` "train", "validation" or "test" of a run's data.
 
-    The data set is the one that flags.txt names, read or prepared as for a training; so is
-    `data_dir` where it is not given, if that folder is still there.
+    The data set is the one named in flags.txt, read as in a training. If `data_dir` is not given,
+    the recorded folder is used if it still exists.
 
     Raises:
-        DataError: it is unavailable, damaged, or prepared differently than in the run.
+        DataError: the data is unavailable, damaged, or preprocessed differently than in the run.
     """
     record = classifier.record
     flags = {name: texts[-1] for name, texts in record.flags.items()}
@@ -94,7 +94,7 @@ def load_split(
             data = datasets.load(dataset, data_dir, **vars(reading))
     except ValueError as error:
         raise datasets.DataError(f"{record.path}: {error}") from None
-    # The origin may name another version of the library that brought the same data.
+    # The origin may name another version of the library that ships the same data.
     source, fitted = record.preprocessing.source, data.preprocessing
     if fitted is None or dataclasses.replace(fitted, source=source) != record.preprocessing:
         raise datasets.DataError(
@@ -107,7 +107,7 @@ def load_split(
 
 @contextlib.contextmanager
 def _untold() -> Iterator[None]:
-    """Keeps what is found in data to itself: the training has told it, with its own flags."""
+    """Context: hides findings about the data, which the training has reported."""
     before = logging.get_verbosity()
     logging.set_verbosity(min(before, logging.ERROR))
     try:
@@ -117,7 +117,7 @@ def _untold() -> Iterator[None]:
 
 
 def changed(classifier: "Classifier", name: str, split: datasets.Split | StreamedSplit) -> str:
-    """Returns a sentence if `split` holds other examples than those the run used, or ""."""
+    """Returns a sentence if `split` has other examples than the run used, or ""."""
     from tfcourse import training
 
     digests = classifier.record.metrics.get("digests")

@@ -1,7 +1,7 @@
-"""What a run directory says in text about the classifier in it, read with suspicion.
+"""The text files of a run directory, which are not trusted.
 
-Whoever sends a run directory may have written anything into it: nothing is read before its size
-is checked, and what comes out are texts, numbers and a checked preprocessing.
+A run directory from somebody else may contain anything. So sizes are checked before files are read,
+and the result consists of texts, numbers and a checked preprocessing.
 """
 
 import dataclasses
@@ -18,33 +18,33 @@ _RECIPE = re.compile(r"# python -m ([A-Za-z_][\w.]*) --flagfile=", re.ASCII)
 
 
 class NotARunError(Exception):
-    """A folder without a trained model; the message names it."""
+    """The folder has no trained model; the message names it."""
 
     exit_code = 2
 
 
 class RunFileError(Exception):
-    """A file of a run that is damaged or hostile; the message names it."""
+    """A file of a run is damaged or malicious; the message names it."""
 
     exit_code = 4
 
 
 @dataclasses.dataclass(frozen=True)
 class RunRecord:
-    """The texts of one run."""
+    """The text records of one run."""
 
     path: pathlib.Path  # The folder.
-    recipe: str  # Name of the recipe's module, as the file says.
+    recipe: str  # Name of the recipe's module in the file.
     flags: run_directory.Flags  # As in flags.txt.
     preprocessing: Preprocessing  # How raw examples become the model's input.
-    metrics: dict[str, Any]  # The final numbers; empty where the run has none.
+    metrics: dict[str, Any]  # The final numbers; empty if there are none.
 
 
 def read(path: os.PathLike[str] | str) -> RunRecord:
-    """Returns the `RunRecord` of the run directory `path`; a sweep's is that of its best trial.
+    """Returns the `RunRecord` of the run directory `path`; for a sweep, that of its best trial.
 
     Raises:
-        NotARunError: it is no run directory, or none of a classifier.
+        NotARunError: `path` is not a run directory, or not one of a classifier.
         RunFileError: a file in it is damaged.
     """
     path = best_run.followed(files.expanded(path))

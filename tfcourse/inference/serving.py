@@ -1,11 +1,11 @@
 """A trained model with its preprocessing as one TensorFlow function of raw values.
 
-It returns `probabilities`, or the `prediction` of a quantity in its own units.
+It returns `probabilities`, or for a quantity the `prediction` in its own units.
 
-What goes in, by the kind of data:
+Inputs, by the kind of data:
 
-    images   `images`, uint8 [examples, height, width, channels] in [0, maximum]; float32 where
-             maximum is more than 255
+    images   `images`, uint8 [examples, height, width, channels] in [0, maximum]; float32 if maximum
+             is more than 255
     arrays   `features`, float32 [examples, *shape]
     tables   `numeric`, float32 [examples, numeric columns], NaN where a value is missing, and
              `categories` [examples, categorical columns]: texts, "" where one is missing, or, for
@@ -35,13 +35,13 @@ Inputs = dict[str, npt.NDArray[Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Serving:
-    """What is exported.
+    """The function to export, and its signature.
 
     Attributes:
         function: a `tf.function` of the inputs by name that returns a dict with `output`.
-        inputs: a `tf.TensorSpec` by name, with an open number of examples.
-        columns: the names of the columns, in order, of the inputs of a table.
-        categories: those of each column, in the order of the codes.
+        inputs: a `tf.TensorSpec` by name, for any number of examples.
+        columns: for tables, the names of the columns of each input, in order.
+        categories: the categories of each column, in the order of the codes.
         output: "probabilities", float32 [examples, classes]; or "prediction", float32 [examples].
     """
 
@@ -53,11 +53,11 @@ class Serving:
 
 
 def serving(classifier: Classifier, *, texts: bool) -> Serving:
-    """Returns what is exported of a classifier.
+    """Returns the `Serving` of a classifier.
 
     Args:
         classifier: with a preprocessing of a kind in `KINDS`.
-        texts: whether categories go in as texts; else as whole numbers.
+        texts: whether categories are passed as texts, or as integers.
     """
     kind = KINDS[type(classifier.preprocessing)](classifier.preprocessing, texts)
     specs = {
@@ -94,10 +94,10 @@ def serving(classifier: Classifier, *, texts: bool) -> Serving:
 def raw_examples(
     classifier: Classifier, features: FloatArray, *, texts: bool
 ) -> tuple[Inputs, FloatArray]:
-    """Returns `(inputs, features)`: raw values by the names of a `Serving`, and what they become.
+    """Returns `(inputs, features)`: raw values for the inputs of a `Serving`, and their features.
 
-    Preparing raw examples can be undone, so that features that are at hand give raw values for a
-    comparison. The second is what `preprocessing` makes of those, `features` but for rounding.
+    The preprocessing can be inverted, so features give raw values for a comparison. The second
+    result is the preprocessing of these raw values: `features`, except for rounding.
 
     Args:
         classifier: as in `serving`.
@@ -109,7 +109,7 @@ def raw_examples(
 
 
 class _Kind(Protocol):
-    """What goes in for one kind of data, as TensorFlow prepares it and back."""
+    """The inputs of one kind of data, and their preprocessing in TensorFlow and its inverse."""
 
     def inputs(self) -> dict[str, tuple[Sequence[int], tf.DType]]:
         """Returns the shape of an example and the type of each input."""
@@ -211,7 +211,7 @@ def _float32(values: npt.ArrayLike) -> FloatArray:
 
 
 def _columns(fitted: object) -> tuple[list[NumericColumn], list[CategoricalColumn]]:
-    """Returns the numeric and the categorical columns of a preprocessing; none but of a table."""
+    """Returns the numeric and the categorical columns of a preprocessing, if it is a table's."""
     columns = getattr(fitted, "columns", ())
     numeric = [column for column in columns if isinstance(column, NumericColumn)]
     return numeric, [column for column in columns if not isinstance(column, NumericColumn)]
@@ -232,7 +232,7 @@ def _one_hot(values: tf.Tensor, column: CategoricalColumn, texts: bool) -> tf.Te
 
 
 def _raw_table(fitted: TablePreprocessing, features: FloatArray) -> dict[str, list[Any]]:
-    """Returns the columns that `fitted` makes `features` of."""
+    """Returns the raw columns for which `fitted` returns `features`."""
     table: dict[str, list[Any]] = {}
     start = 0
     for column in fitted.columns:

@@ -1,19 +1,19 @@
 """The folder with all files of one run, written so that a kill leaves no incomplete file.
 
-flags.txt       the flags that can change a result; `--flagfile=flags.txt` runs it again
+flags.txt       the flags that can affect a result; `--flagfile=flags.txt` runs it again
 history.csv     one row per epoch
-metrics.json    the final numbers; its presence says that the run is finished
-model_card.md   what a classifier is, what it reaches, and its limits, for people
+metrics.json    the final numbers; its presence means that the run is finished
+model_card.md   the model card: what the model is, its results and its limits
 model.keras     the epoch with the best validation accuracy, and its sha256 beside it
 model.txt       its layers, as Keras's `summary` shows them
-compiled.json   its optimizer, loss and metrics, where Keras alone does not know them
+compiled.json   its optimizer, loss and metrics, if they are not Keras's own
 weights.arrays  its weights alone, as plain arrays
 preprocessing.json  how raw examples become its input
 curves.png      loss and accuracy by epoch
-nudges.jsonl    what was changed while it trained; nudge_requests/ is where that is asked for
-journal.jsonl   of a sweep: all that was tried, and what came of it
-trials.csv      the same as a table; curves.csv, report.html and best.flags follow from it too
-trials/         the run directories of a sweep's best trials; best leads to the best one
+nudges.jsonl    what was changed during training; nudge_requests/ receives the requests
+journal.jsonl   of a sweep: all trials and their results
+trials.csv      the same as a table; curves.csv, report.html and best.flags are derived too
+trials/         the run directories of a sweep's best trials; best links to the best one
 tensorboard/    loss and accuracy for TensorBoard
 checkpoints/    what a resumed run continues from
 run.lock        held by the process that writes here
@@ -79,16 +79,16 @@ __all__ = [
     "recorded_flags",
 ]
 
-# A sweep's trial keeps its whole curve there, until its journal has it.
+# A sweep's trial keeps its whole curve in it until the journal has the result.
 MAX_METRICS_BYTES = 64 << 20
 _MAX_HISTORY_BYTES = 1 << 30
 
 
 class RunFinished(Exception):
-    """The folder holds the finished run that was asked for; nothing is left to do.
+    """The requested run is finished already; nothing is left to do.
 
     Attributes:
-        metrics: what it reached.
+        metrics: its results.
     """
 
     exit_code = 0
@@ -104,12 +104,12 @@ class RunDirectory:
     Args:
         path: an existing folder.
         recipe: the recipe's module, for the header of flags.txt.
-        lock: descriptor of the folder's lock file, which is held; `None` for a reader.
-        durable: whether more than the checkpoints has to outlast a power loss.
+        lock: descriptor of the folder's lock file, which this process holds; `None` for a reader.
+        durable: whether other files than checkpoints must survive a power loss too.
 
     Attributes:
-        flags: as in flags.txt, once `open_run` has settled them.
-        continued_from: the `epochs` with which this run was finished before, in order.
+        flags: those of flags.txt, after `open_run` has settled them.
+        continued_from: the numbers of `epochs` with which this run was finished earlier, in order.
     """
 
     def __init__(
@@ -134,10 +134,10 @@ class RunDirectory:
         """Writes `data` to the file `name`: all of it, or nothing; see `files.write_file`.
 
         Args:
-            durable: whether it has to outlast a power loss.
+            durable: whether the file must survive a power loss.
 
         Raises:
-            OSError: naming the file; what it held before is still there.
+            OSError: names the file; its old content is still there.
             RunDirectoryError: the folder was removed or replaced since the run began.
         """
         self.check_ownership()
@@ -147,7 +147,7 @@ class RunDirectory:
         files.write_file(path, data, durable=durable)
 
     def check_ownership(self) -> None:
-        """Raises `RunDirectoryError` where the folder is no longer the one that this run locked."""
+        """Raises `RunDirectoryError` if the folder is no longer the one that this run locked."""
         if self._lock is None:
             return
         try:
@@ -158,7 +158,7 @@ class RunDirectory:
             raise RunDirectoryError(f"{self.path} was removed or replaced during the run")
 
     def check_space(self, num_bytes: int) -> None:
-        """Raises `RunDirectoryError` where the disk has less than `num_bytes` left."""
+        """Raises `RunDirectoryError` if the disk has less than `num_bytes` left."""
         free = shutil.disk_usage(self.path).free
         if free < num_bytes:
             raise RunDirectoryError(
@@ -167,7 +167,7 @@ class RunDirectory:
             )
 
     def write_flags(self, flags: Flags) -> None:
-        """Writes `flags` as the ones that repeat this run."""
+        """Writes `flags` to flags.txt, which repeats this run."""
         self.flags = flags
         comments = flag_records.continued_comments(self.continued_from)
         text = flags_text(flags, self._recipe, comments)
@@ -182,18 +182,18 @@ class RunDirectory:
         self.write(METRICS, text, durable=self.durable)
 
     def read_metrics(self) -> dict[str, Any] | None:
-        """Returns the finished run's metrics; `None` where the run is unfinished."""
+        """Returns the finished run's metrics; `None` if the run is unfinished."""
         try:
             metrics = files.read_json_object(self.path / METRICS, MAX_METRICS_BYTES)
         except FileNotFoundError:
             return None
         except files.ContentError as error:
             raise RunDirectoryError(f"{error}; remove it") from None
-        # While a finished run goes on to more epochs, its old results may still lie there.
+        # The old results are still there while a finished run continues to more epochs.
         return metrics if metrics.get("continued_from", []) == _continued_from(self.path) else None
 
     def remove_temporary_files(self) -> None:
-        """Removes what a kill in the middle of a write has left, by our own names only."""
+        """Removes files of interrupted writes, only those with our own names."""
         left = [path for path, name in files.leftovers(self.path) if name in folder.OURS]
         checkpoints = files.leftovers(self.path / "checkpoints")
         left += [path for path, name in checkpoints if name.endswith(".ckpt")]
@@ -212,21 +212,21 @@ def open_run(
 ) -> Iterator[RunDirectory]:
     """Yields the `RunDirectory` at `path`, new or unfinished, locked against other processes.
 
-    A finished run is opened again where nothing but `epochs` has changed, and that to more; a
-    finished sweep, where more `trials`, or more seeds to `confirm` its best, are wanted.
+    A finished run is opened again if only `epochs` has changed, to a larger number; a finished
+    sweep if more `trials`, or more seeds to `confirm` its best trial, are requested.
 
     Args:
-        path: a folder; made where it does not exist.
-        flags: those that can change a result; a sweep's have `sweep`.
+        path: a folder; created if it does not exist.
+        flags: those that can affect a result; a sweep's include `sweep`.
         recipe: the recipe's module, for the header of flags.txt.
-        extend: whether a sweep goes on with other flags than it began with.
+        extend: whether a sweep may continue with other flags than before.
         durable: see `RunDirectory`.
 
     Raises:
-        OSError: the folder can't be made or written to.
-        RunDirectoryError: another process runs there, or the folder is not a run's.
+        OSError: the folder can't be created or written to.
+        RunDirectoryError: another process uses the folder, or it does not belong to a run.
         ChangedFlagsError: the folder's run has other flags.
-        RunFinished: that run is finished.
+        RunFinished: the run is finished already.
     """
     path = pathlib.Path(path)
     with folder.owned(path, folder.check_ours, "run_dir") as lock:
@@ -255,14 +255,14 @@ def open_run(
 def open_search(path: os.PathLike[str] | str) -> Iterator[RunDirectory]:
     """Yields the `RunDirectory` at `path` for a search from Python, locked as a run is.
 
-    It has no flags: its journal alone says what it is, and whether it goes on.
+    It has no flags: the journal describes it, and decides whether it continues.
 
     Args:
-        path: a folder; made where it does not exist.
+        path: a folder; created if it does not exist.
 
     Raises:
-        OSError: the folder can't be made or written to.
-        RunDirectoryError: another process runs there.
+        OSError: the folder can't be created or written to.
+        RunDirectoryError: another process uses the folder.
     """
     path = pathlib.Path(path)
     with folder.owned(path, folder.check_folders, "folder") as lock:
@@ -275,7 +275,7 @@ def read_history(path: os.PathLike[str] | str) -> dict[str, list[float]]:
     """Returns the columns of history.csv in the run directory `path`.
 
     Raises:
-        FileNotFoundError: the folder holds none.
+        FileNotFoundError: the folder has no history.csv.
         ContentError: it is damaged.
     """
     file = pathlib.Path(path) / "history.csv"
@@ -296,7 +296,7 @@ def _continued_from(path: pathlib.Path) -> list[int]:
 
 
 def _check_size(path: pathlib.Path, text: str, limit: int) -> None:
-    """Refuses to write what could not be read again."""
+    """Raises an error if a file is too large to be read again."""
     size = len(text.encode())
     if size > limit:
         raise RunDirectoryError(f"{path} would be {size:,} bytes; the limit is {limit:,}")

@@ -1,6 +1,6 @@
-"""`best`, the name of a sweep's best run.
+"""`best`, which leads to a sweep's best run.
 
-It is a link, or, where the system makes none, a file that holds what the link would.
+It is a link, or a file with the target's path if the system can't create links.
 """
 
 import os
@@ -15,7 +15,7 @@ _MAX_BYTES = 100
 
 
 def target(best: pathlib.Path) -> str | None:
-    """Returns what `best` names below the sweep's folder; `None` where it is none of a sweep's."""
+    """Returns the target of `best` below the sweep's folder; `None` if a sweep did not make it."""
     try:
         if best.is_symlink():
             text = os.readlink(best).replace(os.sep, "/")
@@ -27,16 +27,16 @@ def target(best: pathlib.Path) -> str | None:
 
 
 def followed(path: pathlib.Path) -> pathlib.Path:
-    """Returns the run directory that `path` names: itself, unless it is such a file."""
+    """Returns the run directory that `path` names: the target of such a file, or `path` itself."""
     if path.name == BEST and path.is_file():
         return path.parent / (target(path) or BEST)
     return path
 
 
 def name(best: pathlib.Path, what: str) -> None:
-    """Makes `best` name the folder `what` below its own, in place of what it was."""
+    """Makes `best` name the folder `what` below its own, and replaces the old target."""
     best.unlink(missing_ok=True)
     try:
         best.symlink_to(what, target_is_directory=True)
-    except OSError:  # Windows lets few people make links, and some file systems have none.
+    except OSError:  # Windows lets few users make links; some file systems have none.
         files.write_file(best, f"{what}\n")

@@ -1,4 +1,4 @@
-"""What a result depends on besides the flags: versions, threads, machine, state of the code."""
+"""What results depend on besides the flags: versions, threads, machine, state of the code."""
 
 import contextlib
 import importlib.metadata
@@ -14,13 +14,13 @@ from tfcourse import machine as machine_
 from tfcourse import nvidia
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "keras-tuner", "tensorflow-datasets")
-# What else has TensorFlow, XLA and oneDNN choose other kernels.
+# Variables that make TensorFlow, XLA and oneDNN choose other kernels.
 _VARIABLES = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "XLA_FLAGS", "TF_XLA_FLAGS")
 _INSTRUCTIONS = ("sse4", "avx", "fma", "amx", "f16c")
 
 
 def settings_of_libraries() -> dict[str, Any]:
-    """Returns, JSON-able, what decides, for the same flags, about the last bits."""
+    """Returns, JSON-able, the settings that decide the last bits of a result."""
     import tensorflow as tf
 
     threading = tf.config.threading
@@ -43,7 +43,7 @@ def settings_of_libraries() -> dict[str, Any]:
 
 
 def _threads(kind: str, asked: int) -> int:
-    """Returns the number of threads; 0 is TensorFlow's word for what the variable says, or all."""
+    """Returns the number of threads; for 0, that of the environment variable, or all."""
     text = os.environ.get(f"TF_NUM_{kind}OP_THREADS", "")
     return asked or (int(text) if text.isdecimal() else 0) or machine_.num_cores()
 
@@ -56,7 +56,7 @@ def _gpu(device: Any) -> str:
 
 
 def device() -> dict[str, str | None]:
-    """Returns what trains here, and where that is no GPU, why not."""
+    """Returns the device that trains, and if it is not a GPU, why not."""
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -66,7 +66,7 @@ def device() -> dict[str, str | None]:
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Returns texts that say in what two `settings_of_libraries` differ."""
+    """Returns texts that describe how two `settings_of_libraries` differ."""
     texts: list[str] = []
     for name, value in before.items():
         if isinstance(value, dict):
@@ -77,7 +77,7 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def environment() -> dict[str, Any]:
-    """Returns, JSON-able, what the numbers of a run depend on."""
+    """Returns, JSON-able, everything that the numbers of a run depend on."""
     return {
         "tfcourse": tfcourse.__version__,
         "commit": _commit(),
@@ -89,7 +89,7 @@ def environment() -> dict[str, Any]:
 
 
 def machine(packages: Iterable[str]) -> dict[str, Any]:
-    """Returns, JSON-able, the machine, and the versions of those `packages` that it has."""
+    """Returns, JSON-able, the machine, and the versions of the installed `packages`."""
     installed = {}
     for name in packages:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -104,18 +104,18 @@ def machine(packages: Iterable[str]) -> dict[str, Any]:
 
 
 def _cpu() -> str:
-    """Returns the processor's name; its architecture where the system does not tell."""
+    """Returns the processor's name, or its architecture if the name is unknown."""
     return machine_.processor().get("model name") or platform.processor() or platform.machine()
 
 
 def _instructions() -> str:
-    """Returns those of the processor's instruction sets by which kernels are chosen."""
+    """Returns the processor's instruction sets that affect the choice of kernels."""
     known = machine_.processor().get("flags", "").split()
     return " ".join(sorted(name for name in known if name.startswith(_INSTRUCTIONS)))
 
 
 def _commit() -> str | None:
-    """Returns the commit of the source tree, with "+" where it is changed; `None` outside git."""
+    """Returns the commit of the source tree, with "+" if it has changes; `None` outside git."""
     folder = pathlib.Path(tfcourse.__file__).parent
     git = ["git", "-C", str(folder)]
     try:

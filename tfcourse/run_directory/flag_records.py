@@ -1,19 +1,19 @@
-"""flags.txt: what a run was asked for, and whether what is asked now goes on with it."""
+"""flags.txt: the flags of a run, and whether new flags may continue it."""
 
 import pathlib
 
 from tfcourse import files
 
-Flags = dict[str, list[str]]  # Each flag's texts; one that is given several times has several.
+Flags = dict[str, list[str]]  # Each flag's texts, several if it is repeated.
 
 FLAGS = "flags.txt"
-MAX_FLAGS_BYTES = 1 << 20  # As much as a flagfile may have.
-# They change where, how long or how loudly a run goes, never what it computes.
+MAX_FLAGS_BYTES = 1 << 20  # The limit of flagfiles.
+# These affect where a run writes, how long it takes or what it prints, not its results.
 NOT_COMPARED = (
     *("workers", "scheduler", "trial_resources", "trials", "max_minutes", "keep_models"),
     *("confirm", "debug", "timing"),
 )
-# What even a sweep that is extended has to keep: its scores could not be compared.
+# Even an extended sweep must keep these: its scores could not be compared otherwise.
 _KEPT_IN_A_SWEEP = ("dataset", "seed", "replicates")
 _CONTINUED = "# But first run it to its end with --epochs="
 
@@ -27,16 +27,16 @@ class ChangedFlagsError(Exception):
 def settle(
     path: pathlib.Path, flags: Flags, *, begun: bool, finished: bool
 ) -> tuple[Flags, int | None]:
-    """Returns what a run in the folder `path` goes on with, where `flags` are asked for.
+    """Returns the flags with which a run in the folder `path` continues, given `flags`.
 
     Args:
         path: the run's folder, new or used.
-        flags: those that can change a result.
-        begun: whether the run has got anywhere that other flags could change.
-        finished: whether the run is at its end.
+        flags: those that can affect a result.
+        begun: whether the run has results that depend on the flags.
+        finished: whether the run is finished.
 
     Returns:
-        The flags, and the `epochs` at which a finished run goes on to more, or `None`.
+        The flags, and the number of `epochs` after which a finished run continues, or `None`.
 
     Raises:
         ChangedFlagsError: the folder's run has other flags.
@@ -60,15 +60,15 @@ def settle(
 def settle_sweep(
     path: pathlib.Path, flags: Flags, *, begun: bool, extend: bool
 ) -> tuple[Flags, bool]:
-    """Returns what a sweep in the folder `path` goes on with, where `flags` are asked for.
+    """Returns the flags with which a sweep in the folder `path` continues, given `flags`.
 
     Args:
-        path, flags: as those of `settle`.
-        begun: whether the sweep has tried anything.
-        extend: whether it may go on with other flags than it began with.
+        path, flags: as in `settle`.
+        begun: whether the sweep has tried any point.
+        extend: whether it may continue with other flags than before.
 
     Returns:
-        The flags, and whether there is more to try than what a finished sweep tried.
+        The flags, and whether a finished sweep has more to try.
 
     Raises:
         ChangedFlagsError: the folder's sweep has other flags, or it is not a sweep.
@@ -83,13 +83,13 @@ def settle_sweep(
     if changed and (kept or not extend):
         hint = "" if kept else "; `extend` continues with the new flags, and keeps all trials"
         raise ChangedFlagsError(_differences(path, before, flags, changed) + hint)
-    before = {"confirm": ["0"], **before}  # A sweep may be older than that flag.
+    before = {"confirm": ["0"], **before}  # Older sweeps lack that flag.
     more = any(int(flags[n][0]) > _count(path, before, n) for n in ("trials", "confirm"))
     return flags, bool(changed) or more
 
 
 def _count(path: pathlib.Path, before: Flags, name: str) -> int:
-    """Returns the whole number that the recorded flag `name` is."""
+    """Returns the recorded flag `name` as an int."""
     text = before.get(name, [""])[0]
     if not (text.isdecimal() and len(text) < 20):
         raise files.ContentError(f"{path / FLAGS} is damaged: {name} is {text[:50]!r}")
@@ -102,7 +102,7 @@ def _changed(before: Flags, asked: Flags) -> list[str]:
 
 
 def _differences(path: pathlib.Path, before: Flags, asked: Flags, changed: list[str]) -> str:
-    # What the command line changes leaves --expect unchecked, and that is not another change.
+    # If the command line changes flags, --expect is dropped, which is not another change.
     named = [name for name in changed if name != "expect"] or changed
     differences = ", ".join(
         f"`{name}` is {_values(asked, name)}, was {_values(before, name)}" for name in named
@@ -111,15 +111,15 @@ def _differences(path: pathlib.Path, before: Flags, asked: Flags, changed: list[
 
 
 def _as_recorded(flags: Flags, before: Flags) -> Flags:
-    """Returns `flags` with what a run settles by itself as it was settled."""
+    """Returns `flags` with the values that a run determines itself, as recorded."""
     flags = dict(flags)
     names = flags.get("dataset", [""])[0].split(",")
     if len(names) > 1 and before.get("dataset", [""])[0] in names:
         flags["dataset"] = before["dataset"]
         if before["dataset"] != names[:1] and "expect" not in before:
-            flags.pop("expect", None)  # What a stand-in reaches was never to be checked.
+            flags.pop("expect", None)  # A fallback data set is never checked.
     if "nudge" not in flags and "nudge" in before:
-        flags["nudge"] = before["nudge"]  # They were added while the run went on.
+        flags["nudge"] = before["nudge"]  # Added while the run was training.
     return flags
 
 
@@ -147,7 +147,7 @@ def parse_flags(text: str) -> Flags:
 
 
 def read(path: pathlib.Path) -> Flags | None:
-    """Returns the flags of the run in the folder `path`; `None` where it has none yet."""
+    """Returns the flags of the run in the folder `path`; `None` if it has none yet."""
     try:
         return parse_flags(files.read_text(path / FLAGS, MAX_FLAGS_BYTES))
     except FileNotFoundError:
@@ -155,15 +155,16 @@ def read(path: pathlib.Path) -> Flags | None:
 
 
 def continued_comments(continued_from: list[int]) -> str:
-    """Returns the comments of `flags_text` from which `continued_from` reads the same numbers."""
+    """Returns the comments for `flags_text` from which `continued_from` reads the numbers."""
     return "".join(f"{_CONTINUED}{epochs}\n" for epochs in continued_from)
 
 
 def continued_from(path: pathlib.Path) -> list[int]:
-    """Returns the `epochs` with which the run at `path` was finished and then went on.
+    """Returns the numbers of `epochs` with which the run at `path` was finished before it
+    continued.
 
     Raises:
-        ContentError: the file is damaged: not UTF-8, or no number where one belongs.
+        ContentError: the file is damaged: not UTF-8, or a number is missing.
     """
     try:
         lines = files.read_text(path / FLAGS, MAX_FLAGS_BYTES).splitlines()

@@ -1,4 +1,4 @@
-"""The folder of a run or of a search: made, known as its own, locked, left empty by a failure."""
+"""The folder of a run or search: created, recognized, locked, removed after an early failure."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ _FOLDERS = ("tensorboard", "trials", "checkpoints", "nudge_requests")
 
 
 class RunDirectoryError(Exception):
-    """The folder can't be used: locked, full, gone, or it holds somebody else's files."""
+    """The folder can't be used: locked, full, gone, or with files that are not ours."""
 
     exit_code = 5
 
@@ -32,18 +32,18 @@ class RunDirectoryError(Exception):
 def owned(
     path: pathlib.Path, check: Callable[[pathlib.Path], None], argument: str
 ) -> Iterator[int]:
-    """Makes the folder `path` and those above it, and locks it; yields the lock's descriptor.
+    """Creates the folder `path` and its parents, and locks it; yields the lock's descriptor.
 
-    What fails before it has come to anything leaves nothing.
+    If the block fails before it has written anything, no folder is left.
 
     Args:
         path: the folder.
-        check: called before anything is written there; raises where it is somebody else's.
-        argument: what the caller calls the folder, for messages.
+        check: called before anything is written; raises an error if the folder is not ours.
+        argument: the caller's name for the folder, for messages.
 
     Raises:
-        OSError: the folder can't be made or written to.
-        RunDirectoryError: another process runs there, or it is no folder.
+        OSError: the folder can't be created or written to.
+        RunDirectoryError: another process uses the folder, or it is not a folder.
     """
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
@@ -53,9 +53,9 @@ def owned(
             yield lock
     except BaseException as error:
         if os.name == "nt" and missing and path.is_dir() and os.listdir(path) == [LOCK]:
-            with contextlib.suppress(OSError):  # One that somebody else has open stays.
+            with contextlib.suppress(OSError):  # Fails if another process has it open.
                 (path / LOCK).unlink()
-        for folder in missing:  # One that holds anything stays.
+        for folder in missing:  # Fails if it is not empty.
             with contextlib.suppress(OSError):
                 folder.rmdir()
         if isinstance(error, FileExistsError) and not path.is_dir():
@@ -65,9 +65,9 @@ def owned(
 
 @contextlib.contextmanager
 def _left_empty(path: pathlib.Path) -> Iterator[None]:
-    """Leaves nothing in the folder `path`, empty but for its lock, where the run fails at once.
+    """Removes the folder `path`, empty except for its lock, if the run fails at once.
 
-    One that is interrupted goes on with what it has settled.
+    After an interruption, the folder stays, for the resumed run.
     """
     new = os.listdir(path) == [LOCK]
     try:
@@ -75,7 +75,7 @@ def _left_empty(path: pathlib.Path) -> Iterator[None]:
     except Exception:
         names = os.listdir(path) if new and path.is_dir() else ()
         for name in names if set(names) <= {FLAGS, LOCK} else ():
-            with contextlib.suppress(PermissionError):  # Windows keeps a lock that is open.
+            with contextlib.suppress(PermissionError):  # Windows can't remove an open lock.
                 (path / name).unlink(missing_ok=True)
         raise
 
@@ -93,13 +93,12 @@ def _locked(path: pathlib.Path, argument: str) -> Iterator[int]:
 
 
 def is_in_use(path: os.PathLike[str] | str) -> bool:
-    """Returns whether a process runs in the run directory `path`."""
+    """Returns whether a process uses the run directory `path`."""
     return locks.is_locked(pathlib.Path(path) / LOCK)
 
 
 def check_folders(path: os.PathLike[str] | str) -> None:
-    """Raises `RunDirectoryError` where a folder inside is a link, since what is written, or
-    removed, there would be elsewhere; or is no folder."""
+    """Raises `RunDirectoryError` if a folder inside is a link, or is not a folder."""
     for name in _FOLDERS:
         folder = pathlib.Path(path) / name
         if folder.is_symlink():
@@ -109,7 +108,7 @@ def check_folders(path: os.PathLike[str] | str) -> None:
 
 
 def check_ours(path: pathlib.Path) -> None:
-    """Raises `RunDirectoryError` where the folder holds files of our names that no run made."""
+    """Raises `RunDirectoryError` if the folder has files with our names that no run made."""
     check_folders(path)
     foreign = [name for name in OURS if (path / name).exists()]
     if foreign and not (path / FLAGS).exists():

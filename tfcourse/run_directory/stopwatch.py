@@ -1,4 +1,4 @@
-"""Where the seconds of a run go, from the start of the process."""
+"""How long each stage of a run takes, from the start of the process."""
 
 import os
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Stopwatch:
-    """Notes the seconds of each stage of a run, in order."""
+    """Records the seconds of each stage of a run, in order."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -14,7 +14,7 @@ class Stopwatch:
         self._after: dict[str, Callable[[], None]] = {}
 
     def lap(self, stage: str) -> None:
-        """Ends `stage`, which began where the last one ended; a stage may have several laps."""
+        """Ends `stage`, which began when the previous lap ended. A stage may have several laps."""
         now = time.perf_counter()
         self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
         self._last = now
@@ -22,11 +22,11 @@ class Stopwatch:
             action()
 
     def after(self, stage: str, action: Callable[[], None]) -> None:
-        """Has `action` called when the first lap of `stage` ends."""
+        """Calls `action` when the first lap of `stage` ends."""
         self._after[stage] = action
 
     def report(self) -> str:
-        """Returns a table of the stages, with the time that had passed at the end of each."""
+        """Returns a table of the stages, with the time at the end of each."""
         lines = [f"{'stage':24}{'seconds':>9}{'so far':>9}"]
         so_far = 0.0
         for stage, seconds in self.seconds.items():
@@ -36,7 +36,7 @@ class Stopwatch:
 
 
 def _process_seconds() -> float:
-    """Returns the age of this process; 0 where the system does not tell."""
+    """Returns the age of this process; 0 if it is unknown."""
     try:
         with open("/proc/self/stat", encoding="utf-8") as file:
             started = int(file.read().rpartition(")")[2].split()[19])

@@ -1,4 +1,4 @@
-"""Asks an oracle for points, tells it results, and brings it back to where a journal left it."""
+"""Asks an oracle for points, tells it the results, and restores it from a journal."""
 
 import bisect
 import math
@@ -12,21 +12,21 @@ from tfcourse.tuning.space import Space
 from tfcourse.tuning.task import trial_seed
 from tfcourse.tuning.unit_values import to_positions, to_unit_values
 
-# What these choose next depends on results, so they are asked for whole generations.
+# The next choice of these tuners depends on results, so they are asked for whole generations.
 LEARNING = ("coarse_to_fine", "bayesian", "hyperband")
-# A threshold is drawn from so many trials at least.
+# A threshold needs at least this many trials.
 _MIN_CURVES = 4
 _HALVING = 3
 
 
 class Chooser:
-    """One oracle, for as long as a sweep's settings ask for the same.
+    """One oracle, used as long as the sweep's settings describe the same search.
 
     Args:
-        settings: they name the tuner.
-        space: what is searched.
-        first: number of the first trial that it chooses.
-        tried: `{name: value}` of the active axes of points that are not to be chosen again.
+        settings: the sweep's; they name the tuner.
+        space: the search space.
+        first: number of the first trial that the oracle chooses.
+        tried: points that must not be chosen again, as `{name: value}` of their active axes.
     """
 
     def __init__(
@@ -41,17 +41,17 @@ class Chooser:
         self._oracle = oracles.TUNERS[settings.tuner](
             space, oracle_seed(settings.seed, first), settings
         )
-        self._trials: list[Any] = []  # As keras-tuner has them.
+        self._trials: list[Any] = []  # keras-tuner's own trials.
         for values in tried:
             self._oracle.exclude(values)
 
     @property
     def num_trials(self) -> int:
-        """How many points it has chosen."""
+        """The number of points that it has chosen."""
         return len(self._trials)
 
     def ask(self) -> tuple[dict[str, float], dict[str, Any]] | None:
-        """Returns `(positions, note)` of a new point; `None` where there is none for now."""
+        """Returns `(positions, note)` of a new point; `None` if there is none at the moment."""
         trial = self._oracle.create_trial(str(len(self._trials)))
         if trial.status != "RUNNING":
             return None
@@ -60,7 +60,7 @@ class Chooser:
         return to_positions(self._space, values), self._oracle.note(values)
 
     def replay(self, positions: Mapping[str, float]) -> None:
-        """Brings the oracle to where it is after `ask` has returned `positions`."""
+        """Restores the oracle to its state after `ask` returned `positions`."""
         self._oracle.recorded = to_unit_values(
             self._space, {**{axis.name: 0.5 for axis in self._space.axes}, **positions}
         )
@@ -70,7 +70,7 @@ class Chooser:
         self._trials.append(trial)
 
     def tell(self, number: int, score: float | None) -> None:
-        """Tells the score of trial `number`, larger is better; `None` where it is infeasible."""
+        """Reports the score of trial `number`, larger is better; `None` if it is infeasible."""
         trial = self._trials[number - self._first]
         if score is None:
             trial.status = "FAILED"
@@ -86,12 +86,12 @@ def oracle_seed(seed: int, first: int) -> int:
 
 
 def asks_in_generations(settings: Settings) -> bool:
-    """Returns whether results decide about what follows, so that it waits for them."""
+    """Returns whether the tuner learns from results and has to wait for them."""
     return settings.tuner in LEARNING or settings.pruning != "none"
 
 
 def is_same_search(settings: Settings, others: Settings) -> bool:
-    """Returns whether both sets of settings can be served by one oracle."""
+    """Returns whether one oracle can serve both settings."""
     names = ("tuner", "objective", "space", "seed", "pruning", "generation_size", "max_epochs")
     data = ("base", "dataset", "data_flags")
     return all(getattr(settings, name) == getattr(others, name) for name in names + data)
@@ -103,9 +103,9 @@ def signed(sweep: sweeps.Sweep, score: float) -> float:
 
 
 class Bars:
-    """What a trial must have reached by an epoch, from the curves of all that ended before it.
+    """The scores that trials must reach by each epoch, from the curves of earlier trials.
 
-    Of the first replicate of each trial the best so far counts; infeasible ones do not.
+    The best score so far of each trial's first replicate counts; infeasible trials do not count.
     """
 
     def __init__(self, sweep: sweeps.Sweep) -> None:
@@ -116,7 +116,8 @@ class Bars:
     def thresholds(self) -> dict[int, float]:
         """Returns `{epoch: score}`: a trial that is worse after that epoch is stopped.
 
-        All trials so far must be done. Each is read once, so that the cost does not grow with them.
+        All trials so far must be done. Each is read only once, so the cost does not grow with their
+        number.
         """
         pruning = self._sweep.settings.pruning
         if pruning == "none":
@@ -153,7 +154,7 @@ def _best_so_far(sweep: sweeps.Sweep, trial: sweeps.Trial) -> list[float]:
         return []
     best, curve = -math.inf, list[float]()
     for row in trial.results[0].curve:
-        value = row.get(sweep.objective)  # An earlier recipe may not have had it.
+        value = row.get(sweep.objective)  # Older recipes may lack this metric.
         best = best if value is None else max(best, signed(sweep, value))
         curve.append(best)
     return curve

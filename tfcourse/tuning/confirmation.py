@@ -1,7 +1,7 @@
-"""Whether the best trial of a sweep holds: it is trained again with seeds that chose nothing.
+"""Confirms the best trial of a sweep: trains it again with seeds that had no part in the choice.
 
-The best of many scores, each partly chance, is on average better than what its point reaches again
-(the winner's curse). Trainings that had no part in the choice have no such bias.
+Each score is partly chance, so the best of many scores is on average better than a repetition of
+its trial (the winner's curse). Trainings that had no part in the choice do not have this bias.
 """
 
 import dataclasses
@@ -17,11 +17,11 @@ class Confirmation:
     """The results of retraining the best trial with new seeds.
 
     Attributes:
-        trial: its number.
-        objective: the metric that ranks.
+        trial: number of the trial.
+        objective: the metric that ranks trials.
         best: the score by which the trial was chosen.
-        scores: `{seed: score}` of each new training; `None` where it failed.
-        reason: why trainings failed, or "".
+        scores: `{seed: score}` of each new training; `None` if it failed.
+        reason: why trainings failed; "" if none did.
     """
 
     trial: int
@@ -32,17 +32,17 @@ class Confirmation:
 
     @property
     def finite(self) -> list[float]:
-        """The scores of those that did not fail, in order."""
+        """The scores of the trainings that did not fail, in order."""
         return [score for score in self.scores.values() if score is not None]
 
     @property
     def mean(self) -> float | None:
-        """The mean of the scores; `None` where all failed."""
+        """The mean of the scores; `None` if all trainings failed."""
         return statistics.fmean(self.finite) if self.finite else None
 
     @property
     def standard_deviation(self) -> float | None:
-        """That of the scores; `None` for fewer than two."""
+        """The standard deviation of the scores; `None` for fewer than two."""
         return statistics.stdev(self.finite) if len(self.finite) > 1 else None
 
     @property
@@ -58,7 +58,7 @@ class Confirmation:
 
     @property
     def is_worse(self) -> bool:
-        """Whether the whole interval is worse than the chosen score, or a training failed."""
+        """Whether the whole interval is worse than the original score, or a training failed."""
         if len(self.finite) < len(self.scores):
             return True
         if self.interval is None:
@@ -67,7 +67,7 @@ class Confirmation:
         return low > self.best if sweeps.is_minimized(self.objective) else high < self.best
 
     def to_json(self) -> dict[str, Any]:
-        """Returns all of it as plain values, for metrics.json."""
+        """Returns all values as JSON, for metrics.json."""
         seeds = [{"seed": seed, "score": score} for seed, score in self.scores.items()]
         return {
             **{"trial": self.trial, "objective": self.objective, "best": self.best},
@@ -77,7 +77,7 @@ class Confirmation:
         }
 
     def __str__(self) -> str:
-        """What people read of it: the mean, its interval, each score, and the verdict."""
+        """A readable text: the mean, its interval, each score, and the verdict."""
         each = ", ".join(_text(score) for score in self.scores.values())
         seeds = f"{len(self.scores)} other seeds" if len(self.scores) > 1 else "another seed"
         told = f"Trained again with {seeds}: {self.objective} {self.summary()} ({each}). "
@@ -93,7 +93,7 @@ class Confirmation:
         return f"{told}The {_text(self.best)} by which it was chosen holds"
 
     def summary(self) -> str:
-        """Returns the mean with its standard deviation and interval, as people read it."""
+        """Returns the mean with its standard deviation and interval, as a readable text."""
         text = _text(self.mean)
         if self.interval is not None:
             low, high = map(_text, self.interval)
@@ -106,13 +106,13 @@ def _text(score: float | None) -> str:
 
 
 def confirmation_of(sweep: sweeps.Sweep) -> Confirmation | None:
-    """Returns what the best trial of `sweep` was confirmed to; `None` while it was not."""
+    """Returns the confirmation of the best trial of `sweep`, or `None` if there is none yet."""
     best = sweep.best
     if best is None or not best.confirmations:
         return None
     results = sorted(best.confirmations.items())
     score = sweep.score(best)
-    assert score is not None  # By which it is the best.
+    assert score is not None  # The best trial has one.
     reasons = (result.reason or "not finite" for _, result in results if _failed(sweep, result))
     return Confirmation(
         best.number,

@@ -1,4 +1,4 @@
-"""What reaches into Dask beyond its documented ways, and why."""
+"""The undocumented parts of Dask that a sweep uses, and why."""
 
 import random
 import sys
@@ -13,11 +13,12 @@ _done: set[str] = set()  # Names of modules.
 
 
 def keep_random_from_dask() -> None:
-    """Has Dask draw from a generator of its own instead of Python's global one.
+    """Makes Dask draw from its own random generator instead of Python's global one.
 
-    Its other threads draw at any time, be it only to estimate sizes: also between the seed of a
-    trial and the weights that Keras draws from that. It can go once Dask's modules use a
-    `random.Random` of their own. To look through them takes 4 ms, so each is done once.
+    Its threads draw at any time, for example to estimate sizes, and so also between the setting of
+    a trial's seed and the moment Keras draws the weights from it. Can go once Dask's modules use
+    their own `random.Random`. A search through all modules takes 4 ms, so each module is patched
+    once.
     """
     for module_name in {*sys.modules} - _done:
         module = sys.modules[module_name]
@@ -36,8 +37,8 @@ def keep_random_from_dask() -> None:
 def kill_workers(cluster: distributed.LocalCluster) -> None:
     """Ends the worker processes of `cluster` at once.
 
-    What a trial has to save, it has saved; closed as Dask does it, a worker would first end its
-    block. It can go once `close` takes a signal or no time at all.
+    The trials have saved their state. Dask's own `close` would first wait for the current block.
+    Can go once `close` accepts a signal, or returns at once.
     """
     for nanny in cluster.workers.values():
         nanny.auto_restart = False
@@ -45,9 +46,9 @@ def kill_workers(cluster: distributed.LocalCluster) -> None:
 
 
 def forget_worker(client: distributed.Client, address: str) -> None:
-    """Has the scheduler count a worker as dead that says nothing and that nobody can end.
+    """Makes the scheduler treat a worker as dead that is silent and can't be killed from here.
 
-    `retire_workers` would wait for it. It can go once Dask takes a worker away without asking it.
+    `retire_workers` would wait for it. Can go once Dask can remove a worker without asking it.
     """
     scheduler: Any = client.scheduler
     client.sync(scheduler.unregister, address=address, stimulus_id="silent")

@@ -1,8 +1,8 @@
-"""Runs a sweep: asks for trials, has workers train them, and writes down what came of it.
+"""Runs a sweep: asks for trials, lets workers train them, and records the results.
 
-The journal is the only truth. Whatever the driver holds in memory follows from it, so that a
-sweep goes on where any kill has left it, at any number of workers: nothing that has a result is
-trained again, and the same points are tried in the same order.
+The journal is the only source of truth. The driver's state in memory follows from it, so a sweep
+continues after any kill, with any number of workers: no trial with a result is trained again, and
+the same points are tried in the same order.
 """
 
 import collections
@@ -23,11 +23,11 @@ from tfcourse.tuning.settings import Settings
 from tfcourse.tuning.standings import Standings
 from tfcourse.tuning.task import Key, Outcome, Plan, Pool, Task, task_of
 
-# If the first trials all fail for one reason, so will the others.
+# If this many first trials all fail for one reason, the others would fail too.
 _SAME_REASON = 5
 _TICK_SECONDS = 0.25
-# Called with the state and the trainings that go on, whenever something has happened and several
-# times a second.
+# Called with the state and the running trainings whenever something happens, and several times per
+# second.
 Watch: TypeAlias = Callable[[sweeps.Sweep, list[sweeps.Running]], None]
 
 
@@ -38,7 +38,7 @@ class AllTrialsFailedError(Exception):
 
 
 class EnvironmentFaultError(Exception):
-    """A worker's machine could not do its part: disk, memory, permission or data."""
+    """A worker's machine failed: disk, memory, permission or data."""
 
     def __init__(self, message: str, exit_code: int = 5) -> None:
         super().__init__(message)
@@ -46,11 +46,11 @@ class EnvironmentFaultError(Exception):
 
 
 class Driver:
-    """The only writer of a sweep's journal.
+    """Runs a sweep; the only writer of its journal.
 
     Attributes:
-        run: the sweep's folder.
-        sweep: the state.
+        run: the sweep's run directory.
+        sweep: the state of the sweep.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Driver:
             self._append(settings)
 
     def _void_if_all_failed(self) -> None:
-        """Lets trials start again that had all failed for one reason, mended since."""
+        """Clears all trials if all failed for one reason, so that they start again."""
         if self._standings.common_reason(self._enough):
             numbers = [t.number for t in self.sweep.finished()]
             self._append(records.Void(numbers))
@@ -100,7 +100,7 @@ class Driver:
                 folders.remove(self.run.path, number)
 
     def _ask(self) -> None:
-        """Asks for all trials that can be asked for now, and writes them down at once."""
+        """Asks for all trials that can be asked for now, and records them at once."""
         asks = self._points.ask(is_busy=bool(self._waiting or self._running))
         if asks:
             self._append(*asks)
@@ -109,16 +109,16 @@ class Driver:
             )
 
     def train(self, pool: Pool, watch: Watch = lambda sweep, running: None) -> bool:
-        """Trains trials in the workers of `pool` until all are done, or the time is over.
+        """Trains trials in the workers of `pool` until all are done, or the time is up.
 
-        The best one is then trained again with the further seeds that confirm it.
+        Then trains the best one again with new seeds, to confirm it.
 
         Returns:
             Whether all are done.
 
         Raises:
             AllTrialsFailedError: the first trials all failed for the same reason.
-            EnvironmentFaultError: a worker could not write, or not load the data.
+            EnvironmentFaultError: a worker could not write a file, or could not load the data.
         """
         while True:
             self._ask()
@@ -131,14 +131,14 @@ class Driver:
             free = pool.num_free
             while self._waiting and free > 0:
                 free -= self._submit(pool, *self._waiting.popleft())
-            self._remove_folders()  # It takes longer than a flush; the workers are at work.
+            self._remove_folders()  # Takes longer than a flush, but the workers are busy.
             self._take_outcomes(pool)
             watch(self.sweep, list(self._running.values()))
 
     def _take_outcomes(self, pool: Pool) -> None:
-        """Waits a moment for an outcome, and records it and all that have come beside it.
+        """Waits briefly for an outcome, and records it and all others that have arrived.
 
-        They wait for the disk together, before anything follows from them.
+        They are flushed to the disk together, before the driver acts on them.
         """
         outcome = pool.next_outcome(_TICK_SECONDS)
         with self._journal.flushed_once():
@@ -147,7 +147,7 @@ class Driver:
                 outcome = pool.next_outcome(0.0) if self._running else None
 
     def unconfirmed(self) -> list[Key]:
-        """Returns the trainings of the best trial that confirm it and are not done."""
+        """Returns the confirming trainings of the best trial that are not done."""
         first = self.sweep.replicates
         return [
             (best.number, number)
@@ -160,10 +160,10 @@ class Driver:
         return key[1] >= self.sweep.replicates
 
     def _submit(self, pool: Pool, number: int, replicate: int) -> bool:
-        """Hands out a training, unless it is no longer wanted; returns whether it did."""
+        """Submits a training, unless it is no longer needed; returns whether it did."""
         key, missing = (number, replicate), self.sweep.missing(self.sweep.trials[number])
         if replicate not in missing and not self._confirms(key):
-            return False  # Another replicate has shown that the trial is infeasible, or bad.
+            return False  # Another replicate was infeasible or pruned.
         self._running[key] = sweeps.Running(number, replicate, time.time())
         pool.submit(key, "run", self.task(number, replicate))
         return True
@@ -190,7 +190,7 @@ class Driver:
             raise AllTrialsFailedError(f"all of the first {count} trials failed: {common}")
 
     def _remove_folders(self) -> None:
-        """Removes the folders of trials that are not, or no longer, among the best ones."""
+        """Removes the folders of trials that are not among the best."""
         kept = {each.number for each in self._standings.best(self._plan.keep_models)}
         for each in self._unkept - kept:
             at_work = any(number == each for number, _ in self._running)
@@ -205,7 +205,7 @@ class Driver:
             The trial's number, and the metrics of each of its replicates.
 
         Raises:
-            AllTrialsFailedError: no trial was completed.
+            AllTrialsFailedError: no trial is complete.
         """
         best = self.sweep.best
         if best is None:
@@ -214,7 +214,7 @@ class Driver:
         if chosen is None or chosen.trial != best.number:
             chosen = records.Chosen(best.number, self._tested(pool, best.number))
             self._append(chosen)
-        folders.name_best(self.run.path, best.number)  # A kill may have come in between.
+        folders.name_best(self.run.path, best.number)  # A kill may have prevented it.
         return chosen
 
     def _tested(self, pool: Pool, number: int) -> list[dict[str, Any]]:
@@ -253,17 +253,17 @@ class Driver:
         )
 
     def task(self, number: int, replicate: int) -> Task:
-        """Returns what a worker has to know to train one replicate of a trial."""
+        """Returns the task of one replicate of a trial, for a worker."""
         each = self.sweep.trials[number]
         folder = folders.trial_folder(self.run.path, number) / str(replicate)
         settings = self.sweep.phases[each.phase]
         values = self.values_of(each)
-        if self._confirms((number, replicate)):  # What is given up says nothing of the mean.
+        if self._confirms((number, replicate)):  # Pruned trainings would bias the mean.
             each = dataclasses.replace(each, thresholds={})
         return task_of(settings, each, values, replicate, folder, self._plan)
 
     def values_of(self, each: sweeps.Trial) -> dict[str, str]:
-        """Returns `{name: text}` of a trial's hyperparameters that matter, as flags read them."""
+        """Returns `{name: text}` of a trial's hyperparameters with an effect, as flag values."""
         texts = dict(self.sweep.phases[each.phase].base)
         for name, value in each.values.items():
             texts[name] = self._declarations[name].format(value)

@@ -1,4 +1,4 @@
-"""The files that follow from a sweep's journal, written now and then and at the end."""
+"""The files derived from a sweep's journal, written from time to time and at the end."""
 
 import math
 import time
@@ -10,14 +10,14 @@ from tfcourse.tuning.confirmation import confirmation_of
 from tfcourse.tuning.driver import Driver
 from tfcourse.tuning.records import Chosen
 
-_SECONDS = 5.0  # At least, between two times that the tables are written.
-# They are written once so many times as long has passed as that took before: the more trials, the
-# more seldom, and it never takes more than 5 % of the time.
+_SECONDS = 5.0  # At least, between two writes of the tables.
+# The interval is at least this many times the duration of the last write, so writing takes at most
+# 5 % of the time.
 _COST_FACTOR = 20
 
 
 class SweepFiles:
-    """Keeps trials.csv, curves.csv and best.flags up to date while a sweep goes on."""
+    """Keeps trials.csv, curves.csv and best.flags up to date while a sweep runs."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
@@ -28,10 +28,10 @@ class SweepFiles:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._write()  # After an interruption too; the report takes seconds, and waits.
+        self._write()  # Also after an interruption, but without the report, which takes seconds.
 
     def update(self) -> None:
-        """Writes the tables if something has come and the last time is a while ago."""
+        """Writes the tables if there are new results and the last write is long enough ago."""
         num_changes, started = len(self._driver.sweep.changes), time.monotonic()
         if started > self._due_at and num_changes != self._num_changes:
             self._write()
@@ -48,9 +48,9 @@ class SweepFiles:
             run.write("best.flags", best_flags, durable=False)
 
     def finish(self) -> None:
-        """Writes all, the report, TensorBoard's files and the model cards included."""
+        """Writes all files, including the report, TensorBoard's files and the model cards."""
         with warnings.catch_warnings():
-            # Optuna's progress bar, which nothing here draws, misses ipywidgets in a notebook.
+            # In a notebook, Optuna's progress bar, which is not used, warns about ipywidgets.
             warnings.filterwarnings("ignore", "IProgress not found")
             from tfcourse.tuning.report.page import write_sweep_report  # Takes seconds to load.
 
@@ -62,7 +62,7 @@ class SweepFiles:
             self._write_model_cards(sweep.chosen, str(confirmation_of(sweep) or ""))
 
     def _write_model_cards(self, chosen: Chosen, confirmed: str) -> None:
-        """Writes the card of each replicate of the chosen trial into its own folder."""
+        """Writes a model card for each replicate of the chosen trial, into its folder."""
         for replicate, metrics in enumerate(chosen.metrics):
             task = self._driver.task(chosen.trial, replicate)
             trial = run_directory.RunDirectory(task.folder)

@@ -1,6 +1,6 @@
-"""The folders of a sweep's trials, and the name of that of the best one.
+"""The folders of a sweep's trials, and `best`, the name of the best one.
 
-What is not a sweep's own there is never written to, followed or removed.
+Files and links that do not belong to the sweep are never written to, followed or removed.
 """
 
 import contextlib
@@ -18,11 +18,11 @@ _REPLICATE = re.compile(r"[0-9]{1,18}")
 
 
 def check(folder: pathlib.Path, num_trials: int) -> None:
-    """Raises `RunDirectoryError` where something stands in the way of a sweep in `folder`.
+    """Raises `RunDirectoryError` if something in `folder` is in the way of a sweep.
 
     Args:
         folder: the sweep's run directory.
-        num_trials: how many trials its journal knows.
+        num_trials: number of trials in the sweep's journal.
     """
     best, trials = folder / BEST, folder / TRIALS
     reason = "that this sweep did not make; move it away, or name another `run_dir`"
@@ -32,7 +32,7 @@ def check(folder: pathlib.Path, num_trials: int) -> None:
         raise RunDirectoryError(f"{trials} is something {reason}")
     for path in trials.iterdir() if trials.exists() else ():
         if not _TRIAL.fullmatch(path.name):
-            continue  # Nobody asks for it.
+            continue  # Not used by the sweep.
         if path.is_symlink() or not path.is_dir() or int(path.name) >= num_trials:
             raise RunDirectoryError(f"{path} is something {reason}")
 
@@ -47,13 +47,13 @@ def remove(folder: pathlib.Path, number: int) -> None:
     trial = trial_folder(folder, number)
     for path in trial.iterdir() if trial.is_dir() and not trial.is_symlink() else ():
         if _REPLICATE.fullmatch(path.name):
-            shutil.rmtree(path, ignore_errors=True)  # It removes nothing behind a link.
-    with contextlib.suppress(OSError):  # Somebody else's files are left.
+            shutil.rmtree(path, ignore_errors=True)  # Does not follow links.
+    with contextlib.suppress(OSError):  # Other files keep it.
         trial.rmdir()
 
 
 def name_best(folder: pathlib.Path, number: int) -> None:
-    """Makes `best` a name for the folder of a trial's first replicate, unless it is that."""
+    """Makes `best` the name of a trial's first replicate, if it is not that already."""
     best, target = folder / BEST, f"{TRIALS}/{number:05d}/0"
     if best_run.target(best) == target:
         return

@@ -10,10 +10,10 @@ from tfcourse.tuning.space import Space
 def points(space: Space, max_points: int) -> list[dict[str, float]]:
     """Returns the points of the finest grid with at most `max_points`, as `{name: position}`.
 
-    The numeric axes are refined in turns; a choice has all its values from the start.
+    Numeric axes are refined in turn; a choice has all its values from the start.
 
     Raises:
-        ValueError: even the ends of every axis make more points.
+        ValueError: even a grid with only the ends of every axis has more points.
 
     Examples:
         >>> from tfcourse.scales import Choice, Log
@@ -44,7 +44,7 @@ def points(space: Space, max_points: int) -> list[dict[str, float]]:
 
 
 def every_point(space: Space, most: int) -> list[dict[str, float]] | None:
-    """Returns all points of `space`; `None` where it has more than `most`, or a continuous axis."""
+    """Returns all points of `space`; `None` if an axis is continuous or `most` is exceeded."""
     if any(axis.scale.options is None for axis in space.axes):
         return None
     levels = {axis.name: len(axis.scale.options or ()).bit_length() for axis in space.axes}
@@ -52,7 +52,7 @@ def every_point(space: Space, most: int) -> list[dict[str, float]] | None:
 
 
 def check(space: Space, max_points: int) -> None:
-    """Raises `ValueError` where even the ends of every axis make more than `max_points` points."""
+    """Raises `ValueError` if even the ends of every axis make more than `max_points` points."""
     smallest = _count(space, {axis.name: 0 for axis in space.axes})
     if smallest > max_points:
         raise ValueError(
@@ -62,11 +62,11 @@ def check(space: Space, max_points: int) -> None:
 
 
 def _count(space: Space, levels: Mapping[str, int]) -> int:
-    """Returns how many points `_product` makes, without making them."""
+    """Returns the number of points that `_product` makes, without making them."""
     choosers = {axis.active_when[0] for axis in space.axes if axis.active_when}
     counts: collections.Counter[tuple] = collections.Counter(
         {(): 1}
-    )  # By the values of those that decide about others.
+    )  # Grouped by the values on which other axes depend.
     for axis in space.axes:
         extended: collections.Counter[tuple] = collections.Counter()
         for chosen, count in counts.items():

@@ -20,16 +20,17 @@ Trained = tuple[keras.Model, keras.callbacks.History]
 class RecipeHyperModel(keras_tuner.HyperModel, Generic[Base]):
     """Builds and trains what keras-tuner draws, batch size and epochs included.
 
-    Give a tuner `hyperparameters=hypermodel.search_space()` and `allow_new_entries=False`: with the
-    whole space at the start no trial sits in the corner of the ranges, and a misspelt name raises.
-    keras-tuner treats seed 0 as no seed. A trial trains as `train` alone does with its values.
+    Pass `hyperparameters=hypermodel.search_space()` and `allow_new_entries=False` to the tuner.
+    With the whole space known from the start, the first trial is not in the corner of the ranges,
+    and a misspelt name is an error. keras-tuner treats seed 0 as no seed. A trial trains exactly as
+    `train` does with the same values.
 
     Args:
         build: function of (hyperparameters, data, seed) that returns a compiled model.
         train: the recipe's function of (hyperparameters, data, seed, **arguments) that returns the
-            trained model and its `History`; hands `arguments` on to `training.fit`.
-        base: has the values of all that is not tuned.
-        data: what every trial trains on.
+            trained model and its `History`; it passes `arguments` to `training.fit`.
+        base: the values of hyperparameters that are not tuned.
+        data: the data that every trial trains on.
         seed: seeds every trial's training.
         tuned: names to tune; by default all that have a search range.
 
@@ -60,16 +61,16 @@ class RecipeHyperModel(keras_tuner.HyperModel, Generic[Base]):
         self._seed = seed
         self._tuned = None if tuned is None else list(tuned)
         self._metrics: list[keras.Metric] = []
-        self.search_space()  # A name that can't be tuned shows now, not in the first trial.
+        self.search_space()  # Finds names that can't be tuned before the first trial.
 
     def search_space(self) -> keras_tuner.HyperParameters:
         """Returns the whole space as `keras_tuner.HyperParameters`."""
         return search_spaces.search_space(self._base, self._tuned)
 
     def values_in(self, hp: keras_tuner.HyperParameters) -> Base:
-        """Returns the recipe's hyperparameters with the values that `hp` has drawn."""
+        """Returns the recipe's hyperparameters with the values drawn in `hp`."""
         values = search_spaces.values_in(hp, self._base)
-        if "tuner/epochs" in hp.values and hasattr(values, "epochs"):  # Hyperband chooses them.
+        if "tuner/epochs" in hp.values and hasattr(values, "epochs"):  # Chosen by Hyperband.
             return dataclasses.replace(values, **{"epochs": hp.values["tuner/epochs"]})
         return values
 
@@ -84,19 +85,19 @@ class RecipeHyperModel(keras_tuner.HyperModel, Generic[Base]):
     def fit(
         self, hp: keras_tuner.HyperParameters, model: keras.Model, *args: Any, **arguments: Any
     ) -> keras.callbacks.History:
-        """Trains as `train` does, gives `model` the weights, and returns the `History`.
+        """Trains as `train` does, sets the weights of `model`, and returns the `History`.
 
-        A training begins at its start, in later rounds of Hyperband too: a schedule that spans
-        all epochs can't go on from one that spanned fewer.
+        Every training starts from the beginning, also in later rounds of Hyperband: a schedule that
+        spans all epochs can't continue one that spanned fewer.
 
         Args:
-            model: what `build` has returned; the callbacks see the one that `train` builds.
-            **arguments: what `tuner.search` was given: hyperparameters, which count more than
-                what `hp` has drawn, and arguments of `training.fit`.
+            model: the model that `build` returned; callbacks see the one that `train` builds.
+            **arguments: those of `tuner.search`: hyperparameters, which override the values in
+                `hp`, and arguments of `training.fit`.
 
         Raises:
-            FatalValueError: something was given that a recipe settles itself, such as the data.
-                It ends the search.
+            FatalValueError: an argument that the recipe itself determines, such as the data, was
+                passed. This ends the search.
         """
         chosen = self.values_in(hp)
         if "tuner/initial_epoch" in hp.values:

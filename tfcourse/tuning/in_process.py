@@ -1,4 +1,4 @@
-"""A pool of no workers: trials are trained in the process that asks for them, one by one."""
+"""A pool without workers: trains trials one by one in the current process."""
 
 from typing import Any, Literal
 
@@ -7,13 +7,13 @@ from tfcourse.tuning.task import Key, Task
 
 
 class InProcess:
-    """Replaces `Workers` if a search is small, as in a notebook.
+    """Replaces `Workers` for small searches, for example in a notebook.
 
         sweep = tuning.search(train, base, folder, tuning.InProcess(), dataset="digits", trials=8)
 
-    No process has to start and import TensorFlow, and compiled programs are shared. Seeds, dtype
-    policy and all else that belongs to the process are afterwards as they were. Whoever stops the
-    search stops the trial at hand; the same search then goes on with it.
+    No process has to start and import TensorFlow, and compiled programs are shared. Seeds, the
+    dtype policy and other state of the process are restored afterwards. Stopping the search stops
+    the current trial; the same search then continues it.
     """
 
     def __init__(self) -> None:
@@ -21,15 +21,15 @@ class InProcess:
 
     @property
     def num_free(self) -> int:
-        """How many more functions would run at once."""
+        """The number of functions that can still be submitted."""
         return 1 - len(self._submitted)
 
     def submit(self, key: Key, name: Literal["run", "test"], task: Task) -> None:
-        """Notes the function `name` of `tuning.trial`, to be called with `task`."""
+        """Notes the function `name` of `tuning.trial`, which is called with `task` later."""
         self._submitted.append((key, name, task))
 
     def next_outcome(self, timeout: float) -> tuple[Key, Any] | None:
-        """Returns `(key, result)`, however long it takes, or `None` where nothing waits."""
+        """Returns `(key, result)` after running it, or `None` if nothing was submitted."""
         if not self._submitted:
             return None
         key, name, task = self._submitted.pop()

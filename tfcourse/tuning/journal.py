@@ -1,9 +1,9 @@
-"""An append-only record of events that a kill can't tear: one checksummed line of JSON each.
+"""An append-only journal that survives kills: one checksummed line of JSON per append.
 
-A line is the CRC-32 of the JSON in hexadecimal, its length in bytes, and the JSON: the list of
-records that were appended together, so that all or none of them are there. They are on the disk
-when `append` returns. A last line without its end is what a kill or a full disk leaves in the
-middle of a write, and is cut off; any other damage is refused.
+A line consists of the CRC-32 of the JSON in hexadecimal, its length in bytes, and the JSON: the
+list of records that were appended together, so that all or none of them are there. They are on the
+disk when `append` returns. An incomplete last line, which a kill or a full disk may leave, is
+removed; any other damage is an error.
 """
 
 import contextlib
@@ -29,16 +29,16 @@ class JournalError(Exception):
 
 
 class Journal:
-    """The open journal at `path`, to which only one process writes.
+    """The open journal at `path`, with a single process as its writer.
 
     Args:
-        path: made where it does not exist.
+        path: the file; created if it does not exist.
 
     Attributes:
-        records: all that stands in the journal.
+        records: all records in the journal.
 
     Raises:
-        JournalError: a line is not as it was written.
+        JournalError: a line is damaged.
     """
 
     def __init__(self, path: pathlib.Path) -> None:
@@ -55,10 +55,10 @@ class Journal:
             raise
 
     def append(self, *records: Record) -> None:
-        """Adds `records`, all or none of them, and waits until they are on the disk.
+        """Appends `records`, all or none of them, and waits until they are on the disk.
 
         Raises:
-            OSError: the disk is full or broken; the journal is as before.
+            OSError: the disk is full or broken; the journal is unchanged.
         """
         line, file = line_of(records), self._open_file()
         with self._undone_by_errors():
@@ -72,10 +72,10 @@ class Journal:
 
     @contextlib.contextmanager
     def flushed_once(self) -> Iterator[None]:
-        """Has what is appended inside wait for the disk once, at the end.
+        """Context: records appended inside are flushed to the disk once, at the end.
 
-        Nothing may follow from these records before that. A kill keeps those appended so far; a
-        disk that fails at the end, none.
+        Do not act on these records before that. After a kill, the records appended so far are kept;
+        if the disk fails at the end, none are kept.
 
         Raises:
             OSError: the disk is full or broken.
@@ -95,7 +95,7 @@ class Journal:
 
     @contextlib.contextmanager
     def _undone_by_errors(self) -> Iterator[None]:
-        """Leaves the journal as it was last flushed where the disk fails inside."""
+        """Context: if the disk fails, resets the journal to its last flush."""
         try:
             yield
         except OSError as error:
@@ -123,7 +123,7 @@ class Journal:
 
 
 def line_of(records: Sequence[Record]) -> bytes:
-    """Returns the journal's line for `records`, JSON-able dicts."""
+    """Returns the journal's line for `records`, which are JSON-able dicts."""
     text = json.dumps(records, allow_nan=False, separators=(",", ":")).encode()
     line = b"%08x %d %s\n" % (zlib.crc32(text), len(text), text)
     if len(line) > _MAX_LINE_BYTES:
@@ -132,14 +132,14 @@ def line_of(records: Sequence[Record]) -> bytes:
 
 
 def read(path: pathlib.Path) -> tuple[list[Record], int]:
-    """Returns `(records, end)`: all sound records, and where the last one ends.
+    """Returns `(records, end)`: all intact records, and where the last one ends.
 
     Raises:
-        JournalError: a line that has an end is not as it was written.
+        JournalError: a complete line is damaged.
     """
     records, end, number = list[Record](), 0, 0
     with open(files.open_regular(path, os.O_RDONLY), "rb") as file:
-        # A line is no longer than `line_of` makes it; what is longer has no end where one belongs.
+        # No line is longer than `line_of` makes it.
         while (line := file.readline(_MAX_LINE_BYTES)).endswith(b"\n"):
             number += 1
             records += _parse(path, number, line[:-1])

@@ -1,4 +1,4 @@
-"""What all oracles share: a journal brings them back, and none asks for the same values twice."""
+"""The base of all oracles: restored from a journal, never asking for the same values twice."""
 
 import abc
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from tfcourse.tuning.settings import Settings
 from tfcourse.tuning.space import Space
 from tfcourse.tuning.unit_values import to_positions, to_unit_values, unit_space
 
-# So many times a point is drawn anew where it was tried before.
+# How often a point is drawn again if it was tried before.
 _MAX_ATTEMPTS = 100
-# A space of at most so many points is listed once drawing finds none that is new.
+# Spaces of at most this many points are listed once drawing finds no new point.
 _MAX_LISTED = 100_000
 
 
@@ -23,14 +23,14 @@ def _key(values: Mapping[str, Any]) -> str:
 
 
 class Journaled(Reseeded):
-    """An oracle of which a journal says what it chose before.
+    """An oracle whose earlier choices are recorded in a journal.
 
     Args:
         seed: >= 0; 0 is a seed like any other.
-        options: `trials`, `generation_size`, `max_epochs` count.
+        options: of these, `trials`, `generation_size` and `max_epochs` are used.
     """
 
-    # The values that a journal has for the trial that is created next.
+    # The values from the journal for the next trial.
     recorded: dict[str, Any] | None = None
 
     def __init__(self, space: Space, seed: int, options: Settings, **arguments: Any) -> None:
@@ -41,15 +41,15 @@ class Journaled(Reseeded):
         super().__init__(seed, unit_space(space), **arguments)
 
     def note(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns what the tuner has to say of a trial besides its point."""
+        """Returns what the tuner records about a trial besides its point."""
         return {}
 
     def exclude(self, values: Mapping[str, Any]) -> None:
-        """Counts `values` of the active axes as tried."""
+        """Marks `values` of the active axes as tried."""
         self._tried_so_far.add(_key(values))
 
     def _compute_values_hash(self, values: Mapping[str, Any]) -> str:
-        # Many positions may stand for one value, such as a whole number.
+        # Many positions may mean the same value, such as an integer.
         every = {name: 0.5 for name in self.axes} | to_positions(self.space_of_values, values)
         return _key(self.space_of_values.values_at(every))
 
@@ -58,7 +58,7 @@ class Journaled(Reseeded):
         return self._last_values() if values is None else values
 
     def _last_values(self) -> dict[str, Any] | None:
-        """Returns values that drawing has failed to find, if there are some."""
+        """Returns untried values that drawing failed to find, if there are any."""
         if self._untried is None:
             points = grid.every_point(self.space_of_values, _MAX_LISTED) or []
             np.random.default_rng(self.sweep_seed).shuffle(points)
@@ -72,15 +72,15 @@ class Journaled(Reseeded):
 
 
 class Positions(Journaled, abc.ABC):
-    """An oracle that says where, and leaves the rest to keras-tuner's."""
+    """An oracle that chooses positions, and leaves the rest to keras-tuner."""
 
     @abc.abstractmethod
     def positions(self, number: int, attempt: int) -> dict[str, float] | None:
-        """Returns the point of trial `number`; `None` where it has no more.
+        """Returns the point of trial `number`; `None` if there are no more points.
 
         Args:
             number: counted from 0.
-            attempt: counted from 0; there is another where a point was tried before.
+            attempt: counted from 0; increases while the point has been tried before.
         """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class Positions(Journaled, abc.ABC):
         return self.populate_otherwise(trial_id)
 
     def populate_otherwise(self, trial_id: str) -> dict[str, Any]:
-        """Returns the status and the values of a trial that has no point of its own."""
+        """Returns the status and the values of a trial without a point of its own."""
         self.reseed(trial_id)
         values = self._random_values()
         return {"status": "STOPPED" if values is None else "RUNNING", "values": values}

@@ -5,16 +5,16 @@ from typing import Any
 import keras_tuner
 import numpy as np
 
-# So many equal draws in a row and a space counts as exhausted, unless it can be listed.
+# After this many repeated draws, a space counts as exhausted, unless it can be listed.
 _MAX_COLLISIONS = 100
 
 
 class Reseeded(keras_tuner.Oracle):
-    """An oracle that is seeded anew for every trial, silent, and without files.
+    """An oracle that is reseeded for every trial, prints nothing, and writes no files.
 
-    keras-tuner draws a trial from a state that depends on all trials before, and writes each to a
-    file: what a journal replays has to depend on the trial's number alone. This can go once
-    keras-tuner takes a seed per trial, 0 among them, and a storage.
+    keras-tuner draws a trial from a state that depends on all earlier trials, and writes each to a
+    file. To be restored from a journal, the draw must depend only on the trial's number. Can go
+    once keras-tuner accepts a seed per trial, including 0, and a storage.
 
     Args:
         seed: >= 0; 0 is a seed like any other.
@@ -24,7 +24,7 @@ class Reseeded(keras_tuner.Oracle):
         self.sweep_seed = seed
         super().__init__(
             objective=keras_tuner.Objective("score", "max"),
-            seed=1,  # Without one, keras-tuner would draw it from Python's own generator.
+            seed=1,  # Otherwise, keras-tuner draws one from Python's generator.
             hyperparameters=space,
             allow_new_entries=False,
             tune_new_entries=False,
@@ -41,13 +41,13 @@ class Reseeded(keras_tuner.Oracle):
         return super().populate_space(trial_id)
 
     def reseed(self, trial_id: str) -> None:
-        """Lets what is drawn next depend on the seed and the trial's number alone."""
+        """Makes the next draw depend only on the seed and the trial's number."""
         sequence = np.random.SeedSequence([self.sweep_seed, int(trial_id)])
         self._seed_state = int(sequence.generate_state(1)[0])
         self._random_state = np.random.RandomState(self._seed_state)
 
     def _check_consecutive_failures(self) -> None:
-        """Looks at nothing: keras-tuner's would look at every trial again after each."""
+        """Does nothing; keras-tuner's method reads all trials after each trial."""
 
     def save(self) -> None:
         """Writes nothing."""

@@ -1,4 +1,4 @@
-"""Whether a recipe has the metric by which a sweep ranks its trials."""
+"""Checks that a recipe has the metric by which a sweep ranks its trials."""
 
 import difflib
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ class ObjectiveError(Exception):
 
 
 def unknown(objective: str, names: Iterable[str]) -> ObjectiveError:
-    """Returns the error of a metric that is none of `names`."""
+    """Returns the error for a metric that is not among `names`."""
     names = sorted(names)
     close = difflib.get_close_matches(objective, names, n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]}?" if close else ""
@@ -29,10 +29,10 @@ def unknown(objective: str, names: Iterable[str]) -> ObjectiveError:
 
 
 def check(model: "keras.Model", objective: str) -> None:
-    """Checks a compiled and built model, unless only its steps can tell.
+    """Checks a compiled and built model, unless its metrics are known only after a step.
 
     Raises:
-        ObjectiveError: it has no such metric, or one that gets better the other way.
+        ObjectiveError: it has no such metric, or the metric improves in the other direction.
     """
     from tfcourse.training.keras_internals import direction_of, has_own_logs, overrides
 
@@ -51,7 +51,7 @@ def check(model: "keras.Model", objective: str) -> None:
 
 
 def check_built(model: "keras.Model", data: "Dataset", objective: str) -> None:
-    """The same for a model that was compiled for `data` and has seen none of it."""
+    """Does the same for a model that was compiled for `data` but not built."""
     from tfcourse import batching
     from tfcourse.training.keras_internals import build_for
 

@@ -1,9 +1,8 @@
-"""Who chooses the next point: keras-tuner's oracles where it has them, and three of ours.
+"""The oracles that choose the next point: keras-tuner's where it has them, and three of ours.
 
-All of them choose positions in [0, 1] on the axes of a `Space`, which maps them to
-values on its own scales. Every choice is a pure function of the seed, the trial's number and the
-results told so far, so that an oracle can be had again from a journal. keras-tuner's files are
-not written.
+All of them choose positions in [0, 1] on the axes of a `Space`, which maps them to values on its
+scales. Every choice is a pure function of the seed, the trial's number and the results so far, so
+that an oracle can be restored from a journal. keras-tuner's files are not written.
 """
 
 import math
@@ -33,19 +32,19 @@ class Random(Journaled, RandomSearchOracle):
 
 
 class Bayesian(Journaled, BayesianOptimizationOracle):
-    """Fits a Gaussian process to the scores; begins with one generation of random points."""
+    """Fits a Gaussian process to the scores; starts with one generation of random points."""
 
     def __init__(self, space: Space, seed: int, options: Settings) -> None:
         super().__init__(space, seed, options, num_initial_points=options.generation_size)
-        # It only decides where the fit's restarts begin; 0 would have counted as no seed.
-        self.gpr.n_restarts_optimizer = 4  # Of 20, which take seconds and rarely find more.
+        # It only decides where the restarts of the fit begin; 0 would mean no seed.
+        self.gpr.n_restarts_optimizer = 4  # Instead of 20, which take seconds and rarely help.
         self.gpr.random_state = np.random.RandomState(seed % 2**32).randint(2**31)
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        if self.recorded is not None:  # A fit takes a second, and would choose the same.
+        if self.recorded is not None:  # A fit takes a second, and would give the same result.
             return {"status": "RUNNING", "values": self.recorded}
         with warnings.catch_warnings():
-            # Of few points the fit can't tell the length scales; it goes on with their bounds.
+            # With few points, the fit can't determine the length scales, and uses their bounds.
             warnings.simplefilter("ignore", ConvergenceWarning)
             response = super().populate_space(trial_id)
         if response["values"] is None or not self._duplicate(response["values"]):
@@ -61,7 +60,7 @@ class Hyperband(Journaled, HyperbandOracle):
     _current_iteration: int
 
     def __init__(self, space: Space, seed: int, options: Settings) -> None:
-        self._sizes: dict[int, int] = {}  # Of brackets that the space can't fill.
+        self._sizes: dict[int, int] = {}  # Sizes of brackets that the space can't fill.
         super().__init__(
             space, seed, options, max_epochs=options.max_epochs, hyperband_iterations=None
         )
@@ -76,8 +75,8 @@ class Hyperband(Journaled, HyperbandOracle):
             response = super().populate_space(trial_id)
             if response["status"] == "RUNNING":
                 return response
-            # No point is left: brackets go on with those that they have. An ask that failed
-            # stands in no journal, so it must leave nothing behind.
+            # No point is left, so brackets continue with the points that they have. A failed ask is
+            # not in the journal, so it must not change any state.
             self._brackets = brackets
             self._current_bracket, self._current_iteration = place
             firsts = {each["bracket_num"]: len(each["rounds"][0]) for each in brackets}
@@ -98,12 +97,12 @@ class Hyperband(Journaled, HyperbandOracle):
 
 
 class QuasiRandom(Positions):
-    """Takes a scrambled Halton sequence, which leaves no gaps; Bousquet et al., 2017."""
+    """Uses a scrambled Halton sequence, which leaves no gaps; Bousquet et al., 2017."""
 
     _sequence: qmc.Halton | None = None
 
     def positions(self, number: int, attempt: int) -> dict[str, float] | None:
-        if attempt:  # It says nothing of where else.
+        if attempt:  # The sequence has no alternative.
             return None
         if self._sequence is None or self._sequence.num_generated > number:
             self._sequence = qmc.Halton(len(self.axes), scramble=True, rng=self.sweep_seed)
@@ -113,9 +112,9 @@ class QuasiRandom(Positions):
 
 
 class Grid(Journaled):
-    """Takes every combination of evenly spread values, the finest that the trials allow.
+    """Tries every combination of evenly spaced values, as fine as the number of trials allows.
 
-    A finer grid holds the coarser one, so that more trials go on with the same grid.
+    A finer grid contains the coarser one, so that more trials continue the same grid.
     """
 
     _left: Iterator[dict[str, float]] | None = None
@@ -135,15 +134,16 @@ class Grid(Journaled):
 class CoarseToFine(Positions):
     """Draws at random, then again around the best points, round by round.
 
-    A round's box spans the best points so far, as many as a quarter of a round, with a margin of
-    an eighth of the box before. Where the best point lies that close to an edge of that box, the
-    new one reaches beyond the edge by half of it. Choices are drawn from those of the best points.
+    A round's box contains the best points so far (a quarter as many as a round has) plus a margin
+    of an eighth of the previous box. If the best point is closer than this margin to an edge of the
+    previous box, the new box extends beyond that edge by half the width of the previous box.
+    Choices are drawn from those of the best points.
     """
 
     def __init__(self, space: Space, seed: int, options: Settings) -> None:
         super().__init__(space, seed, options)
         self._boxes: list[dict[str, Any]] = [{name: (0.0, 1.0) for name in self.axes}]
-        self._best: list[Any] = []  # Of the trials before the last box.
+        self._best: list[Any] = []  # From the trials before the last box.
 
     def positions(self, number: int, attempt: int) -> dict[str, float] | None:
         round_number = number // self.options.generation_size
@@ -178,7 +178,7 @@ class CoarseToFine(Positions):
         axis: Axis, edges: tuple[float, float] | list[float], rng: np.random.Generator
     ) -> float:
         position = float(rng.uniform())
-        if isinstance(edges, list):  # Of a choice, the positions that did well.
+        if isinstance(edges, list):  # For a choice: the positions that did well.
             return edges[int(position * len(edges))]
         return edges[0] + position * (edges[1] - edges[0])
 
@@ -187,8 +187,8 @@ def zoom(edges: tuple[float, float], positions: Sequence[float]) -> tuple[float,
     """Returns the next box on one axis.
 
     Args:
-        edges: the box before.
-        positions: those of the best points, the best one first; none leaves the box as it is.
+        edges: the previous box.
+        positions: those of the best points, best first; if empty, the box stays as it is.
     """
     if not positions:
         return edges

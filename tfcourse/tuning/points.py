@@ -1,4 +1,4 @@
-"""Which points a sweep tries next, and that none of them is tried twice."""
+"""Decides which points a sweep tries next; no point is tried twice."""
 
 import itertools
 import statistics
@@ -11,12 +11,12 @@ from tfcourse.tuning import state as sweeps
 
 
 class Points:
-    """Asks the tuner of a sweep's last phase, and tells it what came of its points.
+    """Asks the tuner of a sweep's last phase for points, and tells it their results.
 
     Args:
-        sweep: as its journal has left it; what is asked for is to be applied to it.
-        values_of: function that returns the texts of a trial's hyperparameters that matter.
-        declarations: of the hyperparameters.
+        sweep: the state of the sweep; the caller applies new trials to it.
+        values_of: function that returns the texts of a trial's hyperparameters that have an effect.
+        declarations: those of the hyperparameters.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Points:
         self._replay()
 
     def _replay(self) -> None:
-        """Brings the oracle to where the journal has left it."""
+        """Restores the oracle from the journal's trials."""
         phases, first_phase = self._sweep.phases, len(self._sweep.phases) - 1
         while first_phase and choosing.is_same_search(phases[first_phase - 1], phases[-1]):
             first_phase -= 1
@@ -49,7 +49,7 @@ class Points:
                 self._chooser.replay(each.positions)
 
     def _tried(self) -> Iterator[dict[str, Any]]:
-        """Yields the values on today's axes of earlier trials that are points of today's search."""
+        """Yields the values of earlier trials that are points of the current search."""
         settings, space = self._sweep.settings, self._sweep.space
         searched = {axis.name for axis in space.axes}
         data = settings.dataset, settings.data_flags
@@ -65,7 +65,7 @@ class Points:
                 yield values
 
     def _tell(self) -> None:
-        """Tells the oracle what has come of the trials that it chose so far, in their order."""
+        """Tells the oracle the results of its trials so far, in their order."""
         num_asked = self._first + self._chooser.num_trials
         for each in self._sweep.trials[self._num_told : num_asked]:
             score = self._score(each)
@@ -74,7 +74,7 @@ class Points:
         self._num_told = num_asked
 
     def _score(self, each: sweeps.Trial) -> float | None:
-        """Returns the score of a finished trial; one that was pruned has the one it reached."""
+        """Returns the score of a finished trial; for a pruned trial, the score that it reached."""
         if self._sweep.status(each) == sweeps.INFEASIBLE:
             return None
         scores = self._sweep.scores(each)
@@ -84,7 +84,7 @@ class Points:
         """Returns all trials that can be asked for now.
 
         Args:
-            is_busy: whether a trial has still to be trained.
+            is_busy: whether some trial is not trained yet.
         """
         settings, asked = self._sweep.settings, len(self._sweep.trials)
         in_generations = choosing.asks_in_generations(settings)
@@ -102,7 +102,7 @@ class Points:
         for number in range(asked, asked + wanted):
             point = self._chooser.ask()
             if point is None:
-                # Of a tuner that learns, results may bring more.
+                # A tuner that learns may find more points after results.
                 self._is_exhausted = not asks or settings.tuner not in choosing.LEARNING
                 break
             positions, note = point

@@ -1,4 +1,4 @@
-"""What a sweep's journal holds, record by record, and how each is written as JSON.
+"""The records in a sweep's journal, and their JSON form.
 
 sweep    what is searched, and how; again wherever a later call extends it: `Settings`
 ask      a trial's number and values
@@ -20,18 +20,18 @@ from tfcourse.tuning.settings import Settings
 COMPLETE = "complete"
 PRUNED = "pruned"
 INFEASIBLE = "infeasible"
-# An epoch's number under "epoch", and its metrics, `None` where they are not finite.
+# The epoch's number under "epoch", and its metrics; `None` for metrics that are not finite.
 Row: TypeAlias = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What one training came to."""
+    """The result of one training."""
 
     status: str  # COMPLETE, PRUNED or INFEASIBLE.
     reason: str = ""  # Why it is infeasible.
     curve: Sequence[Row] = ()  # A row per epoch: `epoch`, `loss`, `val_accuracy` and so on.
-    seconds: float = 0.0  # From its start to its end, loading of data aside.
+    seconds: float = 0.0  # From start to end, without loading the data.
 
     def best(self, objective: str) -> tuple[float, int] | tuple[None, None]:
         """Returns `(score, epoch)` of the best finite epoch, or `(None, None)`."""
@@ -44,7 +44,7 @@ class Result:
 
 
 class _Record:
-    """A record whose fields are plain values already."""
+    """A record whose fields are plain values."""
 
     kind: ClassVar[str]
 
@@ -61,13 +61,13 @@ class _Record:
 
 @dataclasses.dataclass(frozen=True)
 class Ask(_Record):
-    """A point to be tried."""
+    """A point to try."""
 
     kind: ClassVar[str] = "ask"
     trial: int  # Its number, counted from 0.
     values: Mapping[str, Any]  # Those of the active searched hyperparameters.
     positions: Mapping[str, float]  # Where on the axes they lie, in [0, 1].
-    generation: int  # Results of earlier generations led to it.
+    generation: int  # It was chosen with the results of earlier ones.
     note: Mapping[str, Any]  # What the tuner wants to tell of it, such as its round or its epochs.
     thresholds: Mapping[int, float]  # `{epoch: score}` under which it is pruned.
 
@@ -81,7 +81,7 @@ class Ask(_Record):
 
 @dataclasses.dataclass(frozen=True)
 class Finished(_Record):
-    """One training of `trial`, the replicate of that number, came to `result`."""
+    """The result of one training: of replicate number `replicate` of `trial`."""
 
     kind: ClassVar[str] = "result"
     trial: int
@@ -89,7 +89,7 @@ class Finished(_Record):
     result: Result
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the record as the journal holds it: the result's fields beside the others."""
+        """Returns the record as in the journal: the result's fields beside the others."""
         place = {"kind": self.kind, "trial": self.trial, "replicate": self.replicate}
         return {**place, **dataclasses.asdict(self.result)}
 
@@ -102,9 +102,9 @@ class Finished(_Record):
 
 @dataclasses.dataclass(frozen=True)
 class Confirmed(Finished):
-    """One training of the best trial with a further seed, which ranks nothing.
+    """One training of the best trial with a new seed, which does not affect the ranking.
 
-    Its replicates are numbered on from those that rank.
+    Its replicate numbers continue those of the ranking trainings.
     """
 
     kind: ClassVar[str] = "confirmed"
@@ -120,7 +120,7 @@ class Lost(_Record):
 
 @dataclasses.dataclass(frozen=True)
 class Void(_Record):
-    """What `trials` came to no longer counts."""
+    """The results of `trials` no longer count."""
 
     kind: ClassVar[str] = "void"
     trials: Sequence[int]
@@ -128,7 +128,7 @@ class Void(_Record):
 
 @dataclasses.dataclass(frozen=True)
 class Chosen(_Record):
-    """The best trial, and the metrics of each of its replicates, the test set's included."""
+    """The best trial, and the metrics of each of its replicates, including the test set's."""
 
     kind: ClassVar[str] = "chosen"
     trial: int
@@ -142,17 +142,17 @@ _KINDS: dict[str, Any] = {
 
 
 def from_json(fields: Mapping[str, Any]) -> Record:
-    """Returns the record that a journal holds as `fields`."""
+    """Returns the record for the journal's `fields`."""
     others = {name: value for name, value in fields.items() if name != "kind"}
     return _KINDS[fields["kind"]].from_json(others)
 
 
-# How the names of metrics end that are the better the smaller, as Keras calls them.
+# Endings of Keras's names of metrics that are minimized.
 MINIMIZED = ("loss", "error", "mae", "mse", "mape", "msle", "crossentropy", "divergence", "hinge")
 
 
 def is_minimized(objective: str) -> bool:
-    """Returns whether the smaller value of the metric `objective` is the better one."""
+    """Returns whether smaller values of the metric `objective` are better."""
     return objective.endswith(MINIMIZED)
 
 
@@ -161,7 +161,7 @@ def _is_finite(value: object) -> bool:
 
 
 def mean_of(metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Returns the metrics of replicates as one dict: of numbers the mean, and their spread."""
+    """Returns the metrics of replicates as one dict: the means of numbers, and their spread."""
     mean = dict(metrics[0])
     if len(metrics) > 1:
         for name, value in metrics[0].items():

@@ -1,4 +1,4 @@
-"""A sweep from Python: the same journal, driver, workers and files that --sweep has."""
+"""A sweep from Python, with the same journal, driver, workers and files as --sweep."""
 
 import contextlib
 import os
@@ -50,41 +50,42 @@ def search(
         )
         sweep.best.values  # {"learning_rate": ...}
 
-    It leaves there what `--sweep` leaves: trials.csv, curves.csv, report.html, best.flags, and
-    under `best` the run directory of the best trial, which alone is evaluated on the test set.
+    It writes the files that `--sweep` writes: trials.csv, curves.csv, report.html, best.flags, and
+    under `best` the run directory of the best trial. Only that trial is evaluated on the test set.
 
     Args:
         train: function of (hyperparameters, data, seed, run) and arguments of `training.fit`, in a
-            module that workers can import. A script that searches needs its main guard.
+            module that workers can import. A script that searches needs an `if __name__ ==
+            "__main__":` guard.
         base: the values of hyperparameters that are not searched.
         folder: for the journal, the files and the trials' run directories.
-        pool: `Workers` that serve several searches one after another, or `InProcess()`; by default
-            workers are started for this search alone.
+        pool: `Workers`, to use them for several searches in turn, or `InProcess()`; by default,
+            workers are started for this search only.
         dataset: one name, as for `datasets.load`.
-        trials: number of points to try, >= 1.
-        workers: processes to start if there is no `pool`; by default one per core.
-        searches: axes as for --search, in place of the declared ranges.
-        fixed: names of hyperparameters not to search, although they declare a range.
+        trials: int >= 1, the number of points to try.
+        workers: int >= 1, processes to start if there is no `pool`; by default one per core.
+        searches: `{name: text}`, axes as in --search, in place of the declared ranges.
+        fixed: names of hyperparameters that are not searched although they declare a range.
         data_dir: folder that holds the data's files.
         reading: how a table or images are read.
         tuner: "random", "grid", "coarse_to_fine", "quasi_random", "bayesian" or "hyperband".
         objective: the metric that ranks trials. Losses and errors are minimized, others maximized.
         seed: in [0, 2**32).
-        replicates: trainings per point, >= 1, each with its own seed.
+        replicates: int >= 1, trainings per point, each with its own seed.
         generation_size: points chosen at once by tuners that learn from results; by default a
             third of the trials for coarse_to_fine, else 8.
         pruning: "none", "median" or "successive_halving".
         keep_models: how many of the best trials keep their run directories; >= 1 with `report`.
-        confirm: how often the best trial is retrained with new seeds; see
+        confirm: int >= 0, how often the best trial is retrained with new seeds; see
             `confirmation_of`.
         max_minutes: minutes after which no training starts; 0 sets no limit.
-        report: whether the best trial is evaluated and the files are written; without, there is
-            only the journal.
-        watch: called with the `Sweep` and the running trainings, whenever something happens.
+        report: whether to evaluate the best trial and write the files; otherwise, only the journal
+            is written.
+        watch: called with the `Sweep` and the running trainings whenever something happens.
 
     Raises:
-        ValueError: an argument is out of its range, an axis does not fit its hyperparameter, or
-            there are both `pool` and `workers`.
+        ValueError: an argument is out of range, an axis does not fit its hyperparameter, or both
+            `pool` and `workers` are given.
         RunDirectoryError: another process searches in `folder`.
         AllTrialsFailedError: the first trials all failed for the same reason.
     """
@@ -120,7 +121,7 @@ def search(
         records = stack.enter_context(journal.Journal(run.path / run_directory.JOURNAL))
         driver = Driver(run, records, hp.declarations(base), settings, plan)
         if pool is None:
-            from tfcourse.tuning.workers import Workers  # Dask takes its time to load.
+            from tfcourse.tuning.workers import Workers  # Dask loads slowly.
 
             num_workers = workers or machine.num_cores()
             pool = stack.enter_context(Workers(num_workers))
@@ -132,10 +133,10 @@ def search(
 
 
 def carry_out(driver: Driver, pool: Pool, watch: Watch) -> Chosen | None:
-    """Trains all trials, evaluates the best one, and leaves the files of a sweep.
+    """Trains all trials, evaluates the best one, and writes the files of a sweep.
 
     Returns:
-        What was chosen; `None` if time ran out before all trials were done.
+        The choice; `None` if the time was up before all trials were done.
     """
     with SweepFiles(driver) as files:
 

@@ -1,4 +1,4 @@
-"""All that decides about a sweep's results, as one record; nothing here imports TensorFlow."""
+"""Everything that decides a sweep's results, as one record. Does not import TensorFlow."""
 
 import dataclasses
 import pathlib
@@ -23,15 +23,15 @@ class Settings:
     objective: str  # The metric that ranks; see `records.is_minimized`.
     space: Space  # What is searched.
     seed: int  # In [0, 2**32).
-    replicates: int  # Trainings of each point, with seeds of their own.
+    replicates: int  # Trainings of each point, each with its own seed.
     trials: int  # Points to try.
     base: Mapping[str, str]  # Texts of all hyperparameters, for those that are not searched.
     dataset: str  # One name as `datasets.load` takes it.
-    generation_size: int  # Points chosen at once where results decide about the next.
+    generation_size: int  # Points chosen at once by tuners that learn from results.
     pruning: str = "none"  # One of `state.PRUNINGS`.
-    # The most that a trial gets; `None` where the recipe has no epochs.
+    # The most epochs that a trial gets; `None` if the recipe has no epochs.
     max_epochs: int | None = None
-    # Texts of a `datasets.Reading`, how the data is read.
+    # The fields of `datasets.Reading` as texts.
     data_flags: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def settings_of(
 
 
 def module_of(train: Callable[..., Any]) -> tuple[str, str]:
-    """Returns the name by which a worker imports `train`, and the folder where it has to look."""
+    """Returns the name by which a worker imports `train`, and the folder to import it from."""
     module = sys.modules[train.__module__]
     spec = getattr(module, "__spec__", None)
     if spec is not None:

@@ -1,39 +1,40 @@
-"""Which workers say nothing any more: stopped, swapped out, or behind a network that is gone.
+"""Detects silent workers: stopped, swapped out, or cut off by the network.
 
-Dask's own rescue is off: a compilation may keep a worker silent for seconds, and one that counts as
-dead while it trains on would write into the trial's folder beside its successor.
+Dask's own detection is turned off: a compilation may keep a worker silent for seconds, and a worker
+that counts as dead but continues to train would write into the trial's folder together with its
+successor.
 """
 
 import time
 from collections.abc import Callable, Mapping
 
 _LOOK_SECONDS = 2.0
-# Whoever looks this seldom was stopped too, and may not blame others.
+# If checks are this far apart, this process was stopped too, and may not blame the workers.
 _GAP_SECONDS = 30.0
 
 
 class Silence:
-    """Follows the heartbeats of workers by a clock of its own, whatever theirs say.
+    """Follows the heartbeats of workers by its own clock.
 
     Args:
-        clock: in seconds; it must not jump.
+        clock: returns seconds; must be monotonic.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._looked_at = clock()
-        # By the worker's address: its last heartbeat as the scheduler has it, and when it was new.
+        # By the worker's address: its last heartbeat at the scheduler, and when it was new.
         self._heard: dict[str, tuple[object, float]] = {}
 
     def is_due(self) -> bool:
-        """Returns whether it is time to look again."""
+        """Returns whether it is time to check again."""
         return self._clock() - self._looked_at >= _LOOK_SECONDS
 
     def of(self, heartbeats: Mapping[str, object]) -> dict[str, float]:
-        """Returns for how many seconds each worker has said nothing.
+        """Returns for how many seconds each worker has been silent.
 
         Args:
-            heartbeats: what changes with each heartbeat of a worker, by its address.
+            heartbeats: by the worker's address, a value that changes with each heartbeat.
         """
         now = self._clock()
         if now - self._looked_at > _GAP_SECONDS:

@@ -1,6 +1,6 @@
-"""What a search may draw: one axis per hyperparameter, and when it has an effect.
+"""The search space: one axis per hyperparameter, and when it has an effect.
 
-Nothing here imports TensorFlow or keras-tuner before it is asked for a keras-tuner space.
+Does not import TensorFlow, and keras-tuner only if a keras-tuner space is requested.
 """
 
 import contextlib
@@ -64,7 +64,7 @@ def _hashable(value: Any) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Space:
-    """The axes of a search; an axis comes after the one that its activity depends on."""
+    """The axes of a search. An axis comes after the axis that its activity depends on."""
 
     axes: tuple[Axis, ...]
 
@@ -78,7 +78,7 @@ class Space:
 
     @staticmethod
     def is_active(axis: Axis, values: Mapping[str, Any]) -> bool:
-        """Returns whether `axis` matters beside `values`, those of the axes before it."""
+        """Returns whether `axis` has an effect, given `values` of the axes before it."""
         if axis.active_when is None:
             return True
         name, allowed = axis.active_when
@@ -100,9 +100,9 @@ def space_of(
     """Returns the `Space` of a recipe's hyperparameters.
 
     Args:
-        base: `Hyperparameters` with the values of those that are not searched.
-        searches: `{name: text}` as `--search` takes it, in place of the declared ranges.
-        fixed: names that keep the value they have in `base`.
+        base: `Hyperparameters` with the values that are not searched.
+        searches: `{name: text}` as in `--search`, in place of the declared ranges.
+        fixed: names that keep their value in `base`.
 
     Raises:
         ValueError: a name is unknown, a range is empty or not allowed, or nothing is left.
@@ -115,7 +115,7 @@ def space_of(
     if both := set(searches) & fixed:
         raise ValueError(f"{', '.join(sorted(both))} can't be both searched and fixed")
     axes: dict[str, Axis] = {}
-    # What decides about others comes before them.
+    # Axes come before those that depend on them.
     for name in sorted(declarations, key=lambda name: declarations[name].active_when is not None):
         declaration = declarations[name]
         if name in fixed or not (name in searches or declaration.search):
@@ -127,7 +127,7 @@ def space_of(
         )
         axis = _axis(name, scale, declaration, axes, base, asked=name in searches)
         if axis:
-            for value in scale.search:  # Raises where it does not go with the others of `base`.
+            for value in scale.search:  # Raises if `base` does not allow it.
                 dataclasses.replace(base, **{name: value})
             axes[name] = axis
     for name, text in searches.items():
@@ -139,13 +139,12 @@ def space_of(
 
 
 def parse_scale(name: str, declaration: hp.Declaration, text: str) -> Scale:
-    """Returns what `text` spells: `LOW:HIGH[:SCALE]`, or values with commas.
+    """Returns the scale that `text` describes: `LOW:HIGH[:SCALE]`, or values separated by commas.
 
-    Values that have commas themselves, such as hidden units, are divided by slashes:
-    `128/256,128`.
+    Values that contain commas, such as hidden units, are separated by slashes: `128/256,128`.
 
     Raises:
-        ValueError: it spells none.
+        ValueError: `text` does not describe a scale.
     """
     if ":" not in text:
         divider = "/" if isinstance(declaration, hp.Integers | hp.Several) else ","
@@ -194,7 +193,7 @@ def _scale(name: str, declaration: hp.Declaration, scale: str, search: Sequence[
 
 
 def _axis(name, scale, declaration, axes, base, *, asked):
-    """Returns the axis with its condition, or `None` where it can never be active."""
+    """Returns the axis with its condition, or `None` if it can never be active."""
     if declaration.active_when is None:
         return Axis(name, scale)
     chooser, allowed = declaration.active_when
@@ -221,7 +220,7 @@ def search_space(
     """Returns the declared ranges as a keras-tuner search space.
 
     Args:
-        base: `Hyperparameters` with the values of those that are not searched.
+        base: `Hyperparameters` with the values that are not searched.
         names: names to search; by default all that have a range and can be active.
 
     Raises:
@@ -248,7 +247,7 @@ def search_space(
 
 
 def values_in(space: "keras_tuner.HyperParameters", base: Base) -> Base:
-    """Returns `base` with the values that `space`, made by `search_space`, has drawn."""
+    """Returns `base` with the values drawn in `space`, which `search_space` made."""
     drawn = {}
     for name, declaration in hp.declarations(base).items():
         scale = SCALES[declaration.scale]

@@ -1,4 +1,4 @@
-"""Which trials of a sweep are done, and which are best, at the cost of what is new."""
+"""Tracks which trials of a sweep are done and which are best, at a cost per new result."""
 
 import bisect
 
@@ -6,16 +6,16 @@ from tfcourse.tuning import state as sweeps
 
 
 class Standings:
-    """The finished trials of a sweep, whose journal goes on.
+    """The finished trials of a running sweep.
 
-    Asked of the sweep itself, each question takes longer the more trials there are; a sweep of
-    20,000 trials asks after every one.
+    The methods of `Sweep` take longer the more trials there are, and a sweep of 20,000 trials asks
+    after every one.
 
     Args:
-        sweep: of which all that has a result is read at once.
+        sweep: its existing results are read at once.
 
     Attributes:
-        finished: `{number: status}` of the trials that are done, in the order of their ends.
+        finished: `{number: status}` of the trials that are done, in the order in which they ended.
     """
 
     def __init__(self, sweep: sweeps.Sweep) -> None:
@@ -28,8 +28,8 @@ class Standings:
         self.update()
 
     def update(self) -> list[sweeps.Trial]:
-        """Takes note of what has happened; returns the trials whose results have changed."""
-        if self.sweep.settings is not self._settings:  # They may rank by something else.
+        """Reads new results; returns the trials whose results have changed."""
+        if self.sweep.settings is not self._settings:  # The objective may have changed.
             raise ValueError("the sweep has begun another phase, which needs standings of its own")
         changes = dict.fromkeys(self.sweep.changes[self._num_read :])
         self._num_read = len(self.sweep.changes)
@@ -54,13 +54,13 @@ class Standings:
             bisect.insort(self._ranked, self._entries[number])
 
     def best(self, count: int) -> list[sweeps.Trial]:
-        """Returns the best complete trials, best first; of equals, the earlier one."""
+        """Returns the best complete trials, best first; ties go to the earlier trial."""
         return [self.sweep.trials[number] for _, number in self._ranked[:count]]
 
     def common_reason(self, enough: int) -> str | None:
-        """Returns why at least `enough` trials have all failed; `None` where one did otherwise.
+        """Returns the reason why at least `enough` trials all failed, or `None` if they did not.
 
-        Reasons are alike up to their first colon.
+        Reasons count as equal if they agree up to the first colon.
         """
         if len(self.finished) < enough:
             return None

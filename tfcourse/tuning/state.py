@@ -1,6 +1,6 @@
 """A sweep as recorded in its journal: the space, the trials, their scores, the best one.
 
-The state is a pure function of the journal's records, in whatever order workers finished.
+The state is a pure function of the journal's records, in any order in which workers finish.
 """
 
 import dataclasses
@@ -32,13 +32,13 @@ from tfcourse.tuning.space import Space
 TUNERS = ("random", "grid", "coarse_to_fine", "quasi_random", "bayesian", "hyperband")
 PRUNINGS = ("none", "median", "successive_halving")
 UNFINISHED = "unfinished"
-# So many times a trial may take its worker with it.
+# A trial is infeasible after this many deaths of its worker.
 MAX_LOST = 5
 
 
 @dataclasses.dataclass(frozen=True)
 class Running:
-    """A training that goes on: which replicate of which trial, and when it was handed out."""
+    """A running training: the trial, the replicate, and when it was submitted."""
 
     trial: int
     replicate: int
@@ -51,7 +51,7 @@ class Trial(Ask):
 
     phase: int  # Index of the sweep's settings that asked for it.
     results: dict[int, Result] = dataclasses.field(default_factory=dict)  # By replicate.
-    # Results of further seeds, once it was the best; by replicate, numbered on from `results`.
+    # Results of confirming seeds, by replicate; numbers continue those of `results`.
     confirmations: dict[int, Result] = dataclasses.field(default_factory=dict)
 
     @property
@@ -62,15 +62,15 @@ class Trial(Ask):
 
 @dataclasses.dataclass
 class Sweep:
-    """All that a journal says."""
+    """The content of a journal."""
 
     phases: list[Settings]  # The settings, of which the last one counts.
     trials: list[Trial]  # By number.
     chosen: Chosen | None  # The best trial and its metrics on the test set, once it was chosen.
-    # Numbers of trials whose results have changed, in order; it only grows, so that who has read
-    # it to some point needs to look at what is new alone.
+    # Numbers of trials whose results have changed, in order. The list only grows, so that a reader
+    # needs to look only at the new part.
     changes: list[int] = dataclasses.field(init=False, repr=False, compare=False)
-    # How many trainings of each trial have died with their worker.
+    # How many workers have died in each trial.
     num_lost: Counter[int] = dataclasses.field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -85,7 +85,7 @@ class Sweep:
         return sweep
 
     def apply(self, record: Record) -> None:
-        """Brings the state up to date with one more record."""
+        """Updates the state with one more record."""
         match record:
             case Settings():
                 self.phases.append(record)
@@ -108,22 +108,22 @@ class Sweep:
 
     @property
     def settings(self) -> Settings:
-        """The last phase, which counts."""
+        """The settings of the last phase, which count."""
         return self.phases[-1]
 
     @property
     def objective(self) -> str:
-        """The metric that ranks, such as "val_accuracy"; smaller is better if it is a loss."""
+        """The metric that ranks trials, such as "val_accuracy"; see `records.is_minimized`."""
         return self.settings.objective
 
     @property
     def space(self) -> Space:
-        """What is searched."""
+        """The search space."""
         return self.settings.space
 
     @property
     def replicates(self) -> int:
-        """How many trainings each trial gets."""
+        """The number of trainings per trial."""
         return self.settings.replicates
 
     def status(self, trial: Trial) -> str:
@@ -136,16 +136,16 @@ class Sweep:
         return COMPLETE if len(trial.results) >= self.replicates else UNFINISHED
 
     def missing(self, trial: Trial) -> list[int]:
-        """Returns the replicates of `trial` that still have to be trained.
+        """Returns the replicates of `trial` that are not trained yet.
 
-        One that is infeasible or pruned says it all: the others are not trained.
+        If one replicate is infeasible or pruned, the others are not trained.
         """
         if self.status(trial) != UNFINISHED:
             return []
         return [number for number in range(self.replicates) if number not in trial.results]
 
     def reason(self, trial: Trial) -> str:
-        """Returns why `trial` is infeasible, or ""."""
+        """Returns why `trial` is infeasible; "" if it is not."""
         return next((r.reason for r in trial.results.values() if r.status == INFEASIBLE), "")
 
     def scores(self, trial: Trial) -> list[float]:
@@ -155,7 +155,7 @@ class Sweep:
         return [score for score in scores if score is not None]
 
     def score(self, trial: Trial) -> float | None:
-        """Returns the mean over the replicates of `trial`; `None` where it has none yet."""
+        """Returns the mean over the replicates of `trial`; `None` if there is no score yet."""
         scores = self.scores(trial)
         if self.status(trial) in (INFEASIBLE, UNFINISHED) or not scores:
             return None
@@ -191,10 +191,10 @@ class Sweep:
 
 
 def read(path: pathlib.Path, found: Iterable[journal.Record]) -> Sweep:
-    """Returns the sweep that the records of the journal `path` tell.
+    """Returns the sweep recorded in the journal at `path`.
 
     Raises:
-        JournalError: they are none that a sweep of this version wrote.
+        JournalError: the records are not from a sweep of this version.
     """
     try:
         return Sweep.from_records(map(from_json, found))

@@ -1,4 +1,4 @@
-"""What a worker is told and what it answers; nothing here imports TensorFlow or Dask."""
+"""The tasks of workers and their outcomes. Does not import TensorFlow or Dask."""
 
 import dataclasses
 import os
@@ -18,12 +18,12 @@ Key: TypeAlias = tuple[int, int]
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How a sweep is run, none of which changes what comes out."""
+    """How a sweep is run; none of this affects the results."""
 
     data_dir: str | os.PathLike[str] | None = None  # Folder that holds the data's files, or `None`.
     path: str = ""  # Folder that the recipe's module is found in, or "" where it is installed.
     keep_models: int = 3  # >= 0, of so many of the best trials the checkpoints stay.
-    max_minutes: float = 0.0  # After which no more is begun; 0 for no limit.
+    max_minutes: float = 0.0  # No training starts after this; 0 for no limit.
     confirm: int = 0  # >= 0, trainings of the best trial with further seeds.
 
 
@@ -33,16 +33,16 @@ class Task:
 
     Attributes:
         recipe, module, function, hyperparameters: see `Settings`.
-        path: folder that the module is found in, or "" where it is installed.
+        path: folder of the module; "" if it is installed.
         values: texts of all hyperparameters.
-        seed: of this training, in [0, 2**32).
-        flags: those of the training's flags.txt.
-        dataset: one name as `datasets.load` takes it, found from any folder.
+        seed: the training's, in [0, 2**32).
+        flags: the flags for the training's flags.txt.
+        dataset: one name for `datasets.load`, valid in any working directory.
         data_dir: absolute path of the folder that holds the data's files, or `None`.
-        data_flags: texts of the flags that say how the data is read.
+        data_flags: texts of the flags that describe how to read the data.
         folder: absolute path of the training's run directory.
-        objective: the metric that counts.
-        thresholds: `{epoch: score}`: one that is worse after that epoch is given up.
+        objective: the metric that ranks trials.
+        thresholds: `{epoch: score}`: a training that is worse after that epoch is stopped.
     """
 
     recipe: str
@@ -61,7 +61,7 @@ class Task:
     thresholds: Mapping[int, float]
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the task as plain values, so that any process can be handed one."""
+        """Returns the task as plain values, so that it can be passed to any process."""
         thresholds = {str(epoch): score for epoch, score in self.thresholds.items()}
         return {**vars(self), "thresholds": thresholds}
 
@@ -92,7 +92,7 @@ def task_of(
         values=values,
         seed=seed,
         flags={**flags, "seed": [str(seed)], "dataset": [settings.dataset]},
-        # A worker may have been started elsewhere.
+        # The worker may have another working directory.
         dataset=datasets.located(settings.dataset),
         data_dir=os.path.abspath(plan.data_dir) if plan.data_dir else None,
         data_flags=settings.data_flags,
@@ -103,7 +103,7 @@ def task_of(
 
 
 def trial_seed(seed: int, trial: int, replicate: int) -> int:
-    """Returns the seed in [0, 2**32) that the training of a replicate of a trial gets."""
+    """Returns the seed in [0, 2**32) for the training of one replicate of a trial."""
     return int(np.random.SeedSequence([seed, trial, replicate]).generate_state(1)[0])
 
 
@@ -111,24 +111,24 @@ def trial_seed(seed: int, trial: int, replicate: int) -> int:
 class Outcome:
     """A worker's answer to a `Task`."""
 
-    result: Result  # What the training came to.
-    # Exit code of the fault where the machine failed and not the trial, or `None`; the result's
-    # reason says what was wrong.
+    result: Result  # The training's.
+    # The exit code if the machine failed, not the trial, or `None`. The result's reason describes
+    # the fault.
     fault: int | None = None
 
 
 class Pool(Protocol):
-    """Who trains: `Workers`, or `InProcess`."""
+    """Runs the trainings: `Workers` or `InProcess`."""
 
     @property
     def num_free(self) -> int:
-        """How many more tasks would run at once."""
+        """The number of tasks that would start at once."""
 
     def submit(self, key: Key, name: Literal["run", "test"], task: Task) -> None:
-        """Has the function `name` of `tuning.trial` called with `task`, under the name `key`."""
+        """Runs the function `name` of `tuning.trial` with `task`, under the name `key`."""
 
     def next_outcome(self, timeout: float) -> tuple[Key, Any] | None:
-        """Returns `(key, what the function returned)`; `None` after `timeout` seconds without.
+        """Returns `(key, result)`; `None` if there is no result within `timeout` seconds.
 
-        The function's answer is `None` where its worker died.
+        The result is `None` if the worker died.
         """

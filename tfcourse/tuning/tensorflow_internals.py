@@ -1,7 +1,7 @@
-"""Private parts of TensorFlow and Keras that a sweep needs: the state of a whole process.
+"""Private parts of TensorFlow and Keras that a sweep needs: the state of the process.
 
-Seeds and determinism can be set in public, but not read, so that nobody can put them back. Where
-`tf.random` and `keras.config` tell them one day, these are the lines to replace.
+Public functions can set seeds and determinism, but not read them, so they can't be restored. This
+can go once `tf.random` and `keras.config` have public getters.
 """
 
 import contextlib
@@ -18,17 +18,16 @@ from tensorflow.python.framework import config
 
 @contextlib.contextmanager
 def kept() -> Iterator[None]:
-    """Gives what is inside a fresh state, and the process afterwards the one that it had.
+    """Context: starts with a fresh state, and restores the state of the process at the end.
 
-    That is the state of Keras (dtype policy, seed, names of layers and so on), the generators of
-    Python, NumPy and TensorFlow, whether TensorFlow is deterministic, and
-    where Python imports from.
+    The state consists of Keras's (dtype policy, seed, names of layers and so on), the random
+    generators of Python, NumPy and TensorFlow, TensorFlow's determinism, and `sys.path`.
     """
     tensorflow = context.context()
     seeds = {name: vars(tensorflow).get(name) for name in ("_seed", "_rng")}
     is_deterministic = config.is_op_determinism_enabled()
     of_python, of_numpy, path = random.getstate(), np.random.get_state(), list(sys.path)
-    # Keras's own `clear_session` puts new ones there, too.
+    # Keras's `clear_session` replaces them too.
     of_keras = keras_state.GLOBAL_STATE_TRACKER, keras_state.GLOBAL_SETTINGS_TRACKER
     keras_state.GLOBAL_STATE_TRACKER = threading.local()
     keras_state.GLOBAL_SETTINGS_TRACKER = threading.local()

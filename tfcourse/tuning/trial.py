@@ -1,7 +1,7 @@
-"""What a worker does: trains one replicate of a trial in a folder of its own, and says how it went.
+"""What a worker does: trains one replicate of a trial in its own folder and returns the result.
 
-A task names the recipe by its module, and the worker imports it. A training that was stopped goes
-on from its checkpoint; one that was finished before its result could be told is not trained again.
+The task names the recipe's module, which the worker imports. A training that was stopped resumes
+from its checkpoint. A training that finished, but whose result was lost, is not repeated.
 """
 
 import contextlib
@@ -28,12 +28,12 @@ from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.records import Result, Row
 from tfcourse.tuning.task import Outcome, Task
 
-# The folder of a trial may still be held by a worker whose driver has just died.
+# The trial's folder may still be locked by a worker whose driver has just died.
 _LOCK_SECONDS = 10.0
 
 
 class Pruning(keras.callbacks.Callback):
-    """Stops a training whose best score after an epoch is worse than the threshold there."""
+    """Stops a training whose best score after an epoch is worse than the threshold."""
 
     def __init__(self, objective: str, thresholds: Mapping[int, float]) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Pruning(keras.callbacks.Callback):
 
 
 class _KnownObjective(keras.callbacks.Callback):
-    """Ends a training before its first step where the model lacks the metric that ranks."""
+    """Stops a training before its first step if the model lacks the ranking metric."""
 
     def __init__(self, objective: str) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class _KnownObjective(keras.callbacks.Callback):
 
 @contextlib.contextmanager
 def own_process() -> Iterator[None]:
-    """Keeps a process small and quick that does nothing but train one trial after another."""
+    """Keeps a process that only trains trials small and fast."""
     _forget_imported_objects()
     try:
         yield
@@ -73,28 +73,28 @@ def own_process() -> Iterator[None]:
 
 @functools.cache
 def _forget_imported_objects() -> None:
-    """Spares the collector all that imports have made, once: a pass over it takes 0.3 s."""
+    """Excludes imported objects from garbage collection: a pass over them takes 0.3 s."""
     gc.collect()
     gc.freeze()
 
 
 def run(task: Task) -> Outcome:
-    """Trains what `task` says and returns what came of it.
+    """Trains `task` and returns the outcome.
 
     Raises:
-        Interrupted: a signal asked this process to stop; the trial's state is saved.
+        Interrupted: a signal stopped this process; the trial's state is saved.
     """
     started = time.perf_counter()
     fault: int | None = None
     try:
         return Outcome(_trained(task))
     except training.Interrupted:
-        raise  # In a worker none arrives; where the sweep trains by itself, it is meant for it.
+        raise  # Workers get none; without workers, the signal is for the sweep.
     except training.NotFiniteError as error:
         reason = f"not finite: {error}"
     except Exception as error:
         fault, reason = _fault(error), str(error)
-        if out_of_memory.is_out_of_memory(error):  # Another trial may need less.
+        if out_of_memory.is_out_of_memory(error):  # Other trials may need less.
             reason = out_of_memory.sentence(error)
         elif isinstance(error, OSError):
             reason = f"{type(error).__name__}: {error}"
@@ -105,7 +105,7 @@ def run(task: Task) -> Outcome:
 
 
 def _fault(error: Exception) -> int | None:
-    """Returns the exit code of an error that is the machine's or the data's, not the trial's."""
+    """Returns the exit code of an error caused by the machine or the data, not by the trial."""
     if out_of_memory.is_out_of_memory(error):
         return None
     if isinstance(error, objectives.ObjectiveError):
@@ -115,15 +115,15 @@ def _fault(error: Exception) -> int | None:
 
 
 def test(task: Task) -> dict[str, Any]:
-    """Saves the finished training's model, and returns what it reaches, on the test set too."""
+    """Saves the finished training's model, and returns its metrics, including the test set's."""
     train, data = _recipe(task), _data(task)
     run = run_directory.RunDirectory(task.folder)
-    run.flags = dict(task.flags)  # Those of its checkpoint, which is of no other run.
+    run.flags = dict(task.flags)  # So that its checkpoint matches.
     with _output_to(run.path / "output.txt"):
-        # Its checkpoint is at the end, so nothing is trained.
+        # Its checkpoint is at the end of the training, so nothing is trained.
         model, history = train(data, run=run, callbacks=_callbacks(task), **_QUIET)
         training.save_model(model, run)
-    if task.data_dir:  # Whoever uses the model finds the data again.
+    if task.data_dir:  # So that users of the model find the data.
         flags = {**task.flags, "data_dir": [task.data_dir]}
         run.write(run_directory.FLAGS, run_directory.flags_text(flags, task.module))
     return training.final_metrics(model, history, data)
@@ -133,7 +133,7 @@ _QUIET: dict[str, Any] = {"verbose": 0, "tensorboard": False}
 
 
 def _callbacks(task: Task) -> list[keras.callbacks.Callback]:
-    """Returns those that the training has; its checkpoint is taken up with no others."""
+    """Returns the training's callbacks; its checkpoint can only be resumed with the same ones."""
     pruning = [Pruning(task.objective, task.thresholds)] if task.thresholds else []
     return [_KnownObjective(task.objective), *pruning]
 
@@ -147,7 +147,7 @@ def _trained(task: Task) -> Result:
             with training.reused_models(), training.shared_programs(), training.within_memory():
                 _, history = train(data, run=run, callbacks=_callbacks(task), **_QUIET)
             curve = _curve(history)
-            if curve and task.objective not in curve[0]:  # Its steps have logs of their own.
+            if curve and task.objective not in curve[0]:  # A custom train step.
                 raise objectives.unknown(task.objective, {*curve[0]} - {"epoch"})
             pruned = _is_pruned(curve, task.objective, task.thresholds)
             status = sweeps.PRUNED if pruned else sweeps.COMPLETE
@@ -162,7 +162,7 @@ def _trained(task: Task) -> Result:
 
 
 def _told(metrics: Mapping[str, Any], folder: str) -> Result:
-    """Returns the result that a training of this trial has left in its folder."""
+    """Returns the result that this trial's training has left in its folder."""
     try:
         return Result(**metrics["result"])
     except (KeyError, TypeError):
@@ -177,24 +177,24 @@ def _opened(task: Task) -> Iterator[run_directory.RunDirectory]:
     while run_directory.is_in_use(task.folder) and time.monotonic() < deadline:
         time.sleep(0.1)
     _remove_torn_files(pathlib.Path(task.folder))
-    # A flush costs as much as a short trial's step. What has no result yet is trained again after a
-    # power loss, so only checkpoints, which stand for time, are flushed.
+    # A flush takes as long as a step of a short trial. After a power loss, trials without a result
+    # are trained again, so only checkpoints, which save time, are flushed.
     with run_directory.open_run(task.folder, task.flags, recipe=task.module, durable=False) as run:
         yield run
 
 
 def _remove_torn_files(folder: pathlib.Path) -> None:
-    """Removes what a power loss has left of files that were not flushed."""
+    """Removes unflushed files that a power loss has damaged."""
     if folder.is_dir() and not _is_whole(folder / run_directory.FLAGS):
-        shutil.rmtree(folder)  # Nobody can tell of what training its checkpoints are.
+        shutil.rmtree(folder)  # The training of its checkpoints is unknown.
     paths = [folder / name for name in (run_directory.METRICS, run_directory.PREPROCESSING)]
     if any(path.exists() and not _is_whole(path) for path in paths):
-        for path in paths:  # They are written again from the last checkpoint.
+        for path in paths:  # The last checkpoint restores them.
             path.unlink(missing_ok=True)
 
 
 def _is_whole(path: pathlib.Path) -> bool:
-    """Returns whether a text file was written to its end: otherwise it is empty, cut, or zeros."""
+    """Returns whether a text file is complete: not empty, truncated or filled with zeros."""
     try:
         text = files.read_bytes(path, run_directory.MAX_METRICS_BYTES)
     except (FileNotFoundError, files.ContentError):
@@ -205,7 +205,7 @@ def _is_whole(path: pathlib.Path) -> bool:
 @contextlib.contextmanager
 def _output_to(path: os.PathLike[str]) -> Iterator[None]:
     descriptor = files.open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    # A file has the encoding of the machine, which may lack a character that is printed.
+    # The machine's encoding may lack a printed character.
     with (
         open(descriptor, "a", encoding="utf-8", errors="backslashreplace") as file,
         contextlib.redirect_stdout(file),
@@ -214,7 +214,7 @@ def _output_to(path: os.PathLike[str]) -> Iterator[None]:
 
 
 def _curve(history: keras.callbacks.History) -> list[Row]:
-    """Returns a row per epoch, with `None` for what is not finite: JSON has no word for it."""
+    """Returns a row per epoch, with `None` for values that are not finite, which JSON lacks."""
     rows = []
     for number, epoch in enumerate(history.epoch):
         values = {name: float(column[number]) for name, column in history.history.items()}
@@ -234,9 +234,9 @@ def _is_pruned(curve: Sequence[Row], objective: str, thresholds: Mapping[int, fl
 
 
 def _recipe(task: Task) -> Callable[..., Any]:
-    """Returns the recipe's `train`, which still takes the data and the arguments of `fit`."""
+    """Returns the recipe's `train`, with the data and the arguments of `fit` still to pass."""
     if task.path and task.path not in sys.path:
-        sys.path.insert(0, task.path)  # A recipe that is a script, not in a package.
+        sys.path.insert(0, task.path)  # The recipe is a script outside of packages.
     module = importlib.import_module(task.module)
     kind = getattr(module, task.hyperparameters)
     declarations = hp.declarations(kind)
@@ -252,7 +252,7 @@ def _data(task: Task) -> datasets.Dataset:
 def _data_of(
     dataset: str, data_dir: str | None, flags: tuple[tuple[str, str], ...]
 ) -> datasets.Dataset:
-    """Returns the data set, which a process loads only once; the driver has told what is in it."""
+    """Returns the data set, loaded once per process; the driver has reported what is in it."""
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:

@@ -1,4 +1,4 @@
-"""A space as keras-tuner's oracles search it: numbers in [0, 1], and choices by their index."""
+"""Converts a space for keras-tuner's oracles: numbers in [0, 1], choices by index."""
 
 import contextlib
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from tfcourse.tuning.space import Space
 
 
 def unit_space(space: Space) -> keras_tuner.HyperParameters:
-    """Returns `space` for keras-tuner: numbers in [0, 1], choices by their index."""
+    """Returns `space` for keras-tuner: numbers in [0, 1], choices by index."""
     unit = keras_tuner.HyperParameters()
     for axis in space.axes:
         scope: contextlib.AbstractContextManager = contextlib.nullcontext()
@@ -27,7 +27,7 @@ def unit_space(space: Space) -> keras_tuner.HyperParameters:
 
 
 def to_unit_values(space: Space, positions: Mapping[str, float]) -> dict[str, Any]:
-    """Returns the values of `unit_space` at `positions`, of the active axes alone."""
+    """Returns the values in `unit_space` at `positions`, for the active axes only."""
     active = space.values_at(positions)
     return {
         axis.name: positions[axis.name]
@@ -39,7 +39,7 @@ def to_unit_values(space: Space, positions: Mapping[str, float]) -> dict[str, An
 
 
 def to_positions(space: Space, unit_values: Mapping[str, Any]) -> dict[str, float]:
-    """Returns `{name: position}` of the active axes from the values of `unit_space`."""
+    """Returns `{name: position}` of the active axes for values in `unit_space`."""
     positions = {
         axis.name: float(unit_values[axis.name])
         if axis.scale.is_range

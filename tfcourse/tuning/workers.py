@@ -1,4 +1,4 @@
-"""The processes that train: Dask's, on this machine or on a cluster that runs already."""
+"""The processes that train: Dask workers, on this machine or on a running cluster."""
 
 import contextlib
 import logging
@@ -18,7 +18,7 @@ from tfcourse.tuning.dask_internals import forget_worker, keep_random_from_dask,
 from tfcourse.tuning.silence import Silence
 from tfcourse.tuning.task import Key, Task
 
-# One thread a trial; TensorFlow and XLA's compiler read these when the process starts.
+# One thread per trial; TensorFlow and XLA's compiler read these when the process starts.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "TF_NUM_INTRAOP_THREADS": "1",
@@ -26,7 +26,7 @@ _ENVIRONMENT = {
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
 _SETTINGS = {
-    # A trial whose worker has died is told to the driver, which counts how often that happens.
+    # Every death of a worker is reported to the driver, which counts them.
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.worker-ttl": None,
     "distributed.admin.tick.limit": "1h",  # Compilation holds Python's lock for seconds.
@@ -36,26 +36,26 @@ _SETTINGS = {
 }
 # Training sets seeds, dtype policies and stdout of the whole process.
 _one_trial = threading.Lock()
-# TensorFlow keeps some memory of every trace; a worker that has grown by this is replaced.
+# TensorFlow leaks some memory per trace; a worker that has grown by this much is replaced.
 _GROWTH_BYTES = 600e6
-# A worker's process that is stopped is replaced after so many seconds without a heartbeat; of one
-# that may only be slow it is told first, and it is replaced later.
+# A stopped worker process is replaced after this many seconds without a heartbeat; a worker that
+# may only be slow is reported first and replaced later.
 _STOPPED_SECONDS = 10.0
 _SILENT_SECONDS = 60.0
 _LOST_SECONDS = 600.0
 
 
 class Workers:
-    """Runs functions in worker processes and hands back what they return, as it comes.
+    """Runs functions in worker processes and returns their results as they arrive.
 
     Args:
         num_workers: >= 1, processes on this machine.
-        scheduler: address of a running Dask scheduler, whose workers are used instead, each for
-            one function at a time.
-        resources: `{name: amount}`, what such a worker must have to be used.
+        scheduler: address of a running Dask scheduler; its workers are used instead, each for one
+            function at a time.
+        resources: `{name: amount}`, the resources that such a worker must have.
 
     Raises:
-        OSError: there is no scheduler.
+        OSError: the scheduler can't be reached.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Workers:
                     threads_per_worker=1,
                     processes=True,
                     host="127.0.0.1",
-                    # Any free port: with none, Dask asks for 8787, and warns of a second sweep.
+                    # Any free port: by default, Dask uses 8787, and warns if a second sweep runs.
                     dashboard_address="127.0.0.1:0",
                     worker_dashboard_address=None,
                     memory_limit=0,
@@ -105,14 +105,14 @@ class Workers:
         self.close()
 
     def close(self) -> None:
-        """Ends the processes on this machine at once; those of a cluster keep running."""
+        """Kills the processes on this machine at once; those of a cluster keep running."""
         if self._cluster:
             kill_workers(self._cluster)
         self._stack.close()
 
     @property
     def num_free(self) -> int:
-        """How many more functions would run at once."""
+        """The number of functions that would start at once."""
         slots = self._num_workers or self._num_suitable()
         return slots - self._num_restarting - len(self._running)
 
@@ -129,16 +129,16 @@ class Workers:
             _work, name, task.to_json(), pure=False, retries=0, resources=self._resources
         )
         self._running.add(key)
-        # The future has to be held: Dask drops work that nobody waits for.
+        # Keeps the future, because Dask drops work without one.
         future.add_done_callback(lambda done: self._outcomes.put((key, done)))
 
     def next_outcome(self, timeout: float) -> tuple[Key, Any] | None:
-        """Returns `(key, result)`, or `None` after `timeout` seconds without one.
+        """Returns `(key, result)`; `None` if there is no result within `timeout` seconds.
 
-        A result of `None` says that the worker died.
+        A result of `None` means that the worker died.
 
         Raises:
-            ConnectionError: the scheduler died, which is not a worker's fault.
+            ConnectionError: the scheduler died.
         """
         if self._client.status != "running":
             raise ConnectionError(
@@ -180,7 +180,7 @@ class Workers:
         threading.Thread(target=restart, daemon=True).start()
 
     def _replace_silent(self) -> None:
-        """Ends workers that have stopped without dying; then others take their trials."""
+        """Kills workers that have stopped without dying, so that others take their trials."""
         workers = self._client.scheduler_info(n_workers=-1)["workers"]
         nannies = self._cluster.workers.values() if self._cluster else ()
         processes = {nanny.worker_address: nanny.pid for nanny in nannies}
@@ -224,12 +224,12 @@ def _work(name: str, fields: Mapping[str, Any]) -> tuple[str, int, Any]:
     with _one_trial:
         keep_random_from_dask()
         if "tensorflow" not in sys.modules:
-            logging.basicConfig(format="%(levelname)s: %(message)s")  # As the driver's own.
-            os.environ.update(_ENVIRONMENT)  # A cluster's workers were started by others.
-            if isinstance(number := distributed.get_worker().name, int):  # One of this machine's.
+            logging.basicConfig(format="%(levelname)s: %(message)s")  # As in the driver.
+            os.environ.update(_ENVIRONMENT)  # A cluster's workers lack it.
+            if isinstance(number := distributed.get_worker().name, int):  # On this machine.
                 nvidia.take_one(number)
             quiet_import.import_tensorflow(num_threads=1)
-            # Every trial traces its step anew, which TensorFlow takes for a mistake.
+            # Every trial traces its step again, about which TensorFlow warns.
             logging.getLogger("tensorflow").setLevel(logging.ERROR)
         from tfcourse.tuning import trial
 

@@ -1,6 +1,6 @@
-"""What a sweep shows: its table while it runs, its files, its page.
+"""What a sweep shows: a table while it runs, its files, its report.
 
-`page` and `picture` are imported by their own names: what they need takes seconds to load.
+Import `page` and `picture` by their full names: their dependencies take seconds to load.
 """
 
 from tfcourse.tuning.report.files import curves_csv, trials_csv, write_hparams

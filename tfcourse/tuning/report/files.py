@@ -1,6 +1,6 @@
-"""A sweep as files for other programs: two CSV tables, and event files for TensorBoard's HParams.
+"""Writes a sweep for other programs: two CSV tables, and event files for TensorBoard's HParams.
 
-TensorFlow is not needed: TensorBoard brings the messages and the format of an event file.
+TensorFlow is not needed: TensorBoard defines the messages and the format of event files.
 """
 
 import csv
@@ -19,17 +19,17 @@ from tfcourse import files
 from tfcourse.scales import format_value
 from tfcourse.tuning import state as sweeps
 
-# One name of ours in every folder: written again it is replaced, and nothing else is touched.
+# The same name in every folder: only this file is replaced when it is written again.
 _EVENTS = "events.out.tfevents.0.sweep"
-Domains: TypeAlias = dict[str, Any]  # Of each hyperparameter, as TensorBoard has them.
+Domains: TypeAlias = dict[str, Any]  # By hyperparameter, in TensorBoard's form.
 
 
 def trials_csv(sweep: sweeps.Sweep) -> str:
     """Returns a table with one row per trial, as CSV.
 
-    A score is the mean over the trial's replicates, `spread` their standard deviation and
-    `best_epoch` the mean of their best epochs; `trained_epochs` and `seconds` are sums. What the
-    tuner noted stands in columns `note_...`, a hyperparameter that is not active is left empty.
+    `score` is the mean over the trial's replicates, `spread` the standard deviation, and
+    `best_epoch` the mean of their best epochs; `trained_epochs` and `seconds` are sums. The tuner's
+    notes are in columns `note_...`. Inactive hyperparameters are left empty.
     """
     notes = list(dict.fromkeys(name for trial in sweep.trials for name in trial.note))
     names = hyperparameter_names(sweep)
@@ -56,7 +56,7 @@ def curves_csv(sweep: sweeps.Sweep) -> str:
 
 
 def hyperparameter_names(sweep: sweeps.Sweep) -> list[str]:
-    """Returns the names of all that was ever searched, in the order of the spaces."""
+    """Returns the names of all hyperparameters that were ever searched, in order."""
     spaces = [axis.name for phase in reversed(sweep.phases) for axis in phase.space.axes]
     return list(dict.fromkeys(spaces))
 
@@ -68,7 +68,7 @@ _COLUMNS = (
 
 
 def summary(sweep: sweeps.Sweep, trial: sweeps.Trial) -> dict[str, Any]:
-    """Returns what `trial` came to, by the columns with which trials.csv begins."""
+    """Returns the first columns of the row of `trial` in trials.csv, by name."""
     results = trial.results.values()
     bests = (result.best(sweep.objective)[1] for result in results)
     best_epochs = [epoch for epoch in bests if epoch is not None]
@@ -95,9 +95,9 @@ def write_hparams(sweep: sweeps.Sweep, folder: str | os.PathLike[str]) -> None:
     """Writes the finished trials for TensorBoard's HParams tab: `tensorboard --logdir=folder`.
 
     The folder itself holds the domains and the metric; `trial_0003` holds trial 3, or one folder
-    per replicate where there are several. An infeasible trial is marked as failed. Clocks are not
-    in a journal: a trial's times count from its own start. What has not changed since it was
-    written is left alone, files of other names too; those of trials that no longer count go.
+    per replicate if there are several. An infeasible trial is marked as failed. The journal has no
+    clock times, so a trial's times count from its start. Unchanged files and files with other names
+    are left alone; files of trials that no longer count are removed.
 
     Raises:
         OSError: a file can't be written.
@@ -150,7 +150,7 @@ def _score_tag(sweep: sweeps.Sweep) -> str:
 
 
 def _domains(sweep: sweeps.Sweep) -> Domains:
-    """Returns `{name: domain}` of all that was ever searched; the last phase counts."""
+    """Returns `{name: domain}` of everything that was ever searched; the last phase counts."""
     axes = {axis.name: axis for phase in sweep.phases for axis in phase.space.axes}
     return {name: axes[name].scale.tensorboard() for name in hyperparameter_names(sweep)}
 
@@ -158,7 +158,7 @@ def _domains(sweep: sweeps.Sweep) -> Domains:
 def _session(
     sweep: sweeps.Sweep, trial: sweeps.Trial, result: sweeps.Result, domains: Domains
 ) -> list[event_pb2.Event]:
-    """Returns the events of one training: its hyperparameters, its curve, its score, its end."""
+    """Returns the events of one training: its hyperparameters, curve, score and end."""
     values = {
         name: value if domains[name].dtype is not str else format_value(value)
         for name, value in trial.values.items()

@@ -1,4 +1,4 @@
-"""What a sweep says, in sentences: its answer, where the space was too small, whether to go on."""
+"""A sweep's findings in sentences: the best trial, edges of the space, whether to continue."""
 
 import collections
 import math
@@ -9,18 +9,18 @@ from typing import Any
 from tfcourse.scales import format_value
 from tfcourse.tuning import state as sweeps
 
-# Within this share of an axis from its end, a value counts as at the edge.
+# A value this close to the end of an axis, as a share of its length, is at the edge.
 _EDGE = 0.05
-_NAMED = 5  # Trials in a sentence.
+_NAMED = 5  # Trials named in a sentence.
 
 
 def number(value: float) -> str:
-    """Returns a score, or a float in general, as people read it: four digits."""
+    """Returns a score, or any float, as a readable text with four digits."""
     return f"{value:#.4g}"
 
 
 def difference(value: float) -> str:
-    """Returns a difference of scores as people read it: two digits."""
+    """Returns a difference of scores as a readable text with two digits."""
     return f"{value:.2g}"
 
 
@@ -37,7 +37,7 @@ def answer(sweep: sweeps.Sweep) -> str:
 
 
 def _ties(sweep: sweeps.Sweep) -> str:
-    """Returns a sentence about the trials that score exactly as the best does; "" without any."""
+    """Returns a sentence about the trials with exactly the best score, or ""."""
     scores = sweep.ranked_scores()
     tied = [t.number for t, s in zip(sweep.ranked(), scores, strict=True) if s == scores[0]][1:]
     if not tied:
@@ -56,12 +56,12 @@ def _no_answer(sweep: sweeps.Sweep) -> str:
 
 
 def short(value: object) -> str:
-    """Returns a hyperparameter's value with four digits at most."""
+    """Returns a hyperparameter's value with at most four digits."""
     return f"{value:.4g}" if isinstance(value, float) else format_value(value)
 
 
 def on_test_set(sweep: sweeps.Sweep) -> dict[str, str]:
-    """Returns what the best trial reached on the test set, as `{name: text}`; {} while unknown."""
+    """Returns the best trial's test results as `{name: text}`; {} while unknown."""
     chosen, best = sweep.chosen, sweep.best
     if chosen is None or best is None or chosen.trial != best.number:
         return {}
@@ -71,7 +71,7 @@ def on_test_set(sweep: sweeps.Sweep) -> dict[str, str]:
 
 
 def reached(metrics: Mapping[str, Any]) -> str:
-    """Returns the numbers among `metrics` that are of the validation or the test set."""
+    """Returns the numbers in `metrics` that belong to the validation or the test set."""
     numbers = {name: value for name, value in metrics.items() if isinstance(value, float)}
     wanted = {name: numbers[name] for name in numbers if name.startswith(("test_", "val_"))}
     return ", ".join(f"{name} {value:.4f}" for name, value in wanted.items())
@@ -93,7 +93,7 @@ def effort(sweep: sweeps.Sweep) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Returns a number of seconds in the units that people use."""
+    """Returns a number of seconds in readable units."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
@@ -107,9 +107,9 @@ def fixed(sweep: sweeps.Sweep) -> str:
 
 
 def shortfall(sweep: sweeps.Sweep) -> str:
-    """Returns why a sweep that is done has fewer trials than were asked for; "" where it has all.
+    """Returns why a finished sweep has fewer trials than requested; "" if it has all.
 
-    A sweep that goes on may still get them.
+    A running sweep may still get them.
     """
     count, asked = len(sweep.trials), sweep.settings.trials
     if count >= asked:
@@ -120,7 +120,7 @@ def shortfall(sweep: sweeps.Sweep) -> str:
 
 
 def cautions(sweep: sweeps.Sweep) -> list[str]:
-    """Returns sentences about what makes the result weaker than it looks."""
+    """Returns sentences about the limits of the result."""
     return [*_edges(sweep), *_infeasible(sweep), *_no_score(sweep)]
 
 
@@ -145,7 +145,7 @@ def _edges(sweep: sweeps.Sweep) -> Iterator[str]:
 
 
 def _wider(scale, *, at_low, at_high):
-    """Returns the range of `scale` moved out at one end, as --search takes it; "" for the same."""
+    """Returns the range of `scale` extended at one end, as text for --search; "" if unchanged."""
     (low, high), (new_low, new_high) = scale.search, scale.widened()
     ends = new_low if at_low else low, new_high if at_high else high
     return "" if ends == scale.search else f"{ends[0]:.6g}:{ends[1]:.6g}:{scale.name}"
@@ -169,10 +169,10 @@ def _no_score(sweep: sweeps.Sweep) -> Iterator[str]:
 
 
 def would_more_help(sweep: sweeps.Sweep) -> str:
-    """Returns what more trials would probably bring, and by which rule, in a few sentences.
+    """Returns sentences about the probable gain from more trials, and the rule behind it.
 
-    The rule: had only a random half of the trials been made, the best of them would have been
-    the mean over all halves; what the other half added is about the most that as many again add.
+    The rule: the expected best score of a random half of the trials is the mean over all halves.
+    The gain from the other half is about the most that doubling the trials would add.
     """
     ranked = sweep.ranked()
     if len(ranked) < 8:
@@ -204,7 +204,8 @@ def expected_best(scores: Sequence[float], size: int) -> float:
 
         sum over i of scores[i] * C(n - 1 - i, size - 1) / C(n, size)
 
-    since scores[i] is the best of those subsets that have none of the i better ones.
+    because scores[i] is the best score of the subsets that contain it and none of the i better
+    ones.
 
     Args:
         scores: n of them, best first.

@@ -1,6 +1,6 @@
 """A picture of a sweep in a notebook, updated while the cell runs.
 
-It is imported by its own name, since Keras takes seconds to load:
+Import it by its full name, because Keras takes seconds to load:
 
     from tfcourse.tuning.report.live import LiveSweep
 """
@@ -23,7 +23,7 @@ class LiveSweep:
         self._num_shown = 0
 
     def __call__(self, sweep: Sweep, running: Sequence[Running]) -> None:
-        """Shows the state of `sweep`, if a trial has finished."""
+        """Shows the state of `sweep` if a trial has finished."""
         if self._standings is None or self._standings.sweep is not sweep:
             self._standings = Standings(sweep)
         self._standings.update()

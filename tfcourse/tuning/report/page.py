@@ -1,4 +1,4 @@
-"""A sweep as one HTML page that needs no network: the answer, plots, cautions, every trial."""
+"""A sweep's report as one HTML page that needs no network: result, plots, cautions, all trials."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from tfcourse.tuning.state import Sweep, Trial
 
 
 def write_sweep_report(sweep: Sweep, path: str | os.PathLike[str]) -> None:
-    """Writes the report of `sweep`, about 5 MB of which nearly all is the library for its plots.
+    """Writes the report of `sweep`: about 5 MB, nearly all of it the plotting library.
 
     Raises:
         OSError: the file can't be written.
@@ -44,7 +44,7 @@ def write_sweep_report(sweep: Sweep, path: str | os.PathLike[str]) -> None:
 
 
 def _made(sweep: Sweep, folder: pathlib.Path) -> dict[str, str]:
-    """Returns when the last result came, the sweep's folder, and the command that goes on."""
+    """Returns the time of the last result, the sweep's folder, and the command that resumes it."""
     flags = shlex.quote(f"--flagfile={folder / run_directory.FLAGS}")
     where = shlex.quote(f"--run_dir={folder}")
     command = f"python -m {sweep.settings.module} {flags} {where}"
@@ -80,10 +80,10 @@ def _with_flags(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _command(sweep: Sweep, trial: Trial, folder: pathlib.Path) -> str:
-    """Returns the command that trains a trial of the sweep in `folder` again."""
+    """Returns the command that retrains a trial of the sweep in `folder`."""
     settings = sweep.phases[trial.phase]
     flags = {name: format_value(value) for name, value in trial.values.items()}
-    if "epochs" in trial.note:  # A tuner that gives some trials more time than others.
+    if "epochs" in trial.note:  # From a tuner that varies the epochs.
         flags["epochs"] = str(trial.note["epochs"])
     data = {"dataset": settings.dataset, **settings.data_flags}
     asked = run_directory.recorded_flags(folder) or {}
@@ -94,7 +94,7 @@ def _command(sweep: Sweep, trial: Trial, folder: pathlib.Path) -> str:
 
 
 def _plots(sweep: Sweep) -> dict[str, Any]:
-    """Returns the figures by the name of their place on the page, and what is said of them."""
+    """Returns the figures by the name of their place on the page, with their captions."""
     said = {
         "slices": [],
         "isolations": [],
@@ -130,7 +130,7 @@ def _plots(sweep: Sweep) -> dict[str, Any]:
 
 
 def _table(sweep: Sweep) -> dict[str, Any]:
-    """Returns every trial as a row, best first, then the others by number."""
+    """Returns a row per trial: complete trials best first, then the others by number."""
     names = sweep_files.hyperparameter_names(sweep)
     ranked = sweep.ranked()
     numbers = {trial.number for trial in ranked}
@@ -155,7 +155,7 @@ _FORMATS: dict[str, Callable[[float], str]] = {
 
 
 def _cell(value: Any, form: Callable[[Any], str] | None = None) -> tuple[str, str]:
-    """Returns a cell's text, and the number by which it is sorted, or ""."""
+    """Returns a cell's text, and the number to sort by, or ""."""
     if value is None:
         return "", ""
     return (form or findings.short)(value), repr(value) if isinstance(value, float) else ""

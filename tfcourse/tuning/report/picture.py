@@ -1,4 +1,4 @@
-"""A sweep in one picture: the score against each hyperparameter, and the best so far."""
+"""A sweep in one picture: the score by each hyperparameter, and the best score so far."""
 
 import os
 from typing import BinaryIO
@@ -18,7 +18,7 @@ def draw_sweep(sweep: sweeps.Sweep, path: str | os.PathLike[str] | BinaryIO) -> 
     scores = np.array([sweep.score(trial) for trial in trials])
     better = np.minimum if sweeps.is_minimized(sweep.objective) else np.maximum
     axes_of_space = sweep.space.axes
-    rows = len(axes_of_space) // 2 + 1  # Two a row, and a place for the best so far.
+    rows = len(axes_of_space) // 2 + 1  # Two per row, with a place for the best so far.
     with style.picture(path, columns=2, rows=rows, width=4.2, height=2.7) as axes:
         for ax in axes.flat[len(axes_of_space) + 1 :]:
             ax.set_axis_off()
@@ -30,7 +30,7 @@ def draw_sweep(sweep: sweeps.Sweep, path: str | os.PathLike[str] | BinaryIO) -> 
 
 
 def _draw_axis(ax, axis, sweep, trials, scores):
-    """Draws the score against positions on the axis's own scale."""
+    """Draws the score by position on the axis's own scale."""
     active = [axis.name in trial.values for trial in trials]
     at = [axis.scale.position_of(t.values[axis.name]) for t in trials if axis.name in t.values]
     ax.plot(at, scores[active], "o", color=style.COLOURS[0], alpha=0.7)

@@ -1,4 +1,4 @@
-"""The plots of the report: Optuna's figures, put into one look that goes with light and dark."""
+"""The plots of the report: Optuna's figures, in one style for light and dark mode."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -12,9 +12,9 @@ from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.report.study import Axis, Numbered, mean_curve, study_of
 
 _BLUE, _ORANGE, _GREEN = COLOURS[:3]
-_GREY = "#888888"  # Seen on white and on black.
+_GREY = "#888888"  # Visible on white and on black.
 _NUM_CURVES = 5
-# Below that, the best tenth against all others says more of chance than of importance.
+# With fewer trials, comparing the best tenth with the others shows chance, not importance.
 MIN_FOR_IMPORTANCE = 15
 _NUM_IN_TOP = 5
 
@@ -26,7 +26,7 @@ _MARKERS = {
 
 
 class Plots:
-    """The figures for one sweep.
+    """The figures of one sweep.
 
     Args:
         sweep: with at least one complete trial.
@@ -43,11 +43,11 @@ class Plots:
 
     @property
     def num_below(self) -> int:
-        """How many scores are worse than what the plots show."""
+        """The number of scores that are below the plots' range."""
         return sum(self._clipped(score) != score for score in self._scores)
 
     def history(self) -> go.Figure:
-        """Returns every score by trial, and the best so far."""
+        """Returns a plot of every score by trial, with the best so far."""
         figure = optuna.visualization.plot_optimization_history(
             self._study, target_name=self._sweep.objective
         )
@@ -58,11 +58,11 @@ class Plots:
         figure.data = [every, best]
         self._mark(figure, "infeasible", sweeps.INFEASIBLE, lambda trial: trial.number)
         if len(self._sweep.trials) <= 10:
-            figure.update_xaxes(dtick=1)  # There is no half a trial.
+            figure.update_xaxes(dtick=1)  # Trial numbers are whole.
         return self._styled(figure, x="trial", legend=True)
 
     def curves(self) -> go.Figure:
-        """Returns the objective by epoch of the best trials, mean over their replicates."""
+        """Returns a plot of the objective by epoch of the best trials, mean over replicates."""
         best = self._ranked[:_NUM_CURVES]
         figure = optuna.visualization.plot_intermediate_values(study_of(self._sweep, [], best))
         points: list[float] = []
@@ -75,7 +75,7 @@ class Plots:
         return figure.update_yaxes(range=_padded(_floor(best_last[::-1]), best_last[-1]))
 
     def slices(self) -> Iterator[go.Figure]:
-        """Yields the score against each hyperparameter, on its scale."""
+        """Yields, for each hyperparameter, a plot of the score by its value, on its scale."""
         for axis in self._axes:
             figure = optuna.visualization.plot_slice(
                 self._study,
@@ -89,7 +89,7 @@ class Plots:
     def _redraw_slice(self, figure: go.Figure, axis: Axis) -> None:
         (every,) = figure.data
         if axis.labels:
-            shown = {repr(label): label for label in axis.labels}  # As Python would, by Optuna.
+            shown = {repr(label): label for label in axis.labels}  # Optuna uses repr.
             every.x = [shown[text] for text in every.x]
         marker = {"color": _BLUE, "opacity": 0.7, "size": 7, "showscale": False}
         every.update(name="complete", marker=marker)
@@ -116,12 +116,12 @@ class Plots:
             figure.update_xaxes(dtick=1, exponentformat="power")
 
     def isolations(self) -> Iterator[go.Figure]:
-        """Yields the best score at each value of a hyperparameter, the others being what they were.
+        """Yields, for each hyperparameter, a plot of the best score at each of its values.
 
-        Each point is a trial; beside it stands among how many it is the best.
+        Each point is the best of several trials; their number is beside it.
         """
         for axis in self._axes:
-            parts = axis.parts(self._ranked)  # Best first, so the first of each is the best there.
+            parts = axis.parts(self._ranked)  # Best first, so the first of each is its best.
             figure = go.Figure()
             figure.add_scatter(
                 x=[axis.value(part[0].values[axis.name]) for part in parts],
@@ -169,7 +169,7 @@ class Plots:
             target=self._shown,
             target_name=self._sweep.objective,
         )
-        by_number = sorted(self._ranked, key=lambda trial: trial.number)  # As Optuna has drawn.
+        by_number = sorted(self._ranked, key=lambda trial: trial.number)  # Optuna's order.
         best = {trial.number for trial in self._ranked[: math.ceil(len(by_number) / 10)]}
         lines = list(zip(by_number, figure.data, strict=False))
         for place, axis in enumerate(sorted(self._axes, key=lambda axis: axis.label), start=1):
@@ -179,10 +179,10 @@ class Plots:
                 line.update(line={"color": _ORANGE, "width": 2.5}, opacity=0.9)
             else:
                 line.update(line={"color": _GREY, "width": 1}, opacity=0.3)
-        # What comes last lies on top.
+        # The last trials are drawn on top.
         figure.data = [line for _, line in sorted(lines, key=lambda pair: pair[0].number in best)]
         for note in figure.layout.annotations:
-            note.font.color = None  # The page's own.
+            note.font.color = None  # Inherited from the page.
         return _plain(figure).update_xaxes(tickangle=0)
 
     def _styled(self, figure: go.Figure, x: str | None = None, legend: bool = False) -> go.Figure:
@@ -196,12 +196,12 @@ class Plots:
         return min(score, self.floor) if self._minimized else max(score, self.floor)
 
     def _shown(self, trial: optuna.trial.FrozenTrial) -> float:
-        return self._clipped(trial.value or 0.0)  # Optuna asks of complete trials, which have one.
+        return self._clipped(trial.value or 0.0)  # Complete trials have a score.
 
     def _mark(
         self, figure: go.Figure, name: str, status: str, x_of: Callable[[sweeps.Trial], Any]
     ) -> None:
-        """Adds the trials of `status`: what was pruned at its score, others along the lower end."""
+        """Adds the trials with `status`: pruned ones at their score, others along the lower end."""
         trials = [trial for trial in self._sweep.trials if self._sweep.status(trial) == status]
         trials = [trial for trial in trials if x_of(trial) is not None]
         scores = [self._sweep.score(trial) for trial in trials]
@@ -219,10 +219,10 @@ class Plots:
 def _name_values(
     figure: go.Figure, place: int, axis: Axis, lines: Sequence[tuple[sweeps.Trial, go.Scatter]]
 ) -> None:
-    """Writes the values of a choice or a power of two beside its axis, where they were tried."""
+    """Writes the tried values of a choice or a power of two beside its axis."""
     notes = [note for note in figure.layout.annotations if note.x == place]
     for note in notes:
-        note.text = "not used" if note.text == "None" else note.text  # Of trials without it.
+        note.text = "not used" if note.text == "None" else note.text  # For trials without it.
     if not (axis.labels or axis.ticks):
         return
     heights = {}
@@ -239,9 +239,9 @@ def _name_values(
 
 
 def _floor(scores: Sequence[float]) -> float:
-    """Returns the worst score to show: so few bad ones must not flatten the picture of the good.
+    """Returns the worst score to show, so that a few bad scores do not compress the good ones.
 
-    That is twice as far below the median as the best is above it, or the worst of all.
+    It is twice as far below the median as the best is above it, or the worst score.
 
     Args:
         scores: best first.
@@ -254,7 +254,7 @@ def _floor(scores: Sequence[float]) -> float:
 def _padded(
     floor: float, best: float, room_below: float = 0.05, room_above: float = 0.05
 ) -> list[float]:
-    """Returns an axis range from `floor` to `best` with some room; a loss has its best below."""
+    """Returns an axis range from `floor` to `best` with some margin; for losses, best is lowest."""
     extent = best - floor or 0.1 * abs(best) or 1.0
     return sorted((floor - room_below * extent, best + room_above * extent))
 

@@ -1,4 +1,4 @@
-"""What of a sweep is told while it runs: how far it is, the best trials, the time left."""
+"""The progress of a running sweep: trials done, the best trials, the time left."""
 
 import collections
 import dataclasses
@@ -10,12 +10,12 @@ from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.report.findings import short
 from tfcourse.tuning.standings import Standings
 
-_STAYS = "\0"  # A blank at which no line is broken.
+_STAYS = "\0"  # A space at which lines do not break.
 
 
 @dataclasses.dataclass(frozen=True)
 class RunningRow:
-    """A training that goes on, as people read it."""
+    """A running training, as readable texts."""
 
     trial: int
     label: str
@@ -25,7 +25,7 @@ class RunningRow:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A finished trial, as people read it."""
+    """A finished trial, as readable texts."""
 
     trial: int
     label: str
@@ -38,7 +38,7 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Moment:
-    """A moment of a sweep; nothing in it changes any more."""
+    """An immutable snapshot of a sweep."""
 
     objective: str
     names: list[str]
@@ -46,18 +46,19 @@ class Moment:
     replicates: int
     num_done: int
     num_infeasible: int
-    reason: str  # Of the latest infeasible trial.
+    reason: str  # Why the latest infeasible trial failed.
     best: list[Row]
-    latest: list[Row]  # Of the others, by their ends.
+    latest: list[Row]  # The others, in the order of their ends.
     running: list[RunningRow]
-    started: list[float]  # When each training that goes on was handed out.
-    seconds: float  # That all finished trials have taken.
-    half_done: float  # That unfinished trials have already taken.
+    started: list[float]  # When each running training was submitted.
+    seconds: float  # Taken by all finished trials.
+    half_done: float  # Taken by unfinished trials so far.
 
     def seconds_left(self, now: float) -> float | None:
-        """Returns about how long the rest takes, at the mean of the trials that are done.
+        """Returns the estimated time left, by the mean time of the trials that are done.
 
-        It is `None` where none is done, or nothing runs, or what runs confirms the best trial.
+        It is `None` if no trial is done, nothing runs, or the running trainings confirm the best
+        trial.
         """
         if not 0 < self.num_done < self.planned or not self.started:
             return None
@@ -69,11 +70,11 @@ class Moment:
 
 
 class Progress:
-    """Follows a sweep as it goes on, at the cost of what is new.
+    """Follows a running sweep; the cost depends only on new results.
 
     Args:
-        sweep: what is followed; what is done already counts, but is not told.
-        num_best, num_latest, num_running: how many rows a `Moment` has of each kind.
+        sweep: the sweep; trials that are done already count, but are not reported.
+        num_best, num_latest, num_running: the number of rows of each kind in a `Moment`.
     """
 
     def __init__(
@@ -84,19 +85,19 @@ class Progress:
         self._num_latest = num_latest
         self._num_running = num_running
         self._standings = Standings(sweep)
-        self._rows: dict[int, Row] = {}  # By the trial's number, in the order of their ends.
+        self._rows: dict[int, Row] = {}  # By trial number, in the order of their ends.
         self._statuses: collections.Counter[str] = collections.Counter()
         self._reason = ""
-        self._seconds: dict[int, float] = {}  # Of each trial, finished or not.
+        self._seconds: dict[int, float] = {}  # By trial, finished or not.
         self._all_seconds = self._done_seconds = 0.0
         self._was_told = not self._standings.finished
         for number in dict.fromkeys(sweep.changes):
             self._read(sweep.trials[number])
 
     def new_lines(self) -> Iterator[str]:
-        """Yields a line for each trial that is done and was not when this was called before."""
+        """Yields a line for each trial that has finished since the last call."""
         if not self._was_told:
-            # A sweep that goes on tells what is new, not again all that it did.
+            # A resumed sweep reports only new trials.
             self._was_told = True
             yield f"{len(self._rows)} of {self._planned()} trials were done before"
         for trial in self._standings.update():
@@ -105,7 +106,7 @@ class Progress:
                 yield self._line(row)
 
     def moment(self, running: Collection[sweeps.Running]) -> Moment:
-        """Returns how far the sweep is, of what `new_lines` has told, and what goes on."""
+        """Returns a `Moment` with the state that `new_lines` has reported, and what runs."""
         best = [_row(self.sweep, trial) for trial in self._standings.best(self._num_best)]
         shown = {row.trial for row in best}
         newest = (row for row in reversed(self._rows.values()) if row.trial not in shown)
@@ -132,7 +133,7 @@ class Progress:
         return max(self.sweep.settings.trials, len(self.sweep.trials))
 
     def _read(self, trial: sweeps.Trial) -> Row | None:
-        """Takes note of the results of `trial`; returns its row if it has become finished."""
+        """Reads the results of `trial`; returns its row if it has finished."""
         number = trial.number
         before = self._rows.pop(number, None)
         if before:
@@ -194,6 +195,6 @@ def indented(values: Mapping[str, str]) -> list[str]:
 
 
 def outcome(row: Row) -> str:
-    """Returns the score of a trial, or what else became of it."""
+    """Returns a trial's score, or its status if it has none."""
     score = "" if row.score is None else f"{row.score:#.4g}"
     return score if row.status == sweeps.COMPLETE else f"{row.status} {score}".strip()

@@ -1,6 +1,6 @@
 """A sweep as an Optuna study in memory, for Optuna's plots and importances.
 
-Each scale becomes the distribution that measures like it, see `tfcourse.scales`.
+Each scale becomes the distribution with the same measure; see `tfcourse.scales`.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from tfcourse.scales import Scale, format_value
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.report import files as sweep_files
 
-# A range of more values than this is cut into so many parts.
+# A range with more values than this is divided into this many groups.
 _NUM_PARTS = 8
 _STATES = {
     sweeps.COMPLETE: optuna.trial.TrialState.COMPLETE,
@@ -30,7 +30,7 @@ _STATES = {
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps Optuna's log, and its warnings of experiments and small samples, from the user."""
+    """Context: hides Optuna's log and its warnings about experiments and small samples."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
@@ -47,18 +47,18 @@ class Axis:
     """One hyperparameter as Optuna sees it, over all phases of a sweep.
 
     Attributes:
-        name: the hyperparameter.
-        label: its name in the plots, safe as HTML.
-        distribution: Optuna's, wide enough for every value that was tried.
-        labels: the values of a choice, safe as HTML, numbers by size; `None` on a range.
-        ticks: the values of a power of two; `None` elsewhere.
+        name: the hyperparameter's name.
+        label: its name in the plots, escaped for HTML.
+        distribution: Optuna's; contains every value that was tried.
+        labels: the values of a choice, escaped for HTML, numbers in order; `None` for a range.
+        ticks: the values of a power of two; `None` for other scales.
         is_log: whether a plot's axis is logarithmic.
-        decades: how far a logarithmic scale reaches; 0 elsewhere.
+        decades: the powers of ten that a logarithmic scale spans; 0 for other scales.
     """
 
     def __init__(self, name: str, scales: Sequence[Scale], values: Iterable[Any]) -> None:
         self.name = name
-        # The last one counts, unless some phase had a choice, whose values may have no order.
+        # The last phase counts, unless a phase had a choice, whose values may have no order.
         lists = [scale for scale in scales if not scale.is_range]
         self._scale = (lists or scales)[-1]
         self.label = html.escape(self._scale.proxy_label.format(name))
@@ -78,16 +78,16 @@ class Axis:
             self.ticks = tuple(dict.fromkeys(ticks)) if self._scale.ticks else None
 
     def value(self, value: Any) -> Any:
-        """Returns `value` of the hyperparameter as the study holds it."""
+        """Returns `value` of the hyperparameter in the form of the study."""
         if not self._scale.is_range:
             return html.escape(format_value(value))
         return self._scale.proxy(value)
 
     def parts(self, trials: Sequence[sweeps.Trial]) -> list[list[sweeps.Trial]]:
-        """Returns those of `trials` that have this hyperparameter, put together by its values.
+        """Returns the trials that have this hyperparameter, grouped by its values.
 
-        Of a few values each has a part of its own; of many, each eighth of the range has one, on
-        the scale that was searched. Parts are in the order of the axis, trials in their own.
+        If there are few values, each has a group; otherwise, each eighth of the range has one, on
+        the scale that was searched. Groups are in the order of the axis; trials keep their order.
         """
         values = {
             t.number: self.value(t.values[self.name]) for t in trials if self.name in t.values
@@ -113,9 +113,9 @@ class Axis:
 
 
 class Numbered(Axis):
-    """A choice whose values are whole numbers, in their order on the `axis`.
+    """A choice as whole numbers: the positions of its values on the `axis`.
 
-    In parallel coordinates Optuna puts texts in another order, and with them the trials.
+    In parallel coordinates, Optuna would put texts, and with them the trials, in another order.
     """
 
     def __init__(self, axis: Axis) -> None:
@@ -130,7 +130,7 @@ class Numbered(Axis):
 
 
 def _in_order(labels: list[str]) -> list[str]:
-    """Returns numbers, and lists of numbers, by size; texts as they were given."""
+    """Returns numbers, and lists of numbers, sorted; texts in the given order."""
     try:
         return sorted(labels, key=lambda label: [float(part) for part in label.split(",")])
     except ValueError:
@@ -138,7 +138,7 @@ def _in_order(labels: list[str]) -> list[str]:
 
 
 def axes_of(sweep: sweeps.Sweep) -> list[Axis]:
-    """Returns the axes of all that was ever searched."""
+    """Returns the axes of everything that was ever searched."""
     spaces = [phase.space.axes for phase in sweep.phases]
     result = []
     for name in sweep_files.hyperparameter_names(sweep):
@@ -175,7 +175,7 @@ def _frozen(
 
 
 def mean_curve(sweep: sweeps.Sweep, trial: sweeps.Trial) -> dict[int, float]:
-    """Returns `{epoch: mean of the objective over the replicates that got there}`."""
+    """Returns `{epoch: mean of the objective over the replicates that reached it}`."""
     scores: dict[int, list[float]] = {}
     for result in trial.results.values():
         for row in result.curve:

@@ -1,4 +1,4 @@
-"""What a person watches while a sweep runs: a live table, or a line for each trial that is done."""
+"""The output of a running sweep: a live table, or a line per finished trial."""
 
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -31,8 +31,8 @@ class SweepTable:
             while ...:
                 table.update(sweep, running)
 
-    On a terminal a thread draws the table, at most four times a second; `update` only notes what
-    has changed. Elsewhere (a file, a pipe, a notebook) each trial that is done prints a line.
+    On a terminal, a thread draws the table, at most four times per second; `update` only notes the
+    changes. Otherwise (in a file, a pipe or a notebook), each finished trial prints a line.
     """
 
     def __init__(
@@ -62,24 +62,24 @@ class SweepTable:
             self._live.stop()
 
     def update(self, sweep: sweeps.Sweep, running: Collection[sweeps.Running]) -> None:
-        """Shows the state of `sweep` and the trainings that go on."""
+        """Shows the state of `sweep` and its running trainings."""
         if self._progress is None or self._progress.sweep is not sweep:
             self._progress = Progress(sweep)
         for line in self._progress.new_lines():
             if not self._is_live:
                 print(line, file=self._console.file, flush=True)
-        # The thread that draws sees one state as a whole, and nothing that still changes.
+        # The drawing thread gets a consistent state that does not change.
         self._state = self._progress.moment(running)
 
     def render(self) -> Group | Text:
-        """Returns the table as it stands, for rich."""
+        """Returns the current table for rich."""
         state = self._state
         if state is None:
             return Text("the sweep starts")
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        names = state.names[: max((self._console.width - 32) // 11, 0)]  # As many as have room.
+        names = state.names[: max((self._console.width - 32) // 11, 0)]  # As many as fit.
         for name in ("trial", state.objective, "seconds", *names):
-            # With spaces for underscores, a narrow column can break the name.
+            # With spaces instead of underscores, the name can wrap in a narrow column.
             table.add_column(name.replace("_", " "), justify="right", vertical="bottom")
         for title, rows in (("best", state.best), ("latest", state.latest)):
             _add_title(table, title, rows)
