@@ -65,6 +65,16 @@ def test_help_ends_with_0_and_names_every_flag(recipe):
     assert "a number in (0, inf)" in result.stdout
 
 
+def test_help_is_for_the_command_line(recipe):
+    (recipe.folder / "a.flags").write_text("--help\n")
+    result = recipe("--flagfile=a.flags", "--run_dir=run")
+    assert (result.returncode, result.stderr) == (
+        2,
+        "error: a.flags:1: --help is for the command line\n",
+    )
+    assert recipe("--help=true").stdout == recipe("--help").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -319,7 +329,7 @@ def test_a_damaged_record_is_named(recipe, name, content):
 
 
 def test_a_result_that_is_not_finite_ends_with_6(recipe):
-    result = recipe("--run_dir=out", "--learning_rate=1e308", "--epochs=50")
+    result = recipe("--run_dir=out", "--learning_rate=3e38", f"--epochs=1{'0' * 271}")
     assert result.returncode == 6
     assert "total is inf" in result.stderr
     assert not (recipe.folder / "out/metrics.json").exists()

@@ -353,3 +353,40 @@ def test_a_run_that_has_written_something_stays(tmp_path):
         with pytest.raises(KeyError):
             fail()
     assert {"curves.png", "flags.txt", "run.lock"} == set(os.listdir(tmp_path))
+
+
+def test_a_run_that_fails_at_once_leaves_a_folder_of_others_as_it_was(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(KeyError), run_directory.open_run(tmp_path, {}, recipe="t"):
+        raise KeyError
+    assert os.listdir(tmp_path) == ["notes.txt"]
+    os.mkfifo(tmp_path / "flags.txt")
+    with (
+        pytest.raises(run_directory.RunDirectoryError, match="not a regular file"),
+        run_directory.open_run(tmp_path, {}, recipe="t"),
+    ):
+        pass
+    assert set(os.listdir(tmp_path)) == {"notes.txt", "flags.txt"}
+
+
+@pytest.mark.parametrize("has_checkpoint", [False, True], ids=["at once", "later"])
+def test_a_finished_run_that_fails_at_once_with_more_epochs_stays_finished(
+    tmp_path, has_checkpoint
+):
+    with run_directory.open_run(tmp_path, {"epochs": ["3"]}, recipe="t") as run:
+        run.write("checkpoints/1.ckpt", "x")
+        run.write_metrics({"total": 1})
+    before = {name: (tmp_path / name).read_bytes() for name in ("flags.txt", "metrics.json")}
+
+    def fail():
+        with run_directory.open_run(tmp_path, {"epochs": ["5"]}, recipe="t") as run:
+            assert not (tmp_path / "metrics.json").exists()
+            if has_checkpoint:
+                run.write("checkpoints/2.ckpt", "x")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    after = {n: (tmp_path / n).read_bytes() for n in before if (tmp_path / n).exists()}
+    assert (after == before) is not has_checkpoint
+    assert ("metrics.json" in after) is not has_checkpoint

@@ -60,6 +60,7 @@ def test_text_is_read_as_value_and_written_back(name, text, value):
     ("name", "text"),
     [
         *(("learning_rate", text) for text in ("0", "-0.1", "nan", "inf", "1e400", "1_0")),
+        *(("learning_rate", text) for text in ("1e-46", "1e+39", "1e-400")),  # Of 32 bits.
         *(("beta", text) for text in ("1", "1.0")),
         *((name, "") for name in ("learning_rate", "hidden_units")),
         *(("epochs", text) for text in ("0", "1_0", "2.5")),

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import json
 import os
@@ -96,6 +97,27 @@ def test_epochs_edited_by_hand_are_refused(folder, data):
     path = folder / "flags.txt"
     path.write_text(path.read_text().replace("epochs=2", "epochs=3"))
     refused(folder, data, "`epochs` was 2, is 3", epochs=3)
+
+
+def test_more_epochs_without_the_end_of_the_finished_run_are_refused(folder, data):
+    (folder / "metrics.json").write_text("{}")
+    newest(folder).rename(folder / "moved.ckpt")
+    refused(folder, data, "was finished with 2 epochs, and that checkpoint is gone", epochs=3)
+    assert (folder / "metrics.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("epochs", "epoch", "stopped", "is_refused"),
+    [
+        *(("2", 2, False, True), ("3", 2, False, True), ("3", 3, False, False)),
+        *(("2", 1, True, False), ("5", 1, False, False)),  # Stopped early; sent back by a nudge.
+    ],
+)
+def test_what_a_run_with_more_epochs_goes_on_from(epochs, epoch, stopped, is_refused):
+    run = types.SimpleNamespace(path="run", continued_from=[2, 3])
+    state = {"run": {"flags": {"epochs": epochs}}, "epoch": epoch, "stopped": stopped}
+    with pytest.raises(training.CheckpointError) if is_refused else contextlib.nullcontext():
+        identity.check_end(state, run)
 
 
 @pytest.mark.parametrize("name", ["train", "validation"])

@@ -19,7 +19,7 @@ from tfcourse.command_line.latest import LATEST
 from tfcourse.command_line.written_flags import Written
 
 _MAX_NAME = 100  # characters of a flag
-_HELP = re.compile(r"--?(h|help|helpfull|helpshort)")
+_HELP = re.compile(r"--?(h|help|helpfull|helpshort)(=.*)?", re.DOTALL)
 _Declared = TypeVar("_Declared", bound=hp.Hyperparameters)
 
 
@@ -105,6 +105,8 @@ def parse(main: Callable[..., Any]) -> Written:
     if any(re.match("--?undefok(=|$)", argument.text) for argument in arguments):
         raise UsageError("--undefok would hide misspelled flags")
     for argument in arguments:
+        if _HELP.fullmatch(argument.text):
+            raise UsageError(f"{argument.origin}: --help is for the command line")
         name = argument.text.partition("=")[0]
         if name.startswith("-") and len(name) > _MAX_NAME:
             # absl would recurse once per character to suggest a flag.

@@ -3,6 +3,7 @@
 import abc
 import dataclasses
 import difflib
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -105,6 +106,10 @@ class Integer(Declaration):
         return int(text) if INTEGER.fullmatch(text) else text
 
 
+_SMALLEST, _LARGEST = 1.2e-38, 3.4e38  # Of the 32-bit numbers that models compute with.
+_NOT_32_BITS = f"must be 0 or {_SMALLEST} to {_LARGEST} in size, as 32 bits can hold"
+
+
 class Number(Declaration):
     """A real number; or a choice."""
 
@@ -117,7 +122,18 @@ class Number(Declaration):
         return value in self.choices or (is_number and value in self.interval)
 
     def _read(self, text: str) -> Any:
-        return float(text) if DECIMAL.fullmatch(text) else text
+        if not DECIMAL.fullmatch(text):
+            return text
+        number = float(text)
+        if number == 0 and re.search("[1-9]", text.lower().partition("e")[0]):
+            raise ValueError(f"{_NOT_32_BITS}. Received: {text}")
+        return number
+
+    def check(self, value: Any) -> Any:
+        value = super().check(value)
+        if value and value not in self.choices and not _SMALLEST <= abs(value) <= _LARGEST:
+            raise ValueError(f"{_NOT_32_BITS}. Received: {value!r}")
+        return value
 
     def format(self, value: Any) -> str:
         return str(value) if value in self.choices else repr(float(value))

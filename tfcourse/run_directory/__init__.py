@@ -45,6 +45,7 @@ from tfcourse.run_directory.flag_records import read as recorded_flags
 from tfcourse.run_directory.folder import (
     JOURNAL,
     LOCK,
+    MAX_METRICS_BYTES,
     METRICS,
     MODEL_CARD,
     PREPROCESSING,
@@ -79,8 +80,6 @@ __all__ = [
     "recorded_flags",
 ]
 
-# A sweep's trial keeps its whole curve in it until the journal has the result.
-MAX_METRICS_BYTES = 64 << 20
 _MAX_HISTORY_BYTES = 1 << 30
 
 
@@ -246,9 +245,10 @@ def open_run(
                 run.continued_from.append(done)
         if metrics is not None and not goes_on:
             raise RunFinished(f"{path} holds this run, and it is finished: see {METRICS}", metrics)
-        run.write_flags(settled)
-        (path / METRICS).unlink(missing_ok=True)
-        yield run
+        with folder.put_back(path):
+            run.write_flags(settled)
+            (path / METRICS).unlink(missing_ok=True)
+            yield run
 
 
 @contextlib.contextmanager

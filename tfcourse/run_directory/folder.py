@@ -5,10 +5,12 @@ import os
 import pathlib
 from collections.abc import Callable, Iterator
 
-from tfcourse import locks
+from tfcourse import files, locks
 from tfcourse.run_directory.flag_records import FLAGS
 
 METRICS = "metrics.json"
+# A sweep's trial keeps its whole curve in it until the journal has the result.
+MAX_METRICS_BYTES = 64 << 20
 MODEL_CARD = "model_card.md"
 LOCK = "run.lock"
 PREPROCESSING = "preprocessing.json"
@@ -19,6 +21,7 @@ OURS = (
     *("learning_rate.png", JOURNAL, "trials.csv", "curves.csv", "best.flags", "report.html"),
     *("trials", "checkpoints", "model.txt"),
 )
+_OF_A_START = (FLAGS, METRICS, LOCK, PREPROCESSING, "compiled.json", "model.txt")
 _FOLDERS = ("tensorboard", "trials", "checkpoints", "nudge_requests")
 
 
@@ -49,7 +52,9 @@ def owned(
     try:
         path.mkdir(parents=True, exist_ok=True)
         check(path)
-        with _locked(path, argument) as lock, _left_empty(path):
+        before = set(os.listdir(path))
+        before = set() if before == {LOCK} else before  # Which a kill has left.
+        with _locked(path, argument) as lock, _without_traces(path, before):
             yield lock
     except BaseException as error:
         if os.name == "nt" and missing and path.is_dir() and os.listdir(path) == [LOCK]:
@@ -64,20 +69,46 @@ def owned(
 
 
 @contextlib.contextmanager
-def _left_empty(path: pathlib.Path) -> Iterator[None]:
-    """Removes the folder `path`, empty except for its lock, if the run fails at once.
+def _without_traces(path: pathlib.Path, before: set[str]) -> Iterator[None]:
+    """Leaves the folder `path` with the files of `before` where the run fails at once.
 
     After an interruption, the folder stays, for the resumed run.
     """
-    new = os.listdir(path) == [LOCK]
     try:
         yield
     except Exception:
-        names = os.listdir(path) if new and path.is_dir() else ()
-        for name in names if set(names) <= {FLAGS, LOCK} else ():
+        new = set(os.listdir(path)) - before if path.is_dir() else set()
+        for name in new if new <= {FLAGS, LOCK} else ():
             with contextlib.suppress(PermissionError):  # Windows can't remove an open lock.
                 (path / name).unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def put_back(path: pathlib.Path) -> Iterator[None]:
+    """Restores the flags and results of the run in `path` where its block fails before it has
+    changed anything else there: a finished run that can't go on to more epochs stays finished."""
+    before = {
+        name: files.read_bytes(path / name, MAX_METRICS_BYTES)
+        for name in (FLAGS, METRICS)
+        if (path / name).exists()
+    }
+    progress = _progress(path)
+    try:
+        yield
+    except Exception:
+        if path.is_dir() and _progress(path) == progress:
+            for name, data in before.items():
+                with contextlib.suppress(OSError):  # Such as a full disk, which may be the reason.
+                    files.write_file(path / name, data)
+        raise
+
+
+def _progress(path: pathlib.Path) -> dict[pathlib.Path, tuple[int, int]]:
+    """Returns what differs once a run in `path` has written more than each start does."""
+    found = [*path.iterdir(), *(path / "checkpoints").glob("*")]
+    status = {p: p.lstat() for p in found if p.is_file() and p.name not in _OF_A_START}
+    return {p: (s.st_mtime_ns, s.st_ino) for p, s in status.items()}
 
 
 @contextlib.contextmanager

@@ -141,3 +141,22 @@ def check(before: Any, now: Mapping[str, Mapping[str, str]], run: RunDirectory) 
             f"{run.path}: its checkpoint is of another run: {'; '.join(texts)}. Restore what has "
             "changed, or name another `run_dir`"
         )
+
+
+def check_end(state: Mapping[str, Any] | None, run: RunDirectory) -> None:
+    """Raises `CheckpointError` where `run` was finished and goes on to more epochs, but `state`, of
+    the newest sound checkpoint, is from before that end: other epochs would follow than it says."""
+    if not run.continued_from:
+        return
+    done = run.continued_from[-1]
+    epochs = [str(number) for number in run.continued_from]
+    if state and (
+        state["run"]["flags"].get("epochs") not in epochs
+        or state["epoch"] >= done
+        or state["stopped"]
+    ):
+        return
+    raise CheckpointError(
+        f"{run.path} was finished with {done} epochs, and that checkpoint is gone or damaged. "
+        "Restore it, or name another `run_dir`"
+    )

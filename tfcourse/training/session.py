@@ -248,11 +248,13 @@ class Session:
         self.nudger.begin()
         found = self.program.newest(self.checkpoints)
         if found is None:
+            identity.check_end(None, run)
             self.checkpoints.check_space()
             return
         arrays, state = found
         try:
             identity.check(state["run"], self.identity, run)
+            identity.check_end(state, run)
             for difference in environment.differences(state["library"], self.libraries):
                 print(f"The run began with {difference}: its results may differ", flush=True)
             path = {name: state["library"]["path"][name] is True for name in self.libraries["path"]}
@@ -264,8 +266,8 @@ class Session:
                 f"({type(error).__name__}: {files.first_line(error)}); name another `run_dir`"
             ) from error
         self.nudger.write_record()
-        progress = self.progress
-        print(f"Resuming at epoch {progress.epoch + 1}, step {progress.step}", flush=True)
+        epoch, step = self.progress.place
+        print(f"Resuming at epoch {epoch + 1}, step {step}", flush=True)
 
     def set_to(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
         """Restores the state of which `snapshot` returned `arrays` and `state`."""
