@@ -1,4 +1,4 @@
-"""Reading a cached set beside what else takes time at a start, such as TensorFlow's import."""
+"""Reads a cached set in a thread while TensorFlow is imported."""
 
 import contextlib
 import os
@@ -15,10 +15,10 @@ from tfcourse.datasets.reading import Reading
 def load_ahead(
     names: str, data_dir: os.PathLike[str] | str | None = None, **options: Any
 ) -> Callable[[], Dataset | None]:
-    """Begins to read the first of the named datasets from the cache, in a thread of its own.
+    """Starts reading the first of the named data sets from the cache, in a separate thread.
 
-    It needs nothing that may be imported meanwhile, warns of nothing and raises nothing: what is
-    not in the cache, or not as it should be, `load` reads or refuses.
+    The thread uses no module that may be imported at the same time, and raises and warns of
+    nothing. If the set is not in the cache, or is damaged there, `load` handles that.
 
     Args:
         names: as in `load`.
@@ -26,8 +26,8 @@ def load_ahead(
         **options: as in `load`.
 
     Returns:
-        Function that waits for the end, and returns what `load` would; `None` where that has to
-        read it.
+        Function that waits for the thread and returns the data set, or `None` if `load` has to read
+        it.
     """
     found: list[Dataset] = []
 
@@ -53,7 +53,7 @@ def load_ahead(
 
 
 def _from_cache(name: str, data_dir: pathlib.Path | None, reading: Reading) -> Dataset | None:
-    """Returns what `load` would, of a set with a name, where the cache holds it."""
+    """Returns the data set that `load` would return, if it has a name and is in the cache."""
     if name in loading.BUILT_IN:
         reading.check_used(name, loading.BUILT_IN[name].USES)
     else:

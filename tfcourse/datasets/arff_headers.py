@@ -1,4 +1,4 @@
-"""The header of an ARFF file, Weka's format: a line for each column, above rows as CSV has them."""
+"""The header of ARFF files (Weka): one line per column, above rows in CSV form."""
 
 import pathlib
 import re
@@ -12,21 +12,21 @@ _DATA = re.compile(r"@data\b", re.IGNORECASE)
 
 
 class Header(NamedTuple):
-    """The names of the columns, and how many lines stand before the first row."""
+    """The names of the columns, and the number of lines before the first row."""
 
     names: tuple[str, ...]
     lines: int
 
 
 def find(path: pathlib.Path, sample: str) -> Header | None:
-    """Returns the header of an ARFF file, `None` of any other.
+    """Returns the header of an ARFF file; `None` for other files.
 
     Args:
         path: for messages.
         sample: the start of the file.
 
     Raises:
-        DataError: it has no end, or its rows name their columns (sparse ARFF).
+        DataError: the header has no end, or the rows are sparse.
     """
     lines = sample.splitlines()
     start = 0

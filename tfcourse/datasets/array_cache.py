@@ -1,8 +1,8 @@
-"""A cache of arrays that is checked before it is trusted.
+"""A cache of data sets as arrays, which is verified before it is used.
 
-One file holds one dataset: a line with the sha256 of all that follows, a line of JSON, then the
-arrays in NumPy's own format. Reading 70,000 images takes a tenth of a second; the 70,000 PNGs that
-TensorFlow Datasets keeps take six seconds, after TensorFlow has been imported.
+One file holds one data set: a line with the SHA-256 of the rest, a line of JSON, and the arrays in
+NumPy's format. Reading 70,000 images takes a tenth of a second. Decoding the 70,000 PNGs that
+TensorFlow Datasets stores takes six seconds, after TensorFlow has been imported.
 """
 
 import contextlib
@@ -34,14 +34,14 @@ Found = TypeVar("Found")  # What a source returns.
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class UnscaledDataset:
-    """A set as it is read and cached: whole numbers, a quarter of the size of float32.
+    """A data set as it is read and cached: as integers, a quarter of the size of float32.
 
     Args:
-        name, class_names, origin: as those of a `Dataset`.
+        name, class_names, origin: as in `Dataset`.
         splits: "train", "validation" and "test": features [examples, height, width, channels] in
             [0, maximum], and labels [examples].
         maximum: the value that becomes 1.0.
-        resized: whether images of other sizes were resized to these.
+        resized: whether images of other sizes were resized.
     """
 
     name: str
@@ -52,7 +52,7 @@ class UnscaledDataset:
     resized: bool = False
 
     def scaled(self) -> Dataset:
-        """Returns the `Dataset`, its features divided by `maximum`."""
+        """Returns the `Dataset`, with features divided by `maximum`."""
         splits: dict[str, Any] = {name: self._split(*pair) for name, pair in self.splits.items()}
         preprocessing = ImagePreprocessing(
             input_shape=splits["train"].input_shape,
@@ -76,7 +76,7 @@ class UnscaledDataset:
 
 
 def directory() -> pathlib.Path | None:
-    """Returns where the cache lies, or `None` if there is no home to put it in."""
+    """Returns the folder of the cache, or `None` if there is no home folder."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(base):  # The XDG specification says to ignore a relative one.
         base = os.path.expanduser("~/.cache")
@@ -84,11 +84,11 @@ def directory() -> pathlib.Path | None:
 
 
 def cached(name: str, version: str, read_source: Callable[[], Found]) -> UnscaledDataset | Found:
-    """Returns the cached `UnscaledDataset`; where there is none, reads and caches it.
+    """Returns the cached `UnscaledDataset`; if there is none, reads and caches it.
 
-    What the source returns instead of one, it returns uncached.
+    If the source returns something else, that is returned uncached.
 
-    Processes that miss it at the same time wait while one of them reads.
+    If several processes need it at the same time, one reads it and the others wait.
     """
     folder = directory()
     if folder is None:
@@ -121,7 +121,7 @@ def _exclusive(path: pathlib.Path, purpose: str) -> AbstractContextManager[int |
 
 
 def found(name: str, version: str) -> UnscaledDataset | None:
-    """Returns what `cached` would find, or `None`; says nothing of a cache that is damaged."""
+    """Returns the cached `UnscaledDataset`, or `None`; does not report a damaged cache."""
     folder = directory()
     if folder is not None:
         with contextlib.suppress(OSError, ValueError):
@@ -130,7 +130,7 @@ def found(name: str, version: str) -> UnscaledDataset | None:
 
 
 def _read(path: pathlib.Path) -> UnscaledDataset | None:
-    """Returns the `UnscaledDataset` in a file, or None if there is none or it is damaged."""
+    """Returns the `UnscaledDataset` in a file, or `None` if it is missing or damaged."""
     try:
         return _whole(path)
     except FileNotFoundError:
@@ -148,8 +148,8 @@ def _whole(path: pathlib.Path) -> UnscaledDataset:
     """Returns the `UnscaledDataset` in a file.
 
     Raises:
-        OSError: it can't be read.
-        ValueError: it is damaged.
+        OSError: the file can't be read.
+        ValueError: the file is damaged.
     """
     with open(files.open_regular(path, os.O_RDONLY), "rb") as file:
         sha256 = file.readline(100).decode().strip()
@@ -166,7 +166,7 @@ def _whole(path: pathlib.Path) -> UnscaledDataset:
 
 
 def _write(path: pathlib.Path, dataset: UnscaledDataset) -> None:
-    """Writes an `UnscaledDataset`, whole or not at all. Without a place to write: a warning."""
+    """Writes an `UnscaledDataset`, all or nothing; warns if there is no place to write to."""
     description = {
         "name": dataset.name,
         "maximum": dataset.maximum,

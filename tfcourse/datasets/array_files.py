@@ -1,4 +1,4 @@
-"""Files of arrays as NumPy writes them, of which the header is read before the data."""
+"""NumPy's array files; headers are checked before the data is read."""
 
 import io
 import math
@@ -35,10 +35,10 @@ _BYTES_PER_VALUE = 2 * 4
 def read(path: os.PathLike[str] | str) -> dict[str, Numbers]:
     """Returns the arrays of an NPZ file as `{name: array}`.
 
-    Pickled objects are refused; so is what would not fit into memory, by the sizes in the headers.
+    Pickled objects are errors, and so are arrays that, by their headers, would not fit into memory.
 
     Raises:
-        DataError: naming the file and the array.
+        DataError: names the file and the array.
     """
     path = files.expanded(path)
     check_file(path, "an NPZ file, as numpy.savez writes it")
@@ -70,7 +70,7 @@ def read(path: os.PathLike[str] | str) -> dict[str, Numbers]:
 
 
 def _check_magic(path: pathlib.Path, magic: bytes, kind: str) -> None:
-    """Raises `DataError` where a file is of the other kind of arrays, whatever its name says."""
+    """Raises `DataError` if a file is of the other kind of array file, whatever its name."""
     others = {
         b"PK": "an NPZ file. Call it .npz",
         b"\x93N": "an NPY file. Call it .npy; x and y together are saved by numpy.savez",
@@ -85,7 +85,7 @@ def _check_magic(path: pathlib.Path, magic: bytes, kind: str) -> None:
 
 
 def _check_texts(name: str, array: Numbers) -> None:
-    """Refuses texts that hold numbers which are no characters: NumPy would fail at each use."""
+    """Raises an error for texts with invalid code points, at which NumPy would fail later."""
     if array.dtype.kind != "U" or not array.dtype.itemsize:
         return
     codes = np.ascontiguousarray(array).view(
@@ -107,11 +107,11 @@ class _Header(NamedTuple):
 
 
 def _header(name: str, file: IO[bytes]) -> _Header:
-    """Returns what the header of an array claims; no more of the file is read than one may take.
+    """Returns the header of an array; reads no more of the file than a header may take.
 
     Raises:
         DataError: Python objects, or a shape that can't be one.
-        ValueError and what else is in `_DAMAGED`: it is none.
+        ValueError and what else is in `_DAMAGED`: it is not a header.
     """
     start = io.BytesIO(file.read(_MAX_HEADER_BYTES))
     version = np.lib.format.read_magic(start)
@@ -133,7 +133,7 @@ def _header(name: str, file: IO[bytes]) -> _Header:
 
 
 def _bytes_needed(path: pathlib.Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
-    """Returns what an array takes until it is scaled, from its header alone."""
+    """Returns the memory that an array takes until it is scaled, by its header."""
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(
             f"{path}: expected an NPZ file, as numpy.savez writes it; received {info.filename} "
@@ -145,7 +145,7 @@ def _bytes_needed(path: pathlib.Path, archive: zipfile.ZipFile, info: zipfile.Zi
 
 
 def read_examples(path: pathlib.Path) -> tuple[Numbers, Numbers | None]:
-    """Returns `(x, y)` of new examples: of an NPZ file, or of an NPY file, which has no labels."""
+    """Returns `(x, y)` of new examples from an NPZ file, or `(x, None)` from an NPY file."""
     if path.suffix.lower() == ".npy":
         return _read_npy(path), None
     x, features, y, labels = array_names.examples(path, read(path))

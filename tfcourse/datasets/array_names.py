@@ -1,4 +1,4 @@
-"""Which arrays of a file are features and labels of which split, by their usual names."""
+"""Recognizes the features and labels of each split among a file's arrays, by their names."""
 
 import re
 from collections.abc import Mapping
@@ -29,14 +29,14 @@ class _Array(NamedTuple):
 def canonical(source: object, arrays: Mapping[str, Numbers]) -> dict[str, Numbers]:
     """Returns the arrays as x and y, or x_train, y_train, x_validation, ...; and class_names.
 
-    Others are left out, and that is told; so is a split other than training without labels.
+    Other arrays, and validation or test splits without labels, are left out with a warning.
 
     Args:
         source: the file, for messages.
-        arrays: by their names in the file: x, X_train, train_images, data, targets, ...
+        arrays: the arrays by their names in the file: x, X_train, train_images, data, targets, ...
 
     Raises:
-        DataError: there are none that can be trained on, or two for the same.
+        DataError: there are no training data, or two arrays have the same meaning.
     """
     named = _named(source, arrays)
     found: dict[str, Numbers] = {}
@@ -75,7 +75,7 @@ def canonical(source: object, arrays: Mapping[str, Numbers]) -> dict[str, Number
 def examples(
     source: object, arrays: Mapping[str, Numbers]
 ) -> tuple[str, Numbers, str, Numbers | None]:
-    """Returns the name and array of new examples, then of their labels, `None` without any.
+    """Returns the name and array of new examples, then of their labels, or `None`.
 
     Raises:
         DataError: it is not clear which array holds the examples.
@@ -96,7 +96,7 @@ def examples(
 
 
 def _named(source: object, arrays: Mapping[str, Numbers]) -> dict[_Array, str]:
-    """Returns which array is which; those that have no usual name are in none."""
+    """Returns the arrays by meaning; arrays without a usual name are left out."""
     if set(arrays) == {"arr_0", "arr_1"}:  # As numpy.savez(path, features, labels) calls them.
         return {_Array("x", None): "arr_0", _Array("y", None): "arr_1"}
     named: dict[_Array, str] = {}
@@ -115,7 +115,7 @@ def _named(source: object, arrays: Mapping[str, Numbers]) -> dict[_Array, str]:
 
 
 def _meaning(name: str) -> _Array | None:
-    """Returns what an array is by its name: "x_val", "trainX", "test_images", "data"."""
+    """Returns the meaning of an array's name: "x_val", "trainX", "test_images", "data"."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
     # Of what is written together, such as "xtrain".
     spaced = re.sub(r"^([xy])(?=[a-z]{3})|(?<=[a-z]{3})([xy])$", r"_\1\2_", spaced)

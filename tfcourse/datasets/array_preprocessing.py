@@ -1,4 +1,4 @@
-"""How arrays and images become a model's input."""
+"""The preprocessing of arrays and images."""
 
 import dataclasses
 import os
@@ -54,11 +54,11 @@ class ArrayPreprocessing:
         """Returns float32 [examples, *input_shape].
 
         Args:
-            features: array of numbers [examples, *input_shape]; [examples, height, width] are
-                images of one channel.
+            features: array of numbers [examples, *input_shape]; [examples, height, width] means
+                images with one channel.
 
         Raises:
-            DataError: shape or type differ, or a value is not finite; names the first example.
+            DataError: the shape or type differs, or a value is not finite; names the first example.
         """
         features = array_shapes.like("features", features, self.input_shape)
         if features.shape[1:] != self.input_shape:
@@ -84,7 +84,7 @@ class ArrayPreprocessing:
         labels: bool = True,
         identifier: str | None = None,
     ) -> Examples:
-        """Returns the `Examples` of an NPZ file with `x` and, where it has labels, `y`."""
+        """Returns the `Examples` of an NPZ file with `x` and, if it has labels, `y`."""
         _check_no_identifier(identifier)
         return _read_arrays(self, files.expanded(path), labels)
 
@@ -95,14 +95,15 @@ def fit_arrays(
     source: str,
     target: NumericTarget | None = None,
 ) -> ArrayPreprocessing:
-    """Returns the `ArrayPreprocessing` that the training split's features suggest.
+    """Returns the `ArrayPreprocessing` for the training split's features.
 
-    Images of bytes are divided by 255; images in [0, 1] stay; other images are standardized by one
-    mean and standard deviation, and tables by one of each feature, bytes or not. Bytes that use
-    less than a quarter of their range are other images. What never varies is shifted only.
+    uint8 images are divided by 255, and images in [0, 1] are left as they are. Other images are
+    standardized by one mean and standard deviation, tables by those of each feature, whatever their
+    type. uint8 images that use less than a quarter of the range count as other images. Constant
+    features are only shifted.
 
     Raises:
-        DataError: double precision can't hold the squares of the numbers.
+        DataError: the squares of the numbers overflow in double precision.
     """
     shift: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
@@ -125,7 +126,7 @@ def fit_arrays(
 
 @dataclasses.dataclass(frozen=True)
 class ImagePreprocessing:
-    """Images: decoded, resized or not, and divided by `maximum`."""
+    """Images: decoded, resized if requested, and divided by `maximum`."""
 
     input_shape: tuple[int, ...]  # (height, width, channels), of 1 to 4 channels.
     resized: bool  # Whether images of another size are resized; else they are refused.
@@ -145,17 +146,17 @@ class ImagePreprocessing:
 
     @property
     def target(self) -> None:
-        """Images have classes."""
+        """`None`, because images have classes."""
         return None
 
     def transform(self, images: npt.ArrayLike, /) -> FloatArray:
         """Returns float32 [examples, height, width, channels] in [0, 1].
 
         Args:
-            images: array of numbers in [0, maximum], of the same shape.
+            images: array of numbers in [0, maximum], all of the model's shape.
 
         Raises:
-            DataError: shape, type or range differ.
+            DataError: the shape, type or range differs.
         """
         images = array_shapes.like("images", images, self.input_shape)
         if images.shape[1:] != self.input_shape:
@@ -179,9 +180,9 @@ class ImagePreprocessing:
         labels: bool = True,
         identifier: str | None = None,
     ) -> Examples:
-        """Returns the `Examples` of an image, of all images in a folder, or of a file of arrays.
+        """Returns the `Examples` of an image, a folder of images, or a file of arrays.
 
-        Labels come from folders called like the classes, where all images lie in such, or from a
+        Labels come from folders named like classes, if all images are in such folders, or from a
         table beside the images.
         """
         _check_no_identifier(identifier)
@@ -229,7 +230,7 @@ def _read_arrays(fitted: Preprocessing, path: pathlib.Path, with_labels: bool) -
 
 
 def _check_not_scaled(path: pathlib.Path, raw: Numbers, maximum: int) -> None:
-    """Raises `DataError` for images that were scaled already: all would look black."""
+    """Raises `DataError` for images that are already scaled, which would look black."""
     if maximum > 1 and raw.dtype.kind == "f" and raw.size and 0 < raw.max() <= 1:
         raise DataError(
             f"{path}: expected values in [0, {maximum}], as those trained on had before they were "

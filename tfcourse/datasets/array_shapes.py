@@ -1,4 +1,4 @@
-"""What the axes of arrays mean, where people write them in several ways."""
+"""Recognizes the meaning of the axes of arrays, for which there are several conventions."""
 
 import math
 
@@ -15,12 +15,13 @@ _MAX_CHANNELS = 4
 def as_examples(where: str, features: npt.ArrayLike) -> Numbers:
     """Returns features as [examples, features] or [examples, height, width, channels].
 
-    Of three axes, [examples, height, width] of bytes, or of numbers that look like grey values,
-    are images. Any others are a series of values, [examples, steps, values], which becomes as
-    many features. Channels before height and width are put behind them. Both are told.
+    An array with three axes holds images [examples, height, width] if it is uint8 or its numbers
+    look like grey values. Otherwise, it holds series [examples, steps, values], which become
+    features [examples, steps * values]. Channels before height and width are moved to the end. A
+    warning reports both.
 
     Raises:
-        DataError: they are no numbers, or of other axes.
+        DataError: the values are not numbers, or the axes are others.
     """
     features = checks.numbers(where, features)
     if features.ndim == 3 and not _are_grey_images(features):
@@ -45,10 +46,10 @@ def as_examples(where: str, features: npt.ArrayLike) -> Numbers:
 
 
 def like(where: str, features: npt.ArrayLike, input_shape: tuple[int, ...]) -> Numbers:
-    """Returns the features of new examples, with the axes that those trained on have.
+    """Returns the features of new examples, with the axes of the training data.
 
     Raises:
-        DataError: they are no numbers, or of axes that mean nothing.
+        DataError: the values are not numbers, or the axes have no meaning.
     """
     features = checks.numbers(where, features)
     shape = features.shape[1:]
@@ -60,7 +61,7 @@ def like(where: str, features: npt.ArrayLike, input_shape: tuple[int, ...]) -> N
 
 
 def has_channels_first(shape: tuple[int, ...]) -> bool:
-    """Returns whether a shape is [examples, channels, height, width], as PyTorch has it."""
+    """Returns whether a shape is [examples, channels, height, width], PyTorch's order."""
     return len(shape) == 4 and shape[1] <= _MAX_CHANNELS < min(shape[2:])
 
 
@@ -73,7 +74,7 @@ def _channels_last(where: str, features: Numbers) -> Numbers:
 
 
 def _are_grey_images(features: Numbers) -> bool:
-    """Returns whether three axes are [examples, height, width], as far as one can tell."""
+    """Returns whether three axes are probably [examples, height, width]."""
     if features.dtype in (np.uint8, bool):
         return True
     height, width = features.shape[1:]
@@ -86,9 +87,9 @@ def _are_grey_images(features: Numbers) -> bool:
 
 
 def as_labels(where: str, labels: npt.ArrayLike) -> Numbers:
-    """Returns one label for each example: [examples, 1] is squeezed, one-hot rows are decoded.
+    """Returns one label per example: squeezes [examples, 1] and decodes one-hot rows.
 
-    Labels of other shapes are returned as they are.
+    Labels of other shapes are returned unchanged.
     """
     labels = np.asarray(labels)
     if labels.ndim > 1 and math.prod(labels.shape[1:]) == 1:
@@ -112,7 +113,7 @@ def are_one_hot(labels: Numbers) -> bool:
 
 
 def label_advice(features: Numbers, labels: Numbers) -> str:
-    """Returns a sentence that says how to mend labels that do not go with the features."""
+    """Returns a sentence that says how to fix labels that do not match the features."""
     if labels.ndim == 1 and features.ndim > 1 and features.shape[-1] == len(labels):
         return "The examples come last: numpy.moveaxis(x, -1, 0) puts them first."
     if labels.ndim == 2 and len(labels) == len(features) and labels.dtype.kind == "f":

@@ -1,4 +1,4 @@
-"""Your own arrays, or what yields them, as a `Dataset`."""
+"""Makes a `Dataset` of your own arrays, or of something that yields them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
@@ -31,26 +31,27 @@ def from_arrays(
 ) -> Dataset:
     """Returns arrays as a `Dataset`, checked and copied.
 
-    A missing split is taken from the training split: a tenth, stratified, the same in
+    Missing splits are taken from the training split, a tenth each: stratified, and the same in
     every run.
 
     Args:
-        train: `(features, labels)`. Features: [examples, height, width, channels] or
-            [examples, height, width], finite, in [0, 1]; or [examples, features], or series
-            [examples, steps, values], of any range. Labels: whole numbers [examples] in
-            [0, classes), texts, or one-hot; or numbers that are a quantity.
-        validation: such a pair.
-        test: such a pair.
-        class_names: one per class. By default "0", "1", ... up to the largest label.
+        train: `(features, labels)`. Features: [examples, height, width, channels] or [examples,
+            height, width], finite, in [0, 1]; or [examples, features], or series [examples, steps,
+            values], of any range. Labels: integers [examples] in [0, classes), texts, or one-hot;
+            or, for a quantity, numbers.
+        validation: `(features, labels)`, like `train`.
+        test: `(features, labels)`, like `train`.
+        class_names: one name per class. By default "0", "1", ... up to the largest label.
         name: for messages and records.
-        scale: whether to scale by statistics of the training split, see `fit_arrays`; images
-            may then have any range. `Dataset.preprocessing` does the same to new examples. By
-            default tables are scaled and images are not.
-        task: what the labels are: numbers of classes, or a quantity, which is standardized by
-            the training split's mean and deviation, `Dataset.target`.
+        scale: whether to scale features by statistics of the training split, see `fit_arrays`;
+            images may then have any range. `Dataset.preprocessing` scales new examples in the same
+            way. By default, tables are scaled and images are not.
+        task: "classification", or "regression" for a quantity, which is standardized by the
+            training split's mean and standard deviation, see `Dataset.target`; "auto" decides by
+            the labels.
 
     Raises:
-        DataError: if an array does not fit; names the split and the first bad example.
+        DataError: an array does not fit; names the split and the first bad example.
 
     Examples:
         >>> images, labels = np.zeros((100, 8, 8)), np.arange(100) % 10
@@ -92,7 +93,7 @@ def from_arrays(
 
 
 def _texts(labels: npt.ArrayLike) -> npt.NDArray[np.str_] | None:
-    """Returns labels that are texts as an array of such, `None` of any others."""
+    """Returns labels that are texts as an array of texts; `None` for other labels."""
     labels = np.asarray(labels)
     if labels.dtype.kind == "S":
         return np.char.decode(labels, "utf-8", "replace")
@@ -116,20 +117,20 @@ Source = Callable[[], Any] | Iterable[Any]
 def from_batches(
     train: Source, validation: Source | None = None, test: Source | None = None, **arguments: Any
 ) -> Dataset:
-    """Returns examples from an iterable as a `Dataset`: read once, to the end, into memory.
+    """Returns the examples of an iterable as a `Dataset`, read once and completely into memory.
 
         dataset = from_batches(tf.data.Dataset.from_tensor_slices((images, labels)))
         dataset = from_batches(lambda: ((read(path), label) for path, label in files), scale=True)
 
     Args:
         train: a `tf.data.Dataset` of pairs `(features, label)`, batched or not; or a function
-            without arguments that returns one, or an iterable of such pairs.
-        validation: likewise.
-        test: likewise.
+            without arguments that returns one, or that returns an iterable of such pairs.
+        validation: like `train`.
+        test: like `train`.
         **arguments: `class_names`, `name`, `scale` and `task` of `from_arrays`.
 
     Raises:
-        DataError: as `from_arrays`; or if the examples never end, or do not fit into memory.
+        DataError: as in `from_arrays`; or the examples never end, or do not fit into memory.
     """
     given = {"train": train, "validation": validation, "test": test}
     name = arguments.get("name", "batches")
@@ -178,7 +179,7 @@ def _as_arrays(
     task: str,
     class_names: Sequence[object] | None,
 ) -> tuple[Numbers, Numbers]:
-    """Returns arrays whose axes mean what those of examples of `shape` mean, if it is given."""
+    """Returns arrays with the axes of examples of `shape`, if `shape` is given."""
     try:
         features = np.asarray(pair[0])
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""Cells of a column: the different values that it has, and where each of them stands.
+"""The cells of a column: its distinct values, and the rows of each.
 
-A column of texts is looked at through its different values, each of which is read once, however
-many rows there are.
+A column of texts is processed by its distinct values: each is parsed once, however many rows there
+are.
 """
 
 import dataclasses
@@ -34,22 +34,22 @@ LONGEST_MISSING = max(map(len, MISSING_NUMBER))  # Characters.
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Cells:
-    """The cells of a column: `values[codes[row]]`, and none where the code is -1."""
+    """The cells of a column: `values[codes[row]]`, or missing if the code is -1."""
 
     values: list[Any]  # Those that differ, as they first come; none is `None` or NaN.
     codes: Codes  # [rows]
 
     def counts(self) -> Codes:
-        """Returns how often each value is there."""
+        """Returns how often each value occurs."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
 
     def spread(self, by_value: npt.NDArray[Any], missing: Any) -> npt.NDArray[Any]:
-        """Returns, for each row, the entry of `by_value` that belongs to its value."""
+        """Returns, for each row, the entry of `by_value` for the row's value."""
         return np.append(by_value, missing)[self.codes]
 
 
 def of(column: Column) -> Cells:
-    """Returns the `Cells` of a column of any kind."""
+    """Returns the `Cells` of any column."""
     import pandas as pd
 
     if isinstance(column, pd.Categorical):
@@ -67,7 +67,7 @@ def of(column: Column) -> Cells:
 
 
 def some(column: Column, count: int) -> list[Any]:
-    """Returns the first different values of a column, at most `count`."""
+    """Returns the first distinct values of a column, at most `count`."""
     import pandas as pd
 
     if isinstance(column, pd.Categorical):
@@ -78,21 +78,21 @@ def some(column: Column, count: int) -> list[Any]:
 
 
 def are_buffered(column: Column) -> bool:
-    """Returns whether a column is texts in one buffer, as pandas reads them, and no Categorical."""
+    """Returns whether a column is a buffer of texts, as pandas reads them, not a Categorical."""
     import pandas as pd
 
     return isinstance(getattr(column, "dtype", None), pd.StringDtype)
 
 
 def evenly(column: Column, count: int) -> list[Any]:
-    """Returns about `count` cells of a column at equal distances."""
+    """Returns about `count` cells of a column, evenly spaced."""
     return list(column[:: max(1, len(column) // count)])
 
 
 def counted(column: Any, more: Sequence[str] = ()) -> tuple[Codes, int]:
-    """Returns what `categories` has as codes for a column that is buffered, and how many values.
+    """Returns the codes that `categories` has for a buffered column, and the number of values.
 
-    No text leaves the buffer: as Python strings, they would take several times its memory.
+    The texts stay in the buffer, because Python strings would take several times the memory.
     """
     import pandas as pd
 
@@ -103,7 +103,7 @@ def counted(column: Any, more: Sequence[str] = ()) -> tuple[Codes, int]:
 
 
 def as_category(value: object) -> str:
-    """Returns the text of a cell, without the blanks around it."""
+    """Returns the text of a cell, without surrounding blanks."""
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, float | np.floating) and value.is_integer():
@@ -112,14 +112,14 @@ def as_category(value: object) -> str:
 
 
 def is_missing(value: object, more: Sequence[str] = ()) -> bool:
-    """Returns whether a cell, text or number, holds no value; `more` are texts that say so."""
+    """Returns whether a cell, text or number, is missing; `more` are further texts for that."""
     if isinstance(value, str):
         return _says_missing(value.strip(), more)
     return value is None or bool(value != value)  # NaN alone differs from itself.
 
 
 def _category(value: object, more: Sequence[str]) -> str | None:
-    """Returns the text of a cell, `None` where it holds no value."""
+    """Returns the text of a cell; `None` if it is missing."""
     if not isinstance(value, str):
         return None if is_missing(value, more) else as_category(value)
     text = value.strip()
@@ -131,7 +131,7 @@ def _says_missing(text: str, more: Sequence[str]) -> bool:
 
 
 def categories(cells: Cells, more: Sequence[str] = ()) -> Cells:
-    """Returns the cells as texts without blanks around them; what is missing has the code -1."""
+    """Returns the cells as texts without surrounding blanks; missing cells have the code -1."""
     import pandas as pd
 
     names = np.empty(len(cells.values), object)

@@ -1,7 +1,7 @@
-"""What every array has to stand before it is trained on.
+"""Checks of every array before training.
 
-None of these faults stops a training by itself: a label out of range is a silent NaN on a GPU and
-under XLA, one NaN pixel makes every weight NaN, labels 3.7 are cut to 3.
+None of these faults would stop a training: a label out of range is a silent NaN on a GPU and with
+XLA, one NaN pixel makes every weight NaN, and a label of 3.7 is truncated to 3.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,15 +28,15 @@ def check_pairs(
     """Checks whole splits.
 
     Args:
-        name: the dataset's name for messages.
-        pairs: `(features, labels)` by the name of the split: features of a whole-number or
-            floating type [examples, height, width, channels], labels integer [examples].
-        num_classes: how many there are; 0 where the labels are a quantity.
-        scaled: whether floating features have to lie in [0, 1]. Else they have to be finite,
-            and may be [examples, features].
+        name: the data set's name, for messages.
+        pairs: `(features, labels)` by the name of the split: features [examples, height, width,
+            channels] of an integer or floating type, labels integer [examples].
+        num_classes: the number of classes; 0 if the labels are a quantity.
+        scaled: whether floating features must be in [0, 1]. Otherwise, they must be finite, and may
+            be [examples, features].
 
     Raises:
-        DataError: naming the split, and the first bad example where it is one.
+        DataError: names the split, and the first bad example if there is one.
     """
     shapes = {split: features.shape[1:] for split, (features, _) in pairs.items()}
     if len(set(shapes.values())) > 1:
@@ -55,7 +55,7 @@ def check_pairs(
 def check_shapes(
     where: str, features: Numbers, labels: Numbers, ranks: tuple[int, ...] = (4,)
 ) -> None:
-    """Checks that there are images, or what else `ranks` allow, and as many labels."""
+    """Checks that features have one of the `ranks`, and that there are as many labels."""
     if features.ndim not in ranks:
         raise DataError(
             f"{where}: expected features [examples, height, width, channels]; received shape "
@@ -79,7 +79,7 @@ def check_shapes(
 
 
 def whole_labels(where: str, labels: npt.ArrayLike) -> IntArray:
-    """Returns labels as int32. Whole numbers of a floating type pass, 3.7 does not."""
+    """Returns labels as int32. Floats with integer values pass, 3.7 does not."""
     labels = np.asarray(labels)
     if labels.dtype == bool:
         return labels.astype(np.int32)
@@ -103,7 +103,7 @@ def quantities(where: str, labels: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Returns labels that are a quantity as float64 [examples].
 
     Raises:
-        DataError: naming the first example whose label is no finite number.
+        DataError: names the first example whose label is not a finite number.
     """
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iuf":
@@ -144,7 +144,7 @@ def as_features(where: str, features: npt.ArrayLike) -> Numbers:
     """Returns an array of numbers [examples, features] or [examples, height, width, channels].
 
     Raises:
-        DataError: type or rank differ.
+        DataError: the type or rank is wrong.
     """
     features = numbers(where, features)
     if features.ndim == 3:
@@ -162,7 +162,7 @@ def numbers(where: str, values: npt.ArrayLike) -> Numbers:
     """Returns an array of real numbers or booleans.
 
     Raises:
-        DataError: it is of another type.
+        DataError: the type is wrong.
     """
     values = np.asarray(values)
     is_real = np.issubdtype(values.dtype, np.number) and not np.iscomplexobj(values)
@@ -185,10 +185,10 @@ def check_finite(where: str, features: Numbers) -> None:
 
 
 def label_cells(where: str, labels: Numbers) -> list[Any]:
-    """Returns an array of labels as a list of whole numbers or texts.
+    """Returns an array of labels as a list of ints or texts.
 
     Raises:
-        DataError: naming the first example whose label is neither.
+        DataError: names the first example whose label is neither.
     """
     if labels.dtype == bool:
         return labels.astype(int).tolist()
@@ -209,10 +209,10 @@ def label_cells(where: str, labels: Numbers) -> list[Any]:
 
 
 def label_numbers(where: str, labels: Numbers, class_names: Sequence[str]) -> IntArray:
-    """Returns labels, texts or whole numbers, as int32 positions in `class_names`.
+    """Returns labels, texts or integers, as int32 positions in `class_names`.
 
     Raises:
-        DataError: naming the first example whose label is none of them.
+        DataError: names the first example whose label is not in `class_names`.
     """
     numbers = {name: number for number, name in enumerate(class_names)}
     cells = label_cells(where, labels)

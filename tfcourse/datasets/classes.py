@@ -1,4 +1,4 @@
-"""Labels as they are written, numbered."""
+"""Numbers the classes of labels."""
 
 import collections
 import re
@@ -26,13 +26,13 @@ def number(
 ) -> tuple[IntArray, tuple[str, ...]]:
     """Returns labels [examples] and the names of the classes, in order.
 
-    Whole numbers are ordered as numbers, all else as texts.
+    Integers are ordered as numbers, everything else as texts.
 
     Args:
-        where: what messages call the labels: "iris.csv, column 'species'".
-        cells: texts or whole numbers.
-        place: tells where a position came from.
-        min_examples: the fewest that a class may have.
+        where: name of the labels for messages: "iris.csv, column 'species'".
+        cells: texts or integers.
+        place: returns the origin of a position, for messages.
+        min_examples: the smallest number of examples that a class may have.
 
     Raises:
         DataError: a label is missing, a class has too few examples, or there is only one.

@@ -35,9 +35,9 @@ Fitted = NumericColumn | CategoricalColumn
 
 
 class Fit(NamedTuple):
-    """A column's report, what it becomes (nothing where it is left out), and where one is missing.
+    """A column's report, its preprocessing (none if it is left out), and its first missing value.
 
-    `first_missing` is the first row without a value, -1 where there is none.
+    `first_missing` is the first row without a value, or -1.
     """
 
     report: ColumnReport
@@ -46,9 +46,11 @@ class Fit(NamedTuple):
 
 
 def _stand_in(found: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> float | None:
-    """Returns a number that may stand for a missing one: -99, 999 and the like, at one end of
-    `found`, the different `values` in order, and farther from the others than they are from each
-    other; or a whole one that is the only one below 0, often."""
+    """Returns a number that may mean "missing", such as -99 or 999, or `None`.
+
+    It is at one end of `found`, the sorted distinct `values`, and farther from the others than they
+    are from each other; or it is an integer, the only number below 0, and frequent.
+    """
     if len(found) < _FEWEST_OTHERS:
         return None
     low = float(found[0])
@@ -148,7 +150,7 @@ class Fitting:
         return self._done(kind, missing, distinct, tuple(fitted), odd, form)
 
     def endless_texts(self) -> Fit | None:
-        """Returns the fit of a column of too many texts, without a Python string for each."""
+        """Returns the fit of a column of too many texts, without making Python strings."""
         if self._is_kept:
             return None
         codes, distinct = cells.counted(self.column, self.reading.missing_values)
@@ -183,7 +185,7 @@ class Fitting:
     def _numeric(
         self, values: npt.NDArray[np.float64], name: str, **options: bool | str
     ) -> tuple[Fitted, ...]:
-        """Returns the column fitted on the training rows, nothing where they do not vary."""
+        """Returns the column fitted on the training rows, or nothing if they do not vary."""
         taken = values[self.rows]
         missing = np.isnan(taken)
         if missing.all():
@@ -220,7 +222,7 @@ class Fitting:
         return (CategoricalColumn(name, categories, imputed, **options),)
 
     def _spelled(self, found: cells.Cells) -> dict[str, str]:
-        """Returns the category of each text of the training rows: TRUE and true are one."""
+        """Returns the category of each text in the training rows; TRUE and true are one."""
         counts = self._counts(found)
         often = np.array([*counts.values()], np.int64)
         return spellings.merged([*counts], often, numbers=False)

@@ -1,4 +1,4 @@
-"""What the columns of a table are: numbers, dates, categories or texts, decided on their cells."""
+"""Decides what the columns of a table are by their cells: numbers, dates, categories or texts."""
 
 from collections.abc import Sequence
 
@@ -28,18 +28,18 @@ def fit(
     kept: npt.NDArray[np.bool_] | None = None,
     decimal_comma: bool = False,
 ) -> Fit:
-    """Returns what becomes of a column.
+    """Returns the fitted column.
 
     Args:
-        table: where it is.
-        name: the column's.
-        reading: what the user asks for.
-        rows: those of the training split, whose statistics are taken.
-        kept: [rows], those of any split, whose cells are counted; `None` is all.
+        table: the table with the column.
+        name: the column's name.
+        reading: the user's options.
+        rows: the rows of the training split, for the statistics.
+        kept: bool [rows], the rows of all splits, whose cells are counted; `None` means all rows.
         decimal_comma: whether the table has numbers with decimal commas.
 
     Raises:
-        DataError: it has numbers that double precision can't standardize.
+        DataError: the column has numbers that overflow double precision.
     """
     column = table.columns[name]
     counted = np.ones(len(column), bool) if kept is None else kept
@@ -79,7 +79,7 @@ def fit(
 
 
 def _limits(found: cells.Cells, read: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Returns which values, such as <0.01, are limits among numbers; <18 among few is a class."""
+    """Returns the values that are limits among numbers, such as <0.01; <18 among few is a class."""
     limits = np.array([numbers.is_limit(value) for value in found.values], bool)
     counts, plain = found.counts(), np.isfinite(read)
     if plain.sum() < _MANY_NUMBERS or counts[limits].sum() > counts[plain].sum():
@@ -99,7 +99,7 @@ def _step(values: Sequence[object]) -> int:
 
 
 def has_decimal_commas(table: Table) -> bool:
-    """Returns whether a column of the table has numbers that only a decimal comma explains."""
+    """Returns whether a column of the table has numbers that need a decimal comma."""
     for column in table.columns.values():
         if isinstance(column, np.ndarray) and column.dtype.kind != "O":
             continue
@@ -111,7 +111,7 @@ def has_decimal_commas(table: Table) -> bool:
 
 
 def _are_numbers(counts: Rows, is_number: npt.NDArray[np.bool_]) -> bool:
-    """Returns whether values that are there so often are numbers, but for slips."""
+    """Returns whether values with these frequencies are numbers, except for slips."""
     num_numbers, num_texts = counts[is_number].sum(), counts[~is_number].sum()
     if num_texts <= _SHARE_OF_SLIPS * (num_numbers + num_texts):
         return True

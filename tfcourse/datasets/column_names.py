@@ -1,4 +1,4 @@
-"""Names of columns, as files have them and as people type them, whatever is in them."""
+"""Names of columns, in files and as users type them."""
 
 import collections
 import difflib
@@ -24,8 +24,8 @@ _SHORT = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
 def find(source: str, argument: str, wanted: Sequence[str], columns: Iterable[str]) -> list[str]:
     r"""Returns the columns that `wanted` names.
 
-    A line end may be written \n. A name with commas may come in parts: it is put together again
-    where no part is a column.
+    A line break may be written as \n. A name with commas may come in parts, which are joined if
+    no part is a column.
 
     Raises:
         DataError: there is no such column.
@@ -53,7 +53,7 @@ def find(source: str, argument: str, wanted: Sequence[str], columns: Iterable[st
 
 
 def _forms(columns: Sequence[str]) -> dict[str, str]:
-    """Returns the columns by how they may be typed; where two are typed alike, by the first."""
+    """Returns the columns by the ways to type them; the first one, if two are typed alike."""
     forms: dict[str, str] = {}
     for form in (str, printable, _one_line, lambda name: _loose(_one_line(name)), _loose):
         for column in columns:
@@ -67,12 +67,12 @@ def _forms(columns: Sequence[str]) -> dict[str, str]:
 
 
 def _one_line(name: str) -> str:
-    """Returns a name as a message shows it: backticks would end an argument."""
+    """Returns a name on one line for messages, without backticks, which would end an argument."""
     return printable(name).replace("`", r"\x60")
 
 
 def argument(name: str, columns: Sequence[str]) -> str:
-    """Returns an argument with names of columns for a message: `ignore="name, full",age`."""
+    """Returns an argument with column names for messages: `ignore="name, full",age`."""
     return f"`{name}={written(columns)}`"
 
 
@@ -83,12 +83,12 @@ def listed(columns: Sequence[str]) -> str:
 
 
 def written(columns: Sequence[str]) -> str:
-    """Returns the names as a flag takes them."""
+    """Returns the names as the value of a flag."""
     return format_texts(map(typed, columns))
 
 
 def typed(name: str) -> str:
-    """Returns a name for a message, which `find` knows again where it is cut."""
+    """Returns a name for messages, which `find` recognizes even if it is cut."""
     return _one_line(shown.cut(name))
 
 
@@ -101,14 +101,14 @@ def unescaped(name: str) -> str:
 
 
 def _loose(name: str) -> str:
-    """Returns what is left where blanks around commas, line ends and the ends play no part."""
+    """Returns a name without blanks at its ends and around commas and line breaks."""
     return re.sub(r"\s*,\s*", ",", " ".join(name.split()))
 
 
 def closest(name: str, columns: Sequence[str]) -> str:
-    """Returns the column that `name` may mean, "" where none is like it.
+    """Returns the column that `name` may mean, or "".
 
-    A number may count the columns from 1, or from the last one, -1.
+    A number may be the column's position, from 1, or from the end as -1.
     """
     if _NUMBER.fullmatch(name) and 0 < abs(int(name)) <= len(columns):
         return columns[int(name) - (int(name) > 0)]
@@ -128,10 +128,10 @@ def _absent(source: str, argument: str, name: str, columns: list[str]) -> DataEr
 def named(
     columns: dict[int, Column], names: Sequence[str]
 ) -> tuple[dict[str, Column], tuple[str, ...]]:
-    """Returns the columns by name, each its own, and what is told about them.
+    """Returns the columns by distinct names, and notes about them.
 
-    Those without a name are called as pandas does. An empty one without a name is left out, and a
-    first one that names the rows.
+    Columns without a name get pandas's names. An empty column without a name is left out, and so is
+    a first one that holds the names of the rows.
     """
     result: dict[str, Column] = {}
     notes = []
@@ -159,7 +159,7 @@ def _few(told: list[str]) -> list[str]:
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """Returns names that are all there and differ, as pandas makes them: "Unnamed: 0", "x.1"."""
+    """Returns complete, distinct names, as pandas makes them: "Unnamed: 0", "x.1"."""
     taken = set(names)
     counts: dict[str, int] = {}
     result = []
@@ -183,7 +183,7 @@ def _is_blank(column: Any) -> bool:
 
 
 def _names_rows(column: Any) -> bool:
-    """Returns whether all cells differ, as numbers or names of rows do."""
+    """Returns whether all cells differ, like numbers or names of rows."""
     if isinstance(column, np.ndarray):
         return column.dtype.kind in "iu" and len(np.unique(column)) == len(column)
     if isinstance(column, list):

@@ -1,7 +1,7 @@
-"""What was found in the columns of a table, and what becomes of each: values, no messages.
+"""What was found in the columns of a table, and how each is used: values, no messages.
 
-Everything that is told about a table (`--describe`, the summary at the start of a training) is made
-of these records.
+Everything that is reported about a table (`--describe`, the summary at the start of a training)
+comes from these records.
 """
 
 import dataclasses
@@ -15,25 +15,25 @@ Reason = Literal["", "ignored", "identifier", "texts", "constant", "empty"]
 
 @dataclasses.dataclass(frozen=True)
 class ColumnReport:
-    """One column.
+    """The report on one column.
 
     Attributes:
-        name: the column's.
-        kind: what its cells are; "text" is one with too many different texts for categories.
-        rows: how many cells there are.
-        missing: how many of them hold no value.
-        distinct: how many different values there are.
-        fate: what becomes of it.
-        features: how many numbers it is for the model, 0 where it is left out.
+        name: the column's name.
+        kind: what its cells are; "text" means too many different texts for categories.
+        rows: the number of cells.
+        missing: the number of missing values.
+        distinct: the number of different values.
+        fate: how it is used.
+        features: the number of features it becomes; 0 if it is left out.
         reason: why it is left out.
-        why: that in words: "has another text in every row".
-        unseen: in how many cells are categories that the training split does not have.
+        why: the reason in words: "has another text in every row".
+        unseen: the number of cells with categories that the training split does not have.
         spelled: texts that are other spellings of a category.
-        written: how numbers or dates are written where that is not 1234.5.
+        written: the format of its numbers or dates, if it is not 1234.5.
         odd: texts in a column of numbers or dates, which count as missing.
-        odd_count: in how many cells they are.
-        limits: in how many cells of numbers are limits, such as <0.01.
-        doubtful: `(number, cells)`: one like -999, unlike all others, that may say "missing".
+        odd_count: the number of such cells.
+        limits: the number of cells with limits, such as <0.01, among numbers.
+        doubtful: `(number, cells)`: a number such as -999 that may mean "missing".
     """
 
     name: str
@@ -56,17 +56,17 @@ class ColumnReport:
 
 @dataclasses.dataclass(frozen=True)
 class LabelReport:
-    """The column to predict.
+    """The report on the column to predict.
 
     Attributes:
-        name: the column's.
-        missing: rows left out since they have no label.
-        rare: `{class: rows}` left out since the class has too few examples.
-        merged: `{class: other spellings}` that are counted as it.
-        counts: `{class: rows}` of those that are kept.
-        taken: how many different whole numbers are taken for a quantity, or for more than two
-            classes, without being asked.
-        is_sorted: whether the rows are sorted by it.
+        name: the column's name.
+        missing: the number of rows left out because they have no label.
+        rare: `{class: rows}` left out because the class has too few examples.
+        merged: `{class: other spellings}` that count as the class.
+        counts: `{class: rows}` of the classes that are kept.
+        taken: the number of different integers, if they were treated as a quantity, or as more than
+            two classes, without an explicit task.
+        is_sorted: whether the rows are sorted by the label.
     """
 
     name: str
@@ -79,18 +79,18 @@ class LabelReport:
 
     @property
     def left_out(self) -> int:
-        """How many rows are left out in all."""
+        """The number of rows left out."""
         return self.missing + sum(self.rare.values())
 
 
 @dataclasses.dataclass(frozen=True)
 class Giveaway:
-    """A column that by itself tells the label: it may be a copy, or come after it.
+    """A column that determines the label: it may be a copy, or known only after the label.
 
     Attributes:
         column: its name.
-        by_missing: whether it is where values are missing that tells it.
-        share: of the training rows in which it does; of a quantity, their correlation.
+        by_missing: whether the missing values determine the label.
+        share: the share of training rows in which it does; for a quantity, the correlation.
     """
 
     column: str
@@ -100,18 +100,18 @@ class Giveaway:
 
 @dataclasses.dataclass(frozen=True)
 class TableReport:
-    """A table.
+    """The report on a table.
 
     Attributes:
-        source: what messages call it.
-        rows: how many there are.
-        notes: how it was read where that is not plain: "text is Windows-1252".
+        source: the table's name for messages.
+        rows: the number of rows.
+        notes: unusual things about how it was read: "text is Windows-1252".
         label: the column to predict.
-        columns: all of them, in their order, the label's too.
-        giveaways: those that may give the label away.
+        columns: all columns in order, including the label.
+        giveaways: columns that may give the label away.
         parts: columns whose weighted sum is the quantity to predict.
-        repeated: how many test rows there are in the training split as well, in all columns.
-        test_rows: how many test rows there are.
+        repeated: the number of test rows that equal a training row in all columns.
+        test_rows: the number of test rows.
     """
 
     source: str

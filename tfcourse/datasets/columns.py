@@ -1,4 +1,4 @@
-"""How one column of a table becomes numbers: standardized, or one-hot."""
+"""The preprocessing of one column of a table: standardized, or one-hot."""
 
 import collections
 import dataclasses
@@ -26,13 +26,13 @@ def read_numbers(
     *,
     limits: bool = False,
 ) -> npt.NDArray[np.float64]:
-    """Returns cells, texts or numbers: NaN where missing, infinite where no finite number.
+    """Returns cells as numbers: NaN if missing, infinite if not a finite number.
 
     Args:
         column: the cells.
-        more: texts that stand for a missing value, besides the usual ones.
-        style: how numbers are written, of `numbers.find_style`.
-        limits: whether <0.01 is 0.01; else it is no number.
+        more: texts that mean a missing value, besides the usual ones.
+        style: how numbers are written, from `numbers.find_style`.
+        limits: whether <0.01 counts as 0.01; otherwise, it is not a number.
     """
     if isinstance(column, np.ndarray) and column.dtype.kind in "iufb":
         values = column.astype(np.float64)
@@ -43,7 +43,7 @@ def read_numbers(
 
 
 def read_values(values: Sequence[Any], more: Sequence[str], style: str) -> npt.NDArray[np.float64]:
-    """Returns different cells as numbers; see `read_numbers`."""
+    """Returns distinct cells as numbers; see `read_numbers`."""
     read = numbers.read(values, style)
     for position in np.flatnonzero(np.isinf(read)).tolist():
         if is_missing_number(values[position], more):
@@ -52,7 +52,7 @@ def read_values(values: Sequence[Any], more: Sequence[str], style: str) -> npt.N
 
 
 def _without(values: npt.NDArray[np.float64], more: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Returns the values, NaN where one is a number that stands for a missing value."""
+    """Returns the values, with NaN for numbers that mean a missing value."""
     absent = numbers.read(more)
     if np.isfinite(absent).any():
         values[np.isin(values, absent[np.isfinite(absent)])] = np.nan
@@ -62,13 +62,13 @@ def _without(values: npt.NDArray[np.float64], more: Sequence[str]) -> npt.NDArra
 def read_dates(
     column: "Column", more: Sequence[str], form: str, parts: Iterable[str]
 ) -> dict[str, "Column"]:
-    """Returns the parts of dates or times by name: numbers as of `read_numbers`, or texts.
+    """Returns parts of dates or times by name: numbers, as `read_numbers` returns them, or texts.
 
     Args:
         column: texts, or datetime64.
-        more: texts that stand for a missing value, besides the usual ones.
-        form: how they are written, of `dates.FORMATS`.
-        parts: of `dates.PARTS`.
+        more: texts that mean a missing value, besides the usual ones.
+        form: how dates are written, one of `dates.FORMATS`.
+        parts: names from `dates.PARTS`.
     """
     if isinstance(column, np.ndarray) and column.dtype.kind == "M":
         return {part: dates.part(column.astype("datetime64[ns]"), part) for part in parts}
@@ -88,7 +88,7 @@ def read_dates(
 
 
 def is_missing_number(value: object, more: Sequence[str] = ()) -> bool:
-    """Returns whether a cell holds no value where numbers or dates are expected."""
+    """Returns whether a cell is missing, in a column of numbers or dates."""
     if isinstance(value, str):
         text = value.strip()
         is_short = len(text) <= cells.LONGEST_MISSING
@@ -128,10 +128,10 @@ class NumericColumn:
     def encode(
         self, table: "Table", more: Sequence[str] = (), *, tell: bool = True
     ) -> npt.NDArray[np.float32]:
-        """Returns float32 [examples, 1], or 2 with what tells that a value was missing.
+        """Returns float32 [examples, 1], or [examples, 2] with an indicator of missing values.
 
         Raises:
-            DataError: naming line and column of a cell that is no finite number.
+            DataError: names the line and column of a cell that is not a finite number.
         """
         name = source(self)
         values = self._read(table.columns[self.name], more)
@@ -173,7 +173,7 @@ class NumericColumn:
 class CategoricalColumn:
     """Texts, one-hot: 1 for the category, 0 for the others.
 
-    A text that the training split does not have is 0 everywhere; a warning names the first.
+    For a text that the training split does not have, all features are 0; a warning names the first.
     """
 
     name: str  # The column's, or "sold: weekday" of a part of a date.
@@ -198,10 +198,10 @@ class CategoricalColumn:
     def encode(
         self, table: "Table", more: Sequence[str] = (), *, tell: bool = True
     ) -> npt.NDArray[np.float32]:
-        """Returns float32 [examples, categories]; `tell` warns of those that training has not had.
+        """Returns float32 [examples, categories]; `tell`: whether to warn of unknown categories.
 
         Raises:
-            DataError: naming line and column of a missing value.
+            DataError: names the line and column of a missing value.
         """
         name = source(self)
         found = cells.categories(cells.of(table.columns[self.name]), more)
@@ -226,14 +226,14 @@ class CategoricalColumn:
 
 
 def source(column: NumericColumn | CategoricalColumn) -> str:
-    """Returns the name of the table's column that is read."""
+    """Returns the name of the table's column that it reads."""
     return column.column or column.name
 
 
 def with_parts(
     table: "Table", columns: Iterable[NumericColumn | CategoricalColumn], more: Sequence[str]
 ) -> "Table":
-    """Returns the table with a column for each part of a date that `columns` have, read once."""
+    """Returns the table with a column for each part of a date in `columns`; reads dates once."""
     wanted: dict[tuple[str, str], dict[str, str]] = {}
     for column in columns:
         if column.part and column.name not in table.columns:
@@ -265,7 +265,7 @@ def _is_style(written: str) -> bool:
 
 
 def check_numbers(table: "Table", name: str, values: npt.NDArray[np.float64]) -> None:
-    """Raises `DataError` where `read_numbers` has found a cell that is no finite number."""
+    """Raises `DataError` if `read_numbers` found a cell that is not a finite number."""
     bad = np.isinf(values)
     if bad.any():
         row = int(bad.argmax())

@@ -1,4 +1,4 @@
-"""How a text file is a table: its delimiter, the line with the names, what stands before it."""
+"""Recognizes the table in a text file: its delimiter, the header, and lines before it."""
 
 import collections
 import dataclasses
@@ -34,17 +34,17 @@ class Dialect:
     """How a file is written.
 
     Attributes:
-        encoding: as Python calls it.
-        marks: between and around cells.
-        names: of the columns, as they are written; "" where there is none.
-        lines_before: lines of the file before the first row of data.
-        first_is_data: whether the line of the names looks like data.
+        encoding: Python's name of the encoding.
+        marks: the delimiter and quotes.
+        names: the columns' names as written; "" if there is none.
+        lines_before: the number of lines before the first row of data.
+        first_is_data: whether the header looks like data.
         decimal: the decimal point or comma.
-        numeric: whether each column is plain numbers, as far as was looked.
-        texts: whether each column has a text that is no number, true or false.
-        wrapped: whether every line stands in quotes.
-        fixed: where columns start that have fixed positions; none of others.
-        notes: what is told about it.
+        numeric: whether each column is plain numbers, in the rows that were checked.
+        texts: whether each column has a text other than numbers, true and false.
+        wrapped: whether every line is in quotes.
+        fixed: the start positions of fixed-width columns; empty for other files.
+        notes: what to report about the file.
     """
 
     encoding: str
@@ -63,16 +63,16 @@ class Dialect:
 def find(
     path: pathlib.Path, *, header: bool, expected: Sequence[str] = (), legacy: str = ""
 ) -> Dialect:
-    """Returns how a file is written, going by its start.
+    """Returns how a file is written, judging by its start.
 
     Args:
         path: a regular file.
-        header: whether a line names the columns; else they are 1, 2, ...
-        expected: names of columns that may help to find that line.
-        legacy: the encoding of text that is not UTF-8; "" is guessed.
+        header: whether there is a header; otherwise, the columns are named 1, 2, ...
+        expected: names of columns that may help to find the header.
+        legacy: the encoding of text that is not UTF-8; "" guesses it.
 
     Raises:
-        DataError: it is no table.
+        DataError: the file is not a table.
     """
     start = text_files.head(path)
     encoding = text_files.encoding_of(path, start, legacy=legacy, expected=expected)
@@ -118,13 +118,13 @@ def find(
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Where in the first records of a file its table is.
+    """Where the table is in the first records of a file.
 
     Attributes:
-        names: of the columns, as they are written; "" where there is none.
+        names: the columns' names as written; "" if there is none.
         start: the position of the first row of data.
-        first_is_data: whether the record of the names looks like data.
-        notes: what is told about it.
+        first_is_data: whether the header looks like data.
+        notes: what to report about the file.
     """
 
     names: tuple[str, ...]
@@ -134,7 +134,7 @@ class Layout:
 
 
 def check_names(path: pathlib.Path, names: Sequence[str]) -> None:
-    """Raises `DataError` where no column has a name."""
+    """Raises `DataError` if no column has a name."""
     if not any(names):
         raise DataError(
             f"{path}: expected a first line with the names of the columns; received an empty one. "
@@ -165,13 +165,13 @@ def _is_row(record: Record) -> bool:
 
 
 def _width(records: Sequence[Record]) -> int:
-    """Returns how many cells a row has."""
+    """Returns the number of cells in a row."""
     counts = collections.Counter(len(record) for record in records if _is_row(record))
     return max(counts.items(), key=lambda item: (item[1], item[0]), default=(1, 0))[0]
 
 
 def _first_of_width(records: Sequence[Record], width: int) -> int:
-    """Returns the position of the first record that is one of the table and no title."""
+    """Returns the position of the first record that belongs to the table and is not a title."""
     filled = max(sum(map(bool, map(str.strip, record))) for record in records)
     usual = [sum(map(bool, map(str.strip, record))) for record in records if len(record) == width]
     filled = min(filled, sorted(usual)[len(usual) // 2]) if usual else filled
@@ -187,14 +187,14 @@ def _first_of_width(records: Sequence[Record], width: int) -> int:
 
 
 def _is_commented_header(records: Sequence[Record], width: int) -> bool:
-    """Returns whether the first record, which starts as a comment, names the columns."""
+    """Returns whether the first record, which starts like a comment, is the header."""
     following = [record for record in records[1:] if _is_row(record)]
     after = next((r for r in following if not _COMMENT.match(r[0])), [])
     return len(records[0]) == width and any(map(DECIMAL.fullmatch, map(str.strip, after)))
 
 
 def _find_header(records: Sequence[Record], first: int, expected: Sequence[str]) -> int:
-    """Returns the position of the record with most of the names that are expected."""
+    """Returns the position of the record with most of the expected names."""
     if not expected:
         return first
     wanted = set(expected)
@@ -211,7 +211,7 @@ def _find_header(records: Sequence[Record], first: int, expected: Sequence[str])
 
 
 def _names(record: Record, below: Sequence[Record], width: int) -> Record:
-    """Returns a name for each column; a first one without any where a row has one cell more."""
+    """Returns a name for each column; adds an unnamed first one if rows have one cell more."""
     names = [cell.strip() for cell in record]
     if names and _COMMENT.match(names[0]):
         names[0] = _COMMENT.sub("", names[0])
@@ -230,7 +230,7 @@ def _numbered(below: Sequence[Record], width: int) -> tuple[str, ...]:
 
 
 def _is_data(record: Record, below: Sequence[Record], expected: Sequence[str]) -> bool:
-    """Returns whether a record looks like a row of data rather than like names."""
+    """Returns whether a record looks like a row of data and not like a header."""
     cells = [cell.strip() for cell in record]
     there = [name for name in dict.fromkeys(expected) if name in cells]
     if len(there) == 1:
@@ -248,7 +248,7 @@ def _is_data(record: Record, below: Sequence[Record], expected: Sequence[str]) -
 
 
 def _are_years(figures: Sequence[str]) -> bool:
-    """Returns whether names of columns that are numbers follow each other: 1960, 1961, 1962, ..."""
+    """Returns whether numeric column names are consecutive: 1960, 1961, 1962, ..."""
     if len(figures) < _FEWEST_YEARS or not all(figure.isdecimal() for figure in figures):
         return False
     first = int(figures[0])
@@ -261,7 +261,7 @@ def _is_header(record: Record, below: Sequence[Record]) -> bool:
 
 
 def _names_numbers(cells: Record, below: Sequence[Record]) -> bool:
-    """Returns whether a record has a text where all below it are numbers."""
+    """Returns whether a record has a text above a column of numbers."""
     for position, cell in enumerate(cells):
         if cell and cell.lower() not in MISSING and not DECIMAL.fullmatch(cell):
             column = [row[position].strip() for row in below if len(row) > position]
@@ -293,7 +293,7 @@ def _is_text(cell: str) -> bool:
 
 
 def encoding_notes(encoding: str, legacy: str, sample: str) -> Iterator[str]:
-    """Yields what is told about the encoding of a text: that it has, and that is asked for."""
+    """Yields notes about the detected or requested encoding of a text."""
     if encoding.startswith("utf-16"):
         yield "read as UTF-16 text"
     elif not encoding.startswith("utf"):

@@ -1,4 +1,4 @@
-"""CSV files and their kin, read by pandas as people write them."""
+"""Reads CSV files and their many variants with pandas."""
 
 import dataclasses
 import pathlib
@@ -38,17 +38,17 @@ def read(
     """Returns a file as a `Table`.
 
     Args:
-        path: a regular file of text, which gzip or zip may have compressed.
-        header: whether a line names the columns; else they are 1, 2, ...
-        expected: names of columns that may help to find that line.
-        texts: columns that are taken as they are written, 007 as "007".
-        missing: more texts that stand for a missing value.
-        every_row: whether no row may be left out. Else a few with more cells than the header are,
-            which is told.
-        legacy: the encoding of text that is not UTF-8; "" is guessed.
+        path: a regular text file, which may be compressed.
+        header: whether there is a header; otherwise, the columns are named 1, 2, ...
+        expected: names of columns that may help to find the header.
+        texts: columns that are read as text: 007 stays "007".
+        missing: further texts that mean a missing value.
+        every_row: whether every row must be read. Otherwise, a few rows with too many cells are
+            left out, with a note.
+        legacy: the encoding of text that is not UTF-8; "" guesses it.
 
     Raises:
-        DataError: naming the file and the line that can't be taken.
+        DataError: names the file and the line that can't be read.
     """
     dialect = csv_dialect.find(path, header=header, expected=expected, legacy=legacy)
     encoding = text_files.checked(path, dialect.encoding, legacy=legacy)
@@ -98,10 +98,10 @@ class _Reader:
         return Table(str(self.path), named, lines, notes=notes)
 
     def _too_long(self, frame: "pd.DataFrame", width: int) -> tuple[list[int], tuple[str, ...]]:
-        """Returns the rows with something beyond the last column, and what is told of them.
+        """Returns the rows with cells beyond the last column, and notes about them.
 
         Raises:
-            DataError: there are many, or none may be left out.
+            DataError: there are too many such rows, or none may be left out.
         """
         filled = {n: _is_filled(_column(frame, n)) for n in range(width, len(frame.columns))}
         rows = np.flatnonzero(np.any([*filled.values()], axis=0)).tolist()
@@ -116,9 +116,9 @@ class _Reader:
         return rows, (f"{what}. A cell that holds the delimiter has to stand in double quotes",)
 
     def _repeated_headers(self, frame: "pd.DataFrame") -> tuple[list[int], tuple[str, ...]]:
-        """Returns the rows that are the header once more, and what is told of them.
+        """Returns the rows that repeat the header, and notes about them.
 
-        It is there again where files were put together; then no column is numbers alone.
+        Headers repeat if files were concatenated; no column then consists of numbers only.
         """
         names = self.dialect.names
         if any(map(_is_numeric, frame.dtypes.to_list()[: len(names)])):
@@ -134,7 +134,7 @@ class _Reader:
         return rows.tolist(), (f"{len(rows)} {lines} the names of the columns: left out",)
 
     def _parse(self, width: int) -> "pd.DataFrame":
-        """Returns the frame; columns that only started as numbers are read again, as texts."""
+        """Returns the frame; columns that only start with numbers are read again as texts."""
 
         numeric = {
             position
@@ -148,7 +148,7 @@ class _Reader:
 
     @property
     def _texts(self) -> set[int]:
-        """The columns that pandas will find to be texts: sooner, and in less memory, than told."""
+        """The columns that pandas will read as texts. Knowing them saves time and memory."""
         names = self.dialect.names
         return {p for p, is_text in enumerate(self.dialect.texts) if is_text} - {
             p for p, name in enumerate(names) if name in self.texts
@@ -201,7 +201,7 @@ class _Reader:
         )
 
     def _short_rows(self, last: Column) -> tuple[str, ...]:
-        """Returns what is told of rows with fewer cells than there are columns."""
+        """Returns notes about rows with fewer cells than there are columns."""
         if not _has_blank(last):
             return ()
         width = len(self.dialect.names)
@@ -216,7 +216,7 @@ class _Reader:
 
 
 class _TooManyCells(Exception):
-    """A row has more cells than pandas was told of."""
+    """A row has more cells than pandas expects."""
 
 
 def _is_numeric(dtype: Any) -> bool:
@@ -224,9 +224,9 @@ def _is_numeric(dtype: Any) -> bool:
 
 
 def _column(frame: "pd.DataFrame", number: int) -> Column:
-    """Returns a column of numbers as an array, and one of texts by its different ones.
+    """Returns a column of numbers as an array, and a column of texts by its distinct values.
 
-    Where hardly one repeats it is left as pandas has it, in one buffer.
+    If hardly any text repeats, the column stays in pandas's buffer.
     """
     import pandas as pd
 
@@ -241,7 +241,7 @@ def _column(frame: "pd.DataFrame", number: int) -> Column:
 
 
 def _is_filled(column: Any) -> npt.NDArray[np.bool_]:
-    """Returns which cells of a column hold something."""
+    """Returns which cells of a column are not empty."""
     if isinstance(column, np.ndarray):
         return ~np.isnan(column.astype(float))
     found = cells.of(column)

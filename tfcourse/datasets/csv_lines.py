@@ -1,4 +1,4 @@
-"""The records of a text one by one, with their lines: what pandas does not tell."""
+"""The records of a text with their line numbers, which pandas does not provide."""
 
 import contextlib
 import csv
@@ -23,7 +23,7 @@ class Records:
 
     @contextlib.contextmanager
     def text(self) -> Iterator[TextIO]:
-        """Opens the text below the header."""
+        """Opens the text after the header."""
         with text_files.text(self.path, self.dialect.encoding) as file:
             for _ in range(self.dialect.lines_before):
                 file.readline()
@@ -33,14 +33,14 @@ class Records:
             yield wrapped_lines.text(file) if self.dialect.wrapped else file
 
     def line_of_open_quote(self) -> int:
-        """Returns the line where the last record of the file starts."""
+        """Returns the line in which the last record of the file starts."""
         last = 0
         for line, _ in self:
             last, start = line, last
         return start + 1 if last else 1
 
     def __iter__(self) -> Iterator[tuple[int, csv_records.Record]]:
-        """Yields `(line, cells)` of each record below the header."""
+        """Yields `(line, cells)` of each record after the header."""
         with self.text() as file:
             try:
                 for line, record in csv_records.records_of(file, self.dialect.marks):
@@ -51,7 +51,7 @@ class Records:
                 ) from None
 
     def widest(self) -> int:
-        """Returns how many cells the longest row has."""
+        """Returns the number of cells in the longest row."""
         width = widest = len(self.dialect.names)
         for line, record in self:
             if len(record) > width + _MOST_MORE and any(cell.strip() for cell in record[width:]):
@@ -61,7 +61,7 @@ class Records:
 
 
 class LineNumbers(Sequence[int]):
-    """The line of the file of each row, found out when the first is asked for."""
+    """The line number of each row, determined when the first one is requested."""
 
     def __init__(self, records: Records, dropped: Sequence[int] = ()) -> None:
         self._records = records
@@ -89,7 +89,7 @@ class LineNumbers(Sequence[int]):
 
 
 def too_many(path: pathlib.Path, line: int, width: int, received: int) -> DataError:
-    """Returns the error of a row with more cells than there are columns."""
+    """Returns the error for a row with more cells than there are columns."""
     return DataError(
         f"{path}, line {line}: expected {width} cells, as the header has; received {received}. "
         "Correct the line; a cell that holds the delimiter has to stand in double quotes."

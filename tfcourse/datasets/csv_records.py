@@ -1,4 +1,4 @@
-"""The cells of a text's records, and the marks between and around them."""
+"""Splits a text into records and cells, and finds its delimiter and quotes."""
 
 import collections
 import csv
@@ -22,7 +22,7 @@ Record = list[str]
 
 
 class Marks(NamedTuple):
-    """What separates cells, what may enclose one, and what takes a quote's meaning from it."""
+    """The delimiter, the quote, and the escape character."""
 
     delimiter: str  # A character, or `BLANKS`.
     quote: str = '"'
@@ -30,7 +30,7 @@ class Marks(NamedTuple):
 
 
 def records_of(file: TextIO, marks: Marks) -> Iterator[tuple[int, Record]]:
-    """Yields `(line, cells)` of each record of a text, empty ones too; its last line counts."""
+    """Yields `(line, cells)` of each record of a text, including empty ones, with its last line."""
     delimiter, quote, escape = marks
     lines = (" ".join(line.split()) for line in file) if delimiter == BLANKS else file
     reader = csv.reader(
@@ -45,7 +45,7 @@ def records_of(file: TextIO, marks: Marks) -> Iterator[tuple[int, Record]]:
 
 
 def first_records(sample: str, marks: Marks) -> tuple[list[Record], list[int]]:
-    """Returns the first records and the last line of each; one that is cut off is left out."""
+    """Returns the first records and the last line of each, without a truncated last one."""
     records, lines, num_cells = [], [], 0
     try:
         for line, record in records_of(io.StringIO(sample, newline=""), marks):
@@ -60,7 +60,7 @@ def first_records(sample: str, marks: Marks) -> tuple[list[Record], list[int]]:
 
 
 def find_marks(sample: str) -> Marks:
-    """Returns the `Marks` with which most rows have the same number of cells, at least two."""
+    """Returns the `Marks` for which most rows have the same number of cells, at least two."""
     lines = [line for line in sample.splitlines()[:MOST] if line.strip()]
     quote = '"'
     if '"' not in sample and 2 * sum(map(bool, map(_SINGLE_QUOTED.search, lines))) > len(lines):
@@ -90,7 +90,7 @@ def _delimiter(lines: Sequence[str], quote: str) -> str:
 
 
 def _fit(lines: Sequence[str], marks: Marks) -> tuple[int, float]:
-    """Returns the most frequent number of cells, and the share of records that have it; 0 of 1."""
+    """Returns the most frequent number of cells and the share of records with it; 0 if it is 1."""
     records, ends = first_records("\n".join(lines), marks)
     counts = collections.Counter(map(len, records))
     width, rows = max(counts.items(), key=lambda item: (item[0] > 1, item[1], item[0]))
@@ -100,9 +100,9 @@ def _fit(lines: Sequence[str], marks: Marks) -> tuple[int, float]:
 
 
 def _is_swallowed(ends: Sequence[int], num_lines: int) -> bool:
-    """Returns whether one record holds half of the lines: what seems to be a quote may be none.
+    """Returns whether one record spans half of the lines, so that its quote may not be a quote.
 
-    Beside the wrong delimiter a quote that ends a cell seems to start one.
+    With the wrong delimiter, a quote that ends a cell seems to start one.
     """
     starts = (0, *ends)
     longest = max(end - start for start, end in zip(starts, (*ends, num_lines), strict=True))

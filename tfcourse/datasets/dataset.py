@@ -1,4 +1,4 @@
-"""The small immutable types that every source of data returns."""
+"""The immutable types that every source of data returns."""
 
 import dataclasses
 import os
@@ -27,7 +27,7 @@ class Examples(NamedTuple):
 
     Attributes:
         features: [examples, *input_shape].
-        labels: [examples], or `None` if the file has none or they were not requested.
+        labels: [examples], or `None` if the file has no labels or they were not requested.
         places: where each example comes from: "new.csv, line 2".
         identifiers: the values of the identifying column; `None` without one.
     """
@@ -48,7 +48,7 @@ class Preprocessing(Protocol):
 
     @property
     def target(self) -> "NumericTarget | None":
-        """The quantity that is the label; `None` of classes."""
+        """The quantity that is the label; `None` for classes."""
         ...
 
     @property
@@ -69,18 +69,18 @@ class Preprocessing(Protocol):
         labels: bool = True,
         identifier: str | None = None,
     ) -> Examples:
-        """Returns what a file holds.
+        """Returns the examples in a file or folder.
 
         Args:
-            resize: whether images of another size than trained on are taken.
-            labels: whether labels are read, and checked.
-            identifier: a column of a table that says what each example is.
+            resize: whether images of a different size than in training are resized.
+            labels: whether to read and check labels.
+            identifier: a column of a table that identifies each example.
         """
         ...
 
 
 def scaled(pixels: npt.NDArray[np.uint8], maximum: int = 255) -> FloatArray:
-    """Returns whole numbers divided by the largest one, as float32."""
+    """Returns integers divided by the largest possible one, as float32."""
     return np.divide(pixels, maximum, dtype=np.float32)
 
 
@@ -96,10 +96,10 @@ class Split:
 
     Args:
         features: [examples, height, width, channels], in [0, 1], or [examples, features].
-        labels: [examples], whole numbers in [0, classes); a quantity is standardized, float32.
+        labels: [examples], integers in [0, classes); for a quantity, standardized float32.
 
     Attributes:
-        pixels: bytes of which `features` are the 255th part, of a split `of_pixels`, else `None`.
+        pixels: uint8, with `features = pixels / 255`, for a split from `of_pixels`; else `None`.
     """
 
     features: FloatArray
@@ -108,9 +108,9 @@ class Split:
 
     @classmethod
     def of_pixels(cls, pixels: PixelArray, labels: LabelArray) -> "Split":
-        """Returns the split whose features are `pixels / 255`.
+        """Returns the split with the features `pixels / 255`.
 
-        They take four times the memory, so they are made when they are first asked for.
+        The features take four times the memory, so they are made when they are first used.
         """
         split = object.__new__(cls)
         object.__setattr__(split, "pixels", _read_only(pixels))
@@ -144,8 +144,7 @@ class Split:
         return shape[1:]
 
     def smaller(self, max_examples: int) -> "Split":
-        """Returns at most `max_examples` examples, evenly spaced so that a sorted set keeps all
-        its classes."""
+        """Returns at most `max_examples` examples, evenly spaced, so that all classes remain."""
         checked.count("max_examples", max_examples)
         if max_examples >= len(self):
             return self
@@ -156,7 +155,7 @@ class Split:
         return Split.of_pixels(self.pixels[rows], labels).frozen()
 
     def frozen(self) -> "Split":
-        """Returns itself, its arrays read-only for whoever else holds them: nobody should."""
+        """Returns itself with read-only arrays, also for other owners of the arrays."""
         arrays: list[npt.NDArray[Any] | None] = [self.labels, self.pixels]
         if self.pixels is None:
             arrays.append(self.features)
@@ -169,22 +168,22 @@ class Split:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """A named data set: train to learn from, validation to choose by, test to use once.
+    """A named data set with its training, validation and test splits.
 
     Args:
-        name: such as "mnist".
-        train: the split to learn from.
-        validation: the split to choose by.
-        test: the split to use once.
-        class_names: one per class, in the order of the labels; none of a quantity.
+        name: the data set's name, such as "mnist".
+        train: the split to train on.
+        validation: the split for choosing epochs and hyperparameters.
+        test: the split to evaluate once.
+        class_names: one per class, in the order of the labels; empty for a quantity.
         origin: where the examples came from, for the record of a run.
-        fallback_from: the names before this one that were unavailable. Empty if the
-            first name was loaded.
-        preprocessing: how `features` were made from raw examples, fitted on `train`; `None` where
-            that is not known. A run keeps it, see `tfcourse.datasets.preprocessing`.
+        fallback_from: the names before this one that were unavailable; empty if the first name was
+            loaded.
+        preprocessing: how `features` were made from raw examples, fitted on `train`; `None` if
+            unknown. A run saves it, see `tfcourse.datasets.preprocessing`.
         report: what was found in a table, and how its columns are used.
-        target: the quantity that is the label, whose standardized values the labels are; `None`
-            where the labels are classes.
+        target: the quantity that is the label, with its mean and standard deviation; `None` for
+            classes.
     """
 
     name: str
@@ -209,7 +208,7 @@ class Dataset:
 
     @property
     def num_outputs(self) -> int:
-        """The number of a model's outputs: one logit per class, or one number."""
+        """The number of the model's outputs: one logit per class, or one number."""
         return 1 if self.target else self.num_classes
 
     @property

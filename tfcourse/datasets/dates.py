@@ -1,7 +1,7 @@
-"""Dates and times of day as people write them, and the features that are made of them.
+"""Dates and times of day in the formats people use, and their features.
 
-A date gives the days since 1970, and where it varies the month and the day of the week, which are
-categories, and the hour; a time of day gives the hour, 13:30 as 13.5.
+A date becomes the days since 1970 and, if they vary, the month and the day of the week as
+categories, and the hour. A time of day becomes the hour: 13:30 is 13.5.
 """
 
 import functools
@@ -87,9 +87,9 @@ _ORDER = re.compile("%[dm].%[dm]")  # Of day and month as numbers, before the ye
 
 
 def find_format(values: Sequence[Any]) -> str | None:
-    """Returns the format in which `values`, cells that differ, are dates or times, or `None`.
+    """Returns the format of `values`, distinct cells, if they are dates or times, or `None`.
 
-    Where 1/2/2019 may be either, it is January 2; 1.2.2019 is February 1.
+    If nothing decides, 1/2/2019 is January 2. 1.2.2019 is February 1.
     """
     if values and all(not isinstance(value, str) for value in values):
         if all(hasattr(value, "year") for value in values):
@@ -109,9 +109,9 @@ def find_format(values: Sequence[Any]) -> str | None:
 
 
 def _several(texts: Sequence[str]) -> str | None:
-    """Returns two to four formats that together are those of `texts`, "%Y-%m-%d or %d.%m.%Y".
+    """Returns two to four formats that together match `texts`: "%Y-%m-%d or %d.%m.%Y".
 
-    None of them may read 1/2/2019 in another way than another does.
+    They must not read 1/2/2019 in different ways.
     """
     found: list[str] = []
     days = [form for form in FORMATS if "%d" in form or form == ISO]
@@ -128,12 +128,12 @@ def _several(texts: Sequence[str]) -> str | None:
 
 
 def is_known(form: str) -> bool:
-    """Returns whether `form` is what `find_format` returns."""
+    """Returns whether `form` is a format that `find_format` returns."""
     return all(part in KNOWN for part in form.split(OR, _MOST_FORMATS))
 
 
 def are_compact(values: npt.NDArray[np.float64]) -> bool:
-    """Returns whether all numbers, NaN aside, are days of two centuries as 20190131 is."""
+    """Returns whether all numbers except NaN are days of two centuries in the form 20190131."""
     present = values[~np.isnan(values)]
     if len(present) < _FEWEST_COMPACT or not ((present >= 1.9e7) & (present < 2.1e7)).all():
         return False
@@ -143,7 +143,7 @@ def are_compact(values: npt.NDArray[np.float64]) -> bool:
 
 
 def times(values: Sequence[Any], form: str) -> npt.NDArray[np.datetime64]:
-    """Returns values as datetime64[ns] of UTC, NaT where one is not written in the format."""
+    """Returns values as datetime64[ns] in UTC; NaT for values in another format."""
     import pandas as pd
 
     if OR in form:
@@ -166,14 +166,14 @@ def is_time_of_day(form: str) -> bool:
 
 
 def parts(form: str) -> tuple[str, ...]:
-    """Returns those of `PARTS` that values in a format have."""
+    """Returns the members of `PARTS` that values in a format have."""
     if is_time_of_day(form):
         return ("hour",)
     return ("day", "month") if form in (*_MONTHS, QUARTER) else PARTS
 
 
 def part(moments: npt.NDArray[np.datetime64], name: str) -> npt.NDArray[Any]:
-    """Returns one of `PARTS`: float64, or texts; NaN or "" where there is none."""
+    """Returns one of `PARTS` as float64 or texts; missing ones are NaN or ""."""
     import pandas as pd
 
     if name == "day":
@@ -191,7 +191,7 @@ def _float(moments: npt.NDArray[np.datetime64], values: npt.NDArray[Any]) -> npt
 
 
 def _simple(value: object) -> str:
-    """Returns the text of a cell without what plays no part, "Sep 1 2014" of "Sep. 1st 2014"."""
+    """Returns the text of a cell without irrelevant parts: "Sep 1 2014" for "Sep. 1st 2014"."""
     text = str(value).strip()
     if _ISO.match(text):
         return text.removesuffix(" UTC")
@@ -200,7 +200,7 @@ def _simple(value: object) -> str:
 
 
 def _first_month(text: str) -> str:
-    """Returns the month in which a quarter begins, "" of another text."""
+    """Returns the month in which a quarter begins, or "" for other texts."""
     found = _QUARTER.fullmatch(text)
     if not found:
         return ""

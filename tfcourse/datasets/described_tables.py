@@ -1,4 +1,4 @@
-"""A table as a `Description`: its columns, what becomes of each, and what was found."""
+"""A table as a `Description`: its columns, how each is used, and what was found."""
 
 import collections
 import dataclasses
@@ -39,15 +39,15 @@ _REASONS: dict[Reason, str] = {
 
 
 def describe(path: pathlib.Path, reading: Reading) -> Description:
-    """Returns what is in a file, and with a label what becomes of it."""
+    """Returns the content of a file and, with a label, how its columns are used."""
     reading = tables.checked(files.expanded(path), reading, needs_label=False)
     return of_table(tables.read(path, reading), reading)
 
 
 def of_table(table: Table, reading: Reading) -> Description:
-    """Returns what is in a table.
+    """Returns the description of a table.
 
-    Where it has no label, or none that can be taken, the columns are described as features.
+    Without a usable label, all columns are described as features.
     """
     trouble: list[str] = []
     if reading.label is not None:
@@ -117,7 +117,7 @@ def _rows(
 
 
 def _counted(column: ColumnReport, table: Table) -> ColumnReport:
-    """Returns the report of an ignored column, at which nobody looked, with its counts."""
+    """Returns the report on an ignored column, with its counts only."""
     if column.reason != "ignored":
         return column
     found = cells.categories(cells.of(table.columns[column.name]))
@@ -139,7 +139,7 @@ def _features(count: int) -> str:
 
 
 def _values(column: Column, report: ColumnReport, reading: Reading) -> str:
-    """Returns the range of numbers, or the most frequent of other values."""
+    """Returns the range of numbers, or the most frequent values."""
     if report.kind == "number":
         style = report.written or numbers.PLAIN
         found = read_numbers(column, reading.missing_values, style)

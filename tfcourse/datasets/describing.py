@@ -32,10 +32,10 @@ def describe(
     Args:
         names: as in `load`.
         data_dir: as in `load`.
-        **options: as in `load`; a table needs no `label`.
+        **options: as in `load`; for a table, `label` is optional.
 
     Raises:
-        DataError: it can't be read.
+        DataError: the data can't be read.
         ValueError: as in `load`.
 
     Examples:
@@ -59,7 +59,7 @@ def describe(
 
 
 class _NoTableError(Exception):
-    """A set is none of numbers and texts."""
+    """A set does not consist of numbers and texts."""
 
 
 def _stored_table(
@@ -100,7 +100,7 @@ def _of_dataset(data: Dataset) -> Description:
 
 
 def _images(path: pathlib.Path, reading: Reading) -> Description:
-    """Describes a folder by the headers of its images; none is decoded."""
+    """Describes a folder of images by their headers, without decoding them."""
     images = image_folders.find(path, reading)
     counts: dict[str, dict[str, Cell]] = {}
     for image in images:

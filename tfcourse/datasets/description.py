@@ -1,4 +1,4 @@
-"""What `describe` returns: a table of columns or classes, and what was found."""
+"""The result of `describe`: a table of columns or classes, and findings."""
 
 import dataclasses
 import shutil
@@ -18,13 +18,13 @@ _LEAST = 10  # Of a column whose text is cut.
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-    """What is in data, and what becomes of it; `print` shows it, `to_dataframe` has all of it.
+    """The content of data and its use; `print` shows it, `to_dataframe` returns everything.
 
     Attributes:
-        title: what it is and how much.
-        rows: a dict for each column of a table, or for each class.
-        findings: a sentence each.
-        advice: arguments to go on with, `{"label": "species"}`.
+        title: the kind of data and its size.
+        rows: one dict per column of a table, or per class.
+        findings: sentences.
+        advice: suggested arguments, `{"label": "species"}`.
     """
 
     title: str
@@ -33,7 +33,7 @@ class Description:
     advice: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """Returns the rows as pandas' DataFrame."""
+        """Returns the rows as a pandas DataFrame."""
         import pandas as pd
 
         return pd.DataFrame(list(self.rows))
@@ -42,7 +42,7 @@ class Description:
         return self.text(min(shutil.get_terminal_size((100, 24)).columns, _WIDEST))
 
     def text(self, width: int) -> str:
-        """Returns lines of at most `width` characters, findings aside."""
+        """Returns lines of at most `width` characters; findings may be longer."""
         lines = [self.title, *_table(self.rows[:_SHOWN], max(width, _NARROWEST))]
         if len(self.rows) > _SHOWN:
             lines.append(f"and {len(self.rows) - _SHOWN:,} more")
@@ -66,7 +66,7 @@ def _table(rows: Sequence[dict[str, Cell]], width: int) -> Iterator[str]:
 
 
 def _fitting(widths: list[int], width: int) -> list[int]:
-    """Returns the widths, of which the widest are narrowed until all fit."""
+    """Returns the widths, with the widest columns narrowed until all fit."""
     widths = list(widths)
     while sum(widths) + _SPACE * (len(widths) - 1) > width and max(widths) > _LEAST:
         widths[widths.index(max(widths))] -= 1

@@ -1,4 +1,4 @@
-"""The digits that ship with scikit-learn: real, small, and there without a network."""
+"""The digits that ship with scikit-learn: small images that need no network."""
 
 import importlib.metadata
 
@@ -17,7 +17,7 @@ def version() -> str:
 
 
 def read() -> UnscaledDataset:
-    """Returns the 1,797 8x8 images, 1,257 of them to train on, as an `UnscaledDataset`."""
+    """Returns the 1,797 8x8 images, 1,257 of them for training, as an `UnscaledDataset`."""
     from sklearn.datasets import load_digits  # Takes a second.
 
     digits = load_digits()

@@ -1,17 +1,17 @@
-"""What goes wrong with data, in one line each."""
+"""Errors with data, each a message of one line."""
 
 from collections.abc import Mapping
 
 
 class DataError(Exception):
-    """Data is damaged, does not fit, or cannot be had.
+    """Data is damaged, does not fit, or is unavailable.
 
-    The message is one line that names the file or dataset, what was expected, what was received
-    and how to mend it. A program that ends because of it exits with `exit_code`.
+    The message is one line that names the file or data set, what was expected, what was received
+    and how to fix it. A program that ends because of it exits with `exit_code`.
 
     Args:
-        message: that line.
-        advice: arguments with which it goes on, `{"label": "species"}`.
+        message: the line.
+        advice: arguments that fix the error, `{"label": "species"}`.
     """
 
     exit_code = 3
@@ -22,8 +22,8 @@ class DataError(Exception):
 
 
 class DataUnavailableError(DataError):
-    """A dataset is neither on this machine nor within reach of it.
+    """A data set is not on this machine and can't be downloaded.
 
-    Of all errors with data this is the only one that lets `load("mnist,digits")` go on to the
-    next name: a damaged file must never be passed over in silence.
+    This is the only data error after which `load("mnist,digits")` tries the next name: a damaged
+    file must never be skipped silently.
     """

@@ -1,6 +1,6 @@
-"""Excel's workbooks: the values of the sheet with the names asked for, else of the first with any.
+"""Reads Excel workbooks: the sheet with the expected names, or the first that is not empty.
 
-openpyxl reads them, and xlrd those of .xls.
+.xlsx files are read with openpyxl, .xls files with xlrd.
 """
 
 import io
@@ -29,7 +29,7 @@ Rows = list[tuple[Any, ...]]
 
 
 def is_workbook(path: pathlib.Path) -> bool:
-    """Returns whether a zip archive is a workbook of Excel."""
+    """Returns whether a zip archive is an Excel workbook."""
     try:
         with zipfile.ZipFile(path) as archive:
             return "xl/workbook.xml" in archive.namelist()
@@ -42,8 +42,8 @@ def read(path: pathlib.Path, *, header: bool = True, expected: Sequence[str] = (
 
     Args:
         path: the file.
-        header: whether a row names the columns; else they are 1, 2, ...
-        expected: names of columns that may help to find that row, and its sheet.
+        header: whether there is a header; otherwise, the columns are named 1, 2, ...
+        expected: names of columns that may help to find the header and the sheet.
 
     Raises:
         DataError: it can't be read.
@@ -65,14 +65,14 @@ def read(path: pathlib.Path, *, header: bool = True, expected: Sequence[str] = (
 
 
 def layout(path: pathlib.Path, *, header: bool, expected: Sequence[str]) -> csv_dialect.Layout:
-    """Returns where the table is in the sheet: quick, however large the file is."""
+    """Returns where the table is in the sheet; fast for files of any size."""
     return csv_dialect.in_records(_texts(_rows(path, _HEAD, expected)[0]), header, expected)
 
 
 def _rows(
     path: pathlib.Path, count: int | None, expected: Sequence[str]
 ) -> tuple[Rows, tuple[str, ...]]:
-    """Returns the first rows of the sheet that is read, and what is told about it."""
+    """Returns the first rows of the chosen sheet, and notes about it."""
     with open(path, "rb") as file:
         if file.read(len(OLD_MAGIC)) == OLD_MAGIC:
             return _old_rows(path, count, expected)
@@ -97,7 +97,7 @@ def _rows(
 
 
 def _chosen(path: pathlib.Path, heads: Iterable[tuple[str, Rows]], expected: Sequence[str]) -> str:
-    """Returns the title of the first sheet with a name that is expected, else with anything."""
+    """Returns the title of the first sheet with an expected name, or else with any content."""
     wanted = set(expected)
     first = None
     for title, rows in heads:
@@ -114,7 +114,7 @@ def _chosen(path: pathlib.Path, heads: Iterable[tuple[str, Rows]], expected: Seq
 def _old_rows(
     path: pathlib.Path, count: int | None, expected: Sequence[str]
 ) -> tuple[Rows, tuple[str, ...]]:
-    """Returns the same of a workbook as Excel wrote it before 2007."""
+    """Returns the same for a workbook in the format before Excel 2007."""
     import xlrd
 
     memory.check_fits(path, os.path.getsize(path) * _BYTES_PER_BYTE, text_files.MEND)
@@ -140,7 +140,7 @@ def _old_rows(
 
 
 def _old_value(cell: Any, datemode: int) -> Any:
-    """Returns what a cell of xlrd holds, as openpyxl would: a date as one, an error as its text."""
+    """Returns a cell of xlrd as openpyxl would: a date as a date, an error as its text."""
     import xlrd
 
     match cell.ctype:
@@ -158,7 +158,7 @@ def _old_value(cell: Any, datemode: int) -> Any:
 
 
 def _read(path: pathlib.Path, sheet: Any, count: int | None, limit: int) -> Rows:
-    """Returns the rows of openpyxl's sheet without the empty cells at their ends."""
+    """Returns the rows of an openpyxl sheet without empty cells at their ends."""
     sheet.reset_dimensions()  # What the file says of its size may be anything.
     return _trimmed(path, sheet.iter_rows(values_only=True, max_row=count), limit)
 
@@ -183,7 +183,7 @@ def _trimmed(path: pathlib.Path, found: Iterable[tuple[Any, ...]], limit: int) -
 
 
 def _checked_size(path: pathlib.Path) -> int:
-    """Refuses what does not fit into memory unpacked; returns how many cells there may be."""
+    """Raises an error if the unpacked file does not fit into memory; returns the cell limit."""
     try:
         with zipfile.ZipFile(path) as archive:
             num_bytes = sum(member.file_size for member in archive.infolist())

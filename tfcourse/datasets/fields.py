@@ -1,4 +1,4 @@
-"""Checks of the fields of a preprocessing, which may come from a file that anybody wrote."""
+"""Checks of the fields of a preprocessing, which may come from an untrusted file."""
 
 import reprlib
 import sys
@@ -9,7 +9,7 @@ MAX_ITEMS = 1 << 20
 
 
 def check(name: str, value: object, is_allowed: bool, expected: str) -> None:
-    """Raises `ValueError`, naming the field, unless `is_allowed`."""
+    """Raises `ValueError`, which names the field, unless `is_allowed`."""
     if not is_allowed:
         received = reprlib.repr(value)  # Cut where it is long.
         raise ValueError(f"`{name}` must be {expected}. Received: {received}")
@@ -21,7 +21,7 @@ def text(name: str, value: object) -> None:
 
 
 def number(name: str, value: Any) -> None:
-    """Checks that `value` is a finite number of double precision."""
+    """Checks that `value` is a finite number in double precision."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     # NaN fails this too, and a whole number of a thousand digits does not overflow in it.
     is_finite = is_number and abs(value) <= sys.float_info.max
@@ -39,7 +39,7 @@ def sequence(name: str, value: object, lowest: int = 0) -> None:
 
 
 def texts(name: str, value: tuple[Any, ...], lowest: int) -> None:
-    """Checks that `value` is a tuple of different texts."""
+    """Checks that `value` is a tuple of distinct texts."""
     sequence(name, value, lowest)
     for position, item in enumerate(value):
         text(f"{name}[{position}]", item)
@@ -47,7 +47,7 @@ def texts(name: str, value: tuple[Any, ...], lowest: int) -> None:
 
 
 def outputs(class_names: tuple[Any, ...], target: object) -> None:
-    """Checks that there are either two classes or more, or a target."""
+    """Checks that there are at least two classes, or a target."""
     texts("class_names", class_names, 0 if target else 2)
     check("class_names", class_names, not (target and class_names), "empty beside a target")
 

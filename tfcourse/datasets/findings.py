@@ -1,4 +1,4 @@
-"""What was found in a table once it is read as features: added to its report."""
+"""Findings that need the features of a table, added to its report."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ def complete(
     fitted: TablePreprocessing,
     splits: Mapping[str, "Split | StreamedSplit"],
 ) -> TableReport:
-    """Returns `report` with what only the features tell; of those on the disk it stays."""
+    """Returns `report` with findings from the features; features on the disk are skipped."""
     train, test = splits["train"], splits["test"]
     if not (isinstance(train, Split) and isinstance(test, Split)):
         return report

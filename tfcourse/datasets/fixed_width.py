@@ -1,6 +1,6 @@
-"""Files whose columns stand at the same positions in all lines, filled up with blanks.
+"""Fixed-width files: columns at the same positions in all lines, padded with blanks.
 
-Blanks do not separate the cells then, since texts have some too, and an empty cell is all blanks.
+Blanks do not separate the cells, because texts contain blanks and empty cells are blank.
 """
 
 import csv
@@ -17,10 +17,10 @@ DELIMITER = "\t"  # Between the cells of `text`.
 
 
 def starts(lines: Sequence[str]) -> tuple[int, ...]:
-    """Returns the positions where columns start; none of a file that is of another kind.
+    """Returns the positions where columns start; empty if the file is of another kind.
 
     Args:
-        lines: the first of a file, its header among them.
+        lines: the first lines of a file, including the header.
     """
     filled = [line.rstrip() for line in lines if line.strip()]
     if len(filled) < _FEWEST_LINES or len({len(line.split()) for line in filled}) == 1:
@@ -44,12 +44,12 @@ def text(
 
     Args:
         path: for messages.
-        lines: of the file.
-        columns: where they start.
-        before: lines of the file before those.
+        lines: lines of the file.
+        columns: the start positions of the columns.
+        before: the number of lines before `lines`.
 
     Raises:
-        DataError: a cell of a line is wider than its column.
+        DataError: a cell is wider than its column.
     """
     result = io.StringIO(newline="")
     writer = csv.writer(result, delimiter=DELIMITER, lineterminator="\n")

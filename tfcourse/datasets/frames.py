@@ -1,4 +1,4 @@
-"""Tables from pandas' DataFrames, and back."""
+"""Converts pandas DataFrames to tables, and data sets to DataFrames."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ def to_table(frame: "pd.DataFrame", source: str = "frame", notes: tuple[str, ...
     """Returns a DataFrame as a `Table`; its index is left out.
 
     Raises:
-        DataError: it has no rows, or a name twice.
+        DataError: the frame has no rows, or a column name occurs twice.
     """
     if not len(frame.columns) or not len(frame):
         raise DataError(
@@ -39,7 +39,7 @@ def to_table(frame: "pd.DataFrame", source: str = "frame", notes: tuple[str, ...
 
 
 def column(series: "pd.Series") -> Column:
-    """Returns a Series as a column: numbers and dates as arrays, all else as texts."""
+    """Returns a Series as a column: numbers and dates as arrays, everything else as texts."""
     import pandas as pd
 
     dtype = series.dtype
@@ -62,10 +62,10 @@ def column(series: "pd.Series") -> Column:
 
 
 def to_dataframe(dataset: Dataset) -> "pd.DataFrame":
-    """Returns the features of a `Dataset` as the model takes them, with its splits and labels.
+    """Returns the features of a `Dataset`, preprocessed, with splits and labels.
 
-    A row is an example: `split`, the features by name, and last the class, or the quantity in its
-    own units.
+    Each row is an example: `split`, the features by name, and the class, or the quantity in its own
+    units.
 
     Raises:
         ValueError: the data set is not a table in memory.

@@ -1,10 +1,10 @@
-"""Columns that by themselves tell the label, and rows of the test split that training has seen.
+"""Finds columns that determine the label, and test rows that are in the training split.
 
-A column is looked at alone: its training rows are sorted by its values, those of equal values at
-random, and the changes from one class to another are counted. Where the column tells the class,
-there are as many as the classes need; every row that it tells wrong makes two more. Codes, several
-for a class and in any order, have changes between their values instead, and none among the rows of
-one value; a value that only one row has tells nothing.
+Each column is tested alone: its training rows are sorted by its values (in random order within a
+value), and the changes of class from row to row are counted. If the column determines the class,
+there are only as many changes as the classes require; every wrong row adds two. If values are
+codes, several per class and in any order, classes change between values, but not within a value; a
+value that occurs once says nothing.
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,13 +45,13 @@ def find(
     *,
     is_quantity: bool = False,
 ) -> tuple[Giveaway, ...]:
-    """Returns the columns that tell the labels, the best first.
+    """Returns the columns that determine the label, best first.
 
     Args:
-        columns: those that made the features.
+        columns: the columns behind the features.
         features: [examples, features] of the training split.
         labels: [examples], classes or a quantity.
-        is_quantity: which of both.
+        is_quantity: whether the labels are a quantity.
     """
     if len(labels) < _FEWEST_ROWS:
         return ()
@@ -72,11 +72,10 @@ def find(
 def parts(
     columns: Sequence[NumericColumn | CategoricalColumn], features: FloatArray, quantity: Labels
 ) -> tuple[str, ...]:
-    """Returns the columns whose weighted sum is the quantity in every row, none if there are not
-    several such: a total beside its parts.
+    """Returns the columns whose weighted sum is the quantity in every row, if there are several.
 
     Args:
-        columns: those that made the features.
+        columns: the columns behind the features.
         features: [examples, features] of the training split.
         quantity: [examples], standardized.
     """
@@ -101,7 +100,7 @@ def parts(
 
 
 def repeated(train: Split, test: Split, columns: Sequence[ColumnReport]) -> int:
-    """Returns how many rows of `test` are copies of one in `train`, the label too."""
+    """Returns how many rows of `test` equal a row of `train`, including the label."""
     if any(column.reason == "texts" for column in columns):
         return 0  # Such as names: they tell rows apart.
     seen, tested = np.unique(_hashes(train)), _hashes(test)
@@ -114,8 +113,10 @@ def repeated(train: Split, test: Split, columns: Sequence[ColumnReport]) -> int:
 
 
 def _hashes(split: Split) -> npt.NDArray[np.uint64]:
-    """Returns a number per row, equal where all features and the label are, and else hardly ever:
-    the sum of their bits' values times random odd numbers, modulo 2**64."""
+    """Returns a hash per row of all features and the label.
+
+    It is the sum of their bit patterns times random odd numbers, modulo 2**64.
+    """
     factors = np.random.RandomState(0)
     bits = np.ascontiguousarray(split.features).view(np.uint32)
     hashes = split.labels.astype(np.float32).view(np.uint32).astype(np.uint64)
@@ -129,8 +130,11 @@ def _hashes(split: Split) -> npt.NDArray[np.uint64]:
 def _blocks(
     columns: Sequence[NumericColumn | CategoricalColumn], features: FloatArray, rows: Labels
 ) -> Iterator[tuple[list[tuple[str, bool, float]], FloatArray]]:
-    """Yields `(names, values)`: of each column its name, whether it is about what is missing and
-    the share of errors that it may leave; and its numbers [rows], of categories in any order."""
+    """Yields `(names, values)` of blocks of columns.
+
+    A name consists of the column's name, whether it is about missing values, and its share of
+    allowed errors. Values are numbers [rows, columns]; categories are numbered in any order.
+    """
     at_once = max(1, _MOST_VALUES // len(rows))
     names: list[tuple[str, bool, float]] = []
     values: list[FloatArray] = []
@@ -155,12 +159,12 @@ def _blocks(
 
 
 class _Sorted(NamedTuple):
-    """The labels in the order of each column's values, those of equal values at random.
+    """The labels sorted by each column's values, in random order within a value.
 
     Attributes:
         labels: [rows, columns].
-        same: [rows - 1, columns], whether a value equals the one before it.
-        alone: [columns], how many rows have a value that no other has.
+        same: [rows - 1, columns], whether a value equals the previous one.
+        alone: [columns], the number of rows with a value that no other row has.
         are_codes: [columns], whether values repeat so often that they may be codes.
     """
 
@@ -182,7 +186,7 @@ def _sorted(values: FloatArray, labels: Labels) -> _Sorted:
 
 
 def _told(values: FloatArray, labels: Labels, limits: FloatArray) -> npt.NDArray[np.float64]:
-    """Returns the share of rows in which each column tells the class; 0 where that is no wonder."""
+    """Returns the share of rows whose class each column determines; 0 if chance explains it."""
     by = _sorted(values, labels)
     changes = by.labels[1:] != by.labels[:-1]
     _, counts = np.unique(labels, return_counts=True)
@@ -194,7 +198,7 @@ def _told(values: FloatArray, labels: Labels, limits: FloatArray) -> npt.NDArray
 
 
 def _correlations(values: FloatArray, labels: Labels) -> npt.NDArray[np.float64]:
-    """Returns how closely each column, or the mean of its codes, follows a quantity; else 0."""
+    """Returns the correlation of each column, or of its codes' means, with a quantity."""
     x = values - values.mean(axis=0, dtype=np.float64)
     y = labels - labels.mean(dtype=np.float64)
     squares = y @ y

@@ -1,13 +1,13 @@
-"""Columns that name the rows rather than describe them: running numbers, keys, invoice numbers.
+"""Finds columns that identify the rows: running numbers, keys, invoice numbers.
 
-A model can learn them by heart, and where a file is sorted it reads the class off them. They are
-told by two signs; `keep` takes such a column nevertheless.
+A model can memorize them, and in a sorted file, they give the class away. They have two signs;
+`keep` uses such a column anyway.
 
-- Its whole numbers never repeat, and measurements would: of `n` numbers out of a range of `r`,
-  about `n * n / (2 * r)` pairs are equal by chance, more where they are not spread evenly. Where 10
-  are expected and none is there, it is no chance: that happens once in e**10, or 22,000, columns.
-- Its name says so ("id", "No.", "PassengerId", "row_index"), and no more than a few repeat. Without
-  names, the first column of long numbers in no order counts as one that is called so.
+- Its integers never repeat, although measurements would: of `n` numbers in a range of `r`, about `n
+  * n / (2 * r)` pairs are equal by chance, or more if they are not uniform. If 10 are expected,
+  having none happens by chance in one of e**10 = 22,000 columns.
+- Its name says so ("id", "No.", "PassengerId", "row_index"), and only a few numbers repeat. In a
+  table without names, a first column of long, unsorted numbers counts as having such a name.
 """
 
 import re
@@ -59,11 +59,11 @@ _WORDS = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|#")
 
 
 def why(name: str, values: npt.NDArray[np.float64]) -> str:
-    """Returns why a column of numbers is an identifier, "" where it is none.
+    """Returns why a column of numbers is an identifier, or "".
 
     Args:
-        name: the column's.
-        values: [rows], NaN where missing.
+        name: the column's name.
+        values: [rows], NaN if missing.
     """
     if name.endswith("]"):
         return ""  # One number of a vector: "petals[0]".
@@ -90,7 +90,7 @@ def why(name: str, values: npt.NDArray[np.float64]) -> str:
 
 
 def _are_keys(values: npt.NDArray[np.float64]) -> bool:
-    """Returns whether whole numbers are long, in no order, and not rounded."""
+    """Returns whether integers are long, unsorted, and not rounded."""
     steps = np.diff(values)
     is_ordered = bool((steps >= 0).all() or (steps <= 0).all())  # As moments are.
     are_round = (values % 10 == 0).mean() > _SHARE_OF_ROUND
@@ -98,7 +98,7 @@ def _are_keys(values: npt.NDArray[np.float64]) -> bool:
 
 
 def is_named_so(name: str) -> bool:
-    """Returns whether a column is called like an identifier."""
+    """Returns whether a column has the name of an identifier."""
     words = [word.lower() for word in _WORDS.findall(name)]
     if not words:
         return False

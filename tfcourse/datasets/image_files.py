@@ -1,4 +1,4 @@
-"""Images in folders, decoded within bounds."""
+"""Decodes image files, with limits on their size."""
 
 import collections
 import contextlib
@@ -44,7 +44,7 @@ _USUAL_SIDES = (16, 32, 64, 128)
 
 
 class BrokenImageError(DataError):
-    """An image that can't be decoded; there may be more of them."""
+    """An image can't be decoded; there may be others."""
 
     def __init__(self, path: pathlib.Path, why: str) -> None:
         super().__init__(f"{path}: expected a readable image; received {why}.")
@@ -53,12 +53,12 @@ class BrokenImageError(DataError):
 
 
 class Decoded(NamedTuple):
-    """Images as they are decoded.
+    """Decoded images.
 
     Attributes:
         pixels: uint8 [examples, height, width, channels].
-        kept: which of the paths they came from, the others being broken.
-        notes: how many were changed in which way: `{"composited on white": 12}`.
+        kept: the positions of the paths that were decoded; the others are broken.
+        notes: how many images were changed in each way: `{"composited on white": 12}`.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -69,17 +69,16 @@ class Decoded(NamedTuple):
 def common_shape(
     paths: Sequence[pathlib.Path], image_size: tuple[int, int] | None = None
 ) -> tuple[int, int, int]:
-    """Returns the shape (height, width, channels) of images: colour if one of them is.
+    """Returns the common shape (height, width, channels): color if one image is.
 
-    Broken images are passed over: `decode_all` names them.
+    Broken images are skipped; `decode_all` reports them.
 
     Args:
-        paths: at least one.
-        image_size: (height, width) that they will be resized to, or `None`.
+        paths: at least one path.
+        image_size: (height, width) after resizing, or `None`.
 
     Raises:
-        DataError: the sizes differ, and `image_size` is `None`; names two files. Or all are
-            broken.
+        DataError: the sizes differ and `image_size` is `None` (names two files), or all are broken.
     """
     channels = 1
     sizes: dict[pathlib.Path, tuple[int, int]] = {}
@@ -126,18 +125,18 @@ def decode_all(
     on_error: Literal["refuse", "skip"] = "refuse",
     advice: str = "",
 ) -> Decoded:
-    """Returns images as `Decoded`, each in `input_shape`.
+    """Returns the images as `Decoded`, each with `input_shape`.
 
     Args:
-        paths: of the images.
+        paths: the images' paths.
         input_shape: (height, width, channels); see `MODES`. With one or three channels,
             transparent images are composited on white.
-        resize: whether images of another size are resized; else they are refused.
-        on_error: whether broken images are refused, all in one message, or left out.
-        advice: what else to do about broken images, for that message.
+        resize: whether to resize images of another size; otherwise, they are errors.
+        on_error: whether broken images are an error, which names all of them, or are left out.
+        advice: what else to do about broken images, for the message.
 
     Raises:
-        DataError: naming the files that can't be taken.
+        DataError: names the files that can't be used.
     """
     memory.check_fits(
         f"{len(paths):,} images",
@@ -189,7 +188,7 @@ def _listed(broken: Sequence[BrokenImageError]) -> str:
 
 
 def opened(path: pathlib.Path) -> "PIL.Image.Image":
-    """Opens an image of which only the header is read, its size and depth checked."""
+    """Opens an image by reading its header, and checks its size and depth."""
     from PIL import Image
 
     if not path.is_file():  # Such as a pipe, which might never end.
@@ -209,7 +208,7 @@ def opened(path: pathlib.Path) -> "PIL.Image.Image":
 
 
 def _size(image: "PIL.Image.Image") -> tuple[int, int]:
-    """Returns (height, width) as the image is to be shown: a camera may have been turned."""
+    """Returns (height, width) as displayed: the camera may have been rotated."""
     with _decoding(pathlib.Path(getattr(image, "filename", "an image"))):
         turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
         if turned and image.format == "TIFF":
@@ -249,7 +248,7 @@ def _eight_bits(image: "PIL.Image.Image") -> "PIL.Image.Image":
 
 
 def _on_white(image: "PIL.Image.Image") -> "tuple[PIL.Image.Image, bool]":
-    """Returns an image without transparency, and whether it had any."""
+    """Returns an image placed on white, and whether it was transparent."""
     from PIL import Image
 
     image = image.convert("RGBA")
@@ -280,7 +279,7 @@ def _resized(image: "PIL.Image.Image", input_shape: tuple[int, ...]) -> npt.NDAr
 
 @contextlib.contextmanager
 def _decoding(path: pathlib.Path) -> Iterator[None]:
-    """Turns what Pillow raises on a damaged file into a `BrokenImageError` that names it."""
+    """Turns Pillow's errors for a damaged file into a `BrokenImageError` that names the file."""
     from PIL import Image
 
     try:

@@ -1,4 +1,4 @@
-"""`images:DIR`: a folder of images for each class, or images beside a table of classes."""
+"""`images:DIR`: a folder of images per class, or images beside a table of classes."""
 
 import collections
 import os
@@ -32,19 +32,19 @@ _ADVICE = ", or leave such out with `on_error=skip`"
 
 
 def check(path: pathlib.Path, reading: Reading) -> None:
-    """Checks that there is such a folder, with folders of classes or a table of them."""
+    """Checks that the folder exists, with class folders or a table of classes."""
     if _table(path, reading) is None and not image_names.find(path):
         image_layouts.class_folders(path, tell=lambda sentence: None)
 
 
 def load(path: pathlib.Path, reading: Reading) -> Dataset:
-    """Returns the images as a `Dataset`; a second start reads the array cache.
+    """Returns the images as a `Dataset`; later calls read the array cache.
 
-    Folders called like splits are those splits, see `image_layouts`. Those that are not there are
-    cut off the training split, a fifth each.
+    Folders named like splits are these splits, see `image_layouts`. Missing splits are taken from
+    the training split, a fifth each.
 
     Raises:
-        DataError: naming the folder or files that can't be taken.
+        DataError: names the folder or files that can't be used.
     """
     name = f"images:{path}"
     images = find(path, reading)
@@ -66,7 +66,7 @@ def _version(path: pathlib.Path) -> tuple[str, int, int]:
 
 
 def find(path: pathlib.Path, reading: Reading) -> list[LabelledImage]:
-    """Returns the images in order; tells what is left out."""
+    """Returns the images in order; reports what is left out."""
     table = _table(path, reading)
     if table is not None:
         return image_labels.read(path, table, reading)
@@ -95,7 +95,7 @@ def find(path: pathlib.Path, reading: Reading) -> list[LabelledImage]:
 
 
 def _table(path: pathlib.Path, reading: Reading) -> pathlib.Path | None:
-    """Returns the table of the classes, `None` where folders are the classes."""
+    """Returns the table of the classes; `None` if folders are the classes."""
     table = image_rows.find_table(path, reading.labels)
     idle = [name for name in _OF_TABLES if name in reading.to_texts()]
     if table is None and idle:
@@ -141,7 +141,7 @@ def _described(decoded: image_files.Decoded) -> str:
 
 
 def _labels(name: str, images: list[LabelledImage]) -> tuple[IntArray, tuple[str, ...]]:
-    """Returns labels int32 and the class names, those of the training split."""
+    """Returns labels int32 and the names of the classes in the training split."""
     is_complete = len({image.split for image in images}) == len(SPLITS)
     training = [image for image in images if image.split == "train"]
     _, class_names = classes.number(

@@ -1,4 +1,4 @@
-"""Images without folders of classes, and a table that names the class of each."""
+"""Images without class folders, and a table with the class of each."""
 
 import pathlib
 from collections.abc import Sequence
@@ -38,13 +38,13 @@ class LabelledImage(NamedTuple):
 
 
 def read(folder: pathlib.Path, path: pathlib.Path, reading: Reading) -> list[LabelledImage]:
-    """Returns the images in `folder` to which the table at `path` gives a class, by their paths.
+    """Returns the images in `folder` that have a class in the table at `path`, sorted by path.
 
-    Rows without an image or a label, and images without a row, are left out and told. A column
-    called split holds the splits; without it, all are of training.
+    Rows without an image or a label, and images without a row, are left out and reported. A column
+    called split gives the splits; without it, all images are for training.
 
     Raises:
-        DataError: the table does not name the images, or has no classes for them.
+        DataError: the table does not name the images, or has no classes.
     """
     rows = image_rows.match(folder, path, reading)
     split = next((name for name in rows.others() if name.strip().lower() == _SPLIT), None)
@@ -78,7 +78,7 @@ def read(folder: pathlib.Path, path: pathlib.Path, reading: Reading) -> list[Lab
 def read_known(
     folder: pathlib.Path, path: pathlib.Path, class_names: Sequence[str]
 ) -> tuple[list[pathlib.Path], IntArray]:
-    """Returns `(paths, labels)` of the images whose class, one that is known, is in a table.
+    """Returns `(paths, labels)` of the images that have a known class in a table.
 
     Raises:
         DataError: the table does not name the images, or has other classes.
@@ -112,7 +112,7 @@ def read_known(
 
 
 def _label(rows: Rows, reading: Reading, split: str | None) -> str:
-    """Returns the column of the classes: the one that is named, or the only one that is left."""
+    """Returns the column of the classes: the one that `label` names, or the only other column."""
     source, others = rows.table.source, rows.others()
     if reading.label is not None:
         return column_names.find(source, "label", [reading.label], others)[0]
@@ -145,7 +145,7 @@ def _refuse_quantity(where: str, column: Sequence[Any], reading: Reading) -> Non
 
 
 def _splits(rows: Rows, name: str) -> list[str]:
-    """Returns the split of each row by what is written in the column `name`."""
+    """Returns the split of each row, from the column `name`."""
     splits = []
     for number, cell in enumerate(rows.cells(name)):
         split = None if cell is None else image_layouts.split_of(cells.as_category(cell))

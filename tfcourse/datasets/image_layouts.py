@@ -1,4 +1,4 @@
-"""Which folders hold the classes of which split, as people lay them out."""
+"""Recognizes the folders of splits and classes in the usual layouts."""
 
 import pathlib
 import re
@@ -28,7 +28,7 @@ class ClassFolder(NamedTuple):
 
 
 def split_of(name: str) -> str | None:
-    """Returns the split that a folder is called like, `None` where it is like none.
+    """Returns the split that a folder's name means, or `None`.
 
     Examples:
         >>> from tfcourse.datasets.image_layouts import split_of
@@ -43,7 +43,7 @@ def split_of(name: str) -> str | None:
 
 
 def _splits_of(names: Sequence[str]) -> list[str | None]:
-    """Returns the split that each folder is called like, such as of "pets_train", "pets_test"."""
+    """Returns the split that each folder's name means, as in "pets_train", "pets_test"."""
     splits = [split_of(name) for name in names]
     starts = {re.split(r"[\W_]", name, maxsplit=1)[0] for name in names}
     if any(splits) or len(starts) > 1 or len(names) < 2:
@@ -53,12 +53,13 @@ def _splits_of(names: Sequence[str]) -> list[str | None]:
 
 
 def class_folders(path: pathlib.Path, tell: Tell) -> list[ClassFolder]:
-    """Returns the class folders of all splits; without folders of splits all are of training.
+    """Returns the class folders of all splits; without split folders, all are for training.
 
-    A folder that is alone in its folder stands for it. Splits may lie above the classes or below.
+    A folder that is the only one in its parent replaces the parent. Split folders may be above or
+    below the class folders.
 
     Raises:
-        DataError: there are no such folders, or it is not clear which.
+        DataError: there are no such folders, or they are ambiguous.
     """
     if not path.is_dir():
         raise DataError(
@@ -81,14 +82,14 @@ def class_folders(path: pathlib.Path, tell: Tell) -> list[ClassFolder]:
 
 
 def may_have_classes(path: pathlib.Path) -> bool:
-    """Returns whether folders in a folder may be classes, and not just hold all images."""
+    """Returns whether the folders in a folder may be classes, not just a folder for all images."""
     folders = image_paths.subfolders(path)
     are_splits = all(split_of(folder.name) for folder in folders)
     return any(map(image_paths.subfolders, folders)) or (len(folders) > 1 and not are_splits)
 
 
 def _unwrapped(path: pathlib.Path) -> pathlib.Path:
-    """Returns the folder that holds several: archives often unpack into one that is alone."""
+    """Returns the first folder with several entries: archives often unpack into a single folder."""
     inside = image_paths.subfolders(path)
     while len(inside) == 1 and not image_paths.has_images(path):
         deeper = image_paths.subfolders(inside[0])
@@ -101,7 +102,7 @@ def _unwrapped(path: pathlib.Path) -> pathlib.Path:
 def _are_splits(
     path: pathlib.Path, folders: Sequence[pathlib.Path], splits: Sequence[str | None]
 ) -> bool:
-    """Returns whether folders are splits: a class may be called train, beside car and bus."""
+    """Returns whether folders are splits: "train" may also be a class, beside "car" and "bus"."""
     if "train" not in splits:
         if len(splits) > 1 and None not in splits:
             raise DataError(
@@ -144,7 +145,7 @@ def _roots(path, folders, splits, tell):
 
 
 def _classes_of(split, roots, tell):
-    """Returns the class folders of a split; none, and that is told, where it has no classes."""
+    """Returns the class folders of a split, or reports that it has none."""
     if split not in roots:
         return []
     root = _unwrapped(roots[split])

@@ -1,4 +1,4 @@
-"""Images that are named after their class where no folders are: cat.0.jpg, dog.0.jpg."""
+"""Images named after their class, without class folders: cat.0.jpg, dog.0.jpg."""
 
 import collections
 import pathlib
@@ -16,10 +16,10 @@ _OF_NO_CLASS = {
 
 
 def find(path: pathlib.Path) -> list[LabelledImage]:
-    """Returns the images of a folder whose names begin with their class, none if they do not.
+    """Returns the images in a folder if their names begin with their class, or nothing.
 
-    They lie in the folder itself, or in one that is called like the training split; those beside it
-    are of another split if they are of the same classes, and else of none.
+    They are in the folder itself, or in one named like the training split. Other folders beside it
+    are splits if they have the same classes, and are ignored otherwise.
     """
     roots = _roots(path)
     if "train" not in roots:
@@ -38,7 +38,7 @@ def find(path: pathlib.Path) -> list[LabelledImage]:
 
 
 def described(images: list[LabelledImage]) -> str:
-    """Returns what is told of them."""
+    """Returns a note about such images."""
     names = sorted({image.class_name for image in images})
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return (
@@ -48,7 +48,7 @@ def described(images: list[LabelledImage]) -> str:
 
 
 def _roots(path: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Returns the folder of images of each split, none where there are folders of classes."""
+    """Returns the folder of images of each split; none if there are class folders."""
     inside = image_paths.subfolders(path) if path.is_dir() else []
     while len(inside) == 1 and not image_paths.has_images(path):
         path, inside = inside[0], image_paths.subfolders(inside[0])
@@ -60,7 +60,7 @@ def _roots(path: pathlib.Path) -> dict[str, pathlib.Path]:
 
 
 def _classes_of(root: pathlib.Path) -> dict[pathlib.Path, str]:
-    """Returns the class by image; none where a name has none."""
+    """Returns the class of each image; none if a name has no class."""
     images = image_paths.walk(root, root).images
     matches = [(image, _NUMBERED.fullmatch(image.stem)) for image in images]
     if not all(match for _, match in matches):

@@ -1,4 +1,4 @@
-"""Which files of a folder are images."""
+"""Finds the images in a folder."""
 
 import collections
 import dataclasses
@@ -26,7 +26,7 @@ _LEFTOVERS = {
 
 @dataclasses.dataclass
 class Found:
-    """What lies in a folder and all folders below it."""
+    """The content of a folder and all its subfolders."""
 
     images: list[pathlib.Path] = dataclasses.field(default_factory=list)  # By their suffix.
     others: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -34,14 +34,14 @@ class Found:
     loops: list[pathlib.Path] = dataclasses.field(default_factory=list)  # Links not followed.
 
     def add(self, other: "Found") -> None:
-        """Adds what another folder holds."""
+        """Adds the content of another folder."""
         self.images += other.images
         self.others += other.others
         self.links += other.links
         self.loops += other.loops
 
     def tell(self, root: pathlib.Path) -> None:
-        """Warns of what is left out, and of links that lead out of `root`."""
+        """Warns about what is left out, and about links that lead out of `root`."""
         if self.others:
             logging.warning("%s: left out files that are not read: %s.", root, self.described())
         if self.links:
@@ -56,16 +56,16 @@ class Found:
             )
 
     def described(self) -> str:
-        """Returns how many other files there are: "30 .heic, 2 .txt"."""
+        """Returns the number of other files: "30 .heic, 2 .txt"."""
         return ", ".join(f"{count:,} {suffix}" for suffix, count in self.others.most_common(5))
 
 
 def find(
     path: pathlib.Path, class_names: Sequence[str]
 ) -> tuple[list[pathlib.Path], IntArray | None]:
-    """Returns `(paths, labels)` of an image or of all images in a folder, in the order of names.
+    """Returns `(paths, labels)` of an image, or of all images in a folder, sorted by name.
 
-    The labels are `None` unless each lies in a folder called like a class.
+    The labels are `None` unless each image is in a folder named like a class.
     """
     if path.is_file():
         if path.suffix.lower() in _TABLES:
@@ -93,25 +93,25 @@ def find(
 
 
 def is_hidden(name: str) -> bool:
-    """Returns whether a file or folder is not meant to be seen, by its name."""
+    """Returns whether the name of a file or folder marks it as hidden."""
     return name.startswith(".") or name.strip().lower() in _LEFTOVERS
 
 
 def subfolders(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Returns the folders in a folder, links among them, in the order of their names."""
+    """Returns the subfolders, including links to folders, sorted by name."""
     return sorted(path for path in _visible(folder) if path.is_dir())
 
 
 def has_images(folder: pathlib.Path) -> bool:
-    """Returns whether images lie in a folder itself."""
+    """Returns whether a folder itself contains images."""
     return any(path.suffix.lower() in SUFFIXES for path in _visible(folder))
 
 
 def walk(folder: pathlib.Path, root: pathlib.Path) -> Found:
-    """Returns what lies in `folder` and below, images in the order of their paths.
+    """Returns the content of `folder` and its subfolders, with images sorted by path.
 
-    Links are followed. A folder is read once, whatever links lead to it; one that holds `root`
-    is not read at all.
+    Links are followed. A folder is read once, however many links lead to it. A folder that contains
+    `root` is not read.
     """
     found, seen = Found(), set()
     real_root = os.path.realpath(root)

@@ -1,4 +1,4 @@
-"""Which rows of a table belong to which images in a folder."""
+"""Matches the rows of a table with the images in a folder."""
 
 import collections
 import pathlib
@@ -27,10 +27,10 @@ _NAMES = ("labels", "metadata", "train")  # Those preferred where several tables
 
 
 def find_table(folder: pathlib.Path, name: str | None = None) -> pathlib.Path | None:
-    """Returns the table called `name`, or the one in a folder that has no folders of classes.
+    """Returns the table called `name`, or the table in a folder without class folders.
 
     Raises:
-        DataError: there is no such table, or it is not clear which.
+        DataError: there is no such table, or it is ambiguous.
     """
     if name is not None:
         given = files.expanded(name)
@@ -69,20 +69,20 @@ class Rows(NamedTuple):
         return [name for name in self.table.columns if name != self.column]
 
     def cells(self, name: str) -> list[Any]:
-        """Returns what is in the column `name`, `None` where it holds no value."""
+        """Returns the cells of the column `name`, `None` if missing."""
         found = cells.of(self.table.columns[name])
         return [found.values[code] if code >= 0 else None for code in found.codes[self.numbers]]
 
     def place(self, number: int) -> str:
-        """Returns where one of these rows is, for messages."""
+        """Returns where a row is, for messages."""
         return self.table.place(int(self.numbers[number]))
 
 
 def match(folder: pathlib.Path, path: pathlib.Path, reading: Reading) -> Rows:
-    """Returns the rows that name images in `folder`, by the column most of whose cells do.
+    """Returns the rows that name images in `folder`, by the column with the most matches.
 
     Raises:
-        DataError: there are no images, no column names them, or a cell may mean two.
+        DataError: there are no images, no column names them, or a cell may mean two images.
     """
     found = image_paths.walk(folder, folder)
     if not found.images:
@@ -122,7 +122,7 @@ def match(folder: pathlib.Path, path: pathlib.Path, reading: Reading) -> Rows:
 
 
 class _Names:
-    """Images by how a table may call them: path, name, or name without a suffix."""
+    """The images by the names that a table may use: path, name, or name without a suffix."""
 
     def __init__(self, folder: pathlib.Path, images: Sequence[pathlib.Path]) -> None:
         self._images: dict[str, list[pathlib.Path]] = {}
@@ -134,7 +134,7 @@ class _Names:
             self._images = by_form | self._images
 
     def of(self, cell: object) -> list[pathlib.Path]:
-        """Returns the images that a cell may mean: one, as a rule."""
+        """Returns the images that a cell may mean, usually one."""
         text = cells.as_category(cell).replace("\\", "/").removeprefix("./")
         path = pathlib.PurePosixPath(text)
         found = self._images.get(text) or self._images.get(path.name, [])

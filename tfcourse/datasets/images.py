@@ -1,4 +1,4 @@
-"""A set of TensorFlow Datasets for image classification, read into arrays."""
+"""Reads image-classification sets of TensorFlow Datasets into arrays."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ def are_in(info: "tfds.core.DatasetInfo") -> bool:
 
 
 def check(info: "tfds.core.DatasetInfo", reading: Reading) -> None:
-    """Checks, before anything is downloaded, that the images have one size, or will have."""
+    """Checks before the download that the images have one size, or will be resized."""
     shape = info.features[info.supervised_keys[0]].shape
     if reading.image_size is None and None in shape:
         raise DataError(
@@ -50,13 +50,13 @@ def check(info: "tfds.core.DatasetInfo", reading: Reading) -> None:
 
 
 def read(builder: "tfds.core.DatasetBuilder", reading: Reading) -> UnscaledDataset | Dataset:
-    """Returns the set as an `UnscaledDataset`; one that is too large, as a streamed `Dataset`.
+    """Returns the set as an `UnscaledDataset`, or as a streamed `Dataset` if it is too large.
 
-    A validation or test split that the set does not have is cut off its training split: MNIST's
-    60,000 become 54,000 and 6,000.
+    A missing validation or test split is taken from the training split: MNIST's 60,000 images
+    become 54,000 and 6,000.
 
     Raises:
-        DataError: if the set is damaged.
+        DataError: the set is damaged.
     """
     info = builder.info
     image_key, label_key = info.supervised_keys
@@ -86,7 +86,7 @@ def read(builder: "tfds.core.DatasetBuilder", reading: Reading) -> UnscaledDatas
 
 
 def _streamed(builder, shape, described, resized):
-    """Returns the same splits, with features that are read as they are needed."""
+    """Returns the same splits with features that are read when needed."""
     label_key = builder.info.supervised_keys[1]
     stored, labels = records.index(builder, label_key)
     pairs: dict[str, tuple[npt.NDArray[Any], IntArray]] = {}

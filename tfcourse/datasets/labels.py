@@ -1,4 +1,4 @@
-"""The label's column of a table: the class or number of each row, and which rows have none."""
+"""The label column of a table: the class or number of each row, and the rows without one."""
 
 import dataclasses
 import re
@@ -21,12 +21,12 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?")
 
 
 class Labels(NamedTuple):
-    """The classes of a table's rows, or the quantity that they have.
+    """The classes of a table's rows, or their quantities.
 
     Attributes:
-        numbers: [rows], -1 for a row that is left out; of a quantity float64, NaN for such a row.
-        class_names: in the order of the numbers; none of a quantity.
-        report: what was found.
+        numbers: [rows], -1 for rows that are left out; for a quantity float64, with NaN for these.
+        class_names: in the order of the numbers; empty for a quantity.
+        report: the findings.
         written: how a quantity's numbers are written.
     """
 
@@ -41,24 +41,24 @@ class Labels(NamedTuple):
 
     @property
     def kept(self) -> npt.NDArray[np.bool_]:
-        """[rows], whether a row is kept."""
+        """bool [rows], whether each row is kept."""
         return ~np.isnan(self.numbers) if self.is_quantity else self.numbers >= 0
 
 
 def find(
     where: str, name: str, table: Table, reading: Reading, *, decimal_comma: bool = False
 ) -> Labels:
-    """Returns the classes or the quantity in the column `name`, as `reading.task` says.
+    """Returns the classes or the quantity in the column `name`, according to `reading.task`.
 
     Args:
-        where: what messages call the column.
-        name: the column's.
-        table: where it is.
-        reading: what the user asks for.
+        where: the column's name for messages.
+        name: the column's name.
+        table: the table with the column.
+        reading: the user's options.
         decimal_comma: whether the table has numbers with decimal commas.
 
     Raises:
-        DataError: naming the column or the line that can't be taken.
+        DataError: names the column or the line that can't be used.
     """
     column, more = table.columns[name], reading.missing_values
     if reading.task != "classification":
@@ -87,13 +87,13 @@ def find(
 def quantities(
     table: Table, name: str, written: str, missing: Sequence[str] = ()
 ) -> npt.NDArray[np.float64]:
-    """Returns the column `name` as float64 [rows]: NaN where a number is missing.
+    """Returns the column `name` as float64 [rows], with NaN for missing numbers.
 
     Args:
-        written: the style of the numbers, or that which the table's own cells have.
+        written: the style of the numbers; by default, that of the table's own cells.
 
     Raises:
-        DataError: naming the line of a cell that is no finite number.
+        DataError: names the line of a cell that is not a finite number.
     """
     column = table.columns[name]
     values = read_numbers(column, missing, written)
@@ -112,15 +112,15 @@ def quantities(
 
 
 def classify(where: str, name: str, column: Column, missing: Sequence[str] = ()) -> Labels:
-    """Returns the classes that the cells of a label's column name.
+    """Returns the classes in the cells of a label column.
 
-    Rows without a label, and those of a class that is too rare, are left out.
+    Rows without a label, and rows of classes that are too rare, are left out.
 
     Args:
-        where: what messages call the column: "iris.csv, column 'species'".
-        name: the column's.
-        column: texts or whole numbers.
-        missing: texts that stand for a missing label, besides the usual ones.
+        where: the column's name for messages: "iris.csv, column 'species'".
+        name: the column's name.
+        column: texts or integers.
+        missing: texts that mean a missing label, besides the usual ones.
 
     Raises:
         DataError: there are fewer than two classes, or too many.
@@ -167,14 +167,14 @@ def _are_sorted(values: npt.NDArray[np.float64]) -> bool:
 
 
 def numbers_of(column: Column, class_names: Sequence[str], missing: Sequence[str]) -> IntArray:
-    """Returns labels [rows] of known classes: -1 where there is none, -2 where it is no class."""
+    """Returns labels [rows] of known classes: -1 if missing, -2 if not a known class."""
     found = cells.categories(cells.of(column), missing)
     by_value = spellings.positions(found.values, class_names, unknown=-2).astype(np.int32)
     return found.spread(by_value, -1).astype(np.int32)
 
 
 def in_order(names: Sequence[str] | dict[str, int]) -> list[str]:
-    """Returns the names of classes in order: numbers as numbers, all else as texts."""
+    """Returns the names of classes in order: integers as numbers, everything else as texts."""
     return sorted(names, key=float if all(map(spellings.DECIMAL.fullmatch, names)) else None)
 
 

@@ -1,8 +1,8 @@
-"""Encodings older than UTF-8: which one a text is in cannot be known, but tried.
+"""Guesses the encoding of text that is not UTF-8.
 
-Bytes are decoded by one after another, and the first in which words look like words is taken:
-letters of one script, large ones only at the start. Names of columns that are asked for decide
-where they are there in one encoding alone.
+Encodings are tried one after another. The first in which words look like words is used: letters of
+one script, with capitals only at the start. If the expected column names occur in only one
+encoding, that one is used.
 """
 
 import codecs
@@ -44,7 +44,7 @@ _SPELLED = re.compile("A?a*|A+|o+")
 
 
 def is_one(name: str) -> bool:
-    """Returns whether `encoding` may be `name`: one that Python knows, with ASCII in it."""
+    """Returns whether `encoding` is known to Python and contains ASCII."""
     ascii_bytes = bytes(range(32, 127))
     try:
         shifts = codecs.lookup(name).name.startswith(("hz", "iso2022", "utf-7"))
@@ -54,11 +54,11 @@ def is_one(name: str) -> bool:
 
 
 def guess(start: bytes, expected: Sequence[str] = ()) -> str:
-    """Returns the encoding of bytes that are not UTF-8.
+    """Returns the likely encoding of bytes that are not UTF-8.
 
     Args:
-        start: whole lines, or what may end within a character.
-        expected: names of columns that are likely to be there.
+        start: the start of a file, which may end within a character.
+        expected: names of columns that are likely to occur.
     """
     for name in expected:
         if not name.isascii():
@@ -73,7 +73,7 @@ def guess(start: bytes, expected: Sequence[str] = ()) -> str:
 
 
 def note(encoding: str, text: str, *, asked: bool) -> str:
-    """Returns what is told about a text that was read in an older encoding."""
+    """Returns a note about a text in an older encoding."""
     name = _NAMES.get(encoding, encoding)
     if asked:
         return f"read as {name} text"
@@ -97,7 +97,7 @@ def _decoded(start: bytes, encoding: str) -> str | None:
 
 
 def _words(text: str) -> Iterator[str]:
-    """Yields the words with a letter beyond ASCII."""
+    """Yields the words with at least one letter beyond ASCII."""
     return (found[0] for found in _WORD.finditer(text) if not found[0].isascii())
 
 

@@ -1,4 +1,4 @@
-"""Columns that people may want to predict, guessed from what is in them."""
+"""Guesses which columns people may want to predict."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -21,12 +21,12 @@ _SHOWN = 3
 
 
 def by_name(names: Sequence[str]) -> list[str]:
-    """Returns those that have a usual name of a label."""
+    """Returns the columns with a usual name for a label."""
     return [name for name in names if name.strip().lower() in _USUAL][:_SHOWN]
 
 
 def advised(error: DataError, table: Table, reading: Reading) -> DataError:
-    """Returns the error of a label that can't be taken, with the columns that can."""
+    """Returns the error for an unusable label, with the columns that are usable."""
     if not isinstance(table.columns, dict):  # On the disk.
         return error
     rows = np.arange(len(table))
@@ -40,7 +40,7 @@ def advised(error: DataError, table: Table, reading: Reading) -> DataError:
 
 
 def find(columns: Iterable[ColumnReport]) -> list[str]:
-    """Returns the names of the likeliest labels, the best first."""
+    """Returns the names of the likeliest labels, best first."""
     columns = list(columns)
     scores: dict[str, float] = {}
     for position, column in enumerate(columns):

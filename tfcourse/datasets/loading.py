@@ -1,4 +1,4 @@
-"""Names to datasets."""
+"""Loads data sets by name."""
 
 import dataclasses
 import difflib
@@ -34,39 +34,39 @@ COMMON = ("digits", "mnist", "fashion_mnist", "kmnist", "emnist", "cifar10", "ci
 
 
 class OwnSource(Protocol):
-    """A module that reads one kind of a person's own data."""
+    """A module that reads one kind of users' own data."""
 
     @property
     def USES(self) -> tuple[str, ...]:  # noqa: N802
-        """The fields of `Reading` that mean something to it."""
+        """The fields of `Reading` that it uses."""
 
     def check(self, path: pathlib.Path, reading: Reading) -> None:
-        """Raises `DataError` where there is nothing to read; takes no time."""
+        """Raises `DataError` if there is nothing to read; takes no time."""
 
     def load(self, path: pathlib.Path, reading: Reading) -> Dataset:
-        """Returns what is read."""
+        """Returns the data set."""
 
 
 def load(names: str, data_dir: os.PathLike[str] | str | None = None, **options: Any) -> Dataset:
     """Returns the first available one of the named data sets.
 
-    The first use of a set from TensorFlow Datasets prepares it; later ones read a checked
-    cache of its arrays and imports neither TensorFlow nor TensorFlow Datasets. Splits are fixed
-    and do not depend on any seed.
+    The first use of a set from TensorFlow Datasets prepares it. Later uses read a verified cache of
+    its arrays and import neither TensorFlow nor TensorFlow Datasets. Splits are fixed and do not
+    depend on any seed.
 
     Args:
-        names: a name or several with commas between: "digits" (built in), or a set of
-            TensorFlow Datasets, of images such as "mnist" or of numbers and texts such as
-            "titanic". A later name is used only if the earlier ones are unavailable, and
-            `Dataset.fallback_from` lists those; a damaged file is an error. Your own data
-            stands alone: "csv:PATH" or another of `own_names`.
-        data_dir: a directory with original files, such as MNIST's four, or with sets that
-            TensorFlow Datasets has prepared. It is only read.
+        names: one name, or several separated by commas: "digits" (built in), or a set of TensorFlow
+            Datasets, of images such as "mnist" or of numbers and texts such as "titanic". A later
+            name is used only if the earlier ones are unavailable, and `Dataset.fallback_from` lists
+            those; a damaged file is an error. Your own data must be the only name: "csv:PATH" or
+            another of `own_names`.
+        data_dir: a folder with original files, such as MNIST's four, or with sets that TensorFlow
+            Datasets has prepared. Nothing is written to it.
         **options: fields of `Reading`, such as `label`.
 
     Raises:
-        DataError: if none is available, or something is damaged.
-        ValueError: if a name is misspelled, or an option is unknown or does not fit the source.
+        DataError: no set is available, or the data is damaged.
+        ValueError: a name is misspelt, or an option is unknown or does not fit the source.
 
     Examples:
         >>> digits = tfcourse.datasets.load("digits")
@@ -90,7 +90,7 @@ def load(names: str, data_dir: os.PathLike[str] | str | None = None, **options: 
 
 
 def check_names(dataset: Dataset) -> None:
-    """Refuses names that no file could hold, which would show once the training is over."""
+    """Raises an error for names that can't be saved, which would fail only after the training."""
     for name in (dataset.name, dataset.origin, *dataset.class_names):
         try:
             name.encode()
@@ -110,10 +110,10 @@ def frozen(dataset: Dataset) -> Dataset:
 
 
 def split_own(names: str) -> tuple[str, pathlib.Path] | None:
-    """Returns `("csv", path)` of "csv:PATH" and the like, `None` of names of sets.
+    """Returns `("csv", path)` for "csv:PATH" and the like; `None` for names of sets.
 
     Raises:
-        ValueError: if there is no path.
+        ValueError: there is no path.
     """
     kind, _, path = names.partition(":")
     if not is_own(names):
@@ -124,23 +124,23 @@ def split_own(names: str) -> tuple[str, pathlib.Path] | None:
 
 
 def is_own(names: str) -> bool:
-    """Returns whether `names` is a person's own data, and no set that has a name."""
+    """Returns whether `names` is a user's own data, not the name of a set."""
     return names.partition(":")[0] in OWN
 
 
 def own_names() -> tuple[str, ...]:
-    """Returns how data of one's own is called: "csv:PATH" and so on."""
+    """Returns the forms for users' own data: "csv:PATH" and so on."""
     return tuple(f"{kind}:PATH" for kind in OWN)
 
 
 def located(names: str) -> str:
-    """Returns `names` with the path of one's own data made absolute."""
+    """Returns `names` with the path of a user's own data made absolute."""
     own = split_own(names)
     return f"{own[0]}:{own[1].absolute()}" if own else names
 
 
 def check(names: str, data_dir: os.PathLike[str] | str | None = None, **options: Any) -> None:
-    """Checks what takes no time: names and options, and of one's own data that it is there.
+    """Checks names and options, and that users' own data exists; takes no time.
 
     Args:
         names: as in `load`.
@@ -148,7 +148,7 @@ def check(names: str, data_dir: os.PathLike[str] | str | None = None, **options:
         **options: as in `load`.
 
     Raises:
-        DataError: if there is no such file, folder or column.
+        DataError: there is no such file, folder or column.
         ValueError: as in `load`.
     """
     reading = Reading(**options)
@@ -164,17 +164,17 @@ def check(names: str, data_dir: os.PathLike[str] | str | None = None, **options:
 
 
 def check_name(names: str, data_dir: os.PathLike[str] | str | None = None) -> tuple[str, ...]:
-    """Checks how names are written, without importing TensorFlow or looking for data.
+    """Checks the spelling of names, without importing TensorFlow or looking for data.
 
     Args:
         names: as in `load`.
-        data_dir: a directory in it is a set of that name.
+        data_dir: folders in it count as names of sets.
 
     Returns:
-        The single names; data of one's own is one, whatever its path.
+        The single names; a user's own data is one name, whatever its path.
 
     Raises:
-        ValueError: if one cannot be a name, occurs twice, or is a common name misspelt.
+        ValueError: a name is impossible, occurs twice, or is a misspelt common name.
     """
     if split_own(names):
         return (names,)
@@ -202,7 +202,7 @@ def check_name(names: str, data_dir: os.PathLike[str] | str | None = None) -> tu
 
 
 def _path_hint(name: str) -> str:
-    """Returns the hint that a path, of a table for example, is written "csv:PATH"; else ""."""
+    """Returns the hint that a path, for example of a table, is written "csv:PATH", or ""."""
     try:
         path = files.expanded(name)
     except files.PathError:
@@ -215,10 +215,10 @@ def _path_hint(name: str) -> str:
 
 
 def check_data_dir(data_dir: os.PathLike[str] | str | None) -> pathlib.Path | None:
-    """Returns `data_dir` as an absolute path, `None` as `None`.
+    """Returns `data_dir` as an absolute path, or `None`.
 
     Raises:
-        DataError: if it is not a directory that can be listed.
+        DataError: it is not a readable folder.
     """
     if data_dir is None:
         return None
@@ -236,7 +236,7 @@ def check_data_dir(data_dir: os.PathLike[str] | str | None) -> pathlib.Path | No
 
 
 def _read(name: str, data_dir: pathlib.Path | None, reading: Reading) -> Dataset:
-    """Returns the `Dataset` of one name; of images from the cache where that holds them."""
+    """Returns the `Dataset` with one name; images come from the cache if it has them."""
     own = split_own(name)
     if own:
         kind, path = own
@@ -265,7 +265,7 @@ def _read(name: str, data_dir: pathlib.Path | None, reading: Reading) -> Dataset
 
 
 def version(name: str, data_dir: pathlib.Path | None, reading: Reading) -> str:
-    """Returns what changes with what a set is read from, and how."""
+    """Returns a text that changes whenever the set, or how it is read, changes."""
     if name in BUILT_IN:
         return BUILT_IN[name].version()
     return f"{prepared.version(name, data_dir)} {reading.image_size}"

@@ -1,4 +1,4 @@
-"""Whether data fits into the memory that there is for it, told before it is read."""
+"""Checks whether data fits into memory, before it is read."""
 
 from tfcourse import machine
 from tfcourse.datasets.errors import DataError
@@ -8,20 +8,20 @@ SHARE = 0.5
 
 
 def fits(num_bytes: int) -> bool:
-    """Returns whether data takes less than half of all memory: the same at every start."""
+    """Returns whether data takes less than half of all memory, which is the same at every start."""
     return num_bytes <= SHARE * machine.memory_bytes()
 
 
 def check_fits(source: object, num_bytes: int, mend: str) -> None:
-    """Refuses what would take more than half of the memory.
+    """Raises an error if data would take more than half of the memory.
 
     Args:
-        source: what the message is about: a file, or a dataset's name.
-        num_bytes: what reading it takes.
+        source: the file or data set, for the message.
+        num_bytes: the memory that reading takes.
         mend: a sentence that says what to do.
 
     Raises:
-        DataError: if it does not fit.
+        DataError: it does not fit.
     """
     room = int(SHARE * machine.available_bytes())
     if num_bytes > room:

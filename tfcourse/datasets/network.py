@@ -1,7 +1,7 @@
-"""Whether a download can begin, told within seconds.
+"""Checks within seconds whether a download is possible.
 
-The downloader of TensorFlow Datasets retries for minutes without a network and waits for ever
-behind a silent proxy, so it is started only after a first answer is known to come.
+The downloader of TensorFlow Datasets retries for minutes without a network and waits forever behind
+a silent proxy, so it is started only after the server has answered.
 """
 
 import queue
@@ -14,13 +14,13 @@ TIMEOUT_SECONDS = 5.0
 
 
 def check_reachable(urls: Iterable[str]) -> None:
-    """Asks for the first address, the way the downloader will: same proxies, same certificates.
+    """Requests the first address as the downloader does, with the same proxies and certificates.
 
     Args:
-        urls: where there is none with http, there is nothing to check.
+        urls: if there is none with http, nothing is checked.
 
     Raises:
-        DataUnavailableError: no answer with 200 comes within `TIMEOUT_SECONDS`; says why.
+        DataUnavailableError: there is no answer with status 200 within `TIMEOUT_SECONDS`; says why.
     """
     url = next((url for url in urls if url.startswith("http")), None)
     if url is None:

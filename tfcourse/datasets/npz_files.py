@@ -27,19 +27,19 @@ USES = ("task",)
 
 
 def check(path: pathlib.Path, reading: Reading) -> None:
-    """Checks that there is such a file."""
+    """Checks that the file exists."""
     check_file(path, "an NPZ file, as numpy.savez writes it")
 
 
 def load(path: pathlib.Path, reading: Reading) -> Dataset:
     """Returns the arrays as a `Dataset`.
 
-    Whole files `x` and `y` are split, and splits that are not there cut off the training split, a
-    fifth each. An optional array `class_names` names the labels 0, 1, ...; with it they are
-    classes, whatever `reading` says.
+    Arrays `x` and `y` are split, and missing splits are taken from the training split, a fifth
+    each. An optional array `class_names` names the labels 0, 1, ...; with it, they are classes,
+    whatever `reading` says.
 
     Raises:
-        DataError: naming the file, the array and the example that can't be taken.
+        DataError: names the file, the array and the example that can't be used.
     """
     arrays = array_names.canonical(path, array_files.read(path))
     name = f"npz:{path}"
@@ -74,7 +74,7 @@ def _split(fitted: ArrayPreprocessing, features: Numbers, labels: LabelArray) ->
 
 
 def _pairs(path: pathlib.Path, arrays: dict[str, Numbers]) -> dict[str, tuple[Numbers, Numbers]]:
-    """Returns `{split: (features, labels)}`, their shapes checked."""
+    """Returns `{split: (features, labels)}` with checked shapes."""
     keys = {split: (f"x_{split}", f"y_{split}") for split in SPLITS}
     if "x" in arrays:
         keys = {"train": ("x", "y")}

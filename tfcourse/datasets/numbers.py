@@ -1,7 +1,7 @@
-"""Numbers as people write them.
+"""Parses numbers in the many ways people write them.
 
-1234.5, 1,234.50, 1.234,50, 1 234,50, 1.5D-03, $12, 12 %, (12) or 12- for -12, 1.5K beside 2M,
-12 kg, 4.1/5 where all are of 5. A limit, as laboratories write <0.01, is none until `unlimited`.
+1234.5, 1,234.50, 1.234,50, 1 234,50, 1.5D-03, $12, 12 %, (12) or 12- for -12, 1.5K beside 2M, 12
+kg, 4.1/5 if all are out of 5. Limits such as <0.01 are numbers only after `unlimited`.
 """
 
 import collections
@@ -47,9 +47,9 @@ _FEWEST_WITH_UNIT, _MOST_OTHERS = 0.5, 0.05
 
 
 def read(values: Sequence[Any], style: str = PLAIN) -> FloatArray64:
-    """Returns values, texts or numbers, as float64: infinite where one is no finite number.
+    """Returns values, texts or numbers, as float64: infinite if not a finite number.
 
-    1_0 and 0x1 are no numbers.
+    1_0 and 0x1 are not numbers.
     """
     form, unit = _parts(style)
     if unit:
@@ -58,24 +58,24 @@ def read(values: Sequence[Any], style: str = PLAIN) -> FloatArray64:
 
 
 def is_style(text: str) -> bool:
-    """Returns whether `text` says how numbers are written, as `find_style` does."""
+    """Returns whether `text` is a style of numbers that `find_style` returns."""
     form, unit = _parts(text)
     return form in STYLES and (text == form or bool(_WITH_UNIT.fullmatch(f"1 {unit}")))
 
 
 def _parts(style: str) -> tuple[str, str]:
-    """Returns one of `STYLES` and a unit, or none."""
+    """Returns one of `STYLES` and a unit, or nothing."""
     form = next((form for form in STYLES if f"{style} ".startswith(f"{form} ")), "")
     return form, style[len(form) + 1 :]
 
 
 def find_style(values: Sequence[Any], *, decimal_comma: bool = False) -> str:
-    """Returns the style in which most of `values` are numbers: one of `STYLES`, or "1234.5 kg".
+    """Returns the style of most of `values`: one of `STYLES`, or "1234.5 kg".
 
     Args:
-        values: cells that differ; numbers among them are of any style.
-        decimal_comma: whether other columns of the table have decimal commas. It decides about
-            1,234 and 1.234 where nothing in the column does.
+        values: distinct cells; numbers among them fit every style.
+        decimal_comma: whether other columns of the table have decimal commas. This decides about
+            1,234 and 1.234 if nothing in the column does.
     """
     texts = [value for value in values if isinstance(value, str)]
     texts = [text.strip() for text in texts[:: max(1, len(texts) // _SAMPLE)]]
@@ -103,24 +103,24 @@ def _best(texts: Sequence[str], decimal_comma: bool) -> tuple[str, float]:
 
 
 def _unit(texts: Sequence[str]) -> str:
-    """Returns the unit in which most texts end, "" where there is none."""
+    """Returns the unit at the end of most texts, or ""."""
     matches = filter(None, map(_WITH_UNIT.fullmatch, texts))
     found = collections.Counter(match["unit"] for match in matches).most_common(1)
     return found[0][0] if found and found[0][1] >= _FEWEST_WITH_UNIT * len(texts) else ""
 
 
 def is_limit(value: object) -> bool:
-    """Returns whether a cell says that a number is below or above another: <0.01, >= 5."""
+    """Returns whether a cell is a limit, such as <0.01 or >= 5."""
     return isinstance(value, str) and bool(_LIMIT.match(value))
 
 
 def unlimited(values: Sequence[Any]) -> list[Any]:
-    """Returns values with the limit itself in place of "<0.01"."""
+    """Returns values with limits replaced by their numbers: 0.01 for <0.01."""
     return [_LIMIT.sub("", v, count=1) if isinstance(v, str) else v for v in values]
 
 
 def has_decimal_commas(texts: Iterable[str]) -> bool:
-    """Returns whether the texts of a column are numbers that only a decimal comma explains."""
+    """Returns whether the texts of a column are numbers that need a decimal comma."""
     texts = [text.strip() for text in texts]
     if not any("," in text for text in texts):
         return False

@@ -1,4 +1,4 @@
-"""The original files of MNIST and its kin, where the user has them."""
+"""The original files of MNIST and similar sets, if the user has them."""
 
 import functools
 import importlib.util
@@ -17,13 +17,13 @@ FILE_NAMES = (
 
 
 def check(name: str, data_dir: pathlib.Path | None) -> bool:
-    """Checks the original files of a set, at every start: a cache must not hide a damaged one.
+    """Checks a set's original files at every start, so that the cache does not hide a damaged file.
 
     Returns:
-        Whether the set's files are there.
+        Whether the set's files exist.
 
     Raises:
-        DataError: if one is damaged, missing while others are there, or another set's.
+        DataError: a file is damaged, belongs to another set, or only some files exist.
     """
     published = _published_files(name)
     if data_dir is None or not published.keys() >= set(FILE_NAMES):
@@ -42,13 +42,13 @@ def check(name: str, data_dir: pathlib.Path | None) -> bool:
 
 
 def check_published(path: pathlib.Path, size: int, sha256: str) -> None:
-    """Checks that a file is, byte for byte, the one that was published.
+    """Checks that a file is, byte for byte, the published one.
 
-    Usual readers stop after the last byte that they want, and so accept a cut checksum; or they
-    believe the header, and so can be made to ask for any amount of memory.
+    Common readers stop after the last byte that they need, and so accept a truncated checksum, or
+    trust the header, which can make them allocate any amount of memory.
 
     Raises:
-        DataError: it is another file, or can't be read.
+        DataError: the file differs, or can't be read.
     """
     try:
         if not path.is_file():
@@ -69,7 +69,7 @@ def check_published(path: pathlib.Path, size: int, sha256: str) -> None:
 
 
 def is_in_catalogue(name: str) -> bool:
-    """Returns whether TensorFlow Datasets' package has files under this name."""
+    """Returns whether the TensorFlow Datasets package lists files under this name."""
     if _published_files(name):
         return True
     return any(_package().glob(f"*/{name}")) or any(_package().glob(f"*/{name}.py"))
@@ -77,7 +77,7 @@ def is_in_catalogue(name: str) -> bool:
 
 @functools.cache
 def _published_files(name: str) -> dict[str, tuple[int, str]]:
-    """Returns {file name: (bytes, sha256)} from the table that TensorFlow Datasets carries."""
+    """Returns {file name: (bytes, sha256)} from the table in TensorFlow Datasets."""
     table = _package() / "url_checksums" / f"{name}.txt"
     if not table.is_file():
         return {}

@@ -1,4 +1,4 @@
-"""Files that hold no table as text, told by their first bytes, and how each becomes one."""
+"""Recognizes files that are not tables by their first bytes; the errors say how to convert them."""
 
 import pathlib
 import re
@@ -43,7 +43,7 @@ _FEWEST_SPARSE, _FEWEST_PAIRS = 2, 3
 
 
 def check_bytes(path: pathlib.Path, start: bytes) -> None:
-    """Raises `DataError` where a file starts as one of another program does."""
+    """Raises `DataError` if a file starts like a file of another program."""
     for beginning, name, mend in _TABLES:
         if re.match(beginning, start):
             raise _by_pandas(path, f"a file of {name}", mend)
@@ -55,7 +55,7 @@ def check_bytes(path: pathlib.Path, start: bytes) -> None:
 
 
 def check_text(path: pathlib.Path, sample: str) -> None:
-    """Raises `DataError` where a text starts as JSON, HTML, XML or LIBSVM's does."""
+    """Raises `DataError` if a text starts like JSON, HTML, XML or LIBSVM."""
     start = sample.lstrip()
     for beginning, kind, mend in _TEXTS:
         if re.match(beginning, start, re.IGNORECASE):

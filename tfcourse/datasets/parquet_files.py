@@ -1,4 +1,4 @@
-"""Parquet files, read by pyarrow: their columns, never the objects that they may describe."""
+"""Reads Parquet files with pyarrow: only columns, never Python objects described in them."""
 
 import pathlib
 
@@ -11,7 +11,7 @@ _BYTES_PER_CELL = 16
 
 
 def read(path: pathlib.Path) -> Table:
-    """Returns a file as a `Table`; columns of lists and the like are left out, which is told.
+    """Returns a file as a `Table`; columns of lists and the like are left out, with a note.
 
     Raises:
         DataError: it can't be read.
@@ -40,7 +40,7 @@ def read(path: pathlib.Path) -> Table:
 
 
 def names(path: pathlib.Path) -> list[str]:
-    """Returns the names of the columns: quick, however large the file is."""
+    """Returns the names of the columns; fast for files of any size."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -54,7 +54,7 @@ def names(path: pathlib.Path) -> list[str]:
 
 
 def _check_size(path: pathlib.Path, metadata: object, num_columns: int) -> None:
-    """Refuses a file whose values, of which a few bytes may stand for many, are too large."""
+    """Raises an error if a file's values, which may be highly compressed, are too large."""
     rows = metadata.num_rows  # type: ignore[attr-defined]
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]  # type: ignore[attr-defined]
     stored = sum(group.total_byte_size for group in groups)

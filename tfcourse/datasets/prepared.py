@@ -1,4 +1,4 @@
-"""Sets of TensorFlow Datasets: found where they were prepared, or prepared once."""
+"""Finds prepared sets of TensorFlow Datasets, or prepares them."""
 
 import contextlib
 import errno
@@ -27,7 +27,7 @@ Check = Callable[["tfds.core.DatasetInfo"], None]
 
 
 def default_directory() -> pathlib.Path | None:
-    """Returns where TensorFlow Datasets keeps what it prepares; `None` where there is no home."""
+    """Returns TensorFlow Datasets' folder of prepared sets; `None` if there is no home folder."""
     named = os.environ.get("TFDS_DATA_DIR")
     try:
         return files.expanded(named or "~/tensorflow_datasets")
@@ -38,15 +38,15 @@ def default_directory() -> pathlib.Path | None:
 
 
 def base_name(name: str) -> str:
-    """Returns the name without config and version: "emnist" of "emnist/letters:3.1.0"."""
+    """Returns the name without config and version: "emnist" for "emnist/letters:3.1.0"."""
     return re.split("[/:]", name)[0]
 
 
 def version(name: str, data_dir: pathlib.Path | None) -> str:
-    """Returns what changes when another version, or another `data_dir`, may give other data.
+    """Returns a text that changes if a new version, or another `data_dir`, may have other data.
 
-    Of a set that lies prepared in `data_dir` every file's size and time counts, so that a cache
-    made from it ends with the first change to it.
+    For a set prepared in `data_dir`, it includes the size and time of every file, so that any
+    change invalidates the cache.
     """
     package = f"tensorflow-datasets {importlib.metadata.version('tensorflow-datasets')}"
     root = data_dir and data_dir / base_name(name)
@@ -62,21 +62,20 @@ def version(name: str, data_dir: pathlib.Path | None) -> str:
 def opened(
     name: str, data_dir: pathlib.Path | None, check: Check
 ) -> Iterator["tfds.core.DatasetBuilder"]:
-    """Gives the builder of a prepared set, and prepares it first where it has to.
+    """Yields the builder of a prepared set, after preparing the set if necessary.
 
-    `data_dir` is only read. What is prepared goes to TensorFlow Datasets' own directory or, where
-    nothing can be written there, to a temporary one that lasts as long as this context.
+    Nothing is written to `data_dir`. Sets are prepared in TensorFlow Datasets' own folder or, if
+    that is not writable, in a temporary folder that is removed at the end of the context.
 
     Args:
-        name: as TensorFlow Datasets takes it: "mnist", "emnist/letters", "mnist:3.0.1".
-        data_dir: holds a set's original files or prepared sets.
-        check: raises `DataError` where the set is of no use; it is called before anything is
-            downloaded.
+        name: a name for TensorFlow Datasets: "mnist", "emnist/letters", "mnist:3.0.1".
+        data_dir: folder with a set's original files or prepared sets.
+        check: raises `DataError` if the set is unsuitable; called before the download.
 
     Raises:
-        DataUnavailableError: if the files are not there and cannot be downloaded.
-        DataError: if what is there is damaged.
-        ValueError: if there is no such set, version or configuration.
+        DataUnavailableError: the files do not exist and can't be downloaded.
+        DataError: the files are damaged.
+        ValueError: there is no such set, version or configuration.
     """
     for directory in filter(None, [data_dir, default_directory()]):
         if builder := _find(name, directory):
@@ -118,13 +117,13 @@ def examples(
 
 
 def _is_ours(record: Any) -> bool:
-    """Returns whether a warning is of something else than TensorFlow Datasets' own code."""
+    """Returns whether a warning is not about TensorFlow Datasets' own code."""
     return "is deprecated. Please change your code" not in record.getMessage()
 
 
 @contextlib.contextmanager
 def reading(builder: "tfds.core.DatasetBuilder", split: str) -> Iterator[None]:
-    """Turns what TensorFlow raises on damaged files into a `DataError`."""
+    """Context: turns TensorFlow's errors for damaged files into a `DataError`."""
     import tensorflow as tf
 
     try:
@@ -138,7 +137,7 @@ def reading(builder: "tfds.core.DatasetBuilder", split: str) -> Iterator[None]:
 
 
 def _find(name: str, directory: pathlib.Path) -> "tfds.core.DatasetBuilder | None":
-    """Returns the builder if the set lies prepared in `directory`, else None."""
+    """Returns the builder if the set is prepared in `directory`, or `None`."""
     if not (directory / name.replace(":", "/")).is_dir():
         return None
     import tensorflow_datasets as tfds
@@ -178,10 +177,10 @@ def _writable_directory() -> Iterator[pathlib.Path]:
 def _prepare(
     name: str, directory: pathlib.Path, data_dir: pathlib.Path | None, check: Check
 ) -> None:
-    """Prepares a set beside its place and moves it there whole.
+    """Prepares a set in a folder beside its final place, and renames it when it is complete.
 
-    A killed preparation leaves its directory, which the next one empties but for complete
-    downloads. No other program writes into it, so nothing of another's is deleted.
+    A killed preparation leaves its folder behind. The next one empties it, except for complete
+    downloads. No other program writes there, so no foreign files are deleted.
     """
     import tensorflow_datasets as tfds
 
@@ -264,7 +263,7 @@ def _download_and_prepare(name: str, builder: "tfds.core.DatasetBuilder", **argu
 
 @contextlib.contextmanager
 def _quiet(tfds: ModuleType) -> Iterator[None]:
-    """Keeps standard output for the program's own, and logs free of progress bars."""
+    """Context: redirects TensorFlow Datasets' output, and hides progress bars from the log."""
     shows_bars = sys.stderr.isatty() or "ipykernel" in sys.modules
     if not shows_bars:
         tfds.disable_progress_bar()

@@ -1,12 +1,12 @@
-"""How raw examples become a model's input: fitted on the training split, saved with the model.
+"""The preprocessing of raw examples: fitted on the training split, saved with the model.
 
     fitted = preprocessing.from_json((run_dir / "preprocessing.json").read_text(encoding="utf-8"))
     examples = fitted.read("new.csv")  # features float32, labels or None, and where each came from
     logits = model.predict(examples.features)
 
 `fitted` is a `TablePreprocessing`, an `ArrayPreprocessing` or an `ImagePreprocessing`. Each has
-`class_names`, `input_shape`, `source`; `transform`, from raw values in memory to features; and
-`read`, from a file of new examples.
+`class_names`, `input_shape`, `source`, `transform` for raw values in memory, and `read` for files
+of new examples.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ COLUMN_KINDS: dict[str, Any] = {"numeric": NumericColumn, "categorical": Categor
 
 
 def to_json(fitted: Preprocessing) -> str:
-    """Returns the text that `from_json` reads back as an equal preprocessing."""
+    """Returns a text from which `from_json` makes an equal preprocessing."""
     described = {"format": FORMAT, **_described(KINDS, fitted)}
     if isinstance(fitted, TablePreprocessing):
         described["columns"] = [_described(COLUMN_KINDS, column) for column in fitted.columns]
@@ -46,7 +46,7 @@ def from_json(text: str) -> Preprocessing:
     """Returns the preprocessing that `to_json` wrote.
 
     Raises:
-        ValueError: naming the field that is not as `to_json` writes it.
+        ValueError: names the field that `to_json` can't have written.
     """
     fields.check(
         "preprocessing",
@@ -80,7 +80,7 @@ def _target(read: Any) -> NumericTarget:
 
 
 def _made(kinds: dict[str, Any], where: str, read: Any) -> Any:
-    """Returns an instance of what `read`, a dict with a kind, describes."""
+    """Returns the instance that `read`, a dict with a kind, describes."""
     fields.check(where, read, isinstance(read, dict), "an object")
     kind = read.pop("kind", None)
     known = isinstance(kind, str) and kind in kinds

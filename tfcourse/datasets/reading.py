@@ -1,4 +1,4 @@
-"""How data is read: each option declared once, as flag, check and record."""
+"""The options for reading data, each declared once as flag, check and record."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from tfcourse.hyperparameters import Hyperparameters, choice, integers, text, te
 
 @dataclasses.dataclass(frozen=True)
 class Reading(Hyperparameters):
-    """How a table or images are read; columns may also be a list, and a size one number.
+    """How to read a table or images. Columns may also be a list, and a size one number.
 
     Raises:
         ValueError: a value is not allowed; the message names it.
@@ -82,10 +82,10 @@ class Reading(Hyperparameters):
             )
 
     def check_used(self, source: str, uses: Sequence[str]) -> None:
-        """Checks that every option that is given is one of those that `source` `uses`.
+        """Checks that `source` supports every option that is set; `uses` lists the supported ones.
 
         Raises:
-            ValueError: one is not.
+            ValueError: an option is not supported.
         """
         unused = self.to_texts().keys() - set(uses)
         if unused:

@@ -1,4 +1,4 @@
-"""Serialized examples of a prepared set, read one by one from where they lie on the disk."""
+"""Serialized examples of a prepared set, read one by one from the disk."""
 
 import os
 import struct
@@ -19,13 +19,13 @@ _BATCH = 4096
 
 
 class Records:
-    """Examples by number, in the order in which TensorFlow Datasets reads the set.
+    """Examples by number, in the order of TensorFlow Datasets.
 
     Args:
-        paths: files of TFRecords.
-        files: [examples], which of them holds each example.
-        offsets: [examples], where it begins there.
-        lengths: [examples], its bytes.
+        paths: TFRecord files.
+        files: [examples], the index of each example's file.
+        offsets: [examples], where each example begins in its file.
+        lengths: [examples], sizes in bytes.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Records:
         self._descriptors: dict[int, int] = {}
 
     def read(self, numbers: Iterable[Any]) -> list[bytes]:
-        """Returns the records of some examples; several threads may read at once."""
+        """Returns the records of some examples; several threads may call it at once."""
         records = []
         for number in numbers:
             file, length = int(self._files[number]), int(self._lengths[number])
@@ -65,9 +65,9 @@ class Records:
 def index(
     builder: "tfds.core.DatasetBuilder", key: str
 ) -> tuple[Records, dict[str, npt.NDArray[Any]]]:
-    """Returns the `Records` of all splits after one another, and `{split: values}` of a feature.
+    """Returns the `Records` of all splits in sequence, and `{split: values}` of a feature.
 
-    All is read once, so that every record's checksum is compared; that feature alone is decoded.
+    Everything is read once, to verify every record's checksum; only that feature is decoded.
     """
     names = prepared.splits_of(builder)
     paths: list[str] = []
@@ -89,7 +89,7 @@ def index(
 def _ids_and_values(
     builder: "tfds.core.DatasetBuilder", split: str, key: str
 ) -> tuple[list[tuple[str, int]], npt.NDArray[Any]]:
-    """Returns `[(file name, number in it), ...]` and a feature's values, in stored order."""
+    """Returns `[(file name, number in the file), ...]` and a feature's values, in stored order."""
     import tensorflow_datasets as tfds
 
     stored = builder.as_dataset(
@@ -110,7 +110,8 @@ def _ids_and_values(
 def _positions(path: os.PathLike[str]) -> list[tuple[int, int]]:
     """Returns `[(offset, length), ...]` of the records in a file.
 
-    A record is its length in 8 bytes, their checksum in 4, the record, its checksum in 4.
+    A record consists of its length (8 bytes), the length's checksum (4), the data, and its checksum
+    (4).
     """
     positions, offset = [], 0
     with open(path, "rb") as file:

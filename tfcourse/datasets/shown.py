@@ -1,4 +1,4 @@
-"""Names, classes and cells as messages show them: in one line, and a long one cut."""
+"""Shows names, classes and cells in messages: on one line, long ones cut."""
 
 from tfcourse.hyperparameters import printable
 
@@ -6,17 +6,17 @@ LONGEST = 80  # Characters, before those that can't be printed are written as es
 
 
 def text(value: object) -> str:
-    r"""Returns a text for a message: a line end as \n, of a long one its start and its end."""
+    r"""Returns a text for messages: line breaks as \n, long texts without their middle."""
     return printable(cut(str(value)))
 
 
 def quoted(value: object) -> str:
-    """Returns the same in quotes, as Python writes a text."""
+    """Returns the same in quotes, as a Python string."""
     return repr(cut(str(value)))
 
 
 def cut(value: str, longest: int = LONGEST) -> str:
-    """Returns a text of at most `longest` characters: names often differ only at their ends."""
+    """Returns a text cut to `longest` characters. Its end stays: names often differ only there."""
     if len(value) <= longest:
         return value
     end = longest // 3

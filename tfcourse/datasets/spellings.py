@@ -1,4 +1,4 @@
-"""Ways of writing one class or category: Yes and yes, 0 and 0.0, Y and Yes."""
+"""Merges spellings of one class or category: Yes and yes, 0 and 0.0, Y and Yes."""
 
 import re
 import unicodedata
@@ -20,12 +20,12 @@ _ANSWERS = (
 def merged(
     values: Sequence[str], counts: npt.NDArray[np.int64], *, numbers: bool = True
 ) -> dict[str, str]:
-    """Returns `{value: spelling}`, the most frequent of those that mean one thing.
+    """Returns `{value: spelling}` with the most frequent spelling of each meaning.
 
     Args:
-        values: they differ.
-        counts: how often each is there.
-        numbers: whether 0 and 0.0 mean one thing.
+        values: distinct values.
+        counts: how often each occurs.
+        numbers: whether 0 and 0.0 mean the same.
     """
     folded = _folded(values)
     often = dict(zip(values, counts.tolist(), strict=True))
@@ -40,7 +40,7 @@ def merged(
 def positions(
     values: Sequence[str], names: Sequence[str], *, unknown: int, numbers: bool = True
 ) -> npt.NDArray[np.int64]:
-    """Returns the position of each value in `names`, however it is spelled; else `unknown`."""
+    """Returns the position of each value in `names`, in any spelling, or `unknown`."""
     exact = {name: number for number, name in enumerate(names)}
     folded = _folded(names)
     similar: dict[str, int] = {}
@@ -56,10 +56,10 @@ def _folded(values: Sequence[str]) -> set[str]:
 
 
 def _key(value: str, folded: set[str], numbers: bool) -> str:
-    """Returns what the spellings of one class share: the number, or the words in small letters.
+    """Returns a key that the spellings of a class share: the number, or the words in lower case.
 
-    "hId" and "hid" stay two: whoever writes large letters within a word means them. A full stop at
-    the end is none of the name: some files have one behind every label.
+    "hId" and "hid" stay two classes, because capitals within a word are deliberate. A full stop at
+    the end is ignored: some files have one after every label.
     """
     if DECIMAL.fullmatch(value):
         return repr(float(value) + 0.0) if numbers else value

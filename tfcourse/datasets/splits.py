@@ -1,4 +1,4 @@
-"""Splits that are the same on every machine and in every run, whatever its seed."""
+"""Splits that are the same on every machine and in every run, for every seed."""
 
 from typing import Any, TypeVar
 
@@ -23,16 +23,17 @@ NUM_STRATA = 10
 def stratified_split(
     labels: npt.NDArray[np.integer], num_held_out: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Divides rows at random, with the same share of every class on both sides.
+    """Splits rows at random, with the same share of every class in both parts.
 
-    Each class gives `num_held_out * count / total` rows, rounded so that the sum is exact.
+    From each class, `num_held_out * count / total` rows are held out, rounded so that the sum is
+    exact.
 
     Args:
         labels: [examples].
         num_held_out: in (0, examples).
 
     Returns:
-        `(kept, held_out)`: two sorted arrays of rows that together are all rows.
+        `(kept, held_out)`: two sorted arrays of row numbers, which together contain all rows.
     """
     total = len(labels)
     if not 0 < num_held_out < total:
@@ -57,7 +58,7 @@ def stratified_split(
 
 
 def quantile_strata(values: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
-    """Returns the tenth, 0 to 9, in which each value lies: strata of a quantity."""
+    """Returns the decile of each value, 0 to 9: strata for a quantity."""
     ranks = np.empty(len(values), np.int64)
     ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
     return ranks * NUM_STRATA // len(values)
@@ -66,21 +67,21 @@ def quantile_strata(values: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
 def complete(
     name: str, pairs: dict[str, tuple[Features, AnyLabels]], held_out_share: float = HELD_OUT_SHARE
 ) -> dict[str, tuple[Features, AnyLabels]]:
-    """Cuts the splits that a set does not have off its training split.
+    """Takes missing splits from the training split.
 
-    They are stratified by class, or by tenths of a quantity.
+    They are stratified by class, or for a quantity by deciles.
 
     Args:
-        name: the dataset's, for messages.
+        name: the data set's name, for messages.
         pairs: features and labels by the name of the split, "train" among them. Labels of a
             floating type are a quantity.
-        held_out_share: in (0, 1), of what is there, for each split.
+        held_out_share: in (0, 1), the share of the remaining examples for each missing split.
 
     Returns:
-        Such a dict of "train", "validation" and "test".
+        A dict like `pairs`, with "train", "validation" and "test".
 
     Raises:
-        DataError: if there are too few examples.
+        DataError: there are too few examples.
     """
     complete: dict[str, Any] = dict(pairs)
     for missing in (split for split in ("test", "validation") if split not in pairs):

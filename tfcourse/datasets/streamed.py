@@ -1,4 +1,4 @@
-"""Splits that stay on the disk: a batch is read when it is needed."""
+"""Splits that stay on the disk; batches are read when they are needed."""
 
 import dataclasses
 from collections.abc import Callable
@@ -12,12 +12,12 @@ from tfcourse.datasets.dataset import FloatArray, LabelArray, Split
 
 
 class StreamedFeatures:
-    """Features that look like an array, of which a part is read at a time.
+    """Features that look like an array, but are read in parts.
 
     Args:
-        read: returns the features of examples by their numbers.
-        numbers: [examples], those that are the split's.
-        shape: of one example.
+        read: function that returns the features of examples, given their numbers.
+        numbers: [examples], the numbers of the split's examples.
+        shape: shape of one example.
     """
 
     dtype = np.dtype(np.float32)
@@ -36,11 +36,11 @@ class StreamedFeatures:
         return len(self._numbers)
 
     def __getitem__(self, rows: slice | npt.NDArray[Any]) -> FloatArray:
-        """Returns [n, ...] of a slice or of an array of rows."""
+        """Returns the features [n, ...] of a slice or of an array of rows."""
         return self.read(np.arange(len(self))[rows])
 
     def read(self, rows: npt.NDArray[np.int64]) -> FloatArray:
-        """Returns [n, ...] of an array of rows."""
+        """Returns the features [n, ...] of an array of rows."""
         return self._read(self._numbers[rows])
 
 

@@ -1,4 +1,4 @@
-"""Tables as they are read: columns of texts or numbers, and where each row came from."""
+"""A table as it is read: columns of texts or numbers, and the origin of each row."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class Table:
         return len(next(iter(self.columns.values())))
 
     def place(self, row: int) -> str:
-        """Returns where a row came from, for messages."""
+        """Returns the origin of a row, for messages."""
         if self.lines is None:
             return f"{self.source}, example {row}"
         try:

@@ -1,4 +1,4 @@
-"""What is checked of a table before it is read: its header, and the columns that are named."""
+"""Checks of a table before it is read: its header, and the columns that options name."""
 
 import dataclasses
 import pathlib
@@ -11,11 +11,11 @@ from tfcourse.datasets.reading import Reading
 
 
 def check_columns(source: str, columns: Iterable[str], reading: Reading) -> Reading:
-    """Returns `reading` with the names of the columns as they are in the table.
+    """Returns `reading` with the columns' names as in the table.
 
     Raises:
-        DataError: some that it names are not there; names them all.
-        ValueError: it names no label.
+        DataError: columns that it names do not exist; lists all of them.
+        ValueError: it does not name a label.
     """
     columns = list(columns)
     if reading.label is None:
@@ -29,7 +29,7 @@ def check_columns(source: str, columns: Iterable[str], reading: Reading) -> Read
 
 
 def named_columns(source: str, columns: Iterable[str], reading: Reading) -> Reading:
-    """Returns what `check_columns` does; the label need not be there."""
+    """Does the same as `check_columns`; the label may be missing."""
     columns = list(columns)
     found: dict[str, Any] = {}
     faults: list[str] = []
@@ -65,7 +65,7 @@ def _absent(
 
 
 def check_unnamed(path: pathlib.Path, first: Sequence[str], reading: Reading) -> None:
-    """Raises `DataError` where `header=no`, and the first line names the label."""
+    """Raises `DataError` if `header=no`, but the first line contains the label's name."""
     if reading.label in first:
         raise DataError(
             f"{path}: expected columns 1, 2, ..., as `header=no` says; received the label "
@@ -75,7 +75,7 @@ def check_unnamed(path: pathlib.Path, first: Sequence[str], reading: Reading) ->
 
 
 def check_named(path: pathlib.Path, names: Sequence[str], reading: Reading) -> None:
-    """Raises `DataError` where the label is no name but the number of a column."""
+    """Raises `DataError` if the label is not a name but the number of a column."""
     label = reading.label or ""
     if label.isdecimal() and label not in names and 0 < int(label) <= len(names):
         named = column_names.closest(label, names)
@@ -92,7 +92,7 @@ def expected(reading: Reading) -> tuple[str, ...]:
 
 
 def headerless(path: pathlib.Path, names: Sequence[str], reading: Reading) -> DataError:
-    """Returns the error of a file whose first line looks like data."""
+    """Returns the error for a file whose first line looks like data."""
     cells = ", ".join(shown.cut(name, 20) for name in names[:5]) + (
         ", ..." if len(names) > 5 else ""
     )

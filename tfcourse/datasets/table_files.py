@@ -1,4 +1,4 @@
-"""A file as a `Table`, whatever its format; the first bytes tell it, not the name."""
+"""Reads a file of any format as a `Table`; the format is recognized by the first bytes."""
 
 import pathlib
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ KIND = "a table (CSV, Excel or Parquet)"
 
 
 class Header(NamedTuple):
-    """The names of a table's columns; the line that holds them, where that looks like data."""
+    """The names of a table's columns, and the header line if it looks like data."""
 
     names: list[str]
     data: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ def read(
     """Returns a file as a `Table`; see `csv_files.read` for the arguments.
 
     Raises:
-        DataError: naming the file, and where it can't be taken.
+        DataError: names the file and the place that can't be read.
     """
     match _format(path):
         case "parquet":
@@ -54,7 +54,7 @@ def read(
 def read_header(
     path: pathlib.Path, *, header: bool = True, expected: Sequence[str] = (), legacy: str = ""
 ) -> Header:
-    """Returns the header: quick, however long the file is."""
+    """Returns the header; fast for files of any size."""
     match _format(path):
         case "parquet":
             return Header(parquet_files.names(path))
@@ -66,7 +66,7 @@ def read_header(
 
 
 def check_is_text(path: pathlib.Path) -> None:
-    """Raises `DataError` where a file has an encoding of its own."""
+    """Raises `DataError` if a file's format determines its encoding."""
     kind = _format(path)
     if kind != "text":
         raise DataError(

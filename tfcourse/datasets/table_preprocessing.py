@@ -1,4 +1,4 @@
-"""How the columns of a table become a model's input."""
+"""The preprocessing of a table."""
 
 import dataclasses
 import os
@@ -36,7 +36,7 @@ Columns = Union[Table, Mapping[str, Column], "pd.DataFrame"]
 
 @dataclasses.dataclass(frozen=True)
 class TablePreprocessing:
-    """Standardized and one-hot columns, after one another."""
+    """Standardized and one-hot columns, concatenated."""
 
     label: str  # The column that holds the class or the quantity.
     class_names: tuple[str, ...]  # In the order of the labels; none of a quantity.
@@ -62,7 +62,7 @@ class TablePreprocessing:
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of the features: "age", "island=Dream"."""
+        """Names of the features, such as "age" and "island=Dream"."""
         return tuple(name for column in self.columns for name in column.feature_names)
 
     @property
@@ -73,11 +73,11 @@ class TablePreprocessing:
         """Returns float32 [examples, features].
 
         Args:
-            table: texts or numbers; columns that are not known are ignored.
-            tell: whether texts that training has not had are told.
+            table: texts or numbers; unknown columns are ignored.
+            tell: whether to warn of texts that did not occur in training.
 
         Raises:
-            DataError: a column is missing, or a cell does not fit; names it.
+            DataError: a column is missing or a cell does not fit; names it.
         """
         table = _as_table(table)
         return self.transform_rows(table, {"all": np.arange(len(table))}, tell=tell)["all"]
@@ -85,7 +85,7 @@ class TablePreprocessing:
     def transform_rows(
         self, table: Table, rows: Mapping[str, npt.NDArray[np.int64]], *, tell: bool = True
     ) -> dict[str, FloatArray]:
-        """Returns the features of some rows of a table by name; see `transform`."""
+        """Returns the features of some rows of a table, by name; see `transform`."""
         self._check_columns(table)
         table = columns.with_parts(table, self.columns, self.missing_values)
         shape = self.input_shape
@@ -117,10 +117,10 @@ class TablePreprocessing:
         )
 
     def labels(self, table: Columns) -> LabelArray | None:
-        """Returns the labels [examples] of a table, or `None` where it has none, or not all.
+        """Returns a table's labels [examples], or `None` if some are missing.
 
         Raises:
-            DataError: a label is no class of the training, or no number; names its place.
+            DataError: a label is not a class of the training, or not a number; names its place.
         """
         table = _as_table(table)
         if self.label not in table.columns:
@@ -159,7 +159,7 @@ class TablePreprocessing:
         labels: bool = True,
         identifier: str | None = None,
     ) -> Examples:
-        """Returns the `Examples` of a file, with labels where it has them."""
+        """Returns the `Examples` of a file, with labels if it has them."""
         path = files.expanded(path)
         if path.suffix.lower() in array_files.SUFFIXES:
             raise DataError(
@@ -187,7 +187,7 @@ class TablePreprocessing:
 
 
 def _texts(table: Table, name: str) -> tuple[str, ...]:
-    """Returns the cells of a column that says what each row is."""
+    """Returns the cells of a column that identifies the rows."""
     (column,) = column_names.find(table.source, "id", [name], table.columns)
     return tuple(
         "" if cells.is_missing(cell) else cells.as_category(cell) for cell in table.columns[column]

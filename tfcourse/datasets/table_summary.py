@@ -1,4 +1,4 @@
-"""What is told about a table when it is read: one block of lines, made of its `TableReport`."""
+"""The summary that is printed when a table is read: lines made from its `TableReport`."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,7 +17,7 @@ _LEFT_OUT: dict[Reason, str] = {
 
 
 def block(report: TableReport, *, imputes: bool) -> str:
-    """Returns what was found in a table and what becomes of it, a line each; "" if nothing was."""
+    """Returns the findings about a table and what follows from them, a line each, or ""."""
     lines = list(sentences(report, imputes=imputes))
     if not lines:
         return ""
@@ -27,7 +27,7 @@ def block(report: TableReport, *, imputes: bool) -> str:
 
 
 def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
-    """Yields what was found and what becomes of it, a sentence each."""
+    """Yields the findings and their consequences, a sentence each."""
     yield from report.notes
     yield from of_label(report.label)
     used = [column for column in report.columns if column.fate == "features"]
@@ -66,7 +66,7 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
 
 
 def _doubtful(columns: Sequence[ColumnReport], label: LabelReport) -> Iterator[str]:
-    """Yields what is told of numbers that may say "missing"; not of those that name a class."""
+    """Yields sentences about numbers that may mean "missing" and do not name a class."""
     found = [(c.name, f"{c.doubtful[0]:g}", c.doubtful[1]) for c in columns if c.doubtful]
     found = [each for each in found if each[1] not in label.counts]
     if not found:
@@ -80,7 +80,7 @@ def _doubtful(columns: Sequence[ColumnReport], label: LabelReport) -> Iterator[s
 
 
 def of_label(label: LabelReport) -> Iterator[str]:
-    """Yields what was found in the column to predict."""
+    """Yields sentences about the column to predict."""
     if label.taken:
         taken = targets.CLASSES if label.counts else targets.QUANTITY
         yield f"{shown.quoted(label.name)}: {taken.format(label.taken)}"

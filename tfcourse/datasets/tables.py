@@ -1,4 +1,4 @@
-"""`csv:PATH` and `table:PATH`, and tables to data sets."""
+"""`csv:PATH` and `table:PATH`: makes data sets from tables."""
 
 import dataclasses
 import pathlib
@@ -51,19 +51,19 @@ _BYTES_PER_FEATURE = 2 * 4
 
 
 class Fitted(NamedTuple):
-    """How a table becomes a model's input, and what was found on the way."""
+    """The preprocessing of a table, and the findings."""
 
     preprocessing: TablePreprocessing
     report: TableReport
 
 
 def check(path: pathlib.Path, reading: Reading) -> None:
-    """Checks what can be checked at once: that there is such a file with such columns."""
+    """Checks quickly that the file exists and has the columns."""
     checked(files.expanded(path), reading)
 
 
 def checked(path: pathlib.Path, reading: Reading, *, needs_label: bool = True) -> Reading:
-    """Returns `reading` with the names of the columns as they are in the file."""
+    """Returns `reading` with the columns' names as in the file."""
     header = reading.header == "yes"
     encoding = reading.encoding or ""
     if encoding:
@@ -94,7 +94,7 @@ def load(path: pathlib.Path, reading: Reading) -> Dataset:
 
 
 def read(path: pathlib.Path, reading: Reading) -> Table:
-    """Returns the table in a file, read as `reading` says."""
+    """Returns the table in a file, read according to `reading`."""
     texts = reading.categorical if reading.label is None else (reading.label, *reading.categorical)
     return table_files.read(
         files.expanded(path),
@@ -109,16 +109,16 @@ def read(path: pathlib.Path, reading: Reading) -> Table:
 def from_dataframe(
     frame: "pd.DataFrame", label: str, *, name: str = "frame", **reading: Any
 ) -> Dataset:
-    """Returns a `Dataset` of the rows of pandas' DataFrame; its index is left out.
+    """Returns a `Dataset` of the rows of a pandas DataFrame; the index is left out.
 
     Args:
-        frame: a column for each feature, and one with the label.
-        label: that column's name.
-        name: the data set's.
+        frame: has a column per feature, and one with the label.
+        label: name of the label's column.
+        name: the data set's name.
         **reading: other fields of `Reading`, such as `missing`.
 
     Raises:
-        DataError: naming the column that can't be taken.
+        DataError: names the column that can't be used.
     """
     read = Reading(label=label, **reading)
     read.check_used(name, OF_ANY)
@@ -140,20 +140,20 @@ def dataset(
     stored: Callable[[Rows], Table] | None = None,
     tell: bool = True,
 ) -> Dataset:
-    """Returns a `Table` as a `Dataset`; what was found in it is told.
+    """Returns a `Table` as a `Dataset`, and reports the findings.
 
     Args:
         table: all examples.
-        reading: its `label` given.
-        name: the data set's.
-        origin: for the record.
-        rows: those of each split; a split that is not given is cut off "train", a fifth each.
-        stored: reads a table of some rows: the features then stay on the disk.
-        tell: whether what was found is logged.
+        reading: the options; `label` must be set.
+        name: the data set's name.
+        origin: where the table came from, for the record.
+        rows: the rows of each split; missing splits are taken from "train", a fifth each.
+        stored: function that reads a table of some rows; with it, the features stay on the disk.
+        tell: whether to log the findings.
 
     Raises:
-        DataError: naming the line and the column that can't be taken.
-        ValueError: `reading` names no label.
+        DataError: names the line and the column that can't be used.
+        ValueError: `reading` has no label.
     """
     reading = table_checks.check_columns(table.source, table.columns, reading)
     label = str(reading.label)

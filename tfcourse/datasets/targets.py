@@ -1,4 +1,4 @@
-"""A label that is a quantity: distinguished from classes, and standardized."""
+"""Labels that are quantities: distinguished from classes, and standardized."""
 
 import dataclasses
 from typing import Any, Literal, TypeVar
@@ -41,21 +41,21 @@ class NumericTarget:
         fields.check("written", self.written, numbers.is_style(self.written), "a known style")
 
     def standardize(self, values: npt.ArrayLike) -> FloatArray:
-        """Returns values in their own units as labels, float32."""
+        """Returns values in their own units as standardized labels, float32."""
         return ((np.asarray(values, float) - self.mean) / self.standard_deviation).astype(
             np.float32
         )
 
     def in_units(self, labels: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Returns labels, or what a model predicts, in the units of the values."""
+        """Returns labels, or a model's predictions, in the units of the quantity."""
         return np.asarray(labels, float) * self.standard_deviation + self.mean
 
 
 def fit_target(where: str, name: str, values: npt.NDArray[np.floating]) -> NumericTarget:
-    """Returns the `NumericTarget` with the statistics of `values`, those of the training split.
+    """Returns the `NumericTarget` for `values`, those of the training split.
 
     Raises:
-        DataError: they are all equal, or double precision can't hold their squares.
+        DataError: the values are all equal, or their squares overflow in double precision.
     """
     values = values.astype(np.float64)
     if values.min() == values.max():
@@ -82,7 +82,7 @@ def standardized(
 
 
 def as_numbers(labels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Returns an array of labels as numbers, infinite where they are of another type."""
+    """Returns an array of labels as numbers; labels of another type are infinite."""
     if labels.dtype.kind in "iuf":
         return labels.astype(np.float64)
     return np.full(len(labels), np.inf)
@@ -99,12 +99,12 @@ CLASSES = (
 
 
 def settled(where: str, asked: str, values: npt.NDArray[np.float64]) -> Task:
-    """Returns what `asked`, a task or "auto", is for these labels; tells what is not obvious.
+    """Returns the task for these labels, given `asked`; reports decisions that are not obvious.
 
     Args:
-        where: what messages call the labels.
-        asked: the task, or "auto".
-        values: as for `task_of`.
+        where: name of the labels for messages.
+        asked: a task, or "auto".
+        values: as in `task_of`.
     """
     if asked != "auto":
         return "regression" if asked == "regression" else "classification"
@@ -116,7 +116,7 @@ def settled(where: str, asked: str, values: npt.NDArray[np.float64]) -> Task:
 
 
 def whole_numbers(values: npt.NDArray[np.float64]) -> int:
-    """Returns how many different numbers there are, 0 where some are not whole."""
+    """Returns the number of distinct values; 0 if some are not integers."""
     found = np.unique(values[np.isfinite(values)])
     return len(found) if (found == np.floor(found)).all() else 0
 
@@ -124,20 +124,20 @@ def whole_numbers(values: npt.NDArray[np.float64]) -> int:
 def task_of(values: npt.NDArray[np.floating], *, by_custom: bool = False) -> Task:
     """Returns whether labels are classes or a quantity.
 
-    Texts are classes. Of whole numbers these are:
+    Texts are classes. Integers are classes in these cases:
 
-    - two different ones;
-    - up to 10, with three examples each on average; but if there are more than four, and one has
-      fewer than three, they are counts or grades, some of which are rare;
-    - more, if they number the classes from 0 or 1 without a gap, with at least three examples
-      each, and the rarest is at least a third as frequent as the most frequent one.
+    - there are two different ones;
+    - there are up to 10, with at least three examples each on average; but if there are more than
+      four, and one has fewer than three examples, they are counts or grades;
+    - there are more, without a gap from 0 or 1, with at least three examples each, and the rarest
+      is at least a third as frequent as the most frequent one.
 
-    A fraction in up to 5 % of them is taken for a slip. All other numbers are a quantity.
+    If up to 5 % of them have a fraction, these count as slips. All other numbers are a quantity.
 
     Args:
-        values: labels as numbers: NaN where missing, infinite where no number.
-        by_custom: whether such labels number classes as a rule, as those of arrays do: then
-            frequencies play no part beyond three examples each.
+        values: labels as numbers: NaN if missing, infinite if not a number.
+        by_custom: whether labels usually number classes, as in arrays. Frequencies then do not
+            matter, except for three examples each.
     """
     present = values[~np.isnan(values)]
     if not len(present) or 2 * np.isinf(present).sum() >= len(present):

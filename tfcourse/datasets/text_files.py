@@ -1,4 +1,4 @@
-"""Text of a file as it is: compressed or not, in whatever encoding, never more than fits."""
+"""Reads text files: compressed or not, in any encoding, within the memory."""
 
 import bz2
 import codecs
@@ -45,10 +45,10 @@ def check_file(path: pathlib.Path, kind: str) -> None:
 
 @contextlib.contextmanager
 def opened(path: pathlib.Path) -> Iterator[IO[bytes]]:
-    """Opens a file for its bytes, those inside where it is compressed by gzip, zip, bzip2 or xz.
+    """Opens a file for reading bytes; uncompresses gzip, zip, bzip2 and xz.
 
     Raises:
-        DataError: it can't be read, is damaged, or is larger than the memory admits.
+        DataError: the file can't be read, is damaged, or is too large for the memory.
     """
     try:
         with contextlib.ExitStack() as stack:
@@ -100,12 +100,12 @@ def _member(path: pathlib.Path, archive: zipfile.ZipFile) -> IO[bytes]:
 
 
 def check_size(path: pathlib.Path, num_bytes: int) -> None:
-    """Raises `DataError` where a text of that many bytes is more than memory admits."""
+    """Raises `DataError` if a text with this many bytes is too large for the memory."""
     memory.check_fits(path, num_bytes * BYTES_PER_BYTE, MEND)
 
 
 def head(path: pathlib.Path) -> bytes:
-    """Returns the first lines of a file, whole ones, about `HEAD` bytes."""
+    """Returns the first complete lines of a file, about `HEAD` bytes."""
     with opened(path) as file:
         start = file.read(HEAD)
         while len(start) >= HEAD and b"\n" not in start and b"\r" not in start:
@@ -128,16 +128,16 @@ def head(path: pathlib.Path) -> bytes:
 def encoding_of(
     path: pathlib.Path, start: bytes, *, legacy: str = "", expected: Sequence[str] = ()
 ) -> str:
-    """Returns the encoding of a text that starts with `start`, going by these bytes alone.
+    """Returns the encoding of a text, judging by its start.
 
     Args:
         path: for messages.
-        start: whole lines.
-        legacy: that of a text that is not UTF-8 or UTF-16; "" is guessed.
+        start: complete lines from the start.
+        legacy: the encoding of text that is not UTF-8 or UTF-16; "" guesses it.
         expected: names of columns that may help to guess.
 
     Raises:
-        DataError: they are no text.
+        DataError: the bytes are not text.
     """
     for bom, encoding in _BOMS.items():
         if start.startswith(bom):
@@ -164,7 +164,7 @@ def checked(path: pathlib.Path, encoding: str, *, legacy: str = "") -> str:
     """Returns the encoding in which the whole file is text: `encoding`, or an older one.
 
     Raises:
-        DataError: it is none, or larger than the memory admits.
+        DataError: the file is not text, or is too large for the memory.
     """
     check_size(path, os.path.getsize(path))
     tried = {encoding}
@@ -195,6 +195,6 @@ def checked(path: pathlib.Path, encoding: str, *, legacy: str = "") -> str:
 
 @contextlib.contextmanager
 def text(path: pathlib.Path, encoding: str) -> Iterator[TextIO]:
-    """Opens a file as text, its line ends as they are."""
+    """Opens a file as text; line ends are unchanged."""
     with opened(path) as file, io.TextIOWrapper(file, encoding, newline="") as decoded:
         yield decoded

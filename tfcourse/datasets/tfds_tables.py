@@ -1,4 +1,4 @@
-"""A set of TensorFlow Datasets whose features are numbers and texts."""
+"""Reads sets of TensorFlow Datasets with features of numbers and texts."""
 
 import dataclasses
 import functools
@@ -25,10 +25,10 @@ _BYTES_PER_CELL = 100
 
 
 def check(info: "tfds.core.DatasetInfo", reading: Reading, *, needs_label: bool = True) -> None:
-    """Checks, before anything is downloaded, that the set can be read as a table.
+    """Checks before the download that the set can be read as a table.
 
     Raises:
-        DataError: naming the feature that can't be taken.
+        DataError: names the feature that can't be used.
     """
     names = [name for names in _columns(info, reading).values() for name in names]
     named = table_checks.check_columns if needs_label else table_checks.named_columns
@@ -45,7 +45,7 @@ def table(builder: "tfds.core.DatasetBuilder", reading: Reading) -> tuple[Table,
 def read(builder: "tfds.core.DatasetBuilder", reading: Reading) -> Dataset:
     """Returns the set as a `Dataset`; see `tables.dataset`.
 
-    One that is too large is streamed: a feature at a time is read, to take its statistics.
+    A set that is too large is streamed: for the statistics, one feature at a time is read.
     """
     info = builder.info
     features = _columns(info, reading, _is_ordered(builder))
@@ -73,7 +73,7 @@ def read(builder: "tfds.core.DatasetBuilder", reading: Reading) -> Dataset:
 
 
 class _StoredColumns(Mapping[str, Column]):
-    """The columns of a prepared set by name, each read when it is asked for."""
+    """The columns of a prepared set by name, each read when it is needed."""
 
     def __init__(self, builder: "tfds.core.DatasetBuilder", features: FeatureColumns) -> None:
         self._builder = builder
@@ -100,7 +100,7 @@ class _StoredColumns(Mapping[str, Column]):
 def _reader(
     builder: "tfds.core.DatasetBuilder", features: FeatureColumns
 ) -> Callable[[npt.NDArray[np.int64]], Table]:
-    """Returns what reads a `Table` of some examples by their numbers."""
+    """Returns a function that reads a `Table` of some examples, given their numbers."""
     import tensorflow as tf
 
     stored, _ = records.index(builder, next(iter(features)))
@@ -130,9 +130,9 @@ def _reader(
 
 
 def _labelled(info: "tfds.core.DatasetInfo", reading: Reading) -> Reading:
-    """Returns `reading` with the set's own label where that names none.
+    """Returns `reading` with the set's own label if it has no label.
 
-    Features that are left out whole are no columns, and so not to be ignored.
+    Features that are left out completely are not columns, so they must not be in `ignore`.
     """
     keys = info.supervised_keys
     own = keys[-1] if keys and isinstance(keys[-1], str) else None
@@ -141,9 +141,9 @@ def _labelled(info: "tfds.core.DatasetInfo", reading: Reading) -> Reading:
 
 
 def _is_ordered(builder: "tfds.core.DatasetBuilder") -> bool:
-    """Returns whether features are in the order of the set's code.
+    """Returns whether the features are in the order of the set's code.
 
-    Those of a set that is known by its files alone are in another order in every process.
+    If a set is known only by its files, the order differs from process to process.
     """
     from tensorflow_datasets.core import read_only_builder
 
@@ -153,7 +153,7 @@ def _is_ordered(builder: "tfds.core.DatasetBuilder") -> bool:
 def _columns(
     info: "tfds.core.DatasetInfo", reading: Reading, is_ordered: bool = False
 ) -> FeatureColumns:
-    """Returns the columns; a vector has one for each of its numbers."""
+    """Returns the columns; a vector has one column per number."""
     columns: FeatureColumns = {}
     items = info.features.items()
     for key, feature in items if is_ordered else sorted(items):
@@ -174,7 +174,7 @@ def _columns(
 
 
 def _cells(feature: "tfds.features.FeatureConnector", values: npt.NDArray[Any]) -> list[Column]:
-    """Returns the columns that the values [examples] or [examples, n] of a feature make."""
+    """Returns the columns made from a feature's values [examples] or [examples, n]."""
     import tensorflow_datasets as tfds
 
     if isinstance(feature, tfds.features.ClassLabel) and feature.names:

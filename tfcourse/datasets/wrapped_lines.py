@@ -1,4 +1,4 @@
-"""Files of which every line is one quoted cell: a spreadsheet saved what it had not split.
+"""Files in which every line is one quoted cell: a spreadsheet saved text that it did not split.
 
 `"58;""married"";yes"` is 58;"married";yes.
 """
@@ -13,11 +13,11 @@ _FEWEST = 2
 
 
 def are_in(lines: Iterable[str], delimiters: Iterable[str]) -> bool:
-    """Returns whether all lines but for the first are wrapped, and hold as many cells as it does.
+    """Returns whether all lines except the first are wrapped, with as many cells as the first.
 
     Args:
-        lines: the first of a file, its header among them.
-        delimiters: what may stand between cells.
+        lines: the first lines of a file, including the header.
+        delimiters: possible delimiters.
     """
     filled = [line for line in lines if line.strip()]
     if len(filled) <= _FEWEST or not all(map(_WRAPPED.fullmatch, filled[1:])):
@@ -30,11 +30,11 @@ def are_in(lines: Iterable[str], delimiters: Iterable[str]) -> bool:
 
 
 def unwrapped(line: str) -> str:
-    """Returns a line without its quotes, its end aside."""
+    """Returns a line without its quotes; the line end is kept."""
     found = _WRAPPED.fullmatch(line)
     return found[1].replace('""', '"') if found else line.rstrip("\r\n")
 
 
 def text(file: TextIO) -> TextIO:
-    """Returns what is left of a file as a text without its lines' quotes."""
+    """Returns the rest of a file as text, without the quotes of the lines."""
     return io.StringIO("\n".join(map(unwrapped, file)) + "\n", newline="")
