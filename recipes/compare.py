@@ -28,8 +28,13 @@ class Comparison(Hyperparameters):
         different = {os.path.realpath(files.expanded(path)) for path in self.run_dirs or ()}
         if len(different) < 2 or len(different) < len(self.run_dirs):
             raise ValueError("`run_dirs` must name two or more runs, separated by commas")
-        if not self.picture.endswith(".png"):
-            raise ValueError(f"`picture` must name a .png file. Received: {self.picture}")
+        if not self.picture.endswith(".png") or self.path.is_dir():
+            raise ValueError(f"`picture` must name a .png file. Received: {self.picture!r}")
+
+    @property
+    def path(self) -> pathlib.Path:
+        """`picture`, with `~` as the home folder."""
+        return run_directory.output(self.picture, "picture")
 
 
 class NotARunError(Exception):
@@ -89,10 +94,10 @@ def main(comparison: Comparison) -> None:
     runs = {label: read(path) for label, path in labels.items()}
     print("\n".join(table(runs)))
     try:
-        reports.draw_comparison(labels, comparison.picture)
+        reports.draw_comparison(labels, comparison.path)
     except ValueError as error:
         raise command_line.UsageError(str(error)) from None
-    print(f"The curves are in {comparison.picture}")
+    print(f"The curves are in {comparison.path}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 import tfcourse
-from tfcourse import command_line, datasets, files, measures, quiet_import
+from tfcourse import command_line, datasets, files, measures, quiet_import, run_directory
 from tfcourse.datasets.dataset import SPLITS
 from tfcourse.hyperparameters import Hyperparameters, choice, integer, text
 
@@ -51,6 +51,12 @@ class Evaluation(Hyperparameters):
         "refuse", ("refuse", "resize"), "What to do with images of other sizes."
     )
     recipe: str = text("", "Module of the recipe, if it is not in `recipes`.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        folder = run_directory.output(self.output, "output")
+        if os.path.lexists(folder) and not folder.is_dir():
+            raise ValueError(f"`output`: {self.output} is not a folder; name another")
 
 
 def evaluate(

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tfcourse import command_line, datasets, drawing, files, inference, shipped
+from tfcourse import command_line, datasets, drawing, files, inference, run_directory, shipped
 from tfcourse.hyperparameters import Hyperparameters, text
 
 _MNIST = ((28, 28, 1), 255)  # Shape and largest value of its images.
@@ -36,7 +36,7 @@ class Example(Hyperparameters):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        path = files.expanded(self.output)
+        path = run_directory.output(self.output, "output")
         if path.name not in WRITERS:
             raise ValueError(f"`output` must be one of {', '.join(WRITERS)}. Received: {path}")
         if path.exists():

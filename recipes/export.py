@@ -13,7 +13,7 @@ import pathlib
 from typing import Any
 
 import tfcourse
-from tfcourse import command_line, files, quiet_import
+from tfcourse import command_line, files, quiet_import, run_directory
 from tfcourse.hyperparameters import Hyperparameters, choice, text
 
 FORMATS = ("saved_model", "litert", "onnx")
@@ -32,7 +32,9 @@ class Export(Hyperparameters):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        files.expanded(description_of(self.path))  # Its name is the longer one.
+        if not self.path.name:
+            raise ValueError(f"`output` must name a file or folder. Received: {self.output!r}")
+        run_directory.output(description_of(self.path), "output")  # Its name is the longer one.
         if os.path.lexists(self.path) or os.path.lexists(description_of(self.path)):
             raise ValueError(f"`output`: {self.output} already exists; name another")
         if not self.path.parent.is_dir():

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from tfcourse import command_line, files, inference, quiet_import
+from tfcourse import command_line, files, inference, quiet_import, run_directory
 from tfcourse.hyperparameters import Hyperparameters, choice, text
 
 SUFFIXES = (".csv", ".json")
@@ -43,8 +43,10 @@ class Prediction(Hyperparameters):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        output = files.expanded(self.output)
-        if output.suffix not in SUFFIXES or output.is_dir():
+        output = run_directory.output(self.output, "output")
+        if output.is_dir():
+            raise ValueError(f"`output`: {self.output} is a folder; name a file")
+        if output.suffix not in SUFFIXES:
             raise ValueError(f"`output` must name a .csv or .json file. Received: {self.output!r}")
         if not output.absolute().parent.is_dir():
             raise ValueError(f"`output`: {output.parent} is not a folder; create it first")

@@ -12,6 +12,7 @@ import threading
 
 import pytest
 
+from recipes import compare, evaluate, example, export, predict
 from tfcourse import files, locks, run_directory
 
 HOLD = """
@@ -390,3 +391,44 @@ def test_a_finished_run_that_fails_at_once_with_more_epochs_stays_finished(
     after = {n: (tmp_path / n).read_bytes() for n in before if (tmp_path / n).exists()}
     assert (after == before) is not has_checkpoint
     assert ("metrics.json" in after) is not has_checkpoint
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        *((name, "must be printable text") for name in ("a\nb.csv", "\x1b[2J.csv", "\udcff.csv")),
+        *((f"run/{name}", "belongs to the run") for name in ("history.csv", "metrics.json")),
+        ("n" * 300, "can't be a path"),
+    ],
+)
+def test_what_no_program_may_write_is_refused(tmp_path, monkeypatch, name, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/flags.txt").touch()
+    with pytest.raises(ValueError, match=message):
+        run_directory.output(name, "output")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda name: predict.Prediction(run_dir="run", input="a", output=f"{name}.csv"),
+        lambda name: evaluate.Evaluation(run_dir="run", output=name),
+        lambda name: export.Export(run_dir="run", output=name),
+        lambda name: compare.Comparison(run_dirs=("run", "a"), picture=f"{name}.png"),
+        lambda name: example.Example(output=f"{name}/digits.npz"),
+    ],
+    ids=("predict", "evaluate", "export", "compare", "example"),
+)
+def test_each_program_refuses_an_output_that_is_no_text(make):
+    with pytest.raises(ValueError, match="must be printable text"):
+        make("a\udcff")
+
+
+def test_a_folder_of_results_can_be_no_file_and_a_file_no_folder(tmp_path):
+    (tmp_path / "mine").touch()
+    (tmp_path / "c.csv").mkdir()
+    with pytest.raises(ValueError, match="mine is not a folder"):
+        evaluate.Evaluation(run_dir="run", output=str(tmp_path / "mine"))
+    with pytest.raises(ValueError, match=r"c.csv is a folder"):
+        predict.Prediction(run_dir="run", input="a", output=str(tmp_path / "c.csv"))

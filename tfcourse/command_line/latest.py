@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from tfcourse import files, run_directory
 from tfcourse.command_line.exit_codes import UsageError
+from tfcourse.hyperparameters import printable
 
 LATEST = "latest"
 _RUNS = pathlib.Path("runs")
@@ -44,7 +45,7 @@ def run_named(
     found = max(filter(wanted, runs), key=_started, default=None)
     if found is None:
         raise UsageError(f"{name}: {parent} holds no {kind}. Train one, or pass its folder")
-    print(f"{name} is {found}", flush=True)
+    print(f"{name} is {printable(str(found))}", flush=True)
     return found
 
 

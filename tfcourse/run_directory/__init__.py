@@ -52,6 +52,7 @@ from tfcourse.run_directory.folder import (
     RunDirectoryError,
     check_folders,
     is_in_use,
+    output,
 )
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "is_in_use",
     "open_run",
     "open_search",
+    "output",
     "parse_flags",
     "read_history",
     "recorded_flags",

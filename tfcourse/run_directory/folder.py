@@ -128,6 +128,24 @@ def is_in_use(path: os.PathLike[str] | str) -> bool:
     return locks.is_locked(pathlib.Path(path) / LOCK)
 
 
+def output(path: os.PathLike[str] | str, argument: str) -> pathlib.Path:
+    """Returns `path`, to which a program writes, with `~` as the home folder.
+
+    Args:
+        path: a file, or a folder for several.
+        argument: the caller's name of the path, for messages.
+
+    Raises:
+        ValueError: it is not printable text, or would replace a file of a run.
+    """
+    expanded = files.expanded(path)
+    if not str(expanded).isprintable():
+        raise ValueError(f"`{argument}` must be printable text. Received: {str(path)!r}")
+    if expanded.name in (FLAGS, *OURS) and (expanded.parent / FLAGS).exists():
+        raise ValueError(f"`{argument}`: {path} belongs to the run in that folder; name another")
+    return expanded
+
+
 def check_folders(path: os.PathLike[str] | str) -> None:
     """Raises `RunDirectoryError` if a folder inside is a link, or is not a folder."""
     for name in _FOLDERS:
