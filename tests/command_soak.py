@@ -3,8 +3,8 @@
     python -m tests.command_soak --kills=60
 
 Unlike tests.soak, which forks and kills while it trains, each process is one that a user would
-start, killed with SIGKILL at a moment drawn from all the time that it takes: start-up, compiling,
-training, evaluating, saving, drawing, exit. The same command then goes on, and what it ends with
+start, killed with SIGKILL in a phase drawn at random: start-up, compiling, training, evaluating,
+drawing, exit; some again while they resume. The same command then goes on, and what it ends with
 must be what an uninterrupted one ends with, times aside.
 """
 
@@ -56,15 +56,37 @@ def outcome(folder):
     }
 
 
+PHASES = {  # How far a process has come, by the newest that there is in its folder.
+    "exit": "metrics.json",
+    "evaluating, drawing": "model.keras",
+    "training, saving": "checkpoints/*",
+    "compiling": "flags.txt",
+    "start-up": "",
+}
+
+
 def phase(folder):
-    """Returns how far a process had come when it was killed, as its folder tells."""
-    marks = {
-        "exit": "metrics.json",
-        "evaluating, drawing": "model.keras",
-        "training, saving": "checkpoints/*",
-        "compiling": "flags.txt",
-    }
-    return next((name for name, mark in marks.items() if any(folder.glob(mark))), "start-up")
+    """Returns how far a process has come, as its folder tells."""
+    return next(name for name, mark in PHASES.items() if not mark or any(folder.glob(mark)))
+
+
+def killed(process, folder, rng):
+    """Kills a process at random; returns in which phase, `None` where it was faster."""
+    if any(folder.glob("flags.txt")):  # It resumes a run, so the folder tells no phase of its own.
+        found, seconds = "resumed", rng.uniform(0, 10)
+    else:
+        wanted = [*PHASES].index(rng.choice([*PHASES]))
+        while process.poll() is None and [*PHASES].index(phase(folder)) > wanted:
+            time.sleep(0.01)
+        found, seconds = None, rng.uniform(0, 1.5)
+    try:
+        process.wait(seconds)
+        return None
+    except subprocess.TimeoutExpired:
+        found = found or phase(folder)
+        process.kill()
+        process.wait()
+        return found
 
 
 def soak(num_kills, rng, deadline):
@@ -73,22 +95,16 @@ def soak(num_kills, rng, deadline):
     with tempfile.TemporaryDirectory() as root:
         root = pathlib.Path(root)
         with open(root / "log", "wb") as log:
-            began = time.monotonic()
             code = start(root / "whole", log).wait()
-            seconds = time.monotonic() - began
             assert code == 0, (root / "log").read_text()
             whole = outcome(root / "whole")
             while sum(kills.values()) < num_kills and time.monotonic() < deadline:
                 folder = root / f"run{sum(runs.values())}"
                 for _ in range(rng.randint(1, 4)):
-                    process = start(folder, log)
-                    try:
-                        process.wait(rng.uniform(0, seconds))
-                        break  # It was faster than the first.
-                    except subprocess.TimeoutExpired:
-                        kills[phase(folder)] += 1
-                        process.kill()
-                        process.wait()
+                    found = killed(start(folder, log), folder, rng)
+                    if found is None:
+                        break
+                    kills[found] += 1
                 code = start(folder, log).wait()
                 same = code == 0 and {k for k, v in outcome(folder).items() if v != whole[k]}
                 result = f"exit {code}" if code else f"differs: {same}" if same else "identical"

@@ -117,6 +117,14 @@ class Program:
         with self._at_work() as compiled:
             return compiled.evaluator.evaluate(split)
 
+    def learning_rate(self) -> float:
+        """Returns the rate of the next step, as the steps take it."""
+        optimizer = self.model.optimizer
+        table = self._compiled.table if self._compiled else None
+        if table and schedule_of(optimizer):
+            return float(table(steps_of(optimizer)))
+        return float(optimizer.learning_rate)
+
     def newest(self, checkpoints: Checkpoints) -> tuple[dict[str, Any], dict[str, Any]] | None:
         """Returns `(arrays, state)` to resume from, or `None`."""
         return checkpoints.newest()

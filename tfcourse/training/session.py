@@ -80,7 +80,7 @@ class Session:
         self._save_due = Due(at_most=_SAVE_SECONDS)
         self._history_due = Due(at_least=_HISTORY_SECONDS)
         self._seconds_per_step: float | None = None
-        self._logs: dict[str, Any] | None = None
+        self._logs: dict[str, Any] = {}
 
     def train(
         self, epochs: int, steps_per_block: int | None, request: interruption.Request
@@ -146,14 +146,14 @@ class Session:
 
     def _end_epoch(self):
         progress = self.progress
-        logs = self._metrics(self._logs)
+        logs = dict(self._logs)
         self.callbacks.on_test_begin()
         self.callbacks.on_test_batch_begin(0)
         validation = self.program.evaluate(self.validation)
         self.callbacks.on_test_batch_end(0, validation)
         self.callbacks.on_test_end(validation)
         logs |= {f"val_{name}": value for name, value in validation.items()}
-        logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+        logs["learning_rate"] = self.program.learning_rate()
         for name in ("loss", "val_loss", self.monitor):
             self._check_finite(logs, name)
         self._keep_best(logs)
