@@ -19,7 +19,7 @@ def programs(call: str) -> dict[str, str]:
     """Returns `{name: what it does}` of the programs in recipes/ that are started by `call`.
 
     Args:
-        call: "run" for recipes, "run_tool" for programs that make no run.
+        call: "run" for recipes, "run_tool" for programs without a run.
     """
     found = {}
     for path in sorted((ROOT / "recipes").rglob("*.py")):
@@ -53,7 +53,7 @@ def listing() -> str:
 
 
 def main() -> None:
-    """Does what the arguments of the process say."""
+    """Runs the command in the process's arguments."""
     command, *arguments = sys.argv[1:] or ["list"]
     if command in ("list", "--help", "-h", "--version"):
         from tfcourse import __version__
@@ -96,9 +96,9 @@ def _refuse(name: str, call: str) -> None:
 
 
 def _find_ours_first() -> None:
-    """Lets the working directory come last, and with it a `recipes` that is not ours.
+    """Moves the working directory to the end of the path, so that our `recipes` is found first.
 
-    Processes that this one starts, such as a sweep's workers, take over the order.
+    Child processes, such as a sweep's workers, inherit the order.
     """
     here, ours = os.getcwd(), str(ROOT)
     if here != ours:

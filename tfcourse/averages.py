@@ -16,9 +16,9 @@ Value = TypeVar("Value", float, npt.NDArray[np.floating], "tf.Tensor")
 def average_step(average: Value, value: Value, beta: float) -> Value:
     """Returns the average after one more value: `beta * average + (1 - beta) * value`.
 
-    It is computed as a step from the one that counts more towards the other. That scales one array
-    and not two, and keeps the digits of a small value at a small beta, of a small average at a
-    large one.
+    It is computed as a step from the term with the larger weight towards the other. This scales one
+    array instead of two, and keeps the digits of a small value if beta is small, and of a small
+    average if beta is large.
 
     Args:
         average: the average so far.
@@ -37,8 +37,8 @@ def average_step(average: Value, value: Value, beta: float) -> Value:
 def effective_window(beta: float) -> float:
     """Returns about how many values the average covers: `1 / (1 - beta)`.
 
-    Older values weigh less than `1/e` of the newest one: 0.9 averages over the last 10 values,
-    0.98 over the last 50.
+    Older values have less than `1/e` of the weight of the newest one: 0.9 averages over the last 10
+    values, 0.98 over the last 50.
 
     Args:
         beta: decay rate, in [0, 1).

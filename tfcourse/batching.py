@@ -1,7 +1,7 @@
 """Mini-batches of arrays, in an order that is a pure function of (seed, epoch).
 
-An epoch is one pass over the training set in `ceil(m / b)` steps of `b` examples; the last step
-has what is left. `b = m` is batch gradient descent, `b = 1` stochastic gradient descent.
+An epoch is one pass over the m training examples in `ceil(m / b)` steps of `b` examples; the last
+step has the rest. `b = m` is batch gradient descent, `b = 1` stochastic gradient descent.
 """
 
 import functools
@@ -26,8 +26,8 @@ class Split(Protocol):
     """Examples and their labels.
 
     Attributes:
-        features: array or tensor `[examples, ...]`, or a dict or tuple of them; or what stays on
-            the disk, with a method `read` from an array of rows to those rows.
+        features: array or tensor `[examples, ...]`, or a dict or tuple of them; or an object for
+            data on the disk, whose method `read` returns the given rows.
         labels: array or tensor `[examples, ...]`, or a dict or tuple of them.
     """
 
@@ -39,7 +39,7 @@ class Split(Protocol):
 
 
 class Data(Protocol):
-    """A split to learn from, and one to choose the best epoch by."""
+    """A split for training, and one for choosing the best epoch."""
 
     @property
     def train(self) -> Split: ...
@@ -56,9 +56,9 @@ def num_examples(split: Split) -> int:
 
 
 def kept_features(split: Split) -> Any:
-    """Returns the features of a split as it keeps them: bytes, where it says that it has `pixels`.
+    """Returns the features of a split as they are stored: as bytes if it has `pixels`.
 
-    To ask for `features` would make them, at four times the memory.
+    Reading `features` would make them, in four times the memory.
     """
     pixels = getattr(split, "pixels", None)
     return split.features if pixels is None else pixels
@@ -86,9 +86,9 @@ def epoch_permutation(
 ) -> "tf.Tensor":
     """Returns the order of examples in an epoch, int32 [num_examples].
 
-    The same (seed, epoch) gives the same order, eagerly and in a graph; another epoch another
-    one. 0 is a seed like any other. XLA has no such operation on the CPU: call this outside of
-    what is compiled with `jit_compile=True`.
+    The same (seed, epoch) gives the same order, eagerly and in a graph; other epochs give other
+    orders. 0 is a seed like any other. XLA does not have this operation on the CPU, so do not call
+    it in functions compiled with `jit_compile=True`.
 
     Args:
         num_examples: int >= 1.
@@ -130,8 +130,8 @@ def resolve_batch_size(batch_size: int | Literal["full"], num_examples: int) -> 
     """Returns the batch size in examples.
 
     Args:
-        batch_size: int >= 1, or "full" for all examples. More than there are means all: the
-            caller can compare and warn.
+        batch_size: int >= 1, or "full" for all examples. A larger size than there are examples
+            means all; the caller can compare and warn.
         num_examples: int >= 1.
 
     Raises:
@@ -177,10 +177,10 @@ def guideline_batch_size(
 ) -> int:
     """Returns the batch size that the course's guideline gives.
 
-    Fewer than 1,000 examples: all of them, batch gradient descent. Otherwise a power of two from 16
-    to 512. The guideline does not say which; this takes the largest that still makes 100 steps
-    per epoch, since fewer steps learn less per epoch and smaller batches use the device poorly.
-    The batch must fit into half of the memory.
+    With fewer than 1,000 examples, it is all of them: batch gradient descent. Otherwise, it is a
+    power of two from 16 to 512. The guideline does not say which one; this returns the largest that
+    makes at least 100 steps per epoch, because fewer steps learn less per epoch and smaller batches
+    use the device poorly. The batch must fit into half of the memory.
 
     Args:
         num_examples: int >= 1.
@@ -229,13 +229,13 @@ def training_batches(
     """Returns one epoch's mini-batches as a `tf.data.Dataset`, in the order of (seed, epoch).
 
     Args:
-        split: has `features` [examples, ...] and `labels` [examples]. Features that stay on the
-            disk have a method `read`, from an array of rows to those rows.
+        split: has `features` [examples, ...] and `labels` [examples]. Features on the disk have a
+            method `read` that returns the given rows.
         batch_size: int >= 1 or "full".
         seed: int.
         epoch: int >= 0.
-        first_step: int in [0, steps per epoch], where to start: a resumed run skips the steps
-            that it has done without reading them.
+        first_step: int in [0, steps per epoch], where to start: a resumed run skips the steps that
+            are done, without reading their examples.
         drop_remainder: bool, leave out a smaller last batch.
 
     Raises:
@@ -257,7 +257,7 @@ def training_batches(
 
 
 def evaluation_batches(split: Split, batch_size: int | Literal["full"]) -> "tf.data.Dataset":
-    """Returns all examples in their own order, a smaller last batch included.
+    """Returns all examples in order, including a smaller last batch.
 
     Args:
         split: has `features` [examples, ...] and `labels` [examples].
@@ -290,7 +290,7 @@ def _resident(split: Split) -> "tuple[Any, tf.Tensor]":
 
 
 def _batches(resident, order, batch_size, steps):
-    """Gathers whole batches by index, so that tf.data does work per batch and not per example."""
+    """Gathers whole batches by index, so that tf.data works per batch and not per example."""
     import tensorflow as tf
 
     features, labels = resident

@@ -1,4 +1,4 @@
-"""Checks of arguments: each returns the argument in its type, or names it in a `ValueError`."""
+"""Checks of arguments: each returns the argument as its type, or a `ValueError` names it."""
 
 import math
 import numbers
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def is_real(value: object) -> bool:
-    """Returns whether `value` is a number; True and False are none."""
+    """Returns whether `value` is a number; True and False are not."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
@@ -39,7 +39,7 @@ def count(name: str, value: Any, minimum: int = 1) -> int:
 
 
 def flag(name: str, value: Any) -> bool:
-    """Returns True or False; "false", read from a file, would count as True."""
+    """Returns True or False; rejects the text "false", which would count as True."""
     if not isinstance(value, bool):
         raise ValueError(f"`{name}` must be True or False. Received: {name}={value!r}")
     return value

@@ -1,8 +1,8 @@
-"""The one table of what can be chosen by name: optimizers, schedules, models.
+"""The one table of everything that is chosen by name: optimizers, schedules, models.
 
-A line here is all that a new one needs besides its own code: flags, searches, nudges, pictures,
-benchmarks and tests read it. Nothing here imports TensorFlow, so that flags are checked before
-it loads.
+Besides its own code, a new one needs only a line here: flags, searches, nudges, pictures,
+benchmarks and tests read the table. Nothing here imports TensorFlow, so that flags can be checked
+before it loads.
 """
 
 import dataclasses
@@ -14,13 +14,13 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """What can be chosen by its name.
+    """Something that is chosen by its name.
 
     Attributes:
         built_by: "module:attribute" of the class or function that makes it.
         label: its name in pictures and texts.
-        takes: the hyperparameters that are its arguments, besides those that all of a table take.
-        also: what else it is called; an error proposes the name for it.
+        takes: the hyperparameters that are its arguments, besides those common to its table.
+        also: other names for it, for which an error proposes its name.
     """
 
     built_by: str
@@ -29,7 +29,7 @@ class Choice:
     also: tuple[str, ...] = ()
 
     def load(self) -> Any:
-        """Returns the class or function itself, and imports its module."""
+        """Imports its module and returns the class or function."""
         module, _, attribute = self.built_by.partition(":")
         return getattr(importlib.import_module(module), attribute)
 
@@ -39,10 +39,9 @@ class Schedule(Choice):
     """A schedule.
 
     Attributes:
-        spans_training: whether it ends with the training, so that it is another one for each
-            number of epochs.
-        warms_up: whether it rises first by itself, in the time of a warm-up, so that none comes
-            before it.
+        spans_training: whether it ends with the training, so that it depends on the number of
+            epochs.
+        warms_up: whether it begins with its own warm-up, so that no other one is added.
     """
 
     spans_training: bool = False
@@ -54,8 +53,8 @@ class Optimizer(Choice):
     """An optimizer.
 
     Attributes:
-        slots: the numbers that it keeps for each weight.
-        momentum: which of the hyperparameters decays an average of gradients, and so can be cycled
+        slots: how many numbers it stores per weight.
+        momentum: the hyperparameter that decays an average of gradients, and so can be cycled
             against the learning rate.
     """
 
@@ -69,7 +68,7 @@ class Model(Choice):
 
     Attributes:
         num_weights: function of (inputs, outputs) and the hyperparameters in `takes` that returns
-            how many weights are trained; `None` where no hyperparameter can make them many.
+            how many weights are trained; `None` if no hyperparameter can make them many.
     """
 
     num_weights: Callable[..., int] | None = None
@@ -166,7 +165,7 @@ AUGMENTATIONS = ("flip", "shift", "rotate", "zoom")
 
 
 def takers(table: Mapping[str, Choice], hyperparameter: str) -> tuple[str, ...]:
-    """Returns the names of all in `table` that take `hyperparameter`.
+    """Returns the names of all choices in `table` that take `hyperparameter`.
 
     Examples:
         >>> from tfcourse.choices import OPTIMIZERS, takers

@@ -1,11 +1,11 @@
-"""The devices that share a training: those of this machine, or of several that TF_CONFIG names.
+"""The devices that share a training: those of this machine, or of the machines in TF_CONFIG.
 
-TF_CONFIG is TensorFlow's variable for the workers' addresses and for which of them this one is:
+TF_CONFIG is TensorFlow's variable for the workers' addresses and the index of this worker:
 
     {"cluster": {"worker": ["10.0.0.1:5000", "10.0.0.2:5000"]},
      "task": {"type": "worker", "index": 0}}
 
-Nothing here imports TensorFlow before it is asked for devices.
+TensorFlow is imported only when devices are requested.
 """
 
 import dataclasses
@@ -25,17 +25,17 @@ _ADDRESS = re.compile(r"[^\s/:]+:[0-9]{1,5}")
 
 @dataclasses.dataclass(frozen=True)
 class Worker:
-    """Which of the workers this process is; worker 0, the chief, writes the results."""
+    """The index of this process among the workers; worker 0, the chief, writes the results."""
 
     index: int
     count: int
 
 
 def worker() -> Worker:
-    """Returns the `Worker` that TF_CONFIG says this process is.
+    """Returns the `Worker` of this process according to TF_CONFIG.
 
     Raises:
-        ValueError: it does not say so.
+        ValueError: TF_CONFIG does not name a worker.
     """
     text = os.environ.get("TF_CONFIG", "")
     try:
@@ -61,11 +61,11 @@ def worker() -> Worker:
 def strategy(name: str) -> "tf.distribute.Strategy | None":
     """Returns the `tf.distribute.Strategy` called `name`, or `None` for "none".
 
-    That of several machines waits until all of them are there, and has to be made before
-    TensorFlow has looked for its devices.
+    With several machines, this waits until all of them have started, and must be called before
+    TensorFlow initializes its devices.
 
     Raises:
-        ConnectionError: they did not meet, or this one can't listen at its address.
+        ConnectionError: the machines did not connect, or this one can't listen at its address.
     """
     import tensorflow as tf
 

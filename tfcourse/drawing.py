@@ -10,26 +10,26 @@ Span = tuple[int, int]  # Where the ink begins, and where it has ended.
 
 
 def features_of(ink: npt.ArrayLike, input_shape: Sequence[int]) -> npt.NDArray[np.float32]:
-    """Returns a drawing as one example, in the size and place that digits have in the data sets.
+    """Returns a drawing as one example, with the size and position of the digits in the data sets.
 
-    As in MNIST, the longer side of what is drawn becomes 20/28 of the image, and whole pixels move
-    its centre of mass to the pixel in the middle. Images of 8 x 8 pixels are made as scikit-learn's
-    digits are: NIST's programs stretch a digit to the full height and 20/32 of the width; here the
-    width grows at most twice as much as the height, so that a bare stroke stays one. Every pixel is
-    the mean of the ink in its part of the drawing.
+    As in MNIST, the longer side of the drawing is scaled to 20/28 of the image, and the centre of
+    mass is moved, by whole pixels, to the middle pixel. Images of 8 x 8 pixels are made like
+    scikit-learn's digits: NIST's programs stretch a digit to the full height and 20/32 of the
+    width; here, the width is stretched at most twice as much as the height, so that a single stroke
+    stays narrow. Every pixel is the mean of the ink in its part of the drawing.
 
     Reference: LeCun et al., 1998, http://yann.lecun.com/exdb/mnist/; Garris et al., NIST Form-Based
     Handprint Recognition System, 1994; Alpaydin and Kaynak, 1998, https://doi.org/10.24432/C50P49
 
     Args:
-        ink: [height, width], finite and >= 0; 0 where nothing is drawn.
+        ink: [height, width], finite and >= 0; 0 without ink.
         input_shape: `(height, width, 1)`, the shape of the model's input.
 
     Returns:
         [1, height, width, 1] in [0, 1].
 
     Raises:
-        ValueError: if nothing is drawn, or the model takes no images of one channel.
+        ValueError: if nothing is drawn, or the model does not take images with one channel.
 
     Examples:
         >>> ink = np.zeros((280, 280))
@@ -63,14 +63,14 @@ def features_of(ink: npt.ArrayLike, input_shape: Sequence[int]) -> npt.NDArray[n
 def ink_of(picture: npt.ArrayLike) -> tuple[Array, bool]:
     """Returns the ink in a picture of a digit, such as a scan, and whether it is dark on light.
 
-    The median of the outermost pixels is the ground. What differs from it by less than a fifth of
-    the ink's contrast is taken for the grain of the paper, or a shadow.
+    The background is the median of the outermost pixels. Pixels that differ from it by less than a
+    fifth of the ink's contrast count as paper grain or shadow.
 
     Args:
         picture: [height, width], finite; larger is brighter.
 
     Returns:
-        [height, width], 0 where there is no ink; and `True` for dark ink.
+        [height, width], 0 without ink; and `True` for dark ink.
 
     Examples:
         >>> tfcourse.drawing.ink_of([[250, 240, 250], [250, 50, 150], [250, 245, 250]])
@@ -86,7 +86,8 @@ def ink_of(picture: npt.ArrayLike) -> tuple[Array, bool]:
 
 
 def edge_brightness(images: npt.ArrayLike) -> float:
-    """Returns the mean of the outermost pixels: near 0 of white on black, near 1 of black on white.
+    """Returns the mean of the outermost pixels: near 0 for white on black, near 1 for black on
+    white.
 
     Args:
         images: [examples, height, width, 1] in [0, 1].
@@ -113,7 +114,7 @@ def _span(is_inked: npt.NDArray[np.bool]) -> Span:
 
 
 def _as_in_digits(spans: Sequence[Span]) -> tuple[list[float], list[float]]:
-    """Returns of both axes where the image begins in the drawing, and how long its pixels are."""
+    """Returns, for both axes, where the image begins in the drawing and the size of its pixels."""
     height, width = (end - start for start, end in spans)
     steps = [height / 8, max(width / 5, height / 16)]
     return [sum(span) / 2 - 4 * step for span, step in zip(spans, steps, strict=True)], steps
@@ -122,7 +123,7 @@ def _as_in_digits(spans: Sequence[Span]) -> tuple[list[float], list[float]]:
 def _as_in_mnist(
     ink: Array, spans: Sequence[Span], input_shape: Sequence[int]
 ) -> tuple[list[float], list[float]]:
-    """Returns the same."""
+    """Returns the same for MNIST."""
     step = max(end - start for start, end in spans) / (min(input_shape[:2]) * 20 / 28)
     starts = []
     for axis, (start, _) in enumerate(spans):
@@ -135,7 +136,7 @@ def _as_in_mnist(
 
 
 def _coverage(length: int, size: int, start: float, step: float) -> Array:
-    """Returns which part of output pixel i lies over input pixel j, [size, length].
+    """Returns the share of output pixel i that covers input pixel j, [size, length].
 
     Output pixels are `step` input pixels long, and the first begins at `start`.
     """

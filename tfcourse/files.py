@@ -1,7 +1,7 @@
-"""The one way to write a file whole, and the one to read a small one.
+"""The one way to write a file atomically, and to read a small file.
 
-What is read may come from a stranger, so only regular files are, up to a size that the reader says,
-and whatever a parser has to say of them is one error.
+Files may come from strangers. So only regular files are read, up to a limit that the caller sets,
+and every parser error becomes one kind of error.
 """
 
 import contextlib
@@ -33,13 +33,13 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # As JSON escapes it.
 
 
 class ContentError(ValueError):
-    """A file that is not what it is read as; the message names it."""
+    """The content of a file is invalid; the message names the file."""
 
     exit_code = 4
 
 
 class PathError(ValueError):
-    """A path that can't be one here; the message names it."""
+    """A path is impossible here; the message names it."""
 
     exit_code = 2
 
@@ -50,19 +50,19 @@ def write_file(
     *,
     durable: bool = True,
 ) -> None:
-    """Writes `data` to `path`: all of it, or nothing, even where the process is killed.
+    """Writes `data` to `path`: all of it or nothing, even if the process is killed.
 
-    The bytes go to a new file, which is flushed to the disk and then renamed; the folder is
-    flushed too, so that a power loss keeps either the old file or the new one. A link at `path` is
-    replaced, never followed; of two writers at once one wins, whole.
+    The bytes go to a new file, which is flushed to the disk and then renamed. The folder is flushed
+    too, so that after a power loss, either the old or the new file is there. A link at `path` is
+    replaced, never followed. If two processes write at the same time, one version wins as a whole.
 
     Args:
-        path: where; its folder must exist.
-        data: text becomes UTF-8; parts are written one after another.
-        durable: whether it has to outlast a power loss.
+        path: the file; its folder must exist.
+        data: text is written as UTF-8; parts are written one after another.
+        durable: whether the file must survive a power loss.
 
     Raises:
-        OSError: naming `path`; what it held before is still there.
+        OSError: names `path`; its old content is still there.
     """
     path = pathlib.Path(path)
     temporary = _temporary(path)
@@ -86,9 +86,9 @@ def write_file(
 
 @contextlib.contextmanager
 def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Yields a folder of its own beside `path`, for libraries that write a file by themselves.
+    """Yields a new folder beside `path`, for libraries that write files themselves.
 
-    It goes with all that is left in it.
+    It is removed with its content.
     """
     folder = _temporary(path)
     folder.mkdir(mode=0o700)
@@ -99,9 +99,9 @@ def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def leftovers(folder: pathlib.Path) -> Iterator[tuple[pathlib.Path, str]]:
-    """Yields the temporary files and folders that kills left in `folder`, and what each was for.
+    """Yields the temporary files and folders that kills left in `folder`, and their targets.
 
-    One of a write that is going on looks the same.
+    Those of a running write look the same.
     """
     for path in folder.iterdir() if folder.is_dir() else ():
         if found := _TEMPORARY.fullmatch(path.name):
@@ -109,7 +109,7 @@ def leftovers(folder: pathlib.Path) -> Iterator[tuple[pathlib.Path, str]]:
 
 
 def remove(path: pathlib.Path) -> None:
-    """Removes what `leftovers` found."""
+    """Removes a file or folder that `leftovers` found."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -134,9 +134,9 @@ def _replace(temporary: pathlib.Path, path: pathlib.Path) -> None:
 
 
 def _flush_folder(path: pathlib.Path) -> None:
-    """Makes the names in the folder `path` outlast a power loss.
+    """Flushes the names in the folder `path` to the disk.
 
-    Windows opens no folders; its file systems keep a journal of names.
+    Windows can't open folders; its file systems keep a journal of names.
     """
     if not hasattr(os, "O_DIRECTORY"):
         return
@@ -151,7 +151,7 @@ def open_regular(path: os.PathLike[str] | str, flags: int) -> int:
     """Returns a descriptor of the regular file `path`, opened with `flags`, not through a link.
 
     Raises:
-        OSError: naming `path`: it is a link, a pipe or the like, or can't be opened.
+        OSError: names `path`; it is a link, a pipe or the like, or can't be opened.
     """
     try:
         if not hasattr(os, "O_NOFOLLOW") and os.path.islink(path):
@@ -168,12 +168,12 @@ def open_regular(path: os.PathLike[str] | str, flags: int) -> int:
 
 
 def open_to_read(path: os.PathLike[str] | str) -> int:
-    """Returns a descriptor of the file `path`, for reading; a pipe is not waited for."""
+    """Returns a descriptor for reading the file `path`; does not wait for a pipe."""
     return os.open(path, os.O_RDONLY | _CAREFUL)
 
 
 def read_at(file: int, num_bytes: int, position: int) -> bytes:
-    """Returns so many bytes of the open `file` from `position` on; fewer at its end."""
+    """Returns `size` bytes of the open `file` from `position` on; fewer at its end."""
     if hasattr(os, "pread"):
         return os.pread(file, num_bytes, position)
     with _seeking:
@@ -182,7 +182,7 @@ def read_at(file: int, num_bytes: int, position: int) -> bytes:
 
 
 def write_at(file: int, data: bytes | memoryview, position: int) -> int:
-    """Writes to the open `file` from `position` on; returns how many bytes that were."""
+    """Writes to the open `file` at `position`; returns how many bytes were written."""
     if hasattr(os, "pwrite"):
         return os.pwrite(file, data, position)
     with _seeking:
@@ -191,11 +191,11 @@ def write_at(file: int, data: bytes | memoryview, position: int) -> int:
 
 
 def read_bytes(path: os.PathLike[str] | str, max_bytes: int) -> bytes:
-    """Returns what the regular file `path` holds; never waits for a pipe, nor reads without end.
+    """Returns the content of the regular file `path`; never waits for a pipe or reads forever.
 
     Raises:
-        FileNotFoundError: there is none.
-        ContentError: it is no regular file, or has more than `max_bytes` bytes.
+        FileNotFoundError: the file does not exist.
+        ContentError: it is not a regular file, or has more than `max_bytes` bytes.
         OSError: it can't be read.
     """
     file = open_to_read(path)
@@ -214,10 +214,10 @@ def read_bytes(path: os.PathLike[str] | str, max_bytes: int) -> bytes:
 
 
 def read_text(path: os.PathLike[str] | str, max_bytes: int) -> str:
-    """Returns the text of the regular file `path`, which is UTF-8.
+    """Returns the text of the regular file `path`, in UTF-8.
 
     Raises:
-        ContentError: it is something else; further as `read_bytes`.
+        ContentError: it is not UTF-8. Other errors as in `read_bytes`.
     """
     try:
         return read_bytes(path, max_bytes).decode()
@@ -226,10 +226,10 @@ def read_text(path: os.PathLike[str] | str, max_bytes: int) -> str:
 
 
 def read_json_object(path: os.PathLike[str] | str, max_bytes: int) -> dict[str, Any]:
-    """Returns the JSON object that the regular file `path` holds.
+    """Returns the JSON object in the regular file `path`.
 
     Raises:
-        ContentError: it holds something else; further as `read_bytes`.
+        ContentError: it does not hold a JSON object. Other errors as in `read_bytes`.
     """
     try:
         value = parse_json(read_text(path, max_bytes))
@@ -243,11 +243,11 @@ def read_json_object(path: os.PathLike[str] | str, max_bytes: int) -> dict[str, 
 
 
 def parse_json(text: str, **hooks: Any) -> Any:
-    """Returns the value that the JSON `text` says; `hooks` are those of `json.loads`.
+    """Returns the value of the JSON `text`; `hooks` are passed to `json.loads`.
 
     Raises:
-        ValueError: it is not JSON, nests too deep, or holds what is no text or number anywhere
-            else: half a character, or whole numbers of hundreds of digits.
+        ValueError: it is not JSON, is nested too deeply, or contains a lone surrogate or an integer
+            with hundreds of digits.
     """
     try:
         value = json.loads(text, parse_int=_whole, **hooks)
@@ -267,10 +267,10 @@ def _whole(digits: str) -> int:
 
 
 def expanded(path: os.PathLike[str] | str) -> pathlib.Path:
-    """Returns `path` with `~` as the home that it stands for.
+    """Returns `path` with `~` replaced by the home folder.
 
     Raises:
-        PathError: there is no such home, or no system has so long a name.
+        PathError: there is no home folder, or the name is too long.
     """
     text = os.fspath(path)
     longest = max(map(len, os.fsencode(text).split(b"/")))
@@ -289,6 +289,6 @@ def sha256(path: os.PathLike[str] | str) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's message; its type where it has none."""
+    """Returns the first line of an error's message, or its type if there is none."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

@@ -43,19 +43,20 @@ def initialize(
     """Returns the layers of a network with random weights.
 
     Weights are uniform in +-sqrt(6 / (inputs + outputs)), which keeps the scale of both passes
-    alike from layer to layer. The rest starts at 0, gamma and the moving variance at 1.
+    about the same in all layers. Everything else starts at 0, except gamma and the moving variance,
+    which start at 1.
 
     Reference: Glorot and Bengio, 2010, http://proceedings.mlr.press/v9/glorot10a.html
 
     Args:
-        sizes: two or more, >= 1: inputs, hidden units of each layer, classes. `(784, 10)` is
+        sizes: two or more ints >= 1: inputs, hidden units of each layer, classes. `(784, 10)` is
             softmax regression.
         seed: >= 0.
         batch_norm: whether hidden layers are batch-normalized.
-        dtype: of the arrays.
+        dtype: dtype of the arrays.
 
     Raises:
-        ValueError: if `sizes` is too short or holds a number below 1.
+        ValueError: if `sizes` is too short or contains a number below 1.
     """
     if len(sizes) < 2 or min(sizes) < 1:
         raise ValueError(f"`sizes` must be two or more ints >= 1. Received: sizes={sizes}")
@@ -76,13 +77,13 @@ def initialize(
 def forward(
     layers: list[Layer], inputs: Array, *, activation: Activation = "relu", training: bool = False
 ) -> tuple[Array, list[Layer]]:
-    """Returns the logits, and of each layer what the backward pass needs.
+    """Returns the logits, and what the backward pass needs from each layer.
 
         z = a W + b            or, normalized,    zh = (a W - mu) / sqrt(var + epsilon)
         a = g(z)                                  z  = gamma zh + beta
 
-    In training mu and var are those of the batch, else the moving averages. The last layer has no
-    g: its z are the logits.
+    In training, mu and var are those of the batch, otherwise the moving averages. The last layer
+    has no g: its z are the logits.
 
     Args:
         layers: as from `initialize`.
@@ -150,7 +151,7 @@ def backward(
         activation: as in `forward`.
 
     Returns:
-        Of each layer the gradients, under the names of its trainable arrays.
+        For each layer, the gradients by the names of its trainable arrays.
     """
     _, derivative = ACTIVATIONS[activation]
     gradients: list[Layer] = []
@@ -182,7 +183,7 @@ def train_step(
 
         w <- w - learning_rate * d loss / d w
 
-    The moving averages of batch normalization take in the batch's mean and variance.
+    The moving averages of batch normalization are updated with the batch's mean and variance.
 
     Examples:
         >>> layers = tfcourse.from_scratch.initialize((2, 3), seed=0)

@@ -1,8 +1,8 @@
 """Cost functions of two parameters, and the optimizers' paths on them.
 
 Every cost is a function of a tensor `w` of shape `[..., parameters]` that returns shape `[...]`;
-its smallest value is 0. Update rules work element by element, so one optimizer goes down with many
-learning rates at once: row k of its variable has rate k, in float64.
+its smallest value is 0. Update rules work element by element, so one optimizer can descend with
+many learning rates at once: row k of its variable has rate k, in float64.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ class Landscape:
         cost: function of float64 `[..., 2]`.
         start: x and y at the start.
         minima: the points where the cost is 0.
-        window: `(x from, x to, y from, y to)`, the part worth drawing.
+        window: `(x from, x to, y from, y to)`, the part to draw.
     """
 
     cost: Cost
@@ -38,8 +38,8 @@ class Landscape:
 def ravine(w: tf.Tensor) -> tf.Tensor:
     """Returns (u^2 + 50 v^2) / 2, u and v being the axes x and y turned by 30 degrees.
 
-    Its condition number is 50. Unturned, rules that scale each parameter by itself, as RMSProp
-    and Adam do, would find no ravine at all.
+    Its condition number is 50. Without the rotation, it would not be a ravine for rules that scale
+    each parameter separately, as RMSProp and Adam do.
     """
     x, y = tf.unstack(w, axis=-1)
     cosine, sine = math.cos(math.pi / 6), math.sin(math.pi / 6)
@@ -86,7 +86,7 @@ def steps_to_reach(
     learning_rates: Sequence[float] | npt.NDArray[np.floating],
     max_steps: int,
 ) -> npt.NDArray[np.float64]:
-    """Returns after how many steps the cost is at `target` or below and stays there.
+    """Returns the number of steps after which the cost stays at `target` or below.
 
     Args:
         make_optimizer: function of `learning_rate` that returns an elementwise optimizer.
@@ -94,10 +94,10 @@ def steps_to_reach(
         start: shape `[..., parameters]`.
         target: one number, or the shape of `cost(start)`.
         learning_rates: > 0.
-        max_steps: >= 1, where to give up.
+        max_steps: >= 1, after which to stop.
 
     Returns:
-        Shape `[rates, ...]`; infinite where the last cost is above the target.
+        Shape `[rates, ...]`; infinite if the last cost is above the target.
     """
     w, take_step = _descent(make_optimizer, cost, start, learning_rates)
 

@@ -54,8 +54,8 @@ def hardmax(logits: npt.ArrayLike) -> "tf.Tensor":
 
         a_i = 1 if i = argmax(z) else 0
 
-    Where several logits are largest, the first of them gets the 1. A row with a NaN has no largest
-    logit: all of it is NaN. The gradient is 0 everywhere, so nothing can be trained through it.
+    If several logits are largest, the first of them gets the 1. A row with a NaN has no largest
+    logit, so all of it is NaN. The gradient is 0 everywhere, so nothing can be trained through it.
 
     Args:
         logits: numbers of shape `[..., classes]`; integers are cast as in `softmax`.

@@ -1,8 +1,8 @@
-"""The one lock: of a file, by the system, which frees it when its owner dies, however it dies.
+"""The one lock: a file lock of the system, which is released however its owner dies.
 
-`flock` on Linux and macOS, `msvcrt.locking` on Windows. Libraries of locks don't keep what
-docs/reliability.md promises: filelock opens a file by its path, whatever lies there, and
-portalocker locks on Windows what the file holds, so that nobody could read whose it is.
+`flock` on Linux and macOS, `msvcrt.locking` on Windows. Libraries for locks can't keep the promises
+of docs/reliability.md: filelock opens any file at the path, and portalocker on Windows locks the
+content of the file, so that nobody could read who holds it.
 """
 
 import contextlib
@@ -37,18 +37,18 @@ class LockedError(Exception):
 
 @contextlib.contextmanager
 def lock(path: os.PathLike[str] | str, *, purpose: str | None = None) -> Iterator[int]:
-    """Holds the lock file `path`, made where there is none; yields its descriptor.
+    """Holds the lock file `path`, created if necessary; yields its descriptor.
 
-    The file stays and names the last owner, for people. It is never opened through a link.
+    The file stays, and names its last owner for readers. It is never opened through a link.
 
     Args:
         path: the file; its folder must exist.
-        purpose: what the holder does, such as "preparing mnist": then it waits for another holder,
-            and says so. `None` does not wait.
+        purpose: what the holder does, such as "preparing mnist". With it, this waits for another
+            holder, and says so; `None` does not wait.
 
     Raises:
-        LockedError: another process holds it, and there is no `purpose`.
-        OSError: it can't be made or written to, or is no regular file.
+        LockedError: another process holds the lock, and there is no `purpose`.
+        OSError: the file can't be created or written to, or is not a regular file.
     """
     file = files.open_regular(path, os.O_RDWR | os.O_CREAT)
     try:
@@ -96,7 +96,7 @@ def is_locked(path: os.PathLike[str] | str) -> bool:
 
 
 def _check_ours(file: int, path: os.PathLike[str] | str) -> None:
-    """Raises where the lock file may be somebody's own, since it is going to be overwritten."""
+    """Raises an error if the lock file may be a user's own, because it would be overwritten."""
     links = os.fstat(file).st_nlink
     if links == 0:
         raise LockedError("another process, which has just ended; start again")
@@ -107,7 +107,7 @@ def _check_ours(file: int, path: os.PathLike[str] | str) -> None:
 
 
 def _take(file: int) -> bool:
-    """Takes the lock of the open `file`; returns `False` where another process holds it."""
+    """Takes the lock of the open `file`; returns `False` if another process holds it."""
     try:
         if fcntl:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -119,7 +119,7 @@ def _take(file: int) -> bool:
 
 
 def _wait(file: int) -> None:
-    """Takes the lock of the open `file` once nobody else holds it."""
+    """Waits for the lock of the open `file`, and takes it."""
     if fcntl:
         fcntl.flock(file, fcntl.LOCK_EX)
         return

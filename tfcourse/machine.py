@@ -1,7 +1,7 @@
-"""What the machine has for this process: cores, memory, kind of processor.
+"""The machine's resources for this process: cores, memory, processor.
 
-A container or a batch job may have less memory than the machine: the limits of the groups of
-processes (cgroups) that it runs in count, and so does one on its address space (`ulimit -v`).
+A container or a batch job may have less memory than the machine: the limits of its control groups
+(cgroups) count, and so does a limit on the address space (`ulimit -v`).
 """
 
 import functools
@@ -23,7 +23,7 @@ _GROUPS = pathlib.Path("/sys/fs/cgroup")
 
 
 def num_cores() -> int:
-    """Returns how many cores this process may use; where no system tells, how many there are."""
+    """Returns how many cores this process may use, or how many there are if that is unknown."""
     if hasattr(os, "sched_getaffinity"):  # On Linux alone.
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -31,7 +31,7 @@ def num_cores() -> int:
 
 @functools.cache
 def processor() -> dict[str, str]:
-    """Returns what Linux tells of its first processor, such as its "flags"; elsewhere nothing."""
+    """Returns Linux's information on its first processor, such as its "flags"; empty elsewhere."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
             pairs = [line.partition(":") for line in itertools.takewhile(str.strip, file)]
@@ -41,21 +41,21 @@ def processor() -> dict[str, str]:
 
 
 class _Limit(NamedTuple):
-    """What a group of processes may take together, and what of that is left."""
+    """The memory limit of a group of processes, and how much of it is left."""
 
     most: int
     left: int
 
 
 def memory_bytes() -> int:
-    """Returns the memory of the machine or, where that is less, of the container or job."""
+    """Returns the memory of the machine, or of the container or job if that is less."""
     import psutil
 
     return min([int(psutil.virtual_memory().total), *(limit.most for limit in _limits())])
 
 
 def available_bytes() -> int:
-    """Returns the memory that could be had now."""
+    """Returns the memory that is available now."""
     import psutil
 
     free = int(psutil.virtual_memory().available)
@@ -63,7 +63,7 @@ def available_bytes() -> int:
 
 
 def _limits() -> Iterator[_Limit]:
-    """Yields the limits of the groups that this process is in, and of those that hold them."""
+    """Yields the limits of this process's groups and of their parents."""
     for line in _text(_GROUPS_OF_PROCESS).splitlines():
         _, controllers, group = (*line.split(":", 2), "", "")[:3]
         if not controllers:
@@ -81,7 +81,7 @@ def _limits() -> Iterator[_Limit]:
 
 
 def _limit(folder: pathlib.Path, most: str, used: str, cache: str) -> Iterator[_Limit]:
-    """Yields the limit that the files of a group tell, if it has one."""
+    """Yields the limit in the files of a group, if it has one."""
     limit, taken = _text(folder / most).strip(), _text(folder / used).strip()
     if not (limit.isdecimal() and taken.isdecimal()):  # Version 2 says "max" of none.
         return
@@ -100,7 +100,7 @@ def _address_space() -> Iterator[_Limit]:
 
 
 def _text(path: pathlib.Path) -> str:
-    """Returns what the system tells in a file; "" where it has none."""
+    """Returns the content of a system file; "" if it does not exist."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError):

@@ -10,9 +10,9 @@ _Z_95 = 1.959963984540054  # Between minus and plus this lies 95 % of a normal d
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """Returns `(low, high)`, where a share of `successes` among `trials` truly lies, at 95 %.
+    """Returns the 95 % confidence interval `(low, high)` of a share, `successes` of `trials`.
 
-    It is about as often right as it says for small n, and for p near 0 and 1, too.
+    Its coverage is about 95 % even for small n, and for shares near 0 and 1.
 
     Reference: Wilson, 1927, https://doi.org/10.1080/01621459.1927.10502953
 
@@ -40,12 +40,12 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
 
 class Calibration(NamedTuple):
-    """How sure a classifier was, and how often it was right, by bins of confidence.
+    """The confidence and the accuracy of a classifier, by bins of confidence.
 
     Attributes:
         counts: [bins], examples in each bin.
-        confidences: [bins], their mean confidence; NaN where there is none.
-        accuracies: [bins], the share of them that is right; NaN where there is none.
+        confidences: [bins], their mean confidence; NaN for empty bins.
+        accuracies: [bins], the share of them that is right; NaN for empty bins.
         expected_error: in [0, 1], see `calibration`.
     """
 
@@ -58,10 +58,10 @@ class Calibration(NamedTuple):
 def calibration(
     probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.integer], num_bins: int = 15
 ) -> Calibration:
-    """Returns the `Calibration` of predictions: does 90 % sure mean right in 90 % of cases?
+    """Returns the `Calibration` of predictions: does 90 % confidence mean 90 % accuracy?
 
-    The confidence of a prediction is its class's probability. Bin m of M holds the confidences
-    in ((m - 1) / M, m / M]; n_m is their number among n, and
+    The confidence of a prediction is the probability of its class. Bin m of M holds the confidences
+    in ((m - 1) / M, m / M]. With n_m of all n predictions in bin m,
 
         expected calibration error = sum_m n_m / n |accuracy_m - confidence_m|
 
@@ -86,8 +86,8 @@ def calibration(
 def log_loss(probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]) -> float:
     """Returns the mean of -log p(label): the cross-entropy, in nats.
 
-    A probability of 0 counts as the smallest that float64 tells from it. (scikit-learn's counts
-    all below 2e-16 as that, and so tells another loss than the training.)
+    A probability of 0 counts as the smallest positive float64. (scikit-learn counts all
+    probabilities below 2e-16 as 2e-16, and so its loss can differ from that of the training.)
     """
     given = probabilities[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(given, np.finfo(np.float64).tiny)).mean())
@@ -101,18 +101,18 @@ _MAX_GROUPS = 10_000
 def regression_errors(
     values: npt.NDArray[np.floating], predictions: npt.NDArray[np.floating], mean: float
 ) -> dict[str, Any]:
-    """Returns how far predictions of a quantity are off, in its units.
+    """Returns the errors of predictions of a quantity, in its units.
 
         mae = mean |y - p|, rmse = sqrt(mean (y - p)^2), r2 = 1 - sum (y - p)^2 / sum (y - mean y)^2
 
     Each has a 95 % interval from a bootstrap over the examples: `rmse_interval_95` is `[low,
-    high]`. `baseline_rmse` is that of always predicting `mean`. R2 is `None` where the values are
-    all equal.
+    high]`. `baseline_rmse` is that of always predicting `mean`. R2 is `None` if all values are
+    equal.
 
     Args:
         values: [examples].
         predictions: [examples].
-        mean: of the training split.
+        mean: the training split's mean.
     """
     y = np.asarray(values, np.float64)
     # Around the mean, so that no digits are lost where that is large.

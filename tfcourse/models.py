@@ -1,8 +1,9 @@
 """Classifiers: softmax regression, a batch-normalized MLP, and a small CNN.
 
-Every model takes images `[batch, height, width, channels]` with values in [0, 1] and returns
-logits `[batch, num_classes]`; the softmax is part of the loss, where it is stable. With one output
-each predicts a quantity instead, and softmax regression is the course's linear regression.
+Every model takes images `[batch, height, width, channels]` with values in [0, 1] and returns logits
+`[batch, num_classes]`; the softmax is part of the loss, where it is numerically stable. With one
+output, each model predicts a quantity instead, and softmax regression is the course's linear
+regression.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,11 +37,12 @@ def softmax_regression(input_shape: Sequence[int], num_classes: int) -> keras.Mo
 
 
 def _last(num_outputs: int, zero: bool = False) -> layers.Dense:
-    """Returns the last layer: logits, or one number, which has no digits to spare.
+    """Returns the last layer: logits, or one number, in float32.
 
     Args:
         num_outputs: >= 1.
-        zero: whether the weights of one number begin at 0, as the course's linear regression does.
+        zero: whether the weights of a single output start at 0, as in the course's linear
+            regression.
     """
     if num_outputs > 1:
         return layers.Dense(num_outputs, name="logits")
@@ -95,8 +97,8 @@ def plain_mlp(
 ) -> keras.Model:
     """Returns a multi-layer perceptron to compare with and without batch normalization.
 
-    A hidden layer is Dense -> activation, or Dense -> BatchNormalization -> activation. Unlike
-    `batch_norm_mlp`, which is for use, it has what the paper's experiment needs.
+    A hidden layer is Dense -> activation, or Dense -> BatchNormalization -> activation. It has the
+    options of the paper's experiment; for real use, take `batch_norm_mlp`.
 
     Args:
         input_shape: the shape of one example.
@@ -104,9 +106,9 @@ def plain_mlp(
         hidden_units: >= 1, the width of each hidden layer.
         activation: a name of `keras.activations`.
         batch_norm: whether to normalize before every activation.
-        momentum: in [0, 1), of the moving averages.
-        initial_sd: > 0, standard deviation of the initial weights, normally distributed;
-            by default they are Keras's (Glorot's uniform ones).
+        momentum: in [0, 1), the decay rate of the moving averages.
+        initial_sd: > 0, standard deviation of normally distributed initial weights; by default,
+            Keras's Glorot uniform ones are used.
 
     Reference: Ioffe & Szegedy, 2015, https://arxiv.org/abs/1502.03167, section 4.1.
     """
@@ -144,7 +146,7 @@ def small_cnn(
         dropout: in [0, 1), the share of features zeroed before the last layer.
 
     Raises:
-        ValueError: `input_shape` is no image or too small to be halved that often.
+        ValueError: `input_shape` is not an image, or is too small to be halved that often.
 
     Examples:
         >>> tfcourse.models.small_cnn((28, 28, 1), 10).count_params()
@@ -173,17 +175,17 @@ def small_cnn(
 def augmentation(
     kinds: Sequence[str], strength: float = 0.1, seed: int | None = None
 ) -> list[layers.Layer]:
-    """Returns layers of Keras that change images at random.
+    """Returns Keras layers that change images at random.
 
-    Where an image is moved, its border is continued. In a model they belong behind its input, see
-    `augmented`: called by themselves they take it for training, unless `training=False` says not.
+    When an image is moved, its border pixels are repeated. In a model, the layers follow the input,
+    see `augmented`. Called directly, they assume training unless `training=False` is passed.
 
     Args:
-        kinds: of `choices.AUGMENTATIONS`; they are applied in that order.
-        strength: in (0, 1]. Images are shifted and zoomed by at most this share of their size,
-            and rotated by at most this share of a right angle, either way. A flip exchanges left
-            and right in half of them.
-        seed: `None` draws one.
+        kinds: names from `choices.AUGMENTATIONS`, applied in that order.
+        strength: in (0, 1]. Images are shifted and zoomed by at most this share of their size, and
+            rotated by at most this share of a right angle in either direction. A flip mirrors half
+            of the images horizontally.
+        seed: `None` draws a seed.
 
     Examples:
         >>> [layer.name for layer in tfcourse.models.augmentation(("flip", "shift"))]
@@ -202,9 +204,9 @@ def augmentation(
 
 
 def augmented(model: keras.Model, kinds: Sequence[str], strength: float) -> keras.Model:
-    """Returns a sequential `model`, not compiled yet, behind the layers of `augmentation`.
+    """Returns a sequential `model`, not compiled yet, after the layers of `augmentation`.
 
-    Its layers are shared, so its initial weights are those that it has without augmentation.
+    It shares the layers of `model`, so its initial weights are the same as without augmentation.
 
     Raises:
         ValueError: `model` does not take images.
@@ -244,9 +246,9 @@ def build(
         name: a key of `MODELS`.
         input_shape: the shape of one example.
         num_classes: >= 2, or 1 for a quantity.
-        augment: of `choices.AUGMENTATIONS`; see `augmented`.
+        augment: names from `choices.AUGMENTATIONS`; see `augmented`.
         augment_strength: in (0, 1].
-        **hyperparameters: those that the model takes.
+        **hyperparameters: the model's hyperparameters.
 
     Examples:
         >>> tfcourse.models.build("softmax_regression", (8, 8, 1), 10).count_params()

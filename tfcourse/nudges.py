@@ -1,9 +1,9 @@
-"""Changing a run while it trains: what is asked for, and how it is recorded.
+"""Nudges: requests to change a run during training, and their record.
 
-A request is a small file in the run directory's folder `nudge_requests`, put there by another
-process. The run reads it between two blocks of steps, applies it there and notes the place, so
-that the same run can be had again: `--nudge=3:40:learning_rate=0.05` sets the rate after 40 steps
-of the epoch that follows epoch 3.
+A request is a small file that another process puts into the run directory's folder
+`nudge_requests`. The run reads it between two blocks of steps, applies it and records the place, so
+that the run can be repeated: `--nudge=3:40:learning_rate=0.05` sets the rate after 40 steps of the
+epoch that follows epoch 3.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ _NUDGE = re.compile(r"(\d+):(\d+):(\w+)=([0-9.eE+-]+)")
 
 @dataclasses.dataclass(frozen=True)
 class Change(Hyperparameters):
-    """What can be changed; `None` leaves it as it is. Optimizers have what the table says."""
+    """The requested changes; `None` means no change. The table lists each optimizer's settings."""
 
     learning_rate: float | None = number(None, "Step size from here on.", interval="(0, 1000]")
     beta: float | None = number(
@@ -44,13 +44,13 @@ class Change(Hyperparameters):
             check(name, value)
 
     def asked(self) -> dict[str, float]:
-        """Returns what is to change, as `{name: value}`."""
+        """Returns the requested changes as `{name: value}`."""
         values = {name: getattr(self, name) for name in declarations(Change)}
         return {name: value for name, value in values.items() if value is not None}
 
 
 class Nudge(NamedTuple):
-    """One setting, changed after `step` steps of the epoch that follows `epoch` whole ones."""
+    """One setting, changed after `epoch` epochs and `step` steps of the next one."""
 
     epoch: int
     step: int
@@ -66,7 +66,7 @@ class Nudge(NamedTuple):
 
 
 def parse(text: str) -> Nudge:
-    """Returns the `Nudge` that `text` spells. Raises `ValueError` where it spells none."""
+    """Returns the `Nudge` in `text`. Raises `ValueError` if there is none."""
     match = _NUDGE.fullmatch(text)
     if not match:
         raise ValueError(f"must be EPOCH:STEP:NAME=VALUE. Received: {text!r}")
@@ -75,7 +75,7 @@ def parse(text: str) -> Nudge:
 
 
 def check(name: str, value: object) -> float:
-    """Returns `value` as what the setting `name` takes, else raises `ValueError`."""
+    """Returns `value` as the type of the setting `name`. Raises `ValueError` if not allowed."""
     known = declarations(Change)
     if name not in known:
         settings = [setting for setting in known if setting != ROLLBACK]
@@ -88,10 +88,10 @@ def check(name: str, value: object) -> float:
 
 
 def request(run_dir: os.PathLike[str] | str, changes: Mapping[str, float]) -> None:
-    """Asks the run in `run_dir` for `changes`, a dict such as `{"learning_rate": 0.01}`.
+    """Requests `changes` of the run in `run_dir`, a dict such as `{"learning_rate": 0.01}`.
 
     Raises:
-        OSError: it can't be written there.
+        OSError: the request can't be written.
         RunDirectoryError: the folder of requests is a link.
     """
     folder = pathlib.Path(run_dir) / REQUESTS
@@ -102,9 +102,9 @@ def request(run_dir: os.PathLike[str] | str, changes: Mapping[str, float]) -> No
 
 
 def requests(run_dir: os.PathLike[str] | str) -> Iterator[tuple[pathlib.Path, dict[str, float]]]:
-    """Yields `(path, changes)` of what was asked for, oldest first; what is no request goes.
+    """Yields `(path, changes)` of the requests, oldest first; removes files that are not requests.
 
-    What is no file, such as a folder or a pipe, is left alone.
+    Folders, pipes and the like are left alone.
     """
     for path in sorted((pathlib.Path(run_dir) / REQUESTS).glob("[0-9]*.json")):
         if not path.is_file():

@@ -1,7 +1,7 @@
-"""What NVIDIA's driver says of the GPUs: whether there is one, why not, and what memory is free.
+"""Asks NVIDIA's driver about GPUs: whether there is one, why not, and its free memory.
 
-TensorFlow says the first in remarks that a program does not show, and the last not at all. Nothing
-here imports it.
+TensorFlow reports the first only in log messages, and the last not at all. Nothing here imports
+TensorFlow.
 """
 
 import contextlib
@@ -21,18 +21,18 @@ def _library(name: str) -> Any:
     """Returns one of the driver's libraries.
 
     Raises:
-        OSError: it is not there.
+        OSError: the library does not exist.
     """
     return ctypes.CDLL(_LIBRARIES[name][os.name == "nt"])
 
 
 def load_cusolver() -> None:
-    """Loads cuSOLVER from where pip puts it, before TensorFlow looks for it.
+    """Loads cuSOLVER from where pip installs it, before TensorFlow looks for it.
 
-    `pip install "tensorflow[and-cuda]"` puts CUDA's libraries beside TensorFlow. TensorFlow 2.21
-    searches the folders of all of them but this one (the RUNPATH of libtensorflow_framework.so.2),
-    and uses no GPU where one is missing. A library that is loaded already is found by its name.
-    Without a driver, nothing is loaded.
+    `pip install "tensorflow[and-cuda]"` installs CUDA's libraries beside TensorFlow. TensorFlow
+    2.21 searches the folders of all of them except this one (the RUNPATH of
+    libtensorflow_framework.so.2), and uses no GPU if a library is missing. A library that is
+    already loaded is found by its name. Without a driver, nothing is loaded.
     """
     try:
         _library("cuda")
@@ -46,10 +46,10 @@ def load_cusolver() -> None:
 
 
 def why_none(built_with_cuda: bool) -> str:
-    """Returns why TensorFlow finds no GPU, as far as that can be told.
+    """Returns the likely reason why TensorFlow finds no GPU.
 
     Args:
-        built_with_cuda: whether this TensorFlow is.
+        built_with_cuda: whether TensorFlow was built with CUDA.
     """
     if not built_with_cuda:
         return "this TensorFlow is built without CUDA, as all are for macOS and Windows"
@@ -76,7 +76,7 @@ def _error_name(driver: Any, code: int) -> str:
 
 
 def driver_version() -> int | None:
-    """Returns the newest version of CUDA that the driver has, such as 12040; `None` without one."""
+    """Returns the newest CUDA version of the driver, such as 12040; `None` without a driver."""
     version = ctypes.c_int(0)
     try:
         code = _library("cuda").cuDriverGetVersion(ctypes.byref(version))
@@ -86,9 +86,9 @@ def driver_version() -> int | None:
 
 
 def free_bytes() -> int | None:
-    """Returns the free memory of the first visible GPU; `None` where that can't be told.
+    """Returns the free memory of the first visible GPU; `None` if it is unknown.
 
-    It asks in the context that TensorFlow has there, too.
+    It uses the same context on the GPU as TensorFlow.
     """
     try:
         driver = _library("cuda")
@@ -111,10 +111,10 @@ def free_bytes() -> int | None:
 
 
 def take_one(number: int) -> None:
-    """Lets this process, one of several, see one of the GPUs alone; before anything uses CUDA.
+    """Makes only one of the GPUs visible to this process; call it before anything uses CUDA.
 
     Args:
-        number: >= 0, of the process; they take turns where there are more processes than GPUs.
+        number: >= 0, the number of the process; GPUs are assigned in turn.
     """
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     names = visible.split(",") if visible is not None else [str(n) for n in range(_count())]
@@ -123,7 +123,7 @@ def take_one(number: int) -> None:
 
 
 def _count() -> int:
-    """Returns how many GPUs the machine has, without starting CUDA, which would fix the choice."""
+    """Returns the number of GPUs, without starting CUDA, which would fix the visible ones."""
     count = ctypes.c_uint(0)
     try:
         manager = _library("management")

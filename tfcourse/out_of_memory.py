@@ -1,6 +1,6 @@
-"""Memory that there is not: told apart from other errors, on the host and on a GPU.
+"""Recognizes out-of-memory errors, on the host and on a GPU.
 
-TensorFlow, XLA, NumPy and the system each have an error of their own for it.
+TensorFlow, XLA, NumPy and the system each have their own error for it.
 """
 
 import errno
@@ -27,16 +27,16 @@ class OutOfMemoryError(MemoryError):
 
 
 def check(num_bytes: int, free_bytes: int, what: str, place: str = "") -> None:
-    """Refuses work that takes more memory than is free.
+    """Raises an error if work takes more memory than is free.
 
     Args:
-        num_bytes: that it takes.
-        free_bytes: that could be had.
-        what: what takes it, with its verb: "hidden_1/kernel takes".
-        place: where that is, such as " on the GPU"; by default this machine's memory.
+        num_bytes: the required memory.
+        free_bytes: the free memory.
+        what: what takes the memory, with a verb: "hidden_1/kernel takes".
+        place: where the memory is, such as " on the GPU"; by default this machine's.
 
     Raises:
-        OutOfMemoryError: with both numbers.
+        OutOfMemoryError: states both numbers.
     """
     if num_bytes > free_bytes:
         raise OutOfMemoryError(
@@ -46,7 +46,7 @@ def check(num_bytes: int, free_bytes: int, what: str, place: str = "") -> None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Returns whether `error`, of whatever library, says that memory is out."""
+    """Returns whether `error`, from any library, means that memory is out."""
     if isinstance(error, MemoryError):
         return True
     if isinstance(error, OSError):
@@ -63,7 +63,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def sentence(error: BaseException) -> str:
-    """Returns what to say of an error that `is_out_of_memory`."""
+    """Returns the message for an error that `is_out_of_memory` recognizes."""
     if isinstance(error, OutOfMemoryError):
         return str(error)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""Importing TensorFlow and Keras, without their start-up remarks and without what neither needs."""
+"""Imports TensorFlow and Keras without their start-up messages and unneeded packages."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ _CHOOSING_KERNELS = ("xla_gpu_deterministic_ops", "xla_gpu_autotune_level")
 
 
 class BackendError(Exception):
-    """Keras is to run on something else than TensorFlow."""
+    """Keras's backend is not TensorFlow."""
 
     exit_code = 5
 
@@ -28,22 +28,22 @@ class BackendError(Exception):
 def import_tensorflow(
     num_threads: int | None = None, prepare: Callable[[], Prepared] | None = None
 ) -> Prepared | None:
-    """Imports TensorFlow and Keras and lets them look for devices, silently.
+    """Imports TensorFlow and Keras and initializes their devices, silently.
 
-    Of a GPU's memory they take what they need, and not all, so that other processes find some. The
-    remarks say, on every machine without a GPU, that there is none. In this process Keras has no
-    scikit-learn wrappers and no `keras.visualization`, and refuses pandas's frames, except where
-    those packages were imported before; all can be imported as ever.
+    They allocate a GPU's memory as needed, not all of it, so that other processes can share it. The
+    hidden messages report, on every machine without a GPU, that there is none. In this process,
+    Keras has no scikit-learn wrappers and no `keras.visualization`, and rejects pandas frames,
+    unless those packages were imported before. The packages themselves can be imported as usual.
 
     Args:
         num_threads: the threads that TensorFlow uses from now on; `None` for one per core.
-        prepare: called before it looks.
+        prepare: called before the devices are initialized.
 
     Returns:
-        What `prepare` returned.
+        The result of `prepare`.
 
     Raises:
-        BackendError: KERAS_BACKEND names another one than TensorFlow.
+        BackendError: KERAS_BACKEND names another backend.
     """
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # It goes before keras.json.
     if backend != "tensorflow":
@@ -72,10 +72,11 @@ def import_tensorflow(
 
 
 def pin_kernels() -> None:
-    """Lets XLA take the same kernels on a GPU in every process.
+    """Makes XLA choose the same kernels on a GPU in every process.
 
-    It would time several whenever it compiles, and take the fastest: another one tomorrow, with
-    other last bits. What XLA_FLAGS says of that stays. To be called before XLA compiles anything.
+    By default, XLA times several kernels whenever it compiles, and uses the fastest, which may
+    differ each time and change the last bits. Such settings in XLA_FLAGS are kept. Call this before
+    XLA compiles anything.
     """
     import tensorflow as tf
 
@@ -85,9 +86,9 @@ def pin_kernels() -> None:
 
 
 def compute_exactly() -> None:
-    """Lets a GPU multiply float32 in float32.
+    """Makes a GPU multiply float32 in full precision.
 
-    TensorFlow rounds the factors to TF32, 10 of 23 bits, on the GPUs that can.
+    By default, TensorFlow rounds the factors to TF32, 10 of 23 bits, on GPUs that support it.
     """
     import tensorflow as tf
 
@@ -97,7 +98,7 @@ def compute_exactly() -> None:
 
 @contextlib.contextmanager
 def _hidden(names: Iterable[str]) -> Iterator[None]:
-    """Lets packages look as if they were not installed, but for those that are imported already."""
+    """Context: packages that are not imported yet look as if they were not installed."""
     hidden = [name for name in names if name not in sys.modules]
     missing: dict[str, Any] = dict.fromkeys(hidden)  # None is a package that is not there.
     sys.modules.update(missing)
@@ -110,7 +111,7 @@ def _hidden(names: Iterable[str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def silenced() -> Iterator[None]:
-    """Holds back what goes to the file descriptor of stderr; shows it where the block fails."""
+    """Context: hides output to the file descriptor of stderr; shows it if the block fails."""
     with tempfile.TemporaryFile() as remarks:
         stderr = os.dup(2)
         os.dup2(remarks.fileno(), 2)

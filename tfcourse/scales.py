@@ -1,7 +1,7 @@
 """Search scales, such as linear and log: a class for each, and one table of them.
 
-A position in [0, 1] stands for a value: uniform positions are uniform on the scale. Both ends of a
-range can be reached, and whole numbers stay whole.
+A position in [0, 1] means a value; uniform positions are uniform on the scale. Both ends of a range
+are included, and integers stay integers.
 
     linear         low + u (high - low)
     log            low (high / low)^u
@@ -9,8 +9,8 @@ range can be reached, and whole numbers stay whole.
     power_of_two   2^k between the ends, all k alike
     choice         the listed values, all alike
 
-Other programs know linear and logarithmic scales alone; a scale says by which `proxy` of the value
-they measure like it. They are imported where they are asked for.
+Other programs have only linear and logarithmic scales. Each scale names a `proxy` of the value on
+which such a scale is equivalent. These programs are imported only when needed.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def format_value(value: object) -> str:
-    """Returns a hyperparameter's value as a person and a flag read it."""
+    """Returns a hyperparameter's value as text, as flags read it."""
     if isinstance(value, tuple):
         return ",".join(map(str, value)) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -32,20 +32,20 @@ def format_value(value: object) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """The values of one hyperparameter that a search may draw: a range, or values of a list.
+    """The values of one hyperparameter that a search may draw: a range, or a list of values.
 
-    A scale overrides `proxy` and `value_of_proxy`, or says that the proxy is measured by its
-    logarithm, or both.
+    A scale overrides `proxy` and `value_of_proxy`, or states that the proxy is logarithmic, or
+    both.
 
     Attributes:
         search: `(low, high)`, or the values of a choice.
-        is_integer: whether its numbers are whole.
-        name: as flags and journals have it.
-        title: what a picture whose axis is uniform on the scale says of it.
+        is_integer: whether its numbers are integers.
+        name: its name in flags and journals.
+        title: the title of an axis that is uniform on the scale.
         is_range: whether it has two ends and an order.
-        sampling: how the proxy is measured.
-        proxy_name: of the proxy in keras-tuner; `{}` stands for the hyperparameter's.
-        proxy_label: the same in plots.
+        sampling: the scale of the proxy.
+        proxy_name: name of the proxy in keras-tuner; `{}` is replaced by the hyperparameter's.
+        proxy_label: name of the proxy in plots.
     """
 
     search: tuple[Any, ...]
@@ -59,7 +59,7 @@ class Scale:
     proxy_label: ClassVar[str] = "{}"
 
     def check(self) -> None:
-        """Raises `ValueError` where `search` has no place on the scale."""
+        """Raises `ValueError` if `search` is not possible on the scale."""
         low, high = self.search
         if isinstance(low, str) or isinstance(high, str) or low >= high:
             raise ValueError(f"LOW must be below HIGH. Received: {low}:{high}")
@@ -68,12 +68,12 @@ class Scale:
 
     @staticmethod
     def proxy(value: float) -> float:
-        """Returns what is measured of `value`."""
+        """Returns the proxy of `value`."""
         return value
 
     @staticmethod
     def value_of_proxy(proxy: float) -> float:
-        """Returns the value that `proxy` is measured of."""
+        """Returns the value with the proxy `proxy`."""
         return proxy
 
     @property
@@ -84,7 +84,7 @@ class Scale:
 
     @property
     def ticks(self) -> tuple[Any, ...] | None:
-        """The values to write on a logarithmic axis of a plot; `None` leaves them to the plot."""
+        """The values to write on a logarithmic axis of a plot; `None` uses the plot's own."""
         return None
 
     def value_at(self, position: float) -> Any:
@@ -98,7 +98,7 @@ class Scale:
         return round(value) if self.is_integer else value
 
     def position_of(self, value: Any) -> float:
-        """Returns the position of `value` in [0, 1]; that of an option is its middle."""
+        """Returns the position of `value` in [0, 1]; for a listed value, the middle of its part."""
         start, end = self._ends()
         return (self._measure(value) - start) / (end - start) if start != end else 0.5
 
@@ -113,10 +113,10 @@ class Scale:
         return math.log(proxy) if self.sampling == "log" else float(proxy)
 
     def spread(self, level: int) -> tuple[float, ...]:
-        """Returns positions evenly over the scale: its ends at level 0, then between, and so on.
+        """Returns evenly spaced positions: the ends at level 0, then also the middle, and so on.
 
-        The positions of a level are among those of the next, so that a finer grid holds the
-        coarser one. All values of a choice are there from the start.
+        Each level includes the positions of the previous one, so that a finer grid contains the
+        coarser one. A choice has all its values at level 0.
         """
         options = self.options
         if options is None:
@@ -128,7 +128,7 @@ class Scale:
         return tuple(self.position_of(options[i]) for i in indices)
 
     def widened(self) -> tuple[Any, Any]:
-        """Returns ends beyond both of `search`, to look further."""
+        """Returns a range that extends beyond both ends of `search`."""
         low, high = self._beyond(*self.search)
         if not self.is_integer:
             return low, high
@@ -141,14 +141,14 @@ class Scale:
     def add_to_keras_tuner(
         self, space: "keras_tuner.HyperParameters", name: str, default: Any
     ) -> None:
-        """Adds what the hyperparameter `name` may be; `default` moves to the nearest of that."""
+        """Adds the hyperparameter `name`; `default` moves to the nearest allowed value."""
         low, high = sorted(self.proxy(end) for end in self.search)
         default = min(max(self.proxy(default), low), high)
         kind = space.Int if self.is_integer else space.Float
         kind(self.proxy_name.format(name), low, high, sampling=self.sampling, default=default)
 
     def optuna(self, points: list[Any]) -> "BaseDistribution":
-        """Returns the distribution that holds `points`, proxies of values."""
+        """Returns a distribution that contains `points`, which are proxies of values."""
         from optuna.distributions import FloatDistribution, IntDistribution
 
         kind = IntDistribution if all(isinstance(p, int) for p in points) else FloatDistribution
@@ -163,13 +163,13 @@ class Scale:
 
 
 class Linear(Scale):
-    """Numbers as they are."""
+    """Numbers on a linear scale."""
 
     name = "linear"
 
 
 class Log(Scale):
-    """Numbers by their logarithm: as many between 0.001 and 0.01 as between 0.01 and 0.1."""
+    """Numbers on a log scale: 0.001 to 0.01 is as likely as 0.01 to 0.1."""
 
     name = "log"
     title = "scale: log"
@@ -180,7 +180,7 @@ class Log(Scale):
 
 
 class OneMinusLog(Scale):
-    """Numbers below 1 by the logarithm of their distance from 1, as decay rates of averages."""
+    """Numbers below 1 on a log scale of 1 - value, such as decay rates of averages."""
 
     name = "one_minus_log"
     title = "scale: one minus log"
@@ -202,7 +202,7 @@ class OneMinusLog(Scale):
 
 
 class _Listed(Scale):
-    """Values that are listed; each owns an equal part of [0, 1]."""
+    """Listed values; each owns an equal part of [0, 1]."""
 
     @property
     def options(self) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Commands as the system's shell takes them."""
+"""Quotes commands for the system's shell."""
 
 import os
 import shlex
@@ -7,5 +7,5 @@ from collections.abc import Sequence
 
 
 def join(words: Sequence[str]) -> str:
-    """Returns the command that a shell takes for `words`: a Unix shell, or Windows's."""
+    """Returns `words` as one command, quoted for a Unix shell or for Windows."""
     return shlex.join(words) if os.name == "posix" else subprocess.list2cmdline(words)

@@ -1,4 +1,4 @@
-"""Signals, as far as the system has them."""
+"""Signals, as far as the system supports them."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ def raise_again(number: int) -> None:
 
 
 def kill(process: int | None) -> None:
-    """Ends a process at once; `None`, or one that is gone, is nobody."""
+    """Kills a process; does nothing for `None` or a process that has ended."""
     import psutil
 
     if process is None:

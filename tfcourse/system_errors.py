@@ -1,7 +1,7 @@
-"""What the system refuses, told apart from bugs, whatever library met it.
+"""Recognizes errors of the system, such as a full disk, in any library's exceptions.
 
-Python has `OSError` for it. TensorFlow, HDF5, matplotlib and the dynamic linker have errors of
-their own, and only a text to know it by.
+Python raises `OSError`. TensorFlow, HDF5, matplotlib and the dynamic linker have their own errors,
+which only their text identifies.
 """
 
 import re
@@ -18,17 +18,17 @@ _MAX_REASON = 300
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Returns whether `error` says that the system refused: the disk, a limit, a permission."""
+    """Returns whether `error` is the system's: the disk, a limit, or a permission."""
     return _found(error, _TEXT) is not None
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Returns whether `error` says that the system has, or gives, no more memory."""
+    """Returns whether `error` means that the system has no more memory."""
     return _found(error, _MEMORY) is not None
 
 
 def sentence(error: BaseException) -> str:
-    """Returns what to say of an error that `is_refusal`."""
+    """Returns the message for an error that `is_refusal` recognizes."""
     found = _found(error, _TEXT) or error
     lines = [line.strip() for line in str(found).splitlines()]
     telling = next((line for line in lines if _TEXT.search(line)), "")
@@ -36,7 +36,7 @@ def sentence(error: BaseException) -> str:
 
 
 def _found(error: BaseException | None, text: re.Pattern[str]) -> BaseException | None:
-    """Returns the error, of those that one is raised from, that has the `text`."""
+    """Returns the error with the `text` among `error` and its causes."""
     for _ in range(10):
         if error is None:
             return None

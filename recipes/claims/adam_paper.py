@@ -2,11 +2,11 @@ r"""Repeats the first experiment of the Adam paper: logistic regression on MNIST
 
     python -m recipes.claims.adam_paper --flagfile=configs/adam_paper.flags
 
-Kingma & Ba, 2015, https://arxiv.org/abs/1412.6980, section 6.1: batches of 128, step size
-alpha / sqrt(t) with t counted in steps, 45 epochs. The paper gives neither alpha nor the strength
-of its L2 penalty. Here there is no penalty, each alpha is the best of neighbouring ones by the cost
-after the last epoch, and a tenth of the training set is kept for validation. So order and level can
-be compared, not digits.
+Kingma & Ba, 2015, https://arxiv.org/abs/1412.6980, section 6.1: batches of 128, step size alpha /
+sqrt(t) with t counted in steps, 45 epochs. The paper states neither alpha nor the strength of its
+L2 penalty. Here, there is no penalty, each alpha is the best of neighbouring values by the cost
+after the last epoch, and a tenth of the training set is held out for validation. So the order and
+the level of the costs can be compared, but not the digits.
 """
 
 import dataclasses
@@ -41,7 +41,7 @@ class AdamPaper(Hyperparameters):
 
 
 def make_optimizer(name: str, alpha: float) -> "keras.Optimizer":
-    """Returns the optimizer of a contestant; all but "adagrad_constant" decay as the paper's."""
+    """Returns an optimizer with the paper's decay; "adagrad_constant" has no decay."""
     import keras
 
     step_size = tfcourse.schedules.RootDecay(alpha, steps_per_epoch=1)  # An "epoch" is a step.
@@ -54,7 +54,7 @@ def make_optimizer(name: str, alpha: float) -> "keras.Optimizer":
 
 
 def costs(hp: AdamPaper, data: Dataset, name: str, alpha: float, seed: int) -> list[float]:
-    """Returns the training cost of each epoch, the mean over its steps; infinite from a failure."""
+    """Returns the training cost per epoch, the mean over its steps; infinite after a failure."""
     tfcourse.training.set_seed(seed)
     model = tfcourse.models.softmax_regression(data.input_shape, data.num_classes)
     tfcourse.training.compile_classifier(model, make_optimizer(name, alpha))
@@ -82,7 +82,7 @@ def contest(hp: AdamPaper, data: Dataset, name: str, seed: int) -> dict[str, Any
 
 
 def judge(raw: Mapping[str, Any]) -> harness.Judged:
-    """Returns what the template tells, and the claims, of `{"arms": {optimizer: measures}}`."""
+    """Returns the template's variables and the claims, from `{"arms": {optimizer: measures}}`."""
     cost = {name: np.array(arm["cost_by_epoch"])[:, -1] for name, arm in raw["arms"].items()}
     labels = {name: pictures.optimizers.NAMES[name] for name in cost}
 

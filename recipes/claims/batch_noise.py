@@ -1,9 +1,9 @@
-r"""How noisy the cost curve of a batch size is, and what memory its step needs.
+r"""Measures the noise of the cost curve for each batch size, and the memory of a step.
 
     python -m recipes.claims.batch_noise --flagfile=configs/batch_noise.flags
 
-Softmax regression by plain gradient descent, every batch size at the same learning rate; the cost
-is that of each step's own mini-batch, as one sees it in training.
+Softmax regression by plain gradient descent, with the same learning rate for every batch size. The
+cost is that of each step's own mini-batch, as seen in training.
 """
 
 import dataclasses
@@ -34,13 +34,13 @@ class BatchNoise(Hyperparameters):
 def noise_of(costs: np.ndarray) -> float:
     """Returns the scatter of a cost curve around its trend, from its second half.
 
-    Two steps of white noise differ by sqrt(2) of its standard deviation; the trend adds little.
+    Two steps of white noise differ by sqrt(2) times its standard deviation; the trend adds little.
     """
     return float(np.std(np.diff(costs[len(costs) // 2 :])) / np.sqrt(2))
 
 
 def measure(hp: BatchNoise, data: Dataset, size: int, seeds: Sequence[int]) -> dict[str, Any]:
-    """Returns the costs by step of the first seed, the noise and a step's bytes of each seed."""
+    """Returns the first seed's costs by step, and each seed's noise and memory per step."""
     model = batch_size.build(data, hp.learning_rate, seed=0)
     stepping = tfcourse.training.Stepping(model, data.train, size)
     curves: list[list[float]] = []
@@ -60,7 +60,7 @@ def measure(hp: BatchNoise, data: Dataset, size: int, seeds: Sequence[int]) -> d
 
 
 def judge(raw: Mapping[str, Any]) -> harness.Judged:
-    """Returns what the template tells, and the claims, of `{"arms": {batch size: measures}}`."""
+    """Returns the template's variables and the claims, from `{"arms": {batch size: measures}}`."""
     arms = {int(size): arm for size, arm in raw["arms"].items()}
     names = {size: "the full batch" if size == max(arms) else f"b = {size:,}" for size in arms}
     pairs = list(itertools.pairwise(sorted(arms)))

@@ -1,9 +1,9 @@
-r"""Batch normalization at inference: a sample alone, and moving averages that lag.
+r"""Batch normalization at inference: single samples, and moving averages that lag.
 
     python -m recipes.claims.batch_norm_inference --flagfile=configs/batch_norm_inference.flags
 
-A ReLU network trains for few steps, its moving averages with Keras's momentum 0.99. Validation
-data show the lag; the test set is not used.
+A ReLU network trains for a few steps, with Keras's momentum of 0.99 for the moving averages. The
+lag is measured on the validation set; the test set is not used.
 """
 
 import dataclasses
@@ -52,7 +52,7 @@ def build(hp: BatchNormInference, data: Dataset, seed: int) -> "keras.Model":
 def losses_of(
     model: "keras.Model", evaluator: "tfcourse.training.Evaluator", data: Dataset
 ) -> dict[str, float]:
-    """Returns the validation cost by each kind of mean and variance; `model` stays as it is."""
+    """Returns the validation cost with each kind of mean and variance; `model` is unchanged."""
     kept = model.get_weights()
     by_moving = evaluator.evaluate(data.validation)["loss"]
     features = data.validation.features
@@ -68,7 +68,7 @@ def losses_of(
 
 
 def change_alone(model: "keras.Model", features: np.ndarray, training: bool) -> float:
-    """Returns the largest change of an example's logits, from within the batch to alone."""
+    """Returns the largest change of an example's logits between its batch and alone."""
     kept = model.get_weights()
     together = model(features, training=training).numpy()[:NUM_ALONE]
     alone = [model(features[i : i + 1], training=training).numpy() for i in range(NUM_ALONE)]
@@ -98,7 +98,7 @@ def measure(
 
 
 def judge(raw: Mapping[str, Any]) -> harness.Judged:
-    """Returns what the template tells, and the claims, of `{"losses": ..., "changes": ...}`."""
+    """Returns the template's variables and the claims, from `{"losses": ..., "changes": ...}`."""
     stops = {"early": raw["stops"].index(LOOK_BACK_STEPS), "late": len(raw["stops"]) - 1}
     costs = {
         when: {kind: np.array(rows)[:, stop] for kind, rows in raw["losses"].items()}

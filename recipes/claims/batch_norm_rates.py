@@ -1,9 +1,9 @@
-r"""At which learning rates networks learn, with and without batch normalization, shallow and deep.
+r"""Measures at which learning rates networks learn, shallow and deep, with and without batch norm.
 
     python -m recipes.claims.batch_norm_rates --flagfile=configs/batch_norm_rates.flags
 
-Each network trains for a few steps at each rate of a wide range. A rate is usable where the
-accuracy on validation reaches a target; the test set is not used.
+Each network trains for a few steps at each rate of a wide range. A rate is usable if the validation
+accuracy reaches a target; the test set is not used.
 """
 
 import contextlib
@@ -52,7 +52,7 @@ def build(
 def accuracies(
     hp: BatchNormRates, data: Dataset, seeds: Sequence[int], **network: Any
 ) -> np.ndarray:
-    """Returns the accuracy on validation after the steps, [seeds, rates]."""
+    """Returns the validation accuracy after the steps, [seeds, rates]."""
     model = build(hp, data, **network, seed=0)
     stepping = tfcourse.training.Stepping(model, data.train, hp.batch_size)
     evaluator = tfcourse.training.Evaluator(model)
@@ -78,10 +78,10 @@ def accuracies(
 def decades(accuracy: np.ndarray, target: float) -> float:
     """Returns the powers of ten that the usable rates span, of accuracies [rates].
 
-    One usable rate alone counts as its share of the grid.
+    A single usable rate counts as its share of the grid.
 
     Raises:
-        EdgeError: the first or the last rate is usable, so there may be more beyond it.
+        EdgeError: the first or the last rate is usable, so rates beyond it may be usable too.
     """
     usable = np.flatnonzero(accuracy >= target)
     if not len(usable):
@@ -110,7 +110,7 @@ def measure(hp: BatchNormRates, data: Dataset, seeds: Sequence[int]) -> Measured
 
 
 def best_of_others(accuracy: np.ndarray) -> np.ndarray:
-    """Returns the accuracy of each seed at the rate that is best for the others, [seeds].
+    """Returns each seed's accuracy at the rate that is best for the other seeds, [seeds].
 
     Raises:
         EdgeError: that rate is the first or the last one.
@@ -124,7 +124,7 @@ def best_of_others(accuracy: np.ndarray) -> np.ndarray:
 
 
 def judge(raw: Mapping[str, Any]) -> harness.Judged:
-    """Returns what the template tells, and the claims; `raw` has the accuracies by network."""
+    """Returns the template's variables and the claims; `raw` has the accuracies by network."""
     target = raw["hp"]["target_accuracy"]
     depths = sorted(int(depth) for depth in raw["arms"])
     arms = {
@@ -177,7 +177,7 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
 
 
 def _deep(arms, depth, target, names):
-    """Returns the claim about the deepest networks: trained with it, not trained without it."""
+    """Returns the claim about the deepest networks: they train with batch norm, but not without."""
     compared = []
     for network, by in arms.items():
         if network[0] != depth:

@@ -1,9 +1,9 @@
-r"""Batch, mini-batch and stochastic descent on one problem: cost by step, epoch, example, second.
+r"""Compares batch, mini-batch and stochastic descent by step, epoch, example and second.
 
     python -m recipes.claims.batch_size --flagfile=configs/batch_size.flags
 
-Softmax regression by plain gradient descent. The learning rate of each batch size is the one that
-reaches the target cost in the fewest steps. Seconds are those of this machine.
+Softmax regression by plain gradient descent. Each batch size uses the learning rate that reaches
+the target cost in the fewest steps. Times are those of this machine.
 """
 
 import dataclasses
@@ -49,7 +49,7 @@ def build(data: Dataset, rate: float, seed: int) -> "keras.Model":
 
 
 class Descent:
-    """Trains by gradient descent with one batch size, again and again."""
+    """Trains by gradient descent with one batch size, any number of times."""
 
     def __init__(self, data: Dataset, batch_size: int, epochs: int) -> None:
         self.data = data
@@ -65,8 +65,8 @@ class Descent:
     def curve(self, rate: float, seed: int, target: float | None = None) -> dict[str, np.ndarray]:
         """Returns `{"step", "cost"}`: arrays over the stops of one training.
 
-        The cost is of the whole training set. With a `target` the training ends when it has been
-        reached and a whole pass is done.
+        The cost is that of the whole training set. With a `target`, the training ends after the
+        pass in which it is reached.
         """
         self.stepping.restart(build(self.data, rate, seed))
         a_pass = self.stepping.steps_per_epoch
@@ -81,9 +81,9 @@ class Descent:
         return {"step": step, "cost": np.array(costs)}
 
     def seconds_per_step(self, seed: int) -> float:
-        """Returns the time of a step: passes over all full batches, timed together.
+        """Returns the time per step, from timing passes over all full batches.
 
-        A smaller last batch is a program of its own, and no measure of this batch size.
+        A smaller last batch runs in another program, so it is left out.
         """
         full = max(1, len(self.data.train) // self.batch_size)
         begun, steps = time.perf_counter(), 0
@@ -97,7 +97,7 @@ class Descent:
 def reached(curve: Mapping[str, np.ndarray], target: float) -> float:
     """Returns the step at which the cost first falls to `target`, or infinity.
 
-    Between two stops the cost is taken to fall in a straight line.
+    The cost is interpolated linearly between two stops.
     """
     cost, step = curve["cost"], curve["step"]
     at = int(np.argmax(cost <= target))
@@ -108,7 +108,7 @@ def reached(curve: Mapping[str, np.ndarray], target: float) -> float:
 
 
 def measure(hp: BatchSize, descent: Descent, seed: int) -> dict[str, Any]:
-    """Returns what one batch size does: the rates tried, a curve, one number per seed."""
+    """Returns the measures of one batch size: the tried rates, a curve, one number per seed."""
     tuning = harness.seeds(seed, hp.tuning_seeds)
 
     def steps_to_target(rate: float) -> list[float]:
@@ -134,14 +134,14 @@ def measure(hp: BatchSize, descent: Descent, seed: int) -> dict[str, Any]:
 
 
 def _cost_of_rate(descent, rate, seed, target):
-    """Returns the steps to the target, or what tells which of two that miss it is nearer."""
+    """Returns the steps to the target, or, if it is missed, a number that ranks the misses."""
     curve = descent.curve(rate, seed, target)
     step = reached(curve, target)
     return step if np.isfinite(step) else descent.num_steps * curve["cost"][-1] / target
 
 
 def measure_all(hp: BatchSize, data: Dataset, seed: int) -> dict[int, dict[str, Any]]:
-    """Returns `{batch size: measures}`; the sizes are timed in turn, a round per seed."""
+    """Returns `{batch size: measures}`; the sizes are timed in turn, one round per seed."""
     m = len(data.train)
     sizes = [*(size for size in sorted(hp.batch_sizes) if size < m), m]
     descents = {
@@ -158,7 +158,7 @@ def measure_all(hp: BatchSize, data: Dataset, seed: int) -> dict[int, dict[str, 
 
 
 def judge(raw: Mapping[str, Any]) -> harness.Judged:
-    """Returns what the template tells, and the claims, of `{"arms": {batch size: measures}}`."""
+    """Returns the template's variables and the claims, from `{"arms": {batch size: measures}}`."""
     arms = {int(size): arm for size, arm in raw["arms"].items()}
     full = max(arms)
     names = {size: "the full batch" if size == full else f"b = {size:,}" for size in arms}

@@ -1,11 +1,11 @@
-r"""On-line against batch training on small tables, as Wilson and Martinez compare them.
+r"""Compares on-line with batch training on small tables, as Wilson and Martinez did.
 
     python -m recipes.claims.batch_training --flagfile=configs/batch_training.flags
 
 D. R. Wilson and T. R. Martinez, The general inefficiency of batch training for gradient descent
-learning, Neural Networks 16, 2003. It matches what the course teaches of batch and stochastic
-descent: networks of one hidden layer of sigmoid units, the same for both. On-line training takes
-a step per example, batch training one per pass over all.
+learning, Neural Networks 16, 2003. The comparison matches the course's batch and stochastic
+descent. Both use the same networks with one hidden layer of sigmoid units. On-line training takes
+one step per example, batch training one step per pass.
 """
 
 import dataclasses
@@ -50,7 +50,7 @@ class Split(NamedTuple):
 
 
 def split(table: str, seed: int) -> Split:
-    """Returns a random split, inputs standardized by the training part."""
+    """Returns a random split, with inputs standardized by the training part."""
     import sklearn.datasets
 
     x, labels = getattr(sklearn.datasets, f"load_{table}")(return_X_y=True)
@@ -62,7 +62,7 @@ def split(table: str, seed: int) -> Split:
 
 
 def train(hp: BatchTraining, data: Split, arm: str, rate: float, seed: int) -> dict[str, Any]:
-    """Returns `{"costs", "accuracy"}`: a cost per pass, up to the target or where it diverges."""
+    """Returns `{"costs", "accuracy"}`: one cost per pass, up to the target or a divergence."""
     sizes = data.x.shape[1], hp.hidden_units, data.one_hot.shape[1]
     layers = tfcourse.from_scratch.initialize(sizes, seed=seed)
     costs = [_cost(layers, data)]
@@ -85,7 +85,7 @@ def _cost(layers: list[Layer], data: Split) -> float:
 
 
 def passes(hp: BatchTraining, arm: str, costs: Sequence[float]) -> float:
-    """Returns the passes to the target, or what tells which of two that miss it is nearer."""
+    """Returns the passes to the target, or, if it is missed, a number that ranks the misses."""
     if costs[-1] <= hp.target_cost:
         return len(costs) - 1
     return budget(hp, arm) * max(1.0, costs[-1] / hp.target_cost)
@@ -121,7 +121,7 @@ def measure(hp: BatchTraining, table: str, seed: int) -> dict[str, dict[str, Any
 
 
 def judge(raw: Mapping[str, Any]) -> harness.Judged:
-    """Returns what the template tells, and the claims, of `{"arms": {table: {arm: measures}}}`."""
+    """Returns the template's variables and the claims, of `{"arms": {table: {arm: measures}}}`."""
     arms = raw["arms"]
     for each in arms.values():
         for arm in ARMS:

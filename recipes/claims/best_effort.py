@@ -1,9 +1,9 @@
-r"""How far three models go on MNIST without augmentation, each after a real sweep.
+r"""Measures what three models reach on MNIST without augmentation, each after a real sweep.
 
     python -m recipes.claims.best_effort --flagfile=configs/best_effort.flags
 
-A random sweep of short trainings, ranked on validation, finds each model's values; several seeds
-then train longer with them, and only these see the test set.
+A random sweep of short trainings, ranked on validation, finds the hyperparameters of each model.
+Several seeds then train longer with them. Only these trainings use the test set.
 """
 
 import dataclasses
@@ -79,7 +79,7 @@ def find(
     pool: "tuning.Workers",
     options: Options,
 ) -> tuple[MnistSoftmax, float]:
-    """Returns the best hyperparameters that a sweep of `trials` finds, and its score."""
+    """Returns the best hyperparameters of a sweep with `trials` trials, and their score."""
     base = MnistSoftmax(model=model, epochs=epochs)
     searched = SEARCHES[model]
     sweep = tuning.search(
@@ -134,7 +134,7 @@ def _test_error(hyperparameters, data, seed):
 
 
 def judge(raw: Mapping[str, Any]) -> harness.Judged:
-    """Returns what the template tells, and the claims, of `{"arms": {model: measures}}`."""
+    """Returns the template's variables and the claims, from `{"arms": {model: measures}}`."""
     hp, arms = raw["hp"], raw["arms"]
     per_model = zip(*hp.values(), strict=True)
     told = {

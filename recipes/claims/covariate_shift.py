@@ -1,9 +1,9 @@
-r"""Images unlike those in training, classified with and without batch normalization.
+r"""Classifies images unlike those in training, with and without batch normalization.
 
     python -m recipes.claims.covariate_shift --flagfile=configs/covariate_shift.flags
 
 Erratum E10: the slides call batch normalization robust to covariate shift (train on black cats,
-test on cats of other colours). Two networks train on white digits; then the test images are
+test on cats of other colours). Two networks train on white digits. The test images are then
 coloured, brightened, dimmed, inverted or moved.
 """
 
@@ -50,7 +50,7 @@ class CovariateShift(Hyperparameters):
 
 
 def coloured(data: Dataset) -> Dataset:
-    """Returns `data` with its grey images as white ones in three channels."""
+    """Returns `data` with its grey images as white images in three channels."""
 
     def three(split: Any) -> Split:
         features = np.repeat(split.features[..., :1], 3, axis=-1)
@@ -85,7 +85,7 @@ def measure(
 ) -> dict[str, dict[str, list[float]]]:
     """Returns `{shift: {network: accuracies [seeds]}}` on the test images.
 
-    The third network is the second with means and variances of the shifted images themselves,
+    The third network is the second one with means and variances estimated on the shifted images,
     which needs no labels.
     """
     splits = shifted(data.test)

@@ -2,9 +2,9 @@ r"""Measures one small network in NumPy by hand, TensorFlow, Keras and, where in
 
     python -m recipes.claims.frameworks --flagfile=configs/frameworks.flags
 
-The implementations are recipes/claims/one_network/*.py, one class each, with the same weights at
-the start, the same batches and plain gradient descent. PyTorch and JAX take part where they are
-installed. A matrix product in Python loops beside NumPy's is the same idea in small.
+The implementations are in recipes/claims/one_network/*.py, one class each, with the same initial
+weights, the same batches and plain gradient descent. PyTorch and JAX take part if they are
+installed. A matrix product in Python loops is also compared with NumPy's.
 """
 
 import dataclasses
@@ -63,7 +63,7 @@ def initial_weights(units: int, inputs: int, classes: int, seed: int) -> list[np
 
 
 def judge(raw: Mapping[str, Any]) -> harness.Judged:
-    """Returns what the template tells, and the claims."""
+    """Returns the template's variables and the claims."""
     lines, others = raw["lines"], [name for name in raw["lines"] if name != "numpy"]
     code = tuple(
         judging.Comparison(
@@ -98,7 +98,7 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
 
 
 def _faster(condition: str, arms: Mapping[str, Any]) -> judging.Comparison:
-    """Compares TensorFlow with NumPy, round by round; the medians of all are shown."""
+    """Compares TensorFlow with NumPy, round by round, and shows the medians of all."""
     speeds = {name: np.array(arm["examples_per_second"]) for name, arm in arms.items()}
     return judging.Comparison(
         condition, judging.ratio(speeds["tensorflow"], speeds["numpy"]), 1.0, form=".2f",
@@ -121,7 +121,7 @@ def _medians(speeds):
 
 
 def _crossings(speeds):
-    """Returns `{name: {batch: the units from which on it is faster than NumPy, or None}}`."""
+    """Returns `{name: {batch: units from which it is faster than NumPy, or None}}`."""
     medians = _medians(speeds)
     by_hand = medians.pop("numpy")
     units = sorted(speeds, key=int)
@@ -135,7 +135,7 @@ def _crossings(speeds):
 
 
 def largest_difference(losses: Mapping[str, np.ndarray]) -> float:
-    """Returns how much a loss differs from the one by hand, as a share of it, at most."""
+    """Returns the largest relative difference of a loss from NumPy's."""
     by_hand = losses["numpy"]
     return max(float(np.max(np.abs(v - by_hand) / by_hand)) for v in losses.values())
 

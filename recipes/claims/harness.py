@@ -1,8 +1,8 @@
-"""What all claim recipes share: seeds, sentences, and the form of their results.
+"""Shared by all claim recipes: seeds, sentences, and the form of the results.
 
-A recipe hands over its raw numbers (per seed, arm, rate) and a function `judge` that makes of them,
-as JSON has them, the variables of a template and a `judging.Claim` per section. The sentences are
-in NAME.md.j2 beside the recipe:
+A recipe passes its raw numbers (per seed, arm and rate) and a function `judge`, which turns them,
+in their JSON form, into the variables of a template and one `judging.Claim` per section. The
+sentences are in NAME.md.j2 beside the recipe:
 
     ## key (chapter 2, picture.png)
 
@@ -14,7 +14,7 @@ in NAME.md.j2 beside the recipe:
 
     What would change the verdict.
 
-`effects.key` and `verdicts.key` are there for the sentences: a text per condition, and the verdict.
+In the sentences, `effects.key` holds a text per condition, and `verdicts.key` the verdict.
 """
 
 import functools
@@ -44,7 +44,7 @@ _HEADING = re.compile(r"^## (\w+) \(chapter ([1-6]), (\S+)\)$", re.MULTILINE)
 
 
 class Row(TypedDict):
-    """One claim beside what was found; `picture` is a file in the run directory."""
+    """One claim and the finding; `picture` is a file in the run directory."""
 
     key: str
     chapter: int
@@ -60,7 +60,7 @@ class Row(TypedDict):
 
 
 def run(main: Callable[..., dict[str, Any]], hp: type[Hyperparameters], **smoke: Any) -> None:
-    """Runs a claim that trains on images as a program; --smoke sets `smoke`, on the digits."""
+    """Runs a claim recipe that trains on images; --smoke sets `smoke` and uses the digits."""
     command_line.run(main, hp, dataset="mnist,digits", smoke={"dataset": "digits", **smoke})
 
 
@@ -86,14 +86,14 @@ def report(
     judge: Callable[[Mapping[str, Any]], Judged],
     data: Dataset | None = None,
 ) -> dict[str, Any]:
-    """Returns what `main` of a claim recipe returns, and prints the rows of evidence.
+    """Returns the results of a claim recipe's `main`, and prints the rows of evidence.
 
     Args:
         recipe: name of the recipe's module.
-        metrics: what `--expect` can name.
-        raw: all that was measured; kept, so that everything is judged anew from it.
-        judge: makes claims of `raw`.
-        data: what was trained on, if anything was.
+        metrics: the results that `--expect` can name.
+        raw: everything that was measured; saved, so that claims can be judged again from it.
+        judge: turns `raw` into claims.
+        data: the training data, if any.
     """
     kept = plain(raw)
     rows = judged(recipe, judge(kept))
@@ -104,7 +104,7 @@ def report(
 
 
 def judged(recipe: str, findings: Judged) -> list[Row]:
-    """Returns the rows of docs/evidence.md: a recipe's sentences, filled from its numbers."""
+    """Returns the rows of docs/evidence.md: a recipe's sentences, filled with its numbers."""
     numbers, claims = findings
     told = {
         "effects": {key: claim.texts() for key, claim in claims.items()},
@@ -131,7 +131,7 @@ def judged(recipe: str, findings: Judged) -> list[Row]:
 
 
 def _shortened(effects):
-    """Returns the first of many effects, for a table of all claims."""
+    """Returns the first of several effects, for the table of all claims."""
     return effects if len(effects) <= 5 else [*effects[:4], f"and {len(effects) - 4} more"]
 
 
@@ -139,7 +139,7 @@ def _sections(recipe, numbers, keys):
     """Returns `[(key, chapter, picture, paragraphs)]` of a recipe's template.
 
     Raises:
-        ValueError: its sections are not `keys`, or not of four paragraphs.
+        ValueError: the sections differ from `keys`, or do not have four paragraphs.
     """
     template = _environment().get_template(f"{recipe}.md.j2")
     before, *parts = _HEADING.split(template.render(numbers))
@@ -162,11 +162,11 @@ def _sections(recipe, numbers, keys):
 
 
 def spread(values: Sequence[float | None] | np.ndarray, digits: int = 3, times: float = 1.0) -> str:
-    """Returns "mean ± standard deviation" of one value per seed; the mean alone for one value.
+    """Returns "mean ± standard deviation" of one value per seed; only the mean for one value.
 
     Args:
-        values: None stands for a seed without a number, such as a cost that was not reached.
-        times: what all are multiplied with, such as 100 for per cent.
+        values: one per seed; None if there is no number, such as a cost that was not reached.
+        times: factor for all values, such as 100 for per cent.
     """
     if any(value is None or not math.isfinite(value) for value in values):
         return "not reached"
@@ -176,7 +176,7 @@ def spread(values: Sequence[float | None] | np.ndarray, digits: int = 3, times: 
 
 
 def plain(value: Any) -> Any:
-    """Returns `value` as JSON has it: lists for arrays, None for what is not finite."""
+    """Returns `value` in JSON form: lists for arrays, None for values that are not finite."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | list | tuple):

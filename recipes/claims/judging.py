@@ -1,10 +1,10 @@
 """The one way to judge a claim: by the interval of an effect, against a bound set beforehand.
 
-A claim says of an effect, such as a difference in accuracy, that it lies above a bound (or below
-one). It holds where the whole 95 % interval does, does not hold where the whole interval lies on
-the other side, and is undecided where the bound lies inside. A claim that is made of several
-conditions is compared under each of them, and its intervals are that much wider (Bonferroni), so
-that 95 % is the confidence in all of them at once.
+A claim states that an effect, such as a difference in accuracy, is above (or below) a bound. It
+holds if the whole 95 % interval is on that side, does not hold if the whole interval is on the
+other side, and is undecided if the interval contains the bound. A claim about several conditions is
+tested under each of them, with wider intervals (Bonferroni), so that the confidence in all of them
+together is 95 %.
 """
 
 import dataclasses
@@ -35,8 +35,8 @@ def mean(values: npt.ArrayLike) -> Estimate:
     """Returns the estimate of a mean, by Student's t, of one value per seed.
 
     Raises:
-        ValueError: fewer than two values, or one that is not finite: a recipe has to say what a
-            goal that was not reached counts as.
+        ValueError: there are fewer than two values, or one is not finite; the recipe must define
+            what a missed goal counts as.
     """
     sample = np.asarray(values, np.float64)
     if sample.ndim != 1 or len(sample) < 2 or not np.isfinite(sample).all():
@@ -52,12 +52,12 @@ def mean(values: npt.ArrayLike) -> Estimate:
 
 
 def difference(ours: npt.ArrayLike, theirs: npt.ArrayLike) -> Estimate:
-    """Returns the estimate of the mean difference of pairs: both from the same seed."""
+    """Returns the estimate of the mean difference of pairs with the same seed."""
     return mean(np.asarray(ours, np.float64) - np.asarray(theirs, np.float64))
 
 
 def unpaired(ours: npt.ArrayLike, theirs: npt.ArrayLike) -> Estimate:
-    """Returns the estimate of a difference of means (Welch), of arms that share no seeds."""
+    """Returns the estimate of a difference of means (Welch), for arms that share no seeds."""
     samples = [np.asarray(each, np.float64) for each in (ours, theirs)]
     for sample in samples:
         mean(sample)  # Refuses what can't be judged.
@@ -93,7 +93,7 @@ def share(wins: int, total: int) -> Estimate:
 
 
 def bootstrap(statistic: Callable[..., Any], *samples: npt.ArrayLike) -> Estimate:
-    """Returns the estimate of `statistic(*samples)`, pairs resampled together (BCa intervals)."""
+    """Returns the estimate of `statistic(*samples)`; resamples pairs together (BCa intervals)."""
     arrays = tuple(np.asarray(sample, np.float64) for sample in samples)
 
     def estimate(confidence: float) -> Interval:
@@ -107,7 +107,7 @@ def bootstrap(statistic: Callable[..., Any], *samples: npt.ArrayLike) -> Estimat
 
 
 def resampled(replicates: npt.ArrayLike) -> Estimate:
-    """Returns the estimate of a number that was computed anew from resampled data (bootstrap)."""
+    """Returns the estimate of a number that was computed from resampled data (bootstrap)."""
     sample = np.asarray(replicates, np.float64)
     point, error = float(sample.mean()), float(sample.std(ddof=1))
 
@@ -119,23 +119,23 @@ def resampled(replicates: npt.ArrayLike) -> Estimate:
 
 
 def exact(value: float) -> Estimate:
-    """Returns what has no spread, such as a count of lines or a difference of two programs."""
+    """Returns the estimate of a number without spread, such as a count of lines."""
     return lambda _: Interval(value, value, value)
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """An effect under one condition, and where the claim says that it lies.
+    """An effect under one condition, and the claim about it.
 
     Args:
         condition: where it was measured, as a row of a table names it.
-        estimate: of the effect.
-        bound: what the effect is to lie above or below.
-        side: which of the two.
-        form: how a number is written, such as "+.2f".
-        scale: what a number is multiplied with before, such as 100 for per cent.
-        unit: what is written behind it.
-        shown: more columns of the table, `{head: text}`.
+        estimate: the estimate of the effect.
+        bound: the bound of the claim.
+        side: whether the claim is above or below the bound.
+        form: format of a number, such as "+.2f".
+        scale: factor before formatting, such as 100 for per cent.
+        unit: written after the number.
+        shown: further columns of the table, `{head: text}`.
     """
 
     condition: str
@@ -162,7 +162,7 @@ class Comparison:
         return f"{point}{ends}{self.unit}"
 
     def sought(self) -> str:
-        """Returns what the claim says of the effect, such as "> 0"."""
+        """Returns the claim about the effect, such as "> 0"."""
         bound = format(self.bound * self.scale, ".3g")
         return f"{'>' if self.side == 'above' else '<'} {bound}{self.unit}"
 
@@ -172,14 +172,14 @@ class Comparison:
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
-    """What is judged: one effect under one or several conditions.
+    """A claim: one effect under one or several conditions.
 
     Args:
-        effect: its name, the head of a column: "test accuracy: momentum - gradient descent".
+        effect: name of the effect, the head of a column: "test accuracy: momentum - gradient
+            descent".
         comparisons: one per condition.
-        precision: half the width of the widest interval that may leave a comparison undecided, in
-            the effect's own unit (as a factor where it is a ratio); it says how many seeds are
-            enough.
+        precision: the largest half-width of an interval with which a comparison may stay undecided,
+            in the unit of the effect (a factor for ratios). It decides how many seeds are enough.
     """
 
     effect: str
@@ -188,11 +188,11 @@ class Claim:
 
     @property
     def confidence(self) -> float:
-        """That of each interval, for `CONFIDENCE` in all of them at once."""
+        """The confidence of each interval, so that all together have `CONFIDENCE`."""
         return 1 - (1 - CONFIDENCE) / len(self.comparisons)
 
     def verdict(self, confidence: float | None = None) -> str:
-        """Returns the verdict on the claim, from those on its comparisons."""
+        """Returns the verdict on the claim, from the verdicts on its comparisons."""
         found = set(self._verdicts(confidence))
         if found == {HOLDS}:
             return HOLDS
@@ -201,7 +201,7 @@ class Claim:
         return FAILS if FAILS in found else UNDECIDED
 
     def conditions(self, verdict: str) -> list[str]:
-        """Returns the conditions under which the comparison ends with `verdict`."""
+        """Returns the conditions whose comparison has this `verdict`."""
         pairs = zip(self.comparisons, self._verdicts(), strict=True)
         return [comparison.condition for comparison, found in pairs if found == verdict]
 
@@ -209,7 +209,7 @@ class Claim:
         return [each.text(self.confidence) for each in self.comparisons]
 
     def table(self) -> list[dict[str, str]]:
-        """Returns a row per condition: the arms, the effect, what was claimed, the verdict."""
+        """Returns one row per condition: the arms, the effect, the claim, the verdict."""
         return [
             {
                 "": each.condition,
@@ -224,7 +224,7 @@ class Claim:
         ]
 
     def too_wide(self) -> list[str]:
-        """Returns the conditions that are undecided, with an interval wider than was aimed at."""
+        """Returns the undecided conditions with an interval wider than `precision` allows."""
         if self.precision is None:
             return []
         return [
@@ -243,11 +243,11 @@ def half_width(interval: Interval) -> float:
 
 
 def page_confidence(claims: Sequence[Claim]) -> float:
-    """Returns the confidence of each interval for `CONFIDENCE` in all claims of a page at once."""
+    """Returns the confidence of each interval, so that all claims of a page have `CONFIDENCE`."""
     return 1 - (1 - CONFIDENCE) / max(1, sum(len(claim.comparisons) for claim in claims))
 
 
 def values(numbers: Sequence[float | None] | npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Returns numbers as they come from JSON, where infinity is None, as a float64 array."""
+    """Returns numbers from JSON, where None means infinity, as a float64 array."""
     array = np.asarray(numbers, np.float64)
     return np.where(np.isnan(array), np.inf, array)

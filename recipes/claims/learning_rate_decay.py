@@ -2,8 +2,9 @@ r"""Trains with the slides' three decays, a constant rate and one cycle, each at
 
     python -m recipes.claims.learning_rate_decay --flagfile=configs/learning_rate_decay.flags
 
-With a small and a large budget of epochs. The initial rate of each schedule is the best of the same
-few by the training cost at the end, which is what is judged. The test set is not used.
+There is a small and a large budget of epochs. The initial rate of each schedule is the best of the
+same few rates, by the final training cost, which is also the judged result. The test set is not
+used.
 """
 
 import dataclasses
@@ -57,7 +58,7 @@ def build(hp: LearningRateDecay, data: Dataset, rate: Any) -> "keras.Model":
 def history(
     trainings: Trainings, seed: int, epochs: Sequence[int], rate: float, schedule: str
 ) -> dict[str, list[float]]:
-    """Returns `{"loss", "val_accuracy"}` after each of `epochs`; NaN if it diverged."""
+    """Returns `{"loss", "val_accuracy"}` after each of `epochs`; NaN after a divergence."""
     found: dict[str, list[float]] = {"loss": [], "val_accuracy": []}
     evaluate, data = trainings.evaluator.evaluate, trainings.data
     for _ in trainings.run(seed, epochs, rate, schedule):
@@ -96,7 +97,7 @@ def _measure(hp, trainings, name, seed, epochs):
 
 
 def formula_error() -> float:
-    """Returns the largest relative error of the schedules to the slides' printed rates."""
+    """Returns the largest relative error of the schedules compared with the slides' rates."""
     errors = []
     for name, printed in PRINTED_RATES.items():
         schedule = tfcourse.schedules.build(name, 0.1, steps_per_epoch=7, epochs=11)
@@ -108,7 +109,7 @@ def formula_error() -> float:
 
 
 def judge(raw: Mapping[str, Any]) -> harness.Judged:
-    """Returns what the template tells, and the claims, of `{"arms": {epochs: measures}}`."""
+    """Returns the template's variables and the claims, from `{"arms": {epochs: measures}}`."""
     cost = {
         epochs: {name: np.array(arm["loss"])[:, -1] for name, arm in arms.items()}
         for epochs, arms in raw["arms"].items()

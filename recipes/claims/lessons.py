@@ -1,7 +1,7 @@
-"""What the notebooks show: numbers in, a picture out, in seconds.
+"""The experiments in the notebooks: each draws a picture in seconds.
 
-Each function is one experiment at the size of a lesson. Those at full size, over seeds, are the
-recipes that are imported here, and docs/evidence.md has what they measured.
+Each function is a small experiment for a lesson. The recipes imported here run the full experiments
+over several seeds; docs/evidence.md has their results.
 """
 
 import functools
@@ -32,7 +32,7 @@ _NUM_EXAMPLES = 1000  # as on the slide.
 def draw_linear_descent(
     batch_sizes: Sequence[int], learning_rate: float, path: File, epochs: int = 1
 ) -> None:
-    """Draws how linear regression finds its two parameters, with several batch sizes.
+    """Draws how linear regression finds its two parameters with several batch sizes.
 
     Args:
         batch_sizes: ints in [1, 1000].
@@ -80,7 +80,7 @@ def draw_noise(
     learning_rate: float = 0.1,
     steps: int = 60,
 ) -> None:
-    """Draws the cost of each step's own mini-batch on `data`, and how much it scatters."""
+    """Draws the cost of each step's own mini-batch on `data`, and its scatter."""
     hp = batch_noise.BatchNoise(learning_rate=learning_rate, steps=steps, num_seeds=2)
     sizes = [*batch_sizes, len(data.train)]
     measured = {size: batch_noise.measure(hp, data, size, (1, 2)) for size in sizes}
@@ -94,7 +94,7 @@ def draw_batch_sizes(
 
     Args:
         rates: `{batch size: learning rate}`; the size of the training set is the full batch.
-        epochs: int, of mini-batches; the full batch gets twenty times as many.
+        epochs: int, for mini-batches; the full batch gets twenty times as many.
     """
     curves = {}
     for size, rate in rates.items():
@@ -106,7 +106,7 @@ def draw_batch_sizes(
 
 
 def draw_averages(betas: Sequence[float], path: File, seed: int = 1) -> None:
-    """Draws a year of noisy temperatures and their averages, corrected and not."""
+    """Draws a year of noisy temperatures and their averages, with and without correction."""
     true_mean, noise = moving_average.temperatures(moving_average.MovingAverage(), seed)
     values = true_mean[:, 0] + noise[:, 0]
     average = tfcourse.averages.exponentially_weighted_average
@@ -117,7 +117,7 @@ def draw_averages(betas: Sequence[float], path: File, seed: int = 1) -> None:
 def draw_descents(
     landscape: str, runners: Mapping[str, tuple[str, Mapping[str, Any]]], steps: int, path: File
 ) -> None:
-    """Draws how optimizers go down a cost of two parameters.
+    """Draws the paths of optimizers on a cost of two parameters.
 
     Args:
         landscape: a key of `tfcourse.landscapes.LANDSCAPES`.
@@ -134,7 +134,7 @@ def draw_descents(
 
 
 def draw_step_lengths(variants: Mapping[str, Mapping[str, Any]], steps: int, path: File) -> None:
-    """Draws how long Adam's steps are, in learning rates, where the gradient never changes.
+    """Draws the length of Adam's steps, in learning rates, for a constant gradient.
 
     Args:
         variants: `{label: {argument of Adam: value}}`.
@@ -154,7 +154,7 @@ def draw_step_lengths(variants: Mapping[str, Mapping[str, Any]], steps: int, pat
 
 
 def draw_sensitivity(data: Dataset, path: File, epochs: int = 3) -> None:
-    """Draws validation error against learning rate, for each optimizer on softmax regression."""
+    """Draws validation error by learning rate, for each optimizer on softmax regression."""
     hp = optimizers.Optimizers(epochs=epochs, batch_size=32)
     model, rates = "softmax_regression", np.geomspace(1e-4, 10.0, 6)
     curves = {}
@@ -166,7 +166,7 @@ def draw_sensitivity(data: Dataset, path: File, epochs: int = 3) -> None:
 
 
 def draw_decays(initial_rate: float, decay_rate: float, epochs: int, path: File) -> None:
-    """Draws the slides' three decays, and what comes of erratum E9, epoch by epoch."""
+    """Draws the slides' three decays, and the effect of erratum E9, by epoch."""
     epoch = np.arange(epochs)
     lines: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for name in ("exponential", "root", "inverse_time"):
@@ -206,9 +206,9 @@ def draw_quadratic(
     steps: int,
     path: File,
 ) -> None:
-    """Draws w on its way down c0 w^2 + c1 w + c2, for several `{label: coefficients}`.
+    """Draws the path of w down c0 w^2 + c1 w + c2, for several `{label: coefficients}`.
 
-    Lines are the port's, circles what the TensorFlow 1 program computes.
+    Lines show the port, circles the TensorFlow 1 program.
     """
     given: dict[str, Any] = {"learning_rate": learning_rate, "steps": steps}
     every = np.arange(steps + 1)
@@ -224,7 +224,7 @@ def draw_quadratic(
 
 
 def draw_regions(classes: Sequence[int], path: File, points: int = 60, steps: int = 500) -> None:
-    """Draws the regions of softmax regression on points in the plane, for `classes`, ints."""
+    """Draws the regions of softmax regression on points in the plane; `classes` are ints."""
     fits = {}
     for num_classes in classes:
         rng = np.random.default_rng([1, num_classes])

@@ -1,4 +1,4 @@
-"""One claim with two answers: momentum against plain descent, on quadratics and on MNIST.
+"""One claim with two answers: momentum compared with plain descent, on quadratics and on MNIST.
 
 Judged from the numbers of `recipes.claims.optimizers_contours` and `recipes.claims.optimizers`.
 """

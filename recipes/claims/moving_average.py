@@ -2,8 +2,8 @@ r"""Averages a year of noisy daily temperatures, exponentially weighted, as the 
 
     python -m recipes.claims.moving_average --flagfile=configs/moving_average.flags
 
-Days are drawn from a yearly wave and noise, so that the true mean is known: how far the averages
-are from it, how late they follow, how low they start.
+The temperatures are a yearly wave plus noise, so the true mean is known. The recipe measures how
+far the averages are from it, how much they lag, and how low they start.
 """
 
 import dataclasses
@@ -42,9 +42,10 @@ def temperatures(hp: MovingAverage, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def lag_days(average: np.ndarray, first_day: int) -> np.ndarray:
-    """Returns by how many days each average [days, seeds] lags behind the yearly wave.
+    """Returns by how many days each average [days, seeds] lags the yearly wave.
 
-    A sine and a cosine of one year are fitted from `first_day` on; the lag is in their phase.
+    A sine and a cosine with a period of one year are fitted from `first_day` on; their phase is the
+    lag.
     """
     day = np.arange(1, len(average) + 1)[first_day - 1 :]
     angle = 2 * np.pi * (day - COLDEST_DAY) / YEAR
@@ -54,12 +55,12 @@ def lag_days(average: np.ndarray, first_day: int) -> np.ndarray:
 
 
 def settled_day(beta: float) -> int:
-    """Returns the day from which the start weighs less than 5 %: three windows."""
+    """Returns the day from which the start has less than 5 % of the weight: three windows."""
     return round(3 * tfcourse.averages.effective_window(beta)) + 1
 
 
 def measure(true_mean: np.ndarray, noise: np.ndarray, beta: float) -> dict[str, np.ndarray]:
-    """Returns what an average with `beta` does: arrays of one number a seed, by name."""
+    """Returns the measures of an average with `beta`: arrays with one number per seed, by name."""
     average = tfcourse.averages.exponentially_weighted_average
     window = round(tfcourse.averages.effective_window(beta))
     uncorrected = average(true_mean + noise, beta)
@@ -83,7 +84,7 @@ def measure(true_mean: np.ndarray, noise: np.ndarray, beta: float) -> dict[str, 
 def errors_by_window(
     true_mean: np.ndarray, noise: np.ndarray, windows: Sequence[float] | np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Returns `{part: errors [seeds, windows]}`: of both, of noise alone, of lag alone."""
+    """Returns `{part: errors [seeds, windows]}`: total, from noise alone, from lag alone."""
     series = {"both": true_mean + noise, "noise alone": noise, "lag alone": true_mean + 0 * noise}
     goals: dict[str, Any] = {"both": true_mean, "noise alone": 0.0, "lag alone": true_mean}
     first = settled_day(1 - 1 / max(windows)) - 1
@@ -98,7 +99,7 @@ def errors_by_window(
 
 
 def judge(raw: Mapping[str, Any]) -> harness.Judged:
-    """Returns what the template tells, and the claims, of `{"hp": ..., "arms": {beta: ...}}`."""
+    """Returns the template's variables and the claims, from `{"hp": ..., "arms": {beta: ...}}`."""
     noise, arms = raw["hp"]["noise"], {float(beta): arm for beta, arm in raw["arms"].items()}
     small, large = (arms[beta] for beta in BETAS)
     windows = [round(tfcourse.averages.effective_window(beta)) for beta in BETAS]
@@ -180,7 +181,7 @@ def _start(arms: Mapping[float, Mapping[str, Any]]) -> judging.Claim:
 
 
 def draw(true_mean: np.ndarray, noise: np.ndarray, folder: pathlib.Path) -> None:
-    """Writes both pictures into `folder`; the first is of the first series alone."""
+    """Writes both pictures into `folder`; the first shows only the first series."""
     average = tfcourse.averages.exponentially_weighted_average
     values = true_mean[:, 0] + noise[:, 0]
     averages = {beta: (average(values, beta), average(values, beta, True)) for beta in BETAS}

@@ -1,10 +1,10 @@
-r"""Compares the four optimizers on MNIST, each with its own tuned learning rate, over seeds.
+r"""Compares the four optimizers on MNIST, each with its tuned learning rate, over several seeds.
 
     python -m recipes.claims.optimizers --flagfile=configs/optimizers.flags
 
-Every optimizer has the best of as many rates, by validation accuracy after the last epoch; then it
-trains with other seeds at that rate, and at its usual one, and the test accuracy is judged. The
-pictures: validation error against rate, and test accuracy by seed.
+Every optimizer gets the best of the same number of rates, by validation accuracy after the last
+epoch. It then trains with other seeds at that rate and at its usual one, and the test accuracy is
+judged. The pictures show validation error by rate, and test accuracy by seed.
 """
 
 import dataclasses
@@ -70,7 +70,7 @@ def build(
 def trainings_of(
     hp: Optimizers, data: Dataset, model: str, optimizer: str, **arguments: Any
 ) -> Trainings:
-    """Returns what trains one model by one optimizer."""
+    """Returns the `Trainings` of one model with one optimizer."""
     made = functools.partial(build, hp, data, model, optimizer, **arguments)
     return Trainings(made, data, hp.batch_size, hp.epochs)
 
@@ -106,7 +106,7 @@ def compare(hp: Optimizers, data: Dataset, model: str, optimizer: str, seed: int
 
 
 def largest_difference_to_rmsprop(hp: Optimizers, data: Dataset, seed: int) -> float:
-    """Returns how far Adam with beta_1 = 0, uncorrected, ends from RMSProp in any weight."""
+    """Returns the largest weight difference between uncorrected Adam, beta_1 = 0, and RMSProp."""
     weights = []
     variants: tuple[tuple[str, dict[str, Any]], ...] = (
         ("rmsprop", {"beta": 0.9, "epsilon": 1e-7}),
@@ -120,7 +120,7 @@ def largest_difference_to_rmsprop(hp: Optimizers, data: Dataset, seed: int) -> f
 
 
 def momentum_wins(raw: Mapping[str, Any]) -> tuple[judging.Comparison, ...]:
-    """Returns how often momentum is more accurate than plain descent from the same seed."""
+    """Returns how often momentum beats plain descent with the same seed."""
     compared = []
     for model, arms in raw["arms"].items():
         won = np.greater(
@@ -184,7 +184,7 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
 
 
 def _curve(tuned: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Returns rates, and the mean error at each."""
+    """Returns the rates, and the mean error at each."""
     return np.array(tuned["rates"]), np.mean(tuned["costs"], axis=1)
 
 

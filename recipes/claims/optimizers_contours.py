@@ -1,9 +1,9 @@
-r"""Lets the four optimizers race down contours, and counts where momentum beats gradient descent.
+r"""Races the four optimizers down contours, and counts where momentum beats gradient descent.
 
     python -m recipes.claims.optimizers_contours --flagfile=configs/optimizers_contours.flags
 
-Three costs of two parameters, then many random quadratics; everyone's learning rate is the best
-of one grid for all. The pictures: the race (PNG and GIF) and the count.
+There are three costs of two parameters, and many random quadratics. Each optimizer uses its best
+learning rate from a common grid. The pictures show the race (PNG and GIF) and the count.
 """
 
 import dataclasses
@@ -57,7 +57,7 @@ class OptimizersContours(Hyperparameters):
 
 
 def random_starts(landscape: "tfcourse.landscapes.Landscape", count: int, seed: int) -> np.ndarray:
-    """Returns points [count, 2], uniform in the part of the landscape that is drawn."""
+    """Returns points [count, 2], uniform in the drawn part of the landscape."""
     left, right, bottom, top = landscape.window
     return np.random.default_rng(seed).uniform([left, bottom], [right, top], (count, 2))
 
@@ -65,11 +65,11 @@ def random_starts(landscape: "tfcourse.landscapes.Landscape", count: int, seed: 
 def race(
     hp: OptimizersContours, landscape: "tfcourse.landscapes.Landscape", seed: int
 ) -> dict[str, dict[str, Any]]:
-    """Lets each optimizer run down a landscape from random starts, with one rate for all of them.
+    """Runs each optimizer down a landscape from random starts, with one rate for all starts.
 
     Returns:
-        `{optimizer: {"tuned": rates and steps, "steps": [starts that are judged]}}`; a race that
-        is given up counts as `max_steps`.
+        `{optimizer: {"tuned": rates and steps, "steps": [judged starts]}}`; a race that does not
+        arrive counts as `max_steps`.
     """
     starts = random_starts(landscape, TUNED_ON + hp.starts, seed)
     raced = {}
@@ -88,7 +88,7 @@ def race(
 def path(
     hp: OptimizersContours, landscape: "tfcourse.landscapes.Landscape", name: str, rate: float
 ) -> np.ndarray:
-    """Returns the way from the landscape's own start to the target, [steps + 1, 2]."""
+    """Returns the path from the landscape's own start to the target, [steps + 1, 2]."""
     contest = tfcourse.optimizers.OPTIMIZERS[name], landscape.cost, landscape.start
     steps = tfcourse.landscapes.steps_to_reach(*contest, hp.target, [rate], hp.max_steps)
     length = int(min(steps[0], hp.max_steps))
@@ -98,9 +98,10 @@ def path(
 def random_quadratics(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns eigenvalues and starts of quadratics, float64 [count, PARAMETERS] each.
 
-    The condition number is log-uniform in [1, 1000], the largest eigenvalue in [1/2, 2], so that no
-    rate of a grid meets a curvature by design. The parameters are the coordinates along the
-    eigenvectors, which changes nothing for either optimizer: turning the axes turns the whole path.
+    The condition number is log-uniform in [1, 1000], and the largest eigenvalue in [1/2, 2], so
+    that no rate of the grid fits a curvature exactly by design. The parameters are the coordinates
+    along the eigenvectors. This makes no difference to either optimizer, because rotating the axes
+    rotates the whole path.
     """
     rng = np.random.default_rng(seed)
     condition = 10 ** rng.uniform(0, 3, (count, 1))
@@ -111,12 +112,12 @@ def random_quadratics(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def descend(hp: OptimizersContours, seed: int) -> dict[str, Any]:
-    """Returns condition numbers, and steps and best rates by optimizer, arrays [quadratics] each.
+    """Returns condition numbers, and steps and best rates by optimizer, as arrays [quadratics].
 
-    Each quadratic has the best rate for itself, of the same grid.
+    Each quadratic gets its own best rate from the same grid.
 
     Raises:
-        NotFiniteError: one of the two never arrives.
+        NotFiniteError: one of the optimizers never arrives.
         EdgeError: the best rate of a quadratic is the first or the last one.
     """
     eigenvalues, start = random_quadratics(hp.quadratics, seed)
@@ -148,7 +149,7 @@ def wins_by_decade(raw: Mapping[str, Any]) -> dict[tuple[int, int], tuple[int, i
 
 
 def gain(raw: Mapping[str, Any]) -> float:
-    """Returns how many times as fast momentum is on the worst conditioned, a median."""
+    """Returns the median speed-up by momentum on the worst-conditioned quadratics."""
     worst = np.asarray(raw["condition"]) >= DECADES[-1][0]
     steps = (np.asarray(raw[name]["steps"])[worst] for name in ("gradient_descent", "momentum"))
     return float(np.median(np.divide(*steps)))

@@ -1,12 +1,12 @@
-"""What was published: the numbers in docs/evidence/, and the texts that are made from them.
+"""The published results: the numbers in docs/evidence/, and the texts made from them.
 
-A sentence about something measured stands in one template. Wherever it is shown it lies between
-markers that a reader does not see,
+Each sentence about a measurement is in one template. Wherever it is shown, it is between markers
+that readers do not see,
 
     <!-- evidence: moving_average.window -->...<!-- /evidence -->
 
-and `python -m recipes.evidence --refresh` writes it there anew. `moving_average.window.verdict` is
-the verdict alone, `chapter 2` a table of the claims of a chapter.
+and `python -m recipes.evidence --refresh` updates it there. `moving_average.window.verdict` is only
+the verdict, `chapter 2` a table of the claims of a chapter.
 """
 
 import collections
@@ -51,13 +51,13 @@ class Finding(NamedTuple):
 
 
 def read(docs: pathlib.Path) -> dict[str, Record]:
-    """Returns the records by recipe, in the order of their names."""
+    """Returns the records by recipe, sorted by name."""
     paths = sorted((docs / "evidence").glob("*.json"))
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
 
 def findings(records: Mapping[str, Record]) -> list[Finding]:
-    """Returns every claim, judged anew from the published numbers."""
+    """Returns every claim, judged again from the published numbers."""
     found: list[Finding] = []
     measured = {name: record for name, record in records.items() if "raw" in record}
     for name, record in measured.items():
@@ -76,12 +76,12 @@ def _judged(name, records):
 
 
 def verdict(row: harness.Row) -> str:
-    """Returns the verdict, and where a claim holds that holds in part."""
+    """Returns the verdict and, if a claim holds in part, where it holds."""
     return f"{row['verdict']} ({row['where']})" if row["where"] else row["verdict"]
 
 
 def fill(text: str, found: Sequence[Finding]) -> str:
-    """Returns `text` with what stands between its markers written anew.
+    """Returns `text` with the content between its markers updated.
 
     Raises:
         ValueError: a marker names no claim.
@@ -110,7 +110,7 @@ def cell(text: str) -> str:
 
 
 def refreshed(root: pathlib.Path, found: Sequence[Finding]) -> dict[pathlib.Path, str]:
-    """Returns `{file: its text}` of all that show a sentence, written anew."""
+    """Returns `{file: updated text}` of all files that show a sentence."""
     texts = {}
     for path in sorted(path for pattern in SHOWN_IN for path in root.glob(pattern)):
         text = path.read_text(encoding="utf-8")
@@ -129,17 +129,17 @@ def _notebook(text, found):
 
 
 def anchor(title: str) -> str:
-    """Returns the fragment of a heading's address, as code hosts and the site make it."""
+    """Returns the fragment of a heading's address, as code hosts and the site generate it."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
 def page(
     records: Mapping[str, Record], repeats: Mapping[str, Mapping[int, Record]] | None = None
 ) -> str:
-    """Returns docs/evidence.md: how claims are judged, a table of all, then a section for each.
+    """Returns docs/evidence.md: how claims are judged, a table of all, and a section for each.
 
     Args:
-        repeats: `{recipe: {base seed: record}}`, the same with other seeds.
+        repeats: `{recipe: {base seed: record}}`, repetitions with other seeds.
     """
     found = findings(records)
     claims = [finding.claim for finding in found]
@@ -196,7 +196,7 @@ def _title(key: str) -> str:
 
 
 def _pictures(finding, found):
-    """Returns `{picture: what it shows}`: a claim's, and with a recipe's last one its others."""
+    """Returns `{picture: caption}` for a claim; the recipe's last claim gets the remaining ones."""
     record = finding.records[0]
     of_record = [each.row for each in found if each.records[0] is record]
     taken = {row["picture"] for row in of_record}
@@ -208,7 +208,7 @@ def _pictures(finding, found):
 
 
 def _repeated(found, repeats):
-    """Returns a row per claim that was repeated: the verdict by base seed."""
+    """Returns a row per repeated claim: the verdict by base seed."""
     seeds = sorted({seed for by_seed in repeats.values() for seed in by_seed})
     rows = []
     for finding in found:
@@ -225,7 +225,7 @@ def _repeated(found, repeats):
 
 
 def read_repeats(docs: pathlib.Path) -> dict[str, dict[int, Record]]:
-    """Returns what `python -m recipes.evidence --repeat` has kept."""
+    """Returns the results that `python -m recipes.evidence --repeat` has saved."""
     found: dict[str, dict[int, Record]] = {}
     for path in sorted((docs / "evidence" / "repeats").glob("*.json")):
         name, seed = path.stem.split(".")

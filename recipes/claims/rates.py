@@ -1,8 +1,8 @@
-"""How an arm of a comparison gets its learning rate, the same way for every arm.
+"""Tunes the learning rate of each arm of a comparison, in the same way for every arm.
 
-Each arm chooses among as many rates, evenly spaced on a logarithmic scale, by the very criterion
-that it is judged by, and from seeds that it is not judged by. Where the best lies at an edge of
-the range, the range moves on, until the best has worse rates on both sides of it.
+Each arm chooses among the same number of rates, evenly spaced on a logarithmic scale, by the same
+criterion by which it is judged, but with other seeds. If the best rate is at an edge of the range,
+the range is moved until the best rate has worse rates on both sides.
 """
 
 import dataclasses
@@ -15,16 +15,16 @@ _MOVES = 12
 
 
 class EdgeError(ValueError):
-    """The best rate lies at the edge of the range: what is beyond it may be better still."""
+    """The best rate is at the edge of the range, so a rate beyond it may be better."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Tuned:
-    """The rates an arm chose among, and what each came to.
+    """The rates that an arm chose among, and the cost of each.
 
     Attributes:
-        rates: in rising order.
-        costs: a list per rate, of one number per seed; lower is better.
+        rates: in increasing order.
+        costs: one list per rate, with one number per seed; lower is better.
     """
 
     rates: list[float]
@@ -38,16 +38,17 @@ class Tuned:
 def tune(
     costs: Callable[[float], Sequence[float]], start: float, *, per_decade: int, count: int
 ) -> Tuned:
-    """Returns `count` neighbouring rates, the best of which is not at the edge.
+    """Returns `count` neighbouring rates, of which the best is not at the edge.
 
     Args:
-        costs: function of a rate; returns one number per seed, lower is better, perhaps infinite.
-        start: rate in the middle of the first range.
+        costs: function of a rate that returns one number per seed; lower is better, may be
+            infinite.
+        start: the rate in the middle of the first range.
         per_decade: rates per power of ten.
-        count: odd and at least 3, rates to choose among.
+        count: odd and at least 3, the number of rates to choose among.
 
     Raises:
-        EdgeError: the best is at the edge however far the range is moved.
+        EdgeError: the best rate is at the edge however far the range is moved.
     """
     found: dict[int, list[float]] = {}
     middle = round(np.log10(start) * per_decade)
@@ -68,7 +69,7 @@ def best_rate(tuned: Mapping[str, Any]) -> float:
     """Returns the rate with the lowest mean cost of `{"rates": ..., "costs": ...}`.
 
     Raises:
-        EdgeError: it is the first or the last one.
+        EdgeError: it is the first or the last rate.
     """
     best = _best(tuned["costs"])
     if not 0 < best < len(tuned["rates"]) - 1:

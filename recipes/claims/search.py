@@ -1,10 +1,10 @@
-r"""Searches by grid, at random, quasi-randomly and coarse to fine; on log and linear scales.
+r"""Compares searches: grid, random, quasi-random and coarse to fine; log and linear scales.
 
     python -m recipes.claims.search --flagfile=configs/search.flags
 
-Every search is a real sweep, ranked on validation, over several seeds; the test set is not used.
-The best learning rates lie inside of the range, not at its end. `recipes.claims.search_importance`
-says which hyperparameters matter.
+Every search is a real sweep, ranked on validation, with several seeds; the test set is not used.
+The best learning rates are inside the range, not at its end. `recipes.claims.search_importance`
+measures which hyperparameters matter.
 """
 
 import dataclasses
@@ -66,15 +66,15 @@ class Search(Hyperparameters):
 
 
 def scores(sweep: "Sweep") -> list[float]:
-    """Returns the validation accuracy of each trial; 0 where it was not finite."""
+    """Returns the validation accuracy of each trial; 0 if it was not finite."""
     return [sweep.score(trial) or 0.0 for trial in sweep.trials]
 
 
 def searches(hp: Search) -> list[tuple[str, str, int]]:
-    """Returns what is searched: `[(space, tuner, trials)]`.
+    """Returns the searches: `[(space, tuner, trials)]`.
 
-    Those that draw without looking at results are searched once, with most trials: fewer trials are
-    its first ones.
+    Tuners that do not learn from results search once, with the most trials: a smaller search is the
+    start of that one.
     """
     wanted: list[tuple[str, str, int]] = []
     for space in SPACES:
@@ -125,21 +125,21 @@ def measure(
 
 
 def best_of(found: Mapping[str, Any], tuner: str, trials: int) -> np.ndarray:
-    """Returns the best score of the first `trials` of each search, [seeds]."""
+    """Returns the best score in the first `trials` trials of each search, [seeds]."""
     by_budget = {int(budget): each for budget, each in found[tuner].items()}
     budget = min(budget for budget in by_budget if budget >= trials)
     return np.max(np.array(by_budget[budget])[:, :trials], axis=1)
 
 
 def check_range(best_rates: Sequence[float]) -> None:
-    """Raises `EdgeError` where a best learning rate lies at an end of the range."""
+    """Raises `EdgeError` if a best learning rate is at an end of the range."""
     low, high = (float(end) for end in ONE["learning_rate"].split(":")[:2])
     if not all(2 * low < rate < high / 2 for rate in best_rates):
         raise rates.EdgeError("a best learning rate is at the end of the range; widen it")
 
 
 def judge(raw: Mapping[str, Any]) -> harness.Judged:
-    """Returns what the template tells, and the claims, of `{"found": ..., "best_rates": ...}`."""
+    """Returns the template's variables and the claims, from `{"found": ..., "best_rates": ...}`."""
     found, hp = raw["found"], Search(**raw["hp"])
     check_range(raw["best_rates"])
 

@@ -1,4 +1,4 @@
-r"""Ranks the course's hyperparameters by what they do in random sweeps of many trials.
+r"""Ranks the course's hyperparameters by their effect in random sweeps with many trials.
 
     python -m recipes.claims.search_importance --flagfile=configs/search_importance.flags
 
@@ -58,7 +58,7 @@ def importances(
     """Returns `{hyperparameter: array [num_resamples]}` of shares of the explained variance.
 
     Args:
-        num_resamples: at least 1; each draws as many trials with replacement.
+        num_resamples: at least 1; each resample draws as many trials with replacement.
     """
     import optuna
 
@@ -88,7 +88,7 @@ def importances(
 def measure(
     hp: SearchImportance, data: Dataset, folder: pathlib.Path, options: Options
 ) -> dict[str, list[dict[str, Any]]]:
-    """Returns `{optimizer: [sweep]}`: positions and scores of its trials, and importances."""
+    """Returns `{optimizer: [sweep]}`: positions and scores of the trials, and importances."""
     measured: dict[str, list[dict[str, Any]]] = {}
     with tuning.Workers(machine.num_cores()) as pool:
         for optimizer in ("momentum", "adam"):
@@ -129,7 +129,7 @@ def _of_sweep(hp, trials, scores):
 
 
 def ranked(shares: Mapping[str, np.ndarray]) -> list[str]:
-    """Returns the names of hyperparameters, the most important one first."""
+    """Returns the names of hyperparameters, most important first."""
     return sorted(shares, key=lambda name: -np.mean(shares[name]))
 
 

@@ -1,4 +1,4 @@
-"""What a trial of the recipes about searching trains: a small, plain network."""
+"""The trials of the recipes about searching: they train a small, plain network."""
 
 import dataclasses
 import functools
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Network(Hyperparameters):
-    """What a trial trains, and the ranges that are searched."""
+    """The hyperparameters of a trial, with the ranges that are searched."""
 
     optimizer: str = choice("momentum", ("momentum", "adam"), "Update rule.")
     learning_rate: float = number(
@@ -62,22 +62,22 @@ class Network(Hyperparameters):
 
 @functools.lru_cache(maxsize=1)
 def with_fewer_examples(data: Dataset, num_examples: int) -> Dataset:
-    """Returns `data` with a smaller training split, the same one for trial after trial.
+    """Returns `data` with a smaller training split, the same object for every trial.
 
-    Only trials on the same arrays share a compiled program.
+    Only trials on the same arrays can share a compiled program.
     """
     return dataclasses.replace(data, train=data.train.smaller(num_examples))
 
 
 def others(base: Hyperparameters, searches: Iterable[str]) -> set[str]:
-    """Returns what else a search of `base` would vary: what is fixed, to vary `searches` alone."""
+    """Returns the other hyperparameters that `base` would search, to vary `searches` only."""
     return {axis.name for axis in space.space_of(base).axes} - set(searches)
 
 
 def train(
     hp: Network, data: Dataset, seed: int, run: RunDirectory | None = None, **fit_arguments: Any
 ) -> tuple["keras.Model", "keras.callbacks.History"]:
-    """Trains one `Network`; what a trial of the sweeps does."""
+    """Trains one `Network`, as a trial of the sweeps."""
     training = tfcourse.training
     data = with_fewer_examples(data, hp.training_examples)
     training.set_seed(seed)

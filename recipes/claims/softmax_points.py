@@ -1,4 +1,4 @@
-"""Softmax regression on points in the plane, in NumPy float64: its regions, and two classes."""
+"""Softmax regression on points in the plane, in NumPy float64: regions, and two classes."""
 
 import numpy as np
 from scipy.special import expit
@@ -13,7 +13,7 @@ CLASSES = (3, 4, 5, 6)
 def plane_points(
     num_classes: int, points: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns `(points [n, 2], labels [n])`: one class in the middle, the others around it."""
+    """Returns `(points [n, 2], labels [n])`: one class in the center, the others around it."""
     angles = 2 * np.pi * np.arange(num_classes - 1) / (num_classes - 1) + 0.3
     centres = np.concatenate([[[0.0, 0.0]], np.stack([np.cos(angles), np.sin(angles)], axis=1)])
     labels = np.repeat(np.arange(num_classes), points)
@@ -39,9 +39,9 @@ def fit_points(
 def broken_segments(
     layers: Layers, rng: np.random.Generator, segments: int = 100_000
 ) -> tuple[int, int]:
-    """Returns how many straight segments leave the region that both of their ends lie in.
+    """Returns how many straight segments leave the region in which both their ends are.
 
-    Boundaries between any two classes are straight just where every region is convex.
+    All boundaries between two classes are straight if and only if every region is convex.
 
     Returns:
         `(segments that leave it, segments with both ends in one region)`.
@@ -58,8 +58,8 @@ def differences_to_logistic_regression(
     """Returns the largest differences in the probability of class 1, of two classes.
 
     Softmax over the logits 0 and z is the sigmoid of z, so softmax regression is logistic
-    regression with w = w_1 - w_0. From 0 both w_0 and w_1 move, by opposite and equal steps, and
-    w moves twice as far: gradient descent takes the same path at twice the rate.
+    regression with w = w_1 - w_0. Starting at 0, w_0 and w_1 take opposite steps of equal length,
+    so w moves twice as far: gradient descent takes the same path at twice the rate.
 
     Returns:
         `(to gradient descent on the sigmoid form, to scikit-learn's optimum)`.
@@ -94,7 +94,7 @@ def study(
 
 
 def study_two_classes(points_of_class: int, steps: int, seed: int) -> tuple[float, float]:
-    """Returns the differences to logistic regression on points that are drawn with `seed`."""
+    """Returns the differences to logistic regression, on points drawn with `seed`."""
     rng = np.random.default_rng([seed, 2])
     points = rng.normal(0, 1, (2 * points_of_class, 2))
     # Which class a point is of is left to chance, so that there is an optimum to find.

@@ -1,9 +1,9 @@
-r"""Shows softmax regression: its regions on points, two classes as logistic regression, MNIST.
+r"""Illustrates softmax regression: its regions, two classes as logistic regression, MNIST.
 
     python -m recipes.claims.softmax_regression --flagfile=configs/softmax_regression.flags
 
-The pictures: decision regions for 3 to 6 classes, the weights of each digit, the confusion
-matrix, and the test images that are wrong with the most confidence.
+The pictures show decision regions for 3 to 6 classes, the weights of each digit, the confusion
+matrix, and the test images that are misclassified with the highest confidence.
 """
 
 import dataclasses
@@ -56,7 +56,7 @@ def probabilities(model: "keras.Model", split: Any) -> np.ndarray:
 
 
 def judge(raw: Mapping[str, Any]) -> harness.Judged:
-    """Returns what the template tells, and the claims, of what `main` measures."""
+    """Returns the template's variables and the claims, from the measurements of `main`."""
     regions, differences, images = raw["regions"], raw["differences"], raw["images"]
     broken, segments = (sum(counts) for counts in zip(*regions.values(), strict=True))
     numbers = {
@@ -93,7 +93,7 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
 def study_images(
     hp: SoftmaxRegression, data: Dataset, seed: int, folder: pathlib.Path
 ) -> dict[str, Any]:
-    """Trains on images, draws the first seed's model into `folder`, returns its numbers."""
+    """Trains on images, draws the first seed's model into `folder`, returns its results."""
     seeds = harness.seeds(seed, hp.num_seeds)
     models = [fit_images(hp, data, other) for other in seeds]
     guesses = [probabilities(model, data.test) for model in models]

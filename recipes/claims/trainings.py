@@ -1,4 +1,4 @@
-"""One network trained again and again in one program, from other seeds and with other rates."""
+"""Trains one network repeatedly in one program, with different seeds and rates."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 
 
 class Trainings:
-    """Trains what `build` makes, with schedules that a table of rates stands for.
+    """Trains the models of `build`, with a table of rates in place of their schedules.
 
-    So one compiled program serves them all.
+    So all trainings use one compiled program.
 
     Args:
         build: function of a learning rate or schedule that returns a compiled model with new
-            weights; called anew for each training.
-        data: trained on.
+            weights; called for each training.
+        data: the training data.
         batch_size: examples per step.
-        epochs: passes over the training set, of the longest training.
+        epochs: passes over the training set in the longest training.
 
     Attributes:
-        data: as given.
-        model: with the weights that the last training has reached.
-        evaluator: of this model.
+        data: the training data.
+        model: the model, with the weights of the last training.
+        evaluator: the model's evaluator.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class Trainings:
         schedule: str = "constant",
         warmup_epochs: int = 0,
     ) -> Iterator[int]:
-        """Trains from new weights; yields each of `epochs` when so many are done.
+        """Trains from new weights; yields each number of `epochs` after that many epochs.
 
         Args:
-            epochs: in rising order; the last one ends the training.
+            epochs: in increasing order; the last one ends the training.
             rate: the initial learning rate.
             schedule: a key of `SCHEDULES`.
-            warmup_epochs: in which the rate rises first.
+            warmup_epochs: epochs of warm-up at the start.
         """
         rates = tfcourse.schedules.build(
             schedule, rate, steps_per_epoch=self._steps, epochs=epochs[-1],

@@ -1,4 +1,4 @@
-"""What a check says to an answer: not answered yet, not yet right and why, or right."""
+"""The feedback to an answer: not answered yet, not right yet and why, or right."""
 
 import dataclasses
 import math
@@ -19,7 +19,7 @@ class Feedback:
     """What a notebook shows below an exercise.
 
     Attributes:
-        right: `None` where there is no answer yet.
+        right: `None` if there is no answer yet.
         text: a hint, or why the answer is right.
     """
 
@@ -42,12 +42,12 @@ def check_number(
     """Returns the feedback to a number.
 
     Args:
-        answer: what the learner wrote; `None` for nothing yet.
+        answer: the learner's answer; `None` if there is none yet.
         expected: the right number.
-        kind: what is asked for, such as "a number of steps".
-        why: said to the right answer.
-        mistakes: `{number: hint}`, what others have answered.
-        tolerance: relative to the number: room for an answer that is rounded.
+        kind: the kind of answer, such as "a number of steps".
+        why: the reason, shown for the right answer.
+        mistakes: `{number: hint}`, common wrong answers.
+        tolerance: relative tolerance, for rounded answers.
     """
     if answer is None:
         return Feedback(None, f"Put {kind} in place of None and run the cell again.")
@@ -78,13 +78,13 @@ def check_function(
     """Returns the feedback to a function that the learner has written.
 
     Args:
-        function: the learner's; one that returns `None` is no answer yet.
+        function: the learner's function; if it returns `None`, there is no answer yet.
         reference: the right function, in NumPy.
-        cases: `{argument: value}` each, with which both are called; the learner may give the
-            arguments other names.
-        kind: what it has to return.
-        why: said to the right answer.
-        mistakes: `{hint: function}`, functions that others have written.
+        cases: dicts `{argument: value}` with which both functions are called; the learner may use
+            other argument names.
+        kind: the kind of result.
+        why: the reason, shown for the right answer.
+        mistakes: `{hint: function}`, common wrong functions.
     """
     if not callable(function):
         return Feedback(False, f"Expected: a function that returns {kind}.")
@@ -136,7 +136,7 @@ def _agree(function: Function, mistake: Function, cases: Sequence[Case]) -> bool
 
 
 def _copied(case: Case) -> list[Any]:
-    """Returns the arguments anew: a function may change an array that it is given."""
+    """Returns copies of the arguments, because a function may change an array."""
     return [np.copy(v) if isinstance(v, np.ndarray) else v for v in case.values()]
 
 

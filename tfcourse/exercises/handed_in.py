@@ -1,8 +1,8 @@
-"""Judges the exercises of notebooks that learners hand in, without running a line of them.
+"""Judges the exercises in handed-in notebooks, without running any of their code.
 
-A notebook is somebody's code. An answer that is a number or a list is read as a literal and checked
-anew. Everything else, a function or a calculation, is judged by the output that the notebook was
-saved with: what the check said when its author ran it.
+A notebook is other people's code. An answer that is a number or a list is read as a literal and
+checked again. A function or a calculation is judged by the saved output of the check, from when the
+author ran it.
 """
 
 import ast
@@ -24,13 +24,13 @@ _TROUBLE = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
 
 
 class Judged(NamedTuple):
-    """What became of one exercise.
+    """The result for one exercise.
 
     Attributes:
         notebook: its path, relative to the folder.
-        exercise: its number and its check's name; "" where the notebook can't be read.
+        exercise: its number and its check's name; "" if the notebook can't be read.
         verdict: RIGHT, WRONG, NOT_DONE or UNREADABLE.
-        by: "answer" where it was checked anew, "saved output", or "".
+        by: "answer" if it was checked again, "saved output", or "".
     """
 
     notebook: str
@@ -40,7 +40,7 @@ class Judged(NamedTuple):
 
 
 def judge_folder(folder: pathlib.Path) -> Iterator[Judged]:
-    """Yields each exercise of each notebook below `folder`, links left aside."""
+    """Yields each exercise of each notebook below `folder`; links are ignored."""
     for path in sorted(folder.rglob("*.ipynb")):
         if ".ipynb_checkpoints" not in path.parts and path.is_file() and not path.is_symlink():
             yield from judge(path, path.relative_to(folder).as_posix())
@@ -90,7 +90,7 @@ def _text(lines: Any) -> str:
 
 
 def _checks(source: str) -> Iterator[tuple[Exercise, ast.expr, ast.Module]]:
-    """Yields each call of a check in a cell: the exercise, what is handed over, the cell."""
+    """Yields each call of a check in a cell: the exercise, the answer, the cell."""
     # IPython's own commands are no Python.
     lines = ("" if line.lstrip()[:1] in ("%", "!") else line for line in source.splitlines())
     try:
@@ -122,7 +122,7 @@ def _verdict(
 
 
 def _assigned(argument: ast.expr, tree: ast.Module) -> ast.expr:
-    """Returns what a cell assigns last to the name that it hands over."""
+    """Returns the last value that a cell assigns to the name that it passes to a check."""
     for node in reversed(tree.body):
         if (
             isinstance(argument, ast.Name)

@@ -1,6 +1,6 @@
 """The answer key: every exercise of the notebooks, and what its check accepts.
 
-For instructors. Nothing here is needed by a notebook.
+For instructors; notebooks do not use it.
 """
 
 import dataclasses
@@ -60,8 +60,8 @@ class Exercise:
     Attributes:
         notebook: its name, without the suffix.
         number: counted from 1.
-        check: what its cell calls.
-        answer: what the check accepts: a number, a list or a function.
+        check: the function that its cell calls.
+        answer: an answer that the check accepts: a number, a list or a function.
     """
 
     notebook: str
@@ -71,7 +71,7 @@ class Exercise:
 
     @property
     def question(self) -> str:
-        """What is asked for, in one sentence."""
+        """The question, in one sentence."""
         return (inspect.getdoc(self.check) or "").removeprefix("Checks ").partition("\n")[0]
 
     @property

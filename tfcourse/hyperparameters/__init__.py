@@ -1,7 +1,7 @@
 """Hyperparameters, each declared once: flag, checks, record and search range.
 
-A recipe declares a frozen dataclass; every field says its default, what it is, the interval in
-which it makes sense, and the range and scale on which a search draws it:
+A recipe declares a frozen dataclass. Every field states its default, its help text, the interval of
+allowed values, and the range and scale for searches:
 
     >>> import dataclasses
     >>> from tfcourse.choices import OPTIMIZERS, takers

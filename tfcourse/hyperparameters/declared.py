@@ -23,7 +23,7 @@ class Hyperparameters:
                 raise ValueError(f"`{name}` {error}") from None
 
     def is_active(self, name: str) -> bool:
-        """Returns whether the hyperparameter `name` matters beside the values of the others."""
+        """Returns whether the hyperparameter `name` has an effect, given the others."""
         condition = declarations(self)[name].active_when
         return condition is None or getattr(self, condition[0]) in condition[1]
 
@@ -41,7 +41,7 @@ class Hyperparameters:
         }
 
     def all_texts(self) -> dict[str, str]:
-        """Returns `{name: text}` of all values, as flags spell them."""
+        """Returns `{name: text}` of all values, as in flags."""
         return {name: d.format(getattr(self, name)) for name, d in declarations(self).items()}
 
     def to_texts(self) -> dict[str, str]:
@@ -55,7 +55,7 @@ class Hyperparameters:
 
     @classmethod
     def from_texts(cls, texts: Mapping[str, str]) -> Self:
-        """Returns the instance whose `to_texts` has the entries of `texts` that are declared."""
+        """Returns the instance with the declared entries of `texts`, in the form of `to_texts`."""
         declared = declarations(cls)
         return cls(**{n: declared[n].parse(text) for n, text in texts.items() if n in declared})
 

@@ -57,12 +57,12 @@ def _field(
 
 
 def _other_names(choices: Iterable[str], name: str) -> tuple[str, ...]:
-    """Returns what else a choice of a table of `tfcourse.choices` is called."""
+    """Returns the other names of the choices in a table of `tfcourse.choices`."""
     return getattr(choices[name], "also", ()) if isinstance(choices, Mapping) else ()
 
 
 def integer(default: int | None, help: str, *, interval: str, **declared: Any) -> Any:
-    """Declares a whole number; see `Declaration` for the arguments."""
+    """Declares an integer; see `Declaration` for the arguments."""
     return _field(Integer, default, help, interval=interval, **declared)
 
 
@@ -79,7 +79,7 @@ def choice(default: str | None, choices: Iterable[str], help: str, **declared: A
 def integers(
     default: tuple[int, ...] | None, help: str, *, interval: str = "[1, inf)", **declared: Any
 ) -> Any:
-    """Declares a tuple of whole numbers; a search draws from `search`, a tuple of tuples."""
+    """Declares a tuple of integers; a search draws from `search`, a tuple of tuples."""
     return _field(Integers, default, help, interval=interval, scale="choice", **declared)
 
 
@@ -94,7 +94,7 @@ def several(default: tuple[str, ...], choices: Iterable[str], help: str, **decla
 
 
 def combinations(choices: Iterable[str]) -> list[tuple[str, ...]]:
-    """Returns what `several` allows of `choices` besides none, for `active_when`."""
+    """Returns all nonempty combinations of `choices` that `several` allows, for `active_when`."""
     items = tuple(choices)
     sizes = range(1, len(items) + 1)
     return [chosen for size in sizes for chosen in itertools.combinations(items, size)]

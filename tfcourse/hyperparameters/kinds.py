@@ -1,4 +1,4 @@
-"""What a hyperparameter can be: a number, a name, several of them; how each is read and checked."""
+"""The kinds of hyperparameters: numbers, names, several of these; how each is read and checked."""
 
 import abc
 import dataclasses
@@ -30,21 +30,21 @@ class Interval:
 
 @dataclasses.dataclass(frozen=True)
 class Declaration(abc.ABC):
-    """What is declared of one hyperparameter.
+    """The declaration of one hyperparameter.
 
     Attributes:
         help: one sentence; the flag's help text.
-        interval: holds every allowed number.
+        interval: the allowed numbers.
         choices: allowed values, or empty.
-        search: `(low, high)` with both ends reachable, or the values of a choice; `None`
-            where a search leaves the hyperparameter at its set value.
-        scale: a name in `tfcourse.scales.SCALES`, how a search measures distance in `search`.
-        active_when: `(name, values)`: has an effect only if the hyperparameter `name` has one
-            of `values`. It is then an argument of whatever `name` chooses.
-        optional: whether it may be left out: `None`, or `()` of several.
+        search: `(low, high)`, including both ends, or the values of a choice; `None` if a search
+            does not vary the hyperparameter.
+        scale: a name in `tfcourse.scales.SCALES`, the scale of a search.
+        active_when: `(name, values)`: it has an effect only if the hyperparameter `name` has one of
+            `values`. It is then an argument of what `name` chooses.
+        optional: whether it may be left out: `None`, or `()` for several values.
         also: `{other name: choice}` that an error proposes.
-        group: title of the part of --help that shows it; one that is `active_when` stands with
-            what chooses it.
+        group: title of its part of --help; with `active_when`, it is shown with the hyperparameter
+            that chooses it.
     """
 
     help: str
@@ -60,7 +60,7 @@ class Declaration(abc.ABC):
     @property
     @abc.abstractmethod
     def allowed(self) -> str:
-        """What is allowed, in words."""
+        """The allowed values, in words."""
 
     @abc.abstractmethod
     def _allows(self, value: Any) -> bool: ...
@@ -69,15 +69,15 @@ class Declaration(abc.ABC):
         return text
 
     def parse(self, text: str) -> Any:
-        """Returns the value that `text` spells. Raises `ValueError` if it spells none."""
+        """Returns the value in `text`. Raises `ValueError` if there is none."""
         return self.check(self._read(text.strip()))
 
     def format(self, value: Any) -> str:
-        """Returns the text that `parse` reads back as the same value."""
+        """Returns the text that `parse` reads as the same value."""
         return str(value)
 
     def check(self, value: Any) -> Any:
-        """Returns `value`. Raises `ValueError` where it is not `allowed`."""
+        """Returns `value`. Raises `ValueError` if it is not `allowed`."""
         left_out = self.optional and value in (None, ())
         if not (left_out or self._allows(value)):
             shown = self.format(value) if isinstance(value, tuple) else value
@@ -85,7 +85,7 @@ class Declaration(abc.ABC):
         return value
 
     def _meant(self, value: Any) -> str:
-        """Returns the choice that a misspelt one seems to mean, as a question, or ""."""
+        """Returns the likely choice for a misspelt one, as a question, or ""."""
         text = str(value).lower().replace("-", "_")
         known = {**dict.fromkeys(self.choices), **self.also}
         close = difflib.get_close_matches(text, known, n=1, cutoff=0.7)
@@ -93,7 +93,7 @@ class Declaration(abc.ABC):
 
 
 class Integer(Declaration):
-    """A whole number."""
+    """An integer."""
 
     @property
     def allowed(self) -> str:
@@ -155,7 +155,7 @@ _MOST = 100
 
 
 class Integers(Declaration):
-    """Whole numbers, written with commas: `512,256`."""
+    """Integers, separated by commas: `512,256`."""
 
     @property
     def allowed(self) -> str:
@@ -195,7 +195,7 @@ class Texts(Declaration):
 
 
 class Several(Declaration):
-    """Any of a few names, written with commas, or none."""
+    """Any of a few names, separated by commas, or none."""
 
     @property
     def allowed(self) -> str:

@@ -1,4 +1,4 @@
-"""How values are spelled on the command line and in records: numbers, and texts with commas."""
+"""The text form of values on the command line and in records: numbers, and lists of texts."""
 
 import csv
 import io
@@ -10,10 +10,10 @@ DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def decimal(text: str) -> float:
-    """Returns the number that `text` spells in decimal digits; `float` would also take 1_0.
+    """Returns the decimal number in `text`; `float` would also accept 1_0.
 
     Raises:
-        ValueError: it spells none.
+        ValueError: `text` is not a number.
 
     Examples:
         >>> tfcourse.hyperparameters.decimal("1e-3")
@@ -25,7 +25,7 @@ def decimal(text: str) -> float:
 
 
 def parse_texts(text: str) -> tuple[str, ...]:
-    """Returns the texts in a line of a CSV file; blanks around one do not count."""
+    """Returns the texts in a CSV line, without surrounding blanks."""
     if '"' not in text:
         return tuple(item.strip() for item in text.split(","))
     rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)

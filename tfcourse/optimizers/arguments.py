@@ -22,15 +22,15 @@ Momentum: TypeAlias = "float | keras.optimizers.schedules.LearningRateSchedule"
 
 
 class Optimizer(keras.optimizers.Optimizer):
-    """What Keras's base class lacks for ours.
+    """The base class of our optimizers; adds what Keras's lacks.
 
-    The decay rate of an average may follow a schedule, values may come in another shape (see
-    `same_precision`), and a configuration may have a learning rate that has come down to 0.
+    The decay rate of an average may follow a schedule, values may have another shape (see
+    `same_precision`), and a configuration may have a learning rate that has fallen to 0.
 
     Attributes:
-        given_numbers: names of what trials of a sweep may vary without a new program. The update
-            rule may multiply such a number by a tensor, add it to one, take it from 1, compare it
-            with 0.5 and take its logarithm as `adam.average_weight` does, but nothing else.
+        given_numbers: names of the numbers that trials of a sweep may vary without a new program.
+            The update rule may only multiply such a number by a tensor, add it to one, subtract it
+            from 1, compare it with 0.5, and take its logarithm as `adam.average_weight` does.
     """
 
     given_numbers: tuple[str, ...] = ()
@@ -44,10 +44,10 @@ class Optimizer(keras.optimizers.Optimizer):
     def at_this_step(
         self, name: str, weighted_sum: "tf.Tensor"
     ) -> "tuple[float | tf.Tensor, tf.Tensor]":
-        """Returns the decay rate `name` of now, and the weighted sum that goes with it.
+        """Returns the current decay rate `name`, and the weighted sum that belongs to it.
 
-        Stored is `average / (1 - beta)`: where a schedule has changed beta since the step before,
-        another sum stands for the same average.
+        The optimizer stores `average / (1 - beta)`. If a schedule has changed beta since the last
+        step, the same average has another sum.
         """
         beta = getattr(self, name)
         if not callable(beta):
@@ -77,7 +77,7 @@ class Optimizer(keras.optimizers.Optimizer):
 
 
 def checked_learning_rate(learning_rate: Any) -> LearningRate:
-    """Returns a number as the float that Keras wants; a schedule or a callable as it is."""
+    """Returns a number as a float for Keras; a schedule or a callable unchanged."""
     if callable(learning_rate):
         return learning_rate
     if not checked.is_real(learning_rate) or not 0.0 < learning_rate < math.inf:
@@ -95,13 +95,13 @@ def checked_momentum(name: str, value: Any) -> Momentum:
 
 
 def config_of(momentum: Momentum) -> Any:
-    """Returns what `from_config` takes for a decay rate that may follow a schedule."""
+    """Returns the configuration of a decay rate that may follow a schedule, for `from_config`."""
     is_number = isinstance(momentum, float)
     return momentum if is_number else keras.optimizers.schedules.serialize(momentum)
 
 
 def checked_weight_decay(weight_decay: Any) -> float | None:
-    """Returns `weight_decay` as a float >= 0; `None` as it is."""
+    """Returns `weight_decay` as a float >= 0; `None` unchanged."""
     if weight_decay is None:
         return None
     if not checked.is_real(weight_decay) or not 0.0 <= weight_decay < math.inf:
@@ -113,13 +113,13 @@ def checked_weight_decay(weight_decay: Any) -> float | None:
 
 
 def same_precision(variable: keras.Variable, *tensors: "tf.Tensor") -> "list[tf.Tensor]":
-    """Returns the tensors dense and in float32, or in float64 if `variable` has that.
+    """Returns the tensors as dense float32, or float64 if `variable` is float64.
 
-    Where a variable's last axis is short, and each tensor has its shape or is a single number, they
+    If the variable's last axis is short, and each tensor has its shape or is a single number, they
     are returned as long rows.
 
-    A variable in half precision is thus updated in float32 and rounded once, when stored: 0.999
-    is 1 in bfloat16, and an average that decays by 1 would never forget.
+    So a variable in half precision is updated in float32 and rounded once, when stored. In
+    bfloat16, 0.999 is 1, and an average with a decay rate of 1 would never forget.
     """
     is_double = keras.backend.standardize_dtype(variable.dtype) == "float64"
     dtype = "float64" if is_double else "float32"

@@ -1,6 +1,6 @@
 """Pictures of runs, and the model card; nothing that trains imports them.
 
-`live` is imported by its own name: what it needs takes seconds to load.
+Import `live` by its full name: its dependencies take seconds to load.
 """
 
 from tfcourse.reports import style

@@ -24,13 +24,13 @@ def draw_augmented(
     path: os.PathLike[str] | str,
     draws: int = 4,
 ) -> None:
-    """Writes images, and below each what random layers make of it, into the PNG file `path`.
+    """Writes images, each with its augmented versions below, into the PNG file `path`.
 
     Args:
-        layers: take images as they are trained on, as those of `models.augmentation` do.
-        split: of the training.
-        path: of the picture.
-        draws: how often each image is changed.
+        layers: layers for images in the form used in training, as from `models.augmentation`.
+        split: the training split.
+        path: the picture's path.
+        draws: how many versions of each image to show.
     """
     images: Any = split.smaller(_COLUMNS).features
     rows = [images]

@@ -11,10 +11,11 @@ from tfcourse.reports import style
 def draw_confusion(
     counts: npt.NDArray[np.integer], class_names: Sequence[str], path: style.File
 ) -> None:
-    """Writes a confusion matrix into the PNG file `path`; its diagonal is right and left white.
+    """Writes a confusion matrix into the PNG file `path`; its diagonal, the right answers, is
+    white.
 
     Args:
-        counts: [classes, classes], a row per label, a column per prediction.
+        counts: [classes, classes], one row per label, one column per prediction.
         class_names: one per class.
     """
     side = min(max(4.6, 0.36 * len(class_names)), 30)  # Room for each number, up to 83 classes.

@@ -1,4 +1,4 @@
-"""Loss and accuracy, or error, by epoch, of one run or of several side by side."""
+"""Loss and accuracy, or error, by epoch, for one run or for several."""
 
 import os
 import pathlib
@@ -21,10 +21,10 @@ def draw_curves(run_dir: os.PathLike[str] | str) -> None:
 def draw_history(history: History, path: style.File) -> None:
     """Writes loss and accuracy per epoch into the PNG file `path`.
 
-    The highest validation accuracy is marked; of a quantity, the lowest validation loss.
+    The highest validation accuracy is marked, or for a quantity, the lowest validation loss.
 
     Args:
-        history: `epoch` from 1, `loss`, `accuracy`, `val_loss` and `val_accuracy`; of a quantity,
+        history: `epoch` from 1, `loss`, `accuracy`, `val_loss` and `val_accuracy`; for a quantity,
             `mae` in place of `accuracy`.
     """
     metric = _metric(history)
@@ -51,7 +51,7 @@ def _metric(history: History) -> str:
 def _mark(
     ax: Axes, history: History, values: list[float], best: int, text: str, above: int
 ) -> None:
-    """Marks the best epoch, its text so many points above it."""
+    """Marks the best epoch, with its text `points` above it."""
     point = history["epoch"][best], values[best]
     ax.plot(*point, "o", color=style.COLOURS[1])
     side = "right" if 2 * best >= len(values) else "left"  # Beside the axis there is no room.
@@ -64,7 +64,7 @@ def draw_comparison(
     """Writes the validation curves of several runs into the PNG file `path`.
 
     Args:
-        run_dirs: their folders by their labels.
+        run_dirs: the run directories by label.
     """
     histories = {label: read_history(folder) for label, folder in run_dirs.items()}
     metrics = {_metric(history) for history in histories.values()}

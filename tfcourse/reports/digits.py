@@ -54,7 +54,7 @@ def draw_prediction(
         image: [height, width, channels], as in `draw_images`.
         probabilities: [classes], in [0, 1].
         class_names: one per class.
-        label: the true class where it is known.
+        label: the true class, if known.
     """
     probabilities = np.asarray(probabilities)
     best = int(probabilities.argmax())

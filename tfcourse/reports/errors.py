@@ -18,9 +18,9 @@ def draw_errors(
     """Writes a PNG file: predicted against true values, and the residuals by prediction.
 
     Args:
-        values: [examples], as they are.
+        values: [examples], the true values.
         predictions: [examples].
-        name: the quantity's.
+        name: the quantity's name.
     """
     rows = np.unique(np.linspace(0, len(values) - 1, _MAX_POINTS).astype(int))
     y, predicted = values[rows], predictions[rows]

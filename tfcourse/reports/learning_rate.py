@@ -27,7 +27,7 @@ class Curve(Protocol):
 
 
 def draw_learning_rate_curve(curve: Curve, path: os.PathLike[str] | str) -> None:
-    """Writes the loss against the learning rate into the PNG file `path`, suggestions marked."""
+    """Writes the loss by learning rate into the PNG file `path`, with the suggestions."""
     with style.picture(path, width=6.0) as axes:
         ax = axes[0, 0]
         ax.plot(curve.rates, curve.losses, color="0.75", linewidth=1.0, label="of each step")

@@ -21,11 +21,11 @@ def draw_lines(
 
     Args:
         lines: x and y, of equal length, by label; x counts steps or epochs.
-        points: the same, drawn as circles; the next colours are theirs.
-        title: of the picture.
-        xlabel: what x is, with its unit.
-        ylabel: what y is, with its unit.
-        log: whether y is drawn on a logarithmic scale.
+        points: the same, drawn as circles, in the colours after those of the lines.
+        title: the picture's title.
+        xlabel: label of x, with its unit.
+        ylabel: label of y, with its unit.
+        log: whether y has a logarithmic scale.
     """
     with style.picture(path, width=6.2, height=3.4) as axes:
         ax = axes[0, 0]

@@ -1,6 +1,6 @@
 """A picture of a training in a notebook, updated while the cell runs.
 
-It is imported by its own name, since Keras takes seconds to load:
+Import it by its full name, because Keras takes seconds to load:
 
     from tfcourse.reports.live import LiveCurves
 """
@@ -21,7 +21,7 @@ _SHARE_OF_TIME = 0.2  # That drawing may take.
 
 
 class LivePicture:
-    """One output of a cell, updated as often as a fifth of the time allows."""
+    """One output of a cell, updated so that drawing takes at most a fifth of the time."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -29,7 +29,7 @@ class LivePicture:
         self._due = -float("inf")
 
     def show(self, draw: Callable[[BinaryIO], None], *, last: bool = False) -> None:
-        """Shows what `draw(file)` writes, if it is due or the `last`."""
+        """Shows the picture that `draw(file)` writes, if an update is due or this is the `last`."""
         begun = self._clock()
         if begun < self._due and not last:
             return

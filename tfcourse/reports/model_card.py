@@ -11,7 +11,7 @@ from tfcourse import measures
 
 
 def has_model_card(metrics: dict[str, Any]) -> bool:
-    """Returns whether a run's results are of a model, as `final_metrics` has them."""
+    """Returns whether a run's results, from `final_metrics`, belong to a model."""
     metric = "rmse" if "target" in metrics else "accuracy"
     needed = {f"test_{metric}", f"val_{metric}", "test_examples", "class_names"}
     return needed <= metrics.keys()
@@ -20,12 +20,12 @@ def has_model_card(metrics: dict[str, Any]) -> bool:
 def model_card(
     recipe: str, flags: dict[str, list[str]], metrics: dict[str, Any], confirmed: str = ""
 ) -> str:
-    """Returns a run's model card as Markdown; its text stands in model_card.md.j2.
+    """Returns a run's model card as Markdown, from the template model_card.md.j2.
 
     Args:
         recipe: the recipe's name.
         flags: as in flags.txt.
-        metrics: those of `training.final_metrics`.
+        metrics: the results of `training.final_metrics`.
         confirmed: the results with other seeds, as a sentence without its full stop.
     """
     templates = jinja2.Environment(
@@ -60,6 +60,6 @@ def _quantity(value: float | None) -> str:
 
 
 def _in_line(text: object) -> str:
-    """Returns a text that may be anybody's so that it stays one cell of a table, one line."""
+    """Returns an untrusted text on one line, so that it stays in one cell of a table."""
     line = " ".join(str(text).split())
     return "".join(f"\\{letter}" if letter in "|`<>[]*_\\" else letter for letter in line)

@@ -1,10 +1,10 @@
-"""HTML pages: templates of a package, in the one look of page.css.j2."""
+"""HTML pages: templates of a package, with the common style of page.css.j2."""
 
 import jinja2
 
 
 def environment(package: str) -> jinja2.Environment:
-    """Returns what renders the templates of `package`; they may include "page.css.j2"."""
+    """Returns the Jinja environment for the templates of `package`, with "page.css.j2"."""
     return jinja2.Environment(
         loader=jinja2.ChoiceLoader(
             [jinja2.PackageLoader(name, "") for name in (package, "tfcourse.reports")]

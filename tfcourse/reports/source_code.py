@@ -1,4 +1,4 @@
-"""The library's own code, as a notebook shows it beside its formula."""
+"""Shows the library's own code in a notebook, beside its formula."""
 
 import ast
 import inspect
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def show_code(*objects: Any) -> "Markdown":
     """Returns the source of functions, methods or classes, for a notebook to display.
 
-    Of a docstring the first line stays: the formula stands in the notebook.
+    Docstrings are cut after their first line, because the notebook shows the formula.
 
     Args:
         *objects: functions (also traced by `tf.function`), methods or classes.
@@ -32,7 +32,7 @@ def _fenced(item: Any) -> str:
 
 
 def _shortened(source: str) -> str:
-    """Returns `source` without what follows the first line of its docstrings."""
+    """Returns `source` with only the first line of its docstrings."""
     lines = textwrap.dedent(source).rstrip().splitlines()
     nodes = [
         node.body[0]

@@ -42,12 +42,12 @@ _STYLE: Any = {
 
 
 def colours() -> Iterator[str]:
-    """Yields `COLOURS`, over and over."""
+    """Yields `COLOURS` repeatedly."""
     return itertools.cycle(COLOURS)
 
 
 def looks() -> Iterator[dict[str, str]]:
-    """Yields arguments of `plot`: lines of each of `COLOURS`, then dashed ones, over and over."""
+    """Yields arguments of `plot`: solid lines in each of `COLOURS`, then dashed ones, and again."""
     return itertools.cycle({"color": c, "ls": ls} for ls in ("-", "--") for c in COLOURS)
 
 
@@ -60,7 +60,7 @@ def picture(
 ) -> Iterator[np.ndarray]:
     """Yields axes, [rows, columns], each `width` by `height` inches; then writes the PNG `path`.
 
-    The figure is made without pyplot: nothing global is kept, no window system is asked.
+    The figure is made without pyplot, so no global state and no window system is involved.
     """
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
@@ -102,7 +102,7 @@ def animation(
 
 
 class _PlainLogFormatter(LogFormatter):
-    """Labels the ticks that matplotlib labels, as 0.01 or 10⁻⁶ instead of in mathematical text."""
+    """Labels the ticks that matplotlib labels, as plain text: 0.01 or 10⁻⁶."""
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         if not super().__call__(x, pos):
@@ -116,7 +116,7 @@ class _PlainLogFormatter(LogFormatter):
 
 
 def _write_powers_plainly(figure: Figure) -> None:
-    """Replaces the formatters of logarithmic axes that write in mathematical text."""
+    """Replaces formatters of logarithmic axes that write mathematical text."""
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             for ticker in (axis.major, axis.minor):
@@ -136,7 +136,7 @@ def band(
     alpha: float = 0.15,
     **line: Any,
 ) -> Line2D:
-    """Draws the mean over seeds as a line in a band that is as wide as they spread.
+    """Draws the mean over seeds as a line, in a band as wide as their spread.
 
     Args:
         values: [seeds, len(x)].
@@ -155,25 +155,25 @@ def band(
 def note(
     axes: Axes, text: str, point: tuple[Any, Any], offset: tuple[float, float], **look: Any
 ) -> None:
-    """Writes `text` beside `point`, `offset` in points away from it."""
+    """Writes `text` beside `point`, at a distance of `offset` in points."""
     axes.annotate(text, point, xytext=offset, textcoords="offset points", **look)
 
 
 def ticks(axis: Axis, values: Sequence[float]) -> None:
-    """Writes these numbers, and no others, on a logarithmic axis."""
+    """Writes only these numbers on a logarithmic axis."""
     axis.set_ticks(values, labels=[str(value) for value in values])
     axis.set_minor_locator(NullLocator())
 
 
 def whole_numbers(axis: Axis) -> None:
-    """Has an axis that counts show no fractions."""
+    """Makes the ticks of an axis that counts integers."""
     cast(MaxNLocator, axis.get_major_locator()).set_params(integer=True)
 
 
 def label_lines(axes: Axes, gap: float = 0.07) -> None:
     """Writes each line's label behind its right end, at least `gap` of the height apart.
 
-    The text is dark, behind a key that looks like the line: pale colours can't be read as text.
+    The text is dark, after a key that looks like the line, because pale text would be unreadable.
     """
     labels = {line: str(line.get_label()) for line in axes.get_lines()}
     lines = [line for line, label in labels.items() if not label.startswith("_")]
@@ -196,7 +196,7 @@ def label_lines(axes: Axes, gap: float = 0.07) -> None:
 
 
 def _spread_out(ends: Mapping[Line2D, float], gap: float) -> dict[Line2D, float]:
-    """Returns `ends`, a dict of heights, moved as little as leaves `gap` between neighbours."""
+    """Returns the heights `ends`, moved as little as necessary to be `gap` apart."""
 
     def centre(group: Sequence[Line2D]) -> float:
         return sum(ends[line] for line in group) / len(group)

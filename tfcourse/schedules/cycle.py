@@ -10,7 +10,7 @@ from tfcourse.schedules.schedule import Rates, Steps
 
 
 def checked_steps(total_steps: Any, rise_steps: Any) -> tuple[int, int]:
-    """Returns both as ints; the way there takes 3/10 of all steps where `rise_steps` is `None`."""
+    """Returns both as ints; without `rise_steps`, the rise takes 3/10 of all steps."""
     total = checked.count("total_steps", total_steps)
     if rise_steps is None:
         rise_steps = 3 * total // 10
@@ -26,8 +26,7 @@ def checked_steps(total_steps: Any, rise_steps: Any) -> tuple[int, int]:
 def value_at(
     step: Steps, values: tuple[float, float, float], total_steps: int, rise_steps: int
 ) -> Rates:
-    """Returns the value at `step` on the way from the first of `values` over the second to the
-    third, where it stays."""
+    """Returns the value at `step` of a cycle from the first of `values` to the second and third."""
     first, middle, last = values
     # A part without steps is never looked at; 1 keeps its division defined.
     fall_steps = max(total_steps - 1 - rise_steps, 1)
@@ -41,7 +40,7 @@ def value_at(
 
 
 def half_cosine(start: float, end: float, remaining: Rates) -> Rates:
-    """Returns `start` where the whole way remains (1), `end` where nothing does (0)."""
+    """Returns `start` for a remaining share of 1, `end` for 0, and a half cosine between."""
     # The weight is (1 + cos(pi * (1 - remaining))) / 2, which would lose its digits towards 0.
     weight = ops.square(ops.sin(math.pi / 2.0 * remaining))
     return weight * start + (1.0 - weight) * end

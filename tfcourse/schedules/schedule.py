@@ -1,4 +1,4 @@
-"""What every schedule is: a map from the step to a rate, fitted to a training."""
+"""The base of all schedules: maps a step to a rate, fitted to a training."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
@@ -17,7 +17,7 @@ Rates: TypeAlias = "float | npt.NDArray[np.float32] | tf.Tensor"
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """What `build` tells a schedule of the training.
+    """The properties of a training that `build` passes to a schedule.
 
     Attributes:
         steps_per_epoch: >= 1.
@@ -48,8 +48,8 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule):
 
     @classmethod
     def of(cls, learning_rate: float, training: Training, **hyperparameters: Any) -> Self:
-        """Returns the schedule for `training`; its steps are those after the warm-up.
+        """Returns the schedule for `training`, over the steps after the warm-up.
 
-        One that warms up by itself (see `tfcourse.choices`) has the warm-up in it.
+        A schedule with its own warm-up (see `tfcourse.choices`) includes the warm-up.
         """
         return cls(learning_rate, **hyperparameters)

@@ -1,4 +1,4 @@
-"""What recipes.claims.frameworks measures of each implementation: code, losses, speed."""
+"""The measurements of each implementation for recipes.claims.frameworks: code, losses, speed."""
 
 import io
 import time
@@ -19,7 +19,7 @@ _NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, to
 
 
 def lines_of_code(source: str) -> int:
-    """Returns how many lines of Python source hold code: no blank line, comment, docstring."""
+    """Returns the lines of code in a Python source, without blank lines, comments, docstrings."""
     lines: set[int] = set()
     statement: list[tokenize.TokenInfo] = []
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -61,7 +61,8 @@ def speeds(
 ) -> dict[str, dict[str, Any]]:
     """Returns `{name: {"examples_per_second": [rounds], "first_seconds": float}}`.
 
-    The rounds of all take turns. The first pass is apart: what compiles, compiles there.
+    The rounds of all implementations take turns. The first pass, which may compile, is timed
+    separately.
     """
     contestants = {
         name: module.Network(weights, hp.learning_rate) for name, module in found.items()
@@ -98,7 +99,7 @@ def time_matrix_products(
 
 
 def seconds_of(function: Callable[..., Any], *arguments: Any, repeats: int) -> list[float]:
-    """Returns the seconds of a call, in five rounds of so many repeats."""
+    """Returns the seconds per call, in five rounds of `repeats` calls."""
     rounds = []
     for _ in range(5):
         started = time.perf_counter()

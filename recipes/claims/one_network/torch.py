@@ -1,4 +1,4 @@
-"""The network in PyTorch: tensors remember how they came about, `backward` follows that back."""
+"""The network in PyTorch: tensors record how they were computed; `backward` traces that back."""
 
 import torch
 from torch import nn
