@@ -1,10 +1,12 @@
+import itertools
+
 import numpy as np
 import processes
 import pytest
 from PIL import Image
 
 from tfcourse import datasets
-from tfcourse.datasets import likely_labels
+from tfcourse.datasets import description, likely_labels
 
 ROWS = [
     (i + 1, f"person {i}", i * i % 17, ("", 1.5, 2.5)[i % 3], "uv"[i % 2], 7, "ab"[i % 2])
@@ -64,9 +66,21 @@ def test_label_that_can_not_be_taken_is_told_beside_the_columns(table):
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_fits_into_the_width(table, width):
     found = datasets.describe(table, label="y")
-    lines = found.text(width).splitlines()[1:8]
+    lines = found.text(width).splitlines()[1 : -len(found.findings)]
     assert max(map(len, lines)) <= width
     assert all(line == line.rstrip() for line in lines)
+
+
+def test_long_names_go_on_in_the_next_line_and_only_examples_are_cut():
+    name = "average_household_income_in_thousands_of_dollars"
+    row = {"column": name, "kind": "category", "values": "a b " * 50, "becomes": "ignored"}
+    lines = description.Description("", (row,)).text(60).splitlines()[1:]
+    starts = [*map(lines[0].index, row), None]
+    columns = [slice(*ends) for ends in itertools.pairwise(starts)]
+    whole = ["".join(line[part].strip() for line in lines) for part in columns]
+    assert (whole[0], whole[3]) == (f"column{name}", "becomesignored")
+    assert whole[2].endswith("...")
+    assert len(whole[2]) < 50
 
 
 def test_many_columns_are_counted(tmp_path):

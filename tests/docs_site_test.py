@@ -144,12 +144,14 @@ def test_the_search_finds_common_names(site, name, place):
     assert any(location.startswith(place) for location in found), found
 
 
-def test_the_numbers_of_each_claim_are_folded(site):
+def test_a_claim_is_folded_behind_its_name_and_sentence(site):
     page = text_of(site, "evidence")
-    sections = page.count("<h3 ")
-    assert page.count("<details>") == page.count("</details>") == sections > 30
-    for section in re.split("<h3 ", page)[1:]:
-        assert section.index("<details>") < section.index("<table>") < section.index("</details>")
+    sections = re.findall(r"<h3 .*?(?=<h3 |\Z)", page, re.S)
+    assert page.count("</details>") == len(sections) > 30
+    for section in sections:
+        shown, rest = section.split("</summary>")
+        assert "<img" not in shown
+        assert "<table>" in rest.split("</details>")[0]
 
 
 def test_bounds_in_the_reference_keep_their_sign(site):

@@ -85,8 +85,7 @@ def test_claims_pictures_and_command_are_published(make_run, tmp_path):
     assert "## 2. Averages" in page
     assert "### Averages: noise 2\n" in page
     effect = "+2.00 (+1.75 to +2.25)"
-    row = f"| [It falls \\| 2.](#averages-noise-2) | **holds** | drop:<br>{effect} |"
-    assert row in page
+    assert "| [It falls \\| 2.](#averages-noise-2) | **holds** |\n" in page
     assert f"It falls by {effect}; it holds." in page
     assert "every verdict stays the same" in page
     assert "    python -m recipes.averages --flagfile=configs/averages.flags\n" in page
@@ -104,7 +103,7 @@ def test_a_page_holds_what_was_published_before_in_order_of_chapters(make_run, t
     page = publish(tmp_path, make_run("batches", chapters=(1,)))
     headings = re.findall(r"^##+ (.*)", page, re.M)
     words = [heading.split()[0].rstrip(":") for heading in headings]
-    assert words == ["How", "All", "1.", "Batches", "2.", "Optimizers", "3.", "Optimizers"]
+    assert words == ["All", "1.", "Batches", "2.", "Optimizers", "3.", "Optimizers", "How"]
     assert "3 claims: 3 hold." in page
 
 

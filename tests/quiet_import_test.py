@@ -1,6 +1,10 @@
 import json
+import os
+import sys
 
 import processes
+
+from tfcourse import quiet_import, scales
 
 
 def output_of(program):
@@ -20,6 +24,26 @@ found = sklearn.base.BaseEstimator, matplotlib.figure.Figure, pandas.DataFrame
 print(*(each.__name__ for each in found))
 """
     assert output_of(program) == ("keras tensorflow\nBaseEstimator Figure DataFrame\n", "")
+
+
+def test_a_part_is_as_silent_from_python_as_in_a_program():
+    program = """
+import tfcourse
+tfcourse.optimizers.Momentum(0.1).build([])
+import tensorflow as tf
+print(float(tf.reduce_sum(tf.ones(3))))
+"""
+    assert output_of(program) == ("3.0\n", "")
+
+
+def test_a_part_is_imported_where_nothing_can_be_held_back(monkeypatch):
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+
+    def no_descriptor(_):
+        raise OSError("bad file descriptor")
+
+    monkeypatch.setattr(os, "dup", no_descriptor)
+    assert quiet_import.import_part("tfcourse.scales") is scales
 
 
 def test_what_was_imported_before_stays_for_keras_to_use():

@@ -229,6 +229,8 @@ def test_isolation_plots_show_the_best_of_each_part_of_a_scale(tmp_path, sign):
     assert [sign * y for y in line["y"]] == pytest.approx([max(s, worst) for s, _ in expected])
     assert [*map(int, line["text"])] == [int(np.sum(part == p)) for p in np.unique(part)]
     assert page.figures["isolation_1"]["layout"]["xaxis"]["type"] == "log"
+    inner = zip(line["y"], line["y"][1:], line["y"][2:], line["textposition"][1:], strict=False)
+    assert all((y < min(before, after)) == ("bottom" in place) for before, y, after, place in inner)
     (choices,) = page.figures["isolation_0"]["data"]
     assert choices["x"] == ["momentum", "adam"]
     assert choices["mode"] == "markers+text"  # There is nothing between them.

@@ -7,7 +7,6 @@ recipe can check its flags before TensorFlow is imported:
     >>> optimizer = tfcourse.optimizers.Momentum(learning_rate=0.1)  # TensorFlow is imported here.
 """
 
-import importlib
 import types
 from typing import TYPE_CHECKING
 
@@ -71,7 +70,9 @@ if not TYPE_CHECKING:  # Else a misspelt part would be a module to an editor.
 
     def __getattr__(name: str) -> types.ModuleType:
         if name in __all__:
-            return importlib.import_module(f"tfcourse.{name}")
+            from tfcourse import quiet_import
+
+            return quiet_import.import_part(f"tfcourse.{name}")
         raise AttributeError(f"module 'tfcourse' has no attribute {name!r}")
 
 

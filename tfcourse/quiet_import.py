@@ -1,9 +1,11 @@
 """Imports TensorFlow and Keras without their start-up messages and unneeded packages."""
 
 import contextlib
+import importlib
 import os
 import sys
 import tempfile
+import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -69,6 +71,24 @@ def import_tensorflow(
         prepared = prepare() if prepare else None
         tf.config.list_logical_devices()
     return prepared
+
+
+def import_part(name: str) -> types.ModuleType:
+    """Imports a module, silently where TensorFlow comes with it for the first time.
+
+    Then it says nothing of GPUs at its first step either, unless TF_CPP_MIN_LOG_LEVEL is set.
+    """
+    if "tensorflow" in sys.modules:
+        return importlib.import_module(name)
+    is_set = "TF_CPP_MIN_LOG_LEVEL" in os.environ
+    with contextlib.ExitStack() as stack:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        with contextlib.suppress(OSError):  # No stderr, or no folder for temporary files.
+            stack.enter_context(silenced())
+        module = importlib.import_module(name)
+    if not is_set and "tensorflow" not in sys.modules:
+        del os.environ["TF_CPP_MIN_LOG_LEVEL"]
+    return module
 
 
 def pin_kernels() -> None:

@@ -53,7 +53,6 @@ class Row(TypedDict):
     verdict: str
     picture: str
     where: str  # The conditions under which a claim holds that holds in part.
-    effect: str
     how: str
     change: str
     table: list[dict[str, str]]
@@ -115,24 +114,14 @@ def judged(recipe: str, findings: Judged) -> list[Row]:
         claim, (said, measured, how, change) = claims[key], texts
         verdict = claim.verdict()
         where = claim.conditions(judging.HOLDS) if verdict == judging.IN_PART else []
-        effects = [
-            f"{each.condition}: {text}" if len(claim.comparisons) > 1 else text
-            for each, text in zip(claim.comparisons, claim.texts(), strict=True)
-        ]
         rows.append(
             Row(
                 key=f"{recipe}.{key}", chapter=chapter, claim=said, measured=measured,
                 verdict=verdict, picture=picture, where="; ".join(where), how=how, change=change,
-                effect="<br>".join([f"{claim.effect}:", *_shortened(effects)]),
                 table=claim.table(),
             )
         )  # fmt: skip
     return rows
-
-
-def _shortened(effects):
-    """Returns the first of several effects, for the table of all claims."""
-    return effects if len(effects) <= 5 else [*effects[:4], f"and {len(effects) - 4} more"]
 
 
 def _sections(recipe, numbers, keys):

@@ -136,7 +136,7 @@ def anchor(title: str) -> str:
 def page(
     records: Mapping[str, Record], repeats: Mapping[str, Mapping[int, Record]] | None = None
 ) -> str:
-    """Returns docs/evidence.md: how claims are judged, a table of all, and a section for each.
+    """Returns docs/evidence.md: a table of all claims, a section for each, and how they are judged.
 
     Args:
         repeats: `{recipe: {base seed: record}}`, repetitions with other seeds.

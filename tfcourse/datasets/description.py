@@ -1,6 +1,7 @@
 """The result of `describe`: a table of columns or classes, and findings."""
 
 import dataclasses
+import itertools
 import shutil
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ Cell = str | int | float
 _SHOWN = 50  # Rows on a screen.
 _NARROWEST, _WIDEST = 60, 160
 _SPACE = 2  # Between columns.
-_LEAST = 10  # Of a column whose text is cut.
+_LEAST = 10  # Of a column whose text is broken into lines.
+_EXAMPLES, _MOST_LINES = "values", 2  # Of examples some are enough; all else is shown whole.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,10 +61,15 @@ def _table(rows: Sequence[dict[str, Cell]], width: int) -> Iterator[str]:
     is_number = [isinstance(rows[0][name], int | float) for name in names]
     for line in zip(*columns, strict=True):
         cells = [
-            _cut(cell, size).rjust(size) if right else _cut(cell, size).ljust(size)
-            for cell, size, right in zip(line, widths, is_number, strict=True)
+            _lines(cell, size, _MOST_LINES if name == _EXAMPLES else len(cell))
+            for name, cell, size in zip(names, line, widths, strict=True)
         ]
-        yield (" " * _SPACE).join(cells).rstrip()
+        for parts in itertools.zip_longest(*cells, fillvalue=""):
+            padded = [
+                part.rjust(size) if right else part.ljust(size)
+                for part, size, right in zip(parts, widths, is_number, strict=True)
+            ]
+            yield (" " * _SPACE).join(padded).rstrip()
 
 
 def _fitting(widths: list[int], width: int) -> list[int]:
@@ -79,5 +86,15 @@ def _written(cell: Cell) -> str:
     return f"{cell:,}" if isinstance(cell, int) else f"{cell:g}"
 
 
-def _cut(text: str, size: int) -> str:
-    return text if len(text) <= size else f"{text[: size - 3]}..."
+def _lines(text: str, size: int, most: int) -> list[str]:
+    """Returns `text` in lines, broken after words and underscores, and cut after `most`."""
+    lines = []
+    while len(text) > size:
+        end = max(text.rfind(" ", 0, size + 1), text.rfind("_", 0, size) + 1)
+        end = end if end > 0 else size
+        lines.append(text[:end].rstrip())
+        text = text[end:].lstrip()
+    lines.append(text)
+    if len(lines) > most:
+        lines[most - 1 :] = [f"{lines[most - 1][: size - 3]}..."]
+    return lines

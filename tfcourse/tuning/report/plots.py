@@ -122,25 +122,23 @@ class Plots:
         """
         for axis in self._axes:
             parts = axis.parts(self._ranked)  # Best first, so the first of each is its best.
+            scores = [self._clipped(self._sweep.score(part[0]) or 0.0) for part in parts]
             figure = go.Figure()
             figure.add_scatter(
                 x=[axis.value(part[0].values[axis.name]) for part in parts],
-                y=[self._clipped(self._sweep.score(part[0]) or 0.0) for part in parts],
+                y=scores,
                 text=[str(len(part)) for part in parts],
                 customdata=[part[0].number for part in parts],
                 mode="markers+text" if axis.labels else "lines+markers+text",
-                textposition="bottom center" if self._minimized else "top center",
+                textposition=_beside_the_line(scores),
                 hovertemplate="trial %{customdata}, best of %{text}: %{y:.4g}<extra></extra>",
                 marker={"color": _BLUE, "size": 9},
             )
             figure.update_xaxes(title=axis.label, type="log" if axis.is_log else None)
             self._mark_values(figure, axis)
-            yield self._styled(figure).update_yaxes(range=self._around_isolated(parts))
-
-    def _around_isolated(self, parts: Sequence[Sequence[sweeps.Trial]]) -> list[float]:
-        scores = [self._clipped(self._sweep.score(part[0]) or 0.0) for part in parts]
-        worst = (max if self._minimized else min)(scores)
-        return _padded(worst, self._scores[0], room_below=0.1, room_above=0.2)
+            worst = (max if self._minimized else min)(scores)
+            around = _padded(worst, self._scores[0], room_below=0.2, room_above=0.2)
+            yield self._styled(figure).update_yaxes(range=around)
 
     def importance(self) -> go.Figure:
         """Returns how much each hyperparameter decides whether a trial is among the best.
@@ -186,7 +184,8 @@ class Plots:
         return _plain(figure).update_xaxes(tickangle=0)
 
     def _styled(self, figure: go.Figure, x: str | None = None, legend: bool = False) -> go.Figure:
-        _plain(figure).update_yaxes(title=self._sweep.objective)
+        title = {"text": self._sweep.objective, "standoff": 6}
+        _plain(figure).update_yaxes(title=title, automargin=True)
         figure.update_yaxes(range=_padded(self.floor, self._scores[0], room_below=0.12))
         if x:
             figure.update_xaxes(title=x)
@@ -236,6 +235,15 @@ def _name_values(
     kept = [n for n in figure.layout.annotations if n.x != place or n.text == "not used"]
     values = [notes[0].to_plotly_json() | {"text": t, "y": y} for t, y in heights.items()]
     figure.layout.annotations = [*kept, *values]
+
+
+def _beside_the_line(heights: Sequence[float]) -> list[str]:
+    """Returns where to write beside each point of a line: above, or below in a valley."""
+    around = [-math.inf, *heights, -math.inf]
+    return [
+        "bottom center" if height < min(before, after) else "top center"
+        for before, height, after in zip(around, heights, around[2:], strict=False)
+    ]
 
 
 def _floor(scores: Sequence[float]) -> float:
