@@ -70,9 +70,9 @@ if not TYPE_CHECKING:  # Else a misspelt part would be a module to an editor.
 
     def __getattr__(name: str) -> types.ModuleType:
         if name in __all__:
-            from tfcourse import quiet_import
+            from tfcourse.quiet_import import import_part
 
-            return quiet_import.import_part(f"tfcourse.{name}")
+            return import_part(f"tfcourse.{name}")
         raise AttributeError(f"module 'tfcourse' has no attribute {name!r}")
 
 
