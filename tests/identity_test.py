@@ -10,7 +10,7 @@ import pytest
 
 from tfcourse import batching, datasets, models, optimizers, run_directory, training
 from tfcourse.run_directory import environment
-from tfcourse.training import identity, saved_arrays
+from tfcourse.training import identity, loop, saved_arrays
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
 
@@ -255,3 +255,19 @@ def test_data_that_can_not_change_is_hashed_once(monkeypatch):
     assert before == identity.split_digest(fixed)
     writeable[0, 0] = 2
     assert identity.split_digest(datasets.Split(writeable, fixed.labels)) != before
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_same"),
+    [
+        ("csv:/a/t.csv (sha256 12ab)", "csv:t.csv (sha256 12ab)", True),  # The folder was moved.
+        ("csv:t.csv (sha256 12ab)", "csv:t.csv (sha256 12ac)", False),
+        ("scikit-learn 1.8: load_digits", "scikit-learn 1.9: load_digits", True),
+        ("csv:t.csv (sha256 12ab)", "scikit-learn 1.9: load_digits", False),
+    ],
+)
+def test_data_files_are_the_same_wherever_they_lie(data, tmp_path, before, now, is_same):
+    path = tmp_path / "preprocessing.json"
+    fitted = dataclasses.replace(data.preprocessing, source=before)
+    path.write_text(datasets.preprocessing.to_json(fitted))
+    assert loop._is_same(path, dataclasses.replace(fitted, source=now)) is is_same

@@ -1,15 +1,19 @@
 """Journals that an earlier version has written are read, written and gone on with as they are."""
 
+import json
 import pathlib
 
+import fuzz_damage
+import hypothesis
 import pytest
+import sweep_examples
 from sweep_driver_test import state
 from sweep_pool import Pool
 
 from recipes.mnist_softmax import MnistSoftmax
 from tfcourse import hyperparameters as hp
 from tfcourse import run_directory, tuning
-from tfcourse.tuning import journal, records
+from tfcourse.tuning import journal, records, report
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.task import Outcome, Task
 
@@ -102,3 +106,69 @@ def test_a_task_survives_being_written_as_json():
     )
     fields = journal.json.loads(journal.json.dumps(task.to_json()))
     assert Task.from_json(fields) == task
+
+
+def forged(change):
+    """Returns the records of a sweep, changed by a function of them as a list."""
+    found = [records.to_json() for records in EVERY_KIND]
+    found = json.loads(json.dumps(found))
+    change(found)
+    return found
+
+
+EVERY_KIND = (
+    sweep_examples.phase(),
+    sweep_examples.ask(0, sweep_examples.values(0.1)),
+    sweep_examples.ask(1, sweep_examples.values(0.2, optimizer="momentum")),
+    sweep_examples.result(0, [0.5, 0.75]),
+    sweep_examples.result(1, [0.5, 0.25]),
+    records.Confirmed(0, 1, records.Result(records.COMPLETE, "", [{"epoch": 1}], 1.0)),
+    records.Lost(1),
+    records.Chosen(0, [{"test_accuracy": 0.5}]),
+    records.Void([0]),
+)
+ODD = {
+    "no curve": (3, "curve", None),
+    "rows": (3, "curve", [{"epoch": "x"}]),
+    "seconds": (3, "seconds", "x"),
+    "status": (3, "status", "done"),
+    "before the first": (3, "trial", -1),
+    "after the last": (3, "trial", 2),
+    "true": (6, "trial", True),
+    "replicate": (3, "replicate", -1),
+    "number": (1, "trial", 7),
+    "option": (1, "values", {"optimizer": "sgd"}),
+    "value": (1, "values", {"learning_rate": "x"}),
+    "negative": (1, "values", {"learning_rate": -1.0}),
+    "axis": (1, "values", {"rate": 0.1}),
+    "note": (1, "note", "x"),
+    "positions": (1, "positions", {"learning_rate": None}),
+    "tuner": (0, "tuner", "x"),
+    "trials": (0, "trials", 0),
+    "objective": (0, "objective", 3),
+    "base": (0, "base", {"epochs": 3}),
+    "chosen": (7, "trial", 99),
+    "metrics": (7, "metrics", []),
+    "texts": (7, "metrics", ["x"]),
+}
+
+
+@pytest.mark.parametrize(("index", "name", "value"), ODD.values(), ids=ODD)
+def test_an_odd_record_with_the_right_checksum_is_refused(index, name, value):
+    with pytest.raises(journal.JournalError, match="none of a sweep"):
+        sweeps.read("journal", forged(lambda found: found[index].update({name: value})))
+
+
+@hypothesis.settings(database=None, deadline=None, max_examples=150, derandomize=True)
+@hypothesis.given(found=fuzz_damage.forged_json(forged(lambda found: None)))
+def test_what_is_read_from_a_forged_journal_can_be_shown(found):
+    try:
+        sweep = sweeps.read("journal", found)
+    except journal.JournalError:
+        return
+    report.trials_csv(sweep)
+    report.curves_csv(sweep)
+    if sweep.chosen:
+        records.mean_of(sweep.chosen.metrics)
+    for trial in sweep.trials:
+        sweep.status(trial), sweep.score(trial), sweep.spread(trial), sweep.reason(trial)

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -234,10 +235,15 @@ def _is_same(path: pathlib.Path, fitted: Any) -> bool:
         before = datasets.preprocessing.from_json(text)
     except ValueError:
         return False
-    # Files are identified by their SHA-256; a library that ships a set may have been updated.
-    if "sha256" not in fitted.source:
+    # Files are identified by their SHA-256, wherever they lie; a library that ships a set may have
+    # been updated.
+    if _digests_in(before.source) == _digests_in(fitted.source):
         before = dataclasses.replace(before, source=fitted.source)
     return before == fitted
+
+
+def _digests_in(source: str) -> list[str]:
+    return re.findall(r"\(sha256 (\w+)\)", source)
 
 
 def _path(model: keras.Model, data: batching.Data, in_memory_steps: bool) -> dict[str, bool]:

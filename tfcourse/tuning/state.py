@@ -9,7 +9,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable
 
-from tfcourse.tuning import journal
+from tfcourse.tuning import journal, record_checks
 from tfcourse.tuning.records import (
     COMPLETE,
     INFEASIBLE,
@@ -196,9 +196,17 @@ def read(path: pathlib.Path, found: Iterable[journal.Record]) -> Sweep:
     Raises:
         JournalError: the records are not from a sweep of this version.
     """
+    sweep = Sweep([], [], None)
     try:
-        return Sweep.from_records(map(from_json, found))
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        for fields in found:
+            record = from_json(fields)
+            record_checks.check(record, sweep.phases, len(sweep.trials))
+            sweep.apply(record)
+        for phase in sweep.phases:
+            if phase.tuner not in TUNERS or phase.pruning not in PRUNINGS:
+                raise ValueError(f"{phase.tuner!r}, {phase.pruning!r}")
+        return sweep
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
         reason = f"{type(error).__name__}: {str(error)[:100]}"
         raise journal.JournalError(
             f"{path} holds records that are none of a sweep ({reason}); name another `run_dir`"
