@@ -101,7 +101,7 @@ class Classify(mnist_softmax.MnistSoftmax):
 
 
 def settled(hyperparameters: Classify, data: Dataset) -> mnist_softmax.MnistSoftmax:
-    """Returns the `MnistSoftmax` that stands for `hyperparameters` on `data`."""
+    """Returns the `MnistSoftmax` that `hyperparameters` mean for `data`."""
     names = [field.name for field in dataclasses.fields(mnist_softmax.MnistSoftmax)]
     values = {name: getattr(hyperparameters, name) for name in names}
     if data.target and hyperparameters.class_weight != "none":
@@ -131,7 +131,7 @@ def settled(hyperparameters: Classify, data: Dataset) -> mnist_softmax.MnistSoft
 
 
 def _check_taken(hyperparameters: Classify, model: str) -> None:
-    """Raises `ValueError` where something was set that the model chosen for the data ignores."""
+    """Raises `ValueError` if an option is set that the chosen model ignores."""
     for name, value in hyperparameters.arguments_of("model").items():
         if name not in MODELS[model].takes and value != getattr(Classify, name):
             raise ValueError(
@@ -155,10 +155,10 @@ def _model(input_shape: tuple[int, ...]) -> str:
 
 
 def _batch_size(num_examples: int, bytes_per_example: int) -> int:
-    """Returns the guideline's size; below its 1,000 examples as many as it takes from there on.
+    """Returns the guideline's size; below 1,000 examples, the size that it has for 1,000.
 
-    A whole small set in every step would make one step per epoch. Batches are even: batch
-    normalization would take a last one of one or two examples for what all examples are like.
+    With a whole small set in every step, an epoch would be one step. Batches have about equal
+    sizes, because a last batch of one or two examples would distort batch normalization's averages.
     """
     enough = max(num_examples, tfcourse.batching.FULL_BATCH_BELOW)
     try:
@@ -171,17 +171,18 @@ def _batch_size(num_examples: int, bytes_per_example: int) -> int:
 
 
 def _weight_decay(num_examples: int, learning_rate: float) -> float:
-    """Returns the decay for a set of that size, of which no step removes more than the most.
+    """Returns the decay for a set of that size; no step removes more than `MOST_DECAY_PER_STEP`.
 
-    On 20 rows a training has 200 steps, in which a decay of 0.1 would have no effect: what the
-    network predicts is soon far too sure, and the validation loss lowest before it is trained.
+    With 20 rows, a training has 200 steps, in which a decay of 0.1 would have no effect:
+    predictions soon become overconfident, and the validation loss is lowest before the network has
+    learned much.
     """
     most = MOST_DECAY_PER_STEP / learning_rate
     return min(max(LEAST_DECAY, DECAY_ROWS / num_examples), most)
 
 
 def _bytes_per_example(input_shape: tuple[int, ...], values: dict[str, Any]) -> int:
-    """Returns what a step holds of an example: its features, and twice all activations."""
+    """Returns the bytes of an example in a step: its features, and twice all activations."""
     activations = 0
     if values["model"] == "batch_norm_mlp":
         activations = 3 * sum(values["hidden_units"])
@@ -239,7 +240,7 @@ def main(
 
 
 def _label(data: Dataset) -> str:
-    """Returns in words what the label is, and how to have it otherwise."""
+    """Returns a description of the label, and how to change it."""
     if data.target:
         name = data.target.name
         return f"{name}, a quantity: regression (--task=classification treats it as classes)"

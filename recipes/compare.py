@@ -38,7 +38,7 @@ class Comparison(Hyperparameters):
 
 
 class NotARunError(Exception):
-    """A folder that holds no run."""
+    """A folder does not contain a run."""
 
     exit_code = 2
 

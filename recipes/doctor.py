@@ -39,7 +39,7 @@ class Doctor(Hyperparameters):
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """A line of the report, and what is wrong with it and how to mend that, or ""."""
+    """A line of the report, and a problem and its remedy, or ""."""
 
     name: str
     value: str
@@ -47,13 +47,13 @@ class Finding:
 
 
 class ProblemsError(Exception):
-    """Something is not as a training needs it."""
+    """There are problems that prevent training."""
 
     exit_code = 1
 
 
 def versions() -> Iterator[Finding]:
-    """Yields Python, tfcourse and the packages that it needs, with those that do not fit."""
+    """Yields Python, tfcourse and its packages, and the versions that do not fit."""
     found = ".".join(map(str, sys.version_info[:3]))
     fits = (3, 11) <= sys.version_info[:2] < (3, 14)
     mend = (
@@ -85,10 +85,10 @@ def versions() -> Iterator[Finding]:
 
 
 def requirements(extra: str = "") -> list[Requirement]:
-    """Returns what the installed project, or one of its extras, needs on this machine.
+    """Returns the requirements of the installed project, or of one of its extras.
 
     Raises:
-        PackageNotFoundError: it is not installed.
+        PackageNotFoundError: the project is not installed.
     """
     needs = map(Requirement, importlib.metadata.requires("tfcourse") or ())
     found = []
@@ -113,7 +113,7 @@ def _version(package: str) -> str | None:
 
 
 def computing() -> Iterator[Finding]:
-    """Yields whether TensorFlow starts, what it computes on, and in how many threads."""
+    """Yields whether TensorFlow starts, its device, and its number of threads."""
     try:
         quiet_import.import_tensorflow()
     except Exception as error:
@@ -130,7 +130,7 @@ def computing() -> Iterator[Finding]:
 
 
 def room(run_dir: pathlib.Path) -> Iterator[Finding]:
-    """Yields the memory and the folders that are written to, with the space that is left there."""
+    """Yields the memory, and the folders that are written to, with their free space."""
     free, whole = machine.available_bytes(), machine.memory_bytes()
     mend = f"less than {_size(_MIN_MEMORY)} are free: close other programs"
     value = f"{_size(free)} free of {_size(whole)}"
@@ -157,7 +157,7 @@ def _folder(name: str, path: pathlib.Path | None, other: str) -> Finding:
 
 
 def data() -> Iterator[Finding]:
-    """Yields whether MNIST is there, or what stands in for it without a network."""
+    """Yields whether MNIST is available, or which data replaces it without a network."""
     folder = prepared.default_directory()
     is_there = folder is not None and (folder / "mnist").is_dir()
     value = (

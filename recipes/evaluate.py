@@ -101,13 +101,13 @@ def evaluate_quantity(
     values: npt.NDArray[np.float64],
     target: "NumericTarget",
 ) -> dict[str, Any]:
-    """Returns the JSON-able results of predictions of a quantity, in its units."""
+    """Returns the JSON-able results for predictions of a quantity, in its units."""
     errors = measures.regression_errors(values, predictions, target.mean)
     return {"examples": len(values), "target": target.name, **errors}
 
 
 def _shares(parts: npt.NDArray[Any], wholes: npt.NDArray[Any]) -> list[float | None]:
-    """Returns a quotient per class; `None` where a class does not occur."""
+    """Returns a quotient per class; `None` if a class does not occur."""
     return [int(p) / int(w) if w else None for p, w in zip(parts, wholes, strict=True)]
 
 
@@ -116,7 +116,7 @@ _Evaluated = tuple[str, str, "npt.NDArray[np.float32] | StreamedFeatures", "Labe
 
 
 def given_examples(evaluation: Evaluation, preprocessing: "Preprocessing") -> _Evaluated:
-    """Returns the examples of --input."""
+    """Returns the examples in --input."""
     examples = tfcourse.inference.read_examples(
         preprocessing, evaluation.input, resize=evaluation.other_sizes == "resize"
     )
@@ -133,7 +133,7 @@ def given_examples(evaluation: Evaluation, preprocessing: "Preprocessing") -> _E
 
 
 def own_examples(evaluation: Evaluation, classifier: "Classifier") -> _Evaluated:
-    """Returns the examples of --split."""
+    """Returns the examples in --split."""
     name = evaluation.split
     split = tfcourse.inference.load_split(classifier, name, evaluation.data_dir or None)
     changed = tfcourse.inference.changed(classifier, name, split)
@@ -142,7 +142,7 @@ def own_examples(evaluation: Evaluation, classifier: "Classifier") -> _Evaluated
 
 
 def write(folder: pathlib.Path, results: dict[str, Any], pictures: dict[str, io.BytesIO]) -> None:
-    """Writes the results and their pictures into `folder`, once all are made."""
+    """Writes the results and their pictures into `folder`, after making all of them."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, picture in pictures.items():
         files.write_file(folder / name, picture.getvalue(), durable=False)

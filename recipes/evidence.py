@@ -43,7 +43,7 @@ class Evidence(Hyperparameters):
 
 
 class NotPublishableError(Exception):
-    """A run that shows nothing: unfinished, a smoke run, on a stand-in, without numbers."""
+    """The run can't be published: unfinished, a smoke run, other data, or without numbers."""
 
     exit_code = 2
 
@@ -95,7 +95,7 @@ def publish(path: str, docs: pathlib.Path) -> None:
 
 
 def keep_repeat(path: str, docs: pathlib.Path, seed: int) -> None:
-    """Keeps the numbers of one run with another base seed."""
+    """Saves the numbers of one run with another base seed."""
     recipe, record = read(path)
     _write(docs / "evidence" / "repeats" / f"{recipe}.{seed}.json", record)
 
@@ -110,7 +110,7 @@ def _write(path: pathlib.Path, record: Mapping[str, Any]) -> None:
 
 
 def write_texts(docs: pathlib.Path) -> None:
-    """Writes docs/evidence.md, and each sentence about it wherever it is shown."""
+    """Writes docs/evidence.md, and each sentence about it in other files."""
     records = published.read(docs)
     page = published.page(records, published.read_repeats(docs))
     (docs / "evidence.md").write_text(page, encoding="utf-8")

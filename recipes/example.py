@@ -48,7 +48,7 @@ class Example(Hyperparameters):
 
 
 def digits(path: pathlib.Path, run_dir: str) -> str:
-    """Writes the 270 test images of scikit-learn's digits; returns what they are."""
+    """Writes the 270 test images of scikit-learn's digits; returns a description."""
     (shape, maximum), run = _expected(run_dir)
     split = datasets.load("digits").test
     features = np.asarray(split.features)
@@ -64,7 +64,7 @@ def digits(path: pathlib.Path, run_dir: str) -> str:
 
 
 def _expected(run_dir: str) -> tuple[tuple[tuple[int, ...], int], str]:
-    """Returns `(shape, largest value)` of the images that a run takes, and its name."""
+    """Returns `(shape, largest value)` of a run's images, and its name."""
     try:
         record = inference.read(command_line.run_named(run_dir))
     except command_line.UsageError:  # No run is there yet.
@@ -81,14 +81,14 @@ def _expected(run_dir: str) -> tuple[tuple[tuple[int, ...], int], str]:
 
 
 def _enlarged(image: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """Returns a digit in the size and place that MNIST's have."""
+    """Returns a digit with the size and position of MNIST's digits."""
     smooth = Image.fromarray(image[:, :, 0]).resize((80, 80), Image.Resampling.BICUBIC)
     ink = np.clip(np.asarray(smooth, np.float64), 0.0, 1.0)
     return drawing.features_of(np.where(ink < 0.1, 0.0, ink), shape)
 
 
 def penguins(path: pathlib.Path, _: str) -> str:
-    """Writes the table of configs/classify.penguins.flags; returns what it is."""
+    """Writes the table of configs/classify.penguins.flags; returns a description."""
     content = shipped.find("configs/data/penguins.csv").read_bytes()
     files.write_file(path, content, durable=False)
     return (
@@ -97,7 +97,7 @@ def penguins(path: pathlib.Path, _: str) -> str:
 
 
 def photos(path: pathlib.Path, _: str) -> str:
-    """Writes small drawn images of two classes; returns what they are."""
+    """Writes small drawn images of two classes; returns a description."""
     generator = np.random.default_rng(1)
     rows, columns = np.mgrid[:_SIDE, :_SIDE]
     for name in ("disk", "square"):

@@ -37,7 +37,7 @@ def answer_key() -> str:
 
 
 def table(rows: list[handed_in.Judged]) -> list[str]:
-    """Returns the table, and last how many answers are right."""
+    """Returns the table, with the number of right answers at the end."""
     cells = [COLUMNS, *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
     lines = [

@@ -53,12 +53,12 @@ class Export(Hyperparameters):
 
 
 def description_of(path: pathlib.Path) -> pathlib.Path:
-    """Returns the path of the file that says what was exported to `path`."""
+    """Returns the path of the file that describes the export at `path`."""
     return path.with_name(f"{path.name}.json")
 
 
 def table(result: dict[str, Any]) -> list[str]:
-    """Returns the lines of a table of what was measured."""
+    """Returns the lines of a table of the measurements."""
     milliseconds = result["median_milliseconds"]
     row = {
         "format": result["format"],

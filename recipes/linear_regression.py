@@ -43,15 +43,15 @@ class LinearRegression(Hyperparameters):
 
     @property
     def names(self) -> list[str]:
-        """Names the coefficients, in the order of theta."""
+        """Returns the names of the coefficients, in the order of theta."""
         return ["b", "w"] if self.degree == 1 else ["b", *(f"w{k + 1}" for k in range(self.degree))]
 
 
 def features(x: Array, degree: int) -> Array:
     """Returns the powers of x, [len(x), degree].
 
-    Above degree 1 they are those of x scaled to [-1, 1]: the powers of x itself differ so much in
-    size that a rate small enough for the highest takes forever with the others.
+    Above degree 1, x is first scaled to [-1, 1]: the powers of x itself differ so much in size that
+    a rate small enough for the highest power would be far too slow for the others.
     """
     if degree > 1:
         known = tfcourse.gradient_tape.FIFTEEN_POINTS[:, 0]
@@ -83,7 +83,7 @@ def fit(hyperparameters: LinearRegression, seed: int) -> Array:
 
 
 def fit_beside(hyperparameters: LinearRegression) -> Array | None:
-    """Returns what the program of `beside` finds, as `fit` does, or `None` if there is none."""
+    """Returns the result of the program `beside`, in the form of `fit`, or `None`."""
     if hyperparameters.beside == "none":
         return None
     try:
@@ -108,7 +108,7 @@ def mean_squared_error(theta: Array) -> Array | np.floating:
 
 
 def print_table(path: Array, best: Array, names: list[str], theirs: Array | None = None) -> None:
-    """Prints a row per step, its weights first; under it the row of PyTorch's path `theirs`."""
+    """Prints a row of weights per step, with the row of PyTorch's path `theirs` below."""
     print(f"{'step':>14}" + "".join(f"{name:>16}" for name in [*names[1:], names[0], "MSE"]))
     last = len(path) - 1
     rows = []

@@ -72,14 +72,14 @@ def scores(theta: Array, petals: Array) -> Array:
 
 
 def cross_entropy(theta: Array) -> Array:
-    """Returns the mean of -log of the probability of the right species, for theta [..., 3]."""
+    """Returns the mean of -log of the probability of the true species, for theta [..., 3]."""
     petals, labels = flowers()
     # log(1 + exp(-z)) where the label is 1 and z the score, without overflow.
     return np.logaddexp(0.0, (1 - 2 * labels) * scores(theta, petals)).mean(axis=-1)
 
 
 def optimum(steps: int = 20) -> Array:
-    """Returns the theta of smallest cross-entropy, by Newton's method: it uses curvature too."""
+    """Returns the theta with the smallest cross-entropy, by Newton's method."""
     petals, labels = flowers()
     x = np.column_stack([np.ones(len(labels)), standardized(petals)])
     theta = np.zeros(3)

@@ -166,10 +166,10 @@ class MnistSoftmax(Hyperparameters):
 
 
 def checked(hyperparameters: MnistSoftmax, data: Dataset) -> MnistSoftmax:
-    """Returns `hyperparameters`, which go with `data`.
+    """Returns `hyperparameters` after checking them against `data`.
 
     Raises:
-        ValueError: they do not; the message names the one.
+        ValueError: one does not fit the data; the message names it.
     """
     hp = hyperparameters
     if hp.label_smoothing and data.target:
@@ -191,7 +191,7 @@ def checked(hyperparameters: MnistSoftmax, data: Dataset) -> MnistSoftmax:
 
 
 def suits_small_cnn(input_shape: tuple[int, ...]) -> bool:
-    """Returns whether these are images that three stages can halve."""
+    """Returns whether the inputs are images large enough for three stages."""
     return len(input_shape) == 3 and min(input_shape[:2]) >= 8
 
 

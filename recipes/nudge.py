@@ -52,7 +52,7 @@ def _unfinished(folder: pathlib.Path) -> bool:
 
 
 def epochs_done(folder: pathlib.Path) -> int:
-    """Returns the number of epochs in history.csv, which is at most a second behind."""
+    """Returns the number of epochs in history.csv, which is at most a second old."""
     try:
         return len(run_directory.read_history(folder)["epoch"])
     except FileNotFoundError:

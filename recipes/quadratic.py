@@ -49,7 +49,7 @@ class Quadratic(Hyperparameters):
 
 
 def descend(hyperparameters: Quadratic) -> dict[str, Array]:
-    """Returns `{name: w by step}`, [steps + 1] each."""
+    """Returns `{name: w by step}`, arrays [steps + 1]."""
     hp = hyperparameters
     coefficients = (hp.c0, hp.c1, hp.c2)
     given = {"learning_rate": hp.learning_rate, "initial_w": hp.initial_w}

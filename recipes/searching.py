@@ -68,11 +68,11 @@ def watched_and_nudged(
     rates: Mapping[int, float],
     seed: int,
 ) -> "keras.callbacks.History":
-    """Trains one model, which is nudged on its way, as `--nudge` does it.
+    """Trains one model, which is nudged during training, as with `--nudge`.
 
     Args:
-        model: its epochs are those of the whole training.
-        folder: the run directory; a training that was stopped there goes on.
+        model: the hyperparameters, with the epochs of the whole training.
+        folder: the run directory; a training that was stopped there is resumed.
         rates: `{epochs done: learning rate from there on}`.
     """
     pathlib.Path(folder).mkdir(exist_ok=True)
@@ -85,12 +85,12 @@ def watched_and_nudged(
 def sweep_of(
     base: Hyperparameters, folder: Folder, searches: Mapping[str, str] | None, **arguments: Any
 ) -> "Sweep":
-    """Returns a sweep of trials one after another, without a report.
+    """Returns a sweep with one trial at a time, without a report.
 
     Args:
-        base: the values of what is not searched.
-        searches: as --search takes them; `None` searches all ranges that are declared.
-        **arguments: of `tuning.search`.
+        base: the values of hyperparameters that are not searched.
+        searches: as in --search; `None` searches all declared ranges.
+        **arguments: other arguments of `tuning.search`.
     """
     tuning = tfcourse.tuning
     train = search_trial.train if isinstance(base, search_trial.Network) else mnist_softmax.train
@@ -108,7 +108,7 @@ def sweep_of(
 
 
 def points(sweep: "Sweep", x: str, y: str) -> list["Point"]:
-    """Returns where the trials of `sweep` lie on the axes `x` and `y`, and their scores."""
+    """Returns the positions of the trials of `sweep` on the axes `x` and `y`, and their scores."""
     from recipes.claims.pictures.strategies import Point
 
     return [
@@ -118,7 +118,7 @@ def points(sweep: "Sweep", x: str, y: str) -> list["Point"]:
 
 
 def rounds(sweep: "Sweep", x: str, y: str) -> list[tuple["Box", list["Point"]]]:
-    """Returns the box of each round of a search from coarse to fine, and its points."""
+    """Returns the box and the points of each round of a coarse-to-fine search."""
     from tfcourse.tuning import oracles
 
     size, drawn = sweep.settings.generation_size, points(sweep, x, y)
@@ -138,12 +138,12 @@ def rounds(sweep: "Sweep", x: str, y: str) -> list[tuple["Box", list["Point"]]]:
 def draw_panda_and_caviar(
     history: "keras.callbacks.History", rates: Mapping[int, float], sweep: "Sweep", path: Folder
 ) -> None:
-    """Draws one model's costs and where it was nudged, beside those of a sweep's trials.
+    """Draws one nudged model's costs beside those of a sweep's trials.
 
     Args:
-        history: of the one model.
+        history: the history of the one model.
         rates: `{epochs done: learning rate from there on}`, from 0 on.
-        sweep: of learning rates.
+        sweep: a sweep over learning rates.
     """
     from recipes.claims.pictures import strategies
 
@@ -181,7 +181,7 @@ def draw_square(sweeps: Mapping[str, "Sweep"], narrowing: "Sweep", folder: pathl
 
 
 def importances(sweep: "Sweep", data: Dataset) -> Mapping[str, np.ndarray]:
-    """Returns each hyperparameter's shares of the variance, by resample."""
+    """Returns each hyperparameter's shares of the variance, one per resample."""
     # One that diverged is as good as guessing.
     scores = [sweep.score(trial) or 1 / data.num_classes for trial in sweep.trials]
     return search_importance.importances(sweep.trials, scores, num_resamples=20)

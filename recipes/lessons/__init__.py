@@ -1,5 +1,5 @@
-"""What chapter 4 needs and its slides leave out: a small measured demonstration per file.
+"""Topics that chapter 4 of the slides leaves out: one small measured demonstration per file.
 
 Each lesson has `show(path, seed, quick)`, which measures, writes a picture and returns numbers, and
-`TEXT`, what they say.
+`TEXT`, a template for the sentences about them.
 """

@@ -40,7 +40,7 @@ class Lessons(Hyperparameters):
 
 
 def told(lesson: str, metrics: dict[str, Any]) -> str:
-    """Returns what the numbers of a lesson say."""
+    """Returns the sentences about the numbers of a lesson."""
     return " ".join(LESSONS[lesson].TEXT.split()).format(**metrics)
 
 

@@ -13,7 +13,7 @@ Curves = dict[str, npt.NDArray[np.float64]]  # metric: [seeds, epochs]
 
 
 def curves(trainings: Trainings, seeds: Sequence[int], epochs: Sequence[int], **run: Any) -> Curves:
-    """Returns loss and accuracy on both splits after each of `epochs`.
+    """Returns the loss and accuracy on both splits after each of `epochs`.
 
     Args:
         **run: other arguments of `Trainings.run`.
@@ -26,7 +26,7 @@ def curves(trainings: Trainings, seeds: Sequence[int], epochs: Sequence[int], **
 
 
 def _measured(trainings: Trainings) -> dict[str, float]:
-    """Returns cross-entropy and accuracy; the model's own loss would hold its penalties."""
+    """Returns cross-entropy and accuracy; the model's own loss would include its penalties."""
     data, measured = trainings.data, {}
     for name, split in (("train", data.train), ("val", data.validation)):
         logits = trainings.evaluator.predict(split.features).astype("float64")

@@ -48,12 +48,12 @@ def descend(
 
 
 def percent_right(layers: list[dict[str, Array]], x: Array, labels: npt.NDArray[np.intp]) -> float:
-    """Returns how many of 100 points lie on their side of the boundary."""
+    """Returns the percentage of points on their side of the boundary."""
     return float(100 * np.mean(tfcourse.from_scratch.predict(layers, x) == labels))
 
 
 def show(path: style.File, seed: int, quick: bool = False) -> dict[str, Any]:
-    """Trains the network; draws its boundary at four steps."""
+    """Trains the network, and draws its boundary after four numbers of steps."""
     stops = [0, 1, 2, 3] if quick else [0, 20, 200, 2000]
     x, labels = half_moons(200, seed)
     found = descend(x, labels, [UNITS], stops, seed)

@@ -56,7 +56,7 @@ def tape_gradient(w: Array, x: Array, y: Array) -> Array:
 
 
 def faulty_gradient(w: Array, x: Array, y: Array) -> Array:
-    """Returns the gradient as one forgets the derivative of tanh, 1 - a^2."""
+    """Returns the gradient without the derivative of tanh, 1 - a^2: a common mistake."""
     first = w[: INPUTS * UNITS].reshape(INPUTS, UNITS)
     a = np.tanh(x @ first + w[INPUTS * UNITS :][:UNITS])
     second = w[-UNITS * CLASSES - CLASSES : -CLASSES].reshape(UNITS, CLASSES)
@@ -82,7 +82,7 @@ def relative_error(a: Array, b: Array) -> float:
 
 
 def show(path: style.File, seed: int, quick: bool = False) -> dict[str, Any]:
-    """Measures the relative error by epsilon; draws it."""
+    """Measures the relative error by epsilon, and draws it."""
     epsilons = np.geomspace(1e-12, 1.0, 7 if quick else 37)
     double = network(seed)
     single = tuple(array.astype("float32") for array in double)

@@ -1,4 +1,4 @@
-"""How large the first weights are decides what reaches the last layer."""
+"""The scale of the initial weights decides what reaches the last layer."""
 
 import itertools
 from typing import Any
@@ -29,7 +29,7 @@ gets through. With a standard deviation of 1, the last step with a finite loss i
 
 
 def first_layers(name: str, sizes: list[int], seed: int) -> list[dict[str, Array]]:
-    """Returns layers as `tfcourse.from_scratch` has them, with Keras's weights."""
+    """Returns layers in the form of `tfcourse.from_scratch`, with Keras's initial weights."""
     import keras
 
     kind, arguments = {
@@ -56,7 +56,7 @@ def deviations(layers: list[dict[str, Array]], inputs: Array) -> list[float]:
 def losses(
     layers: list[dict[str, Array]], inputs: Array, labels: Array, steps: int, seed: int
 ) -> list[float]:
-    """Returns the loss on all examples, every ten steps, until it is not finite."""
+    """Returns the loss on all examples, every ten steps, until it is no longer finite."""
     rng = np.random.default_rng(seed)
     curve: list[float] = []
     with np.errstate(all="ignore"):

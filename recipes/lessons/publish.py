@@ -2,7 +2,8 @@ r"""Publishes runs of the lessons: numbers, pictures, and the sentences in docs/
 
     python -m recipes.lessons.publish --run_dirs=runs/lessons/A,runs/lessons/B
 
-The page shows what docs/lessons.json holds; without --run_dirs, it is written anew from there.
+The page shows the numbers in docs/lessons.json; without --run_dirs, it is only written again from
+them.
 """
 
 import dataclasses

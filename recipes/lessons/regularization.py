@@ -37,7 +37,7 @@ rises while the training loss falls, the network overfits. With an L2 penalty of
 
 
 def build(data: Dataset, rate: Any, l2: float = 0.0, dropout: float = 0.0) -> "keras.Model":
-    """Returns the network; the penalty l2 * ||W||^2 is a part of the loss that is minimized."""
+    """Returns the network; the penalty l2 * ||W||^2 is part of the minimized loss."""
     import keras
 
     layers = [keras.Input(data.input_shape), keras.layers.Flatten()]
@@ -52,7 +52,7 @@ def build(data: Dataset, rate: Any, l2: float = 0.0, dropout: float = 0.0) -> "k
 
 
 def with_wrong_labels(split: Split, num_classes: int, seed: int) -> Split:
-    """Returns `split` with a share `WRONG` of its labels moved on to another class."""
+    """Returns `split` with a share `WRONG` of its labels changed to another class."""
     rng = np.random.default_rng(seed)
     chosen = rng.permutation(len(split.labels))[: round(WRONG * len(split.labels))]
     labels = split.labels.copy()

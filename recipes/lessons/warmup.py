@@ -41,7 +41,7 @@ def build(data: Dataset, rate: Any) -> "keras.Model":
 
 
 def largest_trained(losses: dict[float, list[float]]) -> float:
-    """Returns the largest rate up to which all seeds train; 0 where not even the smallest does."""
+    """Returns the largest rate up to which all seeds train; 0 if none do."""
     largest = 0.0
     for rate in sorted(losses):
         if not all(loss < TRAINED for loss in losses[rate]):

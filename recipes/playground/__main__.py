@@ -39,10 +39,10 @@ class Playground(Hyperparameters):
 
 
 def load(run_dir: os.PathLike[str] | str) -> "Classifier":
-    """Returns the `Classifier` of a run that takes drawings.
+    """Returns the `Classifier` of a run that accepts drawings.
 
     Raises:
-        UsageError: it takes something else. Others: as `inference.load_run`.
+        UsageError: the run does not accept drawings. Other errors as in `inference.load_run`.
     """
     from tfcourse import inference
 
@@ -55,7 +55,7 @@ def load(run_dir: os.PathLike[str] | str) -> "Classifier":
 
 
 def serve(classifier: "Classifier", port: int, *, invert: bool = False) -> "gradio.Blocks":
-    """Starts to serve the page on this machine alone.
+    """Starts serving the page on this machine only.
 
     Args:
         invert: whether the model gets a drawing as black on white.

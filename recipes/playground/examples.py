@@ -22,7 +22,7 @@ class Example:
 def examples_of(classifier: inference.Classifier) -> list[Example]:
     """Returns the first validation image of each of the first `COUNT` classes.
 
-    Where the data cannot be had, it logs why and returns none.
+    If the data is unavailable, logs the reason and returns no images.
     """
     try:
         split = inference.load_split(classifier, "validation")

@@ -1,8 +1,8 @@
-"""Who may ask the playground, and for what: the page that it serves itself, and nothing else.
+"""Restricts the playground's server: only its own page may send requests, and only those it needs.
 
-A web page from anywhere, open in the same browser, can send requests to this machine, and can have
-a name of its own stand for 127.0.0.1. So each request has to name this server in Host and, where a
-page sends it, in Origin. Of what Gradio can do, only what the page uses is reachable.
+Any web page in the same browser can send requests to this machine, and its host name may resolve to
+127.0.0.1. So each request must name this server in the Host header and, if there is one, in the
+Origin header. Of Gradio's endpoints, only those that the page uses can be reached.
 """
 
 import json
@@ -26,7 +26,7 @@ _READ = re.compile(
 
 
 class RefusedError(Exception):
-    """A request that is not answered: its HTTP status, and the reason in one line."""
+    """A rejected request: its HTTP status, and the reason in one line."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -34,7 +34,7 @@ class RefusedError(Exception):
 
 
 class Guard:
-    """An ASGI application that passes on to `app` what the page asks; the rest it refuses."""
+    """An ASGI application that passes allowed requests to `app` and rejects the others."""
 
     def __init__(self, app: "ASGIApp") -> None:
         self.app = app
@@ -70,11 +70,11 @@ class Guard:
 
 
 def check(scope: "Scope") -> None:
-    """Checks who asks, and for what.
+    """Checks the sender of a request and the endpoint.
 
     Raises:
-        RefusedError: it is another server that is meant, another page that asks, or a door that
-            the page has no use for.
+        RefusedError: the request is for another server, from another page, or for an endpoint that
+            the page does not use.
     """
     headers, (_, port) = Headers(scope=scope), scope["server"]
     hosts = [f"{name}:{port}" for name in _NAMES]
@@ -120,7 +120,7 @@ async def body_of(scope: "Scope", receive: "Receive") -> bytes:
 
 
 def replayed(body: bytes) -> "Receive":
-    """Returns an ASGI `receive` that gives `body`."""
+    """Returns an ASGI `receive` function that returns `body`."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> "Message":

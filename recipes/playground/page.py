@@ -185,7 +185,7 @@ def page(
 
 
 def example_buttons(examples: Sequence[Example]) -> str:
-    """Returns the HTML of the examples, or "" where there are none."""
+    """Returns the HTML of the examples, or "" if there are none."""
     buttons = [
         f'<button aria-label="Example {_text(example.label)}">{_picture(example.image)}</button>'
         for example in examples
@@ -197,14 +197,14 @@ def example_buttons(examples: Sequence[Example]) -> str:
 
 
 def seen(image: npt.NDArray[np.float32], invert: bool, told: str) -> str:
-    """Returns the HTML figure of what the model sees."""
+    """Returns the HTML figure of the model's input."""
     height, width = image.shape[:2]
     caption = f"What the model sees: {height} x {width} pixels, {POLARITY[invert]}. {told}"
     return f"<figure>{_picture(image)}<figcaption>{html.escape(caption)}</figcaption></figure>"
 
 
 def polarity_of(is_dark: bool | None, invert: bool) -> str:
-    """Returns the sentence about a picture's black and white; "" for a drawing.
+    """Returns the sentence about a picture's polarity; "" for a drawing.
 
     Args:
         is_dark: whether the picture is black on white; `None` for a drawing.
@@ -232,11 +232,12 @@ def _picture(image: npt.NDArray[np.float32]) -> str:
 def ink_of(url: str) -> tuple[npt.NDArray[np.number], bool | None]:
     """Returns the ink in the canvas's data URL, a PNG image, and whether it is dark in a picture.
 
-    Of a drawing, ink is how opaque each pixel is, and the second is `None`. A picture covers the
-    canvas to its edges.
+    In a drawing, the ink is the opacity of each pixel, and the second result is `None`. A picture
+    covers the whole canvas.
 
     Raises:
-        RefusedError: it is something else, or larger than the canvas, before it is decoded.
+        RefusedError: it is not such an image, or is larger than the canvas (checked before
+            decoding).
     """
     try:
         data = base64.b64decode(url.removeprefix("data:image/png;base64,"), validate=True)
@@ -257,10 +258,10 @@ def _check_size(size: tuple[int, ...]) -> None:
 
 
 def score_table(class_names: Sequence[str], logits: npt.NDArray[np.floating] | None = None) -> str:
-    """Returns the HTML table of a prediction; its bars are empty before anything is drawn.
+    """Returns the HTML table of a prediction, with empty bars before anything is drawn.
 
     Args:
-        class_names: one per row.
+        class_names: one name per row.
         logits: [classes].
     """
     best, scores = None, np.zeros(len(class_names))

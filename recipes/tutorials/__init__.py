@@ -1,1 +1,1 @@
-"""The tutorials' own programs, beside which recipes put theirs."""
+"""The tutorials' original programs, with which recipes compare themselves."""

@@ -1,7 +1,7 @@
 """The linear regression of the PyTorch tutorial, https://github.com/yunjey/pytorch-tutorial.
 
-The lines of its loop are the tutorial's. To take the same steps as ours, it starts from 0 rather
-than at random, and counts in float64.
+The lines of its loop are the tutorial's. To take the same steps as ours, it starts from 0 instead
+of random weights, and computes in float64.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ def linear_regression(
         features: `[m, features]`.
         values: `[m]`.
         learning_rate: > 0.
-        num_epochs: >= 0, which are steps.
+        num_epochs: >= 0, the number of steps.
 
     Returns:
         b and the weights before the first and after each step, `[steps + 1, 1 + features]`.

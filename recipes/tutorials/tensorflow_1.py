@@ -1,7 +1,7 @@
 """The slide's TensorFlow 1 program, which `tf.compat.v1` still runs.
 
-Its lines are the slide's. New are only the graph, which TensorFlow 1 had from the start, and the
-list that keeps w after each step.
+Its lines are the slide's. Only the explicit graph, which TensorFlow 1 had by default, and the list
+that records w after each step are new.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The one table of checks. A new one is a function in a file of its subject, and a line here."""
+"""The table of all checks. A new one needs a function in the file of its subject, and a line."""
 
 import dataclasses
 import inspect
@@ -27,7 +27,7 @@ class Check:
 
     Attributes:
         title: what is checked.
-        run: its function; leaves the model in any state.
+        run: its function; may change the state of the model.
     """
 
     title: str
@@ -35,7 +35,7 @@ class Check:
 
     @property
     def about(self) -> tuple[str, ...]:
-        """The paragraphs of its docstring: what it does, why, and whose it is."""
+        """The paragraphs of its docstring: what it does, why, and its source."""
         return tuple((inspect.getdoc(self.run) or "").split("\n\n"))
 
 

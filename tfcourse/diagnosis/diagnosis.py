@@ -19,8 +19,8 @@ class Diagnosis:
     """What all checks found.
 
     Attributes:
-        title: the model's name and the data's.
-        findings: by the names of `CHECKS`.
+        title: the names of the model and the data.
+        findings: the findings by the names of `CHECKS`.
     """
 
     title: str
@@ -46,7 +46,7 @@ class Diagnosis:
         """Writes an HTML page that needs no network.
 
         Args:
-            spelled: function that spells hints, in which arguments stand in backticks.
+            spelled: function that rewrites hints, in which arguments are in backticks.
 
         Raises:
             OSError: the file can't be written.
@@ -73,10 +73,10 @@ def diagnose(
 
     Args:
         model: compiled `keras.Model` of one input and one output, with the stock `train_step`.
-        data: has `train` and `validation`, and `test` if that is to be checked too, each with
-            `features` and `labels`: a `Dataset`, or arrays as `fit` takes them.
+        data: has `train` and `validation`, and optionally `test`, each with `features` and
+            `labels`: a `Dataset`, or arrays as for `fit`.
         batch_size: >= 1, or "full".
-        seed: >= 0, orders the examples.
+        seed: >= 0, determines the order of the examples.
         checks: names of `CHECKS`; by default all.
 
     Returns:

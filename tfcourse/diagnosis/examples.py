@@ -1,4 +1,4 @@
-"""Examples of a split by their rows, as a model takes them."""
+"""Selects examples of a split by their rows, in the form for a model."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ Labels = npt.NDArray[Any]
 
 
 def take(split: batching.Split, rows: Rows) -> tuple[Floats, Labels]:
-    """Returns features and labels of some rows, as a model takes them."""
+    """Returns features and labels of some rows, in the form for a model."""
     features = batching.kept_features(split)
     taken = features.read(rows) if hasattr(features, "read") else np.asarray(features)[rows]
     if getattr(split, "pixels", None) is not None:

@@ -18,14 +18,14 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        verdict: "fine"; "look" where a person should; "broken"; "skipped" where there is nothing
-            to check, for the reason that `measured` gives.
-        measured: what came out, in words with its number.
-        expected: what it is compared with.
-        value: the number by itself, `None` of a check that was skipped.
+        verdict: "fine"; "look" if it is worth a look; "broken"; "skipped" if there is nothing to
+            check, with the reason in `measured`.
+        measured: the measurement, in words and with its number.
+        expected: the expected value, in words.
+        value: the number; `None` if the check was skipped.
         hint: how to fix it; left out if all is fine. Arguments are in backticks.
         picture: PNG, or `None`.
-        rows: a table, its head first; empty without one.
+        rows: a table, starting with its head; empty if there is none.
     """
 
     verdict: Verdict
@@ -42,7 +42,7 @@ class Finding:
 
 
 def skipped(reason: str) -> Finding:
-    """Returns the finding of a check that has nothing to look at."""
+    """Returns the finding of a check that has nothing to check."""
     return Finding("skipped", reason)
 
 
@@ -61,7 +61,7 @@ def between(value: float, *, fine: tuple[float, float], look: tuple[float, float
 
 
 def png(draw: Callable[[np.ndarray], None], **size: float) -> bytes:
-    """Returns the picture that `draw` draws on its axes; `size` as `style.picture` takes it."""
+    """Returns the picture that `draw` draws on its axes; `size` as in `style.picture`."""
     file = io.BytesIO()
     with style.picture(file, **size) as axes:  # type: ignore[arg-type]
         draw(axes)

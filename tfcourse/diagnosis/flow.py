@@ -22,7 +22,7 @@ _BINS = 41
 
 
 class Flow(NamedTuple):
-    """What passes one layer."""
+    """What passes through one layer."""
 
     name: str
     activations: Floats
@@ -84,7 +84,7 @@ def _other(subject: Subject) -> dict[str, Flows]:
 
 
 def _flow(subject: Subject, state: State) -> list[Flow]:
-    """Returns what passes the hidden layers with an activation, on the first batch."""
+    """Returns what passes through the hidden layers with an activation, on the first batch."""
     subject.put_back(state)
     features, labels = subject.batch
     with interception.watched(subject.model) as calls, tf.GradientTape() as tape:

@@ -77,7 +77,7 @@ def _loss(subject: Subject, features: Floats, labels: Labels) -> Any:
 
 
 def _gradients(subject: Subject, features: Floats, labels: Labels) -> list[Floats]:
-    """Returns the gradients of all variables, float64; 0 where there is none."""
+    """Returns the gradients of all variables, float64; 0 if there is no gradient."""
     variables = [each.value for each in subject.model.trainable_variables]
     with tf.GradientTape() as tape:
         loss = _loss(subject, features, labels)

@@ -64,7 +64,7 @@ def _loss_hint(value: float, low: float, kind: str) -> str:
 
 
 def _draw(ax: Axes, subject: Subject, value: float) -> None:
-    """Draws what the first outputs are: probabilities of each class, or the quantity."""
+    """Draws the first outputs: probabilities of each class, or the quantity."""
     features, labels = subject.batch
     outputs = np.asarray(subject.forward(features, training=True))
     if subject.task.kind == "quantity":

@@ -96,7 +96,7 @@ def are_images(features: Floats) -> bool:
 def draw_images(
     images: Floats, names: list[str], *, width: float = 0.75, height: float = 1.0
 ) -> bytes:
-    """Returns images in rows of ten, each below its name; the darkest value is the largest."""
+    """Returns images in rows of ten, each with its name above; dark pixels are large values."""
     low, high = float(images.min()), float(images.max())
     scaled = (images - low) / max(high - low, 1e-12)
 
@@ -112,7 +112,7 @@ def draw_images(
 
 
 def _seen(subject: Subject, features: Floats, *, noise: bool) -> Floats:
-    """Returns what enters the first layer with weights, in training."""
+    """Returns the input of the first layer with weights, in training."""
     with interception.watched(subject.model) as calls:
         if noise:
             subject.model(tf.convert_to_tensor(features), training=True)

@@ -1,7 +1,7 @@
-"""Layers called another way for a while: watched, without noise, with or without batch norm.
+"""Changes how layers are called, temporarily: watched, without noise, with or without batch norm.
 
-Nothing of the model is changed but the attribute `call` of its layers, and that only while the
-context is open. What `tf.function` traces meanwhile keeps the other way.
+Only the attribute `call` of the model's layers is changed, and only inside the context. Functions
+that `tf.function` traces inside keep the change.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ _EPSILON = 1e-3  # As in Keras's batch normalization.
 
 
 class Seen(NamedTuple):
-    """What went into a layer and what came out of it."""
+    """The inputs and outputs of a layer."""
 
     layer: keras.layers.Layer
     inputs: Any
@@ -65,14 +65,14 @@ def watched(model: keras.Model) -> Iterator[list[Seen]]:
 
 
 def inner_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns the layers of `model` that are neither it nor its input."""
+    """Returns the layers of `model`, without itself and its input."""
     every = (layer for layer in all_layers(model) if layer is not model)
     return [layer for layer in every if not isinstance(layer, keras.layers.InputLayer)]
 
 
 @contextlib.contextmanager
 def without_noise(model: keras.Model) -> Iterator[None]:
-    """While it is open, dropout, noise and random changes of images do nothing."""
+    """Context: dropout, noise and random changes of images do nothing."""
 
     def wrap(layer: keras.layers.Layer, call: Call) -> Call:
         return lambda *arguments, **named: call(*arguments, **{**named, "training": False})
@@ -94,7 +94,7 @@ def batch_norms(model: keras.Model) -> list[keras.layers.Layer]:
 
 @contextlib.contextmanager
 def without_batch_norm(model: keras.Model) -> Iterator[None]:
-    """While it is open, batch normalization only scales and shifts: `gamma * x + beta`."""
+    """Context: batch normalization only scales and shifts: `gamma * x + beta`."""
 
     def wrap(layer: Any, call: Call) -> Call:
         def scale(inputs: Any, *arguments: Any, **named: Any) -> Any:
@@ -113,7 +113,7 @@ def without_batch_norm(model: keras.Model) -> Iterator[None]:
 
 @contextlib.contextmanager
 def with_batch_norm(model: keras.Model) -> Iterator[None]:
-    """While it is open, hidden layers normalize over the batch before their activation."""
+    """Context: hidden layers normalize over the batch before their activation."""
 
     def wrap(layer: Any, call: Call) -> Call:
         def normalize(*arguments: Any, **named: Any) -> Any:
@@ -133,18 +133,18 @@ def with_batch_norm(model: keras.Model) -> Iterator[None]:
 
 
 def hidden_products(model: keras.Model) -> list[keras.layers.Layer]:
-    """Returns the layers that multiply by a kernel and have an activation, but the last one."""
+    """Returns the layers with a kernel and an activation, except the last one."""
     every = [layer for layer in inner_layers(model) if has_kernel(layer)]
     last = last_layer(model) or (every[-1] if every else None)
     return [layer for layer in every if layer is not last and hasattr(layer, "activation")]
 
 
 def has_kernel(layer: keras.layers.Layer) -> bool:
-    """Returns whether a layer itself multiplies by a matrix or a filter of weights."""
+    """Returns whether a layer itself multiplies by a kernel of weights."""
     return any(len(weight.shape) >= 2 for weight in own_weights(layer))
 
 
 def own_weights(layer: keras.layers.Layer) -> list[keras.Variable]:
-    """Returns the weights of a layer, without those of layers inside of it."""
+    """Returns the weights of a layer, without those of inner layers."""
     inside = {id(w) for each in all_layers(layer) if each is not layer for w in each.weights}
     return [weight for weight in layer.weights if id(weight) not in inside]

@@ -136,7 +136,7 @@ def _far_off(subject: Subject, labels: Labels, outputs: Floats) -> Judged:
 def _shown(
     subject: Subject, rows: Rows, told: list[tuple[str, str]]
 ) -> tuple[bytes | None, tuple[tuple[str, ...], ...]]:
-    """Returns the examples as a picture, or as a table where they are no images."""
+    """Returns the examples as a picture, or as a table if they are not images."""
     features, _ = take(subject.data.train, rows)
     given, other = ([pair[side] for pair in told] for side in (0, 1))
     if are_images(features):

@@ -1,4 +1,4 @@
-"""Examples of the validation and test splits that training has seen."""
+"""Finds examples of the validation and test splits that are also in the training split."""
 
 import hashlib
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def _draw(ax: Axes, shares: dict[str, float]) -> None:
 def _shown(
     subject: Subject, copies: dict[str, Rows]
 ) -> tuple[bytes | None, tuple[tuple[str, ...], ...]]:
-    """Returns some copies as a picture, or as a table where they are no images."""
+    """Returns some copies as a picture, or as a table if they are not images."""
     for name, rows in copies.items():
         if not len(rows):
             continue

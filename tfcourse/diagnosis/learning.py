@@ -104,7 +104,7 @@ def by_heart(subject: Subject) -> Finding:
 
 
 def _least(losses: Floats) -> float:
-    """Returns the last loss, or the smallest of the last ten; infinite where one is not finite."""
+    """Returns the last loss, or the smallest of the last ten; infinite if one is not finite."""
     last = losses[-10:]
     return float(last.min()) if len(last) and np.isfinite(last).all() else math.inf
 

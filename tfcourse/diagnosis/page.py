@@ -52,5 +52,5 @@ def _shown(name: str, found: Finding, spelled: Callable[[str], str]) -> dict[str
 
 
 def _with_code(text: str) -> list[str]:
-    """Returns the parts of a text, every second of which stood in backticks."""
+    """Returns the parts of a text; every second part was in backticks."""
     return re.split(r"`(.+?)`", text, flags=re.DOTALL)

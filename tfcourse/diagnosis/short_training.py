@@ -1,6 +1,6 @@
-"""The first steps of the training, on which most checks look: kept, repeated, put back.
+"""The first steps of a training, which most checks examine: recorded, repeated and undone.
 
-The training split is cut into two halves. A model is trained on each, from the same start, so
+The training split is divided into two halves. A model is trained on each, from the same start, so
 that every example is judged by a model that has not seen it.
 """
 
@@ -34,12 +34,12 @@ _SCHEDULED = np.unique(np.geomspace(1, 1e5, 200).astype(int)) - 1
 
 @dataclasses.dataclass(frozen=True)
 class Course:
-    """How a short training went.
+    """The record of a short training.
 
     Attributes:
-        rows: of the training split, those that were trained on.
-        losses: [steps], of each step's batch before the step; ends where one is not finite.
-        states: all variables after so many steps; those of the last step under the key -1.
+        rows: the rows of the training split that were trained on.
+        losses: [steps], the loss of each batch before its step; ends if one is not finite.
+        states: all variables by the number of steps; those after the last step have the key -1.
         updates: by kernel, {step: norm of its change relative to its own}.
     """
 
@@ -77,14 +77,14 @@ class Program:
         kept: Collection[int] = (),
         enough: float = -math.inf,
     ) -> Course:
-        """Takes steps from the state of now on.
+        """Takes steps from the current state.
 
         Args:
-            rows: of the training split.
-            batch_size: by default the subject's, of fewer rows all.
-            zeroed: whether all features are 0.
-            kept: steps after which the state is kept.
-            enough: a loss at which it ends.
+            rows: rows of the training split.
+            batch_size: by default the subject's, or all rows if there are fewer.
+            zeroed: whether to set all features to 0.
+            kept: numbers of steps after which to record the state.
+            enough: a loss at which to stop.
         """
         model = self._subject.model
         variables = checkpoint.variables_of(model)
@@ -127,7 +127,7 @@ class Program:
 
 
 class ShortTraining:
-    """The trainings that several checks share, each run when it is first asked for."""
+    """The trainings that several checks share, each run when it is first needed."""
 
     def __init__(self, subject: "Subject") -> None:
         self._subject = subject
@@ -138,7 +138,7 @@ class ShortTraining:
         self._rows = {"first": order[:middle], "second": order[middle:], "zeroed": order[:middle]}
 
     def course(self, name: str) -> Course:
-        """Returns the training on the "first" or "second" half, or on the first one "zeroed"."""
+        """Returns the training on the "first" or "second" half, or the first one "zeroed"."""
         if name not in self._courses:
             self._subject.put_back()
             self._program = self._program or Program(self._subject)
@@ -156,7 +156,7 @@ def rate_at(subject: "Subject", step: int) -> float:
 
 
 def highest_rate(subject: "Subject") -> float:
-    """Returns the learning rate, of a schedule the highest."""
+    """Returns the learning rate; for a schedule, the highest one."""
     schedule = schedule_of(subject.model.optimizer)
     if schedule is None:
         return float(inner_of(subject.model.optimizer).learning_rate)
@@ -165,7 +165,7 @@ def highest_rate(subject: "Subject") -> float:
 
 @contextlib.contextmanager
 def at_rate(subject: "Subject") -> Iterator[RateTable]:
-    """While it is open, the rate is constant, the one that is assigned to what is yielded."""
+    """Context: the learning rate is constant, and set by assigning to the yielded variable."""
     table = RateTable(1)
     with following(subject.model.optimizer, table):
         yield table

@@ -1,4 +1,4 @@
-"""What is examined: a compiled model and its data, put back after every look at it."""
+"""The subject of a diagnosis: a compiled model and its data, restored after every check."""
 
 import contextlib
 import dataclasses
@@ -25,15 +25,15 @@ _SAMPLE = 1000  # Examples that are enough for a mean.
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Subject:
-    """A model, its data, and what several checks need of both.
+    """A model, its data, and what several checks need from both.
 
     Attributes:
         model: compiled and built, with one input and one output.
         data: has `train` and `validation`.
         batch_size: examples per step.
-        seed: orders the examples.
-        task: what the labels and the outputs are.
-        start: the state of all variables, to which the model is put back.
+        seed: determines the order of the examples.
+        task: the kind of the labels and the outputs.
+        start: the initial state of all variables, to which the model is restored.
     """
 
     model: keras.Model
@@ -47,7 +47,7 @@ class Subject:
     def of(
         cls, model: keras.Model, data: batching.Data, batch_size: int | Literal["full"], seed: int
     ) -> Self:
-        """Returns the subject of a compiled model; builds it where it is not built yet.
+        """Returns the subject for a compiled model; builds the model if necessary.
 
         Raises:
             ValueError: the model has several inputs or outputs, or `batch_size` is out of range.
@@ -67,12 +67,12 @@ class Subject:
         return cls(model, data, size, seed, task_of(model, data), start)
 
     def put_back(self, state: State | None = None) -> None:
-        """Sets all variables of the model and its optimizer, by default as they were given."""
+        """Restores all variables of the model and its optimizer, by default to the start."""
         checkpoint.assign(checkpoint.variables_of(self.model), state or self.start)
 
     @contextlib.contextmanager
     def preserved(self) -> Iterator[None]:
-        """Puts the model, its optimizer and Python's and NumPy's random numbers back at the end."""
+        """Context: restores the model, its optimizer and the random states of Python and NumPy."""
         drawn, drawn_by_numpy = random.getstate(), np.random.get_state()
         try:
             yield
@@ -103,18 +103,18 @@ class Subject:
         return self._sample(self.data.validation, 2 * _SAMPLE)
 
     def _sample(self, split: batching.Split, most: int) -> tuple[Floats, Labels]:
-        """Returns examples in any order: of a sorted split, a batch would be of one class."""
+        """Returns examples in random order: if sorted, a batch would have a single class."""
         rows = spread(len(split.labels), most)
         return take(split, np.random.default_rng(self.seed).permutation(rows))
 
     @functools.cached_property
     def short(self) -> ShortTraining:
-        """The first steps of its training."""
+        """The short training with the first steps."""
         return ShortTraining(self)
 
     @property
     def num_examples(self) -> int:
-        """Of the training split."""
+        """The number of training examples."""
         return len(self.data.train.labels)
 
     @functools.cached_property

@@ -13,12 +13,12 @@ _COLUMNS = 10  # More do not fit on a page.
 def table_of(
     data: batching.Data, features: Floats, said: Sequence[tuple[str, Sequence[str]]]
 ) -> tuple[tuple[str, ...], ...]:
-    """Returns a table, its head first.
+    """Returns a table, starting with its head.
 
     Args:
-        data: may say what its features are called.
+        data: may have names for the features.
         features: [examples, ...].
-        said: `(head, [text of each example])` of columns that come first.
+        said: `(head, [text of each example])` for the first columns.
     """
     values = np.asarray(features).reshape(len(features), -1)
     named = getattr(getattr(data, "preprocessing", None), "feature_names", None)

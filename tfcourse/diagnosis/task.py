@@ -1,4 +1,4 @@
-"""What labels and outputs of a model are, and the loss of who knows nothing."""
+"""The kind of a model's labels and outputs, and the loss of a guess."""
 
 import dataclasses
 import math
@@ -26,17 +26,17 @@ _CROSS_ENTROPY_NAMES = (
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What is learned.
+    """The learning task.
 
     Attributes:
         kind: "classes" with one output per class, "binary" with one output for two classes, or
             "quantity".
-        num_classes: 0 of a quantity.
+        num_classes: the number of classes; 0 for a quantity.
         class_names: one per class.
         from_logits: whether the loss applies the softmax, or sigmoid, itself.
-        known_loss: whether the loss is cross-entropy of classes, or the squared error.
-        reference: the loss of who knows nothing: the logarithm of the number of classes, or the
-            variance of the quantity.
+        known_loss: whether the loss is cross-entropy or squared error.
+        reference: the loss of a guess: the logarithm of the number of classes, or the variance of
+            the quantity.
     """
 
     kind: Literal["classes", "binary", "quantity"]
@@ -47,13 +47,13 @@ class Task:
     reference: float
 
     def classes(self, labels: Labels) -> npt.NDArray[np.int64]:
-        """Returns labels as whole numbers, those that are one-hot too."""
+        """Returns labels as integers, also if they are one-hot."""
         if self.kind == "classes" and labels.ndim == 2 and labels.shape[1] == self.num_classes:
             return labels.argmax(axis=1)
         return labels.reshape(len(labels)).astype(np.int64)
 
     def name_of(self, number: int) -> str:
-        """Returns what a class is called."""
+        """Returns the name of a class."""
         return self.class_names[number] if number < len(self.class_names) else str(number)
 
     def names_of(self, labels: Labels) -> list[str]:
@@ -63,7 +63,7 @@ class Task:
         return [self.name_of(number) for number in self.classes(labels).tolist()]
 
     def probabilities(self, outputs: Floats) -> npt.NDArray[np.float64]:
-        """Returns [examples, classes] from what the model returns."""
+        """Returns [examples, classes] from the model's outputs."""
         values = np.asarray(outputs, np.float64).reshape(len(outputs), -1)
         if self.kind == "binary":
             if self.from_logits:
@@ -73,7 +73,7 @@ class Task:
 
 
 def task_of(model: keras.Model, data: batching.Data) -> Task:
-    """Returns the task, from the labels, the outputs and the compiled loss."""
+    """Returns the task, judging by the labels, the outputs and the compiled loss."""
     labels = np.asarray(data.train.labels)
     num_outputs = int(model.output_shape[-1]) if getattr(model, "outputs", None) else 0
     loss = model.loss

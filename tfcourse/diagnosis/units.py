@@ -25,7 +25,7 @@ _FINE, _LOOK = 0.2, 0.5
 
 @dataclasses.dataclass(frozen=True)
 class Useless:
-    """Shares of a layer's units."""
+    """The shares of a layer's units that are useless."""
 
     dead: float
     saturated: float
@@ -33,7 +33,7 @@ class Useless:
 
     @property
     def share(self) -> float:
-        """All of them together."""
+        """The share of all useless units."""
         return self.dead + self.saturated + self.identical
 
 
@@ -82,7 +82,7 @@ def _hint(worst: Useless, name: str, before: Useless) -> str:
 
 
 def activation_of(layer: keras.layers.Layer) -> str:
-    """Returns the name of the activation that a layer applies, "" without one."""
+    """Returns the name of the activation that a layer applies, or ""."""
     if isinstance(layer, keras.layers.ReLU):
         return "relu"
     name = getattr(getattr(layer, "activation", None), "__name__", "")
@@ -103,7 +103,7 @@ def _by_layer(subject: Subject) -> dict[str, Useless]:
 
 
 def _useless(values: Floats, kind: str) -> Useless:
-    """Returns the shares of units that are useless, of values [examples, units]."""
+    """Returns the shares of useless units, for values [examples, units]."""
     units = values.shape[1]
     dead = (values == 0.0).all(axis=0) if kind in _RELUS else np.zeros(units, bool)
     saturated = np.zeros(units, bool)

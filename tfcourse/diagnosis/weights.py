@@ -1,4 +1,4 @@
-"""The weights: which are trained at all, and how far a step moves them."""
+"""Checks of the weights: which are trained, and how far a step moves them."""
 
 from collections.abc import Sized
 
