@@ -183,7 +183,7 @@ def _write(path: pathlib.Path, dataset: UnscaledDataset) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for leftover, name in files.leftovers(path.parent):
-            if name == path.name:  # Of a writer that was killed, since this one holds the lock.
+            if name == path.name:  # From a killed writer, because we hold the lock.
                 leftover.unlink()
         files.write_file(path, [sha256.encode() + b"\n", body.getbuffer()])
     except OSError as error:

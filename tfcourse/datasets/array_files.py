@@ -20,7 +20,7 @@ from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.text_files import check_file
 
 SUFFIXES = (".npy", ".npz")
-# NumPy reads a header as Python reads a literal, which can fail as code can.
+# NumPy parses a header as a Python literal, which can fail in many ways.
 _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError),
     *(SyntaxError, TypeError, RecursionError, tokenize.TokenError),
@@ -102,7 +102,7 @@ class _Header(NamedTuple):
 
     @property
     def num_values(self) -> int:
-        # Python's whole numbers: NumPy's would overflow where a hostile header says 2 ** 62.
+        # Python's ints, because NumPy's would overflow if a malicious header says 2 ** 62.
         return math.prod(map(int, self.shape))
 
 
@@ -170,7 +170,7 @@ def _read_npy(path: pathlib.Path) -> Numbers:
         claimed = header.end + header.num_values * header.dtype.itemsize
         if claimed > path.stat().st_size:
             raise ValueError(f"a header that claims {claimed:,} bytes, more than the file has")
-        # A map of the file can't be larger than the file, whatever its header claims.
+        # A memory map can't be larger than the file, whatever its header claims.
         mapped: Numbers = np.load(path, mmap_mode="r", allow_pickle=False)
         _check_texts(str(path), mapped)
         return mapped

@@ -83,7 +83,7 @@ def examples(
     named = _named(source, arrays)
     features = [array for array in named if array.role == "x"]
     whole = [array for array in features if array.split is None]
-    if len(arrays) == 1 and not features:  # Whatever it is called.
+    if len(arrays) == 1 and not features:  # Under any name.
         return (name := next(iter(arrays))), arrays[name], "y", None
     chosen = whole if len(whole) == 1 else features
     if len(chosen) != 1:
@@ -97,7 +97,7 @@ def examples(
 
 def _named(source: object, arrays: Mapping[str, Numbers]) -> dict[_Array, str]:
     """Returns the arrays by meaning; arrays without a usual name are left out."""
-    if set(arrays) == {"arr_0", "arr_1"}:  # As numpy.savez(path, features, labels) calls them.
+    if set(arrays) == {"arr_0", "arr_1"}:  # From numpy.savez(path, features, labels).
         return {_Array("x", None): "arr_0", _Array("y", None): "arr_1"}
     named: dict[_Array, str] = {}
     for name in arrays:
@@ -117,7 +117,7 @@ def _named(source: object, arrays: Mapping[str, Numbers]) -> dict[_Array, str]:
 def _meaning(name: str) -> _Array | None:
     """Returns the meaning of an array's name: "x_val", "trainX", "test_images", "data"."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-    # Of what is written together, such as "xtrain".
+    # For compounds such as "xtrain".
     spaced = re.sub(r"^([xy])(?=[a-z]{3})|(?<=[a-z]{3})([xy])$", r"_\1\2_", spaced)
     roles, splits = [], []
     for word in filter(None, re.split(r"[\W_]+", spaced)):

@@ -24,7 +24,7 @@ from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.targets import NumericTarget
 
 _BLOCK = 1024
-_FEWEST_GREYS = 64  # Bytes below it are no whole range of grey values.
+_FEWEST_GREYS = 64  # uint8 values below this do not use the grey range.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,9 +34,9 @@ class ArrayPreprocessing:
     input_shape: tuple[int, ...]  # (features,) or (height, width, channels).
     shift: tuple[float, ...]  # One number, or one per feature.
     scale: tuple[float, ...]  # As many numbers > 0.
-    class_names: tuple[str, ...]  # In the order of the labels; none of a quantity.
+    class_names: tuple[str, ...]  # In the order of the labels; empty for a quantity.
     source: str  # The data that it was fitted on.
-    target: NumericTarget | None = None  # The quantity that is the label; `None` of classes.
+    target: NumericTarget | None = None  # The quantity that is the label; `None` for classes.
 
     def __post_init__(self) -> None:
         fields.outputs(self.class_names, self.target)
@@ -69,7 +69,7 @@ class ArrayPreprocessing:
         checks.check_finite("features", features)
         shift, scale = np.array(self.shift), np.array(self.scale)
         scaled = np.empty(features.shape, np.float32)
-        for start in range(0, len(features), _BLOCK):  # In double precision, a part at a time.
+        for start in range(0, len(features), _BLOCK):  # In double precision, in parts.
             block = slice(start, start + _BLOCK)
             with np.errstate(over="ignore"):
                 scaled[block] = (features[block] - shift) / scale
@@ -114,7 +114,7 @@ def fit_arrays(
         with np.errstate(over="ignore", invalid="ignore"):
             mean = np.atleast_1d(features.mean(axis=axes, dtype=np.float64))
             deviation = np.atleast_1d(features.std(axis=axes, dtype=np.float64))
-        # By its extremes, since the deviation of equal numbers may be a rounding error.
+        # Uses the extremes, because the deviation of equal numbers may be a rounding error.
         varies = np.atleast_1d(features.min(axis=axes) < features.max(axis=axes))
         shift = tuple(mean.tolist())
         scale = tuple(np.where(varies & (deviation > 0), deviation, 1.0).tolist())
@@ -129,7 +129,7 @@ class ImagePreprocessing:
     """Images: decoded, resized if requested, and divided by `maximum`."""
 
     input_shape: tuple[int, ...]  # (height, width, channels), of 1 to 4 channels.
-    resized: bool  # Whether images of another size are resized; else they are refused.
+    resized: bool  # Whether to resize images of another size.
     maximum: int  # > 0, the value that becomes 1.
     class_names: tuple[str, ...]  # In the order of the labels.
     source: str  # The data that it was fitted on.
@@ -164,7 +164,7 @@ class ImagePreprocessing:
                 f"images: expected shape {self.input_shape}, as in training; received "
                 f"{images.shape[1:]}. Resize them."
             )
-        # Written so that a NaN fails it too.
+        # A NaN fails this too.
         if not (images.min(initial=0) >= 0 and images.max(initial=0) <= self.maximum):
             raise DataError(
                 f"images: expected values in [0, {self.maximum}]; received "
@@ -224,7 +224,7 @@ def _read_arrays(fitted: Preprocessing, path: pathlib.Path, with_labels: bool) -
         features = fitted.transform(raw)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-    # Not before, since there are as many as a hostile header claims.
+    # Not earlier, because a malicious header may claim any number.
     places = tuple(f"{path}, example {number}" for number in range(len(features)))
     return Examples(features, labels, places)
 

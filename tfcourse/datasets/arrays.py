@@ -69,7 +69,7 @@ def from_arrays(
             pairs[split] = _as_arrays(f"{name}, split {split}", pair, shape, task, class_names)
     if scale is None:
         scale = pairs["train"][0].ndim == 2
-    if not scale:  # Else bytes stay bytes, by which they are known.
+    if not scale:  # Otherwise, bytes must stay bytes to be recognized.
         pairs = {split: (_as_float32(x), y) for split, (x, y) in pairs.items()}
     names = () if task == "regression" else _names(pairs, class_names)
     checks.check_pairs(name, pairs, len(names), scaled=not scale)
@@ -158,7 +158,7 @@ def _read_batches(where: str, source: Any) -> tuple[Numbers, Numbers]:
         x, y = (np.asarray(part) for part in pair)
         features.append(x if y.ndim else x[np.newaxis])
         labels.append(np.atleast_1d(y))
-        num_bytes += 3 * x.nbytes  # As it came, joined, and in its split.
+        num_bytes += 3 * x.nbytes  # As received, joined, and in its split.
         if len(labels) % 256 == 0:
             memory.check_fits(where, num_bytes, _MEND)
     if not labels:
@@ -204,6 +204,6 @@ def _as_arrays(
 
 
 def _as_float32(features: Numbers) -> Numbers:
-    # float64 beyond float32's range becomes infinite here, and is then refused as such.
+    # float64 beyond float32's range becomes infinite here, which is an error later.
     with np.errstate(over="ignore"):
         return features.astype(np.float32)

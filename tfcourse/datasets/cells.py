@@ -14,7 +14,7 @@ import numpy.typing as npt
 Codes = npt.NDArray[np.int64]
 Column = Sequence[Any] | npt.NDArray[Any]  # Texts or numbers; also a pandas Categorical.
 
-# How an absent value is written, in any case, in every column.
+# Texts for a missing value, in upper or lower case, in every column.
 MISSING = frozenset(
     {
         *("", "?", "na", "n/a", "<na>", "nan", "-nan", "nat", "null", "1.#qnan", "#na", "#n/a"),
@@ -22,7 +22,7 @@ MISSING = frozenset(
         *("#n/a n/a", "#value!", "#div/0!", "#ref!", "#null!", "#num!", "#name?"),  # Of Excel.
     }
 )
-# And where numbers or dates are expected. Among texts, "None" may well be a category.
+# Further texts in columns of numbers or dates. Among texts, "None" may be a category.
 MISSING_NUMBER = MISSING | {
     *("none", "-", "--", "---", ".", "..", "*", "\u2013", "\u2014", "n.a.", "n.d."),
     *("missing", "(missing)", "unknown", "not available"),
@@ -36,7 +36,7 @@ LONGEST_MISSING = max(map(len, MISSING_NUMBER))  # Characters.
 class Cells:
     """The cells of a column: `values[codes[row]]`, or missing if the code is -1."""
 
-    values: list[Any]  # Those that differ, as they first come; none is `None` or NaN.
+    values: list[Any]  # Distinct values in order of occurrence, without `None` and NaN.
     codes: Codes  # [rows]
 
     def counts(self) -> Codes:
@@ -107,7 +107,7 @@ def as_category(value: object) -> str:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, float | np.floating) and value.is_integer():
-        value = int(value)  # A column with missing values may have made 3 to 3.0.
+        value = int(value)  # Missing values in a column may turn 3 into 3.0.
     return str(value).strip()
 
 
@@ -115,7 +115,7 @@ def is_missing(value: object, more: Sequence[str] = ()) -> bool:
     """Returns whether a cell, text or number, is missing; `more` are further texts for that."""
     if isinstance(value, str):
         return _says_missing(value.strip(), more)
-    return value is None or bool(value != value)  # NaN alone differs from itself.
+    return value is None or bool(value != value)  # Only NaN differs from itself.
 
 
 def _category(value: object, more: Sequence[str]) -> str | None:

@@ -128,7 +128,7 @@ def check_label_range(where: str, labels: Numbers, num_classes: int) -> None:
 
 def check_unit_interval(where: str, features: Numbers) -> None:
     """Checks that all values are finite and in [0, 1]."""
-    # minimum and maximum hand a NaN on, so two passes without a copy tell that all is well.
+    # minimum and maximum propagate NaN, so two passes without a copy are enough.
     smallest, largest = features.min(), features.max()
     if smallest >= 0 and largest <= 1:
         return

@@ -12,7 +12,7 @@ from tfcourse.datasets.cells import as_category, is_missing
 from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
 
-# One to learn from, and with stratified splits at most one each to choose by and to test with.
+# One to train on, and with stratified splits at most one each for validation and test.
 MIN_EXAMPLES = 3
 MAX_CLASSES = 10_000
 _WHOLE = re.compile("-?[0-9]{1,18}")

@@ -22,12 +22,12 @@ from tfcourse.datasets.table import Column
 
 MAX_CATEGORIES = 256
 _SHOWN = 5
-# What people write for a missing number, with or without a sign.
+# Common codes for a missing number, with either sign.
 _NINES = {float("9" * count) for count in range(2, 8)}
 _FEWEST_OTHERS = 4
-# The only number below 0 is doubtful if it is there so often, and it or another so far from 0.
+# The only number below 0 is doubtful if it is this frequent, and it or another is this far from 0.
 _OFTEN, _SHARE_OF_STAND_IN, _FAR = 5, 0.01, 20
-# Days after which the day of the week, or the month, may tell something.
+# Number of days from which the day of the week, or the month, may be informative.
 _WEEKS, _MONTHS = 14, 60
 
 Rows = npt.NDArray[np.int64]
@@ -135,7 +135,7 @@ class Fitting:
         fitted: list[Fitted] = []
         for part, found in by_part.items():
             if f"{self.name}: {part}" in self.others:
-                continue  # The table has it by itself.
+                continue  # The table already has this column.
             given = {"written": form, "column": self.name, "part": part}
             name = f"{self.name}: {part}"
             if part in dates.CATEGORICAL_PARTS:

@@ -11,11 +11,11 @@ from tfcourse.datasets.columns import is_missing_number, read_numbers, read_valu
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.table import Table
 
-# Where at most this share of the cells is no number, they are slips.
+# If at most this share of the cells are not numbers, these count as slips.
 _SHARE_OF_SLIPS = 0.05
-# So are as few texts as these among as many numbers; 0, 1, 2, "3+" are categories.
+# So do this few texts among this many numbers; 0, 1, 2, "3+" are categories.
 _FEW_TEXTS, _MANY_NUMBERS = 3, 10
-_FEW, _SAMPLE = 50, 1000  # Values that are looked at first.
+_FEW, _SAMPLE = 50, 1000  # Values that are checked first.
 _SHARE_OF_SAMPLE = 0.25
 
 
@@ -56,7 +56,7 @@ def fit(
         if fit:
             return fit
     found = cells.of(column)
-    # A full look takes time where there are as many texts as rows.
+    # A full check takes long if there are as many texts as rows.
     some = [v for v in found.values[:: _step(found.values)] if not is_missing_number(v, more)]
     if not some:
         return fitting.categories(found)
@@ -65,7 +65,7 @@ def fit(
     if not is_bool and np.isfinite(numbers.read(some, style)).mean() >= _SHARE_OF_SAMPLE:
         read = read_values(found.values, more, style)
         missing = np.array([is_missing_number(value, more) for value in found.values], bool)
-        there = ~(missing | np.isnan(read))  # Some numbers stand for a missing value.
+        there = ~(missing | np.isnan(read))  # Some numbers mean a missing value.
         limits = _limits(found, read)
         if limits.any():
             bare = read_values(numbers.unlimited(found.values), more, style)

@@ -61,7 +61,7 @@ def _forms(columns: Sequence[str]) -> dict[str, str]:
     long = [column for column in columns if len(column) > shown.LONGEST]
     counts = collections.Counter(map(typed, long))
     for column in long:
-        if counts[typed(column)] == 1:  # Of those that are cut alike none is meant.
+        if counts[typed(column)] == 1:  # Ambiguous if two are cut alike.
             forms.setdefault(typed(column), column)
     return forms
 

@@ -15,7 +15,7 @@ from tfcourse.datasets.errors import DataError
 if TYPE_CHECKING:
     from tfcourse.datasets.table import Column, Table
 
-# Among the categories of a column, that of a missing value.
+# The category of a missing value.
 NO_VALUE = ""
 
 
@@ -100,12 +100,12 @@ def is_missing_number(value: object, more: Sequence[str] = ()) -> bool:
 class NumericColumn:
     """Numbers, standardized: `(value - mean) / standard_deviation`."""
 
-    name: str  # The column's, or "sold: hour" of a part of a date.
+    name: str  # The column's, or "sold: hour" for a part of a date.
     mean: float  # Of the training split.
     standard_deviation: float  # > 0, of the training split.
-    imputed: float | None = None  # Stands for a missing value; `None` refuses those.
+    imputed: float | None = None  # Replaces a missing value; `None`: an error.
     indicates_missing: bool = False  # Whether a second feature is 1 where the value was missing.
-    skips_texts: bool = False  # Whether what is no number counts as missing; else it is refused.
+    skips_texts: bool = False  # Whether texts count as missing; else, an error.
     takes_limits: bool = False  # Whether <0.01 is 0.01.
     written: str = numbers.PLAIN  # How numbers are written, or dates.
     column: str = ""  # Where `part` of a date is taken from.
@@ -162,7 +162,7 @@ class NumericColumn:
         limits = self.takes_limits
         values = read_numbers(column, more, self.written, limits=limits)
         if np.isinf(values).any():
-            # Written in another way than what was trained on.
+            # Not written as in training.
             style = numbers.find_style(cells.of(column).values)
             others = read_numbers(column, more, style, limits=limits)
             values = others if np.isinf(others).sum() < np.isinf(values).sum() else values
@@ -176,9 +176,9 @@ class CategoricalColumn:
     For a text that the training split does not have, all features are 0; a warning names the first.
     """
 
-    name: str  # The column's, or "sold: weekday" of a part of a date.
-    categories: tuple[str, ...]  # Those of the training split; "" is that of a missing value.
-    # One of them, which stands for a missing value; `None` refuses those.
+    name: str  # The column's, or "sold: weekday" for a part of a date.
+    categories: tuple[str, ...]  # From the training split; "" is that of a missing value.
+    # The category that replaces a missing value; with `None`, these are errors.
     imputed: str | None = None
     written: str = ""  # How dates are written.
     column: str = ""  # Where `part` of a date is taken from.

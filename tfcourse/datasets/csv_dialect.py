@@ -220,7 +220,7 @@ def _names(record: Record, below: Sequence[Record], width: int) -> Record:
     while len(names) > width and not names[-1]:
         names.pop()
     if len(names) == width - 1 and any(row[-1].strip() for row in below if len(row) == width):
-        return ["", *names]  # R writes the names of rows without a name of their own.
+        return ["", *names]  # R writes row names in a column without a name.
     return names + [""] * (width - len(names))
 
 
@@ -235,7 +235,7 @@ def _is_data(record: Record, below: Sequence[Record], expected: Sequence[str]) -
     there = [name for name in dict.fromkeys(expected) if name in cells]
     if len(there) == 1:
         position = cells.index(there[0])
-        others = [row for row in below if row != record]  # A header may stand there again.
+        others = [row for row in below if row != record]  # A header may be repeated.
         column = [row[position].strip() for row in others if len(row) > position]
         return there[0] in column and not _names_numbers(cells, others)
     if there:

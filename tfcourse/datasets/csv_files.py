@@ -18,10 +18,10 @@ from tfcourse.datasets.table import Table
 if TYPE_CHECKING:
     import pandas as pd
 
-# Other ways of writing it are found where a column turns out to be no numbers.
+# Other spellings are found if a column turns out not to be numbers.
 _MISSING = sorted({form for word in MISSING for form in (word, word.upper(), word.title(), "NaN")})
-_SHARE_OF_LONG = 0.05  # Rows with cells too many are slips where at most this share are.
-# Rows that are looked at to see whether texts repeat, and the share that differs where they do not.
+_SHARE_OF_LONG = 0.05  # At most this share of rows may have too many cells.
+# Rows to check whether texts repeat, and the share of distinct ones if they do not.
 _HEAD, _UNIQUE = 10_000, 0.5
 
 
@@ -52,7 +52,7 @@ def read(
     """
     dialect = csv_dialect.find(path, header=header, expected=expected, legacy=legacy)
     encoding = text_files.checked(path, dialect.encoding, legacy=legacy)
-    if encoding != dialect.encoding:  # Further down than was looked at.
+    if encoding != dialect.encoding:  # Found further down in the file.
         told = csv_dialect.encoding_notes(encoding, legacy, "")
         dialect = dataclasses.replace(dialect, encoding=encoding, notes=(*told, *dialect.notes))
     return _Reader(path, dialect, tuple(texts), tuple(missing), every_row).read()
@@ -73,7 +73,7 @@ class _Reader:
     def read(self) -> Table:
         width = len(self.dialect.names)
         try:
-            frame = self._parse(width + 1)  # One more, where rows end in a delimiter.
+            frame = self._parse(width + 1)  # One more, if rows end in a delimiter.
         except _TooManyCells:
             frame = self._parse(self._records.widest() + 1)
         long, told = self._too_long(frame, width)
@@ -178,7 +178,7 @@ class _Reader:
                 with warnings.catch_warnings():
                     warnings.simplefilter("error", pd.errors.ParserWarning)
                     return pd.read_csv(file, **options)
-            except pd.errors.ParserWarning:  # It would cut the first row.
+            except pd.errors.ParserWarning:  # It would truncate the first row.
                 raise _TooManyCells from None
             except pd.errors.EmptyDataError:
                 return pd.DataFrame({p: [] for p in range(width)})

@@ -69,7 +69,7 @@ class LineNumbers(Sequence[int]):
 
     @functools.cached_property
     def _lines(self) -> list[int]:
-        # What is left of an empty line is no row.
+        # An empty line is not a row.
         lines = [
             line for line, cells in self._records if len(cells) > 1 or "".join(cells).strip(" \t")
         ]

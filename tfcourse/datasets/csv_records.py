@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TextIO
 
 BLANKS = r"\s+"  # One blank or many, or tabs.
-DELIMITERS = ("\t", ";", "|", ",")  # The first of those that fit equally well.
-# Taken only where they fit nearly all lines, and those above hardly any.
+DELIMITERS = ("\t", ";", "|", ",")  # The first wins a tie.
+# Used only if they fit nearly all lines, and those above hardly any.
 _RARE_DELIMITERS = ("\x01", "\x1f", "^", "~", "\xa6", "\xa7", ":")
 _NEARLY_ALL, _HARDLY_ANY = 0.95, 0.5
-MOST = 200  # Records that are looked at.
+MOST = 200  # Records that are checked.
 _MAX_CELLS = 400_000
 _LONG_RECORD = 10  # lines
 
@@ -54,7 +54,7 @@ def first_records(sample: str, marks: Marks) -> tuple[list[Record], list[int]]:
             num_cells += len(record)
             if len(records) >= MOST or num_cells > _MAX_CELLS:
                 break
-    except csv.Error:  # A cell that is longer than any should be.
+    except csv.Error:  # A cell is too long.
         pass
     return records or [[]], lines or [0]
 
@@ -69,7 +69,7 @@ def find_marks(sample: str) -> Marks:
     if '\\"' not in sample:
         return marks
     escaped = marks._replace(escape="\\")
-    # It may as well be the end of a folder's name: "C:\\data\\".
+    # It may also end a folder's name: "C:\\data\\".
     return escaped if _fit(lines, escaped)[1] > _fit(lines, marks)[1] else marks
 
 
@@ -77,7 +77,7 @@ def _delimiter(lines: Sequence[str], quote: str) -> str:
     fits = {mark: _fit(lines, Marks(mark, quote)) for mark in (*DELIMITERS, BLANKS)}
     best = max(DELIMITERS, key=lambda mark: fits[mark][1])  # The first that fits as well.
     (width, share), (most, blank_share) = fits[best], fits[BLANKS]
-    # Texts have blanks too, now and then equally many; but their header has not.
+    # Texts also contain blanks, sometimes equally many, but their header does not.
     first = first_records("\n".join(lines[:1]), Marks(BLANKS, quote))[0][0]
     is_finer = most > 2 * width and blank_share > share - 0.05 and len(first) > width
     if blank_share and (is_finer or blank_share > share + 0.1):

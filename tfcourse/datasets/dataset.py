@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FloatArray = npt.NDArray[np.float32]
 PixelArray = npt.NDArray[np.uint8]
 IntArray = npt.NDArray[np.int32]
-# Numbers of classes, int32; or a standardized quantity, float32.
+# Classes, int32; or a standardized quantity, float32.
 LabelArray = npt.NDArray[Any]
 SPLITS = ("train", "validation", "test")
 

@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 PARTS = ("day", "month", "weekday", "hour")
 CATEGORICAL_PARTS = ("month", "weekday")
-ISO = "ISO8601"  # As pandas calls 2019-01-31, 2019-01-31T13:08:00Z and what else ISO 8601 allows.
+ISO = "ISO8601"  # pandas's name for 2019-01-31, 2019-01-31T13:08:00Z and the other forms.
 COMPACT = "%Y%m%d"  # Whole numbers such as 20190131.
-QUARTER = "2019Q1"  # Or Q1 2019: its first day stands for it.
-OR = " or "  # Between the formats of a column that is written in several.
+QUARTER = "2019Q1"  # Or Q1 2019; means its first day.
+OR = " or "  # Between several formats of a column.
 
 _DATES = (
     *(
@@ -36,9 +36,9 @@ _DATES = (
     *("%a, %d %b %Y", "%b-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%d %b %y", "%d/%b/%Y", "%d%b%Y"),
     *("%Y-%b-%d", "%Y %b %d", "%A %d %B %Y", "%A, %d %B %Y", "%Y\u5e74%m\u6708%d\u65e5"),
 )
-# The first day of a month stands for it.
+# A month means its first day.
 _MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%b-%Y", "%B %Y", "%Y-%b", "%b-%y")
-# The time stands before the year, as Twitter and C's ctime write it.
+# The time comes before the year, as from Twitter and C's ctime.
 _TIME_INSIDE = "%a %b %d %H:%M:%S %Y"
 _DOTTED = "%H.%M.%S"
 _TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", _DOTTED)
@@ -51,15 +51,15 @@ FORMATS = (
 )
 KNOWN = (*FORMATS, QUARTER, COMPACT)
 _QUARTER = re.compile(r"(\d{4})[- ]?Q([1-4])|Q([1-4])[- ]?(\d{4})")
-# A zone, an ordinal's ending, the full stop of a month that is cut off, and marks between date and
-# time: they play no part. The time is taken as it is written; of ISO 8601 alone in UTC.
+# Ignored: a time zone, an ordinal's ending, the full stop of an abbreviated month, and marks
+# between date and time. Times are used as written; only ISO 8601 is converted to UTC.
 _ZONE = re.compile(r"(?<=\d) (UTC|GMT|Z|[ECMP][SD]T|CES?T|BST|IST|JST|AE[SD]T|[+-]\d\d:?\d\d)\b")
 _ORDINAL = re.compile(r"(?<=\d)(st|nd|rd|th)\b")
 _CUT_OFF = re.compile(r"\b([A-Z][a-z]{2})\.(?= )")
 _BETWEEN = re.compile(r"((?<=\d)(, |_|-)|(?<=\d{4}):)(?=\d\d?[:.]\d\d)")
 _DASHED_TIME = re.compile(r"_(\d\d)-(\d\d)-(\d\d)$")
 _ISO = re.compile(r"\d{4}-\d\d?-\d\d?(?![-_\d])|\d{8}T\d")
-# What may be one at all: 31.1.2019, 2019-01-31T13:08, 5 Jan 2019, Jan 5, 2019, 13:08, 2019-01.
+# What dates may look like: 31.1.2019, 2019-01-31T13:08, 5 Jan 2019, Jan 5, 2019, 13:08, 2019-01.
 _LIKELY = re.compile(
     r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ,].*)?|\d{8}T\d{4,6}Z?"
     r"|([A-Za-z]{3}, )?\d{1,2}[- /]?[A-Za-z]{3,9}[- ,/]{0,2}\d{2,4}( .*)?"
@@ -78,12 +78,12 @@ _SHAPES = {
     **dict.fromkeys(("%y", "%m", "%d", "%H", "%I", "%M", "%S"), r"\d{1,2}"),
 }
 _SAMPLE = 50
-# At least this share of the values must be dates; the others are then missing.
+# At least this share of the values must be dates; the others count as missing.
 _SHARE = 0.95
 _NANOSECONDS_PER_HOUR = 3_600_000_000_000
 _FEWEST_COMPACT = 10
 _MOST_FORMATS = 4
-_ORDER = re.compile("%[dm].%[dm]")  # Of day and month as numbers, before the year.
+_ORDER = re.compile("%[dm].%[dm]")  # Day and month as numbers, before the year.
 
 
 def find_format(values: Sequence[Any]) -> str | None:
@@ -153,7 +153,7 @@ def times(values: Sequence[Any], form: str) -> npt.NDArray[np.datetime64]:
         read[others] = times(np.array(values, object)[others].tolist(), rest)
         return read
     texts = [*map(_simple, values)]
-    if form == COMPACT:  # Numbers are with a point where some are missing.
+    if form == COMPACT:  # Floats, if some are missing.
         texts = [text.removesuffix(".0") for text in texts]
     if form == QUARTER:
         texts, form = [*map(_first_month, texts)], "%Y-%m"
@@ -223,7 +223,7 @@ def _is_written(text: str, form: str) -> bool:
             return bool(_ISO.match(text)) and bool(datetime.fromisoformat(text))
         if form.endswith(_DOTTED) and not re.search(r"\b\d\d?\.\d\d\.\d\d$", text):
             return False  # 1.2.3 is the number of a section or version.
-        # A format is compiled for each text anew: only those of the same shape are.
+        # Compiling a format for each text is slow, so only texts of the same shape are tried.
         return bool(_shape(form).fullmatch(text)) and bool(datetime.strptime(text, form))
     except ValueError:
         return False

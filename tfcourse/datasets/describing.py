@@ -20,7 +20,7 @@ from tfcourse.datasets.description import Cell, Description
 from tfcourse.datasets.image_files import BrokenImageError
 from tfcourse.datasets.reading import Reading
 
-_MOST_IMAGES = 2000  # Whose headers are read.
+_MOST_IMAGES = 2000  # At most so many headers are read.
 _SHOWN = 5
 
 

@@ -14,8 +14,8 @@ Cell = str | int | float
 _SHOWN = 50  # Rows on a screen.
 _NARROWEST, _WIDEST = 60, 160
 _SPACE = 2  # Between columns.
-_LEAST = 10  # Of a column whose text is broken into lines.
-_EXAMPLES, _MOST_LINES = "values", 2  # Of examples some are enough; all else is shown whole.
+_LEAST = 10  # Smallest width of a column whose text is wrapped.
+_EXAMPLES, _MOST_LINES = "values", 2  # Some examples are enough; everything else is shown in full.
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,12 +17,12 @@ from tfcourse.datasets.cells import Column
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import Table
 
-# How a workbook begins as Excel wrote it before 2007, .xls.
+# The first bytes of a .xls workbook, from before Excel 2007.
 OLD_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-# A cell as a Python object takes so many bytes for each byte of its XML, or of .xls.
+# Bytes of a cell as a Python object, per byte of its XML, or of .xls.
 _BYTES_PER_BYTE = 10
-_HEAD = 60  # Rows that are looked at to find the header.
-_FEWEST_CELLS = 1 << 20  # That may be read however small the file is.
+_HEAD = 60  # Rows that are checked for the header.
+_FEWEST_CELLS = 1 << 20  # May always be read, however small the file is.
 _UNREADABLE = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, struct.error)
 
 Rows = list[tuple[Any, ...]]
@@ -81,7 +81,7 @@ def _rows(
     limit = _checked_size(path)
     try:
         with warnings.catch_warnings(), open(path, "rb") as file:
-            warnings.simplefilter("ignore")  # Of styles and extensions that play no part here.
+            warnings.simplefilter("ignore")  # About styles and extensions, which are not used.
             workbook = openpyxl.load_workbook(file, read_only=True, data_only=True)
             try:
                 sheets = {sheet.title: sheet for sheet in workbook.worksheets}
@@ -92,7 +92,7 @@ def _rows(
                 workbook.close()
     except DataError:
         raise
-    except Exception as error:  # openpyxl checks nothing: whatever a wrong part leads to comes out.
+    except Exception as error:  # openpyxl checks nothing, so a damaged part can raise any error.
         raise _damaged(path, error) from None
 
 
@@ -135,7 +135,7 @@ def _old_rows(
             return rows(title, count), _told(title, titles)
     except DataError:
         raise
-    except Exception as error:  # As of openpyxl.
+    except Exception as error:  # As with openpyxl.
         raise _damaged(path, error) from None
 
 
@@ -153,13 +153,13 @@ def _old_value(cell: Any, datemode: int) -> Any:
         case xlrd.XL_CELL_EMPTY | xlrd.XL_CELL_BLANK:
             return None
         case xlrd.XL_CELL_NUMBER if cell.value.is_integer():
-            return int(cell.value)  # The format knows no other number; 3 is no 3.0.
+            return int(cell.value)  # The format has only floats; returns 3 for 3.0.
     return cell.value
 
 
 def _read(path: pathlib.Path, sheet: Any, count: int | None, limit: int) -> Rows:
     """Returns the rows of an openpyxl sheet without empty cells at their ends."""
-    sheet.reset_dimensions()  # What the file says of its size may be anything.
+    sheet.reset_dimensions()  # The file's stated size may be wrong.
     return _trimmed(path, sheet.iter_rows(values_only=True, max_row=count), limit)
 
 

@@ -23,7 +23,7 @@ def text(name: str, value: object) -> None:
 def number(name: str, value: Any) -> None:
     """Checks that `value` is a finite number in double precision."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    # NaN fails this too, and a whole number of a thousand digits does not overflow in it.
+    # NaN fails this too, and an integer with a thousand digits does not overflow.
     is_finite = is_number and abs(value) <= sys.float_info.max
     check(name, value, is_finite, "a finite number")
 

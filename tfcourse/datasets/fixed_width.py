@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from tfcourse.datasets.errors import DataError
 
-_OTHERS = '\t,;|"'  # What separates cells otherwise, or encloses those with blanks.
+_OTHERS = '\t,;|"'  # Other delimiters and quotes.
 _FEWEST_LINES = 5
 DELIMITER = "\t"  # Between the cells of `text`.
 

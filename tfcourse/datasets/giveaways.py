@@ -20,21 +20,21 @@ from tfcourse.datasets.dataset import FloatArray, Split
 Labels = npt.NDArray[np.generic]
 
 _FEWEST_ROWS = 30  # Of fewer, a column may tell the class by chance.
-_MOST_ROWS = 10_000  # That are looked at.
-_MOST_VALUES = 2_000_000  # That are sorted at once.
+_MOST_ROWS = 10_000  # The rows that are used.
+_MOST_VALUES = 2_000_000  # The values that are sorted at once.
 _AT_ONCE = 64  # Columns that are hashed at once.
-# A column tells the label where it leaves at most this share of the errors made without it.
-# A measurement may be as good as the first; only a copy of the label is as good as the second.
+# A column determines the label if it leaves at most this share of the errors made without it. A
+# measurement may reach the first; only a copy of the label reaches the second.
 _SHARE_OF_ERRORS, _OF_MEASUREMENTS = 0.05, 0.01
 _CORRELATION = 0.999
-# Rows that a code has on average; of fewer, copies of rows make any column one.
+# Average rows per code; with fewer, duplicate rows would make any column look like codes.
 _ROWS_PER_CODE = 5
-# Rows that are equal in every column are copies where one column has this many different values per
-# different row, all columns together at least one, and so many are; where all columns have few
-# values, equal rows are no wonder.
+# Equal rows count as copies only if one column has this many distinct values per distinct row, all
+# columns together at least one, and there are at least this many; if all columns have few values,
+# equal rows are expected.
 _DIFFERENT, _COPIES = 0.5, 0.05
 _FEWEST_COPIES = 5
-# Of sums: how many columns are tried, rows for each that leave no freedom, and what float32 rounds.
+# For sums: the most columns, the rows needed per column, and float32's rounding.
 _MOST_PARTS, _ROWS_PER_PART, _ROUNDING = 200, 5, 1e-4
 
 
@@ -102,7 +102,7 @@ def parts(
 def repeated(train: Split, test: Split, columns: Sequence[ColumnReport]) -> int:
     """Returns how many rows of `test` equal a row of `train`, including the label."""
     if any(column.reason == "texts" for column in columns):
-        return 0  # Such as names: they tell rows apart.
+        return 0  # Such as names, which distinguish rows.
     seen, tested = np.unique(_hashes(train)), _hashes(test)
     distinct = [column.distinct for column in columns if column.fate == "features"]
     different = len(np.union1d(seen, tested))
@@ -190,7 +190,7 @@ def _told(values: FloatArray, labels: Labels, limits: FloatArray) -> npt.NDArray
     by = _sorted(values, labels)
     changes = by.labels[1:] != by.labels[:-1]
     _, counts = np.unique(labels, return_counts=True)
-    others = len(labels) - counts.max()  # Than of the most frequent class.
+    others = len(labels) - counts.max()  # Rows of other classes than the most frequent.
     in_order = np.maximum(changes.sum(axis=0) - (len(counts) - 1), 0) / 2
     by_code = (changes & by.same).sum(axis=0) / 2 + by.alone * (others / len(labels))
     errors = np.where(by.are_codes, np.minimum(in_order, by_code), in_order)
@@ -205,7 +205,7 @@ def _correlations(values: FloatArray, labels: Labels) -> npt.NDArray[np.float64]
     with np.errstate(invalid="ignore", divide="ignore"):
         found = np.abs(y @ x) / np.sqrt((x * x).sum(axis=0) * squares)
     by = _sorted(values, y)
-    # Half of the square by which two rows of one code differ is what their mean leaves.
+    # The mean of two rows with one code leaves half of their squared difference.
     steps = np.where(by.same, np.diff(by.labels, axis=0), 0.0)
     left = (steps * steps).sum(axis=0) / (2 * squares) + by.alone / len(y)
     by_code = np.sqrt(np.maximum(1 - left, 0.0))

@@ -16,19 +16,19 @@ import numpy as np
 import numpy.typing as npt
 
 _EXPECTED_REPEATS = 10
-# Of a column whose name says that it is an identifier.
+# For a column whose name says that it is an identifier.
 _SHARE_OF_DIFFERENT = 0.9
 _FEWEST_ROWS = 10
-# The first column of a table without names; the numbers of keys have six digits or more, of which
-# a tenth ends in 0 by chance.
+# The first column of a table without names. Keys have six digits or more; a tenth of them end in 0
+# by chance.
 _FIRST, _LONG, _SHARE_OF_ROUND = "1", 1e5, 0.3
-# A series of years, one row for each, has no repeats either; but it tells the time.
+# A series with one row per year has no repeats either, but is a time.
 _TIMES = {"year", "years", "yr", "quarter", "month", "week", "day", "hour", "date", "time"}
 _LAST = {
     *("id", "ids", "index", "idx", "key", "no", "nr", "number", "num", "uuid", "guid", "row"),
     *("rowid", "rownum", "rownumber", "rowname", "rownames", "serial", "sno", "slno", "objectid"),
 }
-# Before "id" where both are written as one word: "userid". Others end so by chance: "acid", "bid".
+# Words before "id" in compounds such as "userid"; others end so by chance: "acid", "bid".
 _OWNERS = (
     *(
         "account",
@@ -92,7 +92,7 @@ def why(name: str, values: npt.NDArray[np.float64]) -> str:
 def _are_keys(values: npt.NDArray[np.float64]) -> bool:
     """Returns whether integers are long, unsorted, and not rounded."""
     steps = np.diff(values)
-    is_ordered = bool((steps >= 0).all() or (steps <= 0).all())  # As moments are.
+    is_ordered = bool((steps >= 0).all() or (steps <= 0).all())  # Like times.
     are_round = (values % 10 == 0).mean() > _SHARE_OF_ROUND
     return bool(np.median(values) >= _LONG) and not is_ordered and not are_round
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
 MAX_PIXELS = 1 << 26  # 8192 x 8192: beyond it a small file may be meant to fill the memory.
-# Of Pillow, by number of channels: grey, colour, and both with transparency.
+# Pillow's modes by number of channels: grey, color, and both with transparency.
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 # 16 bits a channel. Pillow gives them as "I", which has 32, of some formats.
@@ -31,14 +31,14 @@ _DEEP_FORMATS = ("PNG", "PPM")
 _WIDER = ("I", "F")
 _ORIENTATION = 0x0112  # In EXIF.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-# What Pillow raises on damaged files; `UnidentifiedImageError` is an `OSError`.
+# Pillow's errors for damaged files; `UnidentifiedImageError` is an `OSError`.
 _DAMAGED = (
     *(OSError, ValueError, SyntaxError, EOFError, MemoryError, struct.error, zlib.error),
     *(TypeError, KeyError, IndexError, AttributeError, OverflowError, ZeroDivisionError),
 )
-# As decoded, and scaled to float32; twice while they are split.
+# Decoded, and scaled to float32; twice during splitting.
 _BYTES_PER_VALUE = 1 + 2 * 4
-# Where so many images have one size, the others are to get that; else a usual one.
+# If this share of images has one size, it is proposed; otherwise, a usual size.
 _MOSTLY = 0.8
 _USUAL_SIDES = (16, 32, 64, 128)
 
@@ -191,7 +191,7 @@ def opened(path: pathlib.Path) -> "PIL.Image.Image":
     """Opens an image by reading its header, and checks its size and depth."""
     from PIL import Image
 
-    if not path.is_file():  # Such as a pipe, which might never end.
+    if not path.is_file():  # For example a pipe, which might never end.
         raise BrokenImageError(path, "no such file" if not path.exists() else "something else")
     with _decoding(path):
         image = Image.open(path, formats=_FORMATS)
@@ -212,7 +212,7 @@ def _size(image: "PIL.Image.Image") -> tuple[int, int]:
     with _decoding(pathlib.Path(getattr(image, "filename", "an image"))):
         turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
         if turned and image.format == "TIFF":
-            image.load()  # Pillow turns these by itself, some versions as they are opened.
+            image.load()  # Pillow rotates these itself, in some versions when they are opened.
             turned = False
     return (image.width, image.height) if turned else (image.height, image.width)
 
@@ -272,7 +272,7 @@ def _resized(image: "PIL.Image.Image", input_shape: tuple[int, ...]) -> npt.NDAr
 
     height, width, _ = input_shape
     if image.size != (width, height):
-        # Over the whole area that a new pixel covers, as is right for shrinking.
+        # Averages the whole area of a new pixel, as shrinking requires.
         image = image.resize((width, height), Image.Resampling.BOX)
     return np.asarray(image).reshape(input_shape)
 

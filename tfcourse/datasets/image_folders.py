@@ -27,7 +27,7 @@ from tfcourse.datasets.reading import Reading
 
 _OF_TABLES = ("label", "task", "header")
 USES = ("image_size", "on_error", "labels", *_OF_TABLES)
-_VERSION = 2  # Of how images are read: what an older one cached is read anew.
+_VERSION = 2  # Of the reading of images: caches of older versions are ignored.
 _ADVICE = ", or leave such out with `on_error=skip`"
 
 
@@ -60,7 +60,7 @@ def load(path: pathlib.Path, reading: Reading) -> Dataset:
 def _version(path: pathlib.Path) -> tuple[str, int, int]:
     try:
         stat = os.stat(path)
-    except OSError:  # A link to nothing, which is told as it is opened.
+    except OSError:  # A dangling link, which is reported when it is opened.
         return str(path), 0, 0
     return str(path), stat.st_size, stat.st_mtime_ns
 
@@ -107,7 +107,7 @@ def _table(path: pathlib.Path, reading: Reading) -> pathlib.Path | None:
 
 
 def _read(name: str, images: list[LabelledImage], reading: Reading) -> UnscaledDataset:
-    _labels(name, images)  # What is wrong with the folders is told before anything is decoded.
+    _labels(name, images)  # Reports faults in the folders before decoding.
     paths = [image.path for image in images]
     shape = image_files.common_shape(paths, reading.image_size)
     decoded = image_files.decode_all(

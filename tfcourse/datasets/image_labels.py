@@ -135,7 +135,7 @@ def _refuse_quantity(where: str, column: Sequence[Any], reading: Reading) -> Non
         return
     style = numbers.find_style(cells.of(column).values)
     values = read_numbers(column, reading.missing_values, style)
-    # Classes of images are often numbered, some of them rare.
+    # Classes of images are often numbers, and may be rare.
     if reading.task == "regression" or targets.task_of(values, by_custom=True) == "regression":
         raise DataError(
             f"{where}: expected classes, since quantities can't be learned from images; received "

@@ -14,7 +14,7 @@ _NAMES = {
     "validation": ("val", "valid", "validation", "validate", "dev", "development", "eval"),
     "test": ("test", "testing", "tst", "holdout"),
 }
-# What may stand around such a name, such as in "seg_train", "TrainingSet" and "test_images".
+# Other parts of such names, as in "seg_train", "TrainingSet" and "test_images".
 _BEFORE, _AFTER = "seg|images?|imgs?|dataset|data", "images?|imgs?|dataset|data|set|split"
 Tell = Callable[[str], object]  # Takes a sentence for the user.
 

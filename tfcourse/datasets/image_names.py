@@ -8,7 +8,7 @@ from tfcourse.datasets import classes, image_layouts, image_paths
 from tfcourse.datasets.image_labels import LabelledImage
 
 _NUMBERED = re.compile(r"(?P<class_name>.*?[^\W\d_].*?)[\s._-]*\(?\d+\)?")
-# As cameras and programs name images of anything.
+# Names that cameras and programs give to any image.
 _OF_NO_CLASS = {
     *("img", "image", "images", "dsc", "dscn", "dscf", "pxl", "photo", "pic", "picture", "frame"),
     *("screenshot", "scan", "untitled", "file", "train", "test", "val", "sample"),

@@ -17,7 +17,7 @@ SUFFIXES = (
     *(".tif", ".tiff", ".webp"),
 )
 _TABLES = (".csv", ".tsv", ".txt", ".data", ".xlsx", ".xls", ".parquet")
-# What systems and programs leave behind in folders, besides names that begin with a dot.
+# Files that systems and programs leave in folders, besides names that begin with a dot.
 _LEFTOVERS = {
     *("__macosx", "__pycache__", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"),
     *("system volume information", "lost+found"),

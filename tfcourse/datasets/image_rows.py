@@ -23,7 +23,7 @@ from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.table import Table
 
 _SUFFIXES = (".csv", ".tsv", ".xlsx", ".xls", ".parquet")
-_NAMES = ("labels", "metadata", "train")  # Those preferred where several tables are there.
+_NAMES = ("labels", "metadata", "train")  # Preferred if there are several tables.
 
 
 def find_table(folder: pathlib.Path, name: str | None = None) -> pathlib.Path | None:
@@ -59,9 +59,9 @@ class Rows(NamedTuple):
     """The rows of a table that name an image."""
 
     table: Table
-    column: str  # In which they do.
+    column: str  # The column with the names.
     numbers: npt.NDArray[np.int64]
-    images: list[pathlib.Path]  # One for each of these.
+    images: list[pathlib.Path]  # One per row.
     notes: list[str]  # What is left out.
 
     def others(self) -> list[str]:
@@ -95,7 +95,7 @@ def match(folder: pathlib.Path, path: pathlib.Path, reading: Reading) -> Rows:
     header = table_files.read_header(path, header=has_header)
     if has_header and (header.data or any(map(known.of, header.names))):
         raise table_checks.headerless(path, header.names, reading)
-    # As texts: 0012 is the name of a file, and no number.
+    # As texts: 0012 is the name of a file, not a number.
     table = table_files.read(path, header=has_header, texts=header.names)
     column = _column_of_images(table, known)
     named = cells.of(table.columns[column])
@@ -126,7 +126,7 @@ class _Names:
 
     def __init__(self, folder: pathlib.Path, images: Sequence[pathlib.Path]) -> None:
         self._images: dict[str, list[pathlib.Path]] = {}
-        # A name that is a path of one image may be the bare name of others.
+        # The path of one image may be the bare name of others.
         for form in (lambda path: path.relative_to(folder).as_posix(), _name, _stem):
             by_form: dict[str, list[pathlib.Path]] = {}
             for path in images:
@@ -140,7 +140,7 @@ class _Names:
         found = self._images.get(text) or self._images.get(path.name, [])
         if found or path.suffix.lower() not in image_paths.SUFFIXES:
             return found
-        # Images were converted, or their suffix is in large letters.
+        # Images were converted, or their suffix is in upper case.
         stems = self._images.get(path.stem, [])
         return stems if len(stems) == 1 else []
 

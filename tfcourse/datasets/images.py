@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
 USES = ("image_size",)
-_BYTES_PER_VALUE = 1 + 4  # As it is read, and scaled to float32.
+_BYTES_PER_VALUE = 1 + 4  # As read, and scaled to float32.
 _MAXIMUM = 255
 
 

@@ -97,7 +97,7 @@ def quantities(
     """
     column = table.columns[name]
     values = read_numbers(column, missing, written)
-    if np.isinf(values).any():  # Written in another way than what was trained on.
+    if np.isinf(values).any():  # Not written as in training.
         others = read_numbers(column, missing, numbers.find_style(cells.of(column).values))
         values = others if np.isinf(others).sum() < np.isinf(values).sum() else values
     bad = np.isinf(values)

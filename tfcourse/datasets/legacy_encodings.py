@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 WESTERN = "cp1252"
 _NAMES = {WESTERN: "Windows-1252", "latin-1": "Latin-1"}
-# In the order in which they are tried, each with the scripts of its words.
+# In the order of trial, each with its scripts.
 _LATIN, _CYRILLIC, _GREEK = ("LATIN",), ("CYRILLIC",), ("GREEK",)
 _HAN = "CJK UNIFIED"
 _JAPANESE = (_HAN, "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "CJK", "IDEOGRAPHIC")
@@ -35,9 +35,9 @@ _SCRIPTS: dict[str, tuple[str, ...]] = {
     "cp850": _LATIN,
     "mac_roman": _LATIN,
 }
-_SHARE = 0.9  # Of words that look like some.
+_SHARE = 0.9  # Share of words that must look like words.
 _MOST_WORDS = 500
-# Of characters that no text has: controls, those without a meaning, and frames.
+# Characters that do not occur in text: controls, unassigned ones, and box drawing.
 _ODD = re.compile("[\x7f-\x9f\u2500-\u259f\ue000-\uf8ff\uff61-\uff9f]")
 _WORD = re.compile(r"[^\W\d_]+")
 _SPELLED = re.compile("A?a*|A+|o+")
@@ -103,10 +103,10 @@ def _words(text: str) -> Iterator[str]:
 
 def _reads_well(text: str, scripts: tuple[str, ...]) -> bool:
     if scripts is _JAPANESE and not re.search("[\u3040-\u30ff]", text):
-        return False  # Without its own letters it may as well be Chinese.
+        return False  # Without its own letters, it may be Chinese.
     words = list(itertools.islice(_words(text), _MOST_WORDS))
     good = sum(_is_word(word, scripts) for word in words)
-    is_told = bool(words) or scripts is _LATIN  # Without words it is a sign or two: 5 °C.
+    is_told = bool(words) or scripts is _LATIN  # Without words, there are only signs: 5 °C.
     return is_told and good >= _SHARE * len(words) and not _ODD.search(text)
 
 
@@ -114,6 +114,6 @@ def _is_word(word: str, scripts: tuple[str, ...]) -> bool:
     if not all(unicodedata.name(char, "").startswith(scripts) for char in word):
         return False
     if scripts is _LATIN and len(word) > 1 and not any(map(str.isascii, word)):
-        return False  # No language has words of accented letters alone.
+        return False  # No language has words of accented letters only.
     cases = "".join("A" if c.isupper() else "a" if c.islower() else "o" for c in word)
     return bool(_SPELLED.fullmatch(cases))

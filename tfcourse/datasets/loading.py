@@ -102,7 +102,7 @@ def check_names(dataset: Dataset) -> None:
 
 
 def frozen(dataset: Dataset) -> Dataset:
-    # Nobody else holds the arrays: what trains on them may rely on their values.
+    # No one else holds the arrays, so trainings may rely on their values.
     for split in dataset.splits.values():
         if isinstance(split, Split):
             split.frozen()
@@ -256,7 +256,7 @@ def _read(name: str, data_dir: pathlib.Path | None, reading: Reading) -> Dataset
             return _source(builder.info).read(builder, reading)
 
     found = array_cache.cached(name, version(name, data_dir, reading), read)
-    # Tables and what is too large are not cached.
+    # Tables and large sets are not cached.
     if isinstance(found, array_cache.UnscaledDataset):
         found = found.scaled()
     is_table = isinstance(found.preprocessing, TablePreprocessing)
@@ -275,7 +275,7 @@ def _source(info):
     return images if images.are_in(info) else tfds_tables
 
 
-# Data of a person's own: the name before the colon, and who reads what comes after it.
+# Users' own data: the name before the colon, and the module that reads the rest.
 OWN: dict[str, OwnSource] = {
     "csv": tables,
     "table": tables,

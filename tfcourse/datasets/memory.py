@@ -3,7 +3,7 @@
 from tfcourse import machine
 from tfcourse.datasets.errors import DataError
 
-# The rest is for the framework, the model and whatever else runs.
+# The rest is for the framework, the model and other programs.
 SHARE = 0.5
 
 

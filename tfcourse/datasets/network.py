@@ -26,7 +26,7 @@ def check_reachable(urls: Iterable[str]) -> None:
     if url is None:
         return
     faults: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    # A thread, since no timeout of a socket ends a name resolution that hangs.
+    # In a thread, because a socket's timeout does not end a hanging name resolution.
     threading.Thread(target=lambda: faults.put(_fault(url)), daemon=True).start()
     try:
         fault = faults.get(timeout=TIMEOUT_SECONDS)
@@ -42,5 +42,5 @@ def _fault(url: str) -> str | None:
     try:
         with requests.get(url, stream=True, timeout=TIMEOUT_SECONDS) as response:
             return None if response.status_code == 200 else f"status {response.status_code}"
-    except Exception as error:  # Whatever it is, the one who waits has to hear of it.
+    except Exception as error:  # Any error must reach the waiting thread.
         return type(error).__name__

@@ -82,7 +82,7 @@ def _pairs(path: pathlib.Path, arrays: dict[str, Numbers]) -> dict[str, tuple[Nu
     pairs: dict[str, tuple[Numbers, Numbers]] = {}
     for split, (x, y) in present.items():
         where = f"{path}, array {x}"
-        if pairs:  # Axes mean what they mean in the training split, which comes first.
+        if pairs:  # Axes have the meaning of those of the training split, which comes first.
             shape = pairs["train"][0].shape[1:]
             features = array_shapes.like(where, arrays[x], shape)
         else:
@@ -108,7 +108,7 @@ def _numbered(
     """Returns `pairs` with labels int32, and the names of the classes."""
     where = f"{path}, labels"
     cells = checks.label_cells(where, pairs["train"][1])
-    # Where nothing is cut off the training split, one example of a class is enough.
+    # If no split is taken from the training split, one example per class is enough.
     fewest = 1 if len(pairs) == len(SPLITS) else classes.MIN_EXAMPLES
     _, class_names = classes.number(where, cells, "example {}".format, fewest)
     numbered = {

@@ -17,8 +17,8 @@ from tfcourse.hyperparameters.spelling import DECIMAL
 FloatArray64 = npt.NDArray[np.float64]
 
 PLAIN = "1234.5"
-SCALED = "1.5K"  # Beside 2M: with more than one of these letters.
-# What a number may look like, called by an example; in the order in which they are tried.
+SCALED = "1.5K"  # With 2M in the same column: at least two of these letters occur.
+# Patterns of numbers, named by an example, in the order of trial.
 STYLES: dict[str, re.Pattern[str]] = {
     PLAIN: re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+"),
     "1,234.5": re.compile(r"[0-9]{1,3}(,[0-9]{2,3})*,[0-9]{3}(\.[0-9]*)?|[0-9]+\.?[0-9]*|\.[0-9]+"),
@@ -38,9 +38,9 @@ _NUMBER = re.compile(
     rf" ?(?P<scale>[kKMB])? ?(?:{_CURRENCY}|%)?(?P<after>-)?(?(open)\))"
 )
 _SCALES = {"k": "e3", "K": "e3", "M": "e6", "B": "e9"}
-_SAMPLE = 1000  # Values that are looked at to find the style.
+_SAMPLE = 1000  # Values that are checked to find the style.
 _COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)")
-# A number and what it counts or is measured in: 12 kg, 20.1 km/l, 5 doors, 4.1/5.
+# A number and its unit: 12 kg, 20.1 km/l, 5 doors, 4.1/5.
 _WITH_UNIT = re.compile(r"[^A-Za-z]*[0-9]\.?\s*(?P<unit>([^\W\d_]|[°‰+])[^\d,;]{0,15}|/[0-9]{1,3})")
 _LIMIT = re.compile(r"\s*[<>\u2264\u2265]=?\s*(?=[-+.,0-9])")
 _FEWEST_WITH_UNIT, _MOST_OTHERS = 0.5, 0.05

@@ -54,7 +54,7 @@ def check_published(path: pathlib.Path, size: int, sha256: str) -> None:
         if not path.is_file():
             raise DataError(f"{path}: expected a file; received something else. Replace it.")
         received = path.stat().st_size
-        # The size first: nothing of a file that is too large is read.
+        # Checks the size first, so that a file that is too large is not read.
         if received == size and files.sha256(path) == sha256:
             return
     except OSError as error:
@@ -87,7 +87,7 @@ def _published_files(name: str) -> dict[str, tuple[int, str]]:
 
 
 def _package() -> pathlib.Path:
-    # Found without importing it, which would take longer than all the rest.
+    # Found without importing it, which would take longer than everything else.
     found = importlib.util.find_spec("tensorflow_datasets")
     assert found is not None
     assert found.origin is not None

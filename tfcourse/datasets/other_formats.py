@@ -6,7 +6,7 @@ import re
 from tfcourse.datasets.errors import DataError
 
 _EXPECTED = "expected a table as text, Excel or Parquet"
-# How texts begin that are no rows of cells, and who reads them.
+# Beginnings of texts that are not tables, and how to read them.
 _TEXTS = (
     (r"\{.*\}\s*\n\s*\{", "JSON lines", "read_json(..., lines=True)"),
     (r"\[?\s*\{\s*[\"}]", "JSON", "read_json(...)"),
@@ -14,7 +14,7 @@ _TEXTS = (
     (r"<\?xml", "XML", "read_xml(...)"),
 )
 _SPARSE = re.compile(r"[-+]?[\d.]+(,[\d.]+)*( qid:\d+)?( \d+:[-+.\deE]+)+\s*(#.*)?")
-# How files begin that pandas reads.
+# Beginnings of files that pandas can read.
 _TABLES = (
     (rb"<stata_dta>|[\x66-\x73][\x01\x02]\x01\x00", "Stata", "read_stata(...)"),
     (rb"\$FL[23]@", "SPSS", "read_spss(...)"),
@@ -38,7 +38,7 @@ _OTHERS = (
         "Unpack it",
     ),
 )
-# Lines, and pairs in one of them; fewer may be times, 12:30.
+# Lines, and pairs per line; fewer may be times, 12:30.
 _FEWEST_SPARSE, _FEWEST_PAIRS = 2, 3
 
 

@@ -112,7 +112,7 @@ def examples(
     wanted = tfds.decode.PartialDecoding(dict.fromkeys(keys, True))
     logging.get_absl_logger().addFilter(_is_ours)
     with reading(builder, split):
-        # Reads to the end, so that every record's checksum is compared, and counts.
+        # Reads to the end, which verifies every record's checksum, and counts.
         return tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1, decoders=wanted))
 
 
@@ -146,7 +146,7 @@ def _find(name: str, directory: pathlib.Path) -> "tfds.core.DatasetBuilder | Non
         builder = tfds.builder(name, data_dir=directory)
         return builder if builder.data_path.exists() else None
     except Exception as error:
-        # Files that are cut or changed by hand fail in many ways, each with its own exception.
+        # Truncated or changed files fail in many ways, each with its own exception.
         raise DataError(
             f"{directory}: expected {name} as TensorFlow Datasets prepares it; received "
             f"{_first_line(error)}. Delete its directory there and start again."
@@ -197,8 +197,8 @@ def _prepare(
             name,
             builder,
             download_dir=staging / "downloads",
-            # Its own directory for what is unpacked: under the common one, files of Fashion-MNIST
-            # would be taken for MNIST's, which have the same names.
+            # Unpacks into a separate folder: in the common one, files of Fashion-MNIST would be
+            # taken for MNIST's, which have the same names.
             download_config=tfds.download.DownloadConfig(
                 manual_dir=data_dir, extract_dir=staging / "extracted"
             ),
@@ -208,7 +208,7 @@ def _prepare(
     try:
         os.rename(builder.data_path, place)
     except OSError:
-        if not place.exists():  # Else a program that does not know our lock was faster.
+        if not place.exists():  # Otherwise, a program without our lock was faster.
             raise
     shutil.rmtree(staging)
 
@@ -257,7 +257,7 @@ def _download_and_prepare(name: str, builder: "tfds.core.DatasetBuilder", **argu
     except NonMatchingChecksumError as error:
         raise DataError(f"Dataset {name!r}: {' '.join(str(error).split())}") from error
     except AssertionError as error:
-        # How TensorFlow Datasets asks for files that only a person can download.
+        # TensorFlow Datasets' error for files that must be downloaded by hand.
         raise DataUnavailableError(f"Dataset {name!r}: {_first_line(error)}") from error
 
 

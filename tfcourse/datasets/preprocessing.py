@@ -87,7 +87,7 @@ def _made(kinds: dict[str, Any], where: str, read: Any) -> Any:
     fields.check(f"{where}.kind", kind, known, f"one of {', '.join(kinds)}")
     declared = dataclasses.fields(kinds[kind])
     expected = {field.name for field in declared}
-    # What came later has a default: older runs do not have it.
+    # Newer fields have defaults, because older runs lack them.
     needed = {field.name for field in declared if field.default is dataclasses.MISSING}
     is_complete = needed <= read.keys() <= expected
     fields.check(where, sorted(read), is_complete, f"an object of {sorted(expected)}")

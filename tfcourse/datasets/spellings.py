@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
-# Where these are all there is, the large and the small letter mean the same, and so does the word.
+# If a column has only these, upper and lower case mean the same, and so do letter and word.
 _ANSWERS = (
     {"y", "n", "yes", "no"},
     {"t", "f", "true", "false"},
@@ -46,7 +46,7 @@ def positions(
     similar: dict[str, int] = {}
     for name, number in exact.items():
         key = _key(name, folded, numbers)
-        similar[key] = unknown if key in similar else number  # Two that only case tells apart.
+        similar[key] = unknown if key in similar else number  # They differ only in case.
     found = (exact.get(v, similar.get(_key(v, folded, numbers), unknown)) for v in values)
     return np.fromiter(found, np.int64, len(values))
 

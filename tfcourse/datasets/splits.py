@@ -11,11 +11,11 @@ from tfcourse.datasets.errors import DataError
 AnyLabels = TypeVar("AnyLabels", bound=npt.NDArray[Any])
 Features = TypeVar("Features", bound=npt.NDArray[Any])
 
-# One constant for all sets. A run's --seed must not reach this: runs with different seeds are
-# compared on the same validation and test examples.
+# One constant for all sets, independent of a run's --seed: runs with different seeds are compared
+# on the same validation and test examples.
 SPLIT_SEED = 0
 HELD_OUT_SHARE = 0.1
-# Sets of a person's own are smaller: a fifth to test with, and a fifth of the rest to choose by.
+# Users' own sets are smaller: a fifth for the test, and a fifth of the rest for validation.
 OWN_HELD_OUT_SHARE = 0.2
 NUM_STRATA = 10
 

@@ -13,12 +13,12 @@ __all__ = ["Column", "Table"]
 class Table:
     """Columns of equal length."""
 
-    source: str  # What messages call it.
+    source: str  # Its name for messages.
     columns: Mapping[str, Column]  # Texts or numbers by name.
     # The line in the file of each row; `None` counts examples from 0.
     lines: Sequence[int] | None = None
-    num_rows: int | None = None  # Given where columns are read when they are asked for.
-    notes: tuple[str, ...] = ()  # What was found while it was read, and is told.
+    num_rows: int | None = None  # Set if columns are read on demand.
+    notes: tuple[str, ...] = ()  # Findings while reading, to report.
 
     def __post_init__(self) -> None:
         if self.num_rows is not None:
@@ -41,5 +41,5 @@ class Table:
             return f"{self.source}, example {row}"
         try:
             return f"{self.source}, line {self.lines[row]}"
-        except IndexError:  # Quoted line ends can be taken in more than one way.
+        except IndexError:  # Quoted line breaks are ambiguous.
             return f"{self.source}, row {row + 1}"

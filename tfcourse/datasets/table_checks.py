@@ -99,7 +99,7 @@ def headerless(path: pathlib.Path, names: Sequence[str], reading: Reading) -> Da
     advice = {"header": "no"}
     label, mend = reading.label or "", ""
     if label in names:
-        # Told by a value of its column, as in the first row.
+        # The label is a value from the first row.
         advice["label"] = str(list(names).index(label) + 1)
         mend = f", and `label={advice['label']}`"
     elif not (label.isdecimal() and 0 < int(label) <= len(names)):

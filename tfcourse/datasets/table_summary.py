@@ -6,7 +6,7 @@ from tfcourse.datasets import column_names, dates, shown, targets
 from tfcourse.datasets.column_report import ColumnReport, LabelReport, Reason, TableReport
 
 _SHOWN = 8
-# A constant answer that is right so often is worth a word before a training.
+# If a constant prediction is right this often, it is reported before a training.
 _IMBALANCED = 0.75
 _LEFT_OUT: dict[Reason, str] = {
     "identifier": "left out as identifiers",

@@ -42,11 +42,11 @@ USES = (
     *("label", "task", "missing", "missing_values", "header", "encoding"),
     *("categorical", "ignore", "keep"),
 )
-# Of those, the ones that are not about files of text.
+# The options that are not about text files.
 OF_ANY = tuple(name for name in USES if name not in ("header", "encoding"))
 Rows = npt.NDArray[np.int64]
 Pairs = dict[str, tuple[Rows, LabelArray]]
-# Of the features, float32 [examples, features], and of a split's while it is made or trained on.
+# Memory of the features, float32, and of a split while it is made or used.
 _BYTES_PER_FEATURE = 2 * 4
 
 
@@ -230,7 +230,7 @@ def fit(
     fitted: list[column_fitting.Fitted] = []
     reports: list[ColumnReport] = []
     first_missing: DataError | None = None
-    # One column after another, since they may have to be read from the disk.
+    # One column after another, because each may be read from the disk.
     for name in table.columns:
         if name == label:
             reports.append(_label_column(len(table), found))
@@ -257,7 +257,7 @@ def fit(
         doubtful = [column.name for column in reports if column.reason == "identifier"]
         if not doubtful:
             raise _no_columns(report)
-        # There is nothing else to learn from.
+        # No other column is left.
         notes = (*table.notes, f"{', '.join(doubtful)}: used, though nothing in it repeats")
         table = dataclasses.replace(table, notes=notes)
         kept = dataclasses.replace(reading, keep=(*reading.keep, *doubtful))
@@ -273,7 +273,7 @@ def fit(
             target,
             reading.encoding or "",
         )
-    except ValueError as error:  # Names of columns and classes are of any length in a file.
+    except ValueError as error:  # Names of columns and classes in a file may be of any length.
         raise DataError(f"{table.source}: {error}") from None
     return Fitted(made, report)
 

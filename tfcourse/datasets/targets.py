@@ -15,13 +15,13 @@ Features = TypeVar("Features", bound=npt.NDArray[Any])
 Task = Literal["classification", "regression"]
 TASKS = ("classification", "regression")
 
-# So many different whole numbers may be classes without numbering them; of more than a few, a
-# rare one tells a count.
+# Up to this many different integers may be classes without being numbered; among more than a few, a
+# rare one indicates counts.
 MAX_NUMBERED_CLASSES, FEW_CLASSES = 10, 4
 MIN_EXAMPLES_PER_NUMBER = 3
-# Share of the most frequent number that the rarest has where more number classes.
+# Smallest ratio of the rarest to the most frequent number, if there are more classes.
 EVEN = 1 / 3
-# Share of numbers with a fraction among classes, which is then told.
+# Largest share of fractions among classes, which is reported.
 MAX_SLIPS = 0.05
 
 

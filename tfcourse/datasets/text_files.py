@@ -24,7 +24,7 @@ MEND = (
 BYTES_PER_BYTE = 8
 HEAD = 1 << 20  # bytes that are looked at to find out how a file is written
 MAX_LINE = 16 << 20
-_TABLES = (".csv", ".tsv", ".data", ".arff")  # Suffixes that no text beside a table has.
+_TABLES = (".csv", ".tsv", ".data", ".arff")  # Suffixes that readme files do not have.
 _DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError)
 _CHUNK = 1 << 20
 _BOMS = {
@@ -68,7 +68,7 @@ def opened(path: pathlib.Path) -> Iterator[IO[bytes]]:
         raise DataError(
             f"{path}: expected a sound compressed file; received {error}. Copy it again."
         ) from None
-    except (NotImplementedError, RuntimeError) as error:  # A method of zip, or a password.
+    except (NotImplementedError, RuntimeError) as error:  # An unknown zip method, or a password.
         raise DataError(f"{path}: expected a file to read; received {error}. Unpack it.") from None
     except OSError as error:
         received = error.strerror or error
@@ -85,7 +85,7 @@ def _member(path: pathlib.Path, archive: zipfile.ZipFile) -> IO[bytes]:
         for member in archive.infolist()
         if not member.is_dir() and not member.filename.startswith(("__MACOSX/", "."))
     ]
-    # A text that explains the table may lie beside it.
+    # There may be a text that explains the table beside it.
     tables = [each for each in members if pathlib.PurePath(each.filename).suffix.lower() in _TABLES]
     if len(tables) == 1:
         members = tables
@@ -143,7 +143,7 @@ def encoding_of(
         if start.startswith(bom):
             return encoding
     if len(start) >= 4 and not any(start[1:200:2]) and all(start[0:200:2]):
-        return "utf-16-le"  # As some programs write it, without its mark.
+        return "utf-16-le"  # Some programs write no byte order mark.
     if len(start) >= 4 and not any(start[0:200:2]) and all(start[1:200:2]):
         return "utf-16-be"
     other_formats.check_bytes(path, start)
@@ -187,7 +187,7 @@ def checked(path: pathlib.Path, encoding: str, *, legacy: str = "") -> str:
                     f"{path}: expected {encoding.upper()} text, {says}; received other bytes "
                     f"({getattr(error, 'reason', error)}). Save it as UTF-8."
                 ) from None
-            # Of the part that does not fit; Latin-1 fits everything.
+            # The part that can't be decoded; Latin-1 decodes everything.
             following = legacy or legacy_encodings.guess(chunk)
             encoding = "latin-1" if following in tried else following
             tried.add(encoding)

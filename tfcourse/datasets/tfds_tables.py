@@ -178,7 +178,7 @@ def _cells(feature: "tfds.features.FeatureConnector", values: npt.NDArray[Any]) 
     import tensorflow_datasets as tfds
 
     if isinstance(feature, tfds.features.ClassLabel) and feature.names:
-        # -1 stands for an unknown one.
+        # -1 means unknown.
         return [[feature.int2str(int(value)) if value >= 0 else None for value in values]]
     if values.dtype == object:
         return [[value.decode("utf-8", "replace") for value in values]]
