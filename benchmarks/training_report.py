@@ -192,11 +192,11 @@ def machines(results):
 
 
 def draw(steps, path):
-    """Horizontal bars of the milliseconds per step, a panel a model; the floor is a line."""
+    """Horizontal bars of the milliseconds per step, a panel for each model; the floor is a line."""
     models = by_model(steps)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with style.picture(path, columns=len(models), width=4.4, height=3.0) as axes:
-        for panel, (model, batches) in zip(axes[0], models.items(), strict=True):
+    with style.picture(path, rows=len(models), width=6.5, height=3.2) as axes:
+        for panel, (model, batches) in zip(axes[:, 0], models.items(), strict=True):
             batch = _PICTURED_BATCH if _PICTURED_BATCH in batches else next(iter(batches))
             draw_bars(panel, batches[batch]["contestants"])
             panel.set_title(TITLES[model])
@@ -219,6 +219,6 @@ def draw_bars(panel, contestants):
     panel.set_xlim(0.0, 1.15 * right)
     if floor:
         panel.axvline(floor, color="black", linestyle=":", linewidth=1)
-        panel.text(floor, -0.75, " matrix products alone", fontsize=7, va="center")
-    panel.invert_yaxis()
+        panel.text(floor, -0.8, " matrix products alone", fontsize=8, va="center")
+    panel.set_ylim(len(names) - 0.4, -1.2)  # The first one at the top, room for the floor's name.
     panel.grid(axis="y", visible=False)

@@ -4,6 +4,7 @@
     python notebooks/execute.py notebooks/5_*.ipynb    # some
     python notebooks/execute.py --into=FOLDER          # as copies
 
+The first cell installs from the address in pyproject.toml, once there is one.
 It needs `pip install -e ".[notebooks]"`. Where a cell fails, that notebook is left as it was, and
 the exit code is 1.
 """
@@ -12,8 +13,10 @@ import argparse
 import base64
 import io
 import pathlib
+import re
 import sys
 import tempfile
+import tomllib
 
 import nbclient
 import nbformat
@@ -50,6 +53,20 @@ def execute(notebook: nbformat.NotebookNode) -> None:
                 output.data["image/png"] = with_few_colours(output.data["image/png"])
 
 
+def fill_in(notebook: nbformat.NotebookNode, address: str) -> None:
+    """Puts the project's address into the form that says what pip installs."""
+    for cell in notebook.cells:
+        if cell.id == "install-code":
+            form = rf'\g<1>"git+{address}"'
+            cell.source = re.sub(r'^(ADDRESS = )".*?"', form, cell.source, flags=re.MULTILINE)
+
+
+def project_address() -> str | None:
+    """Returns the address of the repository, once pyproject.toml has it."""
+    project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    return project["project"].get("urls", {}).get("Repository")
+
+
 def with_few_colours(picture: str) -> str:
     """Returns a PNG picture, base64 text in and out, with a palette of `COLOURS`."""
     image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
@@ -66,8 +83,11 @@ def main() -> None:
     parser.add_argument("notebooks", nargs="*", type=pathlib.Path, metavar="NOTEBOOK")
     parser.add_argument("--into", type=pathlib.Path, metavar="FOLDER")
     arguments = parser.parse_args()
+    address = project_address()
     for path in arguments.notebooks or sorted(FOLDER.glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
+        if address:
+            fill_in(notebook, address)
         try:
             execute(notebook)
         except nbclient.exceptions.CellExecutionError as error:

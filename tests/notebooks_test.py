@@ -137,9 +137,29 @@ def test_committed_form_is_the_one_that_every_jupyter_reads(path):
 @each_notebook
 def test_first_code_cell_installs_only_what_is_missing(path):
     first = code_cells(read(path))[0].source
-    assert re.search(r'^TFCOURSE = ".*"  # @param \{type:"string"\}$', first, re.MULTILINE)
+    assert re.search(r'^ADDRESS = "git\+.*"  # @param \{type:"string"\}$', first, re.MULTILINE)
     assert 'if importlib.util.find_spec("tfcourse") is None:\n    %pip install' in first
     assert "tensorflow" not in first
+
+
+def test_a_failed_installation_ends_the_cell_with_a_sentence():
+    first = code_cells(read(NOTEBOOKS[0]))[0].source
+    first = first.replace('"tfcourse"', '"no_such_package"').replace("%pip", "asked = True #")
+    names = {}
+    with pytest.raises(ModuleNotFoundError, match=r"pip could not install 'git\+.*address"):
+        exec(first, names)
+    assert names["asked"]
+
+
+def test_the_address_of_the_project_is_filled_in():
+    notebook = read(NOTEBOOKS[0])
+    name = "tfcourse_execute"
+    spec = importlib.util.spec_from_file_location(name, FOLDER / "execute.py")
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    program.fill_in(notebook, "https://example.com/some/tfcourse")
+    first = code_cells(notebook)[0].source
+    assert 'ADDRESS = "git+https://example.com/some/tfcourse"  # @param' in first
 
 
 @each_notebook

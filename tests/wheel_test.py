@@ -90,6 +90,16 @@ def test_links_of_the_readme_are_absolute_once_the_project_has_an_address(unpack
         assert (kind == "raw") == path.endswith(".png")
 
 
+def test_links_to_notebooks_open_them_in_colab_once_the_project_is_on_github():
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    link = "[first](notebooks/1_mini_batches.ipynb)"
+    place = "some/tfcourse/blob/main/notebooks/1_mini_batches.ipynb"
+    shown = hook.with_address(link, "https://github.com/some/tfcourse")
+    assert shown == f"[first](https://colab.research.google.com/github/{place})"
+
+
 def test_a_recipe_with_its_flagfile_runs_in_an_empty_folder(unpacked, tmp_path):
     program = "import tfcourse, recipes; print(tfcourse.__file__, *recipes.__path__)"
     assert all(
