@@ -130,6 +130,7 @@ EVERY_KIND = (
 ODD = {
     "no curve": (3, "curve", None),
     "rows": (3, "curve", [{"epoch": "x"}]),
+    "metric": (3, "curve", [{"epoch": 1, "val_accuracy": "x"}]),
     "seconds": (3, "seconds", "x"),
     "status": (3, "status", "done"),
     "before the first": (3, "trial", -1),

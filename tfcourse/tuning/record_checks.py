@@ -87,6 +87,9 @@ def _check_result(result: Result) -> None:
     _require(_is_number(result.seconds), "seconds", result.seconds)
     for row in result.curve:
         _require(_is_count(row["epoch"]), "epoch", row["epoch"])
+        for name, value in row.items():  # Metrics of several numbers are lists.
+            is_metric = value is None or _is_number(value) or isinstance(value, list)
+            _require(is_metric, name, value)
 
 
 def _check_trials(trials: Sequence[Any], num_trials: int) -> None:
