@@ -48,6 +48,14 @@ def report(name, **columns):
         (["007", "7", "x"], "category", 3),
         (["0000-00-00", "2019-01-01", "2019-01-05"], "date", 2),
         (["same"], "category", 0),
+        (["\u200b", "\0", "1.5", "2.5"], "number", 2),
+        ([".A", "1", "2", ".z"], "number", 2),
+        (["1234567890123456789", "1234567890123456790"], "category", 2),
+        ([1234567890123456789, 1234567890123456790], "category", 2),
+        ([10**18 + i * 10**9 for i in range(60)], "number", 0),
+        (["25:30", "7:15"], "number", 1),
+        ([*map(str, range(12)), "12+"], "number", 1),
+        (["yes", "no", "1", "0"], "category", 2),
         (["", None, "NA"], "empty", 0),
     ],
 )
@@ -137,6 +145,14 @@ def test_limits_among_numbers_are_taken_for_numbers_and_told():
 @pytest.mark.parametrize("cells", [["<18", "18-65", ">65"], ["<=50", ">50"], ["<1", "1", "2"]])
 def test_limits_among_few_values_are_categories(cells):
     assert report("x", x=cells).kind == "category"
+
+
+def test_units_are_told(caplog):
+    load(x=[f"{i} kg" for i in range(1, 7)], w=[f"{i} kg" if i % 2 else f"{i} g" for i in range(9)])
+    assert "numbers without their units: x (kg)" in caplog.text
+    assert "'w': numbers in several units (g, kg): taken for texts" in caplog.text
+    load(x=[f"{i * i}%" if i % 2 else f"{i * i}" for i in range(20)])
+    assert "'x': numbers in several units (none, %): all are read alike" in caplog.text
 
 
 def test_new_numbers_may_be_written_in_another_style():

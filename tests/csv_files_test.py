@@ -54,15 +54,17 @@ def wrapped(text):
     return "".join('"' + line.replace('"', '""') + '"\n' for line in text.splitlines())
 
 
-def zipped(*texts, readme=""):
+def archived(files):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number, text in enumerate(texts):
-            archive.writestr(f"{number}.csv", text)
-        archive.writestr("__MACOSX/._0.csv", "of the file system")
-        if readme:
-            archive.writestr("readme.txt", readme)
+        for name, text in files.items():
+            archive.writestr(name, text)
     return file.getvalue()
+
+
+def zipped(text, readme=""):
+    beside = {"readme.txt": readme} if readme else {}
+    return archived({"0.csv": text, "__MACOSX/._0.csv": "of the file system", **beside})
 
 
 VARIATIONS = {
@@ -171,7 +173,11 @@ def test_text_of_another_kind_is_refused_with_its_reader(load, text, kind):
 
 @pytest.mark.parametrize(
     ("data", "message"),
-    [("", "no line @data"), ("@data\n{0 1, 2 3}\n", "sparse ARFF")],
+    [
+        ("", "no line @data"),
+        ("@data\n{0 1, 2 3}\n", "sparse ARFF"),
+        ("@attribute bag relational\n@attribute u numeric\n@end bag\n@data\n", "relational"),
+    ],
 )
 def test_arff_without_rows_of_cells_is_refused(load, data, message):
     with pytest.raises(datasets.DataError, match=message):
@@ -192,6 +198,29 @@ def test_label_that_is_meant_is_advised(load, options, advice):
     with pytest.raises(datasets.DataError) as caught:
         load(table(), **options)
     assert caught.value.advice == advice
+
+
+def test_arff_names_may_hold_quotes_and_end_at_a_brace(load):
+    header = "@relation r\n@attribute 'a\\'b' real\n@attribute y{u,v}\n@data\n"
+    data = load(header + "1.5,u\n2.5,v\n?,u\n" * 10)
+    assert data.preprocessing.feature_names == ("a'b", "a'b is missing")
+
+
+def test_numpys_header_names_columns_between_blanks(load):
+    rows = "1.5e+00 0.5e+00 u\n2.5e+00 1.5e+00 v\n" * 10
+    assert load("# a b y\n" + rows).preprocessing.feature_names == ("a", "b")
+
+
+def test_what_is_not_seen_is_no_part_of_a_name(load):
+    data = load("\ufeff\u200bx,\ufeffy\n" + "1.5,a\u200b\n2.5,b\n3.5,a\n" * 10)
+    assert (data.preprocessing.feature_names, data.class_names) == (("x",), ("a", "b"))
+
+
+def test_texts_in_a_quantity_can_be_left_out_by_a_flag(load):
+    text = "x,y\n" + "".join(f"{i % 7},{i * 1.5}\n" for i in range(60)) + "3,not sold\n"
+    with pytest.raises(datasets.DataError, match=r"with `missing_values=not sold`, or take"):
+        load(text)
+    assert load(text, missing_values=("not sold",)).target
 
 
 def test_class_may_be_called_like_its_column(load):
@@ -298,9 +327,26 @@ def test_bomb_is_refused_before_it_fills_the_memory(load, monkeypatch):
             load(packed)
 
 
-def test_archive_holds_one_table(load):
-    with pytest.raises(datasets.DataError, match=r"one file in the archive; received 2: 0.csv, 1"):
-        load(zipped(table(), table()))
+def test_archive_holds_one_table(load, caplog):
+    load(archived({"adult.data": table(), "adult.test": "x", "adult.names": "x", "a.pdf": "x"}))
+    assert "adult.data of the archive is read, adult.test is not" in caplog.text
+    caplog.clear()
+    load(archived({"a/b.txt": table(), "a/README.txt": "x", "a/.DS_Store": "x"}))
+    assert "archive" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"0.csv": table(), "1.csv": table(), "readme.md": ""}, "one table .* 2 files: 0.csv, 1.c"),
+        ({"cat/0.png": b"x", "cat/1.png": b"x"}, "2 files: cat/0.png, cat/1.png. Unpack it"),
+        ({"a.xlsx": b"PK\x03\x04"}, "received a.xlsx, which is a workbook or packed once more"),
+        ({"a.csv.gz": gzipped(table())}, "received a.csv.gz, which is a workbook or packed"),
+    ],
+)
+def test_archive_without_a_table_that_is_clear_is_refused(load, files, message):
+    with pytest.raises(datasets.DataError, match=message):
+        load(archived(files))
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,15 @@ def test_cell_that_is_wider_than_its_column_is_an_error(path, monkeypatch):
         datasets.load(f"csv:{path}", label="bought")
 
 
+def test_later_line_with_other_columns_is_an_error_unless_cells_have_wide_gaps(path):
+    other = "N1 12  Rome  yes  and more\n"
+    path.write_text(lines(ROWS * 3) + other)
+    with pytest.raises(datasets.DataError, match=r"line 122: expected .* CSV"):
+        datasets.load(f"csv:{path}", label="bought")
+    path.write_text(lines([*ROWS[:4], ("N5", "12", "New  York", "yes"), *ROWS * 3]) + other)
+    assert datasets.load(f"csv:{path}", label="bought")
+
+
 @pytest.mark.parametrize(
     "text",
     [

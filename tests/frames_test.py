@@ -47,6 +47,21 @@ def test_columns_of_every_type_are_taken():
     assert features.shape == (40, data.input_shape[0])
 
 
+def test_columns_for_categories_are_categories_whatever_they_hold():
+    x = pd.Categorical([1, 2, 3, 1] * 10)
+    y = pd.Categorical(["a", "b"] * 20, categories=["a", "b", "unused"])
+    data = datasets.from_dataframe(pd.DataFrame({"x": x, "y": y}), label="y")
+    assert data.preprocessing.feature_names == ("x=1", "x=2", "x=3")
+    assert data.report.label.rare == {}
+
+
+def test_tables_of_other_libraries_are_converted_and_names_may_be_numbers():
+    table = pa.Table.from_pandas(frame()[["x", "y"]])
+    assert datasets.from_dataframe(table, label="y").class_names == ("a", "b")
+    unnamed = frame()[["x", "y"]].set_axis([0, 1], axis=1)
+    assert datasets.from_dataframe(unnamed, label=1).preprocessing.feature_names == ("0",)
+
+
 def test_data_set_becomes_a_frame():
     data = datasets.from_dataframe(frame(), label="y", ignore=["d", "t"])
     back = datasets.to_dataframe(data)
@@ -61,6 +76,9 @@ def test_data_set_becomes_a_frame():
     [
         (pd.DataFrame(), "rows and columns; received shape"),
         (pd.DataFrame([[1, 2]], columns=["x", "x"]), "received 'x' twice"),
+        ({"x": [1], "y": ["a"]}, "a pandas DataFrame; received dict. pandas.DataFrame"),
+        (pd.DataFrame([[1, 2]], columns=[["a", "b"], ["x", "y"]]), "received a MultiIndex. Join"),
+        (pd.DataFrame({"x": [1], "y": ["a"]}).set_index("y"), r"index of that name.*reset_index"),
         (pd.DataFrame({"x": [1j], "y": ["a"]}), "real numbers; received complex"),
         (pd.DataFrame({"x": [1], "z": ["a"]}), "column 'y', as `label` says"),
     ],
@@ -91,9 +109,11 @@ def test_parquet_file_is_the_table_that_its_frame_is(tmp_path):
 
 def test_parquet_of_lists_is_told_and_of_anything_else_refused(tmp_path, caplog):
     path = tmp_path / "mine.parquet"
-    frame().drop(columns="s").assign(lists=[[1, 2]] * 40).to_parquet(path)
-    datasets.load(f"table:{path}", label="y")
+    inside = [{"a": i % 3 + 0.5, "b": {"c": "uv"[i % 2]}} for i in range(40)]
+    frame().drop(columns="s").assign(lists=[[1, 2]] * 40, of=inside).to_parquet(path)
+    data = datasets.load(f"table:{path}", label="y")
     assert "columns of lists left out: lists" in caplog.text
+    assert data.preprocessing.feature_names[-3:] == ("of.a", "of.b.c=u", "of.b.c=v")
     path.write_bytes(path.read_bytes()[:-100])
     for call in (datasets.check, datasets.load):
         with pytest.raises(datasets.DataError, match=r"mine.parquet: expected a Parquet file"):

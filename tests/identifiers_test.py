@@ -19,6 +19,7 @@ RANDOM = np.random.default_rng(0)
         ("userid", np.arange(12) * 1000),
         ("invoice_no", np.arange(12) ** 3),
         ("#", np.arange(12) ** 3),
+        ("tweet", 10**18 + RANDOM.choice(10**15, 40, replace=False)),
         ("customerId", np.append(np.arange(97) ** 3, [0, 1, 8])),  # A few repeat.
     ],
 )
@@ -41,6 +42,7 @@ def test_identifier(name, values):
         ("number of rooms", np.arange(15) ** 3),
         ("pixels[0]", np.arange(100)),
         ("id", np.full(50, np.nan)),
+        ("timestamp", 10**18 + 10**12 * np.arange(40) ** 2),
     ],
 )
 def test_no_identifier(name, values):

@@ -25,6 +25,10 @@ def classify(cells, **options):
         (["Y", "Yes", "N", "No", "yes"] * 3, ("N", "Y")),
         (["caf\u00e9", "cafe\u0301", "bar"] * 3, ("bar", "caf\u00e9")),
         (["New York", "new  york", "Rome"] * 3, ("New York", "Rome")),
+        (["a", "a\u200b", "\ufeffb"] * 3, ("a", "b")),
+        (["TRUE", "1", "0", "false", "0"] * 3, ("0", "TRUE")),
+        (["1", "0", "f", "n"] * 3, ("0", "1", "f", "n")),
+        ([str(10**18 + 1), str(10**18)] * 3, (str(10**18), str(10**18 + 1))),
     ],
 )
 def test_classes_and_their_order(cells, names):

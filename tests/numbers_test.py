@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfcourse.datasets import numbers
+from tfcourse.datasets import durations, numbers
 
 NUMBERS = st.floats(-1e9, 1e9).map(lambda number: round(number, 3))
 
@@ -44,6 +44,15 @@ def test_numbers_are_read_back_from_whatever_style_they_are_written_in(values, m
         (["12.5-", "3", "0.5-"], [-12.5, 3, -0.5]),
         (["1.234,5-", "3,25"], [-1234.5, 3.25]),
         (["4.1/5", "3 /5"], [4.1, 3]),
+        (["12.-", "\u20b9 1,10,000.50/-", "CHF 3.--"], [12, 110000.5, 3]),  # Of prices, no minus.
+        (["12,-", "3,50", "1.250,\u2013"], [12, 3.5, 1250]),
+        (["\u20135", "6"], [-5, 6]),
+        (["0.123", "1.456"], [0.123, 1.456]),
+        (["1\u2009234", "\uff11\uff12\uff0e\uff15", "\u200b7\ufeff"], [1234, 12.5, 7]),
+        (["2h 50m", "19h", "1 h 30 min"], [17 / 6, 19, 1.5]),
+        (["7:30", "27:45:36", "9:00"], [7.5, 27.76, 9]),
+        (["1 days 06:00:00", "0 days 00:30:00"], [30, 0.5]),
+        (["PT90M", "PT1H"], [1.5, 1]),
         ([3, 2.5, "4"], [3, 2.5, 4]),
     ],
 )
@@ -71,6 +80,8 @@ def test_amounts_are_numbers(texts, values):
             "1,23.4",
             "1D5",
             "5K1",
+            "5/-3",
+            "10\u00b2",  # Not 102.
         ),
     ],
 )
@@ -120,6 +131,43 @@ def test_texts_that_end_in_no_one_unit_are_no_numbers(texts):
     style = numbers.find_style(texts)
     assert style in numbers.STYLES
     assert np.isinf(numbers.read(texts, style)).any()
+
+
+def test_decimal_commas_elsewhere_do_not_make_thousands_of_fractions():
+    assert numbers.find_style(["0.123", "1.456"], decimal_comma=True) == numbers.PLAIN
+
+
+def test_times_of_day_and_one_unit_are_no_durations():
+    assert not durations.are_in(["7:30", "13:45"])
+    assert not durations.are_in(["90 m", "100 m"])
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["5 kg", "3 kg"], ("kg",)),
+        (["5%", "0.5"], ("", "%")),
+        (["$5", "\u20ac3", "4"], ("$", "\u20ac")),
+        (["$5", "4"], ()),
+        (["5%", "3 %"], ()),
+        (["2h 50m", "3h"], ("hours",)),
+    ],
+)
+def test_what_is_left_out_or_read_alike_is_told(texts, expected):
+    assert numbers.mixed(texts, numbers.find_style(texts)) == expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["5 kg", "300 g", "2 kg", "700 g", "3 kg", "50 g"], ("kg", "g")),
+        (["5 kg", "3 g"], ()),  # Few.
+        (["1st", "2nd", "3rd", "4th", "5th", "6th", "21st", "22nd", "23rd", "31st"], ()),
+        (["a 5", "b 6", "c 7", "d 8", "e 9", "f 1"], ()),
+    ],
+)
+def test_several_units_are_found(texts, expected):
+    assert numbers.units(texts) == expected
 
 
 def test_a_style_is_known_again():

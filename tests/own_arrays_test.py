@@ -79,6 +79,8 @@ def test_feature_that_never_varies_becomes_zero(load):
         (np.array(["b", "a", "c"])[Y], ("a", "b", "c")),
         (np.array([b"b", b"a", b"c"])[Y], ("a", "b", "c")),
         (np.array([10.0, 2.0, -1.0])[Y], ("-1", "2", "10")),
+        (np.array(["10", "9", "-1"])[Y], ("-1", "9", "10")),
+        (np.array(["10.5", "9.5", "-1.5"])[Y], ("-1.5", "9.5", "10.5")),
         (Y == 0, ("0", "1")),
     ],
 )
@@ -355,6 +357,7 @@ def test_labels_from_python_may_be_texts(kind):
     data = datasets.from_arrays((X[:40], labels[:40]), test=(X[40:], labels[40:]))
     assert data.class_names == ("a", "b", "c")
     np.testing.assert_array_equal(data.test.labels, np.array([1, 0, 2])[Y[40:]])
+    assert datasets.from_arrays((X, np.char.add("1", Y.astype(str)))).class_names[0] == "10"
     with pytest.raises(datasets.DataError, match=r"one of the classes a, b, c; received 'd'"):
         datasets.from_arrays((X[:40], labels[:40]), test=(X[:2], np.array(["d", "a"])))
 

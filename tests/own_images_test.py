@@ -357,3 +357,20 @@ def test_photographs_of_many_sizes_get_a_usual_one_proposed(folder):
         save(folder / f"cat/p{number}.png", 1, size=(90 + number, 120))
     with pytest.raises(datasets.DataError, match=r"one of 31 sizes.*`image_size=64`"):
         datasets.load(f"images:{folder}")
+
+
+def test_images_in_two_splits_or_classes_and_masks_are_told(tmp_path, fresh_home, caplog):
+    for number in range(12):
+        for kind in ("cat", "dog"):
+            save(tmp_path / "pets" / kind / f"{number}.png", number % 3)
+    save(tmp_path / "pets" / "cat" / "3_mask.png", 200)
+    datasets.load(f"images:{tmp_path / 'pets'}")
+    assert "test images are training images too" in caplog.text
+    assert "3 training images are in more than one class" in caplog.text
+    assert "1 images are called like masks of others, such as 3_mask.png" in caplog.text
+
+
+def test_packed_folder_is_refused(tmp_path, fresh_home):
+    (tmp_path / "pets.zip").write_bytes(b"PK")
+    with pytest.raises(datasets.DataError, match=r"received a file. Unpack it"):
+        datasets.load(f"images:{tmp_path / 'pets.zip'}")

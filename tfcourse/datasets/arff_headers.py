@@ -7,7 +7,10 @@ from typing import NamedTuple
 from tfcourse.datasets.errors import DataError
 
 _RELATION = re.compile(r"@relation\b", re.IGNORECASE)
-_ATTRIBUTE = re.compile(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s", re.IGNORECASE)
+_ATTRIBUTE = re.compile(
+    r"@attribute\s+('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s{]+)\s*(?P<kind>\{|\w+)",
+    re.IGNORECASE,
+)
 _DATA = re.compile(r"@data\b", re.IGNORECASE)
 
 
@@ -37,8 +40,13 @@ def find(path: pathlib.Path, sample: str) -> Header | None:
     ends = [number for number, line in enumerate(lines, start=1) if _DATA.match(line.strip())]
     if not ends:
         raise DataError(f"{path}: expected an ARFF file; received no line @data. Add it.")
-    found = (_ATTRIBUTE.match(line.strip()) for line in lines[start : ends[0]])
-    names = tuple(match[1].strip("'\"") for match in found if match)
+    found = [_ATTRIBUTE.match(line.strip()) for line in lines[start : ends[0]]]
+    if any(match["kind"].lower() == "relational" for match in found if match):
+        raise DataError(
+            f"{path}: expected a number or a text in each cell; received an ARFF file with columns "
+            "of tables (relational). Make columns of numbers of them, and save it as CSV."
+        )
+    names = tuple(re.sub(r"\\(.)", r"\1", match[1].strip("'\"")) for match in found if match)
     if any(line.strip().startswith("{") for line in lines[ends[0] : ends[0] + 5]):
         raise DataError(
             f"{path}: expected rows with a cell for each column; received sparse ARFF. Save it as "

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import array_shapes, checks, memory, splits, targets
+from tfcourse.datasets import array_shapes, checks, classes, memory, splits, targets
 from tfcourse.datasets.array_preprocessing import fit_arrays
 from tfcourse.datasets.checks import Numbers
 from tfcourse.datasets.dataset import Dataset, Split
@@ -61,7 +61,7 @@ def from_arrays(
     given = {"train": train, "validation": validation, "test": test}
     texts = _texts(train[1])
     if class_names is None and texts is not None:
-        class_names = sorted(set(texts.ravel().tolist()))
+        class_names = classes.in_order(set(texts.ravel().tolist()))
     pairs: dict[str, tuple[Numbers, Numbers]] = {}
     for split, pair in given.items():
         if pair is not None:

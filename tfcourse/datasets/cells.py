@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfcourse.datasets import spellings
+
 Codes = npt.NDArray[np.int64]
 Column = Sequence[Any] | npt.NDArray[Any]  # Texts or numbers; also a pandas Categorical.
 
@@ -26,9 +28,11 @@ MISSING = frozenset(
 MISSING_NUMBER = MISSING | {
     *("none", "-", "--", "---", ".", "..", "*", "\u2013", "\u2014", "n.a.", "n.d."),
     *("missing", "(missing)", "unknown", "not available"),
+    *(f".{letter}" for letter in "_abcdefghijklmnopqrstuvwxyz"),  # Of SAS and Stata.
     *("0000-00-00", "0000-00-00 00:00:00", "00/00/0000"),
 }
 
+_CHUNK = 4096  # Rows.
 LONGEST_MISSING = max(map(len, MISSING_NUMBER))  # Characters.
 
 
@@ -96,10 +100,16 @@ def counted(column: Any, more: Sequence[str] = ()) -> tuple[Codes, int]:
     """
     import pandas as pd
 
-    texts = pd.Series(column).str.strip()
-    missing = texts.isna() | texts.str.lower().isin(MISSING) | texts.isin(list(more))
-    codes, distinct = pd.factorize(texts.mask(missing))
-    return codes.astype(np.int64), len(distinct)
+    hashes, known = np.zeros(len(column), np.uint64), np.zeros(len(column), bool)
+    for start in range(0, len(column), _CHUNK):  # Each step copies what it works on.
+        texts = pd.Series(column[start : start + _CHUNK]).str.strip()
+        missing = texts.isna() | texts.str.lower().isin(MISSING) | texts.isin(list(more))
+        part = slice(start, start + len(texts))
+        known[part] = ~missing.to_numpy(bool)
+        hashes[part] = pd.util.hash_array(texts.to_numpy(object, na_value=""), categorize=False)
+    codes = np.full(len(column), -1, np.int64)
+    codes[known], distinct = pd.factorize(hashes[known])
+    return codes, len(distinct)
 
 
 def as_category(value: object) -> str:
@@ -108,13 +118,13 @@ def as_category(value: object) -> str:
         value = value.decode("utf-8", "replace")
     if isinstance(value, float | np.floating) and value.is_integer():
         value = int(value)  # Missing values in a column may turn 3 into 3.0.
-    return str(value).strip()
+    return spellings.seen(str(value))
 
 
 def is_missing(value: object, more: Sequence[str] = ()) -> bool:
     """Returns whether a cell, text or number, is missing; `more` are further texts for that."""
     if isinstance(value, str):
-        return _says_missing(value.strip(), more)
+        return _says_missing(spellings.seen(value), more)
     return value is None or bool(value != value)  # Only NaN differs from itself.
 
 
@@ -122,7 +132,7 @@ def _category(value: object, more: Sequence[str]) -> str | None:
     """Returns the text of a cell; `None` if it is missing."""
     if not isinstance(value, str):
         return None if is_missing(value, more) else as_category(value)
-    text = value.strip()
+    text = spellings.seen(value)
     return None if _says_missing(text, more) else text
 
 

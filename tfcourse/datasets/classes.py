@@ -1,13 +1,12 @@
 """Numbers the classes of labels."""
 
 import collections
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from tfcourse.datasets import shown
+from tfcourse.datasets import shown, spellings
 from tfcourse.datasets.cells import as_category, is_missing
 from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
@@ -15,7 +14,6 @@ from tfcourse.datasets.errors import DataError
 # One to train on, and with stratified splits at most one each for validation and test.
 MIN_EXAMPLES = 3
 MAX_CLASSES = 10_000
-_WHOLE = re.compile("-?[0-9]{1,18}")
 
 
 def number(
@@ -25,8 +23,6 @@ def number(
     min_examples: int = MIN_EXAMPLES,
 ) -> tuple[IntArray, tuple[str, ...]]:
     """Returns labels [examples] and the names of the classes, in order.
-
-    Integers are ordered as numbers, everything else as texts.
 
     Args:
         where: name of the labels for messages: "iris.csv, column 'species'".
@@ -68,6 +64,13 @@ def number(
         )
     if len(counts) > MAX_CLASSES:
         raise DataError(f"{where}: expected at most {MAX_CLASSES} classes; received {len(counts)}.")
-    ordered = sorted(counts, key=int if all(map(_WHOLE.fullmatch, counts)) else None)
+    ordered = in_order(counts)
     numbers = {name: number for number, name in enumerate(ordered)}
     return np.array([numbers[name] for name in names], np.int32), tuple(ordered)
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Returns the names of classes in order: numbers as numbers, all else as texts."""
+    ordered = sorted(names)
+    are_numbers = all(map(spellings.DECIMAL.fullmatch, ordered))
+    return sorted(ordered, key=float) if are_numbers else ordered

@@ -44,6 +44,9 @@ class Fit(NamedTuple):
     columns: tuple[Fitted, ...]
     first_missing: int
 
+    def of_units(self, units: tuple[str, ...]) -> "Fit":
+        return self._replace(report=dataclasses.replace(self.report, units=units))
+
 
 def _stand_in(found: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> float | None:
     """Returns a number that may mean "missing", such as -99 or 999, or `None`.
@@ -122,8 +125,8 @@ class Fitting:
         if doubtful is None and not limits.any():
             return fit
         report = dataclasses.replace(fit.report, limits=int((limits & self.kept).sum()))
-        if doubtful is not None:
-            count = int((values[self.kept] == doubtful).sum())
+        count = 0 if doubtful is None else int((values[self.kept] == doubtful).sum())
+        if doubtful is not None and count:
             report = dataclasses.replace(report, doubtful=(doubtful, count))
         return fit._replace(report=report)
 

@@ -17,6 +17,8 @@ _SHARE_OF_SLIPS = 0.05
 _FEW_TEXTS, _MANY_NUMBERS = 3, 10
 _FEW, _SAMPLE = 50, 1000  # Values that are checked first.
 _SHARE_OF_SAMPLE = 0.25
+# Beyond them double precision does not hold every whole number.
+_EXACT, _EXACT_DIGITS = 1 << 53, 15
 
 
 def fit(
@@ -46,6 +48,8 @@ def fit(
     fitting = Fitting(table.source, name, column, reading, rows, counted, table.columns)
     if name in reading.categorical:
         return fitting.categories(cells.of(column))
+    if isinstance(column, np.ndarray) and column.dtype.kind in "iu" and _are_long_keys(column):
+        return fitting.categories(cells.of(column))
     if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
         return fitting.numbers(read_numbers(column, reading.missing_values), numbers.PLAIN)
     if isinstance(column, np.ndarray) and column.dtype.kind == "M":
@@ -58,7 +62,7 @@ def fit(
     found = cells.of(column)
     # A full check takes long if there are as many texts as rows.
     some = [v for v in found.values[:: _step(found.values)] if not is_missing_number(v, more)]
-    if not some:
+    if not some or _are_long_keys(found.values):
         return fitting.categories(found)
     style = numbers.find_style(some, decimal_comma=decimal_comma)
     is_bool = isinstance(some[0], bool)
@@ -71,17 +75,19 @@ def fit(
             bare = read_values(numbers.unlimited(found.values), more, style)
             read = np.where(limits, bare, read)
         if _are_numbers(found.counts()[there], np.isfinite(read[there])):
-            return fitting.numbers(found.spread(read, np.nan), style, found.spread(limits, False))
+            fit = fitting.numbers(found.spread(read, np.nan), style, found.spread(limits, False))
+            return fit.of_units(numbers.mixed(some, style))
     form = dates.find_format(some) and dates.find_format(
         [value for value in found.values if not is_missing_number(value, more)]
     )
-    return fitting.dates(form) if form else fitting.categories(found)
+    return fitting.dates(form) if form else fitting.categories(found).of_units(numbers.units(some))
 
 
 def _limits(found: cells.Cells, read: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Returns the values that are limits among numbers, such as <0.01; <18 among few is a class."""
     limits = np.array([numbers.is_limit(value) for value in found.values], bool)
     counts, plain = found.counts(), np.isfinite(read)
+    limits &= ~plain  # Such as 10+ where all have a plus.
     if plain.sum() < _MANY_NUMBERS or counts[limits].sum() > counts[plain].sum():
         limits[:] = False
     return limits
@@ -92,6 +98,17 @@ def _are_texts(values: Sequence[object], more: Sequence[str]) -> bool:
     some = [value for value in values if not is_missing_number(value, more)]
     read = numbers.read(some, numbers.find_style(some)) if some else np.zeros(1)
     return not np.isfinite(read).any() and dates.find_format(some) is None
+
+
+def _are_long_keys(values: Sequence[object] | npt.NDArray[np.integer]) -> bool:
+    """Returns whether whole numbers are so long that, as numbers, different ones would be equal."""
+    if isinstance(values, np.ndarray):
+        if not len(values) or -_EXACT < values.min() <= values.max() < _EXACT:
+            return False
+        return len(np.unique(values.astype(np.float64))) < len(np.unique(values))
+    texts = [str(value) for value in values if isinstance(value, str | int)]
+    long = [text for text in texts if len(text) > _EXACT_DIGITS and text.isdecimal()]
+    return len({*map(float, long)}) < len(long)
 
 
 def _step(values: Sequence[object]) -> int:

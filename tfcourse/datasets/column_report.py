@@ -33,6 +33,7 @@ class ColumnReport:
         odd: texts in a column of numbers or dates, which count as missing.
         odd_count: the number of such cells.
         limits: the number of cells with limits, such as <0.01, among numbers.
+        units: the unit that its numbers are read without; or several that differ.
         doubtful: `(number, cells)`: a number such as -999 that may mean "missing".
     """
 
@@ -51,6 +52,7 @@ class ColumnReport:
     odd: tuple[str, ...] = ()
     odd_count: int = 0
     limits: int = 0
+    units: tuple[str, ...] = ()
     doubtful: tuple[float, int] | None = None
 
 

@@ -90,7 +90,7 @@ def read_dates(
 def is_missing_number(value: object, more: Sequence[str] = ()) -> bool:
     """Returns whether a cell is missing, in a column of numbers or dates."""
     if isinstance(value, str):
-        text = value.strip()
+        text = spellings.seen(value)
         is_short = len(text) <= cells.LONGEST_MISSING
         return (is_short and text.lower() in cells.MISSING_NUMBER) or text in more
     return cells.is_missing(value)

@@ -13,6 +13,7 @@ from tfcourse.datasets import (
     legacy_encodings,
     numbers,
     other_formats,
+    spellings,
     text_files,
     wrapped_lines,
 )
@@ -25,6 +26,7 @@ from tfcourse.hyperparameters.spelling import DECIMAL
 _NAMES = {csv_records.BLANKS: "blanks"}
 _MAX_LINES_BEFORE = 50
 _FEWEST_YEARS = 5
+_EXACT = 15  # Digits that double precision holds.
 _COMMENT = re.compile(r"\s*(#|%|//)\s*")
 _COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)([eE][+-]?[0-9]+)?")
 
@@ -112,8 +114,13 @@ def find(
         fixed=fixed,
         notes=(),
     )
-    encoded = encoding_notes(encoding, legacy, sample)
-    return dataclasses.replace(dialect, notes=(*encoded, *_notes(dialect), *layout.notes))
+    notes = (
+        *text_files.beside(path),
+        *encoding_notes(encoding, legacy, sample),
+        *_notes(dialect),
+        *layout.notes,
+    )
+    return dataclasses.replace(dialect, notes=notes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,7 +197,10 @@ def _is_commented_header(records: Sequence[Record], width: int) -> bool:
     """Returns whether the first record, which starts like a comment, is the header."""
     following = [record for record in records[1:] if _is_row(record)]
     after = next((r for r in following if not _COMMENT.match(r[0])), [])
-    return len(records[0]) == width and any(map(DECIMAL.fullmatch, map(str.strip, after)))
+    is_mark = not _COMMENT.sub("", records[0][0])
+    return len(records[0]) in (width, width + is_mark) and any(
+        map(DECIMAL.fullmatch, map(str.strip, after))
+    )
 
 
 def _find_header(records: Sequence[Record], first: int, expected: Sequence[str]) -> int:
@@ -200,7 +210,7 @@ def _find_header(records: Sequence[Record], first: int, expected: Sequence[str])
     wanted = set(expected)
 
     def found(position: int) -> int:
-        return len(wanted & {_COMMENT.sub("", cell).strip() for cell in records[position]})
+        return len(wanted & {spellings.seen(_COMMENT.sub("", cell)) for cell in records[position]})
 
     candidates = range(min(len(records), first + 6))
     best = max(candidates, key=found)
@@ -212,9 +222,11 @@ def _find_header(records: Sequence[Record], first: int, expected: Sequence[str])
 
 def _names(record: Record, below: Sequence[Record], width: int) -> Record:
     """Returns a name for each column; adds an unnamed first one if rows have one cell more."""
-    names = [cell.strip() for cell in record]
+    names = [*map(spellings.seen, record)]
     if names and _COMMENT.match(names[0]):
         names[0] = _COMMENT.sub("", names[0])
+        if not names[0] and len(names) == width + 1:
+            del names[0]  # As numpy.savetxt writes it: # x y
     if not below:
         return names
     while len(names) > width and not names[-1]:
@@ -231,7 +243,7 @@ def _numbered(below: Sequence[Record], width: int) -> tuple[str, ...]:
 
 def _is_data(record: Record, below: Sequence[Record], expected: Sequence[str]) -> bool:
     """Returns whether a record looks like a row of data and not like a header."""
-    cells = [cell.strip() for cell in record]
+    cells = [*map(spellings.seen, record)]
     there = [name for name in dict.fromkeys(expected) if name in cells]
     if len(there) == 1:
         position = cells.index(there[0])
@@ -280,12 +292,17 @@ def _kinds(below: Sequence[Record], width: int) -> tuple[str, tuple[bool, ...], 
             if text and text.lower() not in MISSING:
                 column.append(text)
     texts = tuple(any(map(_is_text, column)) for column in columns)
-    plain = tuple(bool(column) and all(map(DECIMAL.fullmatch, column)) for column in columns)
+    plain = tuple(bool(column) and all(map(_is_plain, column)) for column in columns)
     if not any(numbers.has_decimal_commas(column) for column in columns):
         return ".", plain, texts
     # 1.234 may be a thousand here.
     numeric = tuple(bool(column) and all(map(_COMMA.fullmatch, column)) for column in columns)
     return ",", numeric, texts
+
+
+def _is_plain(cell: str) -> bool:
+    """Returns whether a cell is a number that pandas may read; keys of 19 digits it may round."""
+    return bool(DECIMAL.fullmatch(cell)) and not (len(cell) > _EXACT and cell.isdecimal())
 
 
 def _is_text(cell: str) -> bool:

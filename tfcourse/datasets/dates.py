@@ -32,12 +32,12 @@ _DATES = (
         "%m-%d-%Y",
     ),
     *("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y"),
-    *("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%a %b %d %Y", "%A, %B %d, %Y"),
+    *("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%a %b %d %Y", "%A, %B %d, %Y"),
     *("%a, %d %b %Y", "%b-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%d %b %y", "%d/%b/%Y", "%d%b%Y"),
     *("%Y-%b-%d", "%Y %b %d", "%A %d %B %Y", "%A, %d %B %Y", "%Y\u5e74%m\u6708%d\u65e5"),
 )
 # A month means its first day.
-_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%b-%Y", "%B %Y", "%Y-%b", "%b-%y")
+_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y", "%b %Y", "%b-%Y", "%B %Y", "%Y-%b", "%b-%y")
 # The time comes before the year, as from Twitter and C's ctime.
 _TIME_INSIDE = "%a %b %d %H:%M:%S %Y"
 _DOTTED = "%H.%M.%S"
@@ -53,7 +53,11 @@ KNOWN = (*FORMATS, QUARTER, COMPACT)
 _QUARTER = re.compile(r"(\d{4})[- ]?Q([1-4])|Q([1-4])[- ]?(\d{4})")
 # Ignored: a time zone, an ordinal's ending, the full stop of an abbreviated month, and marks
 # between date and time. Times are used as written; only ISO 8601 is converted to UTC.
-_ZONE = re.compile(r"(?<=\d) (UTC|GMT|Z|[ECMP][SD]T|CES?T|BST|IST|JST|AE[SD]T|[+-]\d\d:?\d\d)\b")
+_ZONE = re.compile(
+    r"(?<=[\dMm]) ((UTC|GMT)([+-]\d\d?(:?\d\d)?)?|Z|[ECMP][SD]T|CES?T|BST|IST|JST|AE[SD]T"
+    r"|[+-]\d\d:?\d\d)(?!\w)"
+)
+_NAMED_ZONE = re.compile(r" [A-Z]{3,4}$")
 _ORDINAL = re.compile(r"(?<=\d)(st|nd|rd|th)\b")
 _CUT_OFF = re.compile(r"\b([A-Z][a-z]{2})\.(?= )")
 _BETWEEN = re.compile(r"((?<=\d)(, |_|-)|(?<=\d{4}):)(?=\d\d?[:.]\d\d)")
@@ -68,7 +72,7 @@ _LIKELY = re.compile(
     r"|[A-Z][a-z]{2} [A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d \d{4}"
     r"|\d{4}[- ][A-Z][a-z]{2}[- ]\d\d?( .*)?|\d{4}\u5e74\d\d?\u6708\d\d?\u65e5( .*)?"
     r"|\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
-    r"|\d{1,2}\.\d\d\.\d\d|\d{4}[-/]\d\d|\d\d/\d{4}|[A-Za-z]{3,9}[- ]\d{4}"
+    r"|\d{1,2}\.\d\d\.\d\d|\d{4}[-/]\d\d|\d\d[-/]\d{4}|[A-Za-z]{3,9}[- ]\d{4}"
     r"|\d{4}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d\d"
     r"|\d{4}[- ]?Q[1-4]|Q[1-4][- ]?\d{4}"
 )
@@ -80,6 +84,7 @@ _SHAPES = {
 _SAMPLE = 50
 # At least this share of the values must be dates; the others count as missing.
 _SHARE = 0.95
+_FEW_OTHERS, _MANY = 3, 10  # So many others beside so many dates are slips, too.
 _NANOSECONDS_PER_HOUR = 3_600_000_000_000
 _FEWEST_COMPACT = 10
 _MOST_FORMATS = 4
@@ -101,11 +106,18 @@ def find_format(values: Sequence[Any]) -> str | None:
         return None
     likely = [form for form in (*FORMATS, QUARTER) if _is_written(head[0], form)]
     for form in sorted(likely, key=lambda form: -sum(_is_written(text, form) for text in head)):
-        if np.mean(~np.isnat(times(values, form))) >= _SHARE:
+        if _are_read(times(values, form)):
             return form
     several = _several(head) if len(head) >= _SHARE * len(some) else None
-    are_read = several and np.mean(~np.isnat(times(values, several))) >= _SHARE
-    return several if are_read else None
+    return several if several and _are_read(times(values, several)) else None
+
+
+def _are_read(moments: npt.NDArray[np.datetime64]) -> bool:
+    """Returns whether nearly all values are dates, or many but for a few slips."""
+    others = int(np.isnat(moments).sum())
+    return others <= (1 - _SHARE) * len(moments) or (
+        others <= _FEW_OTHERS and len(moments) - others >= _MANY
+    )
 
 
 def _several(texts: Sequence[str]) -> str | None:
@@ -194,7 +206,7 @@ def _simple(value: object) -> str:
     """Returns the text of a cell without irrelevant parts: "Sep 1 2014" for "Sep. 1st 2014"."""
     text = str(value).strip()
     if _ISO.match(text):
-        return text.removesuffix(" UTC")
+        return _NAMED_ZONE.sub("", text)
     text = _ORDINAL.sub("", _CUT_OFF.sub(r"\1", _ZONE.sub("", text)))
     return _BETWEEN.sub(" ", _DASHED_TIME.sub(r" \1:\2:\3", text))
 

@@ -13,6 +13,7 @@ from tfcourse.datasets.errors import DataError
 
 _OTHERS = '\t,;|"'  # Other delimiters and quotes.
 _FEWEST_LINES = 5
+_SAMPLE = 100  # Lines in which two blanks within a cell are no sign of other columns.
 DELIMITER = "\t"  # Between the cells of `text`.
 
 
@@ -49,18 +50,24 @@ def text(
         before: the number of lines before `lines`.
 
     Raises:
-        DataError: a cell is wider than its column.
+        DataError: a cell is wider than its column, or a line has other columns.
     """
+    has_gaps = False
     result = io.StringIO(newline="")
     writer = csv.writer(result, delimiter=DELIMITER, lineterminator="\n")
     for number, line in enumerate(lines, start=before + 1):
-        if any(line[start - 1 : start].strip() for start in columns[1:]):
+        cells = _cells(line, columns)
+        # Two blanks in a cell are its own, or those between cells of other columns.
+        is_gap = any("  " in cell for cell in cells)
+        has_gaps |= is_gap and number <= before + _SAMPLE
+        is_wide = any(line[start - 1 : start].strip() for start in columns[1:])
+        if is_wide or (is_gap and not has_gaps):
             raise DataError(
                 f"{path}, line {number}: expected columns that start at the same positions as "
                 f"above, with a blank before each; received {line.strip()[:80]!r}. Correct the "
                 "line, or save the table as CSV."
             )
-        writer.writerow(_cells(line, columns) if line.strip() else [])
+        writer.writerow(cells if line.strip() else [])
     result.seek(0)
     return result
 

@@ -21,6 +21,18 @@ def to_table(frame: "pd.DataFrame", source: str = "frame", notes: tuple[str, ...
     Raises:
         DataError: the frame has no rows, or a column name occurs twice.
     """
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        raise DataError(
+            f"{source}: expected a pandas DataFrame; received {type(frame).__name__}. "
+            "pandas.DataFrame(...) makes one."
+        )
+    if frame.columns.nlevels > 1:
+        raise DataError(
+            f"{source}: expected one name for each column; received a MultiIndex. Join them: "
+            "frame.columns = [' '.join(map(str, names)) for names in frame.columns]."
+        )
     if not len(frame.columns) or not len(frame):
         raise DataError(
             f"{source}: expected rows and columns; received shape {frame.shape}. Add examples."
@@ -36,6 +48,18 @@ def to_table(frame: "pd.DataFrame", source: str = "frame", notes: tuple[str, ...
     series = (frame.iloc[:, position] for position in range(len(names)))
     columns = {name: column(values) for name, values in zip(names, series, strict=True)}
     return Table(source, columns, num_rows=len(frame), notes=notes)
+
+
+def from_others(frame: Any) -> Any:
+    """Returns a table of Polars or Arrow as pandas' DataFrame, and anything else as it is."""
+    return frame.to_pandas() if hasattr(frame, "to_pandas") else frame
+
+
+def categorical(frame: "pd.DataFrame") -> list[str]:
+    """Returns the names of the columns of pandas' type for categories."""
+    import pandas as pd
+
+    return [str(n) for n, kind in frame.dtypes.items() if isinstance(kind, pd.CategoricalDtype)]
 
 
 def column(series: "pd.Series") -> Column:
@@ -57,7 +81,7 @@ def column(series: "pd.Series") -> Column:
     if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype):
         return series.to_numpy(np.float64, na_value=np.nan)  # Integers that may be missing.
     if isinstance(dtype, pd.CategoricalDtype):
-        return series.array
+        return series.array.remove_unused_categories()
     return series.to_numpy(object)
 
 

@@ -22,7 +22,7 @@ Labels = npt.NDArray[np.generic]
 _FEWEST_ROWS = 30  # Of fewer, a column may tell the class by chance.
 _MOST_ROWS = 10_000  # The rows that are used.
 _MOST_VALUES = 2_000_000  # The values that are sorted at once.
-_AT_ONCE = 64  # Columns that are hashed at once.
+_AT_ONCE, _ROWS_AT_ONCE = 64, 8192  # Columns and rows that are hashed at once.
 # A column determines the label if it leaves at most this share of the errors made without it. A
 # measurement may reach the first; only a copy of the label reaches the second.
 _SHARE_OF_ERRORS, _OF_MEASUREMENTS = 0.05, 0.01
@@ -121,9 +121,12 @@ def _hashes(split: Split) -> npt.NDArray[np.uint64]:
     bits = np.ascontiguousarray(split.features).view(np.uint32)
     hashes = split.labels.astype(np.float32).view(np.uint32).astype(np.uint64)
     for start in range(0, bits.shape[1], _AT_ONCE):
-        part = bits[:, start : start + _AT_ONCE].astype(np.uint64)
+        part = bits[:, start : start + _AT_ONCE]
         odd = factors.randint(0, 1 << 62, part.shape[1], np.int64).astype(np.uint64) * 2 + 1
-        hashes += (part * odd.astype(np.uint64)).sum(axis=1, dtype=np.uint64)
+        for row in range(0, len(part), _ROWS_AT_ONCE):  # Each step takes memory of 8 bytes a value.
+            rows = slice(row, row + _ROWS_AT_ONCE)
+            products = part[rows].astype(np.uint64) * odd.astype(np.uint64)
+            hashes[rows] += products.sum(axis=1, dtype=np.uint64)
     return hashes
 
 

@@ -22,8 +22,20 @@ _FEWEST_ROWS = 10
 # The first column of a table without names. Keys have six digits or more; a tenth of them end in 0
 # by chance.
 _FIRST, _LONG, _SHARE_OF_ROUND = "1", 1e5, 0.3
+_LONGEST = 1e15  # Nothing is counted beyond it but time in nanoseconds.
 # A series with one row per year has no repeats either, but is a time.
-_TIMES = {"year", "years", "yr", "quarter", "month", "week", "day", "hour", "date", "time"}
+_TIMES = {"timestamp"} | {
+    "year",
+    "years",
+    "yr",
+    "quarter",
+    "month",
+    "week",
+    "day",
+    "hour",
+    "date",
+    "time",
+}
 _LAST = {
     *("id", "ids", "index", "idx", "key", "no", "nr", "number", "num", "uuid", "guid", "row"),
     *("rowid", "rownum", "rownumber", "rowname", "rownames", "serial", "sno", "slno", "objectid"),
@@ -83,6 +95,10 @@ def why(name: str, values: npt.NDArray[np.float64]) -> str:
             return (
                 f"looks like an identifier: {distinct:,} different whole numbers, most of them long"
             )
+    if distinct == count and high > _LONGEST and not _words(name) & _TIMES:
+        return (
+            f"looks like an identifier: whole numbers of {len(f'{high:.0f}')} digits never repeat"
+        )
     expected = count * count / (2 * (high - low + 1))
     if distinct < count or expected < _EXPECTED_REPEATS or _words(name) & _TIMES:
         return ""

@@ -3,6 +3,8 @@
 import collections
 import os
 import pathlib
+import re
+from collections.abc import Iterator
 
 import numpy as np
 from absl import logging
@@ -28,6 +30,7 @@ from tfcourse.datasets.reading import Reading
 _OF_TABLES = ("label", "task", "header")
 USES = ("image_size", "on_error", "labels", *_OF_TABLES)
 _VERSION = 2  # Of the reading of images: caches of older versions are ignored.
+_MASK = re.compile(r"(.+?)[ _-](?:masks?|seg|segmentation|annotations?)(?:_\d+)?", re.IGNORECASE)
 _ADVICE = ", or leave such out with `on_error=skip`"
 
 
@@ -54,7 +57,26 @@ def load(path: pathlib.Path, reading: Reading) -> Dataset:
         f"{_VERSION} {version} {reading.image_size} {reading.on_error}",
         lambda: _read(name, images, reading),
     )
+    for sentence in _repeated(found):
+        logging.warning("%s: %s.", path, sentence)
     return found.scaled()
+
+
+def _repeated(found: UnscaledDataset) -> Iterator[str]:
+    """Yields what is told of the same pixels in two splits, or in two classes."""
+    of_training: dict[int, set[int]] = collections.defaultdict(set)
+    for pixels, label in zip(*found.splits["train"], strict=True):
+        of_training[hash(pixels.tobytes())].add(int(label))
+    test = [hash(pixels.tobytes()) for pixels in found.splits["test"][0]]
+    repeated = sum(key in of_training for key in test)
+    if repeated:
+        yield (
+            f"{repeated:,} of {len(test):,} test images are training images too: the test result "
+            "is too good. Keep one of each"
+        )
+    several = sum(len(labels) > 1 for labels in of_training.values())
+    if several:
+        yield f"{several:,} training images are in more than one class. Keep them in one"
 
 
 def _version(path: pathlib.Path) -> tuple[str, int, int]:
@@ -87,11 +109,26 @@ def find(path: pathlib.Path, reading: Reading) -> list[LabelledImage]:
         left_out.add(found)
         images += [LabelledImage(entry.split, entry.class_name, file) for file in found.images]
     left_out.tell(path)
+    _tell_of_masks(path, images)
     if empty:
         logging.warning("%s: left out empty folders: %s.", path, ", ".join(empty[:10]))
     if not any(image.split == "train" for image in images):
         raise DataError(f"{path}: expected images; received empty folders. Add some.")
     return images
+
+
+def _tell_of_masks(path: pathlib.Path, images: list[LabelledImage]) -> None:
+    stems = {image.path.with_suffix("") for image in images}
+    matches = [(image.path, _MASK.fullmatch(image.path.stem)) for image in images]
+    masks = [file for file, match in matches if match and file.with_name(match[1]) in stems]
+    if masks:
+        logging.warning(
+            "%s: %d images are called like masks of others, such as %s, and are taken for images "
+            "of the class. Move them elsewhere if they are none.",
+            path,
+            len(masks),
+            masks[0].name,
+        )
 
 
 def _table(path: pathlib.Path, reading: Reading) -> pathlib.Path | None:

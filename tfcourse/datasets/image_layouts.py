@@ -62,9 +62,10 @@ def class_folders(path: pathlib.Path, tell: Tell) -> list[ClassFolder]:
         DataError: there are no such folders, or they are ambiguous.
     """
     if not path.is_dir():
+        received = "a file. Unpack it, or correct" if path.exists() else "none there. Correct"
         raise DataError(
-            f"{path}: expected a folder with a folder of images for each class; received none "
-            "there. Correct the path."
+            f"{path}: expected a folder with a folder of images for each class; received "
+            f"{received} the path."
         )
     path = _unwrapped(path)
     folders = image_paths.subfolders(path)

@@ -49,7 +49,9 @@ def described(images: list[LabelledImage]) -> str:
 
 def _roots(path: pathlib.Path) -> dict[str, pathlib.Path]:
     """Returns the folder of images of each split; none if there are class folders."""
-    inside = image_paths.subfolders(path) if path.is_dir() else []
+    if not path.is_dir():
+        return {}
+    inside = image_paths.subfolders(path)
     while len(inside) == 1 and not image_paths.has_images(path):
         path, inside = inside[0], image_paths.subfolders(inside[0])
     if not inside:

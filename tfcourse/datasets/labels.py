@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import cells, classes, numbers, shown, spellings, targets
+from tfcourse.datasets import cells, classes, column_names, numbers, shown, spellings, targets
 from tfcourse.datasets.column_report import LabelReport
 from tfcourse.datasets.columns import read_numbers
 from tfcourse.datasets.dataset import IntArray, LabelArray
@@ -17,6 +17,7 @@ from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.table import Column, Table
 
 _FEWEST_SORTED = 20  # Rows; fewer may be sorted by chance.
+_MOST_NAMED = 3  # Texts in a quantity that a message names.
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?")
 
 
@@ -103,10 +104,13 @@ def quantities(
     bad = np.isinf(values)
     if bad.any():
         row = int(bad.argmax())
+        texts = {str(column[row]).strip() for row in np.flatnonzero(bad).tolist()}
+        named = column_names.argument("missing_values", sorted(texts))
         raise DataError(
             f"{table.place(row)}, column {shown.quoted(name)}: expected a number, since the label "
-            f"is a quantity; received {shown.quoted(column[row])}. Correct it, empty the cell, or "
-            "take the label for classes with `task=classification`."
+            f"is a quantity; received {shown.quoted(column[row])}. Correct it, empty the cell,"
+            f"{f' leave such rows out with {named},' if len(texts) <= _MOST_NAMED else ''} or take "
+            "the label for classes with `task=classification`."
         )
     return values
 
@@ -139,7 +143,7 @@ def classify(where: str, name: str, column: Column, missing: Sequence[str] = ())
     rare = {text: count for text, count in totals.items() if count < classes.MIN_EXAMPLES}
     kept = {text: count for text, count in totals.items() if text not in rare}
     _check(where, len(found.codes), totals, rare)
-    ordered = in_order(kept)
+    ordered = classes.in_order(kept)
     position = {text: number for number, text in enumerate(ordered)}
     by_value = np.array([position.get(spelled[value], -1) for value in found.values], np.int32)
     others: dict[str, tuple[str, ...]] = {}
@@ -171,11 +175,6 @@ def numbers_of(column: Column, class_names: Sequence[str], missing: Sequence[str
     found = cells.categories(cells.of(column), missing)
     by_value = spellings.positions(found.values, class_names, unknown=-2).astype(np.int32)
     return found.spread(by_value, -1).astype(np.int32)
-
-
-def in_order(names: Sequence[str] | dict[str, int]) -> list[str]:
-    """Returns the names of classes in order: integers as numbers, everything else as texts."""
-    return sorted(names, key=float if all(map(spellings.DECIMAL.fullmatch, names)) else None)
 
 
 def _check(where: str, rows: int, totals: dict[str, int], rare: dict[str, int]) -> None:

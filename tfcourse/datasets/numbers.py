@@ -1,7 +1,8 @@
 """Parses numbers in the many ways people write them.
 
-1234.5, 1,234.50, 1.234,50, 1 234,50, 1.5D-03, $12, 12 %, (12) or 12- for -12, 1.5K beside 2M, 12
-kg, 4.1/5 if all are out of 5. Limits such as <0.01 are numbers only after `unlimited`.
+1234.5, 1,234.50, 1.234,50, 1 234,50, 1.5D-03, $12, 12.-, 12 %, (12) or 12- for -12, 1.5K beside
+2M, 12 kg, 4.1/5 if all are out of 5, 2h 50m. Limits such as <0.01 and 10+ are numbers only after
+`unlimited`.
 """
 
 import collections
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfcourse.datasets import durations, spellings
 from tfcourse.hyperparameters.spelling import DECIMAL
 
 FloatArray64 = npt.NDArray[np.float64]
@@ -21,10 +23,14 @@ SCALED = "1.5K"  # With 2M in the same column: at least two of these letters occ
 # Patterns of numbers, named by an example, in the order of trial.
 STYLES: dict[str, re.Pattern[str]] = {
     PLAIN: re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+"),
-    "1,234.5": re.compile(r"[0-9]{1,3}(,[0-9]{2,3})*,[0-9]{3}(\.[0-9]*)?|[0-9]+\.?[0-9]*|\.[0-9]+"),
-    "1.234,5": re.compile(r"[0-9]{1,3}(\.[0-9]{3})+(,[0-9]*)?|[0-9]+,?[0-9]*|,[0-9]+"),
-    "1 234.5": re.compile(r"[0-9]{1,3}([ '\u2019][0-9]{3})+(\.[0-9]*)?|[0-9]+\.?[0-9]*|\.[0-9]+"),
-    "1 234,5": re.compile(r"[0-9]{1,3}([ '\u2019][0-9]{3})+(,[0-9]*)?|[0-9]+,?[0-9]*|,[0-9]+"),
+    "1,234.5": re.compile(
+        r"[1-9][0-9]{0,2}(,[0-9]{2,3})*,[0-9]{3}(\.[0-9]*)?|[0-9]+\.?[0-9]*|\.[0-9]+"
+    ),
+    "1.234,5": re.compile(r"[1-9][0-9]{0,2}(\.[0-9]{3})+(,[0-9]*)?|[0-9]+,?[0-9]*|,[0-9]+"),
+    "1 234.5": re.compile(
+        r"[1-9][0-9]{0,2}([ '\u2019][0-9]{3})+(\.[0-9]*)?|[0-9]+\.?[0-9]*|\.[0-9]+"
+    ),
+    "1 234,5": re.compile(r"[1-9][0-9]{0,2}([ '\u2019][0-9]{3})+(,[0-9]*)?|[0-9]+,?[0-9]*|,[0-9]+"),
     SCALED: re.compile(r"[0-9]+\.?[0-9]*|\.[0-9]+"),
 }
 _GROUPS = {"1,234.5": ",", "1.234,5": ".", "1 234.5": " '\u2019", "1 234,5": " '\u2019"}
@@ -33,17 +39,23 @@ _CURRENCY = (
     r"USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|BRL|SEK|NOK|DKK|PLN)"
 )
 _NUMBER = re.compile(
-    rf"(?P<open>\()?(?P<sign>[+\-\u2212]?) ?{_CURRENCY}? ?(?P<inner>[+\-\u2212]?)"
-    r"(?P<body>[0-9.,][0-9.,'\u2019 ]*?)(?P<exponent>[eE][+-]?[0-9]{1,4}|[dD][+-][0-9]{1,3})?"
-    rf" ?(?P<scale>[kKMB])? ?(?:{_CURRENCY}|%)?(?P<after>-)?(?(open)\))"
+    rf"(?P<open>\()?(?P<sign>[+\-\u2212\u2013]?) ?(?P<before>{_CURRENCY})? ?(?P<inner>[+\-\u2212]?)"
+    r"(?P<body>[0-9.,][0-9.,'\u2019 ]*?)(?:[.,](?:--?|[\u2013\u2014])|/-)?"  # 12.-, 12,-- and 12/-.
+    r"(?P<exponent>[eE][+-]?[0-9]{1,4}|[dD][+-][0-9]{1,3})?"
+    rf" ?(?P<scale>[kKMB])? ?(?P<behind>{_CURRENCY}|%)?(?P<after>-)?(?(open)\))"
 )
+# As numbers are written in other alphabets and by typesetters: full width, blanks of any width.
+_WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
+_WIDE |= dict.fromkeys((0xA0, 0x2007, 0x2009, 0x202F), " ")
 _SCALES = {"k": "e3", "K": "e3", "M": "e6", "B": "e9"}
 _SAMPLE = 1000  # Values that are checked to find the style.
 _COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)")
 # A number and its unit: 12 kg, 20.1 km/l, 5 doors, 4.1/5.
 _WITH_UNIT = re.compile(r"[^A-Za-z]*[0-9]\.?\s*(?P<unit>([^\W\d_]|[°‰+])[^\d,;]{0,15}|/[0-9]{1,3})")
-_LIMIT = re.compile(r"\s*[<>\u2264\u2265]=?\s*(?=[-+.,0-9])")
+_LIMIT = re.compile(r"^\s*[<>\u2264\u2265]=?\s*(?=[-+.,0-9])|(?<=[0-9])\s*\+\s*$")
 _FEWEST_WITH_UNIT, _MOST_OTHERS = 0.5, 0.05
+_MOST_UNITS, _FEWEST_OF_UNITS = 5, 3  # Units, and different numbers for each of them.
+_ORDINALS = {"st", "nd", "rd", "th", "+"}
 
 
 def read(values: Sequence[Any], style: str = PLAIN) -> FloatArray64:
@@ -51,6 +63,8 @@ def read(values: Sequence[Any], style: str = PLAIN) -> FloatArray64:
 
     1_0 and 0x1 are not numbers.
     """
+    if style == durations.STYLE:
+        return durations.read(values)
     form, unit = _parts(style)
     if unit:
         values = [v.strip().removesuffix(unit) if isinstance(v, str) else v for v in values]
@@ -60,6 +74,8 @@ def read(values: Sequence[Any], style: str = PLAIN) -> FloatArray64:
 def is_style(text: str) -> bool:
     """Returns whether `text` is a style of numbers that `find_style` returns."""
     form, unit = _parts(text)
+    if text == durations.STYLE:
+        return True
     return form in STYLES and (text == form or bool(_WITH_UNIT.fullmatch(f"1 {unit}")))
 
 
@@ -82,6 +98,8 @@ def find_style(values: Sequence[Any], *, decimal_comma: bool = False) -> str:
     if not texts or (not decimal_comma and all(map(DECIMAL.fullmatch, texts))):
         return PLAIN
     style, share = _best(texts, decimal_comma)
+    if share < _FEWEST_WITH_UNIT and durations.are_in(texts):
+        return durations.STYLE
     unit = _unit(texts) if share < _FEWEST_WITH_UNIT else ""
     if not unit:
         return style
@@ -109,9 +127,40 @@ def _unit(texts: Sequence[str]) -> str:
     return found[0][0] if found and found[0][1] >= _FEWEST_WITH_UNIT * len(texts) else ""
 
 
+def mixed(values: Sequence[Any], style: str) -> tuple[str, ...]:
+    """Returns what numbers are of that is not seen any more: its unit, or several that differ.
+
+    Those are percent beside none, or several currencies.
+    """
+    unit = "hours" if style == durations.STYLE else _parts(style)[1]
+    if unit:
+        return (unit,)
+    matches = [_NUMBER.fullmatch(_narrow(v.strip())) for v in values if isinstance(v, str)]
+    found = {match["behind"] or match["before"] or "" for match in matches if match}
+    several = found if "%" in found else found - {""}
+    return tuple(sorted(several)) if len(several) > 1 else ()
+
+
+def units(values: Sequence[Any]) -> tuple[str, ...]:
+    """Returns the units of texts that are numbers with several, such as 5 kg and 300 g."""
+    texts = [value.strip() for value in values if isinstance(value, str)]
+    matches = [match for match in map(_WITH_UNIT.fullmatch, texts) if match]
+    found = collections.Counter(match["unit"].strip() for match in matches)
+    are_most = len(matches) >= (1 - _MOST_OTHERS) * len(values)
+    is_of_each = len(matches) >= _FEWEST_OF_UNITS * len(found)
+    if (
+        not are_most
+        or not is_of_each
+        or not 1 < len(found) <= _MOST_UNITS
+        or set(found) & _ORDINALS
+    ):
+        return ()
+    return tuple(unit for unit, _ in found.most_common())
+
+
 def is_limit(value: object) -> bool:
-    """Returns whether a cell is a limit, such as <0.01 or >= 5."""
-    return isinstance(value, str) and bool(_LIMIT.match(value))
+    """Returns whether a cell is a limit, such as <0.01, >= 5 or 10+."""
+    return isinstance(value, str) and bool(_LIMIT.search(value))
 
 
 def unlimited(values: Sequence[Any]) -> list[Any]:
@@ -142,7 +191,7 @@ def _read(value: Any, style: str) -> float:
         return _finite(text)
     if style == "1.234,5" and _COMMA.fullmatch(text):
         return _finite(text.replace(",", "."))
-    found = _NUMBER.fullmatch(text.replace("\u00a0", " ").replace("\u202f", " "))
+    found = _NUMBER.fullmatch(_narrow(text))
     if not found or not STYLES[style].fullmatch(found["body"]):
         return np.inf
     if found["scale"] and (style != SCALED or found["exponent"]):
@@ -153,10 +202,14 @@ def _read(value: Any, style: str) -> float:
     signs = found["sign"] + found["inner"] + (found["after"] or "")
     if len(signs) + bool(found["open"]) > 1:
         return np.inf
-    negative = "-" if signs in ("-", "\u2212") or found["open"] else ""
+    negative = "-" if signs in ("-", "\u2212", "\u2013") or found["open"] else ""
     exponent = (found["exponent"] or "").lower().replace("d", "e")  # Fortran writes 1.5D+03.
     exponent = exponent or _SCALES.get(found["scale"], "")
     return _finite(f"{negative}{body.replace(',', '.')}{exponent}")
+
+
+def _narrow(text: str) -> str:
+    return text if text.isascii() else spellings.seen(text).translate(_WIDE)
 
 
 def _finite(text: str) -> float:

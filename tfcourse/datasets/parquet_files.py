@@ -1,6 +1,8 @@
 """Reads Parquet files with pyarrow: only columns, never Python objects described in them."""
 
 import pathlib
+from collections.abc import Iterable
+from typing import Any
 
 from tfcourse.datasets import frames, memory, shown, text_files
 from tfcourse.datasets.errors import DataError
@@ -22,11 +24,15 @@ def read(path: pathlib.Path) -> Table:
     try:
         file = pq.ParquetFile(path)
         schema = file.schema_arrow
-        taken = [field.name for field in schema if not pa.types.is_nested(field.type)]
+        leaves = _leaves(schema)
+        taken = [name for name, kind in leaves.items() if not pa.types.is_nested(kind)]
         taken = [name for name in taken if not name.startswith("__index_level_")]
         _check_size(path, file.metadata, len(taken))
-        read = file.read(columns=taken).to_pandas(ignore_metadata=True, date_as_object=False)
-        left_out = [field.name for field in schema if pa.types.is_nested(field.type)]
+        table = file.read(columns=taken)
+        while any(pa.types.is_struct(field.type) for field in table.schema):
+            table = table.flatten()
+        read = table.to_pandas(ignore_metadata=True, date_as_object=False)
+        left_out = [name for name, kind in leaves.items() if pa.types.is_nested(kind)]
         listed = ", ".join(map(shown.text, left_out[:20]))
         notes = (f"columns of lists left out: {listed}",) if left_out else ()
         return frames.to_table(read, str(path), notes)  # Texts are decoded here.
@@ -45,12 +51,24 @@ def names(path: pathlib.Path) -> list[str]:
     import pyarrow.parquet as pq
 
     try:
-        return list(pq.read_schema(path).names)
+        return list(_leaves(pq.read_schema(path)))
     except (pa.ArrowException, OSError, ValueError) as error:
         said = (str(error).splitlines() or [""])[0][:200]
         raise DataError(
             f"{path}: expected a Parquet file; received {said}. Write it again."
         ) from None
+
+
+def _leaves(fields: Iterable[Any], of: str = "") -> dict[str, Any]:
+    """Returns the types of columns by name; the fields of a record are columns, "of.field"."""
+    import pyarrow as pa
+
+    found: dict[str, Any] = {}
+    for field in fields:
+        is_record = pa.types.is_struct(field.type) and field.type.num_fields
+        name = f"{of}{field.name}"
+        found |= _leaves(field.type, f"{name}.") if is_record else {name: field.type}
+    return found
 
 
 def _check_size(path: pathlib.Path, metadata: object, num_columns: int) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+# Not visible: NUL, the soft hyphen, spaces of no width, marks of direction and of byte order.
+_UNSEEN = dict.fromkeys(map(ord, "\0\u00ad\u200b\u200e\u200f\u2060\ufeff"))
 # If a column has only these, upper and lower case mean the same, and so do letter and word.
 _ANSWERS = (
     {"y", "n", "yes", "no"},
@@ -15,6 +17,14 @@ _ANSWERS = (
     {"m", "f", "male", "female"},
     {"p", "n"},
 )
+_SWITCHES = _ANSWERS[:2]  # Of these, 1 and 0 are other spellings.
+_EXACT = 15  # Digits that double precision holds.
+
+
+def seen(text: str) -> str:
+    """Returns a text without characters that are not seen, and without blanks around it."""
+    is_plain = text.isascii() and "\0" not in text
+    return (text if is_plain else text.translate(_UNSEEN)).strip()
 
 
 def merged(
@@ -62,9 +72,14 @@ def _key(value: str, folded: set[str], numbers: bool) -> str:
     the end is ignored: some files have one after every label.
     """
     if DECIMAL.fullmatch(value):
+        if len(value) > _EXACT and value.isdecimal():
+            return value.lstrip("0")  # A key, which as a number may be equal to its neighbour.
         return repr(float(value) + 0.0) if numbers else value
     words = " ".join(unicodedata.normalize("NFC", value).split())
     words = words.removesuffix(".") or words
+    if any(folded <= {*answers, "0", "1"} and words.casefold() in answers for answers in _SWITCHES):
+        one, zero = ("1.0", "0.0") if numbers else ("1", "0")
+        return one if words[:1].casefold() in "yt" else zero
     if any(folded <= answers and words.casefold() in answers for answers in _ANSWERS):
         return words[:1].casefold()
     if len(words) == 1:

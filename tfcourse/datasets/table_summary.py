@@ -47,9 +47,10 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
             yield f"{shown.quoted(column.name)}: dates are written in {forms} ways, each is read"
         if column.limits:
             yield (
-                f"{shown.quoted(column.name)}: {_cells(column.limits)} limits, such as <0.01, and "
-                "taken for the limit itself"
+                f"{shown.quoted(column.name)}: {_cells(column.limits)} limits, such as <0.01 or "
+                "10+, and taken for the limit itself"
             )
+    yield from _of_units(report.columns)
     yield from _doubtful(used, report.label)
     missing = [column for column in used if column.missing]
     if missing and imputes:
@@ -63,6 +64,23 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
             f"{report.repeated:,} of {report.test_rows:,} test rows repeat a training row: the "
             "test result is too good. Keep one of each"
         )
+
+
+def _of_units(columns: Sequence[ColumnReport]) -> Iterator[str]:
+    """Yields what is told of units that are left out, or that differ within a column."""
+    columns = [column for column in columns if column.reason != "identifier"]
+    one = [f"{shown.text(c.name)} ({c.units[0]})" for c in columns if len(c.units) == 1]
+    if one:
+        yield f"numbers without their units: {_shown(one)}"
+    for column in columns:
+        if len(column.units) > 1:
+            units = ", ".join(unit or "none" for unit in column.units)
+            how = (
+                "all are read alike. Write them in one"
+                if column.kind == "number"
+                else "taken for texts. Convert them to one"
+            )
+            yield f"{shown.quoted(column.name)}: numbers in several units ({units}): {how}"
 
 
 def _doubtful(columns: Sequence[ColumnReport], label: LabelReport) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -107,12 +107,13 @@ def read(path: pathlib.Path, reading: Reading) -> Table:
 
 
 def from_dataframe(
-    frame: "pd.DataFrame", label: str, *, name: str = "frame", **reading: Any
+    frame: "pd.DataFrame", label: Hashable, *, name: str = "frame", **reading: Any
 ) -> Dataset:
     """Returns a `Dataset` of the rows of a pandas DataFrame; the index is left out.
 
     Args:
-        frame: has a column per feature, and one with the label.
+        frame: has a column per feature, and one with the label. A table of Polars or Arrow is
+            converted.
         label: name of the label's column.
         name: the data set's name.
         **reading: other fields of `Reading`, such as `missing`.
@@ -120,9 +121,19 @@ def from_dataframe(
     Raises:
         DataError: names the column that can't be used.
     """
-    read = Reading(label=label, **reading)
+    read = Reading(label=str(label), **reading)
     read.check_used(name, OF_ANY)
+    frame = frames.from_others(frame)
     table = frames.to_table(frame, name)
+    if str(label) not in table.columns and label in frame.index.names:
+        raise DataError(
+            f"{name}: expected a column {shown.quoted(str(label))}, as `label` says; received an "
+            "index of that name. frame.reset_index() makes a column of it."
+        )
+    # A column of pandas' type for categories is one, whether they are texts or numbers.
+    chosen = frames.categorical(frame)
+    categories = [column for column in chosen if column not in (str(label), *read.categorical)]
+    read = dataclasses.replace(read, categorical=(*read.categorical, *categories))
     data = dataset(table, read, name=name, origin=f"a DataFrame of {len(frame)} rows")
     for split in data.splits.values():
         if isinstance(split, Split):

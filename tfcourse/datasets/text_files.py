@@ -8,6 +8,7 @@ import io
 import lzma
 import os
 import pathlib
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,15 @@ MEND = (
 BYTES_PER_BYTE = 8
 HEAD = 1 << 20  # bytes that are looked at to find out how a file is written
 MAX_LINE = 16 << 20
-_TABLES = (".csv", ".tsv", ".data", ".arff")  # Suffixes that readme files do not have.
+_TABLES = (".csv", ".tsv", ".tab", ".data", ".arff")  # Suffixes that readme files do not have.
+# Names of files that describe a table, or show it.
+_BESIDE = re.compile(
+    r"(readme|licen[cs]e|index|about|description|data_?dictionary)\b.*|"
+    r".*\.(md|rst|pdf|rtf|html?|docx?|names|info|json|png|jpe?g)",
+    re.IGNORECASE,
+)
+# First bytes of members that are no text: archives and workbooks, gzip, bzip2, xz, Parquet, .xls.
+_PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"PAR1", b"\xd0\xcf\x11\xe0")
 _DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError)
 _CHUNK = 1 << 20
 _BOMS = {
@@ -80,23 +89,51 @@ def _archive(file: IO[bytes]) -> zipfile.ZipFile:
 
 
 def _member(path: pathlib.Path, archive: zipfile.ZipFile) -> IO[bytes]:
+    members, tables = _members(archive)
+    if len(tables) != 1:
+        found = tables or members
+        raise DataError(
+            f"{path}: expected one table in the archive; received {len(found)} files: "
+            f"{_names(found)}. Unpack it, and name one of them."
+        )
+    check_size(path, tables[0].file_size)
+    with archive.open(tables[0]) as file:
+        start = file.read(8)
+    if start.startswith(_PACKED):
+        raise DataError(
+            f"{path}: expected a table as text in the archive; received {_names(tables)}, which is "
+            "a workbook or packed once more. Unpack it, and name that file."
+        )
+    return archive.open(tables[0])
+
+
+def _members(archive: zipfile.ZipFile) -> tuple[list[zipfile.ZipInfo], list[zipfile.ZipInfo]]:
+    """Returns the files of an archive, and those of them that may be the table: one, if clear."""
+    paths = {member: pathlib.PurePosixPath(member.filename) for member in archive.infolist()}
     members = [
         member
-        for member in archive.infolist()
-        if not member.is_dir() and not member.filename.startswith(("__MACOSX/", "."))
+        for member, path in paths.items()
+        if not member.is_dir() and not path.name.startswith(".") and path.parts[0] != "__MACOSX"
     ]
-    # There may be a text that explains the table beside it.
-    tables = [each for each in members if pathlib.PurePath(each.filename).suffix.lower() in _TABLES]
-    if len(tables) == 1:
-        members = tables
-    if len(members) != 1:
-        names = ", ".join(member.filename[:80] for member in members[:5])
-        raise DataError(
-            f"{path}: expected one file in the archive; received {len(members)}: {names}. Unpack "
-            "it, and name one of them."
-        )
-    check_size(path, members[0].file_size)
-    return archive.open(members[0])
+    members = [m for m in members if not _BESIDE.fullmatch(paths[m].name)] or members
+    return members, [m for m in members if paths[m].suffix.lower() in _TABLES] or members
+
+
+def _names(members: Sequence[zipfile.ZipInfo]) -> str:
+    more = f" and {len(members) - 5} more" if len(members) > 5 else ""
+    return ", ".join(member.filename[:80] for member in members[:5]) + more
+
+
+def beside(path: pathlib.Path) -> Iterator[str]:
+    """Yields a note on an archive of several files: which one is read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members, tables = _members(archive)
+    except (OSError, zipfile.BadZipFile):  # Not an archive.
+        return
+    others = [member for member in members if member not in tables]
+    if others:
+        yield f"{_names(tables)} of the archive is read, {_names(others)} is not"
 
 
 def check_size(path: pathlib.Path, num_bytes: int) -> None:
