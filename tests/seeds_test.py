@@ -11,6 +11,7 @@ from unittest import mock
 import keras, tensorflow as tf
 from tensorflow.python import pywrap_tfe
 from tfcourse import training
+from tfcourse.tuning import trial
 
 @tf.function
 def drawing():
@@ -18,7 +19,8 @@ def drawing():
 
 def set_again():
     with mock.patch.object(pywrap_tfe, "TFE_ContextClearCaches", wraps=clear) as dropped:
-        training.set_seed(3)
+        with trial.own_process():  # Ends as each trial of a worker does.
+            training.set_seed(3)
     print(dropped.call_count)
 
 clear = pywrap_tfe.TFE_ContextClearCaches

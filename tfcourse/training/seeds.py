@@ -6,6 +6,8 @@ model trains for many epochs. Here kernels are dropped only if one may hold such
 asked for that are private parts of TensorFlow, to be replaced where `set_seed` asks itself.
 """
 
+import contextlib
+from collections.abc import Iterator
 from unittest import mock
 
 import keras
@@ -26,8 +28,15 @@ def set_random_seed(seed: int) -> None:
     if _may_hold_a_state():
         keras.utils.set_random_seed(seed)
         return
-    with mock.patch.object(pywrap_tfe, "TFE_ContextClearCaches"):
+    with kernels_kept():
         keras.utils.set_random_seed(seed)
+
+
+@contextlib.contextmanager
+def kernels_kept() -> Iterator[None]:
+    """Inside, nobody drops the kernels; those of a function still go with it."""
+    with mock.patch.object(pywrap_tfe, "TFE_ContextClearCaches"):
+        yield
 
 
 def _may_hold_a_state() -> bool:
