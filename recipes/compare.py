@@ -10,7 +10,7 @@ import os
 import pathlib
 from typing import Any
 
-from tfcourse import command_line, files, reports, run_directory
+from tfcourse import command_line, files, misspelt, reports, run_directory
 from tfcourse.hyperparameters import Hyperparameters, printable, text, texts
 
 Run = tuple[run_directory.Flags, dict[str, Any]]  # Its flags and its metrics.
@@ -48,7 +48,8 @@ def read(path: pathlib.Path) -> Run:
     run = run_directory.RunDirectory(path)
     for name in (run_directory.FLAGS, "history.csv"):
         if not (run.path / name).exists():
-            raise NotARunError(f"`run_dirs`: {path} is not a run to compare: it holds no {name}")
+            message = f"`run_dirs`: {path} is not a run to compare: it holds no {name}."
+            raise NotARunError(f"{message}{misspelt.meant(run.path)}".removesuffix("."))
     try:
         run_directory.read_history(run.path)
     except ValueError as error:

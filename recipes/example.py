@@ -11,6 +11,7 @@ command.
 """
 
 import dataclasses
+import difflib
 import io
 import pathlib
 from collections.abc import Callable
@@ -38,7 +39,10 @@ class Example(Hyperparameters):
         super().__post_init__()
         path = run_directory.output(self.output, "output")
         if path.name not in WRITERS:
-            raise ValueError(f"`output` must be one of {', '.join(WRITERS)}. Received: {path}")
+            close = difflib.get_close_matches(path.name, WRITERS, n=1)
+            advice = f". Did you mean {path.with_name(close[0])}?" if close else ""
+            names = ", ".join(WRITERS)
+            raise ValueError(f"`output` must be one of {names}. Received: {path}{advice}")
         if path.exists():
             raise ValueError(
                 f"`output`: {path} already exists. Remove it, or write to another folder"

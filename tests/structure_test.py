@@ -27,6 +27,7 @@ LEAVES = {
     "locks",
     "machine",
     "measures",
+    "misspelt",
     "models",
     "nudges",
     "nvidia",
@@ -56,13 +57,16 @@ MAY_IMPORT = {
     "schedules": {"checked", "choices"},
     "layers": {"averages", "checked"},
     "from_scratch": {"checked"},
-    "datasets": {"checked", "files", "hyperparameters", "locks", "machine", "shipped"},
+    "datasets": {
+        *("checked", "files", "hyperparameters", "locks", "machine", "misspelt", "shipped"),
+    },
     "nudges": {"choices", "files", "hyperparameters", "run_directory"},
     "quiet_import": {"nvidia"},
     "run_directory": {"files", "locks", "machine", "nvidia"},
     "command_line": {
         *("choices", "datasets", "devices", "files", "hyperparameters", "machine", "nudges"),
         *(
+            "misspelt",
             "out_of_memory",
             "quiet_import",
             "run_directory",

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tfcourse import files, shipped
+from tfcourse import files, misspelt, shipped
 from tfcourse.command_line.exit_codes import UsageError
 
 MAX_BYTES = 1 << 20
@@ -87,7 +87,8 @@ def _find(name: str, origin: str) -> pathlib.Path:
         raise UsageError(f"{origin}: --flagfile names no file; write --flagfile=PATH")
     path = shipped.find(name)
     if not path.exists():
-        raise UsageError(f"{origin}: there is no flagfile {name!r}")
+        advice = misspelt.meant(path) or misspelt.meant(shipped.ROOT / path)
+        raise UsageError(f"{origin}: there is no flagfile {name!r}.{advice}".removesuffix("."))
     return path.resolve()
 
 

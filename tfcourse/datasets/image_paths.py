@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from absl import logging
 
+from tfcourse import misspelt
 from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
 
@@ -77,7 +78,8 @@ def find(
     if not path.is_dir():
         raise DataError(
             f"{path}: expected an image or a folder of images "
-            f"({', '.join(SUFFIXES)}); received no such folder. Correct the path."
+            f"({', '.join(SUFFIXES)}); received no such folder."
+            f"{misspelt.meant(path) or ' Correct the path.'}"
         )
     found = walk(path, path)
     if not found.images:
@@ -151,4 +153,5 @@ def _visible(folder: pathlib.Path) -> list[pathlib.Path]:
     except OSError as error:
         raise DataError(
             f"{folder}: expected a folder to read; received {error.strerror}."
+            f"{misspelt.meant(folder)}"
         ) from None

@@ -229,7 +229,7 @@ def check_data_dir(data_dir: os.PathLike[str] | str | None) -> pathlib.Path | No
         next(path.iterdir(), None)
     except OSError as error:
         raise DataError(
-            f"{path}: expected a directory with data; received {error.strerror}. Correct "
+            f"{path}: expected a folder with data ({error.strerror}). Correct "
             "`data_dir`, or leave it out."
         ) from error
     return path

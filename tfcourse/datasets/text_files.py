@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import IO, TextIO
 
+from tfcourse import misspelt
 from tfcourse.datasets import legacy_encodings, memory, other_formats
 from tfcourse.datasets.errors import DataError
 
@@ -49,7 +50,8 @@ def check_file(path: pathlib.Path, kind: str) -> None:
     """Raises `DataError` unless `path` is a regular file: a pipe might never end."""
     if not path.is_file():
         received = "something else" if path.exists() else "no such file"
-        raise DataError(f"{path}: expected {kind}; received {received}. Correct the path.")
+        advice = misspelt.meant(path) or " Correct the path."
+        raise DataError(f"{path}: expected {kind}; received {received}.{advice}")
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import pathlib
 import re
 from typing import Any
 
-from tfcourse import datasets, files, run_directory
+from tfcourse import datasets, files, misspelt, run_directory
 from tfcourse.datasets.dataset import Preprocessing
 from tfcourse.run_directory import best as best_run
 
@@ -57,7 +57,8 @@ def read(path: os.PathLike[str] | str) -> RunRecord:
     for name in (run_directory.FLAGS, run_directory.PREPROCESSING):
         if not (path / name).exists():
             raise NotARunError(
-                f"{path} is not the folder of a finished training: it holds no {name}"
+                f"{path} is not the folder of a finished training: it holds no {name}."
+                f"{misspelt.meant(path)}".removesuffix(".")
             )
     text = _text(path / run_directory.FLAGS, run_directory.MAX_FLAGS_BYTES)
     recipe = _RECIPE.match(text)
