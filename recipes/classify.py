@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 # Steps that a training takes, so that small sets are seen more often, and its limits in epochs.
 STEPS = 2000
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 100
-# Weight decay stands for what is known before any row is seen, which counts the more the fewer rows
-# there are. From 600 rows on it is the least.
+# Weight decay acts as prior knowledge, which counts more the fewer rows there are. From 600 rows
+# on, it has its minimum.
 DECAY_ROWS, LEAST_DECAY = 60.0, 0.1
 MOST_DECAY_PER_STEP = 0.1  # At the highest rate.
 
@@ -97,7 +97,7 @@ class Classify(mnist_softmax.MnistSoftmax):
     )
 
     def __post_init__(self) -> None:
-        Hyperparameters.__post_init__(self)  # How they go together shows once they are settled.
+        Hyperparameters.__post_init__(self)  # Combinations are checked once they are settled.
 
 
 def settled(hyperparameters: Classify, data: Dataset) -> mnist_softmax.MnistSoftmax:
@@ -163,7 +163,7 @@ def _batch_size(num_examples: int, bytes_per_example: int) -> int:
     enough = max(num_examples, tfcourse.batching.FULL_BATCH_BELOW)
     try:
         size = tfcourse.batching.guideline_batch_size(enough, bytes_per_example)
-    except ValueError:  # Whether as few as these fit, the model's own check tells.
+    except ValueError:  # The model's own check decides whether these few fit.
         size = tfcourse.batching.SMALLEST_BATCH
     if num_examples >= enough:
         return size
@@ -187,7 +187,7 @@ def _bytes_per_example(input_shape: tuple[int, ...], values: dict[str, Any]) -> 
     if values["model"] == "batch_norm_mlp":
         activations = 3 * sum(values["hidden_units"])
     if values["model"] == "small_cnn":
-        activations = 3 * 16 * 2 * math.prod(input_shape[:2])  # Its first stage is half of it.
+        activations = 3 * 16 * 2 * math.prod(input_shape[:2])  # The first stage has half of them.
     return 4 * (math.prod(input_shape) + 2 * activations)
 
 

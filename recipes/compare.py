@@ -78,7 +78,7 @@ def table(runs: dict[str, Run]) -> list[str]:
 
 
 def _number(value: Any) -> str:
-    # Whoever sends a run may have written anything there.
+    # A run from somebody else may contain anything.
     text = f"{value:.4f}" if isinstance(value, float) else str(value)
     return "" if value is None else printable(text[:_MAX_CELL])
 

@@ -24,8 +24,8 @@ from tfcourse.datasets import array_cache, prepared
 from tfcourse.hyperparameters import Hyperparameters, text
 from tfcourse.run_directory import environment
 
-_MIN_MEMORY, _MIN_DISK = 2 << 30, 1 << 30  # Bytes that a training of MNIST takes, generously.
-# What changes how TensorFlow computes, or where it looks.
+_MIN_MEMORY, _MIN_DISK = 2 << 30, 1 << 30  # Bytes for a training on MNIST, generously.
+# Variables that change how TensorFlow computes, or where it looks for files.
 _VARIABLES = (
     *("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "KERAS_", "TFDS_", "XLA_", "TF_XLA", "TF_NUM"),
     *("TF_CONFIG", "TF_ENABLE", "TF_FORCE", "TF_GPU"),

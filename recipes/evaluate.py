@@ -111,7 +111,7 @@ def _shares(parts: npt.NDArray[Any], wholes: npt.NDArray[Any]) -> list[float | N
     return [int(p) / int(w) if w else None for p, w in zip(parts, wholes, strict=True)]
 
 
-# Name, note, features and labels of what there is to evaluate on.
+# Name, note, features and labels of the evaluated examples.
 _Evaluated = tuple[str, str, "npt.NDArray[np.float32] | StreamedFeatures", "LabelArray"]
 
 
@@ -127,7 +127,7 @@ def given_examples(evaluation: Evaluation, preprocessing: "Preprocessing") -> _E
             "beside them."
         )
     name = pathlib.Path(os.path.abspath(files.expanded(evaluation.input))).stem
-    if name in ("", *SPLITS):  # That is where the run's own examples are told of.
+    if name in ("", *SPLITS):  # The names of the run's own splits.
         name = f"input_{name}"
     return name, NOTES["input"], examples.features, examples.labels
 
@@ -192,7 +192,7 @@ def _of_quantity(
 
 
 def main(evaluation: Evaluation) -> None:
-    # What is no run and what does not fit it are refused before TensorFlow loads.
+    # Folders that are not runs, and data that does not fit, are errors before TensorFlow loads.
     run_dir = command_line.run_named(evaluation.run_dir)
     preprocessing = tfcourse.inference.read(run_dir).preprocessing
     given = given_examples(evaluation, preprocessing) if evaluation.input else None

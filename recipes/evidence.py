@@ -26,8 +26,8 @@ from recipes.claims import published
 from tfcourse import command_line, files, run_directory
 from tfcourse.hyperparameters import Hyperparameters, text, texts
 
-REPEATED_SEEDS = (1001, 2001, 3001)  # Far enough apart that no seed of a recipe comes twice.
-# In JSON: a list of nothing but numbers, each on a line of its own.
+REPEATED_SEEDS = (1001, 2001, 3001)  # Far enough apart that no seed is used twice.
+# In JSON: a list of only numbers, each on its own line.
 _NUMBER = r"(?:-?\d[\d.e+-]*|null|true|false)"
 _NUMBERS = re.compile(rf"\[\s+((?:{_NUMBER},\s+)*{_NUMBER})\s+\]")
 
@@ -66,7 +66,7 @@ def read(path: str) -> tuple[str, dict[str, Any]]:
     return recipe, {
         "recipe": recipe,
         "command": f"python -m recipes.{module} --flagfile=configs/{recipe}.flags",
-        # The data's folder is the machine's own.
+        # The data's folder differs between machines.
         "flags": {name: texts for name, texts in flags.items() if name != "data_dir"},
         "versions": {"python": environment["python"], **environment["versions"]},
         "cpu": environment["cpu"],
@@ -102,7 +102,7 @@ def keep_repeat(path: str, docs: pathlib.Path, seed: int) -> None:
 
 def _write(path: pathlib.Path, record: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # More digits than a measurement has would only take room.
+    # More digits than the precision of a measurement would only take space.
     short = json.loads(json.dumps(record), parse_float=lambda text: float(f"{float(text):.9g}"))
     text = json.dumps(short, indent=1, ensure_ascii=False)
     text = _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)

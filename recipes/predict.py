@@ -27,7 +27,7 @@ from tfcourse.hyperparameters import Hyperparameters, choice, text
 
 SUFFIXES = (".csv", ".json")
 _DIGITS = 7  # What float32 holds.
-_OWN = ("label", "probabilities", "prediction")  # Of the output.
+_OWN = ("label", "probabilities", "prediction")  # Columns of the output.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Prediction(Hyperparameters):
             raise ValueError(f"`output` would overwrite `input`. Received: {self.output!r}")
 
 
-Record = dict[str, Any]  # What is said of one example, in order.
+Record = dict[str, Any]  # The output for one example, in order.
 
 
 def class_records(
@@ -107,7 +107,7 @@ def as_json(records: Sequence[Record]) -> str:
 
 
 def main(prediction: Prediction, invert: bool = False) -> None:
-    # What is no run and what does not fit it are refused before TensorFlow loads.
+    # Folders that are not runs, and data that does not fit, are errors before TensorFlow loads.
     run_dir = command_line.run_named(prediction.run_dir)
     record = inference.read(run_dir)
     examples = inference.read_examples(

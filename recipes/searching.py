@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 
 Folder = os.PathLike[str] | str
 
-# The model that is watched, and those side by side.
+# The watched model, and the models trained side by side.
 MODEL = mnist_softmax.MnistSoftmax(
     hidden_units=(64,), optimizer="momentum", schedule="constant", learning_rate=0.001,
     batch_size=64, epochs=30,
 )  # fmt: skip
-NUDGES = {6: 1.0, 18: 0.1}  # After so many epochs: the learning rate from there on.
-# What --search would say.
+NUDGES = {6: 1.0, 18: 0.1}  # {epochs: learning rate after them}.
+# In the form of --search.
 SIDE_BY_SIDE = {"learning_rate": "1e-3:10:log"}
 SQUARE = {"learning_rate": "1e-3:10:log", "decay_rate": "0.5:1"}
 LABELS = {"learning_rate": "learning rate", "decay_rate": "decay per epoch"}
@@ -182,7 +182,7 @@ def draw_square(sweeps: Mapping[str, "Sweep"], narrowing: "Sweep", folder: pathl
 
 def importances(sweep: "Sweep", data: Dataset) -> Mapping[str, np.ndarray]:
     """Returns each hyperparameter's shares of the variance, one per resample."""
-    # One that diverged is as good as guessing.
+    # A diverged trial counts as a guess.
     scores = [sweep.score(trial) or 1 / data.num_classes for trial in sweep.trials]
     return search_importance.importances(sweep.trials, scores, num_resamples=20)
 

@@ -66,7 +66,7 @@ __all__ = [
 ]
 
 
-if not TYPE_CHECKING:  # Else a misspelt part would be a module to an editor.
+if not TYPE_CHECKING:  # Otherwise, editors would accept a misspelt part.
 
     def __getattr__(name: str) -> types.ModuleType:
         if name in __all__:

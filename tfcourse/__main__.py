@@ -72,7 +72,7 @@ def main() -> None:
     sys.argv[1:] = arguments
     try:
         runpy.run_module(f"recipes.{name}", run_name="__main__", alter_sys=True)
-    except ModuleNotFoundError as error:  # Of an import at its top.
+    except ModuleNotFoundError as error:  # From an import at its top.
         print(
             f"error: {error}. The installation is not complete: pip install -e .", file=sys.stderr
         )

@@ -75,7 +75,7 @@ def first_examples(split: Split, number: int) -> tuple[Any, Any]:
 
     pixels = getattr(split, "pixels", None)
     if pixels is not None:
-        # As the split itself makes them.
+        # Computed as the split computes them.
         return np.divide(pixels[:number], 255, dtype=np.float32), split.labels[:number]
     both = split.features, split.labels
     return tf.nest.map_structure(lambda array: array[:number], both)
@@ -122,7 +122,7 @@ def _permutation(num_examples, seed, epoch):
     import tensorflow as tf
 
     pair = tf.stack([seed, epoch])
-    # "philox" by name: what is chosen automatically depends on the device.
+    # "philox" by name, because the automatic choice depends on the device.
     return tf.random.experimental.stateless_shuffle(tf.range(num_examples), seed=pair, alg="philox")
 
 
@@ -282,7 +282,7 @@ def evaluation_batches(split: Split, batch_size: int | Literal["full"]) -> "tf.d
 def _resident(split: Split) -> "tuple[Any, tf.Tensor]":
     import tensorflow as tf
 
-    # tf.data runs on the host: arrays that went to a GPU would come back for every batch.
+    # tf.data runs on the host: arrays on a GPU would be copied back for every batch.
     with tf.device("CPU:0"):
         stays = hasattr(split.features, "read")  # On the disk.
         convert = functools.partial(tf.nest.map_structure, tf.convert_to_tensor)
@@ -300,7 +300,7 @@ def _batches(resident, order, batch_size, steps):
         rows = order[step * size : (step + 1) * size]
         return _take(features, rows), _take(labels, rows)
 
-    # Several batches are read and decoded at a time where they come from the disk.
+    # Several batches are read and decoded at a time if they come from the disk.
     at_a_time = None if not hasattr(features, "read") else min(8, machine.num_cores())
     return tf.data.Dataset.range(steps.start, steps.stop).map(batch, at_a_time)
 

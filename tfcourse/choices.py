@@ -104,7 +104,7 @@ OPTIMIZERS = {
         slots=2,
         momentum="beta_1",
     ),
-    # Its `beta_2` is 0.99 where Adam's is 0.999, and so is none of the flag's.
+    # Its `beta_2` is 0.99, Adam's 0.999, so it does not take the flag.
     "lion": Optimizer("tfcourse.optimizers.lion:Lion", "Lion", ("beta_1",), slots=1),
 }
 
@@ -160,7 +160,7 @@ MODELS = {
 }
 
 
-# Random changes of training images, each by a layer of Keras; see `models.augmentation`.
+# Random changes of training images, each by a Keras layer; see `models.augmentation`.
 AUGMENTATIONS = ("flip", "shift", "rotate", "zoom")
 
 

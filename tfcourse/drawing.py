@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
-Span = tuple[int, int]  # Where the ink begins, and where it has ended.
+Span = tuple[int, int]  # Where the ink begins and ends.
 
 
 def features_of(ink: npt.ArrayLike, input_shape: Sequence[int]) -> npt.NDArray[np.float32]:

@@ -19,16 +19,16 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-# The name of the file that is written, and 64 bits that nobody guesses.
+# The name of the file, and 64 random bits.
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{16}\.tmp", re.DOTALL)
-_MAX_NAME_BYTES = 200  # With the rest it stays below the 255 of most file systems.
-_MAX_NAME, _MAX_PATH = 255, 3800  # Of Linux, with room for what lies below a folder.
-_MAX_DIGITS = 300  # A whole number of more is no float.
-# For `os.open`: no child gets the file, no pipe is waited for, and Windows leaves line ends alone.
+_MAX_NAME_BYTES = 200  # With the rest, below the limit of 255 of most file systems.
+_MAX_NAME, _MAX_PATH = 255, 3800  # Linux's limits, with room for files below a folder.
+_MAX_DIGITS = 300  # Longer integers overflow a float.
+# For `os.open`: children do not inherit the file, pipes do not block, Windows keeps line ends.
 _CAREFUL = sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
 # Windows refuses to replace a file while another process, such as a virus scanner, reads it.
 _REPLACE_SECONDS = 2.0
-_seeking = threading.Lock()  # Where a file has one position for all threads.
+_seeking = threading.Lock()  # For systems on which a file has one position for all threads.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # As JSON escapes it.
 
 
@@ -79,7 +79,7 @@ def write_file(
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):  # A failed write or flush does not say of which file.
+        if isinstance(error, OSError):  # A failed write or flush does not name the file.
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 

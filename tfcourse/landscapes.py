@@ -105,7 +105,7 @@ def steps_to_reach(
     def last_step_above() -> tf.Tensor:
         last = tf.zeros(cost(w.value).shape, tf.int32) - 1
         for step in tf.range(max_steps + 1):
-            # Written so that a cost that is not a number counts as above.
+            # A NaN cost counts as above.
             last = tf.where(cost(w.value) <= target, last, step)
             take_step()
         return last

@@ -26,7 +26,7 @@ except ImportError:  # Windows.
 _OWNER = re.compile(rb"(process \d+ on \S*\n?)?")  # What a lock file holds.
 _MAX_OWNER_BYTES = 300
 _HELD = (BlockingIOError, PermissionError)  # The second on some network file systems.
-# Windows lets nobody else read a byte that is locked, so it is one far behind the file's end.
+# On Windows, nobody else can read a locked byte, so we lock one far beyond the file's end.
 _PLACE = 1 << 30
 _POLL_SECONDS = 0.1
 
@@ -83,12 +83,12 @@ def is_locked(path: os.PathLike[str] | str) -> bool:
         return False
     try:
         if fcntl:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # Two may ask at once.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # Several may check at once.
         else:
             _lock_byte(file, msvcrt.LK_NBLCK)  # type: ignore[attr-defined]
     except _HELD:
         return True
-    except OSError:  # A file system without locks, where nothing can run.
+    except OSError:  # A file system without locks, on which no run is possible.
         return False
     finally:
         os.close(file)
@@ -132,6 +132,6 @@ def _lock_byte(file: int, how: int) -> None:
     try:
         msvcrt.locking(file, how, 1)  # type: ignore[attr-defined]
     except OSError as error:
-        if error.errno == errno.EDEADLK:  # How it says that it has tried for long.
+        if error.errno == errno.EDEADLK:  # Its error after trying for a while.
             raise PermissionError(error.errno, error.strerror) from None
         raise

@@ -24,7 +24,7 @@ _GROUPS = pathlib.Path("/sys/fs/cgroup")
 
 def num_cores() -> int:
     """Returns how many cores this process may use, or how many there are if that is unknown."""
-    if hasattr(os, "sched_getaffinity"):  # On Linux alone.
+    if hasattr(os, "sched_getaffinity"):  # Only on Linux.
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
@@ -73,7 +73,7 @@ def _limits() -> Iterator[_Limit]:
             names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
         else:
             continue
-        # Inside of a container the path may be that outside, of which only the root is there.
+        # In a container, the path may be that of the host, of which only the root is visible.
         folder = root / group.lstrip("/")
         for each in (folder, *folder.parents):
             if each.is_relative_to(root):
@@ -83,9 +83,9 @@ def _limits() -> Iterator[_Limit]:
 def _limit(folder: pathlib.Path, most: str, used: str, cache: str) -> Iterator[_Limit]:
     """Yields the limit in the files of a group, if it has one."""
     limit, taken = _text(folder / most).strip(), _text(folder / used).strip()
-    if not (limit.isdecimal() and taken.isdecimal()):  # Version 2 says "max" of none.
+    if not (limit.isdecimal() and taken.isdecimal()):  # Version 2 has "max" for no limit.
         return
-    # What was read from files counts as taken, and is given back before memory is out.
+    # The file cache counts as used, but is freed when memory runs out.
     found = re.search(rf"^{cache} (\d+)$", _text(folder / "memory.stat"), re.MULTILINE)
     yield _Limit(int(limit), int(limit) - int(taken) + (int(found[1]) if found else 0))
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-_Z_95 = 1.959963984540054  # Between minus and plus this lies 95 % of a normal distribution.
+_Z_95 = 1.959963984540054  # 95 % of a normal distribution is within +- this.
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
@@ -28,7 +28,7 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
             "`successes` must be an integer in [0, trials], and `trials` at least 1. "
             f"Received: successes={successes}, trials={trials}"
         )
-    # As `scipy.stats.binomtest` has it, which takes a second to import.
+    # As in `scipy.stats.binomtest`, which takes a second to import.
     share, z_squared = successes / trials, _Z_95**2
     denominator = 2 * (trials + z_squared)
     center = (2 * trials * share + z_squared) / denominator
@@ -76,7 +76,7 @@ def calibration(
     right = probabilities.argmax(axis=1) == labels
     bins = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
     counts = np.bincount(bins, minlength=num_bins)
-    with np.errstate(invalid="ignore"):  # An empty bin has no mean: NaN says so.
+    with np.errstate(invalid="ignore"):  # The mean of an empty bin is NaN.
         confidences = np.bincount(bins, confidence, num_bins) / counts
         accuracies = np.bincount(bins, right, num_bins) / counts
     gaps = np.nan_to_num(np.abs(accuracies - confidences))
@@ -94,7 +94,7 @@ def log_loss(probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.int
 
 
 NUM_RESAMPLES = 2000
-# Resampled are at most so many groups of examples: the same interval in a fraction of the time.
+# Resamples at most this many groups of examples: the same interval in a fraction of the time.
 _MAX_GROUPS = 10_000
 
 
@@ -115,7 +115,7 @@ def regression_errors(
         mean: the training split's mean.
     """
     y = np.asarray(values, np.float64)
-    # Around the mean, so that no digits are lost where that is large.
+    # Relative to the mean, so that no digits are lost if the mean is large.
     y, errors = y - mean, y - np.asarray(predictions, np.float64)
     columns = np.stack([np.ones_like(y), abs(errors), errors**2, y, y**2], axis=1)
     found = dict(zip(_ERRORS, _errors(columns.sum(axis=0)), strict=True))

@@ -14,8 +14,8 @@ from keras import layers
 
 from tfcourse import choices
 
-# Of batch normalization's moving averages, over about the last 10 batches. Keras's 0.99 looks
-# back 100: in a run of a few hundred steps they would still hold on to where they started.
+# For batch normalization's moving averages, over about the last 10 batches. Keras's 0.99 averages
+# over 100: in a run of a few hundred steps, the averages would still be close to their start.
 _MOMENTUM = 0.9
 
 
@@ -74,7 +74,7 @@ def batch_norm_mlp(
         >>> model.output_shape
         (None, 10)
     """
-    # In one list: Keras would build the whole model anew with every layer that is added to it.
+    # As one list, because Keras would rebuild the whole model with every added layer.
     stack = [keras.Input(input_shape), layers.Flatten()]
     for number, units in enumerate(hidden_units, start=1):
         stack.append(layers.Dense(units, use_bias=False, name=f"hidden_{number}"))
@@ -191,7 +191,7 @@ def augmentation(
         >>> [layer.name for layer in tfcourse.models.augmentation(("flip", "shift"))]
         ['augment_flip', 'augment_shift']
     """
-    # In float32 under every precision: bfloat16 has three digits for the place of a pixel.
+    # Always in float32, because bfloat16 has only three digits for the position of a pixel.
     shared: dict[str, Any] = {"seed": seed, "dtype": "float32"}
     moved = {"fill_mode": "nearest", **shared}
     made = {
@@ -219,7 +219,7 @@ def augmented(model: keras.Model, kinds: Sequence[str], strength: float) -> kera
         )
     inputs = outputs = keras.Input(input_shape)
     for layer in augmentation(kinds, strength):
-        # Keras's own default for them is training: `model(images)` would change its images.
+        # Keras's default for these layers is training, so `model(images)` would change the images.
         outputs = layer(outputs, training=False)
     for layer in model.layers:
         outputs = layer(outputs)

@@ -12,10 +12,10 @@ _TEXT = re.compile(
     r"RESOURCE_EXHAUSTED|[Oo]ut of memory|OOM when allocating|failed to allocate memory|"
     r"bad_alloc|STATUS_ALLOC_FAILED|Dst tensor is not initialized"
 )
-# The errors of libraries that may be about memory; a sentence in another one proves nothing.
+# Library errors that may be about memory; the text of other errors proves nothing.
 _LIBRARIES = ("tensorflow", "jaxlib", "keras")
 _MAX_REASON = 200
-# The last one is what TensorFlow says of data that does not fit into a GPU.
+# The last one is TensorFlow's message for data that does not fit on a GPU.
 _GPU = r"\bGPU\b|gpu|CUDA|CUBLAS|CUDNN|Dst tensor is not initialized"
 MEND = "a smaller `batch_size` or model needs less"
 
@@ -51,7 +51,7 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    if system_errors.is_refusal(error):  # TensorFlow says RESOURCE_EXHAUSTED of a full disk.
+    if system_errors.is_refusal(error):  # TensorFlow raises RESOURCE_EXHAUSTED for a full disk.
         return False
     if system_errors.is_out_of_memory(error):
         return True

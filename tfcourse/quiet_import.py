@@ -47,7 +47,7 @@ def import_tensorflow(
     Raises:
         BackendError: KERAS_BACKEND names another backend.
     """
-    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # It goes before keras.json.
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # Overrides keras.json.
     if backend != "tensorflow":
         raise BackendError(
             f"KERAS_BACKEND is {backend!r}, and this program trains with TensorFlow; unset it"
@@ -57,7 +57,7 @@ def import_tensorflow(
         with _hidden(_OPTIONAL):
             import keras
             import tensorflow as tf
-        # What a keras.json says otherwise is recorded nowhere, and changes results.
+        # Other settings in keras.json would change results without a record.
         keras.config.set_floatx("float32")
         keras.config.set_epsilon(1e-7)
         keras.config.set_image_data_format("channels_last")
@@ -120,7 +120,7 @@ def compute_exactly() -> None:
 def _hidden(names: Iterable[str]) -> Iterator[None]:
     """Context: packages that are not imported yet look as if they were not installed."""
     hidden = [name for name in names if name not in sys.modules]
-    missing: dict[str, Any] = dict.fromkeys(hidden)  # None is a package that is not there.
+    missing: dict[str, Any] = dict.fromkeys(hidden)  # None hides a package.
     sys.modules.update(missing)
     try:
         yield

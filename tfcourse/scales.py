@@ -93,7 +93,7 @@ class Scale:
         start, end = self._ends()
         at = start + position * (end - start)
         value = self.value_of_proxy(math.exp(at) if self.sampling == "log" else at)
-        # Rounding must not lead past an end, nor just miss it.
+        # Rounding must neither pass an end nor miss it.
         value = low if position <= 0.0 else high if position >= 1.0 else min(max(value, low), high)
         return round(value) if self.is_integer else value
 
@@ -104,7 +104,7 @@ class Scale:
 
     def _ends(self) -> tuple[float, float]:
         low, high = self.search
-        # A whole number owns the half units around it, so that all of them are drawn alike.
+        # An integer owns the half units around it, so that all integers are equally likely.
         margin = 0.5 if self.is_integer else 0.0
         return self._measure(low - margin), self._measure(high + margin)
 
@@ -135,7 +135,7 @@ class Scale:
         return max(round(low), min(self.search[0], 1)), round(high)
 
     def _beyond(self, low: float, high: float) -> tuple[float, float]:
-        # What was never negative, such as a share, stays so.
+        # Ranges without negative values, such as shares, stay so.
         return max(low - (high - low) / 2, min(low, 0)), high + (high - low) / 2
 
     def add_to_keras_tuner(
@@ -266,7 +266,7 @@ class Choice(_Listed):
     def add_to_keras_tuner(
         self, space: "keras_tuner.HyperParameters", name: str, default: Any
     ) -> None:
-        options = [format_value(value) for value in self.search]  # It takes no tuples.
+        options = [format_value(value) for value in self.search]  # keras-tuner accepts no tuples.
         default = format_value(default)
         space.Choice(name, options, default=default if default in options else options[0])
 

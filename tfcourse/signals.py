@@ -12,16 +12,16 @@ def _known(*names: str) -> tuple[signal.Signals, ...]:
 # What asks a process to end, besides Ctrl-C. A closing terminal sends SIGHUP, on Windows SIGBREAK;
 # Slurm sends the last two some time before it kills, if asked to. None has another use here.
 ENDING = _known("SIGTERM", "SIGHUP", "SIGBREAK", "SIGUSR1", "SIGXCPU")
-# Sent again every second once it has come.
+# Resent every second after the first one.
 REPEATED = _known("SIGXCPU")
 
 
 def raise_again(number: int) -> None:
     """Sends a signal to this process, from any of its threads."""
     if os.name == "posix":
-        os.kill(os.getpid(), number)  # It also wakes the main thread where that waits.
+        os.kill(os.getpid(), number)  # Also wakes a waiting main thread.
     else:
-        signal.raise_signal(number)  # `os.kill` of Windows would end the process at once.
+        signal.raise_signal(number)  # On Windows, `os.kill` would end the process at once.
 
 
 def kill(process: int | None) -> None:

@@ -6,12 +6,12 @@ which only their text identifies.
 
 import re
 
-# As the C library says them.
+# The messages of the C library.
 _DISK = "No space left on device|Disk quota exceeded|Read-only file system|Input/output error"
 _LIMIT = "Too many open files|File too large|Permission denied|Stale file handle"
 _TEXT = re.compile(f"{_DISK}|{_LIMIT}|can't start new thread")
 _MEMORY = re.compile(r"Cannot allocate memory|failed to map segment from shared object(?!: Oper)")
-# Whose errors may be about the system; a sentence in another one proves nothing.
+# Libraries whose errors may be about the system; the text of other errors proves nothing.
 _LIBRARIES = ("tensorflow", "jaxlib", "keras", "h5py", "matplotlib", "PIL", "pyarrow")
 _PLAIN = (ImportError, RuntimeError, OSError, ValueError)  # h5py and the linker raise these.
 _MAX_REASON = 300

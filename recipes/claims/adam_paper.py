@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PAPER = {"adam": 0.257, "sgd_nesterov": 0.265, "adagrad": 0.459}
 # Where the search for alpha begins.
 START = {"adam": 0.1, "sgd_nesterov": 1.0, "adagrad": 0.3, "adagrad_constant": 0.1}
-ALPHAS_PER_DECADE, NUM_ALPHAS = 2, 3  # That each optimizer chooses among.
+ALPHAS_PER_DECADE, NUM_ALPHAS = 2, 3  # For each optimizer.
 LIKE, FAR_BEHIND = 1.05, 1.5  # Costs, as multiples of the other's.
 
 

@@ -34,7 +34,7 @@ PAPER = {
 }
 PERCENTILES = (15, 50, 85)  # As in figure 1 (b) and (c).
 NUM_STOPS = 50
-EARLY = 5_000  # Step at which it is to be ahead.
+EARLY = 5_000  # Step at which it should be ahead.
 
 
 @dataclasses.dataclass(frozen=True)

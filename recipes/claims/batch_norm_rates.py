@@ -45,7 +45,7 @@ def build(
     hp: BatchNormRates, data: Dataset, depth: int, activation: str, batch_norm: bool, seed: int
 ) -> "keras.Model":
     layers: dict[str, Any] = {"activation": activation, "batch_norm": batch_norm}
-    # The learning rate is set anew before each training.
+    # The learning rate is set before each training.
     return harness.plain_mlp(data, (hp.width,) * depth, 0.1, seed, **layers)
 
 

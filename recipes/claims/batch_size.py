@@ -23,9 +23,9 @@ from tfcourse.run_directory import RunDirectory
 if TYPE_CHECKING:
     import keras
 
-RATES_PER_DECADE, NUM_RATES = 6, 7  # That each batch size chooses among.
-_STOPS = 100  # At which the cost of a training is computed.
-_BLOCK_SECONDS = 0.2  # At least, of what is timed at a time.
+RATES_PER_DECADE, NUM_RATES = 6, 7  # For each batch size.
+_STOPS = 100  # Points at which the cost is computed.
+_BLOCK_SECONDS = 0.2  # The least that is timed at once.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,7 +163,7 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
     full = max(arms)
     names = {size: "the full batch" if size == full else f"b = {size:,}" for size in arms}
     for arm in arms.values():
-        rates.best_rate(arm["tuned"])  # Refuses one at the edge.
+        rates.best_rate(arm["tuned"])  # Raises at the edge.
     steps = {size: judging.values(arm["steps_to_target"]) for size, arm in arms.items()}
     examples = {size: each * size for size, each in steps.items()}
     seconds = {size: each * arms[size]["seconds_per_step"] for size, each in steps.items()}

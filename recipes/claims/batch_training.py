@@ -23,7 +23,7 @@ from tfcourse.hyperparameters import Hyperparameters, integer, number, texts
 from tfcourse.run_directory import RunDirectory
 
 ARMS = ONLINE, BATCH = "on-line", "batch"
-RATES_PER_DECADE, NUM_RATES = 3, 5  # That each arm chooses among.
+RATES_PER_DECADE, NUM_RATES = 3, 5  # For each arm.
 START = {ONLINE: 0.1, BATCH: 3.0}
 AS_ACCURATE = -0.02  # Accuracy that on-line training may lose.
 _TEST = 0.3  # Share of the examples.
@@ -125,7 +125,7 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
     arms = raw["arms"]
     for each in arms.values():
         for arm in ARMS:
-            rates.best_rate(each[arm]["tuned"])  # Refuses one at the edge.
+            rates.best_rate(each[arm]["tuned"])  # Raises at the edge.
     named = {table.replace("_", " "): each for table, each in arms.items()}
     faster = tuple(
         judging.Comparison(

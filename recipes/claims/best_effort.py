@@ -24,7 +24,7 @@ from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integers
 from tfcourse.run_directory import RunDirectory
 
-# What --search would say; all else is as mnist_softmax has it.
+# In the form of --search; everything else is as in mnist_softmax.
 SEARCHES = {
     "softmax_regression": {
         "learning_rate": "1e-4:1e-1:log",
@@ -117,7 +117,7 @@ def measure(
     for (model, (best, score)), epochs, count in zip(
         found.items(), hp.epochs, hp.num_seeds, strict=True
     ):
-        # Seeds that no trial has had.
+        # Seeds that no trial has used.
         seeds = harness.seeds(options.seed, count)
         longer = dataclasses.replace(best, epochs=epochs)
         errors = [_test_error(longer, data, seed) for seed in seeds]

@@ -36,7 +36,7 @@ SHIFTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "moved by 1/10": lambda images: np.roll(images, round(images.shape[2] / 10), axis=2),
 }
 NETWORKS = WITHOUT, WITH, ANEW = "without", "with batch norm", "with, averages taken anew"
-ROBUST = -0.05  # The drop in accuracy that a network may have and be called robust.
+ROBUST = -0.05  # The largest drop in accuracy of a robust network.
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Measured = dict[str, dict[str, Any]]
 DECAYS = ("exponential", "root", "inverse_time")
 COMPARED = ("constant", *DECAYS, "one_cycle")
-RATES_PER_DECADE, NUM_RATES = 4, 5  # That each schedule chooses among.
+RATES_PER_DECADE, NUM_RATES = 4, 5  # For each schedule.
 PRINTED_RATES = {  # For an initial rate of 0.1, in the epochs counted from 0.
     "exponential": {0: 0.1, 1: 0.095, 2: 0.09025, 5: 0.07737809375, 10: 0.05987369392},
     "root": {0: 0.1, 1: 0.0707106781, 4: 0.0447213595, 9: 0.0316227766},

@@ -27,8 +27,8 @@ from tfcourse.run_directory import RunDirectory
 if TYPE_CHECKING:
     import keras
 
-RATES_PER_DECADE, NUM_RATES = 3, 9  # That each optimizer chooses among.
-# The course's four, at what Keras takes where nothing is said, and where the search begins.
+RATES_PER_DECADE, NUM_RATES = 3, 9  # For each optimizer.
+# The course's four, with Keras's default rates, and where the search begins.
 USUAL = {"gradient_descent": 0.01, "momentum": 0.01, "rmsprop": 0.001, "adam": 0.001}
 START = {"gradient_descent": 0.5, "momentum": 0.5, "rmsprop": 0.003, "adam": 0.003}
 
@@ -138,7 +138,7 @@ def momentum_wins(raw: Mapping[str, Any]) -> tuple[judging.Comparison, ...]:
 def judge(raw: Mapping[str, Any]) -> harness.Judged:
     arms, names = raw["arms"], pictures.optimizers.NAMES
     for arm in (arm for by_optimizer in arms.values() for arm in by_optimizer.values()):
-        rates.best_rate(arm["tuned"])  # Refuses one at the edge.
+        rates.best_rate(arm["tuned"])  # Raises at the edge.
 
     def points(model: str, name: str, of: str = "test_accuracy") -> str:
         return f"{harness.spread(arms[model][name][of], 2, 100)} %"

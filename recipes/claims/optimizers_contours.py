@@ -22,12 +22,12 @@ from tfcourse.run_directory import RunDirectory
 RACERS = ("gradient_descent", "momentum", "rmsprop", "adam")  # The course's.
 PARAMETERS = 10  # Of a random quadratic, and
 GAIN = 1e-6  # the share of its first cost that is the goal.
-# Of quadratics. Fine enough that it does not matter where a rate of the grid happens to lie.
+# For quadratics. So fine that the exact positions of the rates do not matter.
 QUADRATIC_RATES = np.geomspace(0.02, 100.0, 93)
 DECADES = ((1, 10), (10, 100), (100, 1000))  # Of condition numbers.
-ALMOST_ALWAYS = 0.9  # The share of cases that the claim is read as.
-TUNED_ON = 10  # Starts that a rate is chosen by; others are judged.
-# Where descent swings to and fro: the saddle is no ravine.
+ALMOST_ALWAYS = 0.9  # The share of cases that the claim means.
+TUNED_ON = 10  # Starts for choosing a rate; others are judged.
+# Landscapes on which descent oscillates; the saddle is not a ravine.
 RAVINES = {"ravine": "straight ravine", "Rosenbrock": "curved valley (Rosenbrock)"}
 
 
@@ -172,7 +172,7 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
     races = raw["races"]
     for raced in races.values():
         for each in raced.values():
-            rates.best_rate(each["tuned"])  # Refuses one at the edge.
+            rates.best_rate(each["tuned"])  # Raises at the edge.
     ravine = tuple(
         judging.Comparison(
             condition,

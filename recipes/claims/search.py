@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from tfcourse.tuning.state import Sweep
 
 TUNERS = ("grid", "random", "quasi_random", "coarse_to_fine")
-# As many trials as a grid of evenly spread values has: so all searches have as many. With four
-# axes it starts at two values each.
+# The number of trials of a grid, so that all searches have the same number. With four axes, a grid
+# has at least two values per axis.
 BUDGETS = {"one": (9, 17, 33, 65), "four": (16, 36, 54)}
-# What --search would say. The rest of `Network` stays as it is.
+# In the form of --search. The rest of `Network` is fixed.
 ONE = {"learning_rate": "1e-3:10:log"}
 FOUR = ONE | {
     "decay_rate": "0.5:1", "beta": "0.9:0.999:one_minus_log",

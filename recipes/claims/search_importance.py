@@ -27,7 +27,7 @@ from tfcourse.run_directory import RunDirectory
 if TYPE_CHECKING:
     from tfcourse.tuning.state import Trial
 
-# Of the lectures: 1 first, 2 second, 3 third, 4 rarely tuned.
+# The lectures' tiers: 1 first, 2 second, 3 third, 4 rarely tuned.
 TIERS = {
     "learning_rate": 1,
     "beta": 2,
@@ -109,7 +109,7 @@ def measure(
                     keep_models=0,
                     report=False,
                 )
-                # One that diverged is as good as guessing.
+                # A diverged trial counts as a guess.
                 scores = [sweep.score(trial) or 1 / data.num_classes for trial in sweep.trials]
                 measured.setdefault(optimizer, []).append(_of_sweep(hp, sweep.trials, scores))
                 print(f"{optimizer}: best of {hp.num_trials} trials {max(scores):.4f}", flush=True)

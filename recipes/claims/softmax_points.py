@@ -72,7 +72,7 @@ def differences_to_logistic_regression(
         w, b = w - 2.0 * points.T @ error / len(labels), b - 2.0 * error.mean()
     logits, _ = tfcourse.from_scratch.forward(fit_points(points, labels, steps), points)
     softmax = expit(logits[:, 1] - logits[:, 0])
-    # C is the inverse of the penalty, which is meant to be none.
+    # C is the inverse of the penalty, so a large C means no penalty.
     optimum = LogisticRegression(C=1e12, tol=1e-12, max_iter=10_000).fit(points, labels)
     return (
         float(np.abs(softmax - expit(points @ w + b)).max()),
@@ -97,6 +97,6 @@ def study_two_classes(points_of_class: int, steps: int, seed: int) -> tuple[floa
     """Returns the differences to logistic regression, on points drawn with `seed`."""
     rng = np.random.default_rng([seed, 2])
     points = rng.normal(0, 1, (2 * points_of_class, 2))
-    # Which class a point is of is left to chance, so that there is an optimum to find.
+    # Classes are drawn at random, so that a finite optimum exists.
     labels = (rng.uniform(size=len(points)) < expit(points @ [2.0, -1.0] + 0.5)).astype(int)
     return differences_to_logistic_regression(points, labels, steps)

@@ -22,7 +22,7 @@ NAMES = {
     "root": "root decay",
     "inverse_time": "inverse-time decay",
 }
-# As large as goes well for each at a constant rate.
+# The largest rates that work well for each at a constant rate.
 RATES = {"momentum": 2.0, "adam": 0.02}
 TEXT = """
 A network with one hidden layer of 64 units is trained on the digits for {epochs:.0f} epochs, in

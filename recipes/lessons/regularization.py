@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import keras
 
 EXAMPLES, EPOCHS, EVERY = 300, 80, 8
-WRONG = 0.2  # Share of the training labels that is made wrong: what should not be learned.
+WRONG = 0.2  # Share of training labels that are made wrong and should not be learned.
 ARMS: dict[str, dict[str, Any]] = {
     "none": {},
     "L2, 0.01": {"l2": 0.01},

@@ -78,7 +78,7 @@ def serve(classifier: "Classifier", port: int, *, invert: bool = False) -> "grad
         quiet=True,
         prevent_thread_lock=True,
     )
-    # What is no HTTP it answers itself, with lines of its own; the guard says what it refuses.
+    # The server answers non-HTTP requests itself, with its own lines; the guard logs rejections.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     return blocks
 
@@ -101,7 +101,7 @@ def main(playground: Playground, invert: bool = False) -> None:
     blocks = serve(classifier, playground.port, invert=invert)
     print(f"Draw at {blocks.local_url}", flush=True)
     try:
-        while True:  # Windows lets Ctrl-C end a sleep, and no waiting for an event.
+        while True:  # On Windows, Ctrl-C can interrupt a sleep, but not waiting for an event.
             time.sleep(3600)
     finally:
         blocks.close(verbose=False)

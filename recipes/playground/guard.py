@@ -43,7 +43,7 @@ class Guard:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        if scope["type"] != "http":  # A connection that is closed before it is accepted.
+        if scope["type"] != "http":  # Such a connection is closed before it is accepted.
             await send({"type": "websocket.close"})
             return
         started = False
@@ -58,7 +58,7 @@ class Guard:
             if scope["method"] == "POST":
                 receive = replayed(await body_of(scope, receive))
             await self.app(scope, receive, noted)
-        except Exception as error:  # Gradio's would be printed with 80 lines each.
+        except Exception as error:  # Gradio would print each with 80 lines.
             status = error.status if isinstance(error, RefusedError) else 500
             if isinstance(error, LookupError):  # Gradio's, of a part that the page does not have.
                 status = 404
@@ -86,7 +86,7 @@ def check(scope: "Scope") -> None:
     method, path = scope["method"], scope["path"]
     if method == "POST" and path.rstrip("/") == _SCORE:
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":  # A form could be sent by any page without being asked.
+        if kind != "application/json":  # Any page can send a form without a preflight request.
             raise RefusedError(415, f"a drawing comes as application/json, not as {kind[:80]}")
     elif method not in ("GET", "HEAD") or not _READ.fullmatch(path):
         raise RefusedError(404, f"there is no {method} {path[:80]}")

@@ -65,7 +65,7 @@ td.number {text-align: right; width: 5rem;}
 }
 """.replace("SIDE", str(CANVAS))
 
-# Asks again as long as something was drawn while it waited for an answer.
+# Repeats the request if something was drawn during the last one.
 SCRIPT = """
 const canvas = element.querySelector("canvas"), pen = canvas.getContext("2d");
 const result = element.querySelector(".result"), picker = element.querySelector("input");
@@ -217,7 +217,7 @@ def polarity_of(is_dark: bool | None, invert: bool) -> str:
 
 
 def _text(label: str) -> str:
-    # A template of JavaScript: it would put in what stands in ${}.
+    # A JavaScript template would evaluate what is in ${}.
     return html.escape(label).replace("$", "&#36;").replace("`", "&#96;").replace("\\", "&#92;")
 
 

@@ -39,7 +39,7 @@ class Check:
         return tuple((inspect.getdoc(self.run) or "").split("\n\n"))
 
 
-# In the order in which to mend: the data, the model before its first step, then the training.
+# In the order in which to fix them: the data, the untrained model, then the training.
 CHECKS: dict[str, Check] = {
     "batch": Check("A batch as the model sees it", inputs.batch),
     "input_scale": Check("Scale of the inputs", inputs.scale),

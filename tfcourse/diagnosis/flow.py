@@ -26,7 +26,7 @@ class Flow(NamedTuple):
 
     name: str
     activations: Floats
-    gradients: Floats  # Of the loss, by the activations.
+    gradients: Floats  # Of the loss with respect to the activations.
 
 
 Flows = dict[int, list[Flow]]  # By step.

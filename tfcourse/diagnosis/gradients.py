@@ -14,12 +14,12 @@ from tfcourse.diagnosis.subject import Subject
 from tfcourse.reports import style
 
 _EXAMPLES = 64
-_VARIABLES = 12  # That are looked at, of more.
-# How far the loss is to change. Large steps bend, small ones drown in float32's rounding: the best
-# of them counts.
+_VARIABLES = 12  # At most this many are checked.
+# Intended changes of the loss. Large steps are affected by curvature, small ones by float32's
+# rounding; the best result counts.
 _CHANGES = (0.03, 0.01, 0.003, 0.001)
-_LONGEST = 0.1  # Of a step, relative to the weights.
-# Of the largest gradient; smaller ones, as of a bias before batch normalization, are rounding.
+_LONGEST = 0.1  # Largest step relative to the weights.
+# Relative to the largest gradient; smaller ones, as of a bias before batch norm, are rounding.
 _NEGLIGIBLE = 1e-3
 _FINE, _LOOK = 0.05, 0.3
 

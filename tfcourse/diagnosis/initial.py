@@ -9,7 +9,7 @@ from tfcourse.reports import style
 
 _EXCESS_FINE, _EXCESS_LOOK = 2.0, 5.0  # Above log C.
 _TIMES_FINE, _TIMES_LOOK = 4.0, 20.0  # The variance of a quantity.
-_LEAST = 0.5  # Of what guessing costs.
+_LEAST = 0.5  # Relative to the loss of a guess.
 _SUM = 1e-3  # Rounding of a sum of probabilities.
 
 
@@ -37,7 +37,7 @@ def loss(subject: Subject) -> Finding:
     low = _LEAST * reference
     verdict = between(value, fine=(low, ends[0]), look=(low, ends[1]))
     if verdict == "broken" and value >= 0 and not task.known_loss:
-        verdict = "look"  # What an own loss is to be, nobody knows.
+        verdict = "look"  # The expected value of a custom loss is unknown.
     return Finding(
         verdict,
         f"{value:.3g}",

@@ -17,7 +17,7 @@ from tfcourse.reports.digits import show_image
 _FINE, _LOOK = (0.01, 4.0), (1e-3, 10.0)
 _LARGEST_COLUMN = 100.0
 _SHOWN, _PER_ROW = 20, 10
-_DISTINCT = 0.1  # Of a batch, the least share of examples that are no copies of others.
+_DISTINCT = 0.1  # The smallest share of distinct examples in a batch.
 
 
 def scale(subject: Subject) -> Finding:

@@ -13,14 +13,14 @@ from tfcourse.diagnosis.subject import Subject
 from tfcourse.diagnosis.tables import table_of
 from tfcourse.reports import style
 
-_RARE = 5  # Examples of a class, of which fewer can't be learned from.
+_RARE = 5  # A class with fewer examples can't be learned.
 _LISTED = 20
 _JUDGED = 5_000  # Examples of each half that are judged, at most.
 # Shares of examples that look mislabelled.
 _FINE, _LOOK = 0.04, 0.15
-# Which examples are wrong, all from the worst on, and what to tell of one: label and prediction.
+# The wrong examples, worst first, and a function that describes one: label and prediction.
 Judged = tuple[npt.NDArray[np.bool_], Rows, Callable[[int], tuple[str, str]]]
-_FAR = 6.0  # Robust standard deviations that a quantity may lie away from its prediction.
+_FAR = 6.0  # Largest distance of a quantity from its prediction, in robust deviations.
 
 
 def classes(subject: Subject) -> Finding:

@@ -14,10 +14,10 @@ from tfcourse.diagnosis.subject import Subject
 from tfcourse.training.label_smoothing import unsmoothed
 
 _RATIO_FINE, _RATIO_LOOK = 0.95, 1.0  # Losses with and without inputs.
-_FEW = 16  # Examples to learn by heart.
+_FEW = 16  # Examples to memorize.
 _HEART_STEPS = 300
-_HEART_FINE, _HEART_LOOK = 0.05, 0.3  # Shares of the loss of who knows nothing.
-_TIMES = (1.0, 0.1, 10.0, 0.01)  # The learning rate, until one is good enough.
+_HEART_FINE, _HEART_LOOK = 0.05, 0.3  # Relative to the loss of a guess.
+_TIMES = (1.0, 0.1, 10.0, 0.01)  # Factors of the learning rate, tried until one works.
 
 
 def baseline(subject: Subject) -> Finding:
@@ -35,7 +35,7 @@ def baseline(subject: Subject) -> Finding:
         subject.put_back(courses[name].end)
         losses[name] = subject.mean_loss(inputs, labels, training=True)
     with_inputs, without = losses["first"], losses["zeroed"]
-    # A loss may be negative, where its sign is wrong.
+    # A loss with the wrong sign may be negative.
     ratio = with_inputs / without if without > 0 else math.inf
     verdict = judged(ratio, fine=_RATIO_FINE, look=_RATIO_LOOK)
     hint = (

@@ -10,7 +10,7 @@ from tfcourse.diagnosis.subject import Subject
 from tfcourse.reports import style
 
 _EXAMPLES = 2000
-_FINE, _LOOK = 0.15, 0.5  # Of the loss of who knows nothing.
+_FINE, _LOOK = 0.15, 0.5  # Relative to the loss of a guess.
 
 
 def lag(subject: Subject) -> Finding:

@@ -15,7 +15,7 @@ from tfcourse.reports import style
 from tfcourse.training.learning_rate_finder import LearningRateCurve, find_learning_rate
 
 _STEPS = 150
-_FINE, _LOOK = 0.01, 1e-3  # Of the suggested rate, the least.
+_FINE, _LOOK = 0.01, 1e-3  # The smallest shares of the suggested rate.
 
 
 def learning_rate(subject: Subject) -> Finding:

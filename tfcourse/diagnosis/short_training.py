@@ -28,7 +28,7 @@ State = dict[str, npt.NDArray[Any]]
 STEPS = 150
 KEPT = (0, 1, 10, 100)  # Steps after which the state is kept.
 _UPDATES = (2, 5, 10, 20, 30, 50, 70, 100)  # Steps whose updates are measured.
-# Steps at which a schedule is asked for its rate.
+# Steps at which the rate of a schedule is evaluated.
 _SCHEDULED = np.unique(np.geomspace(1, 1e5, 200).astype(int)) - 1
 
 
@@ -64,7 +64,7 @@ class Program:
             specs = tuple(
                 tf.TensorSpec([None, *array.shape[1:]], array.dtype) for array in subject.batch
             )
-            # Called itself, a `tf.function` warns where a process trains several models.
+            # Calling the `tf.function` itself would warn if a process trains several models.
             self._step = tf.function(model.train_step).get_concrete_function(specs)
 
     def train(

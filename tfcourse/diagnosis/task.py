@@ -87,7 +87,7 @@ def task_of(model: keras.Model, data: batching.Data) -> Task:
     kind: Literal["classes", "binary"] = "binary" if num_outputs == 1 else "classes"
     number = 2 if kind == "binary" else num_outputs or int(labels.max()) + 1
     names = tuple(getattr(data, "class_names", ())) or tuple(map(str, range(number)))
-    # A name or a function of Keras takes probabilities; what an own function takes is unknown.
+    # Keras's names and functions take probabilities; custom functions may take anything.
     logits = bool(getattr(loss, "from_logits", not known))
     return Task(kind, number, names, logits, known, math.log(number))
 

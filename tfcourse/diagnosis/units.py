@@ -17,9 +17,9 @@ _ENDS = {
     **{"sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0)},
     **{"tanh": (-1.0, 1.0), "hard_tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0)},
 }
-_NEAR = 0.02  # Of the range, from its end on.
-_ALWAYS = 0.95  # Share of the examples at which a unit that is saturated is so.
-_COMPARED = 256  # Values by which two units are told apart.
+_NEAR = 0.02  # Distance from an end of the range, as a share of it.
+_ALWAYS = 0.95  # A unit is saturated if it is near its limit for this share of the examples.
+_COMPARED = 256  # Values by which two units are compared.
 _FINE, _LOOK = 0.2, 0.5
 
 
@@ -94,7 +94,7 @@ def _by_layer(subject: Subject) -> dict[str, Useless]:
     with interception.watched(subject.model) as calls:
         subject.forward(features, training=True)
     found = {}
-    for seen in calls[:-1]:  # The last layer's outputs are no units.
+    for seen in calls[:-1]:  # The last layer's outputs are not units.
         kind = activation_of(seen.layer)
         if kind in _RELUS or kind in _ENDS:
             values = np.asarray(seen.outputs, np.float32)
@@ -114,7 +114,7 @@ def _useless(values: Floats, kind: str) -> Useless:
     others = values[:: -(-len(values) // _COMPARED), ~dead & ~saturated]
     different = np.unique(others, axis=1).shape[1] if others.size else 0
     identical = others.shape[1] - different
-    # Of units that are all the same, one is of use, if it is not the only one left.
+    # One of several identical units is useful, unless it is the only one left.
     return Useless(float(dead.mean()), float(saturated.mean()), identical / units)
 
 

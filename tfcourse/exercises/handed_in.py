@@ -14,12 +14,12 @@ from typing import Any, Literal, NamedTuple
 from tfcourse.exercises.key import KEY, Exercise
 
 RIGHT, WRONG, NOT_DONE, UNREADABLE = "right", "wrong", "not done", "unreadable"
-# What `Feedback` begins with in a saved output.
+# The beginnings of `Feedback` in a saved output.
 _MARKS = {"✓": RIGHT, "✗": WRONG, "○": NOT_DONE}
 _VERDICTS = {True: RIGHT, False: WRONG, None: NOT_DONE}
 _BY_CHECK = {exercise.check.__name__: exercise for exercise in KEY}
 _MAX_BYTES = 64 << 20  # Pictures included.
-_MAX_SOURCE = 20_000  # Characters of a cell: what nests deeper would bring Python's parser down.
+_MAX_SOURCE = 20_000  # Characters per cell: deeper nesting could crash Python's parser.
 _TROUBLE = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
 
 
@@ -91,7 +91,7 @@ def _text(lines: Any) -> str:
 
 def _checks(source: str) -> Iterator[tuple[Exercise, ast.expr, ast.Module]]:
     """Yields each call of a check in a cell: the exercise, the answer, the cell."""
-    # IPython's own commands are no Python.
+    # IPython's commands are not Python.
     lines = ("" if line.lstrip()[:1] in ("%", "!") else line for line in source.splitlines())
     try:
         if len(source) > _MAX_SOURCE:

@@ -22,8 +22,8 @@ from tfcourse.scales import SCALES
 
 PRECISIONS = ("float32", "mixed_bfloat16")  # dtype policies of Keras
 
-# A field is declared as the type of its value, so these return what `dataclasses.field` is to a
-# type checker: anything. What they take besides is described at `Declaration`.
+# A field is declared with the type of its value, so these functions return Any, as
+# `dataclasses.field` does for type checkers. `Declaration` describes the other arguments.
 
 
 def _field(

@@ -21,7 +21,7 @@ class Interval:
         low, high = (float(bound) for bound in self.notation[1:-1].split(","))
         above = value >= low if self.notation[0] == "[" else value > low
         below = value <= high if self.notation[-1] == "]" else value < high
-        # Also false for NaN; math.isfinite fails for whole numbers of hundreds of digits.
+        # Also false for NaN; math.isfinite fails for integers with hundreds of digits.
         return above and below and abs(value) <= sys.float_info.max
 
     def __str__(self) -> str:
@@ -106,7 +106,7 @@ class Integer(Declaration):
         return int(text) if INTEGER.fullmatch(text) else text
 
 
-_SMALLEST, _LARGEST = 1.2e-38, 3.4e38  # Of the 32-bit numbers that models compute with.
+_SMALLEST, _LARGEST = 1.2e-38, 3.4e38  # The range of float32, in which models compute.
 _NOT_32_BITS = f"must be 0 or {_SMALLEST} to {_LARGEST} in size, as 32 bits can hold"
 
 
@@ -150,7 +150,8 @@ class Choice(Declaration):
         return value in self.choices
 
 
-# A model of more layers takes minutes to build, and whoever sends a run may ask for any number.
+# Models with more layers take minutes to build, and a run from somebody else may ask for any
+# number.
 _MOST = 100
 
 
@@ -209,7 +210,7 @@ class Several(Declaration):
         if text == "none":
             return ()
         items = [item.strip() for item in text.split(",")]
-        # Their order does not matter, so one is recorded.
+        # The order does not matter, so a fixed one is recorded.
         known = all(items.count(item) == 1 and item in self.choices for item in items)
         return tuple(sorted(items, key=self.choices.index)) if known else text
 

@@ -125,7 +125,7 @@ class Adam(arguments.Optimizer):
     """
 
     given_numbers = ("beta_1", "beta_2", "epsilon")
-    weighted_by = "beta_1"  # What decays the weighted sums; see `training.nudging`.
+    weighted_by = "beta_1"  # The decay rate of the weighted sums; see `training.nudging`.
 
     def __init__(
         self,

@@ -124,8 +124,8 @@ def same_precision(variable: keras.Variable, *tensors: "tf.Tensor") -> "list[tf.
     is_double = keras.backend.standardize_dtype(variable.dtype) == "float64"
     dtype = "float64" if is_double else "float32"
     dense = [ops.cast(_dense(tensor, variable.shape), dtype) for tensor in tensors]
-    # XLA on the CPU vectorizes along the last axis alone, and ten columns not at all. With as many
-    # columns as a register holds, nothing is gained.
+    # XLA on the CPU vectorizes only along the last axis, and not at all for ten columns. With as
+    # many columns as a register holds, long rows gain nothing.
     is_narrow = len(variable.shape) > 1 and variable.shape[-1] < _VECTOR
     if is_narrow and all(tuple(each.shape) in ((), tuple(variable.shape)) for each in dense):
         return [ops.reshape(each, (-1,)) if len(each.shape) else each for each in dense]

@@ -68,7 +68,7 @@ class Momentum(arguments.Optimizer):
     """
 
     given_numbers = ("beta",)
-    weighted_by = "beta"  # What decays the weighted sums; see `training.nudging`.
+    weighted_by = "beta"  # The decay rate of the weighted sums; see `training.nudging`.
     _update = staticmethod(momentum_update)
 
     def __init__(

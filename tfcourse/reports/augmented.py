@@ -39,7 +39,7 @@ def draw_augmented(
         for layer in layers:
             changed = layer(changed, training=True)
         rows.append(np.asarray(changed))
-    low, high = float(images.min()), float(images.max())  # Those of arrays may be any.
+    low, high = float(images.min()), float(images.max())  # Arrays may have any range.
     with style.picture(path, columns=len(images), rows=len(rows), width=0.9, height=0.95) as axes:
         grid = np.atleast_2d(axes)
         for row, shown in enumerate(rows):

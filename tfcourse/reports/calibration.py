@@ -16,7 +16,7 @@ def draw_calibration(calibration: Calibration, path: style.File) -> None:
     with style.picture(path, columns=2, width=3.8, height=3.4) as axes:
         left, right = axes[0]
         left.plot([0, 1], [0, 1], "--", color="0.5", linewidth=1.2)
-        # Few classifiers are so unsure: there is room.
+        # Few classifiers have such low confidences, so there is room.
         left.text(0.19, 0.24, "perfectly calibrated", color="0.4", rotation=45, ha="center",
                   va="center", rotation_mode="anchor", fontsize=9)  # fmt: skip
         left.vlines(confidences[filled], confidences[filled], accuracies[filled], color=_GAP)

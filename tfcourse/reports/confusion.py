@@ -18,7 +18,7 @@ def draw_confusion(
         counts: [classes, classes], one row per label, one column per prediction.
         class_names: one per class.
     """
-    side = min(max(4.6, 0.36 * len(class_names)), 30)  # Room for each number, up to 83 classes.
+    side = min(max(4.6, 0.36 * len(class_names)), 30)  # Enough for each number, up to 83 classes.
     with style.picture(path, width=side + 0.8, height=side) as axes:
         ax = axes[0, 0]
         mistakes = counts - np.diag(np.diag(counts))

@@ -33,7 +33,7 @@ def draw_learning_rate_curve(curve: Curve, path: os.PathLike[str] | str) -> None
         ax.plot(curve.rates, curve.losses, color="0.75", linewidth=1.0, label="of each step")
         ax.plot(curve.rates, curve.smoothed, color=style.COLOURS[0], label="smoothed")
         ax.set_xscale("log")
-        # The way up to where it diverged would flatten the way down.
+        # The divergence would compress the descent.
         ax.set_ylim(0.0, 1.3 * max(curve.smoothed[:10], default=1.0))
         ax.set_xlabel("learning rate")
         ax.set_ylabel("training loss")

@@ -17,7 +17,7 @@ from tfcourse.reports.curves import History, draw_history
 
 Logs = dict[str, float] | None
 
-_SHARE_OF_TIME = 0.2  # That drawing may take.
+_SHARE_OF_TIME = 0.2  # For drawing.
 
 
 class LivePicture:
@@ -48,7 +48,7 @@ class LivePicture:
 class LiveCurves(keras.callbacks.Callback):
     """Shows loss and accuracy by epoch in the notebook: `fit(..., callbacks=[LiveCurves()])`."""
 
-    not_kept = ("_picture",)  # Where training goes on, it is drawn anew; the history comes back.
+    not_kept = ("_picture",)  # A resumed training draws it again from the history.
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         super().__init__()

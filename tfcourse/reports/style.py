@@ -24,7 +24,7 @@ Arrays = Mapping[str, np.ndarray]  # By label.
 # Okabe & Ito, 2008, https://jfly.uni-koeln.de/color/, without its yellow, too pale for a line.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
-# Newer releases of matplotlib list every name that may stand here as a type of its own.
+# Newer releases of matplotlib have a type that lists all allowed names.
 _STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -37,7 +37,7 @@ _STYLE: Any = {
     "legend.frameon": False,
     "lines.linewidth": 1.8,
     "figure.dpi": 150,
-    "text.parse_math": False,  # A name of a class may hold dollar signs.
+    "text.parse_math": False,  # Class names may contain dollar signs.
 }
 
 
@@ -51,7 +51,7 @@ def looks() -> Iterator[dict[str, str]]:
     return itertools.cycle({"color": c, "ls": ls} for ls in ("-", "--") for c in COLOURS)
 
 
-_ANIMATION_DPI = 80  # A GIF holds every frame: half the dots of a still picture.
+_ANIMATION_DPI = 80  # A GIF contains all frames, so it has half the resolution of a picture.
 
 
 @contextlib.contextmanager
@@ -94,7 +94,7 @@ def animation(
                 def take_frame() -> None:
                     _write_powers_plainly(figure)
                     writer.grab_frame()
-                    # Once is enough, and takes as long as a frame.
+                    # Once is enough; it takes as long as a frame.
                     figure.set_layout_engine("none")
 
                 yield figure.subplots(rows, columns, squeeze=False), take_frame
@@ -177,7 +177,7 @@ def label_lines(axes: Axes, gap: float = 0.07) -> None:
     """
     labels = {line: str(line.get_label()) for line in axes.get_lines()}
     lines = [line for line, label in labels.items() if not label.startswith("_")]
-    axes.autoscale_view()  # Limits that were not set are otherwise found only when it is drawn.
+    axes.autoscale_view()  # Otherwise, limits that are not set are computed only when drawing.
     to_axes = axes.transData + axes.transAxes.inverted()
     ends = {
         line: to_axes.transform([np.asarray(d)[-1] for d in line.get_data()])[1] for line in lines
@@ -203,7 +203,7 @@ def _spread_out(ends: Mapping[Line2D, float], gap: float) -> dict[Line2D, float]
 
     groups: list[
         list[Line2D]
-    ] = []  # Each is of labels that touch, centred on the mean of their ends.
+    ] = []  # Groups of touching labels, centered on the mean of their ends.
     for line in sorted(ends, key=lambda line: ends[line]):
         groups.append([line])
         while len(groups) > 1:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# What a schedule is called with, and what it returns: one step, or an array of them.
+# The argument and the result of a schedule: one step or rate, or an array of them.
 Steps: TypeAlias = "int | npt.NDArray[np.integer] | tf.Tensor"
 Rates: TypeAlias = "float | npt.NDArray[np.float32] | tf.Tensor"
 

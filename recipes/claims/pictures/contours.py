@@ -10,7 +10,7 @@ from recipes.claims.pictures.optimizers import COLOURS, NAMES
 from tfcourse.reports import style
 
 _FRAMES = 32
-_LAST_FRAMES = 6  # The end stands still for a while.
+_LAST_FRAMES = 6  # The last frame is held for a while.
 _FAR = 1e6
 
 
@@ -80,10 +80,10 @@ def draw_paths(
         map_axes.set(xlabel=names[0], ylabel=names[1])
         costs = []
         for look, (label, points) in zip(style.looks(), paths.items(), strict=False):
-            with np.errstate(all="ignore"):  # One that diverges ends at infinity.
+            with np.errstate(all="ignore"):  # A diverging path ends at infinity.
                 cost = np.asarray(landscape.cost(points))
             seen = np.arange(len(cost)) * (examples_per_step or {}).get(label, 1)
-            near = (np.abs(points) < _FAR).all(axis=1)  # It may have run to infinity.
+            near = (np.abs(points) < _FAR).all(axis=1)  # It may have diverged.
             map_axes.plot(*points[near].T, lw=1.2, marker=".", ms=3, **look)
             cost_axes.plot(seen, np.where(cost > 0, cost, np.nan), label=label, **look)
             costs.extend(cost[np.isfinite(cost)])
