@@ -3,6 +3,7 @@ import os
 import sys
 
 import processes
+import pytest
 
 from tfcourse import quiet_import, scales
 
@@ -101,3 +102,10 @@ except ImportError:
     print(sklearn.__name__)
 """
     assert output_of(program) == ("sklearn\n", "")
+
+
+@pytest.mark.parametrize("name", ["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"])
+def test_a_number_of_threads_that_aborts_tensorflow_is_refused(monkeypatch, name):
+    monkeypatch.setenv(name, "-3")
+    with pytest.raises(quiet_import.BackendError, match=f"{name} is '-3'"):
+        quiet_import.import_tensorflow()

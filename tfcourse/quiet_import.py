@@ -22,7 +22,7 @@ _CHOOSING_KERNELS = ("xla_gpu_deterministic_ops", "xla_gpu_autotune_level")
 
 
 class BackendError(Exception):
-    """Keras's backend is not TensorFlow."""
+    """A variable of the environment keeps this program from training with TensorFlow."""
 
     exit_code = 5
 
@@ -45,13 +45,16 @@ def import_tensorflow(
         The result of `prepare`.
 
     Raises:
-        BackendError: KERAS_BACKEND names another backend.
+        BackendError: KERAS_BACKEND names another backend, or a number of threads is negative.
     """
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # Overrides keras.json.
     if backend != "tensorflow":
         raise BackendError(
             f"KERAS_BACKEND is {backend!r}, and this program trains with TensorFlow; unset it"
         )
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        if os.environ.get(name, "").strip().startswith("-"):  # TensorFlow would abort the process.
+            raise BackendError(f"{name} is {os.environ[name]!r}; set 0 or more, or unset it")
     nvidia.load_cusolver()
     with silenced():
         with _hidden(_OPTIONAL):
