@@ -103,13 +103,15 @@ def driver_curve(sizes):
 def page(results):
     """Returns docs/performance_sweeps.md."""
     models = []
-    for searched, contestants in results["models"].items():
+    for searched in (name for name in SEARCHED if name in results["models"]):
+        contestants = results["models"][searched]
         rows = [["", "trials per minute", "times keras-tuner", "seconds in all"]]
         reference = contestants["keras_tuner"]["per_minute"]
-        for name, result in contestants.items():
+        for name, label in LABELS.items():
+            result = contestants[name]
             ratios = [a / b for a, b in zip(result["per_minute"], reference, strict=True)]
             cells = spread(result["per_minute"], 1), spread(ratios), spread(result["seconds"], 1)
-            rows.append([LABELS[name], *cells])
+            rows.append([label, *cells])
         two, one = (contestants[f"tfcourse_{n}"]["per_minute"] for n in (2, 1))
         ratio = spread([a / b for a, b in zip(two, one, strict=True)])
         models.append((SEARCHED[searched][0], rows, ratio))
