@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tfcourse.datasets import column_names, csv_dialect, csv_records, memory, text_files
+from tfcourse.datasets import column_names, csv_header, csv_records, memory, text_files
 from tfcourse.datasets.cells import Column
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import Table
@@ -49,8 +49,8 @@ def read(path: pathlib.Path, *, header: bool = True, expected: Sequence[str] = (
         DataError: it can't be read.
     """
     rows, notes = _rows(path, None, expected)
-    layout = csv_dialect.in_records(_texts(rows[:_HEAD]), header, expected)
-    csv_dialect.check_names(path, layout.names)
+    layout = csv_header.in_records(_texts(rows[:_HEAD]), header, expected)
+    csv_header.check_names(path, layout.names)
     kept = [number for number in range(layout.start, len(rows)) if rows[number]]
     if not kept:
         raise DataError(f"{path}: expected rows below the header; received none. Add examples.")
@@ -64,9 +64,9 @@ def read(path: pathlib.Path, *, header: bool = True, expected: Sequence[str] = (
     return Table(str(path), named, lines, notes=(*notes, *layout.notes, *told))
 
 
-def layout(path: pathlib.Path, *, header: bool, expected: Sequence[str]) -> csv_dialect.Layout:
+def layout(path: pathlib.Path, *, header: bool, expected: Sequence[str]) -> csv_header.Layout:
     """Returns where the table is in the sheet; fast for files of any size."""
-    return csv_dialect.in_records(_texts(_rows(path, _HEAD, expected)[0]), header, expected)
+    return csv_header.in_records(_texts(_rows(path, _HEAD, expected)[0]), header, expected)
 
 
 def _rows(
