@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from tfcourse import datasets
-from tfcourse.datasets import loading
+from tfcourse.datasets import image_labels, loading
 
 CLASSES = ("cat", "dog")
 
@@ -97,6 +97,30 @@ def test_label_is_named_where_several_columns_are_left(folder):
     assert error.value.advice == {"label": "breed"}
     data = datasets.load(f"images:{folder}", **error.value.advice)
     assert data.class_names == CLASSES
+
+
+@pytest.mark.parametrize("marks", [("1", "0"), ("0.0", "1.0"), ("False", "True")])
+def test_columns_that_mark_the_class_are_its_names(folder, caplog, marks):
+    by_class = {name: ",".join(sorted(marks, reverse=name == "cat")) for name in CLASSES}
+    write(
+        folder / "labels.csv",
+        [f"{n:04d},{by_class[CLASSES[n % 2]]}" for n in range(20)],
+        "id,cat,dog",
+    )
+    data = datasets.load(f"images:{folder}")
+    assert labels_by_value(data) == {n: CLASSES[n % 2] for n in range(20)}
+    assert "classes from the columns cat, dog, one of which is 1" in caplog.text
+    images, numbers = image_labels.read_known(folder, folder / "labels.csv", CLASSES)
+    assert [(int(path.stem), number) for path, number in zip(images, numbers, strict=True)] == [
+        (n, n % 2) for n in range(20)
+    ]
+    assert caplog.text.count("one of which is 1") == 2
+
+
+def test_columns_of_which_a_row_marks_two_are_no_classes(folder):
+    write(folder / "labels.csv", [f"{n:04d},{n % 2},1" for n in range(20)], "id,cat,dog")
+    with pytest.raises(datasets.DataError, match=r"received cat, dog. Name it as `label`"):
+        datasets.load(f"images:{folder}")
 
 
 def test_table_is_named_where_several_lie_there_or_it_lies_elsewhere(folder, tmp_path):

@@ -27,6 +27,7 @@ from tfcourse.datasets.image_rows import Rows
 from tfcourse.datasets.reading import Reading
 
 _SPLIT = "split"
+_MARKS = {"0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1}
 
 
 class LabelledImage(NamedTuple):
@@ -48,10 +49,16 @@ def read(folder: pathlib.Path, path: pathlib.Path, reading: Reading) -> list[Lab
     """
     rows = image_rows.match(folder, path, reading)
     split = next((name for name in rows.others() if name.strip().lower() == _SPLIT), None)
-    label = _label(rows, reading, split)
-    of_class = rows.cells(label)
-    where = f"{path}, column {shown.quoted(label)}"
-    _refuse_quantity(where, of_class, reading)
+    marking = [name for name in rows.others() if name != split]
+    of_class = _marked(rows, marking) if reading.label is None else None
+    if of_class:
+        label, source = "class", _listed(marking)
+        where = f"{path}, {source}"
+    else:
+        label = _label(rows, reading, split)
+        of_class, source = rows.cells(label), shown.quoted(label)
+        where = f"{path}, column {source}"
+        _refuse_quantity(where, of_class, reading)
     found = labels.classify(where, label, of_class, reading.missing_values)
     split = None if split == label else split
     of_split = _splits(rows, split) if split else ["train"] * len(of_class)
@@ -63,7 +70,7 @@ def read(folder: pathlib.Path, path: pathlib.Path, reading: Reading) -> list[Lab
                 f"{rows.place(n)}: expected one class of each image; received another one of "
                 f"{image.path}. Remove one of the rows."
             )
-    told = [f"images from column {shown.quoted(rows.column)}, classes from {shown.quoted(label)}"]
+    told = [f"images from column {shown.quoted(rows.column)}, classes from {source}"]
     told += rows.notes
     repeated = int(found.kept.sum()) - len(images)
     told += [f"rows that repeat another one: {repeated:,}"] if repeated else []
@@ -84,13 +91,18 @@ def read_known(
         DataError: the table does not name the images, or has other classes.
     """
     rows = image_rows.match(folder, path, Reading())
+    columns = {shown.quoted(name): rows.cells(name) for name in rows.others()}
+    marking = [name for name in rows.others() if name in class_names]
+    of_class = _marked(rows, marking)
+    if of_class:
+        columns[_listed(marking)] = of_class
     by_column = {
-        name: labels.numbers_of(rows.cells(name), class_names, ()) for name in rows.others()
+        name: labels.numbers_of(column, class_names, ()) for name, column in columns.items()
     }
     shares = {name: float((found >= 0).mean()) for name, found in by_column.items()}
     best = [name for name, share in shares.items() if share and share == max(shares.values())]
     if len(best) != 1:
-        received = column_names.listed(best) if best else "none"
+        received = ", ".join(best) if best else "none"
         raise DataError(
             f"{path}: expected one column with the classes {', '.join(class_names[:20])}; received "
             f"{received}. Name them as in training, in one column."
@@ -100,15 +112,27 @@ def read_known(
         row = int((found == -2).argmax())
         raise DataError(
             f"{rows.place(row)}: expected one of the classes {', '.join(class_names[:20])}; "
-            f"received {shown.quoted(rows.cells(best[0])[row])}. Correct it, or remove the row."
+            f"received {shown.quoted(columns[best[0]][row])}. Correct it, or remove the row."
         )
-    told = [f"images from column {shown.quoted(rows.column)}, classes from {shown.quoted(best[0])}"]
+    told = [f"images from column {shown.quoted(rows.column)}, classes from {best[0]}"]
     told += rows.notes
     without = int((found < 0).sum())
     told += [f"rows left out without a label: {without:,}"] if without else []
     logging.warning("%s: %s", path, "\n  - ".join(told))
     images = [image for image, is_kept in zip(rows.images, found >= 0, strict=True) if is_kept]
     return images, found[found >= 0]
+
+
+def _marked(rows: Rows, names: Sequence[str]) -> list[str] | None:
+    """Returns, of each row, the name of the column that is 1, if of `names` all others are 0."""
+    marks = np.array([[_MARKS.get(str(cell).lower(), -1) for cell in rows.cells(n)] for n in names])
+    if len(names) < 2 or (marks < 0).any() or (marks.sum(axis=0) != 1).any():
+        return None
+    return [names[number] for number in marks.argmax(axis=0)]
+
+
+def _listed(marking: Sequence[str]) -> str:
+    return f"the columns {column_names.listed(marking)}, one of which is 1"
 
 
 def _label(rows: Rows, reading: Reading, split: str | None) -> str:
