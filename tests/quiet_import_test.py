@@ -27,7 +27,8 @@ print(*(each.__name__ for each in found))
     assert output_of(program) == ("keras tensorflow\nBaseEstimator Figure DataFrame\n", "")
 
 
-def test_a_part_is_as_silent_from_python_as_in_a_program():
+def test_a_part_is_as_silent_from_python_as_in_a_program(monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)  # What another test has set.
     program = """
 import tfcourse
 tfcourse.optimizers.Momentum(0.1).build([])

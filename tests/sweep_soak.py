@@ -38,7 +38,7 @@ def one_sweep(folder, rng, tuner):
                 if process.returncode == 0:
                     return counts, orphan_seconds
             process = sweeps.start(folder, f"--workers={rng.randint(1, 3)}", f"--sweep={tuner}")
-        wait(process, rng.uniform(6.0, 20.0))
+        wait(process, rng.uniform(1.0, 12.0))
         if not alive(process):
             continue
         kind = rng.choice(KINDS)

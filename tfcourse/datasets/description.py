@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from tfcourse.datasets import shown
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -14,6 +16,7 @@ Cell = str | int | float
 _SHOWN = 50  # Rows on a screen.
 _NARROWEST, _WIDEST = 60, 160
 _SPACE = 2  # Between columns.
+_LONGEST = 160  # Characters of a cell.
 _LEAST = 10  # Smallest width of a column whose text is wrapped.
 _EXAMPLES, _MOST_LINES = "values", 2  # Some examples are enough; everything else is shown in full.
 
@@ -82,6 +85,7 @@ def _fitting(widths: list[int], width: int) -> list[int]:
 
 def _written(cell: Cell) -> str:
     if isinstance(cell, str):
+        cell = shown.cut(cell, _LONGEST)
         return "".join(c if c.isprintable() else " " for c in cell)
     return f"{cell:,}" if isinstance(cell, int) else f"{cell:g}"
 

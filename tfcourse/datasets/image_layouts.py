@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from tfcourse import misspelt
 from tfcourse.datasets import image_paths
 from tfcourse.datasets.dataset import SPLITS
 from tfcourse.datasets.errors import DataError
@@ -62,10 +63,11 @@ def class_folders(path: pathlib.Path, tell: Tell) -> list[ClassFolder]:
         DataError: there are no such folders, or they are ambiguous.
     """
     if not path.is_dir():
-        received = "a file. Unpack it, or correct" if path.exists() else "none there. Correct"
+        received = "a file. Unpack it, or correct the path." if path.exists() else "none there."
+        meant = "" if path.exists() else misspelt.meant(path) or " Correct the path."
         raise DataError(
             f"{path}: expected a folder with a folder of images for each class; received "
-            f"{received} the path."
+            f"{received}{meant}"
         )
     path = _unwrapped(path)
     folders = image_paths.subfolders(path)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfcourse import datasets, machine, quiet_import
 from tfcourse.run_directory import environment
-from tfcourse.training import seeds
+from tfcourse.training import seed_internals
 from tfcourse.training.label_smoothing import SmoothedCrossentropy
 
 # Instructions for products in half precision, as Linux names them on x86 and ARM.
@@ -21,7 +21,7 @@ def set_seed(seed: int) -> None:
     Args:
         seed: int in [0, 2**32 - 1]. 0 is a seed like any other.
     """
-    seeds.set_random_seed(seed)
+    seed_internals.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     quiet_import.pin_kernels()
 

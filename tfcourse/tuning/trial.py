@@ -23,7 +23,7 @@ from absl import logging
 
 from tfcourse import datasets, files, out_of_memory, run_directory, training
 from tfcourse import hyperparameters as hp
-from tfcourse.training import seeds
+from tfcourse.training import seed_internals
 from tfcourse.tuning import objectives
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.records import Result, Row
@@ -68,7 +68,7 @@ def own_process() -> Iterator[None]:
     try:
         yield
     finally:
-        with seeds.kernels_kept():  # The next trial may share this one's programs.
+        with seed_internals.kernels_kept():  # The next trial may share this one's programs.
             keras.backend.clear_session(free_memory=False)
         gc.collect()
 
