@@ -5,6 +5,7 @@ import json
 import pathlib
 
 import numpy as np
+import processes
 import pytest
 
 import tfcourse
@@ -41,6 +42,13 @@ def test_a_lesson_measures_draws_and_tells(name, tmp_path, monkeypatch):
     assert (tmp_path / "lesson.png").read_bytes().startswith(b"\x89PNG")
     json.dumps(metrics)
     assert "{" not in told(name, metrics)
+
+
+def test_a_run_is_called_as_its_package_is(tmp_path):
+    done = processes.command("recipes.lessons", "--lesson=gradient_checking", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (flags,) = tmp_path.glob("runs/lessons/*/flags.txt")
+    assert flags.read_text().startswith("# python -m recipes.lessons --flagfile=flags.txt runs")
 
 
 def test_the_page_tells_what_was_published():

@@ -137,7 +137,7 @@ def _origin(name: str, error: str, written: Written) -> str:
 def _options(main: Callable[..., Any], written: Written) -> Options:
     spec = sys.modules[main.__module__].__spec__
     module = spec.name if spec else pathlib.Path(sys.argv[0]).stem
-    recipe = module.rpartition(".")[2]
+    recipe = module.removesuffix(".__main__").rpartition(".")[2]  # A package runs by its name.
     unchecked = _leave_unchecked(written)
     # A later range for the same metric replaces an earlier one.
     flags.FLAGS["expect"].value = [*{e.metric: e for e in flags.FLAGS.expect}.values()]

@@ -129,7 +129,8 @@ def _values(flags: Flags, name: str) -> str:
 
 def flags_text(flags: Flags, recipe: str, comments: str = "", name: str = FLAGS) -> str:
     """Returns `flags` as a flagfile called `name`."""
-    header = f"# python -m {recipe} --flagfile={name} runs this again.\n"
+    program = recipe.removesuffix(".__main__")  # A package runs by its name.
+    header = f"# python -m {program} --flagfile={name} runs this again.\n"
     if not recipe:
         header = "# What training.fit was called with, and digests of its model and its data.\n"
     lines = [f"--{name}={text}\n" for name, texts in flags.items() for text in texts]
