@@ -53,6 +53,21 @@ def assert_same(one, other):
     assert one.history.best_epoch == other.history.best_epoch
 
 
+def test_what_a_finished_run_has_written_last_outlives_a_power_loss(data, tmp_path, monkeypatch):
+    flushed, write = {}, run_directory.files.write_file
+
+    def noted(path, content, *, durable=True):
+        flushed[path.name] = durable
+        write(path, content, durable=durable)
+
+    monkeypatch.setattr(run_directory.files, "write_file", noted)
+    fit(compiled(), data, tmp_path / "run")
+    # Once metrics.json is there, no other file is written again.
+    needed = {"history.csv", "metrics.json", "weights.arrays", "flags.txt"} & {*flushed}
+    assert {"history.csv", "metrics.json"} <= needed
+    assert [name for name in needed if not flushed[name]] == []
+
+
 def test_a_training_that_stopped_goes_on_and_a_finished_one_comes_back(
     data, tmp_path, capsys, monkeypatch
 ):

@@ -201,10 +201,10 @@ class Session:
             f"{self.num_steps}; a lower `learning_rate` may help"
         )
 
-    def _write_history(self):
+    def _write_history(self, *, durable=False):
         if self.run and self.progress.history:
             with self._history_due.writing():
-                self.run.write("history.csv", self.progress.csv(), durable=False)
+                self.run.write("history.csv", self.progress.csv(), durable=durable)
 
     def snapshot(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Returns `(arrays, state)`: everything that `set_to` needs to continue from here."""
@@ -294,7 +294,8 @@ class Session:
         model.history.best_epoch = callback_states.leave_best(model, given, before, progress)
         model.history.nudges = [str(nudge) for nudge in progress.nudges[: progress.applied]]
         if self.run:
-            self._write_history()
+            # Nobody writes it again once metrics.json counts as written.
+            self._write_history(durable=self.run.durable)
             if request.signal_number is None:  # Otherwise, requests wait for the resumed run.
                 self.nudger.end()
             self.run.stopwatch.lap("training, validation")
