@@ -8,7 +8,6 @@ asked for that are private parts of TensorFlow, to be replaced where `set_seed` 
 
 import contextlib
 from collections.abc import Iterator
-from unittest import mock
 
 import keras
 from tensorflow.python import pywrap_tfe
@@ -35,8 +34,12 @@ def set_random_seed(seed: int) -> None:
 @contextlib.contextmanager
 def kernels_kept() -> Iterator[None]:
     """Inside, nobody drops the kernels; those of a function still go with it."""
-    with mock.patch.object(pywrap_tfe, "TFE_ContextClearCaches"):
+    dropped = pywrap_tfe.TFE_ContextClearCaches
+    pywrap_tfe.TFE_ContextClearCaches = lambda handle: None
+    try:
         yield
+    finally:
+        pywrap_tfe.TFE_ContextClearCaches = dropped
 
 
 def _may_hold_a_state() -> bool:
