@@ -9,17 +9,23 @@ flagfile of every published recipe, or of those in --only, into runs/evidence/TI
 
     python -m recipes.evidence --repeat      # runs them with three other base seeds
     python -m recipes.evidence --refresh     # runs nothing, only writes the texts again
+
+On Linux, as many recipes run at a time as there are cores, each on one core, because their small
+networks gain little from a second one. Recipes that measure seconds run alone, on all cores.
 """
 
+import concurrent.futures
 import dataclasses
 import json
+import os
 import pathlib
+import queue
 import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from recipes.claims import published
@@ -27,6 +33,7 @@ from tfcourse import command_line, files, run_directory
 from tfcourse.hyperparameters import Hyperparameters, text, texts
 
 REPEATED_SEEDS = (1001, 2001, 3001)  # Far enough apart that no seed is used twice.
+TIMED = ("batch_size", "frameworks")  # Recipes that measure seconds.
 # In JSON: a list of only numbers, each on its own line.
 _NUMBER = r"(?:-?\d[\d.e+-]*|null|true|false)"
 _NUMBERS = re.compile(rf"\[\s+((?:{_NUMBER},\s+)*{_NUMBER})\s+\]")
@@ -94,9 +101,10 @@ def publish(path: str, docs: pathlib.Path) -> None:
     _write(numbers, record)
 
 
-def keep_repeat(path: str, docs: pathlib.Path, seed: int) -> None:
+def keep_repeat(path: str, docs: pathlib.Path) -> None:
     """Saves the numbers of one run with another base seed."""
     recipe, record = read(path)
+    (seed,) = record["flags"]["seed"]
     _write(docs / "evidence" / "repeats" / f"{recipe}.{seed}.json", record)
 
 
@@ -120,11 +128,14 @@ def write_texts(docs: pathlib.Path) -> None:
     print(f"{docs / 'evidence.md'} holds {len(found)} claims")
 
 
-def run_again(evidence: Evidence, docs: pathlib.Path, seed: int | None = None) -> list[str]:
-    """Runs published recipes again, with another base seed if one is given.
+def run_again(evidence: Evidence, docs: pathlib.Path, seeds: Sequence[int | None]) -> Iterator[str]:
+    """Runs published recipes again, each with every base seed; None is the flagfile's.
 
-    Returns:
-        The run directories.
+    Yields:
+        Each run directory, as soon as the run has finished.
+
+    Raises:
+        NotPublishableError: `--only` names an unknown recipe, or runs failed; the others finish.
     """
     records = published.read(docs)
     unknown = set(evidence.only or ()) - set(records)
@@ -132,31 +143,73 @@ def run_again(evidence: Evidence, docs: pathlib.Path, seed: int | None = None) -
         raise NotPublishableError(
             f"--only: there is no {', '.join(sorted(unknown))} among {', '.join(records)}"
         )
-    run_dirs = []
     folder = time.strftime("runs/evidence/%Y%m%d-%H%M%S")
-    for name in evidence.only or records:
-        record = records[name]
-        run_dirs.append(f"{folder}/{name}" if seed is None else f"{folder}/{name}.{seed}")
-        command = [sys.executable, *record["command"].split()[1:], f"--run_dir={run_dirs[-1]}"]
-        if seed is not None:
-            command.append(f"--seed={seed}")
-        if evidence.data_dir and "dataset" in record["flags"]:
-            command.append(f"--data_dir={evidence.data_dir}")
+    # The longest first, so that no core waits for it at the end.
+    names = sorted(evidence.only or records, key=lambda name: -records[name]["seconds"])
+    failed = []
+    for at_a_time in (True, False):
+        commands = {
+            run_dir: _command(evidence, records[name], run_dir, seed)
+            for name in names
+            if (name not in TIMED) == at_a_time
+            for seed in seeds
+            for run_dir in [f"{folder}/{name}" if seed is None else f"{folder}/{name}.{seed}"]
+        }
+        for run_dir, code in _run(commands, _cores() if at_a_time else [None]):
+            if code:
+                failed.append(f"{' '.join(commands[run_dir][1:])} ended with exit code {code}")
+            else:
+                yield run_dir
+    if failed:
+        raise NotPublishableError("\n".join(failed))
+
+
+def _command(evidence, record, run_dir, seed):
+    command = [sys.executable, *record["command"].split()[1:], f"--run_dir={run_dir}"]
+    if seed is not None:
+        command.append(f"--seed={seed}")
+    if evidence.data_dir and "dataset" in record["flags"]:
+        command.append(f"--data_dir={evidence.data_dir}")
+    return command
+
+
+def _cores():
+    """Returns the cores on which processes can be placed; [None] if they choose themselves."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else [None]
+
+
+def _run(commands, cores):
+    """Runs `{key: command}`, one at a time on each core; yields `(key, exit code)`."""
+    free: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+    for core in cores:
+        free.put(core)
+
+    def take_core():
+        core = free.get()
+        if core is not None:
+            os.sched_setaffinity(0, {core})  # Of this thread, and of the processes it starts.
+
+    def execute(command):
         print(" ".join(command[1:]), flush=True)
-        code = subprocess.run(command).returncode
-        if code:
-            raise NotPublishableError(f"{record['command']} ended with exit code {code}")
-    return run_dirs
+        return subprocess.run(command).returncode
+
+    with concurrent.futures.ThreadPoolExecutor(len(cores), initializer=take_core) as pool:
+        keys = {pool.submit(execute, command): key for key, command in commands.items()}
+        try:
+            for ended in concurrent.futures.as_completed(keys):
+                yield keys[ended], ended.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def main(evidence: Evidence, repeat: bool = False, refresh: bool = False) -> None:
     docs = pathlib.Path(evidence.docs)
     if repeat:
-        for seed in REPEATED_SEEDS:
-            for run_dir in run_again(evidence, docs, seed):
-                keep_repeat(run_dir, docs, seed)
+        for run_dir in run_again(evidence, docs, REPEATED_SEEDS):
+            keep_repeat(run_dir, docs)
     elif not refresh:
-        for run_dir in evidence.run_dirs or run_again(evidence, docs):
+        for run_dir in evidence.run_dirs or run_again(evidence, docs, [None]):
             publish(run_dir, docs)
     write_texts(docs)
 

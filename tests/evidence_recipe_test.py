@@ -1,9 +1,11 @@
 import json
+import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import types
 
 import jinja2
@@ -138,12 +140,12 @@ def test_published_recipes_are_run_again(make_run, tmp_path, monkeypatch):
 
     def run(command):
         commands.append(command)
-        return subprocess.CompletedProcess(command, 3 if "recipes.b" in command else 0)
+        return subprocess.CompletedProcess(command, 3)
 
     monkeypatch.setattr(subprocess, "run", run)
     with pytest.raises(evidence.NotPublishableError, match=r"recipes\.b .* exit code 3"):
         evidence.main(evidence.Evidence(docs=str(tmp_path / "docs"), data_dir="/m"))
-    first, second = commands
+    first, second = sorted(commands)
     assert first[:3] == [sys.executable, "-m", "recipes.a"]
     assert first[3] == "--flagfile=configs/a.flags"
     assert re.fullmatch("--run_dir=runs/evidence/[0-9-]+/a", first[4])
@@ -261,14 +263,41 @@ def test_repeats_run_with_other_seeds_and_are_kept(make_run, tmp_path, monkeypat
         commands.append(command)
         folder = next(each for each in command if each.startswith("--run_dir=")).split("=")[1]
         shutil.copytree(run_dir, folder)
+        (pathlib.Path(folder) / "flags.txt").write_text(
+            f"# python -m recipes.averages x\n{command[-1]}\n"
+        )
         return subprocess.CompletedProcess(command, 0)
 
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.chdir(tmp_path)
     evidence.main(evidence.Evidence(only=("averages",)), repeat=True)
-    assert [command[-1] for command in commands] == ["--seed=1001", "--seed=2001", "--seed=3001"]
+    seeds = sorted(command[-1] for command in commands)
+    assert seeds == ["--seed=1001", "--seed=2001", "--seed=3001"]
     assert len(list((tmp_path / "docs/evidence/repeats").glob("averages.*.json"))) == 3
     page = (tmp_path / "docs" / "evidence.md").read_text()
     assert "| It falls \\| 2. | holds | holds | holds | holds |" in page
     with pytest.raises(evidence.NotPublishableError, match="there is no lag among averages"):
         evidence.main(evidence.Evidence(only=("lag",)))
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="places no process on a core")
+def test_each_recipe_has_a_core_but_for_those_that_measure_seconds(make_run, tmp_path, monkeypatch):
+    for name in ("averages", "batches", "clocked"):
+        publish(tmp_path, make_run(name))
+    monkeypatch.setattr(evidence, "TIMED", ("clocked",))
+    monkeypatch.chdir(tmp_path)
+    cores, placed, both = os.sched_getaffinity(0), {}, threading.Barrier(2, timeout=60)
+
+    def run(command):
+        name = command[2].removeprefix("recipes.")
+        placed[name] = os.sched_getaffinity(0)
+        if name != "clocked" and len(cores) > 1:
+            both.wait()  # Neither ends before the other has begun.
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    finished = list(evidence.run_again(evidence.Evidence(), tmp_path / "docs", [None]))
+    assert [pathlib.Path(run_dir).name for run_dir in finished][-1] == "clocked"
+    assert [len(placed[name]) for name in ("averages", "batches")] == [1, 1]
+    assert len(placed["averages"] | placed["batches"]) == min(2, len(cores))
+    assert placed["clocked"] == cores == os.sched_getaffinity(0)
