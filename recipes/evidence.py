@@ -184,12 +184,12 @@ def _run(commands, cores):
     for core in cores:
         free.put(core)
 
-    def take_core():
+    def take_core() -> None:
         core = free.get()
         if core is not None:
             os.sched_setaffinity(0, {core})  # Of this thread, and of the processes it starts.
 
-    def execute(command):
+    def execute(command: Sequence[str]) -> int:
         print(" ".join(command[1:]), flush=True)
         return subprocess.run(command).returncode
 
