@@ -90,7 +90,7 @@ def draw_passes(path: style.File, curves: Mapping[str, style.Arrays], target: fl
             style.ticks(ax.yaxis, [0.1, 0.2, 0.5, 1, 2])
             ax.minorticks_off()
         axes[0, 0].set_ylabel("training cost (nats)")
-        style.label_lines(axes[0, -1])
+        axes[0, -1].legend(loc="upper right")
 
 
 def _name(size: int, num_examples: int) -> str:

@@ -12,6 +12,7 @@ from tfcourse.reports import style
 _FRAMES = 32
 _LAST_FRAMES = 6  # The last frame is held for a while.
 _FAR = 1e6
+_ROWS = 0.33  # Height of the key's four rows, as a part of the axes.
 
 
 def draw_race(
@@ -26,10 +27,11 @@ def draw_race(
         for ax, (name, landscape) in zip(axes[0], landscapes.items(), strict=True):
             _draw_contours(ax, landscape)
             ax.set_title(f"{name}: steps needed")
+            top = _free_top(ax, paths[name])
             for row, (optimizer, points) in enumerate(paths[name].items()):
                 colour = COLOURS[optimizer]
                 ax.plot(*points.T, color=colour, linewidth=1.3, marker=".", markersize=3)
-                _write(ax, row, f"{NAMES[optimizer]} {len(points) - 1:,}", colour)
+                _write(ax, top, row, f"{NAMES[optimizer]} {len(points) - 1:,}", colour)
 
 
 def animate_race(
@@ -43,11 +45,13 @@ def animate_race(
         runners = []
         for ax, (name, landscape) in zip(axes[0], landscapes.items(), strict=True):
             _draw_contours(ax, landscape)
+            top = _free_top(ax, paths[name])
             for row, (optimizer, points) in enumerate(paths[name].items()):
                 colour = COLOURS[optimizer]
                 trail = ax.plot([], [], color=colour, linewidth=1.3)[0]
                 head = ax.plot([], [], "o", color=colour, markersize=6)[0]
-                runners.append((ax, trail, head, points, _write(ax, row, "", colour), optimizer))
+                text = _write(ax, top, row, "", colour)
+                runners.append((ax, trail, head, points, text, optimizer))
         for moment in moments:
             for ax, trail, head, points, text, optimizer in runners:
                 ax.set_title(f"step {moment:,}")
@@ -138,9 +142,18 @@ def _draw_contours(ax, landscape):
     ax.grid(visible=False)
 
 
-def _write(ax, row, text, colour):
+def _free_top(ax, paths):
+    """Returns the height of the first row: at the top, or at the bottom if more paths are above."""
+    points = ax.transData.transform(np.concatenate(list(paths.values())))
+    x, y = ax.transAxes.inverted().transform(points).T
+    right = x > 0.4
+    above, below = (right & (y > 1 - _ROWS)).sum(), (right & (y < _ROWS)).sum()
+    return 0.97 if above <= below else _ROWS
+
+
+def _write(ax, top, row, text, colour):
     """Writes dark text, which any colour's key goes with, at the right of a row."""
-    height = 0.97 - 0.075 * row
+    height = top - 0.075 * row
     ax.plot([0.94, 0.98], [height - 0.03] * 2, color=colour, lw=3, transform=ax.transAxes)
     return ax.text(
         0.92,
