@@ -8,6 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfcourse.training.gradient_internals import forget_gradients
+
 _CONVOLUTION = re.compile(r"(Depthwise)?Conv\dD")
 _ON_GPU = re.compile(rf"{_CONVOLUTION.pattern}|MaxPool(3D)?Grad")
 _said: set[str] = set()
@@ -65,7 +67,9 @@ class Traced:
     def _trace(self, xla, arguments):
         # Calling the `tf.function` itself would warn if a process trains several models.
         program = tf.function(functools.partial(self._function, xla), jit_compile=xla)
-        return program.get_concrete_function(*arguments)
+        traced = program.get_concrete_function(*arguments)
+        forget_gradients(traced.graph)
+        return traced
 
 
 def on_cpu() -> bool:
