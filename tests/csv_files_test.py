@@ -121,6 +121,12 @@ VARIATIONS = {
     + "@Data\n"
     + table().partition("\n")[2],
     "headers that repeat": table() + table(()) * 4,
+    "ARFF with both quotes": "@relation r\n@attribute 'amount' real\n@attribute count real\n"
+    + "@attribute k {u, v}\n@attribute y {a, b}\n@data\n"
+    + "".join(f"{r[0]},{r[1]},'{r[2]}',\"{r[3]}\"\n" for r in ROWS),
+    "UTF-32 without a mark": table().encode("utf-32-be"),
+    "NULs at the end": table() + "\0" * 5000,
+    "NULs within": table().replace("v", "v\0\0\0"),
     "exponents of Fortran": table([(f"{r[0]}D+00", *r[1:]) for r in ROWS]),
     "zip with an explanation": zipped(table(), readme="Sales of the shop"),
 }
@@ -204,6 +210,27 @@ def test_arff_names_may_hold_quotes_and_end_at_a_brace(load):
     header = "@relation r\n@attribute 'a\\'b' real\n@attribute y{u,v}\n@data\n"
     data = load(header + "1.5,u\n2.5,v\n?,u\n" * 10)
     assert data.preprocessing.feature_names == ("a'b", "a'b is missing")
+
+
+def test_cells_of_arff_keep_the_other_quote_and_the_delimiter(load):
+    header = "@relation r\n@attribute x {a,b}\n@attribute y {u,v}\n@data\n"
+    data = load(header + "'it\\'s, a',u\n\"say 'b', c\",v\n" * 10)
+    assert data.preprocessing.feature_names == ("x=it's, a", "x=say 'b', c")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_other_scripts_are_read_without_a_mark_of_byte_order(load, encoding):
+    rows = "".join(f"{('дом', 'лес', '一')[i % 3]},{'ab'[i % 2]}\n" for i in range(30))
+    data = load(f"имя,y\n{rows}".encode(encoding))
+    assert data.preprocessing.feature_names == ("имя=дом", "имя=лес", "имя=一")
+
+
+def test_characters_nul_are_told_and_bytes_that_are_no_text_refused(load, caplog):
+    load(table().replace("v", "v\0\0", 1))
+    assert "line 3 is the first with characters NUL, which are left out" in caplog.text
+    for data in (b"\0" * 5000, bytes(range(256)) * 20):
+        with pytest.raises(datasets.DataError, match="received other bytes"):
+            load(data)
 
 
 def test_numpys_header_names_columns_between_blanks(load):
@@ -330,6 +357,11 @@ def test_bomb_is_refused_before_it_fills_the_memory(load, monkeypatch):
 def test_archive_holds_one_table(load, caplog):
     load(archived({"adult.data": table(), "adult.test": "x", "adult.names": "x", "a.pdf": "x"}))
     assert "adult.data of the archive is read, adult.test is not" in caplog.text
+    caplog.clear()
+    load(archived({"train.csv": table(), "test.csv": "x", "sample_submission.csv": "x"}))
+    assert (
+        "train.csv of the archive is read, test.csv, sample_submission.csv are not" in caplog.text
+    )
     caplog.clear()
     load(archived({"a/b.txt": table(), "a/README.txt": "x", "a/.DS_Store": "x"}))
     assert "archive" not in caplog.text

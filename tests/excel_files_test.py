@@ -56,6 +56,15 @@ def test_title_rows_and_blank_columns_and_an_index_are_left_out(load, rows):
     np.testing.assert_array_equal(data.train.features, plain.train.features)
 
 
+def test_formulas_without_a_saved_result_are_told(load, caplog):
+    rows = [(*row, f"=A{i}*2" if i > 10 else i % 4) for i, row in enumerate(ROWS, start=2)]
+    data = load([(*NAMES, "sum"), *rows], missing="impute")
+    assert "21 formulas have no saved result: missing. Open the workbook" in caplog.text
+    assert data.preprocessing.feature_names[-2:] == ("sum", "sum is missing")
+    with pytest.raises(datasets.DataError, match=r"'y': .*formulas without a saved result. Open"):
+        load([NAMES, *((*row[:-1], '=IF(A2>5,"a","b")') for row in ROWS)])
+
+
 def test_first_sheet_with_a_table_is_read_and_told(load, caplog):
     load([], [NAMES, *ROWS], [("other",), (1,)])
     assert "sheet 'Sheet1' is read" in caplog.text

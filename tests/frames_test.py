@@ -1,3 +1,4 @@
+import dataclasses
 import io
 
 import numpy as np
@@ -55,9 +56,25 @@ def test_columns_for_categories_are_categories_whatever_they_hold():
     assert data.report.label.rare == {}
 
 
+@dataclasses.dataclass
+class _Stream:
+    """A table of another library, which knows Arrow's interface only."""
+
+    table: pa.Table
+
+    def __arrow_c_stream__(self, schema=None):
+        return self.table.__arrow_c_stream__(schema)
+
+
+class _Lazy:
+    def collect(self):
+        """Never called."""
+
+
 def test_tables_of_other_libraries_are_converted_and_names_may_be_numbers():
     table = pa.Table.from_pandas(frame()[["x", "y"]])
     assert datasets.from_dataframe(table, label="y").class_names == ("a", "b")
+    assert datasets.from_dataframe(_Stream(table), label="y").class_names == ("a", "b")
     unnamed = frame()[["x", "y"]].set_axis([0, 1], axis=1)
     assert datasets.from_dataframe(unnamed, label=1).preprocessing.feature_names == ("0",)
 
@@ -76,6 +93,8 @@ def test_data_set_becomes_a_frame():
     [
         (pd.DataFrame(), "rows and columns; received shape"),
         (pd.DataFrame([[1, 2]], columns=["x", "x"]), "received 'x' twice"),
+        (_Lazy(), r"received _Lazy. .collect\(\) makes one"),
+        (_Stream(pa.chunked_array([[1, 2]])), "received _Stream. pandas.DataFrame"),
         ({"x": [1], "y": ["a"]}, "a pandas DataFrame; received dict. pandas.DataFrame"),
         (pd.DataFrame([[1, 2]], columns=[["a", "b"], ["x", "y"]]), "received a MultiIndex. Join"),
         (pd.DataFrame({"x": [1], "y": ["a"]}).set_index("y"), r"index of that name.*reset_index"),

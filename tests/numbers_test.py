@@ -44,6 +44,10 @@ def test_numbers_are_read_back_from_whatever_style_they_are_written_in(values, m
         (["12.5-", "3", "0.5-"], [-12.5, 3, -0.5]),
         (["1.234,5-", "3,25"], [-1234.5, 3.25]),
         (["4.1/5", "3 /5"], [4.1, 3]),
+        (["1.5 \u00d7 10^-3", "2x10^3", "-1.5*10**2", "10^4"], [0.0015, 2000, -150, 10000]),
+        (["1,5\u00b710\u207b\u00b2", "2,5 x 10^(\u22122)"], [0.015, 0.025]),
+        (["1.2 \u00b1 0.1", "3+/-1", "1.23(4)"], [1.2, 3, 1.23]),
+        (["1.2 \u00b1 0.1 kg", "2 kg"], [1.2, 2]),
         (["12.-", "\u20b9 1,10,000.50/-", "CHF 3.--"], [12, 110000.5, 3]),  # Of prices, no minus.
         (["12,-", "3,50", "1.250,\u2013"], [12, 3.5, 1250]),
         (["\u20135", "6"], [-5, 6]),
@@ -177,3 +181,22 @@ def test_a_style_is_known_again():
     assert all(map(numbers.is_style, (style, *numbers.STYLES)))
     for wrong in ("", "kg", "1234.5 ", "1234.5 k1", "1234.5 " + "k" * 100, "1,2"):
         assert not numbers.is_style(wrong), wrong
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (["1.2 \u00b1 0.1", "3"], ("\u00b1",)),
+        (["1.2 \u00b1 0.1 kg", "3 kg"], ("kg \u00b1",)),
+        (["1.25", "-3"], ()),
+    ],
+)
+def test_uncertainties_are_told(texts, told):
+    assert numbers.mixed(texts, numbers.find_style(texts)) == told
+
+
+@pytest.mark.parametrize(
+    "text", ["12(3)", "3x10", "5 \u00b1", "1.5 x 9^3", "1.2 \u00b1 0.1 \u00b1 0.2"]
+)
+def test_what_only_looks_like_a_power_or_an_uncertainty_is_no_number(text):
+    assert np.isinf(numbers.read([text])).all()

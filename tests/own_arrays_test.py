@@ -128,6 +128,12 @@ def spoiled(array, value):
         ({"x": X, "y": Y.astype(complex)}, "whole numbers or texts"),
         ({"x": X, "y": np.array([{}] * 60)}, "Python objects"),
         ({"x": X, "y": Y, "class_names": np.array(["u"])}, "array class_names"),
+        ({"x": Y, "y": X}, r"which seem swapped. Swap them: numpy.savez\(..., x=y, y=x\)"),
+        ({"x": X, "y": Y[:-1]}, "received 59 labels. One of both was cut or filtered"),
+        (
+            {"x_train": X, "y_train": Y[:9], "x_test": X[:9], "y_test": Y},
+            "y_test has 60: the labels of two splits seem swapped",
+        ),
         (
             {"x_train": X, "y_train": Y, "x_test": X, "y_test": Y + 1},
             "labels of test: .*received '3' at example 2",

@@ -1,8 +1,12 @@
-"""The header of ARFF files (Weka): one line per column, above rows in CSV form."""
+"""ARFF files (Weka): a header with one line per column, above rows in CSV form.
 
+Their cells may have single quotes, double quotes, or both kinds in one file.
+"""
+
+import io
 import pathlib
 import re
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from tfcourse.datasets.errors import DataError
 
@@ -11,6 +15,8 @@ _ATTRIBUTE = re.compile(
     r"@attribute\s+('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s{]+)\s*(?P<kind>\{|\w+)",
     re.IGNORECASE,
 )
+# A cell in quotes; a quote within it has a backslash before it.
+_QUOTED = re.compile(r"(?<![^,\s])(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\")(?![^,\s])")
 _DATA = re.compile(r"@data\b", re.IGNORECASE)
 
 
@@ -53,3 +59,18 @@ def find(path: pathlib.Path, sample: str) -> Header | None:
             "CSV."
         )
     return Header(names, ends[0])
+
+
+def text(file: TextIO) -> TextIO:
+    """Returns the rest of a file as text whose quotes are those of CSV."""
+    return io.StringIO("".join(map(requoted, file)), newline="")
+
+
+def requoted(line: str) -> str:
+    """Returns a row of an ARFF file with double quotes, and those within a cell doubled."""
+    return _QUOTED.sub(_in_csv, line) if "'" in line or '\\"' in line else line
+
+
+def _in_csv(found: re.Match[str]) -> str:
+    cell = re.sub(r"\\(.)", r"\1", found[1] if found[2] is None else found[2])
+    return '"' + cell.replace('"', '""') + '"'

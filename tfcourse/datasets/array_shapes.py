@@ -8,6 +8,7 @@ from absl import logging
 
 from tfcourse.datasets import checks
 from tfcourse.datasets.checks import Numbers
+from tfcourse.datasets.errors import DataError
 
 _MAX_CHANNELS = 4
 
@@ -58,6 +59,23 @@ def like(where: str, features: npt.ArrayLike, input_shape: tuple[int, ...]) -> N
     elif len(shape) == 3 and shape != input_shape and (*shape[1:], shape[0]) == input_shape:
         features = _channels_last(where, features)
     return checks.as_features(where, features)
+
+
+def check_roles(source: str, x: tuple[str, Numbers], y: tuple[str, Numbers]) -> None:
+    """Raises `DataError` if what is called x is probably the labels of what is called y.
+
+    Args:
+        source: for the message.
+        x: the name and the array of the features.
+        y: the name and the array of the labels.
+    """
+    (x_name, features), (y_name, labels) = x, y
+    if features.ndim == 1 and labels.ndim > 1 and len(features) == len(labels):
+        raise DataError(
+            f"{source}: expected features in {x_name} and labels in {y_name}; received shapes "
+            f"{features.shape} and {labels.shape}, which seem swapped. Swap them: "
+            f"numpy.savez(..., {x_name}={y_name}, {y_name}={x_name})."
+        )
 
 
 def has_channels_first(shape: tuple[int, ...]) -> bool:
@@ -122,4 +140,6 @@ def label_advice(features: Numbers, labels: Numbers) -> str:
             return "They look like probabilities: take labels.argmax(axis=1)."
     if labels.ndim > 1 and len(labels) == len(features):
         return "Several labels for an example can't be learned; take one column of them."
+    if labels.ndim == 1:
+        return "One of both was cut or filtered: do the same to the other."
     return "Pair them again at their source."

@@ -182,6 +182,7 @@ def _as_arrays(
     """Returns arrays with the axes of examples of `shape`, if `shape` is given."""
     try:
         features = np.asarray(pair[0])
+        array_shapes.check_roles(where, ("x", features), ("y", np.asarray(pair[1])))
     except ValueError as error:
         raise DataError(
             f"{where}: expected images of one shape; received {error}. Resize or cut them."

@@ -69,7 +69,7 @@ def check_shapes(
     if len(features) != len(labels):
         raise DataError(
             f"{where}: expected as many labels as examples; received {len(features)} examples and "
-            f"{len(labels)} labels. Pair them again at their source."
+            f"{len(labels)} labels. One of both was cut or filtered: do the same to the other."
         )
     if not features.size:
         raise DataError(

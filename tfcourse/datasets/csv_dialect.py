@@ -40,6 +40,7 @@ class Dialect:
         numeric: whether each column is plain numbers, in the rows that were checked.
         texts: whether each column has a text other than numbers, true and false.
         wrapped: whether every line is in quotes.
+        is_arff: whether cells are quoted as in ARFF files.
         fixed: the start positions of fixed-width columns; empty for other files.
         notes: what to report about the file.
     """
@@ -53,6 +54,7 @@ class Dialect:
     numeric: tuple[bool, ...]
     texts: tuple[bool, ...]
     wrapped: bool
+    is_arff: bool
     fixed: tuple[int, ...]
     notes: tuple[str, ...]
 
@@ -73,7 +75,8 @@ def find(
     """
     start = text_files.head(path)
     encoding = text_files.encoding_of(path, start, legacy=legacy, expected=expected)
-    sample = start.decode(encoding, "ignore")
+    nuls = text_files.nuls(encoding, start)
+    sample = start.decode(encoding, "ignore").replace("\0", "")
     head = sample.splitlines()[: csv_records.MOST]
     other_formats.check_text(path, sample)
     declared = arff_headers.find(path, sample)
@@ -86,7 +89,8 @@ def find(
         sample = fixed_width.text(path, head, fixed).getvalue()
     if declared:
         before = declared.lines
-        sample = "".join(sample.splitlines(keepends=True)[before:])
+        rows = sample.splitlines(keepends=True)[before:]
+        sample = "".join(map(arff_headers.requoted, rows))
     marks = csv_records.Marks("\t") if fixed else csv_records.find_marks(sample)
     records, lines = csv_records.first_records(sample, marks)
     if declared:
@@ -108,11 +112,13 @@ def find(
         numeric=numeric,
         texts=texts,
         wrapped=wrapped,
+        is_arff=declared is not None,
         fixed=fixed,
         notes=(),
     )
     notes = (
         *text_files.beside(path),
+        *nuls,
         *encoding_notes(encoding, legacy, sample),
         *_notes(dialect),
         *layout.notes,
@@ -149,8 +155,8 @@ def _is_text(cell: str) -> bool:
 
 def encoding_notes(encoding: str, legacy: str, sample: str) -> Iterator[str]:
     """Yields notes about the detected or requested encoding of a text."""
-    if encoding.startswith("utf-16"):
-        yield "read as UTF-16 text"
+    if encoding.startswith(("utf-16", "utf-32")):
+        yield f"read as {encoding[:6].upper()} text"
     elif not encoding.startswith("utf"):
         yield legacy_encodings.note(encoding, sample, asked=encoding == legacy)
     if legacy and encoding != legacy and not sample.isascii():

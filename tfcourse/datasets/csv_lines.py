@@ -8,7 +8,14 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import TextIO, overload
 
-from tfcourse.datasets import csv_dialect, csv_records, fixed_width, text_files, wrapped_lines
+from tfcourse.datasets import (
+    arff_headers,
+    csv_dialect,
+    csv_records,
+    fixed_width,
+    text_files,
+    wrapped_lines,
+)
 from tfcourse.datasets.errors import DataError
 
 _MOST_MORE = 100  # Cells that a row may have beyond the header's.
@@ -30,6 +37,8 @@ class Records:
             if self.dialect.fixed:
                 before = self.dialect.lines_before
                 file = fixed_width.text(self.path, file, self.dialect.fixed, before)
+            elif self.dialect.is_arff:
+                file = arff_headers.text(file)
             yield wrapped_lines.text(file) if self.dialect.wrapped else file
 
     def line_of_open_quote(self) -> int:

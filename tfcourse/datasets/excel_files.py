@@ -6,13 +6,14 @@
 import io
 import os
 import pathlib
+import re
 import struct
 import warnings
 import zipfile
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO, Any
 
-from tfcourse.datasets import column_names, csv_header, csv_records, memory, text_files
+from tfcourse.datasets import column_names, csv_header, csv_records, memory, shown, text_files
 from tfcourse.datasets.cells import Column
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table import Table
@@ -23,6 +24,10 @@ OLD_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _BYTES_PER_BYTE = 10
 _HEAD = 60  # Rows that are checked for the header.
 _FEWEST_CELLS = 1 << 20  # May always be read, however small the file is.
+# A cell with a formula, no value, and not of the type for texts, which may be empty.
+_UNSAVED = re.compile(rb"<c(?![^>]*t=\"str\")[^>]*><f[^>]*(?:/>|>[^<]*</f>)(?:<v ?/>|<v></v>)?</c>")
+_PART = 1 << 20  # bytes
+_SAVE = "Open the workbook in a spreadsheet program, and save it"
 _UNREADABLE = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, struct.error)
 
 Rows = list[tuple[Any, ...]]
@@ -60,6 +65,16 @@ def read(path: pathlib.Path, *, header: bool = True, expected: Sequence[str] = (
     }
     names = [*layout.names, *[""] * (len(columns) - len(layout.names))]
     named, told = column_names.named(columns, names)
+    unsaved = _unsaved(path)
+    for name in expected:
+        if unsaved and all(cell is None for cell in named.get(name, (0,))):
+            raise DataError(
+                f"{path}, column {shown.quoted(name)}: expected values; received formulas without "
+                f"a saved result. {_SAVE}."
+            )
+    if unsaved:
+        formulas = "formula has" if unsaved == 1 else "formulas have"
+        notes = (*notes, f"{unsaved:,} {formulas} no saved result: missing. {_SAVE}")
     lines = [number + 1 for number in kept]
     return Table(str(path), named, lines, notes=(*notes, *layout.notes, *told))
 
@@ -198,6 +213,27 @@ def _told(title: str, titles: Sequence[str]) -> tuple[str, ...]:
     if not others:
         return ()
     return (f"sheet {title!r} is read, {', '.join(map(repr, others[:5]))} not",)
+
+
+def _unsaved(path: pathlib.Path) -> int:
+    """Returns the number of formulas without a saved result, which Python's libraries write."""
+    count = 0
+    if not zipfile.is_zipfile(path):
+        return 0
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                with archive.open(name) as sheet:
+                    count += sum(len(_UNSAVED.findall(part)) for part in _cells_of(sheet))
+    return count
+
+
+def _cells_of(sheet: IO[bytes]) -> Iterator[bytes]:
+    """Yields the XML of a sheet in parts that end with a cell."""
+    rest = b""
+    while part := sheet.read(_PART):
+        cells, end, rest = (rest + part).rpartition(b"</c>")
+        yield cells + end
 
 
 def _texts(rows: Rows) -> list[csv_records.Record]:

@@ -1,5 +1,6 @@
 """Converts pandas DataFrames to tables, and data sets to DataFrames."""
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,9 +25,10 @@ def to_table(frame: "pd.DataFrame", source: str = "frame", notes: tuple[str, ...
     import pandas as pd
 
     if not isinstance(frame, pd.DataFrame):
+        is_lazy = hasattr(frame, "collect")
         raise DataError(
             f"{source}: expected a pandas DataFrame; received {type(frame).__name__}. "
-            "pandas.DataFrame(...) makes one."
+            f"{'.collect()' if is_lazy else 'pandas.DataFrame(...)'} makes one."
         )
     if frame.columns.nlevels > 1:
         raise DataError(
@@ -51,7 +53,14 @@ def to_table(frame: "pd.DataFrame", source: str = "frame", notes: tuple[str, ...
 
 
 def from_others(frame: Any) -> Any:
-    """Returns a table of Polars or Arrow as pandas' DataFrame, and anything else as it is."""
+    """Returns a table of Polars, Arrow or DuckDB as pandas' DataFrame, and others as they are."""
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame) and hasattr(frame, "__arrow_c_stream__"):
+        import pyarrow as pa
+
+        with contextlib.suppress(pa.ArrowInvalid):  # One column is no table.
+            frame = pa.table(frame)
     return frame.to_pandas() if hasattr(frame, "to_pandas") else frame
 
 

@@ -82,6 +82,7 @@ def _pairs(path: pathlib.Path, arrays: dict[str, Numbers]) -> dict[str, tuple[Nu
     pairs: dict[str, tuple[Numbers, Numbers]] = {}
     for split, (x, y) in present.items():
         where = f"{path}, array {x}"
+        array_shapes.check_roles(str(path), (x, arrays[x]), (y, arrays[y]))
         if pairs:  # Axes have the meaning of those of the training split, which comes first.
             shape = pairs["train"][0].shape[1:]
             features = array_shapes.like(where, arrays[x], shape)
@@ -90,16 +91,28 @@ def _pairs(path: pathlib.Path, arrays: dict[str, Numbers]) -> dict[str, tuple[Nu
         labels = array_shapes.as_labels(f"{path}, array {y}", arrays[y])
         checks.check_finite(where, features)
         if labels.ndim != 1 or len(labels) != len(features):
+            advice = array_shapes.label_advice(features, labels)
             raise DataError(
                 f"{path}, array {y}: expected one label for each of the {len(features)} examples "
-                f"in {x}; received shape {labels.shape}. "
-                f"{array_shapes.label_advice(features, labels)}"
+                f"in {x}; received {_count(labels)}. "
+                f"{_other_split(arrays, y, len(features)) or advice}"
             )
         pairs[split] = features, labels
     shapes = {present[split][0]: features.shape[1:] for split, (features, _) in pairs.items()}
     if len(set(shapes.values())) > 1:
         raise DataError(f"{path}: expected one shape of example in all splits; received {shapes}.")
     return pairs
+
+
+def _count(labels: Numbers) -> str:
+    return f"{len(labels)} labels" if labels.ndim == 1 else f"shape {labels.shape}"
+
+
+def _other_split(arrays: dict[str, Numbers], y: str, count: int) -> str:
+    """Returns a sentence about the labels of another split that there are `count` of, or ""."""
+    others = [name for name in arrays if name.startswith("y") and name != y]
+    fitting = [name for name in others if arrays[name].shape[:1] == (count,)]
+    return f"{fitting[0]} has {count}: the labels of two splits seem swapped." if fitting else ""
 
 
 def _numbered(

@@ -1,8 +1,8 @@
 """Parses numbers in the many ways people write them.
 
-1234.5, 1,234.50, 1.234,50, 1 234,50, 1.5D-03, $12, 12.-, 12 %, (12) or 12- for -12, 1.5K beside
-2M, 12 kg, 4.1/5 if all are out of 5, 2h 50m. Limits such as <0.01 and 10+ are numbers only after
-`unlimited`.
+1234.5, 1,234.50, 1.234,50, 1 234,50, 1.5D-03, 1.5 x 10^-3, $12, 12.-, 12 %, (12) or 12- for -12,
+1.5K beside 2M, 12 kg, 4.1/5 if all are out of 5, 2h 50m; 1.2 ± 0.1 without its uncertainty. Limits
+such as <0.01 and 10+ are numbers only after `unlimited`.
 """
 
 import collections
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import durations, spellings
+from tfcourse.datasets import durations, scientific, spellings
 from tfcourse.hyperparameters.spelling import DECIMAL
 
 FloatArray64 = npt.NDArray[np.float64]
@@ -130,12 +130,15 @@ def _unit(texts: Sequence[str]) -> str:
 def mixed(values: Sequence[Any], style: str) -> tuple[str, ...]:
     """Returns what numbers are of that is not seen any more: its unit, or several that differ.
 
-    Those are percent beside none, or several currencies.
+    Those are percent beside none, or several currencies. A ± stands for uncertainties.
     """
+    texts = [_narrow(value.strip()) for value in values if isinstance(value, str)]
     unit = "hours" if style == durations.STYLE else _parts(style)[1]
+    if any(map(scientific.is_uncertain, texts)):
+        unit = f"{unit} {scientific.UNCERTAINTY}".strip()
     if unit:
         return (unit,)
-    matches = [_NUMBER.fullmatch(_narrow(v.strip())) for v in values if isinstance(v, str)]
+    matches = [_NUMBER.fullmatch(scientific.plain(text)) for text in texts]
     found = {match["behind"] or match["before"] or "" for match in matches if match}
     several = found if "%" in found else found - {""}
     return tuple(sorted(several)) if len(several) > 1 else ()
@@ -191,7 +194,7 @@ def _read(value: Any, style: str) -> float:
         return _finite(text)
     if style == "1.234,5" and _COMMA.fullmatch(text):
         return _finite(text.replace(",", "."))
-    found = _NUMBER.fullmatch(_narrow(text))
+    found = _NUMBER.fullmatch(scientific.plain(_narrow(text)))
     if not found or not STYLES[style].fullmatch(found["body"]):
         return np.inf
     if found["scale"] and (style != SCALED or found["exponent"]):

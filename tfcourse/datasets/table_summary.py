@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from tfcourse.datasets import column_names, dates, shown, targets
+from tfcourse.datasets import column_names, dates, scientific, shown, targets
 from tfcourse.datasets.column_report import ColumnReport, LabelReport, Reason, TableReport
 
 _SHOWN = 8
@@ -71,7 +71,9 @@ def _of_units(columns: Sequence[ColumnReport]) -> Iterator[str]:
     columns = [column for column in columns if column.reason != "identifier"]
     one = [f"{shown.text(c.name)} ({c.units[0]})" for c in columns if len(c.units) == 1]
     if one:
-        yield f"numbers without their units: {_shown(one)}"
+        are_uncertain = any(scientific.UNCERTAINTY in each for each in one)
+        what = "units or uncertainties" if are_uncertain else "units"
+        yield f"numbers without their {what}: {_shown(one)}"
     for column in columns:
         if len(column.units) > 1:
             units = ", ".join(unit or "none" for unit in column.units)

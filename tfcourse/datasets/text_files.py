@@ -9,10 +9,11 @@ import lzma
 import os
 import pathlib
 import re
+import shlex
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import IO, TextIO
+from typing import IO, Any, TextIO
 
 from tfcourse import misspelt
 from tfcourse.datasets import legacy_encodings, memory, other_formats
@@ -33,10 +34,15 @@ _BESIDE = re.compile(
     r".*\.(md|rst|pdf|rtf|html?|docx?|names|info|json|png|jpe?g)",
     re.IGNORECASE,
 )
+_TRAINING = re.compile(r"(.*[_\W])?train(ing)?([_\W].*)?", re.IGNORECASE)
 # First bytes of members that are no text: archives and workbooks, gzip, bzip2, xz, Parquet, .xls.
 _PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"PAR1", b"\xd0\xcf\x11\xe0")
 _DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError)
 _CHUNK = 1 << 20
+# Bytes per character, and the position of the one that is not 0 in ASCII.
+_WIDE = ((4, "utf-32-le", 0), (4, "utf-32-be", 3), (2, "utf-16-le", 0), (2, "utf-16-be", 1))
+_SHARE_OF_ASCII = 50  # At least one character in so many is ASCII.
+_LOOKED_AT = 1000  # Characters.
 _BOMS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
@@ -49,9 +55,20 @@ _BOMS = {
 def check_file(path: pathlib.Path, kind: str) -> None:
     """Raises `DataError` unless `path` is a regular file: a pipe might never end."""
     if not path.is_file():
+        archive = next((parent for parent in path.parents if parent.is_file()), None)
         received = "something else" if path.exists() else "no such file"
         advice = misspelt.meant(path) or " Correct the path."
+        if archive and zipfile.is_zipfile(archive):
+            received = f"a file in the archive {archive}"
+            advice = f" {unpack(archive)}."
         raise DataError(f"{path}: expected {kind}; received {received}.{advice}")
+
+
+def unpack(path: pathlib.Path) -> str:
+    """Returns a sentence that says how to unpack an archive."""
+    folder = path.with_suffix("")
+    command = shlex.join(["python", "-m", "zipfile", "-e", str(path), str(folder)])
+    return f"Unpack it ({command})"
 
 
 @contextlib.contextmanager
@@ -96,7 +113,7 @@ def _member(path: pathlib.Path, archive: zipfile.ZipFile) -> IO[bytes]:
         found = tables or members
         raise DataError(
             f"{path}: expected one table in the archive; received {len(found)} files: "
-            f"{_names(found)}. Unpack it, and name one of them."
+            f"{_names(found)}. {unpack(path)}, and name one of them."
         )
     check_size(path, tables[0].file_size)
     with archive.open(tables[0]) as file:
@@ -104,7 +121,7 @@ def _member(path: pathlib.Path, archive: zipfile.ZipFile) -> IO[bytes]:
     if start.startswith(_PACKED):
         raise DataError(
             f"{path}: expected a table as text in the archive; received {_names(tables)}, which is "
-            "a workbook or packed once more. Unpack it, and name that file."
+            f"a workbook or packed once more. {unpack(path)}, and name that file."
         )
     return archive.open(tables[0])
 
@@ -118,7 +135,9 @@ def _members(archive: zipfile.ZipFile) -> tuple[list[zipfile.ZipInfo], list[zipf
         if not member.is_dir() and not path.name.startswith(".") and path.parts[0] != "__MACOSX"
     ]
     members = [m for m in members if not _BESIDE.fullmatch(paths[m].name)] or members
-    return members, [m for m in members if paths[m].suffix.lower() in _TABLES] or members
+    tables = [m for m in members if paths[m].suffix.lower() in _TABLES] or members
+    training = [m for m in tables if _TRAINING.fullmatch(paths[m].stem)]  # As Kaggle packs them.
+    return members, training if len(training) == 1 else tables
 
 
 def _names(members: Sequence[zipfile.ZipInfo]) -> str:
@@ -133,9 +152,10 @@ def beside(path: pathlib.Path) -> Iterator[str]:
             members, tables = _members(archive)
     except (OSError, zipfile.BadZipFile):  # Not an archive.
         return
-    others = [member for member in members if member not in tables]
+    others = [member for member in members if member not in tables] if len(tables) == 1 else []
     if others:
-        yield f"{_names(tables)} of the archive is read, {_names(others)} is not"
+        are = "are" if len(others) > 1 else "is"
+        yield f"{_names(tables)} of the archive is read, {_names(others)} {are} not"
 
 
 def check_size(path: pathlib.Path, num_bytes: int) -> None:
@@ -181,13 +201,13 @@ def encoding_of(
     for bom, encoding in _BOMS.items():
         if start.startswith(bom):
             return encoding
-    if len(start) >= 4 and not any(start[1:200:2]) and all(start[0:200:2]):
-        return "utf-16-le"  # Some programs write no byte order mark.
-    if len(start) >= 4 and not any(start[0:200:2]) and all(start[1:200:2]):
-        return "utf-16-be"
+    wide = _unmarked(start)
+    if wide:
+        return wide
     other_formats.check_bytes(path, start)
-    control = sum(start.count(byte) for byte in (0, 2, 3, 4, 5, 6, 14, 15, 16, 17, 18))
-    if control * 50 > len(start):
+    start = start.replace(b"\0", b"")
+    control = sum(start.count(byte) for byte in (2, 3, 4, 5, 6, 14, 15, 16, 17, 18))
+    if control * 50 > len(start) or not start.strip():
         raise DataError(
             f"{path}: expected a table as text, Excel or Parquet; received other bytes. Correct "
             "the path, or save it as CSV."
@@ -197,6 +217,32 @@ def encoding_of(
     except UnicodeDecodeError:
         return legacy or legacy_encodings.guess(start, expected)
     return "utf-8"
+
+
+def _unmarked(start: bytes) -> str:
+    """Returns the encoding of text of two or four bytes per character without a mark, or ""."""
+    for width, encoding, used in _WIDE:
+        # In any language, delimiters and line ends have bytes 0, all in the same places.
+        zeros = [start[byte::width].count(0) for byte in range(width)]
+        others = zeros.pop(used)
+        if min(zeros) > max(2 * others, len(start) // width // _SHARE_OF_ASCII):
+            with contextlib.suppress(UnicodeDecodeError):
+                text = codecs.getincrementaldecoder(encoding)().decode(start[: _LOOKED_AT * width])
+                if all(char.isprintable() or char.isspace() for char in text):
+                    return encoding
+    return ""
+
+
+def nuls(encoding: str, start: bytes) -> Iterator[str]:
+    """Yields a note about characters NUL, such as a logger leaves; `text` leaves them out."""
+    before = start.partition(b"\0")[0]
+    if _is_narrow(encoding) and len(before) < len(start):
+        line = before.count(b"\n") + 1
+        yield f"line {line} is the first with characters NUL, which are left out"
+
+
+def _is_narrow(encoding: str) -> bool:
+    return not encoding.startswith(("utf-16", "utf-32"))
 
 
 def checked(path: pathlib.Path, encoding: str, *, legacy: str = "") -> str:
@@ -234,6 +280,26 @@ def checked(path: pathlib.Path, encoding: str, *, legacy: str = "") -> str:
 
 @contextlib.contextmanager
 def text(path: pathlib.Path, encoding: str) -> Iterator[TextIO]:
-    """Opens a file as text; line ends are unchanged."""
-    with opened(path) as file, io.TextIOWrapper(file, encoding, newline="") as decoded:
-        yield decoded
+    """Opens a file as text; line ends are unchanged, and characters NUL left out."""
+    with opened(path) as file:
+        bare = io.BufferedReader(_WithoutNuls(file)) if _is_narrow(encoding) else file
+        with io.TextIOWrapper(bare, encoding, newline="") as decoded:
+            yield decoded
+
+
+class _WithoutNuls(io.RawIOBase):
+    """The bytes of a file that are not 0."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while chunk := self._file.read(len(buffer)):
+            kept = chunk.replace(b"\0", b"")
+            if kept:
+                buffer[: len(kept)] = kept
+                return len(kept)
+        return 0
