@@ -265,6 +265,47 @@ def test_a_train_step_of_ones_own_goes_through_tf_data_and_says_so(data, capsys,
     assert "its own train_step" in capsys.readouterr().out
 
 
+class Rewriting(keras.Layer):
+    """Notes whether AutoGraph would rewrite what is called while the layer is traced."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = set()
+
+    def call(self, inputs):
+        self.found.add(tf.__internal__.autograph.control_status_ctx().status.name)
+        return inputs
+
+
+@pytest.mark.parametrize("in_memory_steps", [True, False])
+def test_autograph_rewrites_nothing_which_would_take_as_long_as_the_trace(data, in_memory_steps):
+    noting = Rewriting()
+    model = keras.Sequential(
+        [keras.Input(data.input_shape), keras.layers.Flatten(), noting, keras.layers.Dense(10)]
+    )
+    training.compile_classifier(model, optimizers.GradientDescent(0.1))
+    noting.found.clear()
+    fit(model, data, epochs=1, in_memory_steps=in_memory_steps)
+    training.predict(model, data.test.features)
+    assert noting.found
+    assert "ENABLED" not in noting.found
+
+
+def test_a_train_step_of_ones_own_may_branch_on_tensors(data):
+    class Own(keras.Sequential):
+        def train_step(self, batch):
+            features, labels = batch
+            if tf.reduce_all(labels >= 0):
+                features = 0.0 * features
+            return super().train_step((features, labels))
+
+    model = Own([keras.Input(data.input_shape), keras.layers.Flatten(), keras.layers.Dense(10)])
+    training.compile_classifier(model, optimizers.GradientDescent(0.1))
+    before = model.layers[-1].kernel.numpy()
+    fit(model, data, epochs=1)
+    np.testing.assert_array_equal(model.layers[-1].kernel, before)
+
+
 @pytest.mark.xla
 @pytest.mark.parametrize(("name", "compiles"), [("batch_norm_mlp", True), ("small_cnn", False)])
 def test_only_models_without_convolutions_are_compiled_by_xla_on_the_cpu(name, compiles):

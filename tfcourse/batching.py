@@ -115,7 +115,7 @@ def _traced_permutation():
     import tensorflow as tf
 
     specs = [tf.TensorSpec([], dtype) for dtype in (tf.int32, tf.int64, tf.int64)]
-    return tf.function(_permutation).get_concrete_function(*specs)
+    return tf.function(_permutation, autograph=False).get_concrete_function(*specs)
 
 
 def _permutation(num_examples, seed, epoch):
@@ -296,6 +296,7 @@ def _batches(resident, order, batch_size, steps):
     features, labels = resident
     size = resolve_batch_size(batch_size, len(order))
 
+    @tf.autograph.experimental.do_not_convert
     def batch(step: "tf.Tensor") -> tuple[Any, Any]:
         rows = order[step * size : (step + 1) * size]
         return _take(features, rows), _take(labels, rows)

@@ -1,5 +1,6 @@
 """Losses, metrics and predictions of a whole split, each in one compiled program."""
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,9 +33,10 @@ class Evaluator:
     def __init__(self, model: keras.Model) -> None:
         self._model = model
         self._divisor = tf.Variable(255.0, trainable=False)  # As in `ResidentFeatures`.
-        self._test_all = tf.function(self._test_steps, reduce_retracing=True)
-        self._test_batch = tf.function(model.test_step, reduce_retracing=True)
-        self._predict_all = tf.function(self._predictions, reduce_retracing=True)
+        as_written = functools.partial(tf.function, reduce_retracing=True, autograph=False)
+        self._test_all = as_written(self._test_steps)
+        self._test_batch = tf.function(model.test_step, reduce_retracing=True)  # Perhaps their own.
+        self._predict_all = as_written(self._predictions)
 
     def evaluate(self, split: batching.Split) -> dict[str, float]:
         """Returns the metrics as `{"loss": float, "accuracy": float, ...}`.

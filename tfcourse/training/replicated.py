@@ -156,7 +156,9 @@ class ReplicatedProgram(programs.Program):
             first = tf.cast(tf.equal(context.replica_id_in_sync_group, 0), values.dtype)
             return context.all_reduce(tf.distribute.ReduceOp.SUM, values * first)
 
-        run = tf.function(lambda values: self._strategy.run(sum_of_first_devices, args=(values,)))
+        run = tf.function(
+            lambda values: self._strategy.run(sum_of_first_devices, args=(values,)), autograph=False
+        )
         with _naming_lost_workers():
             summed = run(tf.constant(array))
         return self._strategy.experimental_local_results(summed)[0].numpy()
@@ -193,7 +195,9 @@ class ReplicatedSteps:
         self._class_weights = class_weights
         self.seed = seed
         self._order: tf.Tensor = None
-        self._step = tf.function(self._run_step, input_signature=[tf.TensorSpec([None], tf.int32)])
+        self._step = tf.function(
+            self._run_step, input_signature=[tf.TensorSpec([None], tf.int32)], autograph=False
+        )
 
     def start_epoch(self, epoch: int) -> None:
         """Sets the order of the examples for `epoch`, counted from 0."""

@@ -5,6 +5,7 @@ set fits into the device's memory, a block of steps is one `tf.while_loop` aroun
 `train_step`, so the model, its optimizer, loss and metrics are plain Keras.
 """
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +18,7 @@ import tensorflow as tf
 from tfcourse import batching, datasets
 from tfcourse.training import class_weighting, traced
 from tfcourse.training.fast_operations import fast_operations
-from tfcourse.training.keras_internals import all_layers, refuses_xla
+from tfcourse.training.keras_internals import all_layers, overrides, refuses_xla
 from tfcourse.training.resident import resident, resident_features
 from tfcourse.training.traced import Traced
 
@@ -185,8 +186,12 @@ class StreamingSteps:
         self._model = model
         self._class_weights = class_weights
         self._full_steps = batching.num_examples(split) // batch_size
-        self._step = Traced(self._run_step, jit_compile, model.name)
-        self._last_step = Traced(self._run_step, False, model.name)
+        # Someone's own step may branch on tensors in Python.
+        traced_step = functools.partial(
+            Traced, self._run_step, name=model.name, autograph=overrides(model, "train_step")
+        )
+        self._step = traced_step(xla=jit_compile)
+        self._last_step = traced_step(xla=False)
         self._epoch = 0
         self._batches: Iterator[Any] | None = None
         self._position = 0

@@ -26,6 +26,8 @@ class Traced:
         xla: whether XLA should compile it.
         name: the model's, for messages.
         meanwhile: function without arguments, called while XLA compiles and Python is idle.
+        autograph: whether AutoGraph rewrites the function, and what it calls, before it is traced.
+            This takes half as long as the trace.
     """
 
     def __init__(
@@ -35,11 +37,13 @@ class Traced:
         name: str,
         *,
         meanwhile: Callable[[], None] | None = None,
+        autograph: bool = False,
     ) -> None:
         self._function = function
         self._xla = xla
         self._name = name
         self._meanwhile = meanwhile
+        self._autograph = autograph
         self._traced: Any = None
 
     def __call__(self, *arguments: Any) -> Any:
@@ -66,7 +70,8 @@ class Traced:
 
     def _trace(self, xla, arguments):
         # Calling the `tf.function` itself would warn if a process trains several models.
-        program = tf.function(functools.partial(self._function, xla), jit_compile=xla)
+        function = functools.partial(self._function, xla)
+        program = tf.function(function, jit_compile=xla, autograph=self._autograph)
         traced = program.get_concrete_function(*arguments)
         forget_gradients(traced.graph)
         return traced
