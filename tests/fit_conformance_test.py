@@ -105,6 +105,8 @@ class Scenario:
         tolerance: of all comparisons.
         xla: whether the compiled path can have the same numbers.
         epochs: of the training.
+        whole: whether all batches are whole, where a smaller last one is computed as the others
+            are: it takes a trace of its own.
     """
 
     build: Callable[[], keras.Model]
@@ -114,6 +116,7 @@ class Scenario:
     tolerance: Mapping[str, float] = dataclasses.field(default_factory=lambda: FLOAT32)
     xla: bool = True
     epochs: int = EPOCHS
+    whole: bool = False
 
 
 class Spy(keras.callbacks.Callback):
@@ -161,6 +164,7 @@ class Trained:
 
 def keras_fit(scenario: Scenario) -> Trained:
     model, data, spy = _start(scenario)
+    model.run_eagerly = True  # The same numbers; to trace its steps would take most of the time.
     number = len(keras.tree.flatten(data.train.labels)[0])
     arguments = dict(scenario.fit())
     callbacks = [*arguments.pop("callbacks", ()), spy]
@@ -213,7 +217,19 @@ def our_fit(scenario: Scenario, **options: Any) -> Trained:
 
 def _start(scenario: Scenario) -> tuple[keras.Model, Any, Spy]:
     training.set_seed(1)
-    return scenario.build(), scenario.data(), Spy()
+    data = whole_batches(scenario.data) if scenario.whole else scenario.data()
+    return scenario.build(), data, Spy()
+
+
+@functools.cache
+def whole_batches(make: Callable[[], Any]) -> types.SimpleNamespace:
+    """Returns `make()` without the examples of the smaller last batch."""
+    data = make()
+    splits = {
+        name: types.SimpleNamespace(**of_whole_batches(vars(split)))
+        for name, split in vars(data).items()
+    }
+    return types.SimpleNamespace(**splits)
 
 
 def assert_same(ours: Trained, theirs: Trained, tolerance: Mapping[str, float]) -> None:
@@ -452,7 +468,7 @@ def early_stopping() -> dict[str, Any]:
 
 SCENARIOS = {
     "labels and accuracy": Scenario(lambda: compiled(dense()), monitor="val_accuracy"),
-    "no metrics": Scenario(lambda: compiled(dense(), metrics=None)),
+    "no metrics": Scenario(lambda: compiled(dense(), metrics=None), whole=True),
     "metrics under other names": Scenario(
         lambda: compiled(
             dense(),
@@ -479,11 +495,13 @@ SCENARIOS = {
             ],
         ),
         with_labels(one_hot),
+        whole=True,
     ),
     "metrics of numbers": Scenario(
         lambda: compiled(dense(outputs=2), loss="mse", metrics=[*NUMBER_METRICS[:3], "r2_score"]),
         with_labels(numbers),
         monitor="val_mae",
+        whole=True,
     ),
     "one output for two classes": Scenario(
         lambda: compiled(
@@ -492,9 +510,10 @@ SCENARIOS = {
             metrics=["accuracy", keras.metrics.AUC(num_thresholds=20, name="auc")],
         ),
         with_labels(binary),
+        whole=True,
     ),
     "labels in a column": Scenario(
-        lambda: compiled(dense()), with_labels(lambda split: split.labels[:, None])
+        lambda: compiled(dense()), with_labels(lambda split: split.labels[:, None]), whole=True
     ),
     "dict inputs, several outputs": Scenario(
         lambda: compiled(
@@ -513,17 +532,21 @@ SCENARIOS = {
     "own steps with their own logs": Scenario(
         lambda: compiled(OwnSteps([keras.Input((FEATURES,)), layers.Dense(CLASSES)]), metrics=None)
     ),
-    "moving averages of weights": Scenario(sgd(use_ema=True, ema_momentum=0.5), epochs=1),
+    "moving averages of weights": Scenario(
+        sgd(use_ema=True, ema_momentum=0.5), epochs=1, whole=True
+    ),
     "moving averages overwrite weights": Scenario(
         sgd(use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=2), epochs=1
     ),
     "SwapEMAWeights": Scenario(
         sgd(use_ema=True, ema_momentum=0.5),
         fit=lambda: {"callbacks": [keras.callbacks.SwapEMAWeights()]},
+        whole=True,
     ),
     "SwapEMAWeights on epochs": Scenario(
         sgd(use_ema=True, ema_momentum=0.5),
         fit=lambda: {"callbacks": [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)]},
+        whole=True,
     ),
     "stop_training inside an epoch": Scenario(
         sgd(), fit=lambda: {"callbacks": [StopAt()]}, epochs=3
@@ -551,7 +574,7 @@ SCENARIOS = {
         )
     ),
     "regularizers, constraints, clipping": Scenario(regularized),
-    "weight decay with exclusions": Scenario(with_weight_decay),
+    "weight decay with exclusions": Scenario(with_weight_decay, whole=True),
     "gradient accumulation": Scenario(
         lambda: compiled(
             dense(),
@@ -565,6 +588,7 @@ SCENARIOS = {
         sgd(),
         with_labels(lambda split: split.labels[:, None]),
         fit=lambda: {"class_weight": {0: 3.0, 1: 0.5, 2: 0.0}},
+        whole=True,
     ),
     "batch norm and dropout": Scenario(
         lambda: compiled(dense(layers.Dense(6), layers.BatchNormalization(), layers.Dropout(0.3))),
@@ -573,37 +597,42 @@ SCENARIOS = {
     "augmentation": Scenario(
         lambda: images(layers.RandomFlip(), layers.RandomRotation(0.1), layers.RandomContrast(0.1)),
         of_images,
+        whole=True,
     ),
-    "recurrent layers with a mask": Scenario(masked),
-    "own convolution": Scenario(lambda: images(Convolving()), of_images),
+    "recurrent layers with a mask": Scenario(masked, whole=True),
+    "own convolution": Scenario(lambda: images(Convolving()), of_images, whole=True),
     "convolution and batch norm": Scenario(
         lambda: images(layers.Conv2D(2, 3), layers.BatchNormalization()), of_images
     ),
-    "printing": Scenario(lambda: compiled(dense(Printing(), layers.Dense(4)))),
-    "frozen layers": Scenario(frozen),
+    "printing": Scenario(lambda: compiled(dense(Printing(), layers.Dense(4))), whole=True),
+    "frozen layers": Scenario(frozen, whole=True),
     "run_eagerly": Scenario(lambda: compiled(dense(), run_eagerly=True)),
     "bfloat16": Scenario(
         under("bfloat16", lambda: images(layers.Conv2D(2, 3), layers.BatchNormalization())),
         of_images,
         tolerance=LOWER,
+        whole=True,
     ),
     "float16": Scenario(
         under("float16", lambda: images(layers.Conv2D(2, 3), layers.BatchNormalization())),
         of_images,
         tolerance=LOWER,
+        whole=True,
     ),
     "mixed_bfloat16": Scenario(
         under("mixed_bfloat16", lambda: images(layers.Conv2D(2, 3), layers.BatchNormalization())),
         of_images,
         tolerance=LOWER,
+        whole=True,
     ),
     "mixed_float16": Scenario(
         under(
             "mixed_float16", lambda: compiled(dense(layers.Dense(4), layers.LayerNormalization()))
         ),
         tolerance=LOWER,
+        whole=True,
     ),
-    "float64": Scenario(under("float64", lambda: compiled(dense()))),
+    "float64": Scenario(under("float64", lambda: compiled(dense())), whole=True),
 }
 
 

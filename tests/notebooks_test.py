@@ -2,9 +2,11 @@ import ast
 import base64
 import importlib.metadata
 import io
+import json
 import os
 import pathlib
 import re
+import sys
 
 import matplotlib.image
 import nbformat
@@ -84,10 +86,24 @@ def faults(notebook):
     return found
 
 
-def execute(*arguments):
+def execute(*arguments, **environment):
     # In a process of its own, since Jupyter's warnings would be errors here.
     path = os.pathsep.join(map(str, (processes.WITHOUT_XLA, processes.ROOT)))
-    return processes.python(FOLDER / "execute.py", *arguments, timeout=600, path=path)
+    return processes.python(
+        FOLDER / "execute.py", *arguments, timeout=600, path=path, **environment
+    )
+
+
+@pytest.fixture
+def warm_kernels(tmp_path):
+    """The variable with which Jupyter's kernels are forks of what has imported TensorFlow."""
+    server = processes._server(processes._HEAVY, str(processes.ROOT))
+    start = [sys.executable, str(processes.ROOT / "tests/warm_kernel.py"), server]
+    kernel = tmp_path / "jupyter/kernels/python3/kernel.json"
+    kernel.parent.mkdir(parents=True)
+    command = [*start, "ipykernel_launcher", "-f", "{connection_file}"]
+    kernel.write_text(json.dumps({"argv": command, "display_name": "Python 3"}))
+    return {"JUPYTER_PATH": str(tmp_path / "jupyter"), "JUPYTER_PREFER_ENV_PATH": "0"}
 
 
 def test_there_is_a_notebook_for_each_chapter():
@@ -103,10 +119,13 @@ def cheaper(notebook):
 
 
 @each_notebook
-def test_every_cell_runs_in_a_clean_kernel_and_draws_its_picture(path, tmp_path):
+def test_every_cell_runs_in_a_clean_kernel_and_draws_its_picture(path, tmp_path, warm_kernels):
+    # The first one's kernel is a process of its own, as for users; to import takes as long as the
+    # rest of a notebook.
+    kernels = {} if path == NOTEBOOKS[0] else warm_kernels
     typed = cheaper(read(path))
     nbformat.write(typed, tmp_path / path.name)
-    done = execute(tmp_path / path.name)
+    done = execute(tmp_path / path.name, **kernels)
     assert done.returncode == 0, done.stderr[-3000:]
     executed = read(tmp_path / path.name)
     assert faults(executed) == []
