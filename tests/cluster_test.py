@@ -4,8 +4,6 @@ import json
 import os
 import pathlib
 import signal
-import subprocess
-import sys
 import time
 from unittest import mock
 
@@ -47,17 +45,14 @@ class Cluster:
         self.nodes[name] = self._start(folder, "dask_worker", self.address, *options)
 
     def _start(self, folder, program, *arguments):
-        command = [sys.executable, "-m", f"distributed.cli.{program}", "--no-dashboard", *arguments]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(map(str, (processes.WITHOUT_XLA, processes.ROOT))),
-            "XDG_CACHE_HOME": str(folder / "cache"),
-            "MPLCONFIGDIR": str(self._folder / "fonts"),
-        }
-        with open(folder / "output.txt", "w") as output:
-            return subprocess.Popen(
-                command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
-            )
+        return processes.Program(
+            f"distributed.cli.{program}",
+            "--no-dashboard",
+            *arguments,
+            cwd=folder,
+            XDG_CACHE_HOME=str(folder / "cache"),
+            MPLCONFIGDIR=str(self._folder / "fonts"),
+        )
 
     def prepared(self, name):
         """Returns the data sets that were prepared on a node."""
@@ -66,7 +61,7 @@ class Cluster:
     def end(self):
         for process in (self.scheduler, *self.nodes.values()):
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 @pytest.fixture
@@ -117,10 +112,12 @@ def test_a_lost_node_changes_no_result(cluster, tmp_path):
 def test_a_node_that_says_nothing_is_told_and_takes_no_trial_with_it(
     cluster, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(workers, "_SILENT_SECONDS", 5.0)
-    monkeypatch.setattr(workers, "_LOST_SECONDS", 10.0)
+    monkeypatch.setattr(workers, "_SILENT_SECONDS", 3.0)
+    monkeypatch.setattr(workers, "_LOST_SECONDS", 6.0)
+    impatient = tmp_path / "impatient.py"
+    impatient.write_text("from tfcourse.tuning import trial\ntrial._LOCK_SECONDS = 1.0\n")
     for name in ("one", "two"):
-        cluster.add_node(name)
+        cluster.add_node(name, f"--preload={impatient}")
     folder, stopped = tmp_path / "sweep", []
 
     def stop_one(sweep, running):
@@ -142,7 +139,7 @@ def test_a_node_that_says_nothing_is_told_and_takes_no_trial_with_it(
         search()
     assert f"process {stopped[0]} on" in str(error.value)
     told = capsys.readouterr().err
-    assert "taken anew after 10 s by another" in told
+    assert "taken anew after 6 s by another" in told
     assert "taken anew by another" in told
     os.kill(stopped[0], signal.SIGKILL)
     sweep = search()

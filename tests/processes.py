@@ -64,6 +64,8 @@ class Program:
         root: the folder of the project, or of a copy of it.
         tensorflow: whether TensorFlow is imported before its first line, or not at all so far.
         xla: whether XLA compiles what is trained, as for users, there and in workers of a sweep.
+        forks_workers: whether a sweep's workers are forks, too; for users, they are new processes.
+            By default if an argument asks for a sweep.
         **environment: variables besides those of this process.
     """
 
@@ -76,14 +78,18 @@ class Program:
         root=ROOT,
         tensorflow=True,
         xla=False,
+        forks_workers=None,
         **environment,
     ):
         paths = [str(each) for each in (path, None if xla else WITHOUT_XLA) if each]
+        if forks_workers is None:
+            forks_workers = tensorflow and any("--sweep=" in str(each) for each in arguments)
         request = {
             "module": module,
             "arguments": list(map(str, arguments)),
             "cwd": str(cwd),
             "path": paths,
+            "forks_workers": forks_workers,
             "environment": {
                 **os.environ,
                 "PYTHONPATH": os.pathsep.join([*paths, str(root)]),

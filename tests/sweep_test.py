@@ -26,13 +26,14 @@ FLAGS = (
 WAIT_SECONDS = 240
 
 
-def start(folder, *flags):
+def start(folder, *flags, **started):
     # Trials of thousands of steps, in which a worker can be killed.
-    return processes.Program("recipes.mnist_softmax", *FLAGS, f"--run_dir={folder}", *flags)
+    flags = *FLAGS, f"--run_dir={folder}", *flags
+    return processes.Program("recipes.mnist_softmax", *flags, **started)
 
 
-def finished(folder, *flags):
-    process = start(folder, *flags)
+def finished(folder, *flags, **started):
+    process = start(folder, *flags, **started)
     out, err = process.communicate(timeout=WAIT_SECONDS)
     return process.returncode, out, err
 
@@ -62,13 +63,13 @@ def wait_until(condition):
 
 def workers_of(process):
     children = psutil.Process(process.pid).children(recursive=True)
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    return [child for child in children if child.ppid() != process.pid]  # Of the fork server.
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
-    code, out, err = finished(folder, "--workers=1")
+    code, out, err = finished(folder, "--workers=1", forks_workers=False)  # As for users.
     assert code == 0, err
     assert err == ""
     assert "report.html" in out
@@ -113,8 +114,18 @@ def test_a_finished_sweep_says_so_and_other_flags_are_refused(whole):
     assert (whole / run_directory.JOURNAL).read_bytes() == before
 
 
+# The recipe, but that a worker counts as stopped sooner.
+IMPATIENT = """
+import runpy
+from tfcourse.tuning import silence, workers
+workers._STOPPED_SECONDS, silence._LOOK_SECONDS = 1.0, 0.2
+runpy.run_module("recipes.mnist_softmax", run_name="__main__", alter_sys=True)
+"""
+
+
 def test_a_stopped_worker_is_told_and_its_trial_taken_by_another(whole, tmp_path):
-    process = start(tmp_path, "--workers=2")
+    flags = *FLAGS, f"--run_dir={tmp_path}", "--workers=2"
+    process = processes.Program("-c", IMPATIENT, *flags)
     try:
         wait_until(lambda: results(tmp_path))
         stopped = workers_of(process)[0]

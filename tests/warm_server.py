@@ -21,6 +21,7 @@ import tempfile
 import threading
 import traceback
 import types
+from multiprocessing import connection, forkserver
 
 from tfcourse import quiet_import
 
@@ -96,9 +97,41 @@ def _become(request, descriptors):
     for path in request["path"]:
         if os.path.exists(f"{path}/sitecustomize.py"):
             runpy.run_path(f"{path}/sitecustomize.py")  # As Python does when it starts.
+    if request["forks_workers"]:
+        _fork_workers_from_here()
     sys.argv[:] = [request["module"], *request["arguments"]]
     sys.orig_argv[:] = [sys.executable, "-m", *sys.argv]
     os._exit(_exit_code(request["module"]))
+
+
+def _fork_workers_from_here():
+    """Makes Dask fork this program's workers from a copy of this process as it is now.
+
+    The copy is the server of the start method "forkserver", which would import all anew.
+    """
+    import dask
+    import distributed
+
+    dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
+    distributed.utils._forkserver_preload_set = True  # Nothing is left to import.
+    server = forkserver._forkserver
+    listener = socket.socket(socket.AF_UNIX)
+    address = connection.arbitrary_address("AF_UNIX")
+    listener.bind(address)
+    listener.listen()
+    alive_r, alive_w = os.pipe()
+    number = os.fork()
+    if number == 0:
+        os.close(alive_w)
+        try:
+            forkserver.main(listener.detach(), alive_r, [])
+        finally:
+            os._exit(0)
+    listener.close()
+    os.close(alive_r)
+    server._forkserver_address = address
+    server._forkserver_alive_fd = alive_w
+    server._forkserver_pid = number
 
 
 def _exit_code(module):

@@ -1,6 +1,7 @@
 """The processes that train: Dask workers, on this machine or on a running cluster."""
 
 import contextlib
+import functools
 import logging
 import os
 import queue
@@ -219,18 +220,24 @@ def _is_stopped(process: int) -> bool:
         return False
 
 
+@functools.cache
+def _prepare_process() -> None:
+    """Imports TensorFlow for the trials of this process, and chooses its devices."""
+    logging.basicConfig(format="%(levelname)s: %(message)s")  # As in the driver.
+    os.environ.update(_ENVIRONMENT)  # A cluster's workers lack it.
+    if isinstance(number := distributed.get_worker().name, int):  # On this machine.
+        nvidia.take_one(number)
+    with contextlib.suppress(RuntimeError):  # It was used here before, and keeps its threads.
+        quiet_import.import_tensorflow(num_threads=1)
+    # Every trial traces its step again, about which TensorFlow warns.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
 def _work(name: str, fields: Mapping[str, Any]) -> tuple[str, int, Any]:
     """Returns this worker's address, its memory in bytes, and the answer to a `Task`."""
     with _one_trial:
         keep_random_from_dask()
-        if "tensorflow" not in sys.modules:
-            logging.basicConfig(format="%(levelname)s: %(message)s")  # As in the driver.
-            os.environ.update(_ENVIRONMENT)  # A cluster's workers lack it.
-            if isinstance(number := distributed.get_worker().name, int):  # On this machine.
-                nvidia.take_one(number)
-            quiet_import.import_tensorflow(num_threads=1)
-            # Every trial traces its step again, about which TensorFlow warns.
-            logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        _prepare_process()
         from tfcourse.tuning import trial
 
         with trial.own_process():
