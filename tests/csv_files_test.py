@@ -127,6 +127,23 @@ VARIATIONS = {
     "UTF-32 without a mark": table().encode("utf-32-be"),
     "NULs at the end": table() + "\0" * 5000,
     "NULs within": table().replace("v", "v\0\0\0"),
+    "psql": " amount | count | k | y \n--------+-------+---+---\n"
+    + "".join(f" {' | '.join(row)} \n" for row in ROWS)
+    + "(30 rows)\n",
+    "mysql": "+---+---+---+---+\n".join(
+        ["", f"| {' | '.join(NAMES)} |\n", "".join(f"| {' | '.join(r)} |\n" for r in ROWS), ""]
+    )
+    + "30 rows in set (0.00 sec)\n",
+    "Markdown": "".join(
+        f"| {' | '.join(row)} |\n" for row in (NAMES, ("---", "--:", ":-:", "---"), *ROWS)
+    ),
+    "ARFF with comments": "@relation r\n"
+    + "".join(f"@attribute {name} string\n" for name in NAMES)
+    + "@data\n% the rows\n"
+    + table().partition("\n")[2]
+    + "% end, of the, table, file\n",
+    "digits as texts of Excel": table([(f'"=""{r[0]}"""', f"'{r[1]}", *r[2:]) for r in ROWS]),
+    "titles with the label's name": "Shop\ty\n\n" + table(delimiter="\t"),
     "exponents of Fortran": table([(f"{r[0]}D+00", *r[1:]) for r in ROWS]),
     "zip with an explanation": zipped(table(), readme="Sales of the shop"),
 }
@@ -231,6 +248,51 @@ def test_characters_nul_are_told_and_bytes_that_are_no_text_refused(load, caplog
     for data in (b"\0" * 5000, bytes(range(256)) * 20):
         with pytest.raises(datasets.DataError, match="received other bytes"):
             load(data)
+
+
+def test_columns_below_ruled_lines_start_where_these_do(load, caplog):
+    """As Microsoft's and Oracle's clients print them: names may stand beside their numbers."""
+    rows = "".join(
+        f"{r[0]:>11} {('a big one', 'a')[i % 2]:<14} {r[3]}\n" for i, r in enumerate(ROWS)
+    )
+    rule = "----------- -------------- ----\n"
+    data = load(f"amount      size           y\n{rule}{rows}\n(30 rows affected)\n")
+    assert data.preprocessing.feature_names == ("amount", "size=a", "size=a big one")
+    assert data.report.rows == 30
+    assert "lines of dashes are left out" in caplog.text
+    assert data.preprocessing.read(data.report.source).places[0].endswith("line 3")
+
+
+@pytest.mark.parametrize("marked", ["{}*", "{}[1]", "{} p", "{}\u2020"])
+def test_numbers_with_marks_are_numbers_and_told(load, caplog, marked):
+    rows = [(marked.format(r[0]) if i % 6 == 0 else r[0], *r[1:]) for i, r in enumerate(ROWS)]
+    data = load(table(rows))
+    assert data.preprocessing.columns[0].takes_limits
+    assert "'amount': 5 cells are limits or have marks" in caplog.text
+    caplog.clear()
+    load(table([(marked.format(r[0]) if i < 20 else r[0], *r[1:]) for i, r in enumerate(ROWS)]))
+    assert "limits" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("codes", "advice"),
+    [
+        ((-9, -8), "missing_values=-9,-8"),
+        ((77, 88, 99), "missing_values=77,88,99"),
+        ((-999.25,), "missing_values=-999.25"),
+        ((9999,), "missing_values=9999"),
+        ((11,), ""),
+        ((6,), ""),
+    ],
+)
+def test_codes_for_missing_answers_are_told(load, caplog, codes, advice):
+    rows = [
+        (r[0], str(codes[i // 4 % len(codes)] if i % 4 == 0 else i % 5), *r[2:])
+        for i, r in enumerate(ROWS)
+    ]
+    load(table(rows))
+    assert advice in caplog.text
+    assert ("unlike all others" in caplog.text) == bool(advice)
 
 
 def test_numpys_header_names_columns_between_blanks(load):

@@ -142,3 +142,19 @@ def test_column_may_have_dates_in_several_formats():
 )
 def test_dates_that_can_not_be_told_apart_are_none(texts):
     assert dates.find_format(texts * 9) is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "days"),
+    [
+        (["3 janv. 2019", "1 f\u00e9vr. 2019", "14 mars 2019", "2 oct. 2019"], [3, 32, 73, 275]),
+        (["3. Jan 2019", "1. Feb. 2019", "14. M\u00e4r 2019", "2. Okt 2019"], [3, 32, 73, 275]),
+        (["3. Januar 2019", "14. M\u00e4rz 2019 "], [3, 73]),
+        (["3 de enero de 2019", "14 de marzo de 2019"], [3, 73]),
+        (["gennaio 2019", "marzo 2019"], [1, 60]),
+    ],
+)
+def test_months_are_read_in_other_languages(texts, days):
+    form = dates.find_format(texts)
+    read = dates.times(texts, form).astype("datetime64[D]") - np.datetime64("2018-12-31")
+    assert read.astype(int).tolist() == days

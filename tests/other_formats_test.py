@@ -1,5 +1,6 @@
 import io
 import pathlib
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,11 @@ def saved(write):
     return file.getvalue()
 
 
+def archive(file, name):
+    with zipfile.ZipFile(file, "w") as made:
+        made.writestr(name, "x")
+
+
 @pytest.mark.parametrize(
     ("content", "received", "mend"),
     [
@@ -27,6 +33,19 @@ def saved(write):
         (saved(lambda f: np.save(f, np.ones(3))), "an array", "numpy.savez"),
         (b"$FL2@(#) SPSS DATA FILE", "a file of SPSS", "read_spss(...)"),
         (b"SQLite format 3\0" + bytes(90), "a file of SQLite", "read_sql("),
+        (b"-- dump\nCREATE TABLE t (x int);\n", "statements of SQL", "export the table as CSV"),
+        (b'[[1, "a"], [2, "b"]]', "JSON", "read_json(...)"),
+        (b"<!-- saved -->\n<html>", "HTML", "read_html"),
+        (b"{\\rtf1\\ansi x}", "formatted text", "plain text"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS", "git lfs pull"),
+        (
+            saved(lambda f: archive(f, "content.xml")),
+            "a document of LibreOffice",
+            "as .xlsx or CSV",
+        ),
+        (saved(lambda f: archive(f, "xl/workbook.bin")), "a binary workbook", "as .xlsx or CSV"),
+        (saved(lambda f: archive(f, "word/document.xml")), "a document of Word", "a spreadsheet"),
+        (saved(lambda f: archive(f, "Index/Document.iwa")), "Apple's Numbers", "as CSV or Excel"),
         (b"7z\xbc\xaf\x27\x1c", "compressed in another way", "Unpack it"),
         (b'{"x": 1, "y": "a"}\n{"x": 2}\n', "JSON lines", "read_json(..., lines=True)"),
         (b'[{"x": 1, "y": "a"}]', "JSON.", "read_json(...)"),

@@ -116,7 +116,7 @@ def test_predictions_file_becomes_the_same_features(penguins):
         (TINY + "1,u,a,b\n", "line 14: expected 3 cells.* received 4"),
         (TINY + '1,"u,a\n', "line 14: expected a quoted cell to end"),
         ("\ufeffx,k,y\n".encode("utf-16"), "rows below the header"),
-        (TINY.encode() + bytes(20), "expected a table as text, Excel or Parquet"),
+        (TINY.encode() + bytes(range(1, 32)) * 9, "expected a table as text, Excel or Parquet"),
         (TINY + "1e300,u,a\n" * 9, "column 'x': expected numbers whose squares"),
         ("x,k,y\n" + rows().replace(",b\n", ",a\n"), "two classes .*received 'a' alone"),
         ("x,y\n" + "0,a\n0,b\n" * 6, "besides 'y' whose value varies.*'x' does not vary"),

@@ -67,7 +67,9 @@ def text(file: TextIO) -> TextIO:
 
 
 def requoted(line: str) -> str:
-    """Returns a row of an ARFF file with double quotes, and those within a cell doubled."""
+    """Returns a row of an ARFF file with CSV's quotes; an empty line for a comment."""
+    if line.startswith("%"):
+        return "\n"
     return _QUOTED.sub(_in_csv, line) if "'" in line or '\\"' in line else line
 
 

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import itertools
 from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
@@ -22,8 +23,6 @@ from tfcourse.datasets.table import Column
 
 MAX_CATEGORIES = 256
 _SHOWN = 5
-# Common codes for a missing number, with either sign.
-_NINES = {float("9" * count) for count in range(2, 8)}
 _FEWEST_OTHERS = 4
 # The only number below 0 is doubtful if it is this frequent, and it or another is this far from 0.
 _OFTEN, _SHARE_OF_STAND_IN, _FAR = 5, 0.01, 20
@@ -48,25 +47,33 @@ class Fit(NamedTuple):
         return self._replace(report=dataclasses.replace(self.report, units=units))
 
 
-def _stand_in(found: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> float | None:
-    """Returns a number that may mean "missing", such as -99 or 999, or `None`.
+def _stand_ins(found: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> list[float]:
+    """Returns numbers that may mean "missing", such as -99, or 77, 88 and 99.
 
-    It is at one end of `found`, the sorted distinct `values`, and farther from the others than they
-    are from each other; or it is an integer, the only number below 0, and frequent.
+    They are at one end of `found`, the sorted distinct `values`, and farther from the others than
+    those are from each other; or an integer is the only number below 0, and frequent.
     """
     if len(found) < _FEWEST_OTHERS:
-        return None
+        return []
     low = float(found[0])
     is_far = found[-1] >= _FAR * -low or -low >= _FAR
     if low < 0 <= found[1] and low.is_integer() and is_far:
         count = np.count_nonzero(values == low)
         if count >= max(_OFTEN, _SHARE_OF_STAND_IN * np.count_nonzero(~np.isnan(values))):
-            return low
-    for number, rest in ((found[0], found[1:]), (found[-1], found[:-1])):
-        gap = min(abs(number - rest[0]), abs(number - rest[-1]))
-        if gap > np.ptp(rest) and abs(number) in _NINES:
-            return float(number)
-    return None
+            return [low]
+    for ordered in (found, found[::-1]):
+        codes = [float(number) for number in itertools.takewhile(_is_code, ordered)]
+        rest = ordered[len(codes) :]
+        if codes and len(rest) > 1 and abs(codes[-1] - rest[0]) > np.ptp(rest):
+            return codes
+    return []
+
+
+def _is_code(number: float) -> bool:
+    """Returns whether a number is written as codes for missing values are: -9, 77, 999, -999.25."""
+    whole = str(int(abs(number)))
+    is_long = len(whole) > (1 if number == int(number) else 2)
+    return whole[0] in "6789" and len({*whole}) == 1 and (is_long or -10 < number < 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,13 +128,13 @@ class Fitting:
             missing = np.isnan(values)
             return self._left_out("number", missing, len(found), "identifier", why, written)
         fit = self._done("number", np.isnan(values), len(found), column, odd, written)
-        doubtful = _stand_in(found, values)
-        if doubtful is None and not limits.any():
-            return fit
-        report = dataclasses.replace(fit.report, limits=int((limits & self.kept).sum()))
-        count = 0 if doubtful is None else int((values[self.kept] == doubtful).sum())
-        if doubtful is not None and count:
-            report = dataclasses.replace(report, doubtful=(doubtful, count))
+        kept = values[self.kept]
+        counts = [(code, int((kept == code).sum())) for code in _stand_ins(found, values)]
+        report = dataclasses.replace(
+            fit.report,
+            limits=int((limits & self.kept).sum()),
+            doubtful=tuple((code, count) for code, count in counts if count),
+        )
         return fit._replace(report=report)
 
     def dates(self, form: str) -> Fit:

@@ -34,7 +34,7 @@ class ColumnReport:
         odd_count: the number of such cells.
         limits: the number of cells with limits, such as <0.01, among numbers.
         units: the unit that its numbers are read without; or several that differ.
-        doubtful: `(number, cells)`: a number such as -999 that may mean "missing".
+        doubtful: `(number, cells)` of numbers such as -999 that may mean "missing".
     """
 
     name: str
@@ -53,7 +53,7 @@ class ColumnReport:
     odd_count: int = 0
     limits: int = 0
     units: tuple[str, ...] = ()
-    doubtful: tuple[float, int] | None = None
+    doubtful: tuple[tuple[float, int], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,6 +13,7 @@ from tfcourse.datasets import (
     legacy_encodings,
     numbers,
     other_formats,
+    ruled_lines,
     text_files,
     wrapped_lines,
 )
@@ -40,6 +41,7 @@ class Dialect:
         numeric: whether each column is plain numbers, in the rows that were checked.
         texts: whether each column has a text other than numbers, true and false.
         wrapped: whether every line is in quotes.
+        ruled: whether there are lines of dashes.
         is_arff: whether cells are quoted as in ARFF files.
         fixed: the start positions of fixed-width columns; empty for other files.
         notes: what to report about the file.
@@ -54,6 +56,7 @@ class Dialect:
     numeric: tuple[bool, ...]
     texts: tuple[bool, ...]
     wrapped: bool
+    ruled: bool
     is_arff: bool
     fixed: tuple[int, ...]
     notes: tuple[str, ...]
@@ -78,13 +81,18 @@ def find(
     nuls = text_files.nuls(encoding, start)
     sample = start.decode(encoding, "ignore").replace("\0", "")
     head = sample.splitlines()[: csv_records.MOST]
+    ruled = ruled_lines.are_in(head)
+    rules = ruled_lines.starts(head) if ruled else ()
+    if ruled:
+        sample = ruled_lines.text(sample.splitlines(keepends=True)).getvalue()
+        head = sample.splitlines()[: csv_records.MOST]
     other_formats.check_text(path, sample)
     declared = arff_headers.find(path, sample)
     before = 0
     wrapped = declared is None and wrapped_lines.are_in(head, csv_records.DELIMITERS)
     if wrapped:
         sample = "\n".join(map(wrapped_lines.unwrapped, head))
-    fixed = () if declared or wrapped else fixed_width.starts(head)
+    fixed = () if declared or wrapped else rules or fixed_width.starts(head)
     if fixed:
         sample = fixed_width.text(path, head, fixed).getvalue()
     if declared:
@@ -112,6 +120,7 @@ def find(
         numeric=numeric,
         texts=texts,
         wrapped=wrapped,
+        ruled=ruled,
         is_arff=declared is not None,
         fixed=fixed,
         notes=(),
@@ -166,6 +175,8 @@ def encoding_notes(encoding: str, legacy: str, sample: str) -> Iterator[str]:
 def _notes(dialect: Dialect) -> Iterator[str]:
     if dialect.wrapped:
         yield "every line stood in quotes, which are left out"
+    if dialect.ruled:
+        yield "lines of dashes are left out"
     if dialect.fixed:
         yield f"{len(dialect.fixed)} columns at fixed positions"
     delimiter = dialect.marks.delimiter

@@ -107,8 +107,9 @@ def _find_header(records: Sequence[Record], first: int, expected: Sequence[str])
     def found(position: int) -> int:
         return len(wanted & {spellings.seen(_COMMENT.sub("", cell)) for cell in records[position]})
 
-    candidates = range(min(len(records), first + 6))
-    best = max(candidates, key=found)
+    width = _width(records)  # A title may have a name in it, but fewer cells.
+    candidates = [n for n in range(min(len(records), first + 6)) if len(records[n]) >= width - 1]
+    best = max(candidates, key=found, default=first)
     below = [record for record in records[best + 1 :] if is_row(record)]
     if not found(best) or (best > first and _is_data(records[best], below, expected)):
         return first

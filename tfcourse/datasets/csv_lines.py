@@ -13,6 +13,7 @@ from tfcourse.datasets import (
     csv_dialect,
     csv_records,
     fixed_width,
+    ruled_lines,
     text_files,
     wrapped_lines,
 )
@@ -34,6 +35,8 @@ class Records:
         with text_files.text(self.path, self.dialect.encoding) as file:
             for _ in range(self.dialect.lines_before):
                 file.readline()
+            if self.dialect.ruled:
+                file = ruled_lines.text(file)
             if self.dialect.fixed:
                 before = self.dialect.lines_before
                 file = fixed_width.text(self.path, file, self.dialect.fixed, before)

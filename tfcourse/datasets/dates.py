@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfcourse.datasets import month_names
+
 PARTS = ("day", "month", "weekday", "hour")
 CATEGORICAL_PARTS = ("month", "weekday")
 ISO = "ISO8601"  # pandas's name for 2019-01-31, 2019-01-31T13:08:00Z and the other forms.
@@ -207,6 +209,7 @@ def _simple(value: object) -> str:
     text = str(value).strip()
     if _ISO.match(text):
         return _NAMED_ZONE.sub("", text)
+    text = month_names.english(text)
     text = _ORDINAL.sub("", _CUT_OFF.sub(r"\1", _ZONE.sub("", text)))
     return _BETWEEN.sub(" ", _DASHED_TIME.sub(r" \1:\2:\3", text))
 

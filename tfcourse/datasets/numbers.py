@@ -47,12 +47,17 @@ _NUMBER = re.compile(
 # As numbers are written in other alphabets and by typesetters: full width, blanks of any width.
 _WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _WIDE |= dict.fromkeys((0xA0, 0x2007, 0x2009, 0x202F), " ")
+_AS_TEXT = re.compile(r"^(?:=\"(.*)\"|'(?=[-+0-9.])(.*))$")  # As Excel keeps digits: ="007", '007.
 _SCALES = {"k": "e3", "K": "e3", "M": "e6", "B": "e9"}
 _SAMPLE = 1000  # Values that are checked to find the style.
 _COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)")
 # A number and its unit: 12 kg, 20.1 km/l, 5 doors, 4.1/5.
 _WITH_UNIT = re.compile(r"[^A-Za-z]*[0-9]\.?\s*(?P<unit>([^\W\d_]|[°‰+])[^\d,;]{0,15}|/[0-9]{1,3})")
-_LIMIT = re.compile(r"^\s*[<>\u2264\u2265]=?\s*(?=[-+.,0-9])|(?<=[0-9])\s*\+\s*$")
+_LIMIT = re.compile(
+    r"^\s*[<>\u2264\u2265]=?\s*(?=[-+.,0-9])|(?<=[0-9])\s*\+\s*$"
+    # Marks of footnotes, and flags of statistics: 12.3*, 12.3[1], 12.3 p.
+    r"|(?<=[0-9])(?: ?[*\u2020\u2021\u00a7]{1,3}| ?\[\w{1,2}\]| [bcdefnprsuz])\s*$"
+)
 _FEWEST_WITH_UNIT, _MOST_OTHERS = 0.5, 0.05
 _MOST_UNITS, _FEWEST_OF_UNITS = 5, 3  # Units, and different numbers for each of them.
 _ORDINALS = {"st", "nd", "rd", "th", "+"}
@@ -162,12 +167,12 @@ def units(values: Sequence[Any]) -> tuple[str, ...]:
 
 
 def is_limit(value: object) -> bool:
-    """Returns whether a cell is a limit, such as <0.01, >= 5 or 10+."""
+    """Returns whether a cell is a limit or has a mark, such as <0.01, 10+, 12.3* or 12.3 p."""
     return isinstance(value, str) and bool(_LIMIT.search(value))
 
 
 def unlimited(values: Sequence[Any]) -> list[Any]:
-    """Returns values with limits replaced by their numbers: 0.01 for <0.01."""
+    """Returns values with limits replaced by their numbers, and without marks."""
     return [_LIMIT.sub("", v, count=1) if isinstance(v, str) else v for v in values]
 
 
@@ -189,7 +194,7 @@ def _read(value: Any, style: str) -> float:
         except (TypeError, ValueError, OverflowError):
             return np.inf
         return number if np.isfinite(number) else np.inf
-    text = value.strip()
+    text = _AS_TEXT.sub(r"\1\2", value.strip())
     if style in (PLAIN, "1,234.5", "1 234.5") and DECIMAL.fullmatch(text):
         return _finite(text)
     if style == "1.234,5" and _COMMA.fullmatch(text):

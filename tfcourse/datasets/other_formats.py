@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from collections.abc import Iterable
 
 from tfcourse.datasets.errors import DataError
 
@@ -9,9 +10,33 @@ _EXPECTED = "expected a table as text, Excel or Parquet"
 # Beginnings of texts that are not tables, and how to read them.
 _TEXTS = (
     (r"\{.*\}\s*\n\s*\{", "JSON lines", "read_json(..., lines=True)"),
-    (r"\[?\s*\{\s*[\"}]", "JSON", "read_json(...)"),
-    (r"<(!doctype|html|table|head|body)", "HTML", "read_html(...)[0]"),
+    (r"\[?\s*\{\s*[\"}]|\[\s*\[", "JSON", "read_json(...)"),
+    (r"<(!doctype|html|table|head|body|!--)", "HTML", "read_html(...)[0]"),
     (r"<\?xml", "XML", "read_xml(...)"),
+)
+_OTHER_TEXTS = (
+    (
+        r"(--[^\n]*\n|/\*.*?\*/;?|\s)*(insert into|create table|drop table|begin;|pragma|set )\b",
+        "statements of SQL",
+        "Run them in a database, and export the table as CSV",
+    ),
+    (r"\{\\rtf", "formatted text (RTF)", "Save it as plain text"),
+    (
+        r"version https://git-lfs",
+        "a pointer of Git LFS, not the file itself",
+        "git lfs pull downloads it",
+    ),
+)
+# Members of archives that are documents.
+_DOCUMENTS = (
+    (r"xl/workbook\.bin", "a binary workbook of Excel (.xlsb)", "Save it as .xlsx or CSV"),
+    (
+        r"word/document\.xml",
+        "a document of Word",
+        "Copy its table into a spreadsheet, and save that",
+    ),
+    (r"Index/.*\.iwa", "a document of Apple's Numbers", "Export it as CSV or Excel"),
+    (r"content\.xml", "a document of LibreOffice (OpenDocument)", "Save it as .xlsx or CSV"),
 )
 _SPARSE = re.compile(r"[-+]?[\d.]+(,[\d.]+)*( qid:\d+)?( \d+:[-+.\deE]+)+\s*(#.*)?")
 # Beginnings of files that pandas can read.
@@ -54,12 +79,23 @@ def check_bytes(path: pathlib.Path, start: bytes) -> None:
         raise DataError(f"{path}: {_EXPECTED}; received a tar archive. Unpack it.")
 
 
+def check_archive(path: pathlib.Path, names: Iterable[str]) -> None:
+    """Raises `DataError` if an archive with members of these names is a document."""
+    listed = list(names)
+    for member, kind, mend in _DOCUMENTS:
+        if any(re.fullmatch(member, name) for name in listed):
+            raise DataError(f"{path}: {_EXPECTED}; received {kind}. {mend}.")
+
+
 def check_text(path: pathlib.Path, sample: str) -> None:
-    """Raises `DataError` if a text starts like JSON, HTML, XML or LIBSVM."""
+    """Raises `DataError` if a text starts like JSON, HTML, XML, SQL or LIBSVM."""
     start = sample.lstrip()
     for beginning, kind, mend in _TEXTS:
         if re.match(beginning, start, re.IGNORECASE):
             raise _by_pandas(path, kind, mend)
+    for beginning, kind, mend in _OTHER_TEXTS:
+        if re.match(beginning, start, re.IGNORECASE | re.DOTALL):
+            raise DataError(f"{path}: {_EXPECTED}; received {kind}. {mend}.")
     lines = [line for line in start.splitlines()[:20] if line.strip()]
     is_sparse = len(lines) >= _FEWEST_SPARSE and all(map(_SPARSE.fullmatch, lines))
     if is_sparse and max(line.count(":") for line in lines) >= _FEWEST_PAIRS:

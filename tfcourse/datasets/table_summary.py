@@ -47,8 +47,8 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
             yield f"{shown.quoted(column.name)}: dates are written in {forms} ways, each is read"
         if column.limits:
             yield (
-                f"{shown.quoted(column.name)}: {_cells(column.limits)} limits, such as <0.01 or "
-                "10+, and taken for the limit itself"
+                f"{shown.quoted(column.name)}: {_cells(column.limits)} limits or have marks, such "
+                "as <0.01, 10+ or 12.3*, and taken for the number in them"
             )
     yield from _of_units(report.columns)
     yield from _doubtful(used, report.label)
@@ -87,7 +87,7 @@ def _of_units(columns: Sequence[ColumnReport]) -> Iterator[str]:
 
 def _doubtful(columns: Sequence[ColumnReport], label: LabelReport) -> Iterator[str]:
     """Yields sentences about numbers that may mean "missing" and do not name a class."""
-    found = [(c.name, f"{c.doubtful[0]:g}", c.doubtful[1]) for c in columns if c.doubtful]
+    found = [(c.name, f"{number:g}", cells) for c in columns for number, cells in c.doubtful]
     found = [each for each in found if each[1] not in label.counts]
     if not found:
         return

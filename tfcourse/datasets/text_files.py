@@ -108,6 +108,7 @@ def _archive(file: IO[bytes]) -> zipfile.ZipFile:
 
 
 def _member(path: pathlib.Path, archive: zipfile.ZipFile) -> IO[bytes]:
+    other_formats.check_archive(path, archive.namelist())
     members, tables = _members(archive)
     if len(tables) != 1:
         found = tables or members
@@ -205,17 +206,17 @@ def encoding_of(
     if wide:
         return wide
     other_formats.check_bytes(path, start)
-    start = start.replace(b"\0", b"")
-    control = sum(start.count(byte) for byte in (2, 3, 4, 5, 6, 14, 15, 16, 17, 18))
-    if control * 50 > len(start) or not start.strip():
+    filled = start.replace(b"\0", b"")
+    control = sum(filled.count(byte) for byte in (2, 3, 4, 5, 6, 14, 15, 16, 17, 18))
+    if control * 50 > len(filled) or (start and not filled):
         raise DataError(
             f"{path}: expected a table as text, Excel or Parquet; received other bytes. Correct "
             "the path, or save it as CSV."
         )
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(start)  # It may end within a character.
+        codecs.getincrementaldecoder("utf-8")().decode(filled)  # It may end within a character.
     except UnicodeDecodeError:
-        return legacy or legacy_encodings.guess(start, expected)
+        return legacy or legacy_encodings.guess(filled, expected)
     return "utf-8"
 
 
