@@ -18,10 +18,9 @@ RUNS = {
     # A CNN, since these are images.
     "images in bfloat16": (lambda: datasets.load("digits"), {"precision": "mixed_bfloat16"}),
 }
-WITHOUT_US = """
-import glob, os, sys
+CHECKS = """
+import glob, os
 import numpy as np
-sys.modules["tfcourse"] = sys.modules["recipes"] = None  # As if it were not installed.
 
 def check(path, found):
     expected = np.load(path.rpartition(".")[0] + ".expected.npy")
@@ -44,6 +43,7 @@ for path in sorted(glob.glob("*.saved_model")):
     check(path, found)
 """
 BY_SMALL_RUNTIMES = """
+import sys
 import onnxruntime
 from ai_edge_litert.interpreter import Interpreter
 for path in sorted(glob.glob("*.onnx")):
@@ -100,8 +100,9 @@ def shelf(tmp_path_factory):
     return folder
 
 
-def opened(shelf, program):
-    done = processes.python("-P", "-c", WITHOUT_US + program, cwd=shelf, path="")
+def opened(shelf, program, **started):
+    program = processes.WITHOUT_US + CHECKS + program
+    done = processes.command("-c", program, cwd=shelf, **started)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -115,4 +116,4 @@ def test_keras_and_tensorflow_open_them_without_this_package(shelf):
 def test_onnx_runtime_and_litert_open_them_without_tensorflow(shelf):
     kinds = ("onnx", "litert")
     expected = [f"{name} {kind}.{kind}" for kind in kinds for name in sorted(RUNS)]
-    assert opened(shelf, BY_SMALL_RUNTIMES) == expected
+    assert opened(shelf, BY_SMALL_RUNTIMES, tensorflow=False) == expected

@@ -1,10 +1,9 @@
 import json
 import pathlib
-import subprocess
-import sys
 
 import keras
 import numpy as np
+import processes
 import pytest
 
 from tfcourse import models, optimizers, run_directory, schedules, training
@@ -28,8 +27,6 @@ def saved(tmp_path):
 
 
 ALONE = """
-import sys
-sys.modules["tfcourse"] = None  # As where it is not installed.
 import keras, numpy
 model = keras.saving.load_model("model.keras")
 assert not model.compiled
@@ -40,7 +37,7 @@ numpy.save("alone.npy", model.predict(numpy.load("examples.npy"), verbose=0))
 def test_keras_alone_opens_the_model_and_predicts_the_same(saved):
     examples = np.random.default_rng(1).random((5, *SHAPE), np.float32)
     np.save(saved / "examples.npy", examples)
-    done = subprocess.run([sys.executable, "-c", ALONE], cwd=saved, capture_output=True, text=True)
+    done = processes.command("-c", processes.WITHOUT_US + ALONE, cwd=saved)
     assert done.returncode == 0, done.stderr
     expected = compiled().predict(examples, verbose=0)
     np.testing.assert_array_equal(np.load(saved / "alone.npy"), expected)

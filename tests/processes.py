@@ -20,6 +20,15 @@ _HEAVY = (
     *("tensorflow", "keras", "pandas", "scipy.stats", "sklearn.metrics", "matplotlib.figure"),
     *("distributed", "keras_tuner", "optuna", "plotly.graph_objects", "tfcourse.command_line"),
 )
+# Begins a program that `command` runs as where this project is not installed.
+WITHOUT_US = """
+import sys
+for name in [each for each in sys.modules if each.split(".")[0] in ("tfcourse", "recipes")]:
+    del sys.modules[name]
+sys.modules["tfcourse"] = sys.modules["recipes"] = None
+if "keras" in sys.modules:
+    assert not any("tfcourse" in name for name in sys.modules["keras"].saving.get_custom_objects())
+"""
 
 
 def python(*arguments, cwd=ROOT, path=ROOT, timeout=300, check=False, **environment):

@@ -221,7 +221,7 @@ FLAGS = (
 )
 
 
-def start_two(folder):
+def start_two(folder, **given):
     """Starts two workers, as two machines would; returns their processes."""
     ports = []
     for _ in range(2):
@@ -235,10 +235,7 @@ def start_two(folder):
         config = {"cluster": {"worker": addresses}, "task": task}
         flags = (*FLAGS, f"--run_dir={folder}")
         variables = {"TF_CONFIG": json.dumps(config)}
-        # Each imports TensorFlow itself, after it has said how little that is to log.
-        started.append(
-            processes.Program("recipes.mnist_softmax", *flags, tensorflow=False, **variables)
-        )
+        started.append(processes.Program("recipes.mnist_softmax", *flags, **given, **variables))
     return started
 
 
@@ -258,7 +255,8 @@ def checkpoints(folder):
 
 def test_two_processes_train_as_one_does_and_outlive_the_death_of_one(tmp_path):
     folder = tmp_path / "run"
-    started = start_two(folder)
+    # Each imports TensorFlow itself, after it has said how little that is to log.
+    started = start_two(folder, tensorflow=False)
     deadline = time.monotonic() + 120
     while len(checkpoints(folder)) < 2:
         assert time.monotonic() < deadline

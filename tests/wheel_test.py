@@ -45,7 +45,8 @@ def unpacked(tmp_path_factory):
 
 def python(unpacked, folder, *arguments):
     # It comes before an installed tfcourse; "-P" keeps the working directory out.
-    done = processes.python("-P", *arguments, cwd=folder, path=unpacked)
+    path = f"{processes.WITHOUT_XLA}{os.pathsep}{unpacked}"
+    done = processes.python("-P", *arguments, cwd=folder, path=path)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
