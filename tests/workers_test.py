@@ -1,8 +1,13 @@
 import random
 
+import dask
+import distributed
+import pytest
+import sweep_test
 from dask import sizeof
 
-from tfcourse.tuning import dask_internals
+from tfcourse import signals
+from tfcourse.tuning import dask_internals, workers
 
 
 def test_dask_leaves_the_generator_that_trials_seed_alone():
@@ -10,3 +15,25 @@ def test_dask_leaves_the_generator_that_trials_seed_alone():
     random.seed(1)
     sizeof.sizeof({f"name {number}": number for number in range(1000)})
     assert random.random() == random.Random(1).random()
+
+
+def test_a_worker_that_takes_long_to_start_again_comes_back():
+    # Dask would give it up after this time: by default 15 s, too short for a loaded machine.
+    with (
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "1ms"}),
+        workers.Workers(1) as pool,
+    ):
+        (nanny,) = pool._cluster.workers.values()
+        first = nanny.worker_address
+        signals.kill(nanny.pid)
+        sweep_test.wait_until(lambda: pool._client.scheduler_info()["workers"].keys() - {first})
+
+
+def test_a_worker_that_cannot_start_again_ends_the_sweep():
+    with workers.Workers(1) as pool:
+        (nanny,) = pool._cluster.workers.values()
+        nanny.process.worker_kwargs |= {"scheduler_ip": "tcp://127.0.0.1:9", "death_timeout": 1}
+        signals.kill(nanny.pid)
+        sweep_test.wait_until(lambda: nanny.status == distributed.Status.closed)
+        with pytest.raises(ConnectionError, match="does not start again, perhaps for lack"):
+            pool.next_outcome(0.0)

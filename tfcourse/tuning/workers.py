@@ -7,7 +7,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Literal
 
 import dask
@@ -32,6 +32,8 @@ _SETTINGS = {
     "distributed.scheduler.worker-ttl": None,
     "distributed.admin.tick.limit": "1h",  # Compilation holds Python's lock for seconds.
     "distributed.comm.timeouts.connect": "30s",
+    # Else a worker that takes longer to start again, on a loaded machine, would never come back.
+    "distributed.deploy.lost-worker-timeout": "1000h",
     "distributed.worker.daemon": True,
     "distributed.nanny.pre-spawn-environ": _ENVIRONMENT,
 }
@@ -139,13 +141,9 @@ class Workers:
         A result of `None` means that the worker died.
 
         Raises:
-            ConnectionError: the scheduler died.
+            ConnectionError: the scheduler died, or a worker on this machine does not start again.
         """
-        if self._client.status != "running":
-            raise ConnectionError(
-                f"the Dask scheduler at {self._scheduler} is gone; once it runs again, the same "
-                "command goes on"
-            )
+        self._check_connected()
         if self._silence.is_due():
             self._replace_silent()
         try:
@@ -161,6 +159,22 @@ class Workers:
         address, memory, result = future.result()
         self._replace_if_grown(address, memory)
         return key, result
+
+    def _check_connected(self) -> None:
+        if self._client.status != "running":
+            raise ConnectionError(
+                f"the Dask scheduler at {self._scheduler} is gone; once it runs again, the same "
+                "command goes on"
+            )
+        if any(nanny.status == distributed.Status.closed for nanny in self._nannies()):
+            raise ConnectionError(
+                "a worker process ended and does not start again, perhaps for lack of memory; once "
+                "there is more, the same command goes on"
+            )
+
+    def _nannies(self) -> Collection[distributed.Nanny]:
+        """Returns what starts the processes on this machine, and starts them again."""
+        return self._cluster.workers.values() if self._cluster else ()
 
     def _replace_if_grown(self, address: str, memory: int) -> None:
         first = self._first_memory.setdefault(address, memory)
@@ -183,8 +197,7 @@ class Workers:
     def _replace_silent(self) -> None:
         """Kills workers that have stopped without dying, so that others take their trials."""
         workers = self._client.scheduler_info(n_workers=-1)["workers"]
-        nannies = self._cluster.workers.values() if self._cluster else ()
-        processes = {nanny.worker_address: nanny.pid for nanny in nannies}
+        processes = {nanny.worker_address: nanny.pid for nanny in self._nannies()}
         silent = self._silence.of({name: each["last_seen"] for name, each in workers.items()})
         for address, seconds in silent.items():
             process = processes.get(address)
