@@ -38,6 +38,14 @@ def pytest_runtest_protocol(item):
         return (yield)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _frozen_afterwards():
+    # So does what a file has imported and left, such as JAX: Keras collects at every turn.
+    yield
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _isolated_machine(tmp_path_factory):
     # Nothing of the person who runs the tests is read or written, and no test reaches the
