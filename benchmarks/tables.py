@@ -6,18 +6,21 @@
 Tables: those that scikit-learn ships, the penguins of configs/data, and those of FOLDER: what its
 index.csv names, quantities of well-known tables (see `tables_of_folder`), and TensorFlow Datasets'
 titanic where it is prepared there. Each seed gives another split and another training; within a
-seed all have the same rows and the same features, as the data set has them. Written into
-docs/performance_tables.md, or docs/performance_tables_regression.md.
+seed all have the same rows and the same features, as the data set has them. Small tables take more
+seeds than --seeds, because a few test rows say little. Written into docs/performance_tables.md, or
+docs/performance_tables_regression.md.
 """
 
 import argparse
 import dataclasses
 import functools
+import itertools
+import math
 import pathlib
 import statistics
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from unittest import mock
 
@@ -38,6 +41,8 @@ Array = npt.NDArray[Any]
 # Of data and seed: what is predicted for the test set.
 Contestant = Callable[[datasets.Dataset, int], Array]
 OURS = "recipes.classify"
+# A small table takes so many seeds that this many test rows are predicted in all, within a limit.
+TEST_ROWS, MOST_SEEDS = 300, 20
 PACKAGES = ("tensorflow", "keras", "scikit-learn", "numpy")
 
 
@@ -65,9 +70,10 @@ class Task:
 
 @dataclasses.dataclass
 class Table:
-    """What was measured on one table: `{contestant: {metric: [values, one per seed]}}`."""
+    """What was measured on one table; results: `{contestant: {metric: [values, one per seed]}}`."""
 
     size: str
+    seeds: int
     results: dict[str, dict[str, list[float]]]
 
 
@@ -168,14 +174,30 @@ def sources(
         yield path.name, functools.partial(datasets.load, f"csv:{path}", label=label, task=kind)
 
 
+def seeds_for(test_rows: int, fewest: int) -> int:
+    """Returns the number of seeds for a table with so many test rows: at least `fewest`."""
+    return max(fewest, min(MOST_SEEDS, math.ceil(TEST_ROWS / test_rows)))
+
+
 def measure(
-    task: str, load: Callable[[], datasets.Dataset], seeds: range, contestants: Mapping[str, Any]
+    task: str, load: Callable[[], datasets.Dataset], fewest: int, contestants: Mapping[str, Any]
 ) -> Table | None:
-    """Returns what the `contestants` reach on a table; `None` where its label is another task's."""
+    """Returns what the `contestants` reach on a table; `None` where its label is another task's.
+
+    Args:
+        task: a key of `TASKS`.
+        load: returns the table.
+        fewest: seeds of a large table; see `seeds_for`.
+        contestants: by name.
+    """
     results: dict[str, dict[str, list[float]]] = {name: {} for name in contestants}
-    for seed in seeds:
+    seeds = fewest
+    for seed in itertools.count(1):
+        if seed > seeds:
+            break
         with mock.patch.object(splits, "SPLIT_SEED", seed):
             data = load()
+        seeds = seeds_for(len(data.test), fewest)
         if bool(data.target) != (task == "regression"):
             return None
         for name, predictions_of in contestants.items():
@@ -186,21 +208,21 @@ def measure(
             for metric, value in {**scores, "seconds": seconds}.items():
                 results[name].setdefault(metric, []).append(value)
     size = f"{len(data.train)}, {data.input_shape[0]}"
-    return Table(size if data.target else f"{size}, {data.num_classes}", results)
+    return Table(size if data.target else f"{size}, {data.num_classes}", seeds, results)
 
 
 def rows(tables: dict[str, Table], metric: str, digits: int) -> list[list[str]]:
     """Returns the page's table of one metric, with a last line of means."""
     names = list(next(iter(tables.values())).results)
-    found = [["table", "size", *names]]
+    found = [["table", "size", "seeds", *names]]
     for title, table in tables.items():
         spreads = [pages.spread(result[metric], digits) for result in table.results.values()]
-        found.append([title, table.size, *spreads])
+        found.append([title, table.size, str(table.seeds), *spreads])
     means = [
         statistics.mean(statistics.mean(table.results[name][metric]) for table in tables.values())
         for name in names
     ]
-    return [*found, ["**mean**", "", *(f"**{mean:.{digits}f}**" for mean in means)]]
+    return [*found, ["**mean**", "", "", *(f"**{mean:.{digits}f}**" for mean in means)]]
 
 
 def differences(table: Table, peers: tuple[str, str], metric: str) -> dict[str, list[float]]:
@@ -210,8 +232,14 @@ def differences(table: Table, peers: tuple[str, str], metric: str) -> dict[str, 
     return {**found, "the better of both on each table": (ours - max(others, key=np.mean)).tolist()}
 
 
+def _mean(points: Sequence[float]) -> str:
+    """Returns the mean, with its standard error."""
+    error = statistics.stdev(points) / len(points) ** 0.5 if len(points) > 1 else math.nan
+    return f"{statistics.mean(points):.1f} ± {error:.1f}"
+
+
 def page(
-    name: str, tables: dict[str, Table], left_out: dict[str, str], num_seeds: int, note: str = ""
+    name: str, tables: dict[str, Table], left_out: dict[str, str], fewest: int, note: str = ""
 ) -> str:
     """Returns the page of the task called `name`."""
     task = TASKS[name]
@@ -228,12 +256,14 @@ def page(
             for peer in whom
         },
         behind={
-            title: pages.spread(points[whom[-1]], 1)
+            title: _mean(points[whom[-1]])
             for title, points in apart.items()
             if statistics.mean(points[whom[-1]]) < -3
         },
         left_out=left_out,
-        num_seeds=num_seeds,
+        fewest=fewest,
+        most=MOST_SEEDS,
+        test_rows=TEST_ROWS,
         note=note,
         machine=environment.machine(PACKAGES),
     )
@@ -243,7 +273,9 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--task", choices=tuple(TASKS), default="classification")
     parser.add_argument("--data_dir", type=pathlib.Path)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--seeds", type=int, default=3, help="of large tables; small ones take more"
+    )
     parser.add_argument("--tables", help="names with commas between; all by default")
     parser.add_argument("--note", default="", help="what else the page says of the machine")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs"))
@@ -253,12 +285,11 @@ def main(argv: list[str] | None = None) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     tables: dict[str, Table] = {}
     left_out: dict[str, str] = {}
-    seeds = range(1, arguments.seeds + 1)
     for name, load in sources(arguments.task, arguments.data_dir):
         if wanted and name not in wanted:
             continue
         try:
-            table = measure(arguments.task, load, seeds, task.contestants)
+            table = measure(arguments.task, load, arguments.seeds, task.contestants)
         except (datasets.DataError, ValueError) as error:
             # The page names no folder of the machine that wrote it.
             left_out[name] = str(error).splitlines()[0].replace(f"{arguments.data_dir}/", "")
