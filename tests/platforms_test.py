@@ -32,11 +32,15 @@ HOSTILE = {
     "XDG_CACHE_HOME": "",
 }
 WORK = """
-import pathlib, sys
-import numpy as np
-from recipes import mnist_softmax, predict
+import sys
 from tests.without_xla import sitecustomize  # Here and in the worker.
-from tfcourse import command_line, datasets, signals, tuning
+
+if __name__ == "__main__":
+    from tfcourse import quiet_import
+    quiet_import.import_tensorflow()  # Without what would take longer than all trainings.
+    import numpy as np
+    from recipes import mnist_softmax, predict
+    from tfcourse import command_line, datasets, tuning
 
 def main_job():
     sys.argv[1:] = ["--dataset=digits", "--model=softmax_regression", "--epochs=2", "--smoke",

@@ -14,6 +14,7 @@ import numpy as np
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 from scipy.stats import qmc
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from tfcourse.tuning import grid
 from tfcourse.tuning.journaled import Journaled, Positions
@@ -43,7 +44,9 @@ class Bayesian(Journaled, BayesianOptimizationOracle):
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         if self.recorded is not None:  # A fit takes a second, and would give the same result.
             return {"status": "RUNNING", "values": self.recorded}
-        with warnings.catch_warnings():
+        # On matrices as small as these, threads only wait for each other, and five times as long if
+        # workers keep the cores busy.
+        with threadpool_limits(1, "blas"), warnings.catch_warnings():
             # With few points, the fit can't determine the length scales, and uses their bounds.
             warnings.simplefilter("ignore", ConvergenceWarning)
             response = super().populate_space(trial_id)
