@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfcourse import training
 from tfcourse.training import fast_operations
 
 matmul = tf.matmul
@@ -143,3 +144,48 @@ def test_maxima_before_relu_are_those_after_it_to_the_last_bit(dtype, pooled_fir
     assert fast_last == ("Relu" if pooled_first else "MaxPool")
     for theirs, ours in zip(expected, found, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_the_gradient_of_cross_entropy_is_the_same_to_the_last_bit(dtype, jit_compile):
+    training.set_seed(1)  # Only deterministic operations have the long gradient.
+    rng = np.random.default_rng(0)
+    logits = tf.constant(rng.normal(0.0, 5.0, size=(50, 7)), dtype)
+    labels = tf.constant(rng.integers(0, 7, 50), tf.int32)
+    weights = tf.constant(rng.uniform(0.0, 2.0, 50), dtype)
+
+    def gradient(fast):
+        @tf.function(jit_compile=jit_compile)
+        def run():
+            context = fast_operations.fast_operations(jit_compile) if fast else None
+            with context or contextlib.nullcontext(), tf.GradientTape() as tape:
+                tape.watch(logits)
+                losses = keras.ops.sparse_categorical_crossentropy(labels, logits, True)
+                loss = tf.reduce_sum(losses * weights)
+            return losses, tape.gradient(loss, logits)
+
+        return run(), kernels(run)
+
+    (losses, theirs), before = gradient(fast=False)
+    (same_losses, ours), after = gradient(fast=True)
+    np.testing.assert_array_equal(losses, same_losses)
+    np.testing.assert_array_equal(ours, theirs)
+    assert "UnsortedSegmentSum" in before
+    assert ("UnsortedSegmentSum" in after) == (dtype == "float16")
+
+
+def test_the_loss_of_a_label_out_of_range_is_no_number():
+    training.set_seed(1)
+    logits, labels = tf.zeros((2, 3)), tf.constant([1, -1])
+
+    @tf.function(jit_compile=True)
+    def run():
+        with fast_operations.fast_operations(jit_compile=True), tf.GradientTape() as tape:
+            tape.watch(logits)
+            losses = keras.ops.sparse_categorical_crossentropy(labels, logits, True)
+        return losses, tape.gradient(losses, logits)
+
+    losses, gradient = run()
+    assert np.isnan(losses).tolist() == [False, True]
+    np.testing.assert_allclose(gradient, [[1 / 3, -2 / 3, 1 / 3], [0.0, 0.0, 0.0]], rtol=1e-5)
