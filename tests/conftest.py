@@ -89,6 +89,13 @@ def fresh_home(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory):
+    """The folder that all processes of this run of the tests have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
 def mnist_dir():
     """The directory with MNIST's four original files."""
     directory = os.environ.get("TFCOURSE_MNIST_DIR")
@@ -98,13 +105,10 @@ def mnist_dir():
 
 
 @pytest.fixture(scope="session")
-def _mnist_home(mnist_dir, tmp_path_factory):
+def _mnist_home(mnist_dir, shared_folder):
     from tfcourse import datasets
 
-    home = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        home = home.parent  # Who prepares it first, prepares it for all processes.
-    home /= "mnist_home"
+    home = shared_folder / "mnist_home"  # The first process prepares it for all.
     home.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(home / "cache"))

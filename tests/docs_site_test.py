@@ -11,6 +11,7 @@ import pytest
 
 import tfcourse
 from recipes.claims import published
+from tfcourse import locks
 
 ROOT = pathlib.Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "docs/course").glob("*.md"))
@@ -18,11 +19,20 @@ PUBLISHED = {str(each.row["chapter"]) for each in published.findings(published.r
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
+@pytest.fixture(scope="session")
+def site(shared_folder):
+    # Whichever process comes first builds it for all; it takes as long as all tests here.
+    folder = shared_folder / "site"
+    with locks.lock(folder.with_suffix(".lock"), purpose="building the site"):
+        if not folder.exists():
+            build(folder.with_suffix(".new"))
+            folder.with_suffix(".new").rename(folder)
+    return folder
+
+
+def build(folder):
     for module in ("material", "mkdocstrings_handlers.python", "latex2mathml"):
         pytest.importorskip(module, reason=f"{module}: pip install -e '.[docs]'")
-    folder = tmp_path_factory.mktemp("site")
     environment = {
         **os.environ,
         # Nothing may be fetched while it is built either.
@@ -41,7 +51,6 @@ def site(tmp_path_factory):
     lines = (built.stdout + built.stderr).splitlines()
     assert [line for line in lines if line and not line.startswith("INFO")] == []
     assert built.returncode == 0
-    return folder
 
 
 class Requests(html.parser.HTMLParser):
