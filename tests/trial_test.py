@@ -10,7 +10,7 @@ import pytest
 
 from recipes.mnist_softmax import MnistSoftmax
 from tfcourse import run_directory
-from tfcourse.training import keras_internals
+from tfcourse.training import keras_internals, session
 from tfcourse.tuning import objectives, tensorflow_internals, trial
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.task import Task
@@ -133,7 +133,26 @@ def test_a_finished_trial_is_tested_from_its_checkpoint_and_not_trained_again(tm
     assert {path: path.read_bytes() for path in tmp_path.glob("checkpoints/*")} == before
 
 
-def test_a_trial_waits_for_the_disk_only_with_its_checkpoints(tmp_path, monkeypatch):
+@pytest.mark.parametrize("damage", [bytes, lambda data: data[:-1], lambda data: b""])
+def test_a_checkpoint_that_a_power_loss_tears_is_trained_again(tmp_path, damage):
+    whole = trial.run(task(tmp_path)).result
+    accuracy = trial.test(task(tmp_path))["test_accuracy"]
+    (last,) = tmp_path.glob("checkpoints/*.ckpt")
+    intact = last.read_bytes()
+    last.write_bytes(damage(intact))
+    (tmp_path / run_directory.METRICS).unlink()
+    assert trial.run(task(tmp_path)).result.curve == whole.curve
+    last.write_bytes(damage(intact))
+    (tmp_path / run_directory.FLAGS).write_bytes(b"")
+    assert trial.test(task(tmp_path))["test_accuracy"] == accuracy
+    assert run_directory.recorded_flags(tmp_path)["epochs"] == ["4"]
+
+
+@pytest.mark.parametrize(("worth", "folders"), [(60.0, set()), (0.0, {"checkpoints"})])
+def test_a_trial_waits_for_the_disk_only_with_what_is_worth_it(
+    tmp_path, monkeypatch, worth, folders
+):
+    monkeypatch.setattr(session, "_WORTH_SECONDS", worth)
     flushed = []
 
     def fsync(file):
@@ -141,7 +160,8 @@ def test_a_trial_waits_for_the_disk_only_with_its_checkpoints(tmp_path, monkeypa
 
     monkeypatch.setattr(os, "fsync", fsync)
     trial.run(task(tmp_path))
-    assert {path.parts[0] for path in flushed} == {"checkpoints"}
+    assert {path.parts[0] for path in flushed} == folders
+    assert (len(list(tmp_path.glob("checkpoints/*"))) > 1) == (worth == 0.0)
 
 
 def test_a_worker_does_not_repeat_what_the_driver_has_told_of_the_data(tmp_path, caplog):

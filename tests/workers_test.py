@@ -1,4 +1,5 @@
 import random
+import types
 
 import dask
 import distributed
@@ -37,3 +38,12 @@ def test_a_worker_that_cannot_start_again_ends_the_sweep():
         sweep_test.wait_until(lambda: nanny.status == distributed.Status.closed)
         with pytest.raises(ConnectionError, match="does not start again, perhaps for lack"):
             pool.next_outcome(0.0)
+
+
+def test_no_message_waits_for_others():
+    told, its_worker = (types.SimpleNamespace(interval=seconds) for seconds in (0.01, 0.005))
+    scheduler = types.SimpleNamespace(stream_comms={"a worker": its_worker})
+    client = types.SimpleNamespace(scheduler_comm=told)
+    dask_internals.send_at_once(client, types.SimpleNamespace(scheduler=scheduler))
+    assert (told.interval, its_worker.interval) == (0.0, 0.0)
+    dask_internals.send_at_once(client, None)  # The workers of a cluster are somebody else's.

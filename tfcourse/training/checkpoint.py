@@ -88,14 +88,18 @@ class Checkpoints:
         """Sets the variables from what `arrays` or `read` returned."""
         assign(self._variables, arrays)
 
-    def save(self, arrays: Arrays, state: dict[str, Any]) -> None:
-        """Writes a checkpoint of `arrays` (the variables' and others) and `state`."""
+    def save(self, arrays: Arrays, state: dict[str, Any], *, durable: bool = True) -> None:
+        """Writes a checkpoint of `arrays` (the variables' and others) and `state`.
+
+        Args:
+            durable: whether it must survive a power loss.
+        """
         files = self.files()
         serial = _numbers(files[-1])[0] + 1 if files else 0
         name = f"{serial:06d}-{state['epoch']:06d}-{state['step']:09d}.ckpt"
         if not _NAME.fullmatch(name):
             raise CheckpointError(f"{files[-1]} has the highest possible number; remove it")
-        self._run.write(f"checkpoints/{name}", saved_arrays.pack(arrays, state))
+        self._run.write(f"checkpoints/{name}", saved_arrays.pack(arrays, state), durable=durable)
         files = self.files()
         epoch_ends = [file for file in files if place(file)[1] == 0]
         for file in files:

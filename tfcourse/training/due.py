@@ -1,4 +1,4 @@
-"""When a training writes its files again: rarely enough to cost little."""
+"""When to write files again, or do other chores: rarely enough to cost little."""
 
 import contextlib
 import math
@@ -10,7 +10,7 @@ _COST_FACTOR = 20
 
 
 class Due:
-    """Decides when to write again, by how long the last write took.
+    """Decides when to write again (or do another chore), by how long the last write took.
 
     Args:
         at_least: seconds between two writes, at least.
@@ -21,10 +21,14 @@ class Due:
         self._at_least, self._at_most = at_least, at_most
         self._written_at, self._cost = time.perf_counter(), 0.0
 
+    @property
+    def waited(self) -> float:
+        """Seconds since the last write, or since this object was made."""
+        return time.perf_counter() - self._written_at
+
     def is_now(self) -> bool:
         """Returns whether enough time has passed."""
-        waited = time.perf_counter() - self._written_at
-        return waited > min(max(_COST_FACTOR * self._cost, self._at_least), self._at_most)
+        return self.waited > min(max(_COST_FACTOR * self._cost, self._at_least), self._at_most)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:

@@ -37,6 +37,7 @@ class Evaluator:
         self._test_all = as_written(self._test_steps)
         self._test_batch = tf.function(model.test_step, reduce_retracing=True)  # Perhaps their own.
         self._predict_all = as_written(self._predictions)
+        self._programs: dict[Any, Any] = {}  # Of `_test_all`, by the kind of their arguments.
 
     def evaluate(self, split: batching.Split) -> dict[str, float]:
         """Returns the metrics as `{"loss": float, "accuracy": float, ...}`.
@@ -52,20 +53,27 @@ class Evaluator:
     def _evaluate(self, split):
         model = self._model
         model.reset_metrics()
-        logs = None
         if model.run_eagerly or overrides(model, "test_step"):
             step = model.test_step if model.run_eagerly else self._test_batch
             for batch in batching.evaluation_batches(split, _EVALUATION_BATCH):
                 logs = step(batch)
+            logs = metrics_or_logs(model, logs)
         else:
             kept = batching.kept_features(split)
             whole = not batching.stays_on_disk(split) and memory.fits(kept, split.labels)
             # In batches, the split has made them already.
             are_pixels = whole and getattr(split, "pixels", None) is not None
             for batch in _parts(split, whole):
-                specs = tf.nest.map_structure(_any_number, batch)
-                self._test_all.get_concrete_function(*specs, are_pixels)(*batch, are_pixels)
-        return {name: plain(value) for name, value in metrics_or_logs(model, logs).items()}
+                logs = self._program(batch, are_pixels)(*batch, are_pixels)
+        return {name: plain(value) for name, value in logs.items()}
+
+    def _program(self, batch, are_pixels):
+        """Returns the program for any number of examples; to ask TensorFlow takes a millisecond."""
+        kind = are_pixels, *((each.dtype, each.shape[1:]) for each in tf.nest.flatten(batch))
+        if kind not in self._programs:
+            specs = tf.nest.map_structure(_any_number, batch)
+            self._programs[kind] = self._test_all.get_concrete_function(*specs, are_pixels)
+        return self._programs[kind]
 
     def predict(self, features: Any) -> npt.NDArray[np.float32]:
         """Returns the model's outputs as a float32 array `[examples, ...]`.
@@ -96,6 +104,7 @@ class Evaluator:
             return (end,)
 
         tf.while_loop(lambda start: start < num_examples, step, (0,))
+        return self._model.get_metrics_result()
 
     def _predictions(self, features):
         num_examples = tf.shape(features)[0]

@@ -30,6 +30,9 @@ _BLOCK_SECONDS = 0.5
 _FIRST_BLOCK_STEPS = 8
 # A checkpoint is written at least this often.
 _SAVE_SECONDS = 30.0
+# A shorter training in a run that need not survive a power loss, such as most trials of a sweep,
+# writes only its last checkpoint, which is not flushed: it is trained again as quickly.
+_WORTH_SECONDS = 1.0
 # After a kill, the history comes from the checkpoint, so a shorter interval would gain little.
 _HISTORY_SECONDS = 1.0
 
@@ -77,7 +80,9 @@ class Session:
         self.checkpoints: Any = checkpoint.Checkpoints(run, model) if run else None
         self.nudger: Any = nudging.Nudger(self, run) if run else None
         self._callback_states: Any = None
-        self._save_due = Due(at_most=_SAVE_SECONDS)
+        self._is_durable = run is None or run.durable
+        at_least = 0.0 if self._is_durable else _WORTH_SECONDS
+        self._save_due = Due(at_least=at_least, at_most=_SAVE_SECONDS)
         self._history_due = Due(at_least=_HISTORY_SECONDS)
         self._seconds_per_step: float | None = None
         self._logs: dict[str, Any] = {}
@@ -223,10 +228,11 @@ class Session:
         """Writes a checkpoint of the current state."""
         if not self.program.is_chief:
             return
+        durable = self._is_durable or self._save_due.waited > _WORTH_SECONDS
         with self._save_due.writing():
             arrays, state = self.snapshot()
             self._check_arrays(arrays)
-            self.checkpoints.save(arrays, state)
+            self.checkpoints.save(arrays, state, durable=durable)
 
     def _save_if_due(self, request, *, last):
         interrupted = request.signal_number is not None

@@ -94,7 +94,7 @@ class InMemorySteps:
     def _left_over(self):
         """Returns the examples of the smaller last step."""
         whole = self._num_examples // self._batch_size * self._batch_size
-        return self._examples(self._order[whole:])
+        return self._examples(tf.slice(self._order, [whole], [self._num_examples - whole]))
 
     def _prepare_last_step(self):
         """Traces the smaller last step and lets TensorFlow prepare it, without running it."""
@@ -118,9 +118,12 @@ class InMemorySteps:
         if self._parted != number:
             self._part = None  # Frees the memory before the next part is made.
             size = self._part_steps * self._batch_size
-            order = self._order[number * size : (number + 1) * size]
-            # All parts have the same length: XLA would compile again for another length.
-            self._part = self._examples(tf.pad(order, [[0, size - len(order)]]))
+            there = min(size, self._num_examples - number * size)
+            order = tf.slice(self._order, [number * size], [there])
+            if there < size:
+                # All parts have the same length: XLA would compile again for another length.
+                order = tf.pad(order, [[0, size - there]])
+            self._part = self._examples(order)
             self._parted = number
         return self._part
 

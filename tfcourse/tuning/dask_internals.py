@@ -34,6 +34,18 @@ def keep_random_from_dask() -> None:
                 setattr(module, name, getattr(_random_of_dask, name, value))
 
 
+def send_at_once(client: distributed.Client, cluster: distributed.LocalCluster | None) -> None:
+    """Makes Dask send each message to the scheduler and to the workers of `cluster` at once.
+
+    By default, it collects messages for 10 and 5 ms after the last one. A worker whose trial has
+    ended would wait that long for the next trial. Can go once there is a setting.
+    """
+    scheduler: Any = cluster.scheduler if cluster else None
+    streams = scheduler.stream_comms.values() if scheduler else ()
+    for stream in (client.scheduler_comm, *streams):
+        stream.interval = 0.0
+
+
 def kill_workers(cluster: distributed.LocalCluster) -> None:
     """Ends the worker processes of `cluster` at once.
 

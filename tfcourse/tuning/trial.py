@@ -23,7 +23,8 @@ from absl import logging
 
 from tfcourse import datasets, files, out_of_memory, run_directory, training
 from tfcourse import hyperparameters as hp
-from tfcourse.training import seed_internals
+from tfcourse.training import saved_arrays, seed_internals
+from tfcourse.training.due import Due
 from tfcourse.tuning import objectives
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.records import Result, Row
@@ -31,6 +32,8 @@ from tfcourse.tuning.task import Outcome, Task
 
 # The trial's folder may still be locked by a worker whose driver has just died.
 _LOCK_SECONDS = 10.0
+# A pass of the garbage collector takes as long as a tenth of a short trial.
+_collection = Due()
 
 
 class Pruning(keras.callbacks.Callback):
@@ -70,7 +73,9 @@ def own_process() -> Iterator[None]:
     finally:
         with seed_internals.kernels_kept():  # The next trial may share this one's programs.
             keras.backend.clear_session(free_memory=False)
-        gc.collect()
+        if _collection.is_now():
+            with _collection.writing():
+                gc.collect()
 
 
 @functools.cache
@@ -120,14 +125,17 @@ def test(task: Task) -> dict[str, Any]:
     """Saves the finished training's model, and returns its metrics, including the test set's."""
     train, data = _recipe(task), _data(task)
     run = run_directory.RunDirectory(task.folder)
+    _remove_torn_files(run.path)
+    run.path.mkdir(parents=True, exist_ok=True)
     run.flags = dict(task.flags)  # So that its checkpoint matches.
     with _output_to(run.path / "output.txt"):
         # Its checkpoint is at the end of the training, so nothing is trained.
         model, history = train(data, run=run, callbacks=_callbacks(task), **_QUIET)
         training.save_model(model, run)
-    if task.data_dir:  # So that users of the model find the data.
-        flags = {**task.flags, "data_dir": [task.data_dir]}
-        run.write(run_directory.FLAGS, run_directory.flags_text(flags, task.module))
+    # So that users of the model find the data.
+    data_dir = {"data_dir": [task.data_dir]} if task.data_dir else {}
+    text = run_directory.flags_text({**task.flags, **data_dir}, task.module)
+    run.write(run_directory.FLAGS, text)
     return training.final_metrics(model, history, data)
 
 
@@ -180,7 +188,7 @@ def _opened(task: Task) -> Iterator[run_directory.RunDirectory]:
         time.sleep(0.1)
     _remove_torn_files(pathlib.Path(task.folder))
     # A flush takes as long as a step of a short trial. After a power loss, trials without a result
-    # are trained again, so only checkpoints, which save time, are flushed.
+    # are trained again, so only checkpoints that save more than a second are flushed.
     with run_directory.open_run(task.folder, task.flags, recipe=task.module, durable=False) as run:
         yield run
 
@@ -193,6 +201,17 @@ def _remove_torn_files(folder: pathlib.Path) -> None:
     if any(path.exists() and not _is_whole(path) for path in paths):
         for path in paths:  # The last checkpoint restores them.
             path.unlink(missing_ok=True)
+    for path in folder.glob("checkpoints/*.ckpt"):
+        if path.is_file() and not path.is_symlink() and not _is_intact(path):
+            path.unlink()
+
+
+def _is_intact(checkpoint: pathlib.Path) -> bool:
+    try:
+        saved_arrays.read(checkpoint, None)
+    except saved_arrays.DamagedError:
+        return False
+    return True
 
 
 def _is_whole(path: pathlib.Path) -> bool:

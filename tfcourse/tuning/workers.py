@@ -15,7 +15,12 @@ import distributed
 import psutil
 
 from tfcourse import nvidia, quiet_import, signals
-from tfcourse.tuning.dask_internals import forget_worker, keep_random_from_dask, kill_workers
+from tfcourse.tuning.dask_internals import (
+    forget_worker,
+    keep_random_from_dask,
+    kill_workers,
+    send_at_once,
+)
 from tfcourse.tuning.silence import Silence
 from tfcourse.tuning.task import Key, Task
 
@@ -35,6 +40,7 @@ _SETTINGS = {
     # Else a worker that takes longer to start again, on a loaded machine, would never come back.
     "distributed.deploy.lost-worker-timeout": "1000h",
     "distributed.worker.daemon": True,
+    "distributed.worker.profile.enabled": False,  # Else it interrupts trials 100 times per second.
     "distributed.nanny.pre-spawn-environ": _ENVIRONMENT,
 }
 # Training sets seeds, dtype policies and stdout of the whole process.
@@ -95,6 +101,7 @@ class Workers:
         self._client = self._stack.enter_context(
             distributed.Client(self._cluster or scheduler, set_as_default=False, timeout=60)
         )
+        send_at_once(self._client, self._cluster)
         self._num_workers = num_workers if scheduler is None else None
         self._scheduler = scheduler
         self._resources = resources or {}
@@ -151,11 +158,13 @@ class Workers:
         except queue.Empty:
             return None
         self._running.discard(key)
-        error = future.exception()
-        if isinstance(error, distributed.KilledWorker) or future.status in ("lost", "cancelled"):
-            return key, None
-        if error is not None:
-            raise error
+        if future.status != "finished":
+            error = future.exception()
+            is_gone = future.status in ("lost", "cancelled")
+            if is_gone or isinstance(error, distributed.KilledWorker):
+                return key, None
+            if error is not None:
+                raise error
         address, memory, result = future.result()
         self._replace_if_grown(address, memory)
         return key, result
