@@ -263,7 +263,31 @@ def test_columns_below_ruled_lines_start_where_these_do(load, caplog):
     assert data.preprocessing.read(data.report.source).places[0].endswith("line 3")
 
 
-@pytest.mark.parametrize("marked", ["{}*", "{}[1]", "{} p", "{}\u2020"])
+@pytest.mark.parametrize(
+    "lines",
+    ["EUR,pieces,name,answer\n", "(EUR),,,\n", "How much?,How many?,Which?,Why?\na,b,c,d\n"],
+)
+def test_units_and_questions_below_the_names_are_left_out_and_told(load, caplog, lines):
+    text = table([("NA" if i == 9 else r[0], *r[1:]) for i, r in enumerate(ROWS)])
+    names, rest = ",".join(NAMES) + "\n", text.partition("\n")[2]
+    plain, data = load(text), load(names + lines + rest)
+    np.testing.assert_array_equal(data.train.features, plain.train.features)
+    assert data.report.rows == 30
+    told = lines.splitlines()[-1].strip(",").replace(",", ", ")
+    assert f"below the names left out: {told}" in caplog.text
+    assert load(names + lines + rest, "amount", task="regression").target
+    caplog.clear()
+    load(names + "none,n.d.,,a\n" + rest)  # Missing values.
+    assert "below the names" not in caplog.text
+
+
+def test_decimal_commas_between_commas_are_no_names_of_rows(load):
+    rows = "".join(f"{i % 9},5{i % 7},{'uv'[i % 2]},{'ab'[i % 2]}\n" for i in range(30))
+    with pytest.raises(datasets.DataError, match=r"3 names above 4 cells. .*decimal commas"):
+        load("amount,k,y\n" + rows)
+
+
+@pytest.mark.parametrize("marked", ["{}*", "{}[1]", "{} p", "{}\u2020", "~{}", "ca. {}"])
 def test_numbers_with_marks_are_numbers_and_told(load, caplog, marked):
     rows = [(marked.format(r[0]) if i % 6 == 0 else r[0], *r[1:]) for i, r in enumerate(ROWS)]
     data = load(table(rows))

@@ -130,6 +130,8 @@ class Fitting:
         fit = self._done("number", np.isnan(values), len(found), column, odd, written)
         kept = values[self.kept]
         counts = [(code, int((kept == code).sum())) for code in _stand_ins(found, values)]
+        if not counts and not limits.any():
+            return fit
         report = dataclasses.replace(
             fit.report,
             limits=int((limits & self.kept).sum()),

@@ -108,6 +108,8 @@ def find(
     else:
         layout = csv_header.in_records(records, header, expected)
     csv_header.check_names(path, layout.names)
+    if header and not declared:
+        csv_header.check_row_names(path, layout, records)
     below = [record for record in records[layout.start :] if csv_header.is_row(record)]
     decimal, numeric, texts = _kinds(below, len(layout.names))
     dialect = Dialect(

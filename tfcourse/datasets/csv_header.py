@@ -7,13 +7,14 @@ import re
 from collections.abc import Sequence
 
 from tfcourse.datasets import spellings
-from tfcourse.datasets.cells import MISSING
+from tfcourse.datasets.cells import MISSING_NUMBER
 from tfcourse.datasets.csv_records import Record
 from tfcourse.datasets.errors import DataError
 from tfcourse.hyperparameters.spelling import DECIMAL
 
 _MAX_LINES_BEFORE = 50
 _FEWEST_YEARS = 5
+_MOST_UNITS, _FEWEST_BELOW = 2, 5  # Lines of units, and rows below them.
 _COMMENT = re.compile(r"\s*(#|%|//)\s*")
 
 
@@ -50,15 +51,37 @@ def in_records(records: Sequence[Record], header: bool, expected: Sequence[str])
     if header:
         first = _find_header(records, first, expected)
     start = first + header
+    units = _num_units(records[start:]) if header else 0
+    start += units
     below = [record for record in records[start:] if is_row(record)]
     names = tuple(_names(records[first], below, width)) if header else _numbered(below, width)
     is_data = header and _is_data(records[first], below, expected)
     skipped = sum(map(is_row, records[:first]))
     lines = "line" if skipped == 1 else "lines"
     notes = [f"{skipped} {lines} before the table left out"] if skipped else []
+    if units:
+        texts = ", ".join(filter(None, map(spellings.seen, records[start - 1])))
+        notes.append(
+            f"{units} line{'s' if units > 1 else ''} below the names left out: {texts[:80]}"
+        )
     if not header and below and _is_header(below[0], below[1:]):
         notes.append("the first line looks like names of columns: if it is, leave `header=no` out")
     return Layout(names, start, is_data, tuple(notes))
+
+
+def check_row_names(path: pathlib.Path, layout: Layout, records: Sequence[Record]) -> None:
+    """Raises `DataError` if rows have one cell more than the header, and the first is no name."""
+    above = records[: layout.start]
+    if layout.names[0] or any(len(record) >= len(layout.names) for record in above):
+        return
+    first = [record[0].strip() for record in records[layout.start :] if is_row(record)]
+    if len(set(first)) < len(first):
+        width = len(layout.names)
+        raise DataError(
+            f"{path}: expected a name for each column; received {width - 1} names above {width} "
+            "cells. Name all columns. If the numbers have decimal commas, separate the cells by "
+            "semicolons."
+        )
 
 
 def is_row(record: Record) -> bool:
@@ -163,6 +186,18 @@ def _are_years(figures: Sequence[str]) -> bool:
     return [int(figure) for figure in figures] == [*range(first, first + len(figures))]
 
 
+def _num_units(records: Sequence[Record]) -> int:
+    """Returns how many records are units, types or questions below the names of columns.
+
+    They have texts above columns of numbers, and no number.
+    """
+    for count in range(1, _MOST_UNITS + 1):
+        head, below = records[:count], [record for record in records[count:] if is_row(record)]
+        if len(below) >= _FEWEST_BELOW and all(_is_header(record, below) for record in head):
+            return count
+    return 0
+
+
 def _is_header(record: Record, below: Sequence[Record]) -> bool:
     cells = [cell.strip() for cell in record]
     return _names_numbers(cells, below) and not any(map(DECIMAL.fullmatch, cells))
@@ -171,8 +206,9 @@ def _is_header(record: Record, below: Sequence[Record]) -> bool:
 def _names_numbers(cells: Record, below: Sequence[Record]) -> bool:
     """Returns whether a record has a text above a column of numbers."""
     for position, cell in enumerate(cells):
-        if cell and cell.lower() not in MISSING and not DECIMAL.fullmatch(cell):
+        if cell and cell.lower() not in MISSING_NUMBER and not DECIMAL.fullmatch(cell):
             column = [row[position].strip() for row in below if len(row) > position]
-            if column and all(map(DECIMAL.fullmatch, column)):
+            there = [text for text in column if text.lower() not in MISSING_NUMBER]
+            if there and all(map(DECIMAL.fullmatch, there)):
                 return True
     return False

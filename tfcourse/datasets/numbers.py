@@ -46,6 +46,8 @@ _NUMBER = re.compile(
 )
 # As numbers are written in other alphabets and by typesetters: full width, blanks of any width.
 _WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
+# Digits of Arabic, Persian and Devanagari.
+_WIDE |= {zero + digit: 48 + digit for zero in (0x660, 0x6F0, 0x966) for digit in range(10)}
 _WIDE |= dict.fromkeys((0xA0, 0x2007, 0x2009, 0x202F), " ")
 _AS_TEXT = re.compile(r"^(?:=\"(.*)\"|'(?=[-+0-9.])(.*))$")  # As Excel keeps digits: ="007", '007.
 _SCALES = {"k": "e3", "K": "e3", "M": "e6", "B": "e9"}
@@ -54,7 +56,7 @@ _COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)")
 # A number and its unit: 12 kg, 20.1 km/l, 5 doors, 4.1/5.
 _WITH_UNIT = re.compile(r"[^A-Za-z]*[0-9]\.?\s*(?P<unit>([^\W\d_]|[°‰+])[^\d,;]{0,15}|/[0-9]{1,3})")
 _LIMIT = re.compile(
-    r"^\s*[<>\u2264\u2265]=?\s*(?=[-+.,0-9])|(?<=[0-9])\s*\+\s*$"
+    r"^\s*(?:[<>\u2264\u2265]=?|[~\u2248]|ca\.|approx\.)\s*(?=[-+.,0-9])|(?<=[0-9])\s*\+\s*$"
     # Marks of footnotes, and flags of statistics: 12.3*, 12.3[1], 12.3 p.
     r"|(?<=[0-9])(?: ?[*\u2020\u2021\u00a7]{1,3}| ?\[\w{1,2}\]| [bcdefnprsuz])\s*$"
 )
