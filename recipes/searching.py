@@ -42,6 +42,7 @@ MODEL = mnist_softmax.MnistSoftmax(
     batch_size=64, epochs=30,
 )  # fmt: skip
 NUDGES = {6: 1.0, 18: 0.1}  # {epochs: learning rate after them}.
+RESAMPLES = 20  # Of the trials, for the intervals of importance.
 # In the form of --search.
 SIDE_BY_SIDE = {"learning_rate": "1e-3:10:log"}
 SQUARE = {"learning_rate": "1e-3:10:log", "decay_rate": "0.5:1"}
@@ -184,7 +185,7 @@ def importances(sweep: "Sweep", data: Dataset) -> Mapping[str, np.ndarray]:
     """Returns each hyperparameter's shares of the variance, one per resample."""
     # A diverged trial counts as a guess.
     scores = [sweep.score(trial) or 1 / data.num_classes for trial in sweep.trials]
-    return search_importance.importances(sweep.trials, scores, num_resamples=20)
+    return search_importance.importances(sweep.trials, scores, RESAMPLES)
 
 
 def best_scores(sweeps: Mapping[str, "Sweep"]) -> dict[str, float]:

@@ -49,12 +49,18 @@ def test_it_nudges_one_model_and_draws_four_pictures(tmp_path, monkeypatch):
     monkeypatch.setattr(
         searching, "MODEL", dataclasses.replace(searching.MODEL, epochs=3, batch_size=64)
     )
+    monkeypatch.setattr(searching, "RESAMPLES", 2)
+    watched, trained = [], searching.watched_and_nudged
+    monkeypatch.setattr(
+        searching,
+        "watched_and_nudged",
+        lambda *given: watched.append(trained(*given)) or watched[0],
+    )
     hp = searching.Searching(models=2, points=4, rounds=2, ranking=8, epochs=1)
     options = types.SimpleNamespace(seed=1, data_dir=None)
     run = types.SimpleNamespace(path=tmp_path)
-    data = datasets.load("digits")
-    metrics = searching.main(hp, data, options, run)
-    history = searching.watched_and_nudged(searching.MODEL, data, tmp_path / "watched", short, 1)
+    metrics = searching.main(hp, datasets.load("digits").smaller(640), options, run)
+    (history,) = watched
     assert history.history["learning_rate"] == pytest.approx([0.001, 1.0, 0.1])
     assert {"caviar_best", "grid_best", "random_best", "coarse_to_fine_best"} <= metrics.keys()
     pictures = sorted(path.stem for path in tmp_path.glob("*.png"))
