@@ -47,7 +47,7 @@ _NUMBER = re.compile(
 # As numbers are written in other alphabets and by typesetters: full width, blanks of any width.
 _WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 # Digits of Arabic, Persian and Devanagari.
-_WIDE |= {zero + digit: 48 + digit for zero in (0x660, 0x6F0, 0x966) for digit in range(10)}
+_WIDE |= {zero + digit: chr(48 + digit) for zero in (0x660, 0x6F0, 0x966) for digit in range(10)}
 _WIDE |= dict.fromkeys((0xA0, 0x2007, 0x2009, 0x202F), " ")
 _AS_TEXT = re.compile(r"^(?:=\"(.*)\"|'(?=[-+0-9.])(.*))$")  # As Excel keeps digits: ="007", '007.
 _SCALES = {"k": "e3", "K": "e3", "M": "e6", "B": "e9"}
