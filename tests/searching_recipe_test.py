@@ -83,7 +83,7 @@ def test_one_model_and_all_trials_are_drawn(monkeypatch, tmp_path):
 
 
 def test_a_watched_training_that_was_stopped_goes_on_with_its_nudges(monkeypatch, tmp_path):
-    data = datasets.load("digits")
+    data = datasets.load("digits").smaller(640)
     model = dataclasses.replace(searching.MODEL, epochs=3)
     train, stops = searching.mnist_softmax.train, [2]
 
