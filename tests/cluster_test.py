@@ -128,11 +128,12 @@ def test_a_node_that_says_nothing_is_told_and_takes_no_trial_with_it(
                 return
 
     def search():
-        base = MnistSoftmax(model="softmax_regression", epochs=100)
+        base = MnistSoftmax(model="softmax_regression", epochs=400)  # Seconds, with checkpoints.
         with workers.Workers(1, cluster.address) as pool:
             return tuning.search(
-                mnist_softmax.train, base, folder, pool, dataset="digits", trials=3, watch=stop_one
-            )
+                mnist_softmax.train, base, folder, pool,
+                dataset="digits", trials=3, fixed={"epochs"}, watch=stop_one,
+            )  # fmt: skip
 
     # The nodes share a disk, on which the stopped one still holds its trial's folder.
     with pytest.raises(tuning.EnvironmentFaultError, match="in use by process") as error:
