@@ -67,6 +67,29 @@ def test_rows_that_are_sorted_by_the_label_are_told(cells, is_sorted):
     assert labels.find("y", "y", table, Reading(label="y")).report.is_sorted is is_sorted
 
 
+AMOUNTS = [f"{n}.25" for n in (3, 8, 5, 1, 9, 2)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "doubtful", "ends_in_total"),
+    [
+        (AMOUNTS, (), False),
+        ([*AMOUNTS, "29.5"], (), True),
+        ([*AMOUNTS, "29.6"], (), False),
+        ([*AMOUNTS, "", "29.50"], (), True),
+        (["29.5", *AMOUNTS], (), False),
+        ([*AMOUNTS, "-999", "-999"], ((-999.0, 2),), False),
+        (["1.5", "0"], (), False),
+        (["1.5", "1.5"], (), False),
+    ],
+)
+def test_totals_and_codes_among_quantities_are_told(cells, doubtful, ends_in_total):
+    reading = Reading(label="y", task="regression")
+    report = labels.find("y", "y", Table("a.csv", {"y": cells}), reading).report
+    assert report.doubtful == doubtful
+    assert report.ends_in_total is ends_in_total
+
+
 @pytest.mark.parametrize(
     ("cells", "message"),
     [

@@ -2,14 +2,22 @@
 
 import collections
 import dataclasses
-import itertools
 from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import cells, dates, fields, identifiers, numbers, shown, spellings
+from tfcourse.datasets import (
+    cells,
+    dates,
+    fields,
+    identifiers,
+    numbers,
+    shown,
+    spellings,
+    stand_ins,
+)
 from tfcourse.datasets.column_report import ColumnReport, Reason
 from tfcourse.datasets.columns import (
     NO_VALUE,
@@ -23,9 +31,6 @@ from tfcourse.datasets.table import Column
 
 MAX_CATEGORIES = 256
 _SHOWN = 5
-_FEWEST_OTHERS = 4
-# The only number below 0 is doubtful if it is this frequent, and it or another is this far from 0.
-_OFTEN, _SHARE_OF_STAND_IN, _FAR = 5, 0.01, 20
 # Number of days from which the day of the week, or the month, may be informative.
 _WEEKS, _MONTHS = 14, 60
 
@@ -45,35 +50,6 @@ class Fit(NamedTuple):
 
     def of_units(self, units: tuple[str, ...]) -> "Fit":
         return self._replace(report=dataclasses.replace(self.report, units=units))
-
-
-def _stand_ins(found: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> list[float]:
-    """Returns numbers that may mean "missing", such as -99, or 77, 88 and 99.
-
-    They are at one end of `found`, the sorted distinct `values`, and farther from the others than
-    those are from each other; or an integer is the only number below 0, and frequent.
-    """
-    if len(found) < _FEWEST_OTHERS:
-        return []
-    low = float(found[0])
-    is_far = found[-1] >= _FAR * -low or -low >= _FAR
-    if low < 0 <= found[1] and low.is_integer() and is_far:
-        count = np.count_nonzero(values == low)
-        if count >= max(_OFTEN, _SHARE_OF_STAND_IN * np.count_nonzero(~np.isnan(values))):
-            return [low]
-    for ordered in (found, found[::-1]):
-        codes = [float(number) for number in itertools.takewhile(_is_code, ordered)]
-        rest = ordered[len(codes) :]
-        if codes and len(rest) > 1 and abs(codes[-1] - rest[0]) > np.ptp(rest):
-            return codes
-    return []
-
-
-def _is_code(number: float) -> bool:
-    """Returns whether a number is written as codes for missing values are: -9, 77, 999, -999.25."""
-    whole = str(int(abs(number)))
-    is_long = len(whole) > (1 if number == int(number) else 2)
-    return whole[0] in "6789" and len({*whole}) == 1 and (is_long or -10 < number < 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,13 +105,13 @@ class Fitting:
             return self._left_out("number", missing, len(found), "identifier", why, written)
         fit = self._done("number", np.isnan(values), len(found), column, odd, written)
         kept = values[self.kept]
-        counts = [(code, int((kept == code).sum())) for code in _stand_ins(found, values)]
-        if not counts and not limits.any():
+        doubtful = stand_ins.counts(found, values, kept)
+        if not doubtful and not limits.any():
             return fit
         report = dataclasses.replace(
             fit.report,
             limits=int((limits & self.kept).sum()),
-            doubtful=tuple((code, count) for code, count in counts if count),
+            doubtful=doubtful,
         )
         return fit._replace(report=report)
 

@@ -69,6 +69,8 @@ class LabelReport:
         taken: the number of different integers, if they were treated as a quantity, or as more than
             two classes, without an explicit task.
         is_sorted: whether the rows are sorted by the label.
+        doubtful: as in `ColumnReport`, of a quantity.
+        ends_in_total: whether the last row's quantity is the sum of all others.
     """
 
     name: str
@@ -78,6 +80,8 @@ class LabelReport:
     counts: dict[str, int] = dataclasses.field(default_factory=dict)
     taken: int = 0
     is_sorted: bool = False
+    doubtful: tuple[tuple[float, int], ...] = ()
+    ends_in_total: bool = False
 
     @property
     def left_out(self) -> int:

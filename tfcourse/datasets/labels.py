@@ -8,7 +8,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import cells, classes, column_names, numbers, shown, spellings, targets
+from tfcourse.datasets import (
+    cells,
+    classes,
+    column_names,
+    numbers,
+    shown,
+    spellings,
+    stand_ins,
+    targets,
+)
 from tfcourse.datasets.column_report import LabelReport
 from tfcourse.datasets.columns import read_numbers
 from tfcourse.datasets.dataset import IntArray, LabelArray
@@ -75,6 +84,8 @@ def find(
                 missing=len(values) - len(known),
                 taken=taken,
                 is_sorted=_are_sorted(known),
+                doubtful=stand_ins.counts(np.unique(known), known, known),
+                ends_in_total=_ends_in_total(values),
             )
             return Labels(values, (), report, written)
     found = classify(where, name, column, more)
@@ -83,6 +94,13 @@ def find(
         report = dataclasses.replace(found.report, taken=len(found.class_names))
         return found._replace(report=report)
     return found
+
+
+def _ends_in_total(values: npt.NDArray[np.float64]) -> bool:
+    """Returns whether the last value is the sum of the others, to float32's precision."""
+    others, last = values[:-1], values[-1]
+    known = others[~np.isnan(others)]
+    return len(known) > 1 and last != 0 and bool(np.isclose(last, known.sum(), 1e-6, 0))
 
 
 def quantities(

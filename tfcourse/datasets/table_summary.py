@@ -87,7 +87,8 @@ def _of_units(columns: Sequence[ColumnReport]) -> Iterator[str]:
 
 def _doubtful(columns: Sequence[ColumnReport], label: LabelReport) -> Iterator[str]:
     """Yields sentences about numbers that may mean "missing" and do not name a class."""
-    found = [(c.name, f"{number:g}", cells) for c in columns for number, cells in c.doubtful]
+    reports: list[ColumnReport | LabelReport] = [*columns, label]
+    found = [(each.name, f"{n:g}", cells) for each in reports for n, cells in each.doubtful]
     found = [each for each in found if each[1] not in label.counts]
     if not found:
         return
@@ -113,6 +114,11 @@ def of_label(label: LabelReport) -> Iterator[str]:
         yield (
             f"class {shown.quoted(name)} is also written {_shown([*map(shown.quoted, others)])}: "
             "one class"
+        )
+    if label.ends_in_total:
+        yield (
+            f"the last row's {shown.quoted(label.name)} is the sum of all others: if the row is a "
+            "total, remove it"
         )
     if label.is_sorted:
         yield f"the rows are sorted by {shown.quoted(label.name)}; the splits are drawn at random"
