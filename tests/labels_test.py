@@ -81,6 +81,8 @@ AMOUNTS = [f"{n}.25" for n in (3, 8, 5, 1, 9, 2)]
         ([*AMOUNTS, "-999", "-999"], ((-999.0, 2),), False),
         (["1.5", "0"], (), False),
         (["1.5", "1.5"], (), False),
+        (["1.5", "-1.5", "0"], (), False),
+        ([], (), False),
     ],
 )
 def test_totals_and_codes_among_quantities_are_told(cells, doubtful, ends_in_total):

@@ -98,9 +98,9 @@ def find(
 
 def _ends_in_total(values: npt.NDArray[np.float64]) -> bool:
     """Returns whether the last value is the sum of the others, to float32's precision."""
-    others, last = values[:-1], values[-1]
+    others = values[:-1]
     known = others[~np.isnan(others)]
-    return len(known) > 1 and last != 0 and bool(np.isclose(last, known.sum(), 1e-6, 0))
+    return len(known) > 1 and bool(values[-1] and np.isclose(values[-1], known.sum(), 1e-6, 0))
 
 
 def quantities(
