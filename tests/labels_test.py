@@ -1,6 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 
+from tfcourse import datasets
 from tfcourse.datasets import labels
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
@@ -90,6 +92,22 @@ def test_totals_and_codes_among_quantities_are_told(cells, doubtful, ends_in_tot
     report = labels.find("y", "y", Table("a.csv", {"y": cells}), reading).report
     assert report.doubtful == doubtful
     assert report.ends_in_total is ends_in_total
+
+
+@pytest.mark.parametrize("mark", ["{}*", "{}[1]", "<{}", ">= {}", "{} a", "{} bc", "{}+"])
+def test_limits_and_marks_in_a_quantity_are_told_as_in_a_feature(mark, caplog):
+    written = [f"{n * n % 31}.25" for n in range(60)]
+    cells = [mark.format(cell) if n % 20 == 7 else cell for n, cell in enumerate(written)]
+    frame = pd.DataFrame({"x": cells, "y": cells})
+    data = datasets.from_dataframe(frame, label="y")
+    assert "'x': 3 cells are limits or have marks, such as" in caplog.text
+    assert "'y': 3 cells are limits or have marks, such as" in caplog.text
+    values = data.target.in_units(data.preprocessing.labels({"y": cells}))
+    np.testing.assert_allclose(values, [float(cell) for cell in written], rtol=1e-5)
+    reading = Reading(label="y", task="regression")
+    most = [mark.format(cell) if n % 20 > 7 else cell for n, cell in enumerate(written)]
+    with pytest.raises(DataError, match="expected a number, since the label"):
+        labels.find("y", "y", Table("a.csv", {"y": most}), reading)
 
 
 @pytest.mark.parametrize(

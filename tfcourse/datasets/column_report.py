@@ -71,6 +71,7 @@ class LabelReport:
         is_sorted: whether the rows are sorted by the label.
         doubtful: as in `ColumnReport`, of a quantity.
         ends_in_total: whether the last row's quantity is the sum of all others.
+        limits: as in `ColumnReport`, of a quantity.
     """
 
     name: str
@@ -82,6 +83,7 @@ class LabelReport:
     is_sorted: bool = False
     doubtful: tuple[tuple[float, int], ...] = ()
     ends_in_total: bool = False
+    limits: int = 0
 
     @property
     def left_out(self) -> int:

@@ -76,7 +76,7 @@ def find(
         values = read_numbers(column, more, written)
         is_asked = reading.task == "regression"
         if is_asked or targets.task_of(values) == "regression":
-            values = quantities(table, name, written, more)
+            values, limits = quantities(table, name, written, more)
             taken = 0 if is_asked else targets.whole_numbers(values)
             known = values[~np.isnan(values)]
             report = LabelReport(
@@ -86,6 +86,7 @@ def find(
                 is_sorted=_are_sorted(known),
                 doubtful=stand_ins.counts(np.unique(known), known, known),
                 ends_in_total=_ends_in_total(values),
+                limits=int(limits.sum()),
             )
             return Labels(values, (), report, written)
     found = classify(where, name, column, more)
@@ -105,11 +106,19 @@ def _ends_in_total(values: npt.NDArray[np.float64]) -> bool:
 
 def quantities(
     table: Table, name: str, written: str, missing: Sequence[str] = ()
-) -> npt.NDArray[np.float64]:
-    """Returns the column `name` as float64 [rows], with NaN for missing numbers.
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Returns the column `name`, and which of its cells are limits or have marks, such as 12.3*.
+
+    These count as their numbers if they are at most half of all.
 
     Args:
-        written: the style of the numbers; by default, that of the table's own cells.
+        table: the table with the column.
+        name: the column's name.
+        written: the style of the numbers; another is taken if it fits more cells.
+        missing: texts that mean a missing value, besides the usual ones.
+
+    Returns:
+        float64 [rows], with NaN for missing numbers; and bool [rows].
 
     Raises:
         DataError: names the line of a cell that is not a finite number.
@@ -117,9 +126,17 @@ def quantities(
     column = table.columns[name]
     values = read_numbers(column, missing, written)
     if np.isinf(values).any():  # Not written as in training.
-        others = read_numbers(column, missing, numbers.find_style(cells.of(column).values))
-        values = others if np.isinf(others).sum() < np.isinf(values).sum() else values
+        style = numbers.find_style(cells.of(column).values)
+        others = read_numbers(column, missing, style)
+        if np.isinf(others).sum() < np.isinf(values).sum():
+            values, written = others, style
     bad = np.isinf(values)
+    limits = np.zeros(len(values), bool)
+    if bad.any():
+        bare = read_numbers(column, missing, written, limits=True)
+        limits = bad & np.isfinite(bare)
+        if limits.sum() <= np.isfinite(values).sum():
+            values, bad = np.where(limits, bare, values), bad & ~limits
     if bad.any():
         row = int(bad.argmax())
         texts = {str(column[row]).strip() for row in np.flatnonzero(bad).tolist()}
@@ -130,7 +147,7 @@ def quantities(
             f"{f' leave such rows out with {named},' if len(texts) <= _MOST_NAMED else ''} or take "
             "the label for classes with `task=classification`."
         )
-    return values
+    return values, limits
 
 
 def classify(where: str, name: str, column: Column, missing: Sequence[str] = ()) -> Labels:

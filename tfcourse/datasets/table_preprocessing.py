@@ -127,7 +127,8 @@ class TablePreprocessing:
             return None
         column = table.columns[self.label]
         if self.target:
-            values = labels.quantities(table, self.label, self.target.written, self.missing_values)
+            written, more = self.target.written, self.missing_values
+            values, _ = labels.quantities(table, self.label, written, more)
             missing = np.isnan(values)
             self._tell_missing(table, missing)
             return None if missing.any() else self.target.standardize(values)

@@ -45,11 +45,7 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
         if dates.OR in column.written:
             forms = column.written.count(dates.OR) + 1
             yield f"{shown.quoted(column.name)}: dates are written in {forms} ways, each is read"
-        if column.limits:
-            yield (
-                f"{shown.quoted(column.name)}: {_cells(column.limits)} limits or have marks, such "
-                "as <0.01, 10+ or 12.3*, and taken for the number in them"
-            )
+        yield from _limits(column)
     yield from _of_units(report.columns)
     yield from _doubtful(used, report.label)
     missing = [column for column in used if column.missing]
@@ -63,6 +59,14 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
         yield (
             f"{report.repeated:,} of {report.test_rows:,} test rows repeat a training row: the "
             "test result is too good. Keep one of each"
+        )
+
+
+def _limits(column: ColumnReport | LabelReport) -> Iterator[str]:
+    if column.limits:
+        yield (
+            f"{shown.quoted(column.name)}: {_cells(column.limits)} limits or have marks, such as "
+            "<0.01, 10+ or 12.3*, and taken for the number in them"
         )
 
 
@@ -105,6 +109,7 @@ def of_label(label: LabelReport) -> Iterator[str]:
     if label.taken:
         taken = targets.CLASSES if label.counts else targets.QUANTITY
         yield f"{shown.quoted(label.name)}: {taken.format(label.taken)}"
+    yield from _limits(label)
     if label.missing:
         yield f"{_rows(label.missing)} left out, without a label in {shown.quoted(label.name)}"
     if label.rare:
