@@ -198,7 +198,11 @@ def test_text_of_another_kind_is_refused_with_its_reader(load, text, kind):
     ("data", "message"),
     [
         ("", "no line @data"),
-        ("@data\n{0 1, 2 3}\n", "sparse ARFF"),
+        ("@data\n{0 1, 2 3}\n", "sparse ARFF.*the filter SparseToNonSparse"),
+        (
+            "@data\n1,2\n1,2, {0.5}\n",
+            r"weights of rows.*sed -E '.*mine.csv > \S*mine_unweighted.arff$",
+        ),
         ("@attribute bag relational\n@attribute u numeric\n@end bag\n@data\n", "relational"),
     ],
 )
@@ -456,7 +460,10 @@ def test_archive_holds_one_table(load, caplog):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"0.csv": table(), "1.csv": table(), "readme.md": ""}, "one table .* 2 files: 0.csv, 1.c"),
+        (
+            {"0.csv": table(), "1.csv": table(), "readme.md": ""},
+            r"2 files: 0.csv, 1.csv. Name one of them, such as \S*mine.csv/0.csv\.$",
+        ),
         ({"cat/0.png": b"x", "cat/1.png": b"x"}, "2 files: cat/0.png, cat/1.png. Unpack it"),
         ({"a.xlsx": b"PK\x03\x04"}, "received a.xlsx, which is a workbook or packed once more"),
         ({"a.csv.gz": gzipped(table())}, "received a.csv.gz, which is a workbook or packed"),
@@ -465,6 +472,26 @@ def test_archive_holds_one_table(load, caplog):
 def test_archive_without_a_table_that_is_clear_is_refused(load, files, message):
     with pytest.raises(datasets.DataError, match=message):
         load(archived(files))
+
+
+def test_a_table_in_an_archive_may_be_named(load, path):
+    plain = load(table())
+    path.write_bytes(archived({"in/a b.csv": table(), "1.csv": "x\n1\n", "2.csv.gz": gzipped("")}))
+    data = datasets.load(f"csv:{path}/in/a b.csv", label="y")
+    np.testing.assert_array_equal(data.train.features, plain.train.features)
+    examples = data.preprocessing.read(path / "in/a b.csv")
+    assert examples.places[0] == f"{path}/in/a b.csv, line 2"
+    for name in ("in", "0.csv", "1.csv/x"):
+        with pytest.raises(datasets.DataError, match=r"which holds in/a b.csv, 1.csv, 2.csv.gz"):
+            datasets.check(f"csv:{path}/{name}", label="y")
+    with pytest.raises(datasets.DataError, match=r"2.csv.gz, which is a workbook or packed once"):
+        datasets.check(f"csv:{path}/2.csv.gz", label="y")
+
+
+def test_several_tables_in_an_archive_end_in_a_command(load):
+    with pytest.raises(datasets.DataError) as error:
+        load(archived({"a.csv": table(), "b.csv": table()}))
+    assert error.value.advice["dataset"].endswith("mine.csv/a.csv")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Their cells may have single quotes, double quotes, or both kinds in one file.
 import io
 import pathlib
 import re
+import shlex
 from typing import NamedTuple, TextIO
 
 from tfcourse.datasets.errors import DataError
@@ -17,6 +18,7 @@ _ATTRIBUTE = re.compile(
 )
 # A cell in quotes; a quote within it has a backslash before it.
 _QUOTED = re.compile(r"(?<![^,\s])(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\")(?![^,\s])")
+_WEIGHTED = re.compile(r",\s*\{[\d.]+\}\s*$")  # The weight of a row, behind its cells.
 _DATA = re.compile(r"@data\b", re.IGNORECASE)
 
 
@@ -53,10 +55,19 @@ def find(path: pathlib.Path, sample: str) -> Header | None:
             "of tables (relational). Make columns of numbers of them, and save it as CSV."
         )
     names = tuple(re.sub(r"\\(.)", r"\1", match[1].strip("'\"")) for match in found if match)
-    if any(line.strip().startswith("{") for line in lines[ends[0] : ends[0] + 5]):
+    rows = [line.strip() for line in lines[ends[0] :]]
+    if any(row.startswith("{") for row in rows[:5]):
         raise DataError(
-            f"{path}: expected rows with a cell for each column; received sparse ARFF. Save it as "
-            "CSV."
+            f"{path}: expected rows with a cell for each column; received sparse ARFF. In Weka's "
+            "Explorer, apply the filter SparseToNonSparse, and save the result; or write a CSV "
+            "file with all columns, in which a number that a row leaves out is 0."
+        )
+    if any(map(_WEIGHTED.search, rows)):
+        plain = path.with_name(f"{path.stem}_unweighted.arff")
+        command = shlex.join(["sed", "-E", r"s/,[[:space:]]*\{[0-9.]+\}[[:space:]]*$//", str(path)])
+        raise DataError(
+            f"{path}: expected rows of equal weight; received weights of rows, such as {{0.5}}, "
+            f"which are not used. Leave them out: {command} > {shlex.quote(str(plain))}"
         )
     return Header(names, ends[0])
 

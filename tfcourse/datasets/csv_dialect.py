@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tfcourse.datasets import (
+    archives,
     arff_headers,
     csv_header,
     csv_records,
@@ -128,7 +129,7 @@ def find(
         notes=(),
     )
     notes = (
-        *text_files.beside(path),
+        *archives.beside(path),
         *nuls,
         *encoding_notes(encoding, legacy, sample),
         *_notes(dialect),

@@ -4,7 +4,14 @@ import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tfcourse.datasets import column_names, csv_dialect, csv_files, excel_files, parquet_files
+from tfcourse.datasets import (
+    archives,
+    column_names,
+    csv_dialect,
+    csv_files,
+    excel_files,
+    parquet_files,
+)
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.fields import MAX_TEXT
 from tfcourse.datasets.table import Table
@@ -86,6 +93,8 @@ def _header(path: pathlib.Path, names: tuple[str, ...], is_data: bool) -> Header
 
 
 def _format(path: pathlib.Path) -> str:
+    if archives.holds(path):
+        return "text"
     check_file(path, KIND)
     try:
         with open(path, "rb") as file:

@@ -11,6 +11,7 @@ from absl import logging
 
 from tfcourse import files
 from tfcourse.datasets import (
+    archives,
     column_fitting,
     column_kinds,
     findings,
@@ -90,7 +91,8 @@ def load(path: pathlib.Path, reading: Reading) -> Dataset:
     reading = checked(files.expanded(path), reading)
     table = read(path, reading)
     name = f"csv:{path}"
-    return dataset(table, reading, name=name, origin=f"{name} (sha256 {files.sha256(path)[:16]})")
+    digest = files.sha256(archives.file_of(path))[:16]
+    return dataset(table, reading, name=name, origin=f"{name} (sha256 {digest})")
 
 
 def read(path: pathlib.Path, reading: Reading) -> Table:

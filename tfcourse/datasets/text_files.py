@@ -8,15 +8,13 @@ import io
 import lzma
 import os
 import pathlib
-import re
-import shlex
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import IO, Any, TextIO
 
 from tfcourse import misspelt
-from tfcourse.datasets import legacy_encodings, memory, other_formats
+from tfcourse.datasets import archives, legacy_encodings, memory, other_formats
 from tfcourse.datasets.errors import DataError
 
 MEND = (
@@ -27,16 +25,6 @@ MEND = (
 BYTES_PER_BYTE = 8
 HEAD = 1 << 20  # bytes that are looked at to find out how a file is written
 MAX_LINE = 16 << 20
-_TABLES = (".csv", ".tsv", ".tab", ".data", ".arff")  # Suffixes that readme files do not have.
-# Names of files that describe a table, or show it.
-_BESIDE = re.compile(
-    r"(readme|licen[cs]e|index|about|description|data_?dictionary)\b.*|"
-    r".*\.(md|rst|pdf|rtf|html?|docx?|names|info|json|png|jpe?g)",
-    re.IGNORECASE,
-)
-_TRAINING = re.compile(r"(.*[_\W])?train(ing)?([_\W].*)?", re.IGNORECASE)
-# First bytes of members that are no text: archives and workbooks, gzip, bzip2, xz, Parquet, .xls.
-_PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"PAR1", b"\xd0\xcf\x11\xe0")
 _DAMAGED = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError)
 _CHUNK = 1 << 20
 # Bytes per character, and the position of the one that is not 0 in ASCII.
@@ -55,32 +43,22 @@ _BOMS = {
 def check_file(path: pathlib.Path, kind: str) -> None:
     """Raises `DataError` unless `path` is a regular file: a pipe might never end."""
     if not path.is_file():
-        archive = next((parent for parent in path.parents if parent.is_file()), None)
+        archives.check_no_member(path, kind)
         received = "something else" if path.exists() else "no such file"
         advice = misspelt.meant(path) or " Correct the path."
-        if archive and zipfile.is_zipfile(archive):
-            received = f"a file in the archive {archive}"
-            advice = f" {unpack(archive)}."
         raise DataError(f"{path}: expected {kind}; received {received}.{advice}")
-
-
-def unpack(path: pathlib.Path) -> str:
-    """Returns a sentence that says how to unpack an archive."""
-    folder = path.with_suffix("")
-    command = shlex.join(["python", "-m", "zipfile", "-e", str(path), str(folder)])
-    return f"Unpack it ({command})"
 
 
 @contextlib.contextmanager
 def opened(path: pathlib.Path) -> Iterator[IO[bytes]]:
-    """Opens a file for reading bytes; uncompresses gzip, zip, bzip2 and xz.
+    """Opens a file, or one in an archive, for reading bytes; uncompresses gzip, zip, bzip2 and xz.
 
     Raises:
         DataError: the file can't be read, is damaged, or is too large for the memory.
     """
     try:
         with contextlib.ExitStack() as stack:
-            file: IO[bytes] = stack.enter_context(open(path, "rb"))
+            file: IO[bytes] = stack.enter_context(open(archives.file_of(path), "rb"))
             start = file.read(10)
             file.seek(0)
             if start[:2] == b"\x1f\x8b":
@@ -90,7 +68,10 @@ def opened(path: pathlib.Path) -> Iterator[IO[bytes]]:
             elif start.startswith(b"\xfd7zXZ\0"):
                 file = stack.enter_context(lzma.open(file))
             elif start.startswith(b"PK\x03\x04"):
-                file = stack.enter_context(_member(path, stack.enter_context(_archive(file))))
+                archive = stack.enter_context(zipfile.ZipFile(file))
+                member = archives.table_in(path, archive)
+                check_size(path, member.file_size)
+                file = stack.enter_context(archive.open(member))
             yield file
     except _DAMAGED as error:
         raise DataError(
@@ -101,62 +82,6 @@ def opened(path: pathlib.Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         received = error.strerror or error
         raise DataError(f"{path}: expected a file to read; received {received}.") from error
-
-
-def _archive(file: IO[bytes]) -> zipfile.ZipFile:
-    return zipfile.ZipFile(file)
-
-
-def _member(path: pathlib.Path, archive: zipfile.ZipFile) -> IO[bytes]:
-    other_formats.check_archive(path, archive.namelist())
-    members, tables = _members(archive)
-    if len(tables) != 1:
-        found = tables or members
-        raise DataError(
-            f"{path}: expected one table in the archive; received {len(found)} files: "
-            f"{_names(found)}. {unpack(path)}, and name one of them."
-        )
-    check_size(path, tables[0].file_size)
-    with archive.open(tables[0]) as file:
-        start = file.read(8)
-    if start.startswith(_PACKED):
-        raise DataError(
-            f"{path}: expected a table as text in the archive; received {_names(tables)}, which is "
-            f"a workbook or packed once more. {unpack(path)}, and name that file."
-        )
-    return archive.open(tables[0])
-
-
-def _members(archive: zipfile.ZipFile) -> tuple[list[zipfile.ZipInfo], list[zipfile.ZipInfo]]:
-    """Returns the files of an archive, and those of them that may be the table: one, if clear."""
-    paths = {member: pathlib.PurePosixPath(member.filename) for member in archive.infolist()}
-    members = [
-        member
-        for member, path in paths.items()
-        if not member.is_dir() and not path.name.startswith(".") and path.parts[0] != "__MACOSX"
-    ]
-    members = [m for m in members if not _BESIDE.fullmatch(paths[m].name)] or members
-    tables = [m for m in members if paths[m].suffix.lower() in _TABLES] or members
-    training = [m for m in tables if _TRAINING.fullmatch(paths[m].stem)]  # As Kaggle packs them.
-    return members, training if len(training) == 1 else tables
-
-
-def _names(members: Sequence[zipfile.ZipInfo]) -> str:
-    more = f" and {len(members) - 5} more" if len(members) > 5 else ""
-    return ", ".join(member.filename[:80] for member in members[:5]) + more
-
-
-def beside(path: pathlib.Path) -> Iterator[str]:
-    """Yields a note on an archive of several files: which one is read."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members, tables = _members(archive)
-    except (OSError, zipfile.BadZipFile):  # Not an archive.
-        return
-    others = [member for member in members if member not in tables] if len(tables) == 1 else []
-    if others:
-        are = "are" if len(others) > 1 else "is"
-        yield f"{_names(tables)} of the archive is read, {_names(others)} {are} not"
 
 
 def check_size(path: pathlib.Path, num_bytes: int) -> None:
@@ -252,7 +177,7 @@ def checked(path: pathlib.Path, encoding: str, *, legacy: str = "") -> str:
     Raises:
         DataError: the file is not text, or is too large for the memory.
     """
-    check_size(path, os.path.getsize(path))
+    check_size(path, os.path.getsize(archives.file_of(path)))
     tried = {encoding}
     while True:
         decoder = codecs.getincrementaldecoder(encoding)()
