@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfcourse.datasets import durations, numbers
+from tfcourse.datasets import compound_numbers, durations, numbers
 
 NUMBERS = st.floats(-1e9, 1e9).map(lambda number: round(number, 3))
 
@@ -58,6 +58,12 @@ def test_numbers_are_read_back_from_whatever_style_they_are_written_in(values, m
         (["7:30", "27:45:36", "9:00"], [7.5, 27.76, 9]),
         (["1 days 06:00:00", "0 days 00:30:00"], [30, 0.5]),
         (["PT90M", "PT1H"], [1.5, 1]),
+        (["1:05.25", "58.9", "0:59.1", "1:00:00.5"], [65.25, 58.9, 59.1, 3600.5]),
+        (["5'11\"", "6' 2\u2033", "6\u2019"], [71, 74, 72]),
+        (
+            ["5 1/2", "3/4", "2", "1-1/4", "7\u00bd", "\u00bc", 3.5],
+            [5.5, 0.75, 2, 1.25, 7.5, 0.25, 3.5],
+        ),
         ([3, 2.5, "4"], [3, 2.5, 4]),
     ],
 )
@@ -130,6 +136,11 @@ def test_decimal_commas_are_told_from_thousands(texts, expected):
         ["A4", "B5"],
         ["7 am", "9 pm"],
         ["kg", "lb"],
+        ["120/80", "135/90"],  # Two numbers, no fraction.
+        ["1/2", "3/4"],  # Of what may be dates.
+        ["1:05", "0:58"],
+        ["5'13\"", "6'"],
+        ["5 1/0", "2 1/2"],
     ],
 )
 def test_texts_that_end_in_no_one_unit_are_no_numbers(texts):
@@ -156,6 +167,9 @@ def test_times_of_day_and_one_unit_are_no_durations():
         (["$5", "4"], ()),
         (["5%", "3 %"], ()),
         (["2h 50m", "3h"], ("hours",)),
+        (["1:05.25", "58.9"], ("seconds",)),
+        (["5'11\"", "6'"], ("inches",)),
+        (["5 1/2", "2"], ()),
     ],
 )
 def test_what_is_left_out_or_read_alike_is_told(texts, expected):
@@ -179,7 +193,8 @@ def test_a_style_is_known_again():
     style = numbers.find_style(["12.5 kg", "13 kg"])
     assert style == "1234.5 kg"
     assert np.isinf(numbers.read(["300 g"], style))
-    assert all(map(numbers.is_style, (style, *numbers.STYLES)))
+    assert all(map(numbers.is_style, (style, *numbers.STYLES, *compound_numbers.STYLES)))
+    assert np.isinf(numbers.read(["", "1:75.5", "1/2"], "1:05.25")).all()
     for wrong in ("", "kg", "1234.5 ", "1234.5 k1", "1234.5 " + "k" * 100, "1,2"):
         assert not numbers.is_style(wrong), wrong
 

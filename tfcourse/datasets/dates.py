@@ -20,6 +20,7 @@ CATEGORICAL_PARTS = ("month", "weekday")
 ISO = "ISO8601"  # pandas's name for 2019-01-31, 2019-01-31T13:08:00Z and the other forms.
 COMPACT = "%Y%m%d"  # Whole numbers such as 20190131.
 QUARTER = "2019Q1"  # Or Q1 2019; means its first day.
+WEEK = "2019-W05"  # Of ISO 8601; means its Monday.
 OR = " or "  # Between several formats of a column.
 
 _DATES = (
@@ -51,7 +52,8 @@ FORMATS = (
     *_TIMES,
     *_MONTHS,
 )
-KNOWN = (*FORMATS, QUARTER, COMPACT)
+KNOWN = (*FORMATS, QUARTER, WEEK, COMPACT)
+_WEEK = re.compile(r"(\d{4})-?W([0-5]\d)(?:-?([1-7]))?")
 _QUARTER = re.compile(r"(\d{4})[- ]?Q([1-4])|Q([1-4])[- ]?(\d{4})")
 # Ignored: a time zone, an ordinal's ending, the full stop of an abbreviated month, and marks
 # between date and time. Times are used as written; only ISO 8601 is converted to UTC.
@@ -76,7 +78,7 @@ _LIKELY = re.compile(
     r"|\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
     r"|\d{1,2}\.\d\d\.\d\d|\d{4}[-/]\d\d|\d\d[-/]\d{4}|[A-Za-z]{3,9}[- ]\d{4}"
     r"|\d{4}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d\d"
-    r"|\d{4}[- ]?Q[1-4]|Q[1-4][- ]?\d{4}"
+    r"|\d{4}[- ]?Q[1-4]|Q[1-4][- ]?\d{4}|\d{4}-?W[0-5]\d(-?[1-7])?"
 )
 _SHAPES = {
     **{"%Y": r"\d{4}", "%B": "[a-z]{3,9}", "%b": "[a-z]{3}", "%A": "[a-z]{6,9}", "%a": "[a-z]{3}"},
@@ -106,7 +108,7 @@ def find_format(values: Sequence[Any]) -> str | None:
     head = [text for text in some if _LIKELY.fullmatch(text)]
     if not head:
         return None
-    likely = [form for form in (*FORMATS, QUARTER) if _is_written(head[0], form)]
+    likely = [form for form in (*FORMATS, QUARTER, WEEK) if _is_written(head[0], form)]
     for form in sorted(likely, key=lambda form: -sum(_is_written(text, form) for text in head)):
         if _are_read(times(values, form)):
             return form
@@ -171,6 +173,8 @@ def times(values: Sequence[Any], form: str) -> npt.NDArray[np.datetime64]:
         texts = [text.removesuffix(".0") for text in texts]
     if form == QUARTER:
         texts, form = [*map(_first_month, texts)], "%Y-%m"
+    if form == WEEK:
+        texts, form = [_WEEK.sub(_in_week, text) for text in texts], "%G-W%V-%u"
     read = pd.to_datetime(pd.Series(texts, dtype=object), format=form, errors="coerce", utc=True)
     return read.dt.tz_localize(None).to_numpy("datetime64[ns]")
 
@@ -183,7 +187,7 @@ def parts(form: str) -> tuple[str, ...]:
     """Returns the members of `PARTS` that values in a format have."""
     if is_time_of_day(form):
         return ("hour",)
-    return ("day", "month") if form in (*_MONTHS, QUARTER) else PARTS
+    return ("day", "month") if form in (*_MONTHS, QUARTER, WEEK) else PARTS
 
 
 def part(moments: npt.NDArray[np.datetime64], name: str) -> npt.NDArray[Any]:
@@ -223,6 +227,10 @@ def _first_month(text: str) -> str:
     return f"{year}-{3 * int(quarter) - 2:02}"
 
 
+def _in_week(found: re.Match[str]) -> str:
+    return f"{found[1]}-W{found[2]}-{found[3] or 1}"
+
+
 @functools.cache
 def _shape(form: str) -> re.Pattern[str]:
     """Returns what all texts in a format look like."""
@@ -231,8 +239,8 @@ def _shape(form: str) -> re.Pattern[str]:
 
 
 def _is_written(text: str, form: str) -> bool:
-    if form == QUARTER:
-        return bool(_QUARTER.fullmatch(text))
+    if form in (QUARTER, WEEK):
+        return bool((_QUARTER if form == QUARTER else _WEEK).fullmatch(text))
     try:
         if form == ISO:
             return bool(_ISO.match(text)) and bool(datetime.fromisoformat(text))

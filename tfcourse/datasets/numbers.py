@@ -1,8 +1,8 @@
 """Parses numbers in the many ways people write them.
 
 1234.5, 1,234.50, 1.234,50, 1 234,50, 1.5D-03, 1.5 x 10^-3, $12, 12.-, 12 %, (12) or 12- for -12,
-1.5K beside 2M, 12 kg, 4.1/5 if all are out of 5, 2h 50m; 1.2 ± 0.1 without its uncertainty. Limits
-such as <0.01 and 10+ are numbers only after `unlimited`.
+1.5K beside 2M, 12 kg, 4.1/5 if all are out of 5, 2h 50m, 1:05.25, 5'11", 5 1/2; 1.2 ± 0.1 without
+its uncertainty. Limits such as <0.01 and 10+ are numbers only after `unlimited`.
 """
 
 import collections
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import durations, scientific, spellings
+from tfcourse.datasets import compound_numbers, durations, scientific, spellings
 from tfcourse.hyperparameters.spelling import DECIMAL
 
 FloatArray64 = npt.NDArray[np.float64]
@@ -58,7 +58,7 @@ _WITH_UNIT = re.compile(r"[^A-Za-z]*[0-9]\.?\s*(?P<unit>([^\W\d_]|[°‰+])[^\d,
 _LIMIT = re.compile(
     r"^\s*(?:[<>\u2264\u2265]=?|[~\u2248]|ca\.|approx\.)\s*(?=[-+.,0-9])|(?<=[0-9])\s*\+\s*$"
     # Marks of footnotes, and flags of statistics: 12.3*, 12.3[1], 12.3 p.
-    r"|(?<=[0-9])(?: ?[*\u2020\u2021\u00a7]{1,3}| ?\[\w{1,2}\]| [bcdefnprsuz])\s*$"
+    r"|(?<=[0-9])(?: ?[*\u2020\u2021\u00a7]{1,3}| ?\[\w{1,2}\]| [abcdefnprsuz]| [a-e]{2,3})\s*$"
 )
 _FEWEST_WITH_UNIT, _MOST_OTHERS = 0.5, 0.05
 _MOST_UNITS, _FEWEST_OF_UNITS = 5, 3  # Units, and different numbers for each of them.
@@ -72,6 +72,8 @@ def read(values: Sequence[Any], style: str = PLAIN) -> FloatArray64:
     """
     if style == durations.STYLE:
         return durations.read(values)
+    if style in compound_numbers.STYLES:
+        return compound_numbers.read(values, style)
     form, unit = _parts(style)
     if unit:
         values = [v.strip().removesuffix(unit) if isinstance(v, str) else v for v in values]
@@ -81,7 +83,7 @@ def read(values: Sequence[Any], style: str = PLAIN) -> FloatArray64:
 def is_style(text: str) -> bool:
     """Returns whether `text` is a style of numbers that `find_style` returns."""
     form, unit = _parts(text)
-    if text == durations.STYLE:
+    if text in (durations.STYLE, *compound_numbers.STYLES):
         return True
     return form in STYLES and (text == form or bool(_WITH_UNIT.fullmatch(f"1 {unit}")))
 
@@ -105,6 +107,9 @@ def find_style(values: Sequence[Any], *, decimal_comma: bool = False) -> str:
     if not texts or (not decimal_comma and all(map(DECIMAL.fullmatch, texts))):
         return PLAIN
     style, share = _best(texts, decimal_comma)
+    in_parts = compound_numbers.find(texts) if share < 1 - _MOST_OTHERS else ""
+    if in_parts:
+        return in_parts
     if share < _FEWEST_WITH_UNIT and durations.are_in(texts):
         return durations.STYLE
     unit = _unit(texts) if share < _FEWEST_WITH_UNIT else ""
@@ -140,7 +145,7 @@ def mixed(values: Sequence[Any], style: str) -> tuple[str, ...]:
     Those are percent beside none, or several currencies. A ± stands for uncertainties.
     """
     texts = [_narrow(value.strip()) for value in values if isinstance(value, str)]
-    unit = "hours" if style == durations.STYLE else _parts(style)[1]
+    unit = {durations.STYLE: "hours", **compound_numbers.UNITS}.get(style, _parts(style)[1])
     if any(map(scientific.is_uncertain, texts)):
         unit = f"{unit} {scientific.UNCERTAINTY}".strip()
     if unit:
