@@ -228,7 +228,7 @@ def _trained(*_):
 
 
 def _undefine_flags():
-    for flag in list(flags.FLAGS.flags_by_module_dict().get(flag_definitions.__name__, [])):
+    for flag in list(flag_definitions.ours()):
         for name in filter(None, (flag.name, flag.short_name)):
             delattr(flags.FLAGS, name)
     flags.FLAGS.unparse_flags()

@@ -1,5 +1,6 @@
 import csv
 import json
+import types
 
 import keras
 import numpy as np
@@ -312,62 +313,58 @@ def test_curves_of_a_quantity_are_not_compared_with_those_of_classes(tmp_path):
         reports.draw_comparison({n: tmp_path / n for n in ("accuracy", "mae")}, tmp_path / "a.png")
 
 
-def sweep_settings(base, objective="auto"):
-    return settings.settings_of(
+def asked_sweep(base, objective="auto", searches=None):
+    """What --sweep, --objective and --search ask for."""
+    asked = settings.settings_of(
         classify.train, base, space_of(base), dataset="csv:x", trials=2, objective=objective
     )
-
-
-@pytest.fixture
-def no_flags(monkeypatch):
-    """--search and --fix as they are where nobody gives them."""
-    monkeypatch.setattr(sweeping, "_searched_and_fixed", lambda base: ({}, set(), base))
+    return types.SimpleNamespace(settings=asked, searches=searches or {}, fixed=())
 
 
 def names_of(space):
     return {axis.name for axis in space.axes}
 
 
-def test_a_sweep_searches_what_matters_for_the_model_that_is_trained(no_flags):
+def test_a_sweep_searches_what_matters_for_the_model_that_is_trained():
     base = classify.Classify()
-    before = sweep_settings(base)
-    assert {"hidden_units", "dropout"} <= names_of(before.space)
+    asked = asked_sweep(base)
+    before = names_of(asked.settings.space)
+    assert {"hidden_units", "dropout"} <= before
     penguins = datasets.load(f"csv:{PENGUINS}", label="species", ignore=("year",))
     for data, model, without_effect in (
         (penguins, "batch_norm_mlp", set()),
         (datasets.load("digits"), "small_cnn", {"hidden_units"}),
     ):
-        found = sweeping._settled(before, base, data, classify.settled_model)
+        found = sweeping._settled(asked, base, data, classify.settled_model)
         assert found.base["model"] == classify.settled(base, data).model == model
-        assert names_of(before.space) - names_of(found.space) == without_effect
+        assert before - names_of(found.space) == without_effect
         space = classify.hypermodel(data).search_space()
         assert ("hidden_units" in space.values) == (not without_effect)
 
 
-def test_what_has_no_effect_on_the_model_is_not_searched_though_asked_for(monkeypatch):
-    asked = ({"hidden_units": "8/16"}, set())
-    monkeypatch.setattr(sweeping, "_searched_and_fixed", lambda base: (*asked, base))
+def test_what_has_no_effect_on_the_model_is_not_searched_though_asked_for():
     base = classify.Classify()
+    asked = asked_sweep(base, searches={"hidden_units": "8/16"})
     digits = datasets.load("digits")
     with pytest.raises(command_line.UsageError) as caught:
-        sweeping._settled(sweep_settings(base), base, digits, classify.settled_model)
+        sweeping._settled(asked, base, digits, classify.settled_model)
     assert str(caught.value) == (
         "--search, --fix: hidden_units matters only with model batch_norm_mlp. "
         "With this data model is small_cnn"
     )
 
 
-def test_a_sweep_of_a_quantity_ranks_by_loss(no_flags, data):
+def test_a_sweep_of_a_quantity_ranks_by_loss(data):
     base = classify.Classify(model="batch_norm_mlp")
-    found = sweeping._settled(sweep_settings(base), base, data, classify.settled_model)
+    found = sweeping._settled(asked_sweep(base), base, data, classify.settled_model)
     assert found.objective == "val_loss"
     assert {"hidden_units", "dropout"} <= names_of(found.space)
     for objective in ("val_accuracy", "accuracy"):
         with pytest.raises(command_line.UsageError, match="has no accuracy"):
-            sweeping._settled(sweep_settings(base, objective), base, data, None)
+            sweeping._settled(asked_sweep(base, objective), base, data, None)
     wrong = classify.Classify(class_weight="balanced")
     with pytest.raises(command_line.UsageError, match="weighs classes"):
-        sweeping._settled(sweep_settings(wrong), wrong, data, classify.settled_model)
+        sweeping._settled(asked_sweep(wrong), wrong, data, classify.settled_model)
 
 
 def test_errors_are_minimized():

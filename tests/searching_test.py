@@ -10,7 +10,7 @@ from sweep_pool import Pool
 
 from recipes.mnist_softmax import MnistSoftmax, train
 from tfcourse import datasets, run_directory, tuning
-from tfcourse.command_line import sweeping
+from tfcourse.command_line import sweep_flags, sweeping
 from tfcourse.tuning import space as search_space
 from tfcourse.tuning.settings import settings_of
 
@@ -31,8 +31,10 @@ def search(folder, pool=None, **changes):
 def swept(folder, monkeypatch, confirm=0, **changes):
     """Runs what --sweep runs once the flags are read."""
     space = search_space.space_of(BASE, SEARCHES, FIXED)
-    asked = sweeping.SweepOptions(
+    asked = sweep_flags.SweepOptions(
         settings=settings_of(train, BASE, space, dataset="digits", trials=8, **changes),
+        searches=SEARCHES,
+        fixed=FIXED,
         path="",
         num_workers=2,
         scheduler=None,
@@ -47,7 +49,6 @@ def swept(folder, monkeypatch, confirm=0, **changes):
     )
     monkeypatch.setattr(tuning, "Workers", lambda *_: contextlib.nullcontext(Pool(2)))
     folder.mkdir()
-    monkeypatch.setattr(sweeping, "_searched_and_fixed", lambda base: (SEARCHES, {*FIXED}, base))
     data = datasets.load("digits")
     return sweeping.sweep(BASE, options, run_directory.RunDirectory(folder), data)
 

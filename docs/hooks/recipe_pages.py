@@ -142,7 +142,7 @@ def _rows_of(define: Callable[[], None]) -> list[tuple[str, ...]]:
     known = set(flags.FLAGS)
     define()
     rows: list[tuple[str, ...]] = []
-    for flag in flags.FLAGS.flags_by_module_dict()[flag_definitions.__name__]:
+    for flag in flag_definitions.ours():
         if flag.name not in known:
             default = "" if flag.default in (None, [], (), "") else f"`{flag.default_as_str}`"
             allowed = "" if flag.boolean else flag.parser.syntactic_help

@@ -2,7 +2,6 @@
 
 import dataclasses
 import shlex
-import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -218,7 +217,7 @@ def _define_several(name: str, read: Callable[[str], Any], syntax: str, help: st
 
 def names() -> list[str]:
     """Returns the names of all flags defined here, in order."""
-    return [flag.name for flag in _ours()]
+    return [flag.name for flag in ours()]
 
 
 def values(name: str) -> list[Any]:
@@ -232,10 +231,10 @@ def spelled(name: str, value: Any) -> str:
     flag = flags.FLAGS[name]
     if flag.boolean:
         return f"--{name}" if value else f"--no{name}"
-    return f"--{name}={shlex.quote(_text(flag, value))}"
+    return f"--{name}={shlex.quote(text_of(flag, value))}"
 
 
-def _ours() -> list[flags.Flag]:
+def ours() -> list[flags.Flag]:
     """Returns the flags that this module defined, in order."""
     return flags.FLAGS.flags_by_module_dict().get(__name__, [])
 
@@ -244,7 +243,7 @@ def effective() -> dict[str, list[str]]:
     """Returns `{name: [text, ...]}` of the set flags that can affect a result."""
     recorded = {}
     trains_once = "sweep" in flags.FLAGS and flags.FLAGS.sweep == "none"
-    for flag in _ours():
+    for flag in ours():
         if flag.name in WITHOUT_EFFECT or flag.value in (None, []):
             continue
         is_idle = flag.name in _WITHOUT_EFFECT_BY_DEFAULT and flag.value == flag.default
@@ -253,61 +252,10 @@ def effective() -> dict[str, list[str]]:
         if isinstance(flag.value, list):
             recorded[flag.name] = [str(item) for item in flag.value]
         else:
-            recorded[flag.name] = [_text(flag, flag.value)]
+            recorded[flag.name] = [text_of(flag, flag.value)]
     return recorded
 
 
-_REPEATED = "; repeat this option to specify a list of values"  # absl's text.
-OF_TOOL = "Flags of this program"  # For programs without a run.
-_WIDTH = 79  # Line width of --help, for a terminal of 80 columns.
-_SYNTAX = """Write --name=value; brackets show [the default]. The last value counts.
---flagfile=PATH reads flags from a file, one per line."""
-# The parts of --help, in order. A recipe's own parts come before them.
-_GROUPS = ("Model", "Optimizer", "Training", "Data", "Run", "Sweep")
-
-
-def help_text(header: str) -> str:
-    """Returns the text of --help: the program's header and the description of each flag."""
-    groups: dict[str, list[flags.Flag]] = {}
-    for flag in _ours():
-        groups.setdefault(_group(flag), []).append(flag)
-    titles = [title for title in groups if title not in _GROUPS]
-    titles += [title for title in _GROUPS if title in groups]
-    lines = [_narrow(header.strip()), "", _SYNTAX]
-    for title in titles:
-        lines += ["", f"{title}:"]
-        for flag in groups[title]:
-            default = (
-                "" if flag.default in (None, [], (), "") else f" [{_text(flag, flag.default)}]"
-            )
-            allowed = flag.parser.syntactic_help
-            allowed = f" ({allowed})" if allowed and not flag.boolean else ""
-            about = " ".join(flag.help.split()).replace(_REPEATED, " May be repeated.")
-            lines.append(f"  --{flag.name}{default}")
-            lines += textwrap.wrap(
-                f"{about}{allowed}", _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6
-            )
-    return "\n".join(lines)
-
-
-def _narrow(text: str) -> str:
-    """Returns `text` with its prose wrapped to `_WIDTH`; commands and lists stay as they are."""
-    parts = text.split("\n\n")
-    for k, part in enumerate(parts):
-        if not part.startswith((" ", "- ")):
-            parts[k] = textwrap.fill(part, _WIDTH, break_on_hyphens=False)
-    return "\n\n".join(parts)
-
-
-def _group(flag: flags.Flag) -> str:
-    if flag.name in ("dataset", "describe", "data_dir"):
-        return "Data"
-    if flag.name in (*OF_SWEEPS, "extend"):
-        return "Sweep"
-    if flag.boolean and "seed" not in flags.FLAGS and flag.name not in ("debug", "help"):
-        return OF_TOOL
-    return getattr(flag.parser, "group", "Run")
-
-
-def _text(flag: flags.Flag, value: Any) -> str:
+def text_of(flag: flags.Flag, value: Any) -> str:
+    """Returns `value` as the text of the flag."""
     return flag.serializer.serialize(value) if flag.serializer else str(value)

@@ -12,7 +12,13 @@ from absl import flags
 
 from tfcourse import datasets, files, shell
 from tfcourse import hyperparameters as hp
-from tfcourse.command_line import flag_definitions, flagfiles, sweeping, written_flags
+from tfcourse.command_line import (
+    flag_definitions,
+    flag_help,
+    flagfiles,
+    sweep_flags,
+    written_flags,
+)
 from tfcourse.command_line.exit_codes import UsageError
 from tfcourse.command_line.expectations import Expectation
 from tfcourse.command_line.latest import LATEST
@@ -64,7 +70,7 @@ class Options:
     unchecked: str
     find_learning_rate: bool
     tuner: str
-    sweep: sweeping.SweepOptions | None
+    sweep: sweep_flags.SweepOptions | None
     timing: bool
     describe: bool = False
     diagnose: bool = False
@@ -87,7 +93,7 @@ def read(
             print(f"--smoke sets {flag_definitions.spelled(name, value)}")
         flags.FLAGS[name].value = value
     if "sweep" in flags.FLAGS and flags.FLAGS.sweep != "none":
-        sweeping.check_written(written, declared(hyperparameters))
+        sweep_flags.check_written(written, declared(hyperparameters))
     else:
         written_flags.refuse_without_sweep(written)
         written_flags.drop_idle(written, hyperparameters)
@@ -98,7 +104,7 @@ def parse(main: Callable[..., Any]) -> Written:
     """Parses the command line of the program with the function `main`; --help ends it here."""
     if any(map(_HELP.fullmatch, sys.argv[1:])):
         header = sys.modules[main.__module__].__doc__ or ""
-        print(flag_definitions.help_text(header), flush=True)
+        print(flag_help.help_text(header), flush=True)
         sys.exit(0)
     arguments = flagfiles.expand(sys.argv[1:])
     written = Written(arguments)

@@ -16,12 +16,14 @@ from tfcourse.command_line import (
     exit_codes,
     expectations,
     flag_definitions,
+    flag_help,
     looking,
     model_size,
     parsing,
     run_data,
     strategies,
     streams,
+    sweep_flags,
     sweeping,
     tracking,
 )
@@ -75,7 +77,7 @@ def run(
                 _describe(options)
             return
         if train and options.tuner != "none":
-            values, options = sweeping.prepare(train, values, options)
+            values, options = sweep_flags.prepare(train, values, options)
         with run_data.advised():
             _check(options, results)
         check_size = functools.partial(model_size.check_settled, values, settle)
@@ -107,7 +109,7 @@ def run_tool(
         **switches: its flags without values, `{name: help}`.
     """
     with exit_codes.exits(main):
-        flag_definitions.define(arguments, group=flag_definitions.OF_TOOL)
+        flag_definitions.define(arguments, group=flag_help.OF_TOOL)
         flag_definitions.define_switches(switches)
         parsing.parse(main)
         main(parsing.declared(arguments), **parsing.given(switches))

@@ -1,0 +1,197 @@
+"""The flags of a sweep, checked before TensorFlow loads."""
+
+import dataclasses
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from absl import flags
+
+from tfcourse import datasets, machine
+from tfcourse import hyperparameters as hp
+from tfcourse.command_line import written_flags
+from tfcourse.command_line.exit_codes import UsageError
+from tfcourse.tuning import grid, settings
+from tfcourse.tuning import space as search_space
+
+if TYPE_CHECKING:
+    from tfcourse.command_line.parsing import Options
+    from tfcourse.command_line.written_flags import Written
+
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/]+:[0-9]{1,5}")
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepOptions:
+    """A checked sweep."""
+
+    settings: settings.Settings  # Everything that affects the results.
+    searches: Mapping[str, str]  # The axes of --search, `{name: text}`.
+    fixed: Collection[str]  # Names of hyperparameters that are not searched.
+    path: str  # Folder that the recipe's module is found in, or "" where it is installed.
+    num_workers: int  # >= 1, processes of this machine.
+    scheduler: str | None  # Address of a Dask scheduler with the workers.
+    # `{name: amount}` that such a worker must have.
+    resources: dict[str, float]
+    keep_models: int  # How many of the best trials keep their models.
+    max_minutes: float  # 0 for no limit.
+    confirm: int  # Trainings of the best trial with further seeds.
+    extend: bool  # Whether it may continue with other settings.
+
+
+class _Asked(NamedTuple):
+    """What --search and --fix ask for."""
+
+    base: hp.Hyperparameters  # With the values of --fix.
+    searches: dict[str, str]
+    fixed: set[str]
+
+    def space(self) -> search_space.Space:
+        """Returns what is searched. Raises `UsageError` if they contradict each other."""
+        try:
+            return search_space.space_of(self.base, self.searches, self.fixed)
+        except ValueError as error:
+            raise UsageError(f"--search, --fix: {error}") from None
+
+
+def prepare(
+    train: Callable[..., Any], base: hp.Hyperparameters, options: "Options"
+) -> tuple[hp.Hyperparameters, "Options"]:
+    """Returns `(base, options)` with the values that --fix sets and the sweep's options.
+
+    Raises:
+        UsageError: a flag contradicts the others; the message names it.
+    """
+    values = flags.FLAGS
+    asked = _asked(base)
+    space = asked.space()
+    trials = min(values.trials, 4) if options.smoke else values.trials
+    _check_combination(asked.base, space, trials, options)
+    assert options.dataset is not None  # Checked.
+    chosen = settings.settings_of(
+        train,
+        asked.base,
+        space,
+        # The set of a sweep must not depend on what is available today.
+        dataset=datasets.check_name(options.dataset, options.data_dir)[0],
+        data_flags=options.reading.to_texts(),
+        trials=trials,
+        recipe=options.recipe,
+        tuner=values.sweep,
+        objective=values.objective,
+        seed=options.seed,
+        replicates=values.replicates,
+        generation_size=values.generation_size,
+        pruning=values.pruning,
+    )
+    sweep = SweepOptions(
+        settings=chosen,
+        searches=asked.searches,
+        fixed=asked.fixed,
+        path=settings.module_of(train)[1],
+        num_workers=values.workers or machine.num_cores(),
+        scheduler=_scheduler(),
+        resources=_resources(),
+        keep_models=values.keep_models,
+        max_minutes=values.max_minutes,
+        confirm=values.confirm,
+        extend=values.extend,
+    )
+    recorded = {**options.flags, "dataset": [chosen.dataset]}
+    options = dataclasses.replace(options, dataset=chosen.dataset, flags=recorded, sweep=sweep)
+    return asked.base, options
+
+
+def _check_combination(
+    base: hp.Hyperparameters, space: search_space.Space, trials: int, options: "Options"
+) -> None:
+    values = flags.FLAGS
+    if values.sweep == "hyperband":
+        if values.pruning != "none":
+            raise UsageError("--pruning does not go with hyperband, which stops bad trials itself")
+        if getattr(base, "epochs", 1) == 0:
+            raise UsageError("--sweep=hyperband needs --epochs, the most epochs of a trial")
+    if not re.fullmatch(r"\w+", values.objective):
+        raise UsageError(f"--objective must be a metric. Received: {values.objective!r}")
+    if values.sweep == "grid":
+        try:
+            grid.check(space, trials)
+        except ValueError as error:
+            raise UsageError(f"--sweep=grid: {error}") from None
+    if options.dataset is None:
+        raise UsageError("--sweep: this recipe trains on no data set")
+    if options.strategy != "none":
+        raise UsageError(
+            "--strategy does not go with --sweep, which trains each trial on one device"
+        )
+
+
+def check_written(written: "Written", base: hp.Hyperparameters) -> None:
+    """Raises an error for flags that have no effect in the sweep.
+
+    Raises:
+        UsageError: a flag has no effect, or --search and --fix contradict each other.
+    """
+    asked = _asked(base)
+    searched = {axis.name: axis.scale.search for axis in asked.space().axes}
+    written_flags.refuse_searched(written, searched)
+    written_flags.drop_idle(
+        written, type(base), lambda name: searched.get(name, (getattr(asked.base, name),))
+    )
+
+
+def _asked(base: hp.Hyperparameters) -> _Asked:
+    """Returns what --search and --fix ask for, where `base` has the values of the other flags."""
+    declarations = hp.declarations(base)
+    searches: dict[str, str] = {}
+    fixed: set[str] = set()
+    for text in flags.FLAGS.search:
+        name, equals, values = text.partition("=")
+        if not equals:
+            raise UsageError(f"--search must be NAME=VALUES. Received: {text!r}")
+        if "=" in values:
+            raise UsageError(f"--search takes one NAME; repeat it for another. Received: {text!r}")
+        searches[name] = values
+    for text in flags.FLAGS.fix:
+        name, equals, value = text.partition("=")
+        fixed |= {name} if equals else set(text.split(","))
+        if equals and name in declarations:
+            try:
+                base = dataclasses.replace(base, **{name: declarations[name].parse(value)})
+            except ValueError as error:
+                raise UsageError(f"--fix: {name} {error}") from None
+    for name in (*searches, *sorted(fixed)):
+        if name not in declarations:
+            raise written_flags.unknown_hyperparameter(name, declarations)
+    if flags.FLAGS.sweep == "hyperband":
+        if "epochs" in searches:
+            raise UsageError("--search: hyperband itself chooses epochs, up to --epochs")
+        fixed.add("epochs")
+    return _Asked(base, searches, fixed)
+
+
+def _scheduler() -> str | None:
+    address = flags.FLAGS.scheduler
+    if address is not None and not _ADDRESS.fullmatch(address):
+        raise UsageError(
+            f"--scheduler must be an address such as tcp://10.0.0.1:8786. Received: {address!r}"
+        )
+    return address
+
+
+def _resources() -> dict[str, float]:
+    text = flags.FLAGS.trial_resources
+    if text is not None and flags.FLAGS.scheduler is None:
+        raise UsageError("--trial_resources: only the workers of a --scheduler have resources")
+    resources = {}
+    for part in text.split(",") if text is not None else ():
+        name, _, amount = part.partition("=")
+        try:
+            resources[name] = hp.decimal(amount)
+        except ValueError:
+            resources[name] = 0.0
+        if not (name.isidentifier() and resources[name] > 0.0):
+            raise UsageError(
+                f"--trial_resources must be NAME=AMOUNT, such as GPU=1. Received: {part!r}"
+            )
+    return resources
