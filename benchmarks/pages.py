@@ -5,19 +5,13 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-import jinja2
+from tfcourse.reports import templates
 
 
 def render(template: str, **values: Any) -> str:
     """Returns the page that the file `template` in this folder makes of `values`."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"spread": spread, "table": table}
+    folder = pathlib.Path(__file__).parent
+    environment = templates.environment(folder, spread=spread, table=table)
     return environment.get_template(template).render(values)
 
 

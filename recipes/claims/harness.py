@@ -24,7 +24,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
-import jinja2
 import numpy as np
 
 import tfcourse
@@ -32,8 +31,10 @@ from recipes.claims import judging
 from tfcourse import command_line
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters
+from tfcourse.reports import templates
 
 if TYPE_CHECKING:
+    import jinja2
     import keras
 
 VERDICTS = judging.VERDICTS
@@ -176,18 +177,12 @@ def plain(value: Any) -> Any:
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+def _environment() -> "jinja2.Environment":
+    return templates.environment(
+        pathlib.Path(__file__).parent,
+        deviation=lambda values: float(np.std(values)),
+        mean=lambda values: float(np.mean(values)),
+        number=format,
+        spread=spread,
+        words=lambda name: name.replace("_", " "),
     )
-    environment.filters |= {
-        "deviation": lambda values: float(np.std(values)),
-        "mean": lambda values: float(np.mean(values)),
-        "number": lambda value, form: format(value, form),
-        "spread": spread,
-        "words": lambda name: name.replace("_", " "),
-    }
-    return environment

@@ -17,9 +17,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import jinja2
-
 from recipes.claims import harness, judging
+from tfcourse.reports import templates
 
 Record = Mapping[str, Any]  # The content of docs/evidence/NAME.json.
 CHAPTERS = {
@@ -144,16 +143,10 @@ def page(
     found = findings(records)
     claims = [finding.claim for finding in found]
     strict = judging.page_confidence(claims)
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"cell": cell, "anchor": anchor}
-    template = environment.from_string(
-        (pathlib.Path(__file__).parents[1] / "evidence.md.j2").read_text(encoding="utf-8")
-    )
+    environment = templates.environment(pathlib.Path(__file__).parents[1], cell=cell, anchor=anchor)
     chapters = [_chapter(number, found) for number in CHAPTERS]
     counts = collections.Counter(finding.row["verdict"] for finding in found)
-    text = template.render(
+    text = environment.get_template("evidence.md.j2").render(
         chapters=[chapter for chapter in chapters if chapter["sections"]],
         num_claims=len(found),
         counts=[(counts[word], plural) for word, plural in _PLURALS.items() if counts[word]],

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from tfcourse import files
 from tfcourse.diagnosis.checks import CHECKS
 from tfcourse.diagnosis.finding import VERDICTS, Finding, Verdict
-from tfcourse.reports import pages
+from tfcourse.reports import templates
 
 
 def write(
@@ -21,14 +21,11 @@ def write(
     """Writes the page; see `Diagnosis.write`."""
     ordered = sorted(findings, key=lambda name: VERDICTS.index(findings[name].verdict))
     counts = {v: sum(f.verdict == v for f in findings.values()) for v in VERDICTS}
-    text = (
-        pages.environment("tfcourse.diagnosis")
-        .get_template("page.html.j2")
-        .render(
-            title=f"Diagnosis of {title}",
-            answer=_answer(counts),
-            checks=[_shown(name, findings[name], spelled) for name in ordered],
-        )
+    environment = templates.environment(pathlib.Path(__file__).parent)
+    text = environment.get_template("page.html.j2").render(
+        title=f"Diagnosis of {title}",
+        answer=_answer(counts),
+        checks=[_shown(name, findings[name], spelled) for name in ordered],
     )
     files.write_file(pathlib.Path(path), text)
 

@@ -3,11 +3,11 @@
 Reference: Mitchell et al., 2019, https://arxiv.org/abs/1810.03993
 """
 
+import pathlib
 from typing import Any
 
-import jinja2
-
 from tfcourse import measures
+from tfcourse.reports import templates
 
 
 def has_model_card(metrics: dict[str, Any]) -> bool:
@@ -28,15 +28,10 @@ def model_card(
         metrics: the results of `training.final_metrics`.
         confirmed: the results with other seeds, as a sentence without its full stop.
     """
-    templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("tfcourse.reports", ""),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
+    environment = templates.environment(
+        pathlib.Path(__file__).parent, in_line=_in_line, quantity=_quantity
     )
-    templates.filters["in_line"] = _in_line
-    templates.filters["quantity"] = _quantity
-    return templates.get_template("model_card.md.j2").render(
+    return environment.get_template("model_card.md.j2").render(
         recipe=recipe,
         flags=flags,
         metrics=metrics,

@@ -12,7 +12,7 @@ from typing import Any
 import plotly
 
 from tfcourse import files, run_directory
-from tfcourse.reports import pages
+from tfcourse.reports import templates
 from tfcourse.scales import format_value
 from tfcourse.tuning.confirmation import confirmation_of
 from tfcourse.tuning.report import files as sweep_files
@@ -28,7 +28,7 @@ def write_sweep_report(sweep: Sweep, path: str | os.PathLike[str]) -> None:
     Raises:
         OSError: the file can't be written.
     """
-    environment = pages.environment("tfcourse.tuning.report")
+    environment = templates.environment(pathlib.Path(__file__).parent)
     with quiet():
         text = environment.get_template("page.html.j2").render(
             title=f"{sweep.settings.tuner} search of {sweep.settings.recipe} on "
