@@ -3,16 +3,14 @@
 import dataclasses
 import pathlib
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from absl import logging
 
 from tfcourse import files
 from tfcourse.datasets import (
     archives,
-    column_fitting,
     column_kinds,
     findings,
     frames,
@@ -23,14 +21,13 @@ from tfcourse.datasets import (
     splits,
     table_checks,
     table_files,
+    table_fitting,
     table_summary,
     targets,
 )
-from tfcourse.datasets.column_report import ColumnReport, Kind, TableReport
-from tfcourse.datasets.columns import missing_error
+from tfcourse.datasets.column_fitting import Rows
 from tfcourse.datasets.dataset import Dataset, FloatArray, LabelArray, Split
 from tfcourse.datasets.errors import DataError
-from tfcourse.datasets.labels import Labels
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.streamed import StreamedFeatures, StreamedSplit
 from tfcourse.datasets.table import Table
@@ -45,17 +42,9 @@ USES = (
 )
 # The options that are not about text files.
 OF_ANY = tuple(name for name in USES if name not in ("header", "encoding"))
-Rows = npt.NDArray[np.int64]
 Pairs = dict[str, tuple[Rows, LabelArray]]
 # Memory of the features, float32, and of a split while it is made or used.
 _BYTES_PER_FEATURE = 2 * 4
-
-
-class Fitted(NamedTuple):
-    """The preprocessing of a table, and the findings."""
-
-    preprocessing: TablePreprocessing
-    report: TableReport
 
 
 def check(path: pathlib.Path, reading: Reading) -> None:
@@ -185,7 +174,7 @@ def dataset(
     if found.is_quantity:
         target, pairs = targets.standardized(where, label, pairs)
         target = dataclasses.replace(target, written=found.written)
-    fitted, report = fit(
+    fitted, report = table_fitting.fit(
         table, reading, found, pairs["train"][0], origin, target=target, decimal_comma=comma
     )
     made = _in_memory(table, fitted, pairs) if stored is None else _on_disk(stored, fitted, pairs)
@@ -225,102 +214,3 @@ def _on_disk(
         split: StreamedSplit(StreamedFeatures(read, rows, fitted.input_shape), numbers)
         for split, (rows, numbers) in pairs.items()
     }
-
-
-def fit(
-    table: Table,
-    reading: Reading,
-    found: Labels,
-    rows: Rows,
-    source: str,
-    *,
-    target: targets.NumericTarget | None = None,
-    decimal_comma: bool = False,
-) -> Fitted:
-    """Returns the `TablePreprocessing` with the statistics of `rows`, the training split."""
-    label = found.report.name
-    ignored = set(reading.ignore)
-    fitted: list[column_fitting.Fitted] = []
-    reports: list[ColumnReport] = []
-    first_missing: DataError | None = None
-    # One column after another, because each may be read from the disk.
-    for name in table.columns:
-        if name == label:
-            reports.append(_label_column(len(table), found))
-        elif name in ignored:
-            reports.append(
-                ColumnReport(name, "text", len(table), 0, 0, "left out", reason="ignored")
-            )
-        else:
-            one = column_kinds.fit(
-                table, name, reading, rows, kept=found.kept, decimal_comma=decimal_comma
-            )
-            reports.append(one.report)
-            fitted += one.columns
-            if one.first_missing >= 0 and reading.missing == "refuse":
-                first_missing = first_missing or _refused(table, one)
-    if first_missing:
-        counts = {r.name: r.missing for r in reports if r.fate == "features" and r.missing}
-        listed = ", ".join(f"{shown.text(name)} {count}" for name, count in [*counts.items()][:20])
-        raise DataError(
-            f"{first_missing} Missing by column: {listed}.", advice={"missing": "impute"}
-        )
-    report = TableReport(table.source, len(table), table.notes, found.report, tuple(reports))
-    if not fitted:
-        doubtful = [column.name for column in reports if column.reason == "identifier"]
-        if not doubtful:
-            raise _no_columns(report)
-        # No other column is left.
-        notes = (*table.notes, f"{', '.join(doubtful)}: used, though nothing in it repeats")
-        table = dataclasses.replace(table, notes=notes)
-        kept = dataclasses.replace(reading, keep=(*reading.keep, *doubtful))
-        return fit(table, kept, found, rows, source, target=target, decimal_comma=decimal_comma)
-    try:
-        made = TablePreprocessing(
-            label,
-            found.class_names,
-            tuple(fitted),
-            source,
-            reading.missing_values,
-            reading.header,
-            target,
-            reading.encoding or "",
-        )
-    except ValueError as error:  # Names of columns and classes in a file may be of any length.
-        raise DataError(f"{table.source}: {error}") from None
-    return Fitted(made, report)
-
-
-def _refused(table: Table, fit: column_fitting.Fit) -> DataError:
-    name, row = fit.report.name, fit.first_missing
-    cell = str(table.columns[name][row])
-    if fit.report.odd and cell in fit.report.odd:
-        return DataError(
-            f"{table.place(row)}, column {shown.quoted(name)}: expected a {fit.report.kind}; "
-            f"received {shown.quoted(cell)}. Correct it, or train with `missing=impute`."
-        )
-    return missing_error(table, name, row)
-
-
-def _label_column(rows: int, found: Labels) -> ColumnReport:
-    report = found.report
-    distinct = len(report.counts) + len(report.rare)
-    if found.is_quantity:
-        distinct = len(np.unique(found.numbers[found.kept]))
-    kind: Kind = "number" if found.is_quantity else "category"
-    return ColumnReport(
-        report.name, kind, rows, report.missing, distinct, "label", written=found.written
-    )
-
-
-def _no_columns(report: TableReport) -> DataError:
-    why = [f"{shown.quoted(c.name)} {c.why}" for c in report.columns if c.why][:5]
-    left_out = f" Left out: {'; '.join(why)}." if why else ""
-    if any(c.reason == "texts" for c in report.columns):
-        left_out += (
-            " Free text is not read: make columns of numbers of it, such as counts of words."
-        )
-    return DataError(
-        f"{report.source}: expected a column besides {shown.quoted(report.label.name)} whose "
-        f"value varies; received none. Add one.{left_out}"
-    )
