@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tfcourse
-from tfcourse import datasets, nudges, optimizers, run_directory, schedules, training
+from tfcourse import datasets, files, nudges, optimizers, run_directory, schedules, training
 from tfcourse.training import nudging
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
@@ -54,13 +54,13 @@ def assert_same(one, other):
 
 
 def test_what_a_finished_run_has_written_last_outlives_a_power_loss(data, tmp_path, monkeypatch):
-    flushed, write = {}, run_directory.files.write_file
+    flushed, write = {}, files.write_file
 
     def noted(path, content, *, durable=True):
         flushed[path.name] = durable
         write(path, content, durable=durable)
 
-    monkeypatch.setattr(run_directory.files, "write_file", noted)
+    monkeypatch.setattr(files, "write_file", noted)
     fit(compiled(), data, tmp_path / "run")
     # Once metrics.json is there, no other file is written again.
     needed = {"history.csv", "metrics.json", "weights.arrays", "flags.txt"} & {*flushed}
