@@ -8,7 +8,7 @@ import pytest
 
 from recipes import classify, mnist_softmax
 from tfcourse import datasets, inference, run_directory, training
-from tfcourse.training import loop
+from tfcourse.training import kept_preprocessing
 
 PENGUINS = "configs/data/penguins.csv"
 
@@ -157,14 +157,14 @@ def test_a_run_does_not_go_on_with_other_data(tmp_path, penguins):
     (tmp_path / "checkpoints/1.ckpt").touch()
     fitted = penguins.preprocessing
     for _ in range(2):
-        loop._keep_preprocessing(run, fitted)
+        kept_preprocessing.keep(run, fitted)
     for other in ({"source": "csv:penguins.csv (sha256 0)"}, {"columns": fitted.columns[1:]}):
         with pytest.raises(datasets.DataError, match="received other data in csv:"):
-            loop._keep_preprocessing(run, dataclasses.replace(fitted, **other))
+            kept_preprocessing.keep(run, dataclasses.replace(fitted, **other))
     for version in (1, 2):
         newer = dataclasses.replace(fitted, source=f"library {version}")
         (tmp_path / "preprocessing.json").write_text(datasets.preprocessing.to_json(newer))
-        loop._keep_preprocessing(run, dataclasses.replace(fitted, source="library 2"))
+        kept_preprocessing.keep(run, dataclasses.replace(fitted, source="library 2"))
 
 
 def command(tmp_path, *flags):

@@ -10,7 +10,7 @@ import pytest
 
 from tfcourse import batching, datasets, models, optimizers, run_directory, training
 from tfcourse.run_directory import environment
-from tfcourse.training import identity, loop, saved_arrays
+from tfcourse.training import identity, kept_preprocessing, saved_arrays
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
 
@@ -270,4 +270,4 @@ def test_data_files_are_the_same_wherever_they_lie(data, tmp_path, before, now, 
     path = tmp_path / "preprocessing.json"
     fitted = dataclasses.replace(data.preprocessing, source=before)
     path.write_text(datasets.preprocessing.to_json(fitted))
-    assert loop._is_same(path, dataclasses.replace(fitted, source=now)) is is_same
+    assert kept_preprocessing.is_same(path, dataclasses.replace(fitted, source=now)) is is_same

@@ -1,24 +1,22 @@
 """Trains one Keras model: blocks of steps, validation, callbacks, checkpoints and records."""
 
-import dataclasses
 import os
-import pathlib
-import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import batching, checked, datasets, files, run_directory
+from tfcourse import batching, checked, datasets, run_directory
 from tfcourse.training import (
     class_weighting,
     epoch_lines,
     identity,
     input_checks,
     interruption,
+    kept_preprocessing,
     memory,
     own_run,
     preparation,
@@ -126,31 +124,20 @@ def fit(
         raise ValueError(f"Give `run_dir` or `run`, not both. Received: run_dir={run_dir}")
     if run:
         run.stopwatch.lap("model")
-    examples = batching.num_examples(data.train)
-    size = batching.resolve_batch_size(batch_size, examples)
-    if batch_size not in ("full", size):
-        print(f"batch_size={batch_size}: the set has {size} examples, so a step takes {size}")
-    build_for(model, batching.first_examples(data.train, size), quickly=programs.is_sharing())
-    check_outputs(model, of_recipe=run is not None)
-    memory.check_step(model, size)
-    input_checks.check_labels(model, data)
+    size = _built(model, data, batch_size, of_recipe=run is not None)
     monitor, mode = _monitored(model, monitor, monitor_mode)
     weights = class_weighting.checked(class_weight, data.train.labels)
-    num_steps = batching.steps_per_epoch(examples, size)
+    num_steps = batching.steps_per_epoch(batching.num_examples(data.train), size)
     program = _program(model, data, size, seed, epochs * num_steps, weights)
     path = _path(model, data, in_memory_steps and not batching.stays_on_disk(data.train))
     verbose = 1 if verbose is None else verbose
     given = tf.nest.flatten(callbacks or ())
-    shown = any(isinstance(each, keras.callbacks.ProgbarLogger) for each in given)
-    lines = epoch_lines.EpochLines(live=verbose == 1) if verbose and not shown else None
+    lines = _epoch_lines(given, verbose)
 
     def train(run: run_directory.RunDirectory | None) -> keras.callbacks.History:
+        own = _own_callbacks(run if tensorboard else None, early_stopping, monitor, mode)
         callback_list = keras.callbacks.CallbackList(
-            [
-                *given,
-                *_own_callbacks(run if tensorboard else None, early_stopping, monitor, mode),
-                *([lines] if lines else []),
-            ],
+            [*given, *own, *([lines] if lines else [])],
             add_history=True,
             model=model,
             epochs=epochs,
@@ -158,18 +145,11 @@ def fit(
             verbose=verbose,
         )
         if run:
-            _keep_preprocessing(run, getattr(data, "preprocessing", None))
+            kept_preprocessing.keep(run, getattr(data, "preprocessing", None))
         with program.in_use(), interruption.held_signals() as request:
+            of_run = identity.identity(run, data, seed, size) if run else None
             session = Session(
-                program,
-                data.validation,
-                path,
-                num_steps,
-                callback_list,
-                monitor,
-                mode,
-                run,
-                identity.identity(run, data, seed, size) if run else None,
+                program, data.validation, path, num_steps, callback_list, monitor, mode, run, of_run
             )
             if lines:
                 lines.best_epoch = lambda: session.progress.best_epoch
@@ -193,6 +173,20 @@ def fit(
     return own_run.trained_in(run_dir, model, data, arguments, train)
 
 
+def _built(
+    model: keras.Model, data: batching.Data, batch_size: int | Literal["full"], *, of_recipe: bool
+) -> int:
+    """Builds `model` and checks it against `data`; returns the number of examples per step."""
+    size = batching.resolve_batch_size(batch_size, batching.num_examples(data.train))
+    if batch_size not in ("full", size):
+        print(f"batch_size={batch_size}: the set has {size} examples, so a step takes {size}")
+    build_for(model, batching.first_examples(data.train, size), quickly=programs.is_sharing())
+    check_outputs(model, of_recipe=of_recipe)
+    memory.check_step(model, size)
+    input_checks.check_labels(model, data)
+    return size
+
+
 def _program(
     model: keras.Model,
     data: batching.Data,
@@ -212,38 +206,6 @@ def _program(
             "several devices; received some that stays on the disk. Train on one device."
         )
     return replicated.ReplicatedProgram(strategy, *arguments)
-
-
-def _keep_preprocessing(run: run_directory.RunDirectory, fitted: Any) -> None:
-    """Writes preprocessing.json; raises an error if a resumed run has other data."""
-    if fitted is None:
-        return
-    path = run.path / run_directory.PREPROCESSING
-    begun = any(run.path.glob("checkpoints/*.ckpt"))
-    if begun and path.exists() and not _is_same(path, fitted):
-        raise datasets.DataError(
-            f"{path}: expected the data that the run began with; received other data in "
-            f"{fitted.source}. Restore it, or name another `run_dir`."
-        )
-    text = datasets.preprocessing.to_json(fitted)
-    run.write(run_directory.PREPROCESSING, text, durable=run.durable)
-
-
-def _is_same(path: pathlib.Path, fitted: Any) -> bool:
-    try:
-        text = files.read_text(path, datasets.preprocessing.MAX_CHARACTERS)
-        before = datasets.preprocessing.from_json(text)
-    except ValueError:
-        return False
-    # Files are identified by their SHA-256, wherever they lie; a library that ships a set may have
-    # been updated.
-    if _digests_in(before.source) == _digests_in(fitted.source):
-        before = dataclasses.replace(before, source=fitted.source)
-    return before == fitted
-
-
-def _digests_in(source: str) -> list[str]:
-    return re.findall(r"\(sha256 (\w+)\)", source)
 
 
 def _path(model: keras.Model, data: batching.Data, in_memory_steps: bool) -> dict[str, bool]:
@@ -298,3 +260,11 @@ def _own_callbacks(
     if run:
         own.append(keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False))
     return own
+
+
+def _epoch_lines(
+    given: Sequence[keras.callbacks.Callback], verbose: int
+) -> epoch_lines.EpochLines | None:
+    """Returns what prints the epochs, unless nothing, or one of the `given` callbacks, does."""
+    shown = any(isinstance(each, keras.callbacks.ProgbarLogger) for each in given)
+    return epoch_lines.EpochLines(live=verbose == 1) if verbose and not shown else None
