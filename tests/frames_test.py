@@ -79,6 +79,67 @@ def test_tables_of_other_libraries_are_converted_and_names_may_be_numbers():
     assert datasets.from_dataframe(unnamed, label=1).preprocessing.feature_names == ("0",)
 
 
+@pytest.mark.parametrize(
+    ("frequency", "kind", "parts"),
+    [
+        ("D", "date", {"day", "weekday", "month"}),
+        ("W", "date", {"day", "weekday", "month"}),
+        ("M", "date", {"day", "month"}),
+        ("Q", "date", {"day", "month"}),
+        ("Y", "number", set()),
+    ],
+)
+def test_periods_are_dates_in_order(frequency, kind, parts):
+    periods = pd.Series(pd.period_range("1950-01-01", periods=90, freq=frequency))
+    data = datasets.from_dataframe(
+        pd.DataFrame({"x": periods.where(periods.index % 9 > 0), "y": ["a", "b"] * 45}), label="y"
+    )
+    (x, _) = data.report.columns
+    assert (x.kind, x.missing) == (kind, 10)
+    names = [column.name for column in data.preprocessing.columns]
+    assert {name.removeprefix("x: ") for name in names} - {"x"} == parts
+    if kind == "date":
+        days = data.preprocessing.transform(pd.DataFrame({"x": periods}))[:, 0]
+        assert (np.diff(days) > 0).all()
+
+
+def test_names_of_columns_may_be_numbers_or_a_text_as_for_the_flag():
+    numbered = pd.DataFrame(np.c_[np.arange(40) % 7, np.arange(40) % 3, np.arange(40) % 2])
+    for chosen in ([1], ["1"], "1", (np.int64(1),)):
+        data = datasets.from_dataframe(numbered, label=2, categorical=chosen, missing_values=[2])
+        assert data.preprocessing.feature_names[-3:] == ("1=(missing)", "1=0", "1=1")
+    data = datasets.from_dataframe(frame(), label="y", ignore='"d",t')
+    assert {c.name for c in data.report.columns if c.reason == "ignored"} == {"d", "t"}
+
+
+@pytest.mark.parametrize("label", [frame()["y"], ["y"], frame()["y"].to_numpy()])
+def test_labels_in_place_of_their_name_are_refused(label):
+    with pytest.raises(datasets.DataError, match=r"received (Series|list|ndarray). frame.assign"):
+        datasets.from_dataframe(frame(), label=label)
+    with pytest.raises(ValueError, match="expected `label` to name the column to predict"):
+        datasets.from_dataframe(frame(), label=None)
+
+
+def test_durations_are_told_to_be_in_seconds(caplog):
+    datasets.from_dataframe(frame(), label="y")
+    assert "durations are in seconds: s" in caplog.text
+
+
+def test_new_examples_come_as_any_table_or_as_one_example():
+    fitted = datasets.from_dataframe(frame()[["x", "t", "y"]], label="y").preprocessing
+    new = frame()[["x", "t"]][3:4]
+    expected = fitted.transform(new)
+    arrow = pa.Table.from_pandas(new)
+    for given in (arrow, _Stream(arrow), {"x": 3.0, "t": "p"}, new.iloc[0].to_frame().T):
+        np.testing.assert_array_equal(fitted.transform(given), expected)
+    with pytest.raises(
+        datasets.DataError, match=r"received Series. .to_frame\(\).T, if it is a row"
+    ):
+        fitted.transform(new.iloc[0])
+    with pytest.raises(datasets.DataError, match="expected columns of equal length"):
+        fitted.transform({"x": [1.0, 2.0], "t": "pq"})
+
+
 def test_data_set_becomes_a_frame():
     data = datasets.from_dataframe(frame(), label="y", ignore=["d", "t"])
     back = datasets.to_dataframe(data)

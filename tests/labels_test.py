@@ -111,6 +111,47 @@ def test_limits_and_marks_in_a_quantity_are_told_as_in_a_feature(mark, caplog):
 
 
 @pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("{} kg", "numbers without their units: x (kg), y (kg)"),
+        ("{} h 30 m", "numbers without their units: x (hours), y (hours)"),
+        (("{}.5%", "0.{}"), "'y': numbers in several units (none, %): all are read alike"),
+        (("${}.5", "\u20ac{}.5"), "'y': numbers in several units ($, \u20ac): all are read alike"),
+    ],
+)
+def test_units_of_a_quantity_are_told_as_those_of_a_feature(written, told, caplog):
+    forms = (written, written) if isinstance(written, str) else written
+    cells = [forms[n % 2].format(n + 1) for n in range(60)]
+    datasets.from_dataframe(pd.DataFrame({"x": cells, "y": cells}), label="y", task="regression")
+    assert told in caplog.text
+
+
+@pytest.mark.parametrize("task", ["auto", "regression"])
+@pytest.mark.parametrize(
+    ("cells", "meant"),
+    [
+        (
+            [f"{n}.5 {'kg' if n % 2 else 'g'}" for n in range(60)],
+            r"several units \((kg, g|g, kg)\): ",
+        ),
+        ([f"2024-{1 + n % 12:02}-{1 + n % 28:02}" for n in range(60)], "These are dates or times"),
+        ([f"{n % 24}:{n:02}" for n in range(60)], "These are dates or times"),
+    ],
+)
+def test_what_a_quantity_was_meant_to_be_is_named(cells, meant, task):
+    table, reading = Table("a.csv", {"y": cells}), Reading(label="y", task=task)
+    with pytest.raises(DataError, match=meant):
+        labels.find("a.csv, column 'y'", "y", table, reading)
+
+
+def test_texts_of_most_rows_are_not_advised_to_be_missing():
+    table = Table("a.csv", {"y": ["yes", "no"] * 9 + ["1"]})
+    with pytest.raises(DataError, match="empty the cell, or take") as error:
+        labels.find("y", "y", table, Reading(label="y", task="regression"))
+    assert "missing_values" not in str(error.value)
+
+
+@pytest.mark.parametrize(
     ("cells", "message"),
     [
         ([""] * 9, "expected labels; received none"),

@@ -195,7 +195,7 @@ def test_column_that_a_flag_names_must_be_there(load, options, message):
         ({"label": None}, "expected `label`"),
         ({"image_size": (2, 2)}, "does not go with `image_size`"),
         ({"missing": "drop"}, "`missing` must be one of refuse, impute"),
-        ({"ignore": "k"}, "`ignore` must be names"),
+        ({"ignore": {"k"}}, "`ignore` must be names"),
     ],
 )
 def test_option_that_does_not_fit_is_refused(load, options, message):

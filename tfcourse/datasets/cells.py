@@ -131,7 +131,8 @@ def is_missing(value: object, more: Sequence[str] = ()) -> bool:
 def _category(value: object, more: Sequence[str]) -> str | None:
     """Returns the text of a cell; `None` if it is missing."""
     if not isinstance(value, str):
-        return None if is_missing(value, more) else as_category(value)
+        text = "" if is_missing(value) else as_category(value)  # A number may be in `more`, too.
+        return text if text and text not in more else None
     text = spellings.seen(value)
     return None if _says_missing(text, more) else text
 

@@ -72,6 +72,7 @@ class LabelReport:
         doubtful: as in `ColumnReport`, of a quantity.
         ends_in_total: whether the last row's quantity is the sum of all others.
         limits: as in `ColumnReport`, of a quantity.
+        units: as in `ColumnReport`, of a quantity.
     """
 
     name: str
@@ -84,6 +85,7 @@ class LabelReport:
     doubtful: tuple[tuple[float, int], ...] = ()
     ends_in_total: bool = False
     limits: int = 0
+    units: tuple[str, ...] = ()
 
     @property
     def left_out(self) -> int:

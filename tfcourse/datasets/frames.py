@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import shown
+from tfcourse.datasets import column_names, shown
 from tfcourse.datasets.cells import Column
 from tfcourse.datasets.dataset import Dataset, Split
 from tfcourse.datasets.errors import DataError
@@ -14,6 +14,8 @@ from tfcourse.datasets.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_LONG_PERIODS = "MQYA"  # Months, quarters and years, whose first days have no meaning of their own.
 
 
 def to_table(frame: "pd.DataFrame", source: str = "frame", notes: tuple[str, ...] = ()) -> Table:
@@ -25,10 +27,11 @@ def to_table(frame: "pd.DataFrame", source: str = "frame", notes: tuple[str, ...
     import pandas as pd
 
     if not isinstance(frame, pd.DataFrame):
-        is_lazy = hasattr(frame, "collect")
+        make = ".collect()" if hasattr(frame, "collect") else "pandas.DataFrame(...)"
+        make = ".to_frame().T, if it is a row," if isinstance(frame, pd.Series) else make
         raise DataError(
-            f"{source}: expected a pandas DataFrame; received {type(frame).__name__}. "
-            f"{'.collect()' if is_lazy else 'pandas.DataFrame(...)'} makes one."
+            f"{source}: expected a pandas DataFrame; received {type(frame).__name__}. {make} makes "
+            "one."
         )
     if frame.columns.nlevels > 1:
         raise DataError(
@@ -49,6 +52,9 @@ def to_table(frame: "pd.DataFrame", source: str = "frame", notes: tuple[str, ...
         )
     series = (frame.iloc[:, position] for position in range(len(names)))
     columns = {name: column(values) for name, values in zip(names, series, strict=True)}
+    durations = [name for name, kind in zip(names, frame.dtypes, strict=True) if kind.kind == "m"]
+    if durations:
+        notes = (*notes, f"durations are in seconds: {column_names.listed(durations)}")
     return Table(source, columns, num_rows=len(frame), notes=notes)
 
 
@@ -78,6 +84,11 @@ def column(series: "pd.Series") -> Column:
     dtype = series.dtype
     if isinstance(dtype, pd.DatetimeTZDtype):
         series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+        dtype = series.dtype
+    if isinstance(dtype, pd.PeriodDtype):
+        if dtype.freq.rule_code[0] in _LONG_PERIODS:
+            return series.astype(str).where(series.notna(), None).to_numpy(object)
+        series = series.dt.to_timestamp()
         dtype = series.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "iufM":
         return series.to_numpy()

@@ -12,6 +12,7 @@ from tfcourse.datasets import (
     cells,
     classes,
     column_names,
+    dates,
     numbers,
     shown,
     spellings,
@@ -27,6 +28,7 @@ from tfcourse.datasets.table import Column, Table
 
 _FEWEST_SORTED = 20  # Rows; fewer may be sorted by chance.
 _MOST_NAMED = 3  # Texts in a quantity that a message names.
+_SAMPLE = 1000  # Texts that are looked at for their units.
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?")
 
 
@@ -71,8 +73,10 @@ def find(
         DataError: names the column or the line that can't be used.
     """
     column, more = table.columns[name], reading.missing_values
+    every = cells.of(column).values
+    some = every[:: max(1, len(every) // _SAMPLE)]
     if reading.task != "classification":
-        written = numbers.find_style(cells.of(column).values, decimal_comma=decimal_comma)
+        written = numbers.find_style(every, decimal_comma=decimal_comma)
         values = read_numbers(column, more, written)
         is_asked = reading.task == "regression"
         if is_asked or targets.task_of(values) == "regression":
@@ -87,14 +91,28 @@ def find(
                 doubtful=stand_ins.counts(np.unique(known), known, known),
                 ends_in_total=_ends_in_total(values),
                 limits=int(limits.sum()),
+                units=numbers.mixed(some, written),
             )
             return Labels(values, (), report, written)
-    found = classify(where, name, column, more)
+    try:
+        found = classify(where, name, column, more)
+    except DataError as error:
+        raise DataError(f"{error}{_meant(some)}", advice=error.advice) from None
     is_told = reading.task == "auto" and len(found.class_names) > 2
     if is_told and all(map(_WHOLE.fullmatch, found.class_names)):
         report = dataclasses.replace(found.report, taken=len(found.class_names))
         return found._replace(report=report)
     return found
+
+
+def _meant(values: Sequence[object]) -> str:
+    """Returns a sentence on labels that may be a quantity, written in another way, or ""."""
+    units = numbers.units(values)
+    if units:
+        return f" These are numbers in several units ({', '.join(units)}): convert them to one."
+    if dates.find_format(values):
+        return " These are dates or times: make numbers of them, such as days since the first one."
+    return ""
 
 
 def _ends_in_total(values: npt.NDArray[np.float64]) -> bool:
@@ -141,11 +159,12 @@ def quantities(
         row = int(bad.argmax())
         texts = {str(column[row]).strip() for row in np.flatnonzero(bad).tolist()}
         named = column_names.argument("missing_values", sorted(texts))
+        are_few = len(texts) <= _MOST_NAMED and 2 * bad.sum() <= len(bad)
         raise DataError(
             f"{table.place(row)}, column {shown.quoted(name)}: expected a number, since the label "
             f"is a quantity; received {shown.quoted(column[row])}. Correct it, empty the cell,"
-            f"{f' leave such rows out with {named},' if len(texts) <= _MOST_NAMED else ''} or take "
-            "the label for classes with `task=classification`."
+            f"{f' leave such rows out with {named},' if are_few else ''} or take the label for "
+            f"classes with `task=classification`.{_meant(cells.some(column, _SAMPLE))}"
         )
     return values, limits
 

@@ -4,13 +4,18 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
+
 from tfcourse.datasets import legacy_encodings
 from tfcourse.hyperparameters import Hyperparameters, choice, integers, text, texts
+from tfcourse.hyperparameters.spelling import parse_texts
 
 
 @dataclasses.dataclass(frozen=True)
 class Reading(Hyperparameters):
-    """How to read a table or images. Columns may also be a list, and a size one number.
+    """How to read a table or images.
+
+    Columns may also be a list, or a text as for the flag; and a size one number.
 
     Raises:
         ValueError: a value is not allowed; the message names it.
@@ -63,9 +68,13 @@ class Reading(Hyperparameters):
     )
 
     def __post_init__(self) -> None:
+        if isinstance(self.label, int | np.integer):  # Names of columns may be numbers.
+            object.__setattr__(self, "label", str(self.label))
         for name in ("categorical", "ignore", "keep", "missing_values"):
-            if isinstance(getattr(self, name), list):
-                object.__setattr__(self, name, tuple(getattr(self, name)))
+            given: object = getattr(self, name)
+            items = parse_texts(given) if isinstance(given, str) else given
+            if isinstance(items, list | tuple):
+                object.__setattr__(self, name, tuple(map(str, items)))
         size: int | Sequence[int] | None = self.image_size
         if size is not None:
             sides = (size,) if isinstance(size, int) else tuple(size)

@@ -116,7 +116,14 @@ def _label_column(rows: int, found: Labels) -> ColumnReport:
         distinct = len(np.unique(found.numbers[found.kept]))
     kind: Kind = "number" if found.is_quantity else "category"
     return ColumnReport(
-        report.name, kind, rows, report.missing, distinct, "label", written=found.written
+        report.name,
+        kind,
+        rows,
+        report.missing,
+        distinct,
+        "label",
+        written=found.written,
+        units=report.units,
     )
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -73,7 +73,7 @@ class TablePreprocessing:
         """Returns float32 [examples, features].
 
         Args:
-            table: texts or numbers; unknown columns are ignored.
+            table: texts or numbers, or the cells of one example; unknown columns are ignored.
             tell: whether to warn of texts that did not occur in training.
 
         Raises:
@@ -199,5 +199,11 @@ def _as_table(table: Columns) -> Table:
     if isinstance(table, Table):
         return table
     if isinstance(table, Mapping):
-        return Table("table", dict(table))
-    return frames.to_table(table)
+        return Table("table", {name: _cells(column) for name, column in table.items()})
+    return frames.to_table(frames.from_others(table))
+
+
+def _cells(column: Any) -> Column:
+    """Returns a column, of which a mapping of a single example may give the cell alone."""
+    is_cell = isinstance(column, str) or not hasattr(column, "__len__")
+    return [column] if is_cell else column

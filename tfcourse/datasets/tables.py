@@ -112,11 +112,17 @@ def from_dataframe(
     Raises:
         DataError: names the column that can't be used.
     """
-    read = Reading(label=str(label), **reading)
+    if not isinstance(label, Hashable):
+        raise DataError(
+            f"{name}: expected `label` to be the name of a column; received {type(label).__name__}."
+            " frame.assign(y=...) makes a column of labels, for label='y'."
+        )
+    read = Reading(label=None if label is None else str(label), **reading)
     read.check_used(name, OF_ANY)
     frame = frames.from_others(frame)
     table = frames.to_table(frame, name)
-    if str(label) not in table.columns and label in frame.index.names:
+    is_index = label is not None and label in frame.index.names
+    if str(label) not in table.columns and is_index:
         raise DataError(
             f"{name}: expected a column {shown.quoted(str(label))}, as `label` says; received an "
             "index of that name. frame.reset_index() makes a column of it."
