@@ -112,6 +112,11 @@ def closest(name: str, columns: Sequence[str]) -> str:
     """
     if _NUMBER.fullmatch(name) and 0 < abs(int(name)) <= len(columns):
         return columns[int(name) - (int(name) > 0)]
+    return similar(name, columns)
+
+
+def similar(name: str, columns: Sequence[str]) -> str:
+    """Returns the column with the most similar name, or ""."""
     same = [column for column in columns if column.casefold() == name.casefold()]
     return (same or difflib.get_close_matches(name, columns[:1000], n=1) or [""])[0]
 

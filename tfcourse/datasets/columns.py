@@ -2,14 +2,15 @@
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from tfcourse.datasets import cells, dates, fields, numbers, shown, spellings
+from tfcourse.datasets import cells, dates, fields, new_cells, numbers, shown, spellings
 from tfcourse.datasets.errors import DataError
 
 if TYPE_CHECKING:
@@ -60,7 +61,11 @@ def _without(values: npt.NDArray[np.float64], more: Sequence[str]) -> npt.NDArra
 
 
 def read_dates(
-    column: "Column", more: Sequence[str], form: str, parts: Iterable[str]
+    column: "Column",
+    more: Sequence[str],
+    form: str,
+    parts: Iterable[str],
+    other: Callable[[list[Any]], str] | None = None,
 ) -> dict[str, "Column"]:
     """Returns parts of dates or times by name: numbers, as `read_numbers` returns them, or texts.
 
@@ -69,6 +74,7 @@ def read_dates(
         more: texts that mean a missing value, besides the usual ones.
         form: how dates are written, one of `dates.FORMATS`.
         parts: names from `dates.PARTS`.
+        other: returns the format of the cells that are not missing, if some are not in `form`.
     """
     if isinstance(column, np.ndarray) and column.dtype.kind == "M":
         return {part: dates.part(column.astype("datetime64[ns]"), part) for part in parts}
@@ -76,6 +82,9 @@ def read_dates(
     moments = dates.times(found.values, form)
     odd = np.isnat(moments)
     odd[odd] = [not is_missing_number(v, more) for v in np.array(found.values, object)[odd]]
+    if odd.any() and other:
+        there = [value for value in found.values if not is_missing_number(value, more)]
+        return read_dates(column, more, other(there), parts)
     result: dict[str, Column] = {}
     for part in parts:
         values = dates.part(moments, part)
@@ -94,6 +103,13 @@ def is_missing_number(value: object, more: Sequence[str] = ()) -> bool:
         is_short = len(text) <= cells.LONGEST_MISSING
         return (is_short and text.lower() in cells.MISSING_NUMBER) or text in more
     return cells.is_missing(value)
+
+
+def is_empty(column: "Column", more: Sequence[str] = ()) -> bool:
+    """Returns whether no cell of a column has a value; fast if the first one has."""
+    if not len(column) or not is_missing_number(column[0], more):
+        return False
+    return all(is_missing_number(value, more) for value in cells.of(column).values)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,15 +150,17 @@ class NumericColumn:
             DataError: names the line and column of a cell that is not a finite number.
         """
         name = source(self)
-        values = self._read(table.columns[self.name], more)
+        values = self._read(table, more)
         if self.skips_texts:
             values[np.isinf(values)] = np.nan
-        check_numbers(table, name, values)
+        check_numbers(table, name, values, self._expected)
         missing = np.isnan(values)
         if missing.any():
             if self.imputed is None:
                 raise missing_error(table, name, int(missing.argmax()))
             values[missing] = self.imputed
+        if tell and not self.part and not missing.all():
+            new_cells.tell(table, name, self.written, values, self.mean, self.standard_deviation)
         with np.errstate(over="ignore", invalid="ignore"):
             encoded = ((values - self.mean) / self.standard_deviation).astype(np.float32)
         if not np.isfinite(encoded).all():
@@ -156,14 +174,26 @@ class NumericColumn:
             return np.stack([encoded, missing.astype(np.float32)], axis=1)
         return encoded[:, np.newaxis]
 
-    def _read(self, column: "Column", more: Sequence[str]) -> npt.NDArray[np.float64]:
+    @property
+    def _expected(self) -> str:
+        if self.part:
+            return f"a date or time as in training, such as {dates.example(self.written)}"
+        if numbers.is_bare(self.written):
+            return "a finite number"
+        return f"a number written as in training, such as {self.written}"
+
+    def _read(self, table: "Table", more: Sequence[str]) -> npt.NDArray[np.float64]:
+        column = table.columns[self.name]
         if self.part:
             return read_numbers(column, more)
         limits = self.takes_limits
         values = read_numbers(column, more, self.written, limits=limits)
+        if isinstance(column, np.ndarray) and column.dtype.kind in "iuf":
+            is_bare = numbers.is_bare(self.written)
+            return values if is_bare else np.where(np.isnan(values), np.nan, np.inf)
         if np.isinf(values).any():
-            # Not written as in training.
-            style = numbers.find_style(cells.of(column).values)
+            row = int(np.isinf(values).argmax())
+            style = new_cells.style(table, self.name, self.written, row)
             others = read_numbers(column, more, style, limits=limits)
             values = others if np.isinf(others).sum() < np.isinf(values).sum() else values
         return values
@@ -231,9 +261,16 @@ def source(column: NumericColumn | CategoricalColumn) -> str:
 
 
 def with_parts(
-    table: "Table", columns: Iterable[NumericColumn | CategoricalColumn], more: Sequence[str]
+    table: "Table",
+    columns: Iterable[NumericColumn | CategoricalColumn],
+    more: Sequence[str],
+    *,
+    tell: bool = True,
 ) -> "Table":
-    """Returns the table with a column for each part of a date in `columns`; reads dates once."""
+    """Returns the table with a column for each part of a date in `columns`; reads dates once.
+
+    Dates that are clearly written in another way than in training are read; `tell` warns of it.
+    """
     wanted: dict[tuple[str, str], dict[str, str]] = {}
     for column in columns:
         if column.part and column.name not in table.columns:
@@ -241,7 +278,8 @@ def with_parts(
             names[column.part] = column.name
     made = {}
     for (name, form), names in wanted.items():
-        parts = read_dates(table.columns[name], more, form, names)
+        other = functools.partial(_other_form, table, name, form, tell)
+        parts = read_dates(table.columns[name], more, form, names, other)
         made.update({names[part]: values for part, values in parts.items()})
     if not made:
         return table
@@ -250,6 +288,10 @@ def with_parts(
         columns=collections.ChainMap(made, table.columns),  # type: ignore[arg-type]  # Only read.
         num_rows=len(table),
     )
+
+
+def _other_form(table: "Table", name: str, form: str, tell: bool, values: list[Any]) -> str:
+    return new_cells.date_form(table, name, values, form, tell=tell)
 
 
 def _check_origin(column: NumericColumn | CategoricalColumn, parts: Sequence[str]) -> None:
@@ -264,14 +306,16 @@ def _is_style(written: str) -> bool:
     return written == "" or numbers.is_style(written)
 
 
-def check_numbers(table: "Table", name: str, values: npt.NDArray[np.float64]) -> None:
-    """Raises `DataError` if `read_numbers` found a cell that is not a finite number."""
+def check_numbers(
+    table: "Table", name: str, values: npt.NDArray[np.float64], expected: str
+) -> None:
+    """Raises `DataError` if `read_numbers` found a cell that is not what is expected."""
     bad = np.isinf(values)
     if bad.any():
         row = int(bad.argmax())
         cell = str(table.columns[name][row] if name in table.columns else values[row])
         raise DataError(
-            f"{table.place(row)}, column {shown.quoted(name)}: expected a finite number; received "
+            f"{table.place(row)}, column {shown.quoted(name)}: expected {expected}; received "
             f"{shown.quoted(cell)}. Correct it, or empty the cell."
         )
 

@@ -143,6 +143,22 @@ def _several(texts: Sequence[str]) -> str | None:
     return OR.join(found) if len(found) > 1 and is_clear else None
 
 
+def is_clear(values: Sequence[Any], form: str) -> bool:
+    """Returns whether values can't have day and month the other way round than in `form`."""
+    swapped = form.replace("%m", "%_").replace("%d", "%m").replace("%_", "%d")
+    if not _ORDER.match(form) or swapped not in FORMATS:
+        return True
+    return bool(np.isnat(times(values, swapped)).any())
+
+
+def example(form: str) -> str:
+    """Returns a date or time in a format."""
+    form = form.partition(OR)[0]
+    if form in (QUARTER, WEEK):
+        return form
+    return datetime(2019, 1, 31, 13, 30).strftime("%Y-%m-%d" if form == ISO else form)
+
+
 def is_known(form: str) -> bool:
     """Returns whether `form` is a format that `find_format` returns."""
     return all(part in KNOWN for part in form.split(OR, _MOST_FORMATS))

@@ -85,7 +85,18 @@ def is_style(text: str) -> bool:
     form, unit = _parts(text)
     if text in (durations.STYLE, *compound_numbers.STYLES):
         return True
-    return form in STYLES and (text == form or bool(_WITH_UNIT.fullmatch(f"1 {unit}")))
+    is_unit = unit == "%" or bool(_WITH_UNIT.fullmatch(f"1 {unit}"))
+    return form in STYLES and (text == form or is_unit)
+
+
+def unit(style: str) -> str:
+    """Returns the unit of numbers in a style: "kg" of "1234.5 kg", "hours" of durations, or ""."""
+    return {durations.STYLE: "hours", **compound_numbers.UNITS}.get(style, _parts(style)[1])
+
+
+def is_bare(style: str) -> bool:
+    """Returns whether numbers alone are in a style: in 1234.5 kg and 1:05.25, not in 1h 30m."""
+    return bool(np.isfinite(read(["12"], style)).all())
 
 
 def _parts(style: str) -> tuple[str, str]:
@@ -112,12 +123,14 @@ def find_style(values: Sequence[Any], *, decimal_comma: bool = False) -> str:
         return in_parts
     if share < _FEWEST_WITH_UNIT and durations.are_in(texts):
         return durations.STYLE
-    unit = _unit(texts) if share < _FEWEST_WITH_UNIT else ""
-    if not unit:
+    if sum(text.endswith("%") for text in texts) >= (1 - _MOST_OTHERS) * len(texts):
+        return f"{style} %"
+    found = _unit(texts) if share < _FEWEST_WITH_UNIT else ""
+    if not found:
         return style
-    bare = [text.removesuffix(unit).strip() for text in texts]
+    bare = [text.removesuffix(found).strip() for text in texts]
     style, share = _best(bare, decimal_comma)
-    return f"{style} {unit}" if share >= 1 - _MOST_OTHERS else style
+    return f"{style} {found}" if share >= 1 - _MOST_OTHERS else style
 
 
 def _best(texts: Sequence[str], decimal_comma: bool) -> tuple[str, float]:
@@ -145,11 +158,11 @@ def mixed(values: Sequence[Any], style: str) -> tuple[str, ...]:
     Those are percent beside none, or several currencies. A ± stands for uncertainties.
     """
     texts = [_narrow(value.strip()) for value in values if isinstance(value, str)]
-    unit = {durations.STYLE: "hours", **compound_numbers.UNITS}.get(style, _parts(style)[1])
+    left_out = unit(style)
     if any(map(scientific.is_uncertain, texts)):
-        unit = f"{unit} {scientific.UNCERTAINTY}".strip()
-    if unit:
-        return (unit,)
+        left_out = f"{left_out} {scientific.UNCERTAINTY}".strip()
+    if left_out not in ("", "%"):
+        return (left_out,)
     matches = [_NUMBER.fullmatch(scientific.plain(text)) for text in texts]
     found = {match["behind"] or match["before"] or "" for match in matches if match}
     several = found if "%" in found else found - {""}

@@ -17,7 +17,8 @@ _ANSWERS = (
     {"m", "f", "male", "female"},
     {"p", "n"},
 )
-_SWITCHES = _ANSWERS[:2]  # Of these, 1 and 0 are other spellings.
+# Of these, 1 and 0 are other spellings.
+_SWITCHES = (*_ANSWERS[:2], {"yes", "no", "true", "false"})
 _EXACT = 15  # Digits that double precision holds.
 
 

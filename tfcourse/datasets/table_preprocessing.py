@@ -87,7 +87,7 @@ class TablePreprocessing:
     ) -> dict[str, FloatArray]:
         """Returns the features of some rows of a table, by name; see `transform`."""
         self._check_columns(table)
-        table = columns.with_parts(table, self.columns, self.missing_values)
+        table = columns.with_parts(table, self.columns, self.missing_values, tell=tell)
         shape = self.input_shape
         features = {name: np.empty((len(at), *shape), np.float32) for name, at in rows.items()}
         start = 0
@@ -97,7 +97,17 @@ class TablePreprocessing:
             for name, at in rows.items():
                 features[name][:, start:stop] = encoded[at]
             start = stop
+        if tell and len(table) > 1:
+            self._tell_empty(table)
         return features
+
+    def _tell_empty(self, table: Table) -> None:
+        names = dict.fromkeys(map(columns.source, self.columns))
+        there = ((name, table.columns[name]) for name in names if name in table.columns)
+        empty = [name for name, cells in there if columns.is_empty(cells, self.missing_values)]
+        if empty:
+            listed = column_names.listed(empty)
+            logging.warning("%s: no row has a value of %s; filled in.", table.source, listed)
 
     def _check_columns(self, table: Table) -> None:
         known = set(table.columns)
@@ -113,8 +123,20 @@ class TablePreprocessing:
         what, them = ("a column", "it") if len(missing) == 1 else ("the columns", "them")
         raise DataError(
             f"{table.source}: expected {what} {names}, as in training; received {received}. "
-            f"Add {them}."
+            f"{self._mend(table, list(missing)) or f'Add {them}.'}"
         )
+
+    def _mend(self, table: Table, missing: list[str]) -> str:
+        """Returns a sentence about columns with similar names, or about a header that lacks."""
+        wanted = {columns.source(column) for column in self.columns}
+        others = [name for name in table.columns if name not in wanted and name != self.label]
+        close = {name: column_names.similar(name, others) for name in missing}
+        if all(close.values()):
+            pairs = [f"{shown.quoted(close[n])} to {shown.quoted(n)}" for n in missing[:5]]
+            return f"Rename {', '.join(pairs)}{' and so on' if missing[5:] else ''}."
+        if self.header == "yes" and not wanted & set(table.columns):
+            return "Add them; if the first line is one of data, put the names in a line above it."
+        return ""
 
     def labels(self, table: Columns) -> LabelArray | None:
         """Returns a table's labels [examples], or `None` if some are missing.

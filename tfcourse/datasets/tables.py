@@ -214,7 +214,7 @@ def _on_disk(
     stored: Callable[[Rows], Table], fitted: TablePreprocessing, pairs: Pairs
 ) -> dict[str, Any]:
     def read(rows: Rows) -> FloatArray:
-        return fitted.transform(stored(rows))
+        return fitted.transform(stored(rows), tell=False)  # The report has them.
 
     return {
         split: StreamedSplit(StreamedFeatures(read, rows, fitted.input_shape), numbers)
