@@ -20,9 +20,7 @@ def plane_points(
     return 2 * centres[labels] + rng.normal(0, 0.45, (len(labels), 2)), labels
 
 
-def fit_points(
-    points: np.ndarray, labels: np.ndarray, steps: int, learning_rate: float = 1.0
-) -> Layers:
+def fit_points(points: np.ndarray, labels: np.ndarray, steps: int) -> Layers:
     """Returns the layers of softmax regression after full-batch steps from 0, in float64."""
     num_classes = labels.max() + 1
     layers = [
@@ -30,9 +28,7 @@ def fit_points(
     ]
     one_hot = np.eye(num_classes)[labels]
     for _ in range(steps):
-        _, layers = tfcourse.from_scratch.train_step(
-            layers, points, one_hot, learning_rate=learning_rate
-        )
+        _, layers = tfcourse.from_scratch.train_step(layers, points, one_hot, learning_rate=1.0)
     return layers
 
 

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from tfcourse.datasets.streamed import StreamedSplit
 
 _COLUMNS = 8
+_VERSIONS = 4  # Of each image.
 
 
 def draw_augmented(
     layers: "Sequence[keras.layers.Layer]",
     split: "datasets.Split | StreamedSplit",
     path: os.PathLike[str] | str,
-    draws: int = 4,
 ) -> None:
     """Writes images, each with its augmented versions below, into the PNG file `path`.
 
@@ -30,11 +30,10 @@ def draw_augmented(
         layers: layers for images in the form used in training, as from `models.augmentation`.
         split: the training split.
         path: the picture's path.
-        draws: how many versions of each image to show.
     """
     images: Any = split.smaller(_COLUMNS).features
     rows = [images]
-    for _ in range(draws):
+    for _ in range(_VERSIONS):
         changed = images
         for layer in layers:
             changed = layer(changed, training=True)

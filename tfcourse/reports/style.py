@@ -52,6 +52,7 @@ def looks() -> Iterator[dict[str, str]]:
 
 
 _ANIMATION_DPI = 80  # A GIF contains all frames, so it has half the resolution of a picture.
+_FRAMES_PER_SECOND = 6
 
 
 @contextlib.contextmanager
@@ -76,18 +77,12 @@ def picture(
 
 @contextlib.contextmanager
 def animation(
-    path: pathlib.Path | str,
-    *,
-    columns: int = 1,
-    rows: int = 1,
-    width: float = 3.2,
-    height: float = 3.0,
-    frames_per_second: int = 6,
+    path: pathlib.Path | str, *, columns: int
 ) -> Iterator[tuple[np.ndarray, Callable[[], None]]]:
-    """Yields axes, as `picture` does, and a function that takes a frame; writes the GIF `path`."""
+    """Yields a row of axes, and a function that takes a frame; then writes the GIF `path`."""
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
-        writer = PillowWriter(fps=frames_per_second)
+        figure = Figure(figsize=(columns * 3.2, 3.0), layout="constrained")
+        writer = PillowWriter(fps=_FRAMES_PER_SECOND)
         with files.new_folder(pathlib.Path(path)) as folder:
             with writer.saving(figure, folder / "frames.gif", dpi=_ANIMATION_DPI):
 
@@ -97,7 +92,7 @@ def animation(
                     # Once is enough; it takes as long as a frame.
                     figure.set_layout_engine("none")
 
-                yield figure.subplots(rows, columns, squeeze=False), take_frame
+                yield figure.subplots(1, columns, squeeze=False)[0], take_frame
             files.write_file(path, (folder / "frames.gif").read_bytes(), durable=False)
 
 

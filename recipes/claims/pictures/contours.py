@@ -43,7 +43,7 @@ def animate_race(
     moments = [*growing, *[growing[-1]] * _LAST_FRAMES]
     with style.animation(path, columns=len(landscapes)) as (axes, take_frame):
         runners = []
-        for ax, (name, landscape) in zip(axes[0], landscapes.items(), strict=True):
+        for ax, (name, landscape) in zip(axes, landscapes.items(), strict=True):
             _draw_contours(ax, landscape)
             top = _free_top(ax, paths[name])
             for row, (optimizer, points) in enumerate(paths[name].items()):

@@ -38,7 +38,6 @@ def draw_panda_and_caviar(
     watched: style.Arrays,
     rates: Mapping[int, float],
     side_by_side: Sequence[Curve],
-    cost: str = "validation cost",
 ) -> None:
     """Writes one model's curves, nudged on the way, beside those of many into the PNG file `path`.
 
@@ -46,7 +45,6 @@ def draw_panda_and_caviar(
         watched: `{label: cost per epoch}` of the one model.
         rates: `{epochs done: learning rate from there on}`, from 0 on.
         side_by_side: of the many; the one that comes lowest is drawn thick.
-        cost: what theirs is.
     """
     with style.picture(path, columns=2, width=5.0, height=3.6) as axes:
         panda, caviar = axes[0]
@@ -63,8 +61,7 @@ def draw_panda_and_caviar(
             epochs = np.arange(1, len(curve.costs) + 1)
             caviar.semilogy(epochs, curve.costs, color=colour.to_rgba(np.array(curve.rate)), **look)
         title = f"caviar: {len(side_by_side)} models, thick the best (rate {best.rate:.2g})"
-        caviar.set(title=title, xlabel="epoch")
-        caviar.set_ylabel(cost)
+        caviar.set(title=title, xlabel="epoch", ylabel="validation cost")
         caviar.figure.colorbar(colour, ax=caviar, label="learning rate")
         for ax in axes[0]:
             style.whole_numbers(ax.xaxis)
