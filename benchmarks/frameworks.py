@@ -152,7 +152,7 @@ def _size(number: int) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--download", default="", help="frameworks, separated by commas, or all")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "docs")
     arguments = parser.parse_args(argv)

@@ -25,6 +25,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from benchmarks import pages, training
 from benchmarks.contestants.task import task
@@ -75,7 +77,7 @@ class Machine:
         default_factory=lambda: collections.defaultdict(threading.Lock)
     )
 
-    def run(self, *words, code=0):
+    def run(self, *words: object, code: int = 0) -> subprocess.CompletedProcess[str]:
         """Returns a command that has ended with `code`."""
         left = self.end - time.monotonic()
         if left <= 0:
@@ -95,7 +97,8 @@ class Machine:
             raise FailedError(f"exit code {done.returncode}, expected {code}: {last[:300]}")
         return done
 
-    def train_command(self, name, *flags):
+    def train_command(self, name: str, *flags: str) -> list[str]:
+        """Returns the arguments of Python that train in the folder `name`."""
         data = os.environ.get("TFCOURSE_MNIST_DIR")
         folder = [f"--data_dir={data}"] if data and not self.smoke else []
         chosen = f"--dataset={'digits' if self.smoke else 'mnist'}"
@@ -108,28 +111,33 @@ class Machine:
             f"--run_dir={self.path(name)}",
         ]
 
-    def train(self, name, *flags):
+    def train(self, name: str, *flags: str) -> dict[str, Any]:
         """Returns metrics.json of a training in the folder `name`, which is done once."""
         with self.locks[name]:
             if not (self.path(name) / "metrics.json").exists():
                 self.run(*self.train_command(name, *flags))
         return json.loads((self.path(name) / "metrics.json").read_text(encoding="utf-8"))
 
-    def path(self, name):
+    def path(self, name: str) -> pathlib.Path:
         return self.folder / name
 
-    def weights(self, name):
+    def weights(self, name: str) -> str:
         return files.sha256(self.path(name) / "weights.arrays")
 
-    def needs_gpu(self, count=1):
-        if len(self.gpus) < count:
-            raise NotRunError(f"it needs {count} GPU{'s' if count > 1 else ''}")
+    def needs_gpu(self) -> None:
+        if not self.gpus:
+            raise NotRunError("it needs 1 GPU")
 
 
-MODELS = {"batch_norm_mlp": ("--epochs=4",), "small_cnn": ("--model=small_cnn", "--epochs=2")}
+# Returns what was measured: a sentence, or numbers for a table.
+Check = Callable[[Machine], str | dict[str, Any]]
+MODELS: dict[str, tuple[str, ...]] = {
+    "batch_norm_mlp": ("--epochs=4",),
+    "small_cnn": ("--model=small_cnn", "--epochs=2"),
+}
 
 
-def device(machine):
+def device(machine: Machine) -> str:
     """The device recorded in metrics.json"""
     found = json.loads(machine.run("-c", ASK).stdout.splitlines()[-1])
     machine.gpus = found["gpus"]
@@ -140,7 +148,7 @@ def device(machine):
     return f"{found['device']}, driver for CUDA {found['cuda_driver']}, TF32 off, kernels pinned"
 
 
-def main_job(machine):
+def main_job(machine: Machine) -> str:
     """The reference recipe reaches the accuracy that its flagfile expects"""
     flags = ["--flagfile=configs/mnist_softmax.flags", "--timing"]
     metrics = machine.train("main", *flags, *(["--epochs=2"] if machine.smoke else []))
@@ -148,7 +156,7 @@ def main_job(machine):
     return f"{metrics['test_accuracy']:.2%} in {metrics['seconds']:.0f} s ({stages})"
 
 
-def networks(machine):
+def networks(machine: Machine) -> str:
     """The MLP (XLA) and the CNN (cuDNN), each trained twice: identical to the last bit"""
     told = []
     for model, flags in MODELS.items():
@@ -159,7 +167,7 @@ def networks(machine):
     return ", ".join(told)
 
 
-def resume(machine):
+def resume(machine: Machine) -> str:
     """Killed during training and resumed: identical to the last bit"""
     for model, flags in MODELS.items():
         machine.train(f"{model}1", *flags)
@@ -178,7 +186,7 @@ def resume(machine):
     return "the MLP and the CNN, killed at their first checkpoint"
 
 
-def mixed_precision(machine):
+def mixed_precision(machine: Machine) -> str:
     """bfloat16"""
     told = []
     for model, flags in MODELS.items():
@@ -187,13 +195,13 @@ def mixed_precision(machine):
     return ", ".join(told)
 
 
-def mirrored(machine):
+def mirrored(machine: Machine) -> str:
     """--strategy=mirrored, on all GPUs of the machine"""
     flags = (*MODELS["small_cnn"], "--strategy=mirrored")
     return f"small_cnn {machine.train('mirrored', *flags)['test_accuracy']:.2%}"
 
 
-def exports(machine):
+def exports(machine: Machine) -> str:
     """Every export format agrees with the model on this device to 1e-4"""
     told = []
     for model, flags in MODELS.items():
@@ -207,7 +215,7 @@ def exports(machine):
     return f"largest difference in a probability {max(told):.1g}"
 
 
-def sweep(machine):
+def sweep(machine: Machine) -> str:
     """A sweep with two workers, each on its own GPU if there are two"""
     flags = [
         "--sweep=random",
@@ -222,7 +230,7 @@ def sweep(machine):
     return f"{len(rows) - 1} trials"
 
 
-def large_model(machine):
+def large_model(machine: Machine) -> str:
     """A model that does not fit into the GPU's memory is an error that gives both numbers"""
     machine.needs_gpu()
     huge = machine.run(*machine.train_command("huge", "--hidden_units=100000000"), code=7)
@@ -231,7 +239,7 @@ def large_model(machine):
     return "exit code 7"
 
 
-def large_data(machine):
+def large_data(machine: Machine) -> str:
     """Data that does not fit on the GPU is copied in batches (only 50 MiB are said to be free)"""
     machine.needs_gpu()
     words = machine.train_command("little", *MODELS["batch_norm_mlp"])
@@ -242,12 +250,12 @@ def large_data(machine):
     return "trained, with a message"
 
 
-def speed(machine):
+def speed(machine: Machine) -> dict[str, Any]:
     """Milliseconds per step at batch 128, with Keras's fit, PyTorch and JAX for comparison"""
     names = [name for name in SPEED_CONTESTANTS if training.CONTESTANTS[name].is_installed]
     data = machine.folder / "data.npz"
     training.write_data(data, os.environ.get("TFCOURSE_MNIST_DIR"), machine.smoke)
-    table = {}
+    table: dict[str, Any] = {}
     for model in ("softmax_regression",) if machine.smoke else training.EXAMPLES:
         examples = training.SMOKE_EXAMPLES if machine.smoke else 25_600
         trained = task(model, 128, data, max_examples=examples)
@@ -257,7 +265,7 @@ def speed(machine):
     return table
 
 
-def pinned(machine):
+def pinned(machine: Machine) -> str:
     """The cost of turning XLA's autotuning off: a step of the MLP with and without it"""
     machine.needs_gpu()
     data = machine.folder / "data.npz"
@@ -272,8 +280,8 @@ def pinned(machine):
     return f"{milliseconds[0]:.3f} ms per step pinned, {milliseconds[1]:.3f} ms with autotuning"
 
 
-ALONE = (device, pinned, speed)  # What the others need, and what is timed.
-SIDE_BY_SIDE = (
+ALONE: tuple[Check, ...] = (device, pinned, speed)  # What the others need, and what is timed.
+SIDE_BY_SIDE: tuple[Check, ...] = (
     networks,
     main_job,
     exports,
@@ -290,7 +298,7 @@ KINDS = (ALONE, SIDE_BY_SIDE)
 NAMES = {check.__name__: check for kind in KINDS for check in kind}
 
 
-def run_checks(machine, wanted):
+def run_checks(machine: Machine, wanted: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Returns {check: what it is, its status, and what was measured or why not}."""
     first, others = ([check for check in kind if check.__name__ in wanted] for kind in KINDS)
     results = [run_check(check, machine) for check in first]
@@ -301,7 +309,7 @@ def run_checks(machine, wanted):
     return dict(zip(names, results, strict=True))
 
 
-def run_check(check, machine):
+def run_check(check: Check, machine: Machine) -> dict[str, Any]:
     try:
         status, measured = "passed", check(machine)
     except NotRunError as reason:
@@ -320,7 +328,7 @@ def run_check(check, machine):
     }
 
 
-def page(results):
+def page(results: Mapping[str, Any]) -> str:
     """Returns gpu.md; `results` is what gpu.json holds."""
     ran = {name: check for name, check in results.items() if check["gpus"]}
     return pages.render(
@@ -332,8 +340,8 @@ def page(results):
     )
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--smoke", action="store_true", help="tiny; results are none to publish")
     parser.add_argument("--page", action="store_true", help="write the page alone")
     parser.add_argument("--checks", default=",".join(NAMES), help=f"of {', '.join(NAMES)}")

@@ -12,7 +12,10 @@ import pathlib
 import random
 import statistics
 import time
+from collections.abc import Callable
+from typing import Any
 
+import keras
 import numpy as np
 
 from benchmarks import pages
@@ -22,20 +25,21 @@ from tfcourse.datasets import Split
 from tfcourse.run_directory import environment
 
 EXAMPLES = 10_000
+Functions = dict[str, Callable[[], Any]]  # By contestant; they return numbers to compare.
 
 
-def contestants(model, split):
-    """Returns `{job: {contestant: function}}`; each function returns numbers to compare."""
+def contestants(model: keras.Model, split: Split) -> dict[str, Functions]:
+    """Returns the functions of each job."""
     evaluator = training.Evaluator(model)
     features, labels = split.features, split.labels
 
-    def keras_evaluate(batch_size):
+    def keras_evaluate(batch_size: int) -> list[float]:
         result = model.evaluate(
             features, labels, batch_size=batch_size, verbose=0, return_dict=True
         )
         return [result["loss"], result["accuracy"]]
 
-    def evaluate():
+    def evaluate() -> list[float]:
         result = evaluator.evaluate(split)
         return [result["loss"], result["accuracy"]]
 
@@ -53,12 +57,12 @@ def contestants(model, split):
     }
 
 
-def measure(functions, num_rounds):
+def measure(functions: Functions, num_rounds: int) -> dict[str, list[float]]:
     """Returns `{contestant: [milliseconds, one a round]}`."""
     answers = {name: function() for name, function in functions.items()}
     for answer in answers.values():
         np.testing.assert_allclose(answer, answers["tfcourse"], rtol=1e-3, atol=1e-3)
-    times = {name: [] for name in functions}
+    times: dict[str, list[float]] = {name: [] for name in functions}
     names, order = list(functions), random.Random(0)
     for _ in range(num_rounds):
         order.shuffle(names)
@@ -81,8 +85,8 @@ def rows(by_model: dict[str, dict[str, list[float]]]) -> list[list[str]]:
     return found
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--models", default=",".join(TITLES))
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs"))
@@ -90,7 +94,7 @@ def main(argv=None):
     rng = np.random.default_rng(0)
     images = rng.random((EXAMPLES, 28, 28, 1), dtype=np.float32)
     split = Split(images, rng.integers(10, size=EXAMPLES).astype(np.int32))
-    results = {"evaluate": {}, "predict": {}}
+    results: dict[str, dict[str, Any]] = {"evaluate": {}, "predict": {}}
     for name in arguments.models.split(","):
         training.set_seed(0)
         model = models.MODELS[name](images.shape[1:], 10)

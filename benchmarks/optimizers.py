@@ -15,6 +15,8 @@ import itertools
 import os
 import pathlib
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -26,6 +28,8 @@ from benchmarks import pages
 from tfcourse import optimizers
 from tfcourse.run_directory import environment
 
+# Takes a step, and waits until it has ended.
+Stepper = tuple[Callable[[], Any], Callable[[], Any]]
 # Widths of fully connected networks; both have weights and biases to update.
 SIZES = {"670 thousand": (784, 512, 512, 10), "10 million": (784, 2600, 2600, 450, 10)}
 PACKAGES = ("tensorflow", "keras", "numpy", "torch", "jax", "optax")  # Whose versions are told.
@@ -56,15 +60,14 @@ OPTAX = {
 }
 
 
-def arrays(widths):
+def arrays(widths: Sequence[int]) -> list[np.ndarray]:
     """Gradients or weights of a fully connected network, as float32 arrays."""
     rng = np.random.default_rng(0)
     shapes = [shape for i, o in itertools.pairwise(widths) for shape in ((i, o), (o,))]
     return [rng.normal(size=shape, scale=0.01).astype("float32") for shape in shapes]
 
 
-def keras_step(optimizer, widths, mode):
-    """Returns a function that takes one step and one that waits for it to end."""
+def keras_step(optimizer: keras.Optimizer, widths: Sequence[int], mode: str) -> Stepper:
     variables = [keras.Variable(array) for array in arrays(widths)]
     gradients = [tf.constant(array) for array in arrays(widths)]
     optimizer.build(variables)
@@ -72,7 +75,7 @@ def keras_step(optimizer, widths, mode):
     return step, lambda: variables[-1].numpy()
 
 
-def torch_step(torch, make_optimizer, widths):
+def torch_step(torch: Any, make_optimizer: Callable[..., Any], widths: Sequence[int]) -> Stepper:
     weights = [torch.tensor(array, requires_grad=True) for array in arrays(widths)]
     for weight, gradient in zip(weights, arrays(widths), strict=True):
         weight.grad = torch.tensor(gradient)
@@ -80,25 +83,27 @@ def torch_step(torch, make_optimizer, widths):
     return optimizer.step, lambda: None
 
 
-def optax_step(jax, optax, make_optimizer, widths):
+def optax_step(
+    jax: Any, optax: Any, make_optimizer: Callable[..., Any], widths: Sequence[int]
+) -> Stepper:
     optimizer = make_optimizer(optax)
     gradients = [jax.numpy.asarray(array) for array in arrays(widths)]
     state = {"weights": [jax.numpy.asarray(array) for array in arrays(widths)]}
     state["slots"] = optimizer.init(state["weights"])
 
-    def update(weights, slots):
+    def update(weights: Any, slots: Any) -> Any:
         updates, slots = optimizer.update(gradients, slots, weights)
         return optax.apply_updates(weights, updates), slots
 
     compiled = jax.jit(update, donate_argnums=(0, 1))
 
-    def step():
+    def step() -> None:
         state["weights"], state["slots"] = compiled(state["weights"], state["slots"])
 
     return step, lambda: jax.block_until_ready(state["weights"])
 
 
-def seconds_per_step(stepper, num_steps):
+def seconds_per_step(stepper: Stepper, num_steps: int) -> float:
     step, wait = stepper
     start = time.perf_counter()
     for _ in range(num_steps):
@@ -107,13 +112,13 @@ def seconds_per_step(stepper, num_steps):
     return (time.perf_counter() - start) / num_steps
 
 
-def compare(steppers, num_pairs):
+def compare(steppers: Mapping[str, Stepper], num_pairs: int) -> dict[str, np.ndarray]:
     """Seconds per step of every stepper in turns, as {name: [num_pairs]}."""
     for stepper in steppers.values():
         seconds_per_step(stepper, 3)
     # Short turns: what else the machine does then slows both halves of a pair.
     num_steps = max(1, round(TURN_SECONDS / seconds_per_step(steppers["Keras"], 3)))
-    seconds = {name: [] for name in steppers}
+    seconds: dict[str, list[float]] = {name: [] for name in steppers}
     for pair in range(num_pairs):
         names = list(steppers) if pair % 2 else list(steppers)[::-1]
         for name in names:
@@ -121,7 +126,7 @@ def compare(steppers, num_pairs):
     return {name: np.array(values) for name, values in seconds.items()}
 
 
-def peers(rule, widths, mode):
+def peers(rule: str, widths: Sequence[int], mode: str) -> dict[str, Stepper]:
     """Steppers of PyTorch (eager) and Optax (compiled), where the mode and installation fit."""
     if mode == "eager" and is_installed("torch"):
         import torch
@@ -135,7 +140,12 @@ def peers(rule, widths, mode):
     return {}
 
 
-def measure(num_pairs, sizes, modes, rules):
+def measure(
+    num_pairs: int,
+    sizes: Mapping[str, Sequence[int]],
+    modes: Sequence[str],
+    rules: Sequence[str],
+) -> Iterator[dict[str, str]]:
     """Yields one row of the table after another."""
     for size, widths in sizes.items():
         for mode in modes:
@@ -152,7 +162,7 @@ def measure(num_pairs, sizes, modes, rules):
                 yield row(size, mode, rule, seconds)
 
 
-def build_steppers(rule, widths, mode, layout):
+def build_steppers(rule: str, widths: Sequence[int], mode: str, layout: int) -> dict[str, Stepper]:
     """Steppers by name; every other layout has Keras's arrays first."""
     make = {"ours": optimizers.OPTIMIZERS[rule], "Keras": KERAS[rule]}
     names = list(make) if layout % 2 else list(make)[::-1]
@@ -160,7 +170,7 @@ def build_steppers(rule, widths, mode, layout):
     return {**ours_and_keras, **peers(rule, widths, mode)}
 
 
-def row(size, mode, rule, seconds):
+def row(size: str, mode: str, rule: str, seconds: Mapping[str, np.ndarray]) -> dict[str, str]:
     ratios = seconds["ours"] / seconds["Keras"]
     low, median, high = np.percentile(ratios, [25, 50, 75])
     peer = next((name for name in seconds if name not in ("ours", "Keras")), None)
@@ -176,7 +186,7 @@ def row(size, mode, rule, seconds):
     }
 
 
-def is_installed(distribution):
+def is_installed(distribution: str) -> bool:
     try:
         importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -201,8 +211,8 @@ def measured_on(num_pairs: int) -> str:
     )
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pairs", type=int, default=60, help="pairs per row, at least 12")
     parser.add_argument("--optimizers", default=",".join(KERAS), help="which rows")
     parser.add_argument("--modes", default=",".join(MODES), help="which rows")
@@ -212,7 +222,7 @@ def main():
     if arguments.pairs < 12:
         parser.error(f"--pairs must be at least 12; received {arguments.pairs}")
     num_pairs = NUM_LAYOUTS if arguments.smoke else arguments.pairs
-    sizes = {"133": (10, 8, 5)} if arguments.smoke else SIZES
+    sizes: Mapping[str, Sequence[int]] = {"133": (10, 8, 5)} if arguments.smoke else SIZES
     rows = []
     for result in measure(
         num_pairs, sizes, arguments.modes.split(","), arguments.optimizers.split(",")

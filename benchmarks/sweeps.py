@@ -16,6 +16,8 @@ import pathlib
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from benchmarks import pages
 from benchmarks.contestants.searchers import LABELS
@@ -24,7 +26,8 @@ from benchmarks.training import PACKAGES
 from benchmarks.training_processes import in_turns
 from tfcourse.run_directory import environment
 
-SEARCHED = {  # Name: title, and what differs from the flags and from two epochs per trial.
+# Title, and what differs from the flags and from two epochs per trial.
+SEARCHED: dict[str, tuple[str, dict[str, Any]]] = {
     "softmax_regression": ("Softmax regression", {"model": "softmax_regression"}),
     "batch_norm_mlp": ("Batch-norm MLP", {"model": "batch_norm_mlp"}),
     "digits": (
@@ -43,25 +46,27 @@ DRIVER_CASES = (
 )
 
 
-def search(name, **task):
+def search(name: str, **task: Any) -> dict[str, Any]:
     """Returns what the contestant `name` printed."""
     command = [sys.executable, "-m", "benchmarks.contestants.searchers", name]
-    task = json.dumps({**task, "started": time.time()})
-    done = subprocess.run([*command, task], capture_output=True, text=True, check=False)
+    asked = json.dumps({**task, "started": time.time()})
+    done = subprocess.run([*command, asked], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
     return json.loads(done.stdout)
 
 
-def trials_a_minute(ends, num_workers):
+def trials_a_minute(ends: Sequence[float], num_workers: int) -> float:
     """Returns the rate after the first trials, in which processes start and compile."""
     return 60 * (len(ends) - num_workers) / (ends[-1] - ends[num_workers - 1])
 
 
-def measure(searched, arguments):
+def measure(searched: str, arguments: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
     """Returns `{contestant: {"per_minute": [...], "seconds": [...], "best": [...]}}`."""
-    results = {name: {"per_minute": [], "seconds": [], "best": []} for name in LABELS}
-    asked = {key: vars(arguments)[key] for key in ("trials", "dataset", "data_dir")}
+    results: dict[str, dict[str, list[float]]] = {
+        name: {"per_minute": [], "seconds": [], "best": []} for name in LABELS
+    }
+    asked: dict[str, Any] = {key: vars(arguments)[key] for key in ("trials", "dataset", "data_dir")}
     asked |= {"epochs": 2, **SEARCHED[searched][1]}
     for number, name in in_turns(list(LABELS), arguments.rounds):
         found = search(name, seed=number, **asked)
@@ -74,9 +79,9 @@ def measure(searched, arguments):
     return results
 
 
-def overhead(arguments):
+def overhead(arguments: argparse.Namespace) -> list[float]:
     """Returns the milliseconds that a trial takes in which nothing is trained, one worker."""
-    milliseconds = []
+    milliseconds: list[float] = []
     for number in range(arguments.rounds):
         asked = {"trials": arguments.idle_trials, "dataset": "digits", "data_dir": None}
         found = search("tfcourse_1", model="idle", seed=number, **asked)
@@ -85,9 +90,9 @@ def overhead(arguments):
     return milliseconds
 
 
-def driver_curve(sizes):
+def driver_curve(sizes: Sequence[int]) -> list[dict[str, Any]]:
     """Returns a list of cases, each with what `contestants.instant` measured of it."""
-    found = []
+    found: list[dict[str, Any]] = []
     for case in DRIVER_CASES:
         for trials in sizes:
             asked = {**case, "trials": trials}
@@ -100,7 +105,7 @@ def driver_curve(sizes):
     return found
 
 
-def page(results):
+def page(results: Mapping[str, Any]) -> str:
     """Returns docs/performance_sweeps.md."""
     models = []
     for searched in (name for name in SEARCHED if name in results["models"]):
@@ -134,8 +139,8 @@ def page(results):
     )
 
 
-def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--trials", type=int, default=7)
     parser.add_argument("--idle_trials", type=int, default=_IDLE_TRIALS)
@@ -145,7 +150,7 @@ def main(argv=None):
     parser.add_argument("--data_dir", default=os.environ.get("TFCOURSE_MNIST_DIR"))
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("docs"))
     arguments = parser.parse_args(argv)
-    results = {
+    results: dict[str, Any] = {
         "models": {},
         "overhead_ms": overhead(arguments),
         "driver": driver_curve([int(size) for size in arguments.driver_trials.split(",")]),
@@ -162,7 +167,7 @@ def main(argv=None):
     print(arguments.out / "performance_sweeps.md")
 
 
-def write(results, folder):
+def write(results: Mapping[str, Any], folder: pathlib.Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(results, indent=1, sort_keys=True) + "\n"
     (folder / "performance_sweeps.json").write_text(text)

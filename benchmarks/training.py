@@ -18,6 +18,8 @@ import os
 import pathlib
 import statistics
 import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +36,7 @@ from benchmarks.training_processes import (
 )
 from tfcourse.run_directory import environment
 
+Results = dict[str, dict[str, Any]]  # By contestant.
 PACKAGES = ("tensorflow", "keras", "torch", "jax", "numpy")  # Whose versions are told.
 # All batch sizes divide these: no contestant has to deal with a smaller last batch.
 EXAMPLES = {"softmax_regression": 53_760, "batch_norm_mlp": 25_600, "small_cnn": 3_584}
@@ -43,14 +46,17 @@ RACE_EXAMPLES = 53_760
 SMOKE_EXAMPLES = 512
 
 
-def measure_steps(names, task, num_rounds, *, on_gpu=False):
-    """Returns {contestant: milliseconds per step, first and last loss, ...} of one model and batch.
+def measure_steps(
+    names: Sequence[str], task: Mapping[str, Any], num_rounds: int, *, on_gpu: bool = False
+) -> tuple[Results, dict[str, str]]:
+    """Returns milliseconds per step, losses and more of one model and batch, and who failed.
 
     The contestants train in turns, each round in another order.
     """
     num_steps = task["max_examples"] // task["batch_size"]
-    skipped, threads = {}, {}
-    answers = {name: [] for name in names}
+    skipped: dict[str, str] = {}
+    threads: dict[str, int | str] = {}
+    answers: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     with contextlib.ExitStack() as stack:
         processes = {}
         for name in names:  # What they import, they import side by side.
@@ -73,9 +79,9 @@ def measure_steps(names, task, num_rounds, *, on_gpu=False):
     return results, skipped
 
 
-def summary(answers, num_steps):
+def summary(answers: Sequence[Mapping[str, Any]], num_steps: int) -> dict[str, Any]:
     first, *rounds = answers
-    result = {
+    result: dict[str, Any] = {
         "ms": [1e3 * answer["seconds"] / num_steps for answer in rounds],
         "first_loss": first["loss"],
         "last_loss": rounds[-1]["loss"],
@@ -86,7 +92,7 @@ def summary(answers, num_steps):
     return result
 
 
-def with_floor(results):
+def with_floor(results: Results) -> Results:
     """Puts the libraries' floors together: of each product, the fastest in its round."""
     parts = [result.pop("parts") for name, result in results.items() if name in FLOOR]
     kept = {name: result for name, result in results.items() if name not in FLOOR}
@@ -96,14 +102,15 @@ def with_floor(results):
     return kept
 
 
-def write_data(path, data_dir, smoke):
+def write_data(path: pathlib.Path, data_dir: str | None, smoke: bool) -> None:
     """Writes what all contestants read: MNIST, or images that are easy to tell apart."""
+    arrays: dict[str, Any]
     if smoke:
         arrays = separable_images()
     else:
         from tfcourse import datasets
 
-        mnist = datasets.load("mnist", data_dir)
+        mnist: Any = datasets.load("mnist", data_dir)
         arrays = {
             "train_images": pixels(mnist.train.features),
             "train_labels": mnist.train.labels,
@@ -113,11 +120,11 @@ def write_data(path, data_dir, smoke):
     np.savez(path, **arrays)
 
 
-def pixels(features):
+def pixels(features: np.ndarray) -> np.ndarray:
     return np.rint(255 * features).astype("uint8")
 
 
-def separable_images():
+def separable_images() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     prototypes = rng.integers(0, 200, size=(10, 28, 28, 1))
     arrays = {}
@@ -129,7 +136,7 @@ def separable_images():
     return arrays
 
 
-def section(results, **others):
+def section(results: Mapping[str, Any], **others: Any) -> dict[str, Any]:
     return {
         "contestants": results,
         "date": str(datetime.date.today()),
@@ -139,7 +146,7 @@ def section(results, **others):
     }
 
 
-def chosen(arguments):
+def chosen(arguments: argparse.Namespace) -> tuple[list[str], list[str]]:
     """Returns the contestants that are wanted and installed, the floor's libraries apart."""
     wanted = arguments.contestants.split(",") if arguments.contestants else [*CONTESTANTS, "floor"]
     unknown = set(wanted) - {*CONTESTANTS, "floor"}
@@ -152,8 +159,8 @@ def chosen(arguments):
     return names, floor
 
 
-def parse_arguments(argv):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7, help="epochs of each, in turns")
     parser.add_argument("--race_rounds", type=int, default=3, help="fresh processes of each")
     parser.add_argument("--command_rounds", type=int, default=3, help="whole commands of each")
@@ -178,7 +185,7 @@ def parse_arguments(argv):
     return arguments
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> None:
     arguments = parse_arguments(argv)
     names, floor = chosen(arguments)
     with tempfile.TemporaryDirectory() as folder:
@@ -196,7 +203,14 @@ def main(argv=None):
     print(f"{arguments.out}/performance_training.md")
 
 
-def steps_section(arguments, names, floor, model, batch_size, data):
+def steps_section(
+    arguments: argparse.Namespace,
+    names: list[str],
+    floor: list[str],
+    model: str,
+    batch_size: int,
+    data: pathlib.Path,
+) -> None:
     examples = SMOKE_EXAMPLES if arguments.smoke else EXAMPLES[model]
     trained = task(model, batch_size, data, max_examples=examples)
     names = able(names, model)
@@ -208,7 +222,9 @@ def steps_section(arguments, names, floor, model, batch_size, data):
     training_report.merge(arguments.out, "steps", f"{model}/{batch_size}", measured)
 
 
-def race_section(arguments, names, model, data):
+def race_section(
+    arguments: argparse.Namespace, names: list[str], model: str, data: pathlib.Path
+) -> None:
     target = 0.2 if arguments.smoke else RACES[model]
     examples = SMOKE_EXAMPLES if arguments.smoke else RACE_EXAMPLES
     # A race of all takes long; what is measured when it is stopped, is kept.
@@ -220,7 +236,9 @@ def race_section(arguments, names, model, data):
         training_report.merge(arguments.out, "races", model, measured)
 
 
-def command_section(arguments, names, data, folder):
+def command_section(
+    arguments: argparse.Namespace, names: list[str], data: pathlib.Path, folder: pathlib.Path
+) -> None:
     examples = SMOKE_EXAMPLES if arguments.smoke else RACE_EXAMPLES
     names = [name for name in ("recipe", *able(names, COMMAND_MODEL)) if name != "torch_example"]
     num_rounds, smoke = arguments.command_rounds, arguments.smoke
@@ -229,7 +247,7 @@ def command_section(arguments, names, data, folder):
     training_report.merge(arguments.out, "commands", COMMAND_MODEL, measured)
 
 
-def able(names, model):
+def able(names: Sequence[str], model: str) -> list[str]:
     return [name for name in names if model in (CONTESTANTS[name].models or MODELS)]
 
 

@@ -2,22 +2,27 @@
 
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from benchmarks.contestants.process import ContestantFailedError, Process
 from benchmarks.contestants.task import LEARNING_RATE, task
 
+# Of each contestant, one result per round.
+Results = dict[str, list[dict[str, Any]]]
 BATCH = 128
 RACE_EPOCHS = 20
 COMMAND_MODEL = "batch_norm_mlp"
 COMMAND_EPOCHS = 5
 
 
-def in_turns(names, num_rounds):
+def in_turns(names: list[str], num_rounds: int) -> Iterator[tuple[int, str]]:
     """Yields (round, name); every round begins with another name."""
     for number in range(num_rounds):
         start = number % max(1, len(names))
@@ -25,11 +30,18 @@ def in_turns(names, num_rounds):
             yield number, name
 
 
-def run_races(names, model, target, data, num_rounds, max_examples):
-    """Yields {contestant: [one result per round]} so far, each round with a seed of its own."""
-    results = {name: [] for name in names}
+def run_races(
+    names: list[str],
+    model: str,
+    target: float,
+    data: pathlib.Path,
+    num_rounds: int,
+    max_examples: int,
+) -> Iterator[Results]:
+    """Yields the results so far; each round has a seed of its own."""
+    results: Results = {name: [] for name in names}
     for number, name in in_turns(names, num_rounds):
-        limits = {"max_examples": max_examples, "max_test_examples": 10_000}
+        limits: dict[str, Any] = {"max_examples": max_examples, "max_test_examples": 10_000}
         limits |= {"target": target, "max_epochs": RACE_EPOCHS}
         race = task(model, BATCH, data, seed=number, **limits)
         try:
@@ -42,7 +54,7 @@ def run_races(names, model, target, data, num_rounds, max_examples):
             yield {name: rounds for name, rounds in results.items() if rounds}
 
 
-def stages(result):
+def stages(result: Mapping[str, Any]) -> dict[str, Any]:
     """Splits the seconds until the target; compiling is what the first epoch took beyond others."""
     ready = result["import"] + result["data"]
     ends = result["epoch_ends"]
@@ -62,11 +74,18 @@ def stages(result):
     }
 
 
-def run_commands(names, data, folder, num_rounds, max_examples, smoke):
-    """Returns {contestant: [one result per round]}: from process start to a saved, tested model."""
-    results = {}
+def run_commands(
+    names: list[str],
+    data: pathlib.Path,
+    folder: pathlib.Path,
+    num_rounds: int,
+    max_examples: int,
+    smoke: bool,
+) -> Results:
+    """Returns the results: from process start to a saved, tested model."""
+    results: Results = {}
     for number, name in in_turns(names, num_rounds):
-        limits = {"max_examples": max_examples, "max_test_examples": 10_000}
+        limits: dict[str, Any] = {"max_examples": max_examples, "max_test_examples": 10_000}
         limits |= {"max_epochs": COMMAND_EPOCHS, "save_to": str(folder / name)}
         started = time.perf_counter()
         try:
@@ -86,9 +105,9 @@ def run_commands(names, data, folder, num_rounds, max_examples, smoke):
     return results
 
 
-def run_recipe(run_dir, smoke):
+def run_recipe(run_dir: pathlib.Path, smoke: bool) -> float:
     """Trains with the recipe itself, as its user does; returns the test accuracy."""
-    flags = {"model": COMMAND_MODEL, "epochs": COMMAND_EPOCHS, "batch_size": BATCH}
+    flags: dict[str, Any] = {"model": COMMAND_MODEL, "epochs": COMMAND_EPOCHS, "batch_size": BATCH}
     flags |= {"optimizer": "adam", "schedule": "constant", "learning_rate": LEARNING_RATE}
     flags |= {"dataset": "digits" if smoke else "mnist", "run_dir": run_dir}
     command = [sys.executable, "-m", "recipes.mnist_softmax"]

@@ -1,13 +1,19 @@
 """The page and the picture of `benchmarks.training`, from the JSON that its runs add to."""
 
 import json
+import pathlib
 import statistics
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
 
 from benchmarks import pages
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.pages import spread
 from tfcourse.reports import style
 
+Section = Mapping[str, Any]  # What was measured at one time.
 REFERENCE = "tfcourse"
 PARTS = ("steps", "commands", "races")
 LABELS = {
@@ -24,13 +30,14 @@ _NAME = "performance_training"
 _PICTURED_BATCH = "128"
 
 
-def read(folder):
+def read(folder: pathlib.Path) -> dict[str, dict[str, Section]]:
+    """Returns `{part: {key: section}}` of the results in `folder`."""
     path = folder / f"{_NAME}.json"
     kept = json.loads(path.read_text()) if path.exists() else {}
     return {part: kept.get(part, {}) for part in PARTS}
 
 
-def merge(folder, part, key, section):
+def merge(folder: pathlib.Path, part: str, key: str, section: Section) -> None:
     """Adds a section to the results in `folder`; one of the same name is replaced as a whole."""
     results = read(folder)
     results[part][key] = section
@@ -39,7 +46,7 @@ def merge(folder, part, key, section):
     (folder / f"{_NAME}.json").write_text(text + "\n")
 
 
-def write(folder):
+def write(folder: pathlib.Path) -> None:
     """Writes the page and, where there are steps, the picture."""
     results = read(folder)
     if results["steps"]:
@@ -62,20 +69,22 @@ def write(folder):
     (folder / f"{_NAME}.md").write_text(page)
 
 
-def ordered(models):
+def ordered(models: Collection[str]) -> list[str]:
     return [model for model in TITLES if model in models]
 
 
-def by_model(steps):
+def by_model(steps: Mapping[str, Section]) -> dict[str, dict[str, Section]]:
     """{model: {batch: section}}, smaller batches first."""
     keys = sorted((key.split("/") for key in steps), key=lambda key: int(key[1]))
-    models = {model: {} for model in ordered({model for model, _ in keys})}
+    models: dict[str, dict[str, Section]] = {
+        model: {} for model in ordered({model for model, _ in keys})
+    }
     for model, batch in keys:
         models[model][batch] = steps[f"{model}/{batch}"]
     return models
 
 
-def ratios(section, name):
+def ratios(section: Section, name: str) -> list[float]:
     """How many times as long as tfcourse in the same round, one for every round."""
     contestants = section["contestants"]
     if REFERENCE not in contestants:
@@ -84,11 +93,11 @@ def ratios(section, name):
     return [value / reference for value, reference in pairs]
 
 
-def in_one_line(folder):
+def in_one_line(folder: pathlib.Path) -> str:
     """The sentence of README.md: what others take for a step of the batch-norm MLP."""
     section = read(folder)["steps"][f"batch_norm_mlp/{_PICTURED_BATCH}"]
 
-    def fastest(family):
+    def fastest(family: str) -> float:
         names = [name for name in section["contestants"] if name.startswith(family)]
         return min(statistics.median(ratios(section, name)) for name in names)
 
@@ -100,7 +109,7 @@ def in_one_line(folder):
     )
 
 
-def step_rows(batches):
+def step_rows(batches: Mapping[str, Section]) -> list[list[str]]:
     """Returns the table of one model, `{batch: section}`: milliseconds, then ratios, of each."""
     names = {name for section in batches.values() for name in section["contestants"]}
     columns = [f"batch {batch}{column}" for batch in batches for column in ("", ", ratio")]
@@ -116,7 +125,7 @@ def step_rows(batches):
     return rows
 
 
-def floors_of(batches):
+def floors_of(batches: Mapping[str, Section]) -> dict[str, float]:
     """Returns `{batch: share of a step that is products}`, where both were measured."""
     return {
         batch: statistics.median(ratios(section, "floor"))
@@ -125,7 +134,7 @@ def floors_of(batches):
     }
 
 
-def skipped_of(batches):
+def skipped_of(batches: Mapping[str, Section]) -> list[str]:
     """Returns why contestants are missing, sorted texts."""
     return sorted(
         {
@@ -136,7 +145,7 @@ def skipped_of(batches):
     )
 
 
-def command_rows(section):
+def command_rows(section: Section) -> list[list[str]]:
     """Returns the table of whole commands."""
     rows = [["", "seconds", "test accuracy"]]
     for name in LABELS:
@@ -148,7 +157,7 @@ def command_rows(section):
     return rows
 
 
-def race_rows(section):
+def race_rows(section: Section) -> list[list[str]]:
     """Returns the table of the races of one model."""
     stages = ("import", "data", "compile", "train")
     usual = usual_epochs(section)
@@ -162,28 +171,28 @@ def race_rows(section):
     return rows
 
 
-def usual_epochs(section):
+def usual_epochs(section: Section) -> float:
     """Median of all races. How many epochs a contestant needs is much a matter of its seeds."""
     races = [race for rounds in section["contestants"].values() for race in rounds]
     return statistics.median(race["epochs_trained"] for race in races)
 
 
-def for_epochs(race, epochs):
+def for_epochs(race: Mapping[str, Any], epochs: float) -> float:
     return race["total"] - race["train"] + race["train"] / race["epochs_trained"] * epochs
 
 
-def total(rounds):
+def total(rounds: Sequence[Mapping[str, Any]]) -> str:
     seconds = spread([race["total"] for race in rounds])
     return seconds if all(race["reached"] for race in rounds) else f"not reached in {seconds}"
 
 
-def epochs(rounds):
+def epochs(rounds: Sequence[Mapping[str, Any]]) -> str:
     return ", ".join(str(race["epochs_trained"]) for race in rounds)
 
 
-def machines(results):
+def machines(results: Mapping[str, Mapping[str, Section]]) -> list[dict[str, Any]]:
     """Returns the machines and sets of versions that the sections come from, each once."""
-    found = []
+    found: list[dict[str, Any]] = []
     for part in PARTS:
         for section in results[part].values():
             if section["environment"] not in found:
@@ -191,7 +200,7 @@ def machines(results):
     return found
 
 
-def draw(steps, path):
+def draw(steps: Mapping[str, Section], path: pathlib.Path) -> None:
     """Horizontal bars of the milliseconds per step, a panel for each model; the floor is a line."""
     models = by_model(steps)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -203,7 +212,7 @@ def draw(steps, path):
             panel.set_xlabel(f"milliseconds per step, batch {batch}")
 
 
-def draw_bars(panel, contestants):
+def draw_bars(panel: Axes, contestants: Mapping[str, Any]) -> None:
     medians = {name: statistics.median(result["ms"]) for name, result in contestants.items()}
     floor = medians.pop("floor", None)
     names = [name for name in LABELS if name in medians]

@@ -156,7 +156,7 @@ def test_what_counts_as_annotated(code, found):
 MEASURED = "recipes/claims/one_network/"
 
 
-@pytest.mark.parametrize("package", ["tfcourse", "recipes"])
+@pytest.mark.parametrize("package", ["tfcourse", "recipes", "benchmarks"])
 def test_what_is_public_is_annotated(package):
     missing = {
         name: found

@@ -20,7 +20,8 @@ class Contestant:
     models: tuple[str, ...] = ()  # All of them where none is named.
 
     @property
-    def is_installed(self):
+    def is_installed(self) -> bool:
+        """Whether its framework can be imported."""
         return all(importlib.util.find_spec(package) for package in self.packages)
 
 

@@ -7,6 +7,8 @@ of an epoch once, and computes the few columns of the last layer along their lon
 import functools
 import itertools
 import os
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,17 +16,24 @@ import numpy as np
 from jax import lax
 
 from benchmarks.contestants import task as tasks
-from benchmarks.contestants.pace import drive
+from benchmarks.contestants.pace import Pace, drive
+from benchmarks.contestants.task import Arrays, Task
+
+# Images and labels: of training, and of the test on the device.
+Data = tuple[tuple[np.ndarray, np.ndarray], tuple[jax.Array, jax.Array]]
+Tree = Any  # Arrays in nested lists.
+State = list[Any]  # Parameters, statistics, the averages m and v, and the number of steps.
+Epoch = Callable[[State, np.ndarray], tuple[State, jax.Array, jax.Array]]
 
 
-def prepare(task, arrays):
+def prepare(task: Task, arrays: Arrays) -> Data:
     return (
         (arrays.train_images, arrays.train_labels),
         (jnp.asarray(arrays.test_images), jnp.asarray(arrays.test_labels)),
     )
 
 
-def run(task, data, pace):
+def run(task: Task, data: Data, pace: Pace) -> None:
     train, test = data
     rng = np.random.default_rng(task.seed)
     parameters, statistics = INITIAL[task.model](jax.random.key(task.seed))
@@ -36,25 +45,25 @@ def run(task, data, pace):
     train_epoch = epoch(task, *train)
     test_all = jax.jit(functools.partial(accuracy, forward_of(task)))
 
-    def train_once():
+    def train_once() -> tuple[float, float]:
         nonlocal state
         # JAX sorts random numbers to permute: NumPy is much faster.
         order = rng.permutation(len(train[1])).astype(np.int32).reshape(-1, task.batch_size)
         state, loss, share_correct = train_epoch(state, order)
         return float(loss), float(share_correct)
 
-    def save(path):
+    def save(path: str) -> None:
         np.savez(path, *jax.tree.leaves(state))
 
     drive(pace, train_once, lambda: float(test_all(state[0], state[1], *test)), save)
 
 
-def scanned_epoch(task, images, labels):
+def scanned_epoch(task: Task, images: np.ndarray, labels: np.ndarray) -> Epoch:
     """Gathers batches inside the compiled loop."""
     images, labels = jnp.asarray(images), jnp.asarray(labels)
 
     @functools.partial(jax.jit, donate_argnums=0)
-    def epoch(state, order, images, labels):
+    def epoch(state: State, order: np.ndarray, images: jax.Array, labels: jax.Array) -> Any:
         take_step = functools.partial(gathered_step, task, images, labels)
         state, (losses, num_correct) = lax.scan(take_step, state, order)
         return state, losses.mean(), num_correct.sum() / len(labels)
@@ -62,22 +71,22 @@ def scanned_epoch(task, images, labels):
     return lambda state, order: epoch(state, order, images, labels)
 
 
-def ordered_epoch(task, images, labels):
+def ordered_epoch(task: Task, images: np.ndarray, labels: np.ndarray) -> Epoch:
     """Orders the epoch's examples with NumPy, and scans over batches that lie in one piece."""
 
     @functools.partial(jax.jit, donate_argnums=0)
-    def epoch(state, *batches):
+    def epoch(state: State, *batches: np.ndarray) -> tuple[State, jax.Array, jax.Array]:
         state, (losses, num_correct) = lax.scan(functools.partial(step, task), state, batches)
         return state, losses.mean(), num_correct.mean() / task.batch_size
 
     return lambda state, order: epoch(state, images[order], labels[order])
 
 
-def stepwise_epoch(task, images, labels):
+def stepwise_epoch(task: Task, images: np.ndarray, labels: np.ndarray) -> Epoch:
     images, labels = jnp.asarray(images), jnp.asarray(labels)
     take_step = jax.jit(functools.partial(gathered_step, task), donate_argnums=2)
 
-    def epoch(state, order):
+    def epoch(state: State, order: np.ndarray) -> tuple[State, jax.Array, jax.Array]:
         losses, num_correct = [], []
         for indices in order:
             state, (loss, correct) = take_step(images, labels, state, indices)
@@ -88,16 +97,20 @@ def stepwise_epoch(task, images, labels):
     return epoch
 
 
-def gathered_step(task, images, labels, state, indices):
+def gathered_step(
+    task: Task, images: jax.Array, labels: jax.Array, state: State, indices: jax.Array
+) -> tuple[State, tuple[jax.Array, jax.Array]]:
     # The indices are in bounds; JAX would check each of them.
     return step(task, state, tuple(gathered(array, indices) for array in (images, labels)))
 
 
-def gathered(array, indices):
+def gathered(array: jax.Array, indices: jax.Array) -> jax.Array:
     return array.at[indices].get(mode="promise_in_bounds", unique_indices=True)
 
 
-def step(task, state, batch):
+def step(
+    task: Task, state: State, batch: tuple[jax.Array, ...]
+) -> tuple[State, tuple[jax.Array, jax.Array]]:
     parameters, statistics, m, v, t = state
     image, label = batch
     gradient_of = jax.value_and_grad(functools.partial(objective, forward_of(task)), has_aux=True)
@@ -106,17 +119,23 @@ def step(task, state, batch):
     return [parameters, statistics, m, v, t + 1], (loss, num_correct)
 
 
-def forward_of(task):
+def forward_of(task: Task) -> Callable[..., Any]:
     last = long_product if task.variant == "ordered" else jnp.matmul
     return functools.partial(FORWARD[task.model], last)
 
 
-def long_product(x, transposed_kernel):
+def long_product(x: jax.Array, transposed_kernel: jax.Array) -> jax.Array:
     # Without the barrier XLA would compute the ten columns one by one.
     return lax.optimization_barrier(transposed_kernel @ x.T).T
 
 
-def objective(forward, parameters, statistics, image, label):
+def objective(
+    forward: Callable[..., Any],
+    parameters: Tree,
+    statistics: Tree,
+    image: jax.Array,
+    label: jax.Array,
+) -> tuple[jax.Array, tuple[Tree, jax.Array]]:
     logits, statistics = forward(parameters, statistics, image, training=True)
     log_probabilities = jax.nn.log_softmax(logits)
     chosen = jnp.take_along_axis(
@@ -126,7 +145,17 @@ def objective(forward, parameters, statistics, image, label):
     return loss, (statistics, (logits.argmax(axis=1) == label).sum())
 
 
-def adam(parameters, gradients, m, v, t, learning_rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+def adam(
+    parameters: Tree,
+    gradients: Tree,
+    m: Tree,
+    v: Tree,
+    t: Any,
+    learning_rate: float,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-8,
+) -> tuple[Tree, Tree, Tree]:
     root = jnp.sqrt(1.0 - beta_2**t)
     rate = learning_rate * root / (1.0 - beta_1**t)
     m = jax.tree.map(lambda m, g: beta_1 * m + (1.0 - beta_1) * g, m, gradients)
@@ -137,10 +166,16 @@ def adam(parameters, gradients, m, v, t, learning_rate, beta_1=0.9, beta_2=0.999
     return parameters, m, v
 
 
-def accuracy(forward, parameters, statistics, images, labels):
+def accuracy(
+    forward: Callable[..., Any],
+    parameters: Tree,
+    statistics: Tree,
+    images: jax.Array,
+    labels: jax.Array,
+) -> jax.Array:
     size = min(tasks.TEST_BATCH, len(labels))
 
-    def correct(batch):
+    def correct(batch: tuple[jax.Array, jax.Array]) -> jax.Array:
         image, label = batch
         logits, _ = forward(parameters, statistics, image, training=False)
         return (logits.argmax(axis=1) == label).sum()
@@ -149,7 +184,9 @@ def accuracy(forward, parameters, statistics, images, labels):
     return lax.map(correct, batches).sum() / len(labels)
 
 
-def batch_norm(parameters, statistics, x, training):
+def batch_norm(
+    parameters: Tree, statistics: Tree, x: jax.Array, training: bool
+) -> tuple[jax.Array, Tree]:
     axes = tuple(range(x.ndim - 1))
     mean, variance = statistics
     if training:
@@ -165,7 +202,9 @@ def batch_norm(parameters, statistics, x, training):
     return (x - mean) * factor + offset, statistics
 
 
-def dense_forward(last, parameters, statistics, x, training):
+def dense_forward(
+    last: Callable[..., jax.Array], parameters: Tree, statistics: Tree, x: jax.Array, training: bool
+) -> tuple[jax.Array, Tree]:
     """Dense layers; a batch normalization and ReLU between any two."""
     x = scaled(x).reshape(len(x), -1)
     *hidden, (weights, bias) = parameters
@@ -177,7 +216,9 @@ def dense_forward(last, parameters, statistics, x, training):
     return last(x, weights) + bias, moved
 
 
-def cnn_forward(last, parameters, statistics, x, training):
+def cnn_forward(
+    last: Callable[..., jax.Array], parameters: Tree, statistics: Tree, x: jax.Array, training: bool
+) -> tuple[jax.Array, Tree]:
     *stages, (weights, bias) = parameters
     x = scaled(x)
     moved = []
@@ -191,19 +232,19 @@ def cnn_forward(last, parameters, statistics, x, training):
     return last(x.reshape(len(x), -1), weights) + bias, moved
 
 
-def scaled(images):
+def scaled(images: jax.Array) -> jax.Array:
     """The images stay bytes until they are used: a quarter of the memory traffic."""
     return images.astype(jnp.float32) / 255.0
 
 
-def max_pool(x):
+def max_pool(x: jax.Array) -> jax.Array:
     # The gradient of `lax.reduce_window` takes XLA twenty times as long on the CPU.
     x = x[:, : x.shape[1] // 2 * 2, : x.shape[2] // 2 * 2]
     above = jnp.maximum(x[:, ::2, ::2], x[:, ::2, 1::2])
     return jnp.maximum(above, jnp.maximum(x[:, 1::2, ::2], x[:, 1::2, 1::2]))
 
 
-def initial(kernel_shapes, key):
+def initial(kernel_shapes: Sequence[tuple[int, ...]], key: jax.Array) -> tuple[Tree, Tree]:
     """Returns parameters and statistics: Glorot uniform kernels, the last with a bias."""
     glorot = jax.nn.initializers.glorot_uniform()
     kernels = [
@@ -218,11 +259,11 @@ def initial(kernel_shapes, key):
     return [*hidden, [kernels[-1], jnp.zeros(widths[-1])]], statistics
 
 
-def dense_shapes(*hidden_units):
+def dense_shapes(*hidden_units: int) -> list[tuple[int, ...]]:
     return list(itertools.pairwise((28 * 28, *hidden_units, tasks.NUM_CLASSES)))
 
 
-def cnn_shapes():
+def cnn_shapes() -> list[tuple[int, ...]]:
     kernels = [(3, 3, *pair) for pair in itertools.pairwise((1, *tasks.FILTERS))]
     return [*kernels, (tasks.LAST_SIDE**2 * tasks.FILTERS[-1], tasks.NUM_CLASSES)]
 
@@ -245,5 +286,5 @@ FORWARD = {
 }
 
 
-def threads(task):
+def threads(task: Task) -> int | None:
     return os.cpu_count()

@@ -9,6 +9,8 @@ import os
 os.environ["KERAS_BACKEND"] = "jax"
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import keras
@@ -16,17 +18,21 @@ import numpy as np
 from jax import lax
 
 from benchmarks.contestants.jax_epoch import gathered, scaled
-from benchmarks.contestants.pace import drive
-from benchmarks.contestants.task import INPUT_SHAPE, NUM_CLASSES, TEST_BATCH
+from benchmarks.contestants.pace import Pace, drive
+from benchmarks.contestants.task import INPUT_SHAPE, NUM_CLASSES, TEST_BATCH, Arrays, Task
 from tfcourse import models
 
+# Images and labels: of training, on the device, and of the test.
+Data = tuple[tuple[jax.Array, jax.Array], tuple[np.ndarray, np.ndarray]]
+State = tuple[list[jax.Array], ...]  # Values of weights, of other variables, and of slots.
 
-def prepare(task, arrays):
+
+def prepare(task: Task, arrays: Arrays) -> Data:
     train = jax.numpy.asarray(arrays.train_images), jax.numpy.asarray(arrays.train_labels)
     return train, (arrays.test_images, arrays.test_labels)
 
 
-def run(task, data, pace):
+def run(task: Task, data: Data, pace: Pace) -> None:
     (images, labels), test = data
     keras.utils.set_random_seed(task.seed)
     rng = np.random.default_rng(task.seed)
@@ -39,18 +45,18 @@ def run(task, data, pace):
     train_epoch = scanned_epoch(functools.partial(step, model, optimizer, images, labels))
     test_all = jax.jit(functools.partial(num_correct, model))
 
-    def train_once():
+    def train_once() -> tuple[float, float]:
         nonlocal state
         order = rng.permutation(len(labels)).astype(np.int32).reshape(-1, task.batch_size)
         state, losses, correct = train_epoch(state, order)
         return float(losses.mean()), float(correct.sum()) / len(labels)
 
-    def accuracy():
+    def accuracy() -> float:
         size = min(TEST_BATCH, len(test[1]))
         batches = zip(*(np.split(array, len(array) // size) for array in test), strict=True)
         return sum(int(test_all(*state[:2], *batch)) for batch in batches) / len(test[1])
 
-    def save(path):
+    def save(path: str) -> None:
         for variables, values in zip(kept, state, strict=True):
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
@@ -59,10 +65,17 @@ def run(task, data, pace):
     drive(pace, train_once, accuracy, save)
 
 
-def step(model, optimizer, images, labels, state, indices):
+def step(
+    model: keras.Model,
+    optimizer: keras.Optimizer,
+    images: jax.Array,
+    labels: jax.Array,
+    state: State,
+    indices: jax.Array,
+) -> tuple[State, tuple[jax.Array, jax.Array]]:
     trained, others, slots = state
 
-    def objective(trained, others):
+    def objective(trained: list[jax.Array], others: list[jax.Array]) -> Any:
         image, label = scaled(gathered(images, indices)), gathered(labels, indices)
         logits, others = model.stateless_call(trained, others, image, training=True)
         losses = keras.losses.sparse_categorical_crossentropy(label, logits, from_logits=True)
@@ -74,19 +87,25 @@ def step(model, optimizer, images, labels, state, indices):
     return (trained, others, slots), (loss, correct)
 
 
-def scanned_epoch(take_step):
+def scanned_epoch(take_step: Callable[..., Any]) -> Callable[..., Any]:
     @functools.partial(jax.jit, donate_argnums=0)
-    def epoch(state, order):
+    def epoch(state: State, order: np.ndarray) -> tuple[State, jax.Array, jax.Array]:
         state, (losses, correct) = lax.scan(take_step, state, order)
         return state, losses, correct
 
     return epoch
 
 
-def num_correct(model, trained, others, images, labels):
+def num_correct(
+    model: keras.Model,
+    trained: list[jax.Array],
+    others: list[jax.Array],
+    images: jax.Array,
+    labels: jax.Array,
+) -> jax.Array:
     logits, _ = model.stateless_call(trained, others, scaled(images), training=False)
     return (logits.argmax(axis=1) == labels).sum()
 
 
-def threads(task):
+def threads(task: Task) -> int | None:
     return os.cpu_count()

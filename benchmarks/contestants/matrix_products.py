@@ -10,13 +10,19 @@ import importlib
 import itertools
 import os
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from benchmarks.contestants import task as tasks
+from benchmarks.contestants.pace import Pace
+from benchmarks.contestants.task import Arrays, Task
+
+Timer = Callable[[int], float]  # Of a number of steps; returns seconds.
 
 
-def layers(model, batch_size):
+def layers(model: str, batch_size: int) -> list[tuple[int, int, int]]:
     """Returns (rows, inputs, outputs) of every layer's forward product."""
     if model == "small_cnn":
         channels = itertools.pairwise((1, *tasks.FILTERS))
@@ -31,7 +37,7 @@ def layers(model, batch_size):
     return [(batch_size, *pair) for pair in itertools.pairwise(widths)]
 
 
-def products(model, batch_size):
+def products(model: str, batch_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yields operands and result shape of every product of a step, transposed views included."""
     rng = np.random.default_rng(0)
     for number, (rows, inputs, outputs) in enumerate(layers(model, batch_size)):
@@ -44,36 +50,36 @@ def products(model, batch_size):
             yield gradient, kernel.T
 
 
-def prepare(task, arrays):
+def prepare(task: Task, arrays: Arrays) -> int:
     return max(1, task.max_examples // task.batch_size)
 
 
-def run(task, num_steps, pace):
+def run(task: Task, num_steps: int, pace: Pace) -> None:
     timers = TIMERS[task.variant](task)
     while pace.more():
         parts = [timer(num_steps) / num_steps for timer in timers]
         pace.trained(0.0, 0.0, parts=parts)
 
 
-def seconds_of(function, num_steps):
+def seconds_of(function: Callable[[], object], num_steps: int) -> float:
     started = time.perf_counter()
     for _ in range(num_steps):
         function()
     return time.perf_counter() - started
 
 
-def numpy_timers(task):
-    def timer(a, b):
+def numpy_timers(task: Task) -> list[Timer]:
+    def timer(a: Any, b: Any) -> Timer:
         out = np.empty((a.shape[0], b.shape[1]), "float32")
         return lambda num_steps: seconds_of(lambda: np.matmul(a, b, out=out), num_steps)
 
     return [timer(a, b) for a, b in products(task.model, task.batch_size)]
 
 
-def torch_timers(task):
+def torch_timers(task: Task) -> list[Timer]:
     torch = importlib.import_module("torch")
 
-    def timer(a, b):
+    def timer(a: Any, b: Any) -> Timer:
         a, b = torch.from_numpy(a), torch.from_numpy(b)
         out = torch.empty((a.shape[0], b.shape[1]))
         return lambda num_steps: seconds_of(lambda: torch.mm(a, b, out=out), num_steps)
@@ -88,13 +94,13 @@ def torch_timers(task):
     ]
 
 
-def faster(first, second):
+def faster(first: Timer, second: Timer) -> Timer:
     return lambda num_steps: min(first(num_steps), second(num_steps))
 
 
-def torch_convolutions(torch, batch_size):
+def torch_convolutions(torch: Any, batch_size: int) -> list[Timer]:
     """Timers of the convolutions themselves, in the order of `products`."""
-    timers = []
+    timers: list[Timer] = []
     for side, (inputs, outputs) in zip(
         tasks.SIDES, itertools.pairwise((1, *tasks.FILTERS)), strict=True
     ):
@@ -109,32 +115,34 @@ def torch_convolutions(torch, batch_size):
     return timers
 
 
-def convolution(torch, x, kernel):
-    def call():
+def convolution(torch: Any, x: Any, kernel: Any) -> Timer:
+    def call() -> None:
         torch.nn.functional.conv2d(x, kernel, padding=1)
 
     return lambda num_steps: seconds_of(call, num_steps)
 
 
-def convolution_gradient(torch, gradient, x, kernel, wanted):
+def convolution_gradient(
+    torch: Any, gradient: Any, x: Any, kernel: Any, wanted: list[bool]
+) -> Timer:
     geometry = ([1, 1], [1, 1], [1, 1], False, [0, 0], 1)
 
-    def call():
+    def call() -> None:
         torch.ops.aten.convolution_backward(gradient, x, kernel, None, *geometry, wanted)
 
     return lambda num_steps: seconds_of(call, num_steps)
 
 
-def xla_timers(task):
+def xla_timers(task: Task) -> list[Timer]:
     jax = importlib.import_module("jax")
 
-    def timer(a, b):
+    def timer(a: Any, b: Any) -> Timer:
         # An operand that depends on the step keeps XLA from taking the product out of the loop.
         stack = jax.numpy.stack([a, a + 1.0])
 
         @jax.jit
-        def repeat(num_steps, stack, b, out):
-            def product(step, _):
+        def repeat(num_steps: int, stack: Any, b: Any, out: Any) -> Any:
+            def product(step: Any, _: Any) -> Any:
                 return jax.lax.dynamic_index_in_dim(stack, step % 2, keepdims=False) @ b
 
             return jax.lax.fori_loop(0, num_steps, product, out)
@@ -142,7 +150,7 @@ def xla_timers(task):
         out = jax.numpy.zeros((a.shape[0], b.shape[1]))
         b = jax.numpy.asarray(b)
 
-        def seconds(num_steps):
+        def seconds(num_steps: int) -> float:
             return seconds_of(lambda: repeat(num_steps, stack, b, out).block_until_ready(), 1)
 
         return seconds
@@ -150,8 +158,12 @@ def xla_timers(task):
     return [timer(a, b) for a, b in products(task.model, task.batch_size)]
 
 
-TIMERS = {"numpy": numpy_timers, "torch": torch_timers, "xla": xla_timers}
+TIMERS: dict[str, Callable[[Task], list[Timer]]] = {
+    "numpy": numpy_timers,
+    "torch": torch_timers,
+    "xla": xla_timers,
+}
 
 
-def threads(task):
+def threads(task: Task) -> int | None:
     return os.cpu_count()

@@ -3,6 +3,28 @@ as many are done as a whole command has."""
 
 import json
 import time
+from collections.abc import Callable
+from typing import Any, Protocol, TextIO
+
+
+class Pace(Protocol):
+    """Decides after each epoch whether another one is trained."""
+
+    @property
+    def tests(self) -> bool:
+        """Whether each epoch ends with a test."""
+
+    def more(self) -> bool:
+        """Returns whether to train another epoch."""
+
+    def trained(self, loss: float, accuracy: float, **details: Any) -> None:
+        """Takes what an epoch of training ended with."""
+
+    def tested(self, accuracy: float) -> None:
+        """Takes the test accuracy."""
+
+    def finish(self, save: Callable[[str], object]) -> None:
+        """Ends the training; `save` writes the model to a path."""
 
 
 class Rounds:
@@ -10,28 +32,28 @@ class Rounds:
 
     tests = False
 
-    def __init__(self, commands, answers):
+    def __init__(self, commands: TextIO, answers: TextIO) -> None:
         self._commands = commands
         self._answers = answers
-        self._started = None
+        self._started = 0.0
 
-    def more(self):
+    def more(self) -> bool:
         """Waits for the driver's word. The clock of the epoch starts when this returns."""
         if not self._commands.readline():
             return False
         self._started = time.perf_counter()
         return True
 
-    def trained(self, loss, accuracy, **details):
+    def trained(self, loss: float, accuracy: float, **details: Any) -> None:
         """Takes the time: call it as soon as the epoch's loss and accuracy are known."""
         seconds = time.perf_counter() - self._started
         answer = {"seconds": seconds, "loss": float(loss), "accuracy": float(accuracy), **details}
         print(json.dumps(answer), file=self._answers, flush=True)
 
-    def tested(self, accuracy):
+    def tested(self, accuracy: float) -> None:
         """Nothing is tested between rounds."""
 
-    def finish(self, save):
+    def finish(self, save: Callable[[str], object]) -> None:
         """Nothing is kept."""
 
 
@@ -43,30 +65,30 @@ class Race:
 
     tests = True
 
-    def __init__(self, target, max_epochs):
+    def __init__(self, target: float, max_epochs: int) -> None:
         self._target = target
         self._max_epochs = max_epochs
-        self.times = []
-        self.accuracies = []
+        self.times: list[float] = []
+        self.accuracies: list[float] = []
 
     @property
-    def epochs(self):
+    def epochs(self) -> int | None:
         """Epochs until the target was reached, None if it was not."""
         good = [epoch for epoch, value in enumerate(self.accuracies, 1) if value >= self._target]
         return good[0] if good else None
 
-    def more(self):
+    def more(self) -> bool:
         done = len(self.times)
         return done < 2 or (self.epochs is None and done < self._max_epochs)
 
-    def trained(self, loss, accuracy, **details):
+    def trained(self, loss: float, accuracy: float, **details: Any) -> None:
         """The epoch ends with its test."""
 
-    def tested(self, accuracy):
+    def tested(self, accuracy: float) -> None:
         self.times.append(time.time())
         self.accuracies.append(float(accuracy))
 
-    def finish(self, save):
+    def finish(self, save: Callable[[str], object]) -> None:
         """Nothing is kept."""
 
 
@@ -75,25 +97,30 @@ class Command:
 
     tests = True
 
-    def __init__(self, num_epochs, path):
+    def __init__(self, num_epochs: int, path: str) -> None:
         self._num_epochs = num_epochs
         self._path = path
-        self.accuracies = []
+        self.accuracies: list[float] = []
 
-    def more(self):
+    def more(self) -> bool:
         return len(self.accuracies) < self._num_epochs
 
-    def trained(self, loss, accuracy, **details):
+    def trained(self, loss: float, accuracy: float, **details: Any) -> None:
         """The epoch ends with its test."""
 
-    def tested(self, accuracy):
+    def tested(self, accuracy: float) -> None:
         self.accuracies.append(float(accuracy))
 
-    def finish(self, save):
+    def finish(self, save: Callable[[str], object]) -> None:
         save(self._path)
 
 
-def drive(pace, train_epoch, test, save):
+def drive(
+    pace: Pace,
+    train_epoch: Callable[[], tuple[float, float]],
+    test: Callable[[], float],
+    save: Callable[[str], object],
+) -> None:
     """Trains at `pace` with `train_epoch() -> (loss, accuracy)` and `test() -> accuracy`.
 
     `save(path)` is called at the end where the model is to be kept.

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from benchmarks.contestants import CONTESTANTS, FLOOR
 
@@ -33,13 +35,13 @@ class ContestantFailedError(Exception):
 class Process:
     """Starts a contestant on `task`, a dict of `Task`'s fields; a context manager that ends it."""
 
-    def __init__(self, name, task, *, on_gpu=False):
+    def __init__(self, name: str, task: Mapping[str, Any], *, on_gpu: bool = False) -> None:
         contestant = {**CONTESTANTS, **FLOOR}[name]
         self._device = _WITH_GPU if on_gpu else _WITHOUT_GPU
         self._module = contestant.module
         self._task = {**task, "variant": contestant.variant}
 
-    def __enter__(self):
+    def __enter__(self) -> "Process":
         task = json.dumps({**self._task, "started": time.time()})
         with contextlib.ExitStack() as stack:
             self._errors = stack.enter_context(tempfile.TemporaryFile("w+"))
@@ -56,30 +58,32 @@ class Process:
             self._closing = stack.pop_all()
         return self
 
-    def __exit__(self, kind, *details):
+    def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
         if kind:
             self._process.kill()
         self._closing.close()
 
-    def threads(self):
+    def threads(self) -> int | str:
         """Waits until the contestant stands ready; returns how many threads it takes."""
         return self._answer()["threads"]
 
-    def train_epoch(self):
+    def train_epoch(self) -> dict[str, Any]:
         """Has the contestant train one epoch; returns its seconds, loss and accuracy."""
+        assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         return self._answer()
 
-    def result(self):
+    def result(self) -> dict[str, Any]:
         """Returns what a race or a command ends with."""
         return self._answer()
 
-    def wait(self):
+    def wait(self) -> None:
         """Waits until the process has gone."""
         self._process.wait()
 
-    def _answer(self):
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             self._process.wait()

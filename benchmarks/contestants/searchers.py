@@ -13,6 +13,18 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recipes.mnist_softmax import MnistSoftmax
+    from tfcourse.datasets import Dataset
+
+# What the driver asks for, by name.
+Asked = Mapping[str, Any]
+# Called when trials have ended, with the number of all that have, or `None` for one more.
+Notice = Callable[[int | None], None]
+Scores = list[float | None]
 
 LABELS = {
     "tfcourse_1": "tfcourse, 1 worker",
@@ -25,7 +37,7 @@ LABELS = {
 LOW, HIGH = 1e-4, 1e-1
 
 
-def base_of(task):
+def base_of(task: Asked) -> "MnistSoftmax":
     from recipes.mnist_softmax import MnistSoftmax
 
     return MnistSoftmax(
@@ -33,19 +45,22 @@ def base_of(task):
     )
 
 
-def tfcourse_sweep(task, ended, num_workers):
+def tfcourse_sweep(task: Asked, ended: Notice, num_workers: int) -> Scores:
     from tfcourse import hyperparameters as hp
     from tfcourse import tuning
 
-    idle = task["model"] == "idle"
-    if idle:
-        from benchmarks.idle_recipe import Idle, train
+    train: Callable[..., Any]
+    base: hp.Hyperparameters
+    if task["model"] == "idle":
+        from benchmarks import idle_recipe
 
-        base, searches = Idle(), {"rate": "0.01:0.9:log"}
+        train, base = idle_recipe.train, idle_recipe.Idle()
+        searches = {"rate": "0.01:0.9:log"}
     else:
-        from recipes.mnist_softmax import train
+        from recipes import mnist_softmax
 
-        base, searches = base_of(task), {"learning_rate": f"{LOW}:{HIGH}:log"}
+        train, base = mnist_softmax.train, base_of(task)
+        searches = {"learning_rate": f"{LOW}:{HIGH}:log"}
     with tempfile.TemporaryDirectory() as folder:
         sweep = tuning.search(
             train,
@@ -65,13 +80,13 @@ def tfcourse_sweep(task, ended, num_workers):
         return [sweep.score(each) for each in sweep.finished()]
 
 
-def data_of(task):
+def data_of(task: Asked) -> "Dataset":
     from tfcourse import datasets
 
     return datasets.load(task["dataset"], task["data_dir"])
 
 
-def keras_tuner_search(task, ended, *, same):
+def keras_tuner_search(task: Asked, ended: Notice, *, same: bool) -> Scores:
     import keras
     import keras_tuner
 
@@ -81,14 +96,16 @@ def keras_tuner_search(task, ended, *, same):
     data = data_of(task)
 
     class Plain(keras_tuner.HyperModel):
-        def build(self, hp):
+        def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
             model = models.MODELS[task["model"]](data.input_shape, 10)
             rate = hp.Float("learning_rate", LOW, HIGH, sampling="log")
             loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
             model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
             return model
 
-        def fit(self, hp, model, **arguments):
+        def fit(
+            self, hp: keras_tuner.HyperParameters, model: keras.Model, **arguments: Any
+        ) -> keras.callbacks.History:
             arguments["callbacks"].append(Ended())
             validation = data.validation.features, data.validation.labels
             return model.fit(
@@ -102,14 +119,16 @@ def keras_tuner_search(task, ended, *, same):
             )
 
     class Ours(Plain):
-        def build(self, hp):
+        def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
             return mnist_softmax.build(self.values(hp), data, task["seed"])
 
-        def values(self, hp):
+        def values(self, hp: keras_tuner.HyperParameters) -> "MnistSoftmax":
             rate = hp.Float("learning_rate", LOW, HIGH, sampling="log")
             return dataclasses.replace(base_of(task), learning_rate=rate)
 
-        def fit(self, hp, model, **arguments):
+        def fit(
+            self, hp: keras_tuner.HyperParameters, model: keras.Model, **arguments: Any
+        ) -> keras.callbacks.History:
             from tfcourse import training
 
             arguments["callbacks"].append(Ended())
@@ -124,7 +143,7 @@ def keras_tuner_search(task, ended, *, same):
             )
 
     class Ended(keras.callbacks.Callback):
-        def on_train_end(self, logs=None):
+        def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
             ended(None)
 
     with tempfile.TemporaryDirectory() as folder:
@@ -139,7 +158,7 @@ def keras_tuner_search(task, ended, *, same):
         return [trial.score for trial in tuner.oracle.trials.values()]
 
 
-def optuna_search(task, ended):
+def optuna_search(task: Asked, ended: Notice) -> Scores:
     import optuna
 
     from recipes import mnist_softmax
@@ -147,7 +166,7 @@ def optuna_search(task, ended):
     data = data_of(task)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
 
-    def objective(trial):
+    def objective(trial: optuna.Trial) -> float:
         rate = trial.suggest_float("learning_rate", LOW, HIGH, log=True)
         values = dataclasses.replace(base_of(task), learning_rate=rate)
         _, history = mnist_softmax.train(values, data, task["seed"], verbose=0)
@@ -160,7 +179,7 @@ def optuna_search(task, ended):
     return [trial.value for trial in study.trials]
 
 
-def ray_search(task, ended):
+def ray_search(task: Asked, ended: Notice) -> Scores:
     """Runs one trial after another in a process of Ray's, which keeps what it has loaded."""
     import logging
 
@@ -169,7 +188,7 @@ def ray_search(task, ended):
 
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AIR_NEW_OUTPUT="0")
 
-    def trainable(config):
+    def trainable(config: dict[str, Any]) -> None:
         from recipes import mnist_softmax
 
         values = dataclasses.replace(base_of(task), **config)
@@ -177,19 +196,19 @@ def ray_search(task, ended):
         tune.report({"val_accuracy": max(history.history["val_accuracy"])})
 
     class Ended(tune.Callback):
-        def on_trial_complete(self, iteration, trials, trial, **info):
+        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
             ended(None)
 
     ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
     with tempfile.TemporaryDirectory() as folder:
-        cores = os.cpu_count()
+        cores = os.cpu_count() or 1
         tuner = tune.Tuner(
             tune.with_resources(trainable, {"cpu": cores}),
             param_space={"learning_rate": tune.loguniform(LOW, HIGH)},
             tune_config=tune.TuneConfig(num_samples=task["trials"], reuse_actors=True),
             run_config=tune.RunConfig(storage_path=folder, callbacks=[Ended()], verbose=0),
         )
-        results = tuner.fit()
+        results: Any = tuner.fit()
         return [result.metrics["val_accuracy"] for result in results]
 
 
@@ -203,14 +222,14 @@ SEARCHES = {
 }
 
 
-def main():
+def main() -> None:
     name, task = sys.argv[1], json.loads(sys.argv[2])
     # What libraries print would mix with the answer.
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    ends = []
+    ends: list[float] = []
 
-    def ended(count):
+    def ended(count: int | None) -> None:
         """Notes that a trial has ended; `count` of them, where that is known."""
         for _ in range(1 if count is None else count - len(ends)):
             ends.append(time.time() - task["started"])

@@ -1,6 +1,8 @@
 """What a contestant is asked to train, and the arrays it is given."""
 
 import dataclasses
+import os
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +48,7 @@ class Arrays:
     test_labels: np.ndarray
 
     @classmethod
-    def load(cls, task):
+    def load(cls, task: Task) -> "Arrays":
         with np.load(task.data) as file:
             return cls(
                 file["train_images"][: task.max_examples],
@@ -56,12 +58,14 @@ class Arrays:
             )
 
 
-def scaled(images):
+def scaled(images: np.ndarray) -> np.ndarray:
     """Returns `images` as float32 in [0, 1]."""
     return np.divide(images, 255, dtype=np.float32)
 
 
-def task(model, batch_size, data, max_examples, **others):
+def task(
+    model: str, batch_size: int, data: os.PathLike[str], max_examples: int, **others: Any
+) -> dict[str, Any]:
     """Returns the fields of a `Task`, but for those that its process sets."""
     return {
         "model": model,

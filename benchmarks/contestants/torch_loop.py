@@ -6,20 +6,24 @@ the example keep images and kernels in the layout "channels last", in which oneD
 """
 
 import itertools
+from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.contestants import task as tasks
-from benchmarks.contestants.pace import drive
+from benchmarks.contestants.pace import Pace, drive
+from benchmarks.contestants.task import Arrays, Task
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+Tensors = tuple[torch.Tensor, torch.Tensor]  # Images and labels.
 
 
-def prepare(task, arrays):
-    def tensors(images, labels):
+def prepare(task: Task, arrays: Arrays) -> tuple[Tensors, Tensors]:
+    def tensors(images: np.ndarray, labels: np.ndarray) -> Tensors:
         pixels = torch.from_numpy(tasks.scaled(images)).permute(0, 3, 1, 2)
         layout = torch.contiguous_format if task.variant == "example" else torch.channels_last
         pixels = pixels.contiguous(memory_format=layout)
@@ -29,7 +33,7 @@ def prepare(task, arrays):
     return train, tensors(arrays.test_images, arrays.test_labels)
 
 
-def run(task, data, pace):
+def run(task: Task, data: tuple[Tensors, Tensors], pace: Pace) -> None:
     train, test = data
     torch.manual_seed(task.seed)
     model = MODELS[task.model]()
@@ -39,17 +43,19 @@ def run(task, data, pace):
         model.to(memory_format=torch.channels_last)
     epoch = example_epoch if task.variant == "example" else resident_epoch
 
-    def save(path):
+    def save(path: str) -> None:
         torch.save(model.state_dict(), path)
 
     drive(pace, epoch(task, model, *train), lambda: accuracy(model, *test), save)
 
 
-def example_epoch(task, model, images, labels):
+def example_epoch(
+    task: Task, model: nn.Module, images: torch.Tensor, labels: torch.Tensor
+) -> Callable[[], tuple[float, float]]:
     loader = DataLoader(TensorDataset(images, labels), task.batch_size, shuffle=True)
     optimizer = torch.optim.Adam(model.parameters(), lr=task.learning_rate)
 
-    def train():
+    def train() -> tuple[float, float]:
         model.train()
         total_loss, num_correct = 0.0, 0
         for image, label in loader:
@@ -65,8 +71,10 @@ def example_epoch(task, model, images, labels):
     return train
 
 
-def resident_epoch(task, model, images, labels):
-    def loss_and_correct(image, label):
+def resident_epoch(
+    task: Task, model: nn.Module, images: torch.Tensor, labels: torch.Tensor
+) -> Callable[[], tuple[float, float]]:
+    def loss_and_correct(image: torch.Tensor, label: torch.Tensor) -> Tensors:
         with torch.autocast(DEVICE.type, torch.bfloat16, enabled=task.variant == "bfloat16"):
             output = model(image)
         output = output.float()
@@ -76,7 +84,7 @@ def resident_epoch(task, model, images, labels):
     forward = torch.compile(loss_and_correct) if task.variant == "compiled" else loss_and_correct
     optimizer = torch.optim.Adam(model.parameters(), lr=task.learning_rate, fused=True)
 
-    def train():
+    def train() -> tuple[float, float]:
         model.train()
         total_loss = torch.zeros((), device=DEVICE)
         num_correct = torch.zeros((), dtype=torch.int64, device=DEVICE)
@@ -94,18 +102,18 @@ def resident_epoch(task, model, images, labels):
 
 
 @torch.no_grad()
-def accuracy(model, images, labels):
+def accuracy(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
     model.eval()
     batches = zip(images.split(tasks.TEST_BATCH), labels.split(tasks.TEST_BATCH), strict=True)
     num_correct = sum(model(image).argmax(dim=1).eq(label).sum().item() for image, label in batches)
     return num_correct / len(labels)
 
 
-def softmax_regression():
+def softmax_regression() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, tasks.NUM_CLASSES))
 
 
-def batch_norm_mlp():
+def batch_norm_mlp() -> nn.Module:
     widths = (28 * 28, *tasks.HIDDEN_UNITS)
     hidden = [
         layer
@@ -119,7 +127,7 @@ def batch_norm_mlp():
     return nn.Sequential(nn.Flatten(), *hidden, nn.Linear(widths[-1], tasks.NUM_CLASSES))
 
 
-def small_cnn():
+def small_cnn() -> nn.Module:
     channels = (1, *tasks.FILTERS)
     stages = [
         layer
@@ -135,13 +143,13 @@ def small_cnn():
     return nn.Sequential(*stages, nn.Flatten(), nn.Linear(features, tasks.NUM_CLASSES))
 
 
-def batch_norm(kind, features):
+def batch_norm(kind: type[nn.Module], features: int) -> nn.Module:
     # PyTorch's momentum is the share of the new value, Keras's that of the old one.
     momentum = 1.0 - tasks.BATCH_NORM_MOMENTUM
     return kind(features, eps=tasks.BATCH_NORM_EPSILON, momentum=momentum)
 
 
-def initialize(model):
+def initialize(model: nn.Module) -> None:
     """Sets the weights as Keras does: Glorot uniform, biases 0."""
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
@@ -157,5 +165,5 @@ MODELS = {
 }
 
 
-def threads(task):
+def threads(task: Task) -> int:
     return torch.get_num_threads()

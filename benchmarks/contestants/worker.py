@@ -11,12 +11,13 @@ import json
 import os
 import sys
 import time
+from typing import Any
 
 from benchmarks.contestants.pace import Command, Race, Rounds
 from benchmarks.contestants.task import Arrays, Task
 
 
-def main():
+def main() -> None:
     name, task = sys.argv[1], Task(**json.loads(sys.argv[2]))
     # What libraries print would mix with the answers.
     answers = os.fdopen(os.dup(1), "w")
@@ -28,8 +29,7 @@ def main():
     if task.save_to:
         command = Command(task.max_epochs, task.save_to)
         module.run(task, data, command)
-        result = {"accuracies": command.accuracies}
-        print(json.dumps(result), file=answers, flush=True)
+        print(json.dumps({"accuracies": command.accuracies}), file=answers, flush=True)
         return
     if task.target is None:
         print(json.dumps({"threads": module.threads(task)}), file=answers, flush=True)
@@ -37,7 +37,7 @@ def main():
         return
     race = Race(task.target, task.max_epochs)
     module.run(task, data, race)
-    result = {
+    result: dict[str, Any] = {
         "import": imported - task.started,
         "data": loaded - imported,
         "epoch_ends": [end - task.started for end in race.times],
