@@ -69,17 +69,18 @@ class TablePreprocessing:
     def input_shape(self) -> tuple[int, ...]:
         return (len(self.feature_names),)
 
-    def transform(self, table: Columns, /) -> FloatArray:
-        """Returns float32 [examples, features]; warns of texts that did not occur in training.
+    def transform(self, table: Columns, /, *, tell: bool = True) -> FloatArray:
+        """Returns float32 [examples, features].
 
         Args:
             table: texts or numbers, or the cells of one example; unknown columns are ignored.
+            tell: whether to warn of texts that did not occur in training.
 
         Raises:
             DataError: a column is missing or a cell does not fit; names it.
         """
         table = _as_table(table)
-        return self.transform_rows(table, {"all": np.arange(len(table))})["all"]
+        return self.transform_rows(table, {"all": np.arange(len(table))}, tell=tell)["all"]
 
     def transform_rows(
         self, table: Table, rows: Mapping[str, npt.NDArray[np.int64]], *, tell: bool = True
