@@ -2,7 +2,9 @@ import io
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse
 
 from tfcourse import datasets, machine
 
@@ -467,3 +469,53 @@ def test_other_compression_is_refused(load, tmp_path):
         archive.writestr("x.npy", npy(described((1, 3)), b"\0" * 24))
     with pytest.raises(datasets.DataError, match="compressed in another way"):
         fitted.read(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        ((np.ma.masked_greater(X, X.mean()), Y), r"split train: .*a masked one at example \d+"),
+        ((X, np.ma.masked_equal(Y, 1)), "split train, labels: .*a masked one at example"),
+        ((scipy.sparse.csr_matrix(X), Y), r"x.toarray\(\) makes an array"),
+        (
+            (pd.DataFrame({"a": Y, "b": [*"uv"] * (len(Y) // 2)}), Y),
+            "`from_dataframe` takes columns",
+        ),
+        (
+            (X, Y, np.ones(len(Y))),
+            r"a pair \(features, labels\); received 3 items. Weights of exam",
+        ),
+        ({"x": X, "y": Y}, "received dict. Write"),
+        (X, "received ndarray. Write"),
+        ((np.ones((len(Y), 3)), Y), "features that vary; received 1 in all"),
+        ((X * 1e-300, Y), "numbers that vary in double precision; received .*e-300 in feature 0"),
+        ((Y[:, None] % 2 + 2**60, Y), "in double precision; received 1152921504606846976 to"),
+    ],
+)
+def test_arrays_that_would_lose_what_they_say_are_refused(pair, message):
+    with pytest.raises(datasets.DataError, match=message):
+        datasets.from_arrays(pair)
+
+
+def test_names_of_classes_are_a_list_without_repetitions():
+    with pytest.raises(datasets.DataError, match=r"to be a list, .*received dict"):
+        datasets.from_arrays((X, Y), class_names={0: "u", 1: "v", 2: "w"})
+    with pytest.raises(
+        datasets.DataError, match=r"without repetitions. Received: \('u', 'u', '.'\).$"
+    ):
+        datasets.from_arrays((X, Y), class_names=["u", "u", "w"])
+
+
+def test_classes_without_examples_are_told(caplog):
+    assert datasets.from_arrays((X, Y)).num_classes == 3
+    assert not caplog.text
+    assert datasets.from_arrays((X, Y * 10)).num_classes == 21
+    assert "no training example has 1, 2, 3, 4, 5, 6, 7, 8, ..." in caplog.text
+
+
+def test_task_may_be_decided_by_the_labels():
+    assert datasets.from_arrays((X, Y[:, None]), task="auto").target is None
+    assert datasets.from_arrays((X, Y + 0.5), task="auto").target
+    assert datasets.from_arrays((X, np.eye(3)[Y]), task="auto").num_classes == 3
+    with pytest.raises(ValueError, match="`task` must be one of auto, classification, regression"):
+        datasets.from_arrays((X, Y), task="regresion")

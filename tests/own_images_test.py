@@ -168,13 +168,14 @@ def test_hidden_files_and_other_files_are_passed_over(folder, caplog):
     save(folder / "cat/.ipynb_checkpoints/0.png")
     save(folder / "__MACOSX/cat/0.png")
     (folder / ".hidden").mkdir()
-    assert sum(map(len, datasets.load(f"images:{folder}").splits.values())) == 20
+    save(folder / "cat/bright.png", 255)
+    assert sum(map(len, datasets.load(f"images:{folder}").splits.values())) == 21
     assert not caplog.messages
     (folder / "cat/notes.txt").write_text("x")
     (folder / "dog/a.heic").write_text("x")
     (folder / "eel").mkdir()
     save(folder / "loose.png")
-    assert sum(map(len, datasets.load(f"images:{folder}").splits.values())) == 20
+    assert sum(map(len, datasets.load(f"images:{folder}").splits.values())) == 21
     for told in ("not read: 1 .txt, 1 .heic", "empty folders: .*eel", "beside the folders"):
         assert any(re.search(told, message) for message in caplog.messages)
 
@@ -374,3 +375,39 @@ def test_packed_folder_is_refused(tmp_path, fresh_home):
     (tmp_path / "pets.zip").write_bytes(b"PK")
     with pytest.raises(datasets.DataError, match=r"received a file. Unpack it"):
         datasets.load(f"images:{tmp_path / 'pets.zip'}")
+
+
+def test_images_that_use_few_grays_are_told(tmp_path, fresh_home, caplog):
+    for number in range(12):
+        deep = np.full((6, 4), 300 * number + number % 2, np.uint16)
+        path = tmp_path / "scans" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(deep).save(path)
+    datasets.load(f"images:{tmp_path / 'scans'}")
+    assert "the brightest pixel is 13 of 255, almost black" in caplog.text
+    caplog.clear()
+    datasets.load(f"images:{tmp_path / 'scans'}")  # From the cache.
+    assert "almost black" in caplog.text
+    save(tmp_path / "scans/a/bright.png", 64)
+    caplog.clear()
+    datasets.load(f"images:{tmp_path / 'scans'}")
+    assert "almost black" not in caplog.text
+
+
+def test_names_that_may_be_one_are_told(tmp_path, fresh_home, caplog):
+    for number in range(12):
+        save(tmp_path / "pets" / ("Cat", "cat", "dog")[number % 3] / f"{number}.png", 20 * number)
+    save(tmp_path / "pets/dog/2.bmp", 250)
+    save(tmp_path / "pets/dog/2.gif", 252)
+    data = datasets.load(f"images:{tmp_path / 'pets'}")
+    assert data.class_names == ("Cat", "cat", "dog")
+    assert "the classes 'Cat' and 'cat' differ only in case" in caplog.text
+    assert "2 images have the name of another, but for the suffix, such as 2. If" in caplog.text
+
+
+def test_a_class_may_be_called_like_a_missing_value_or_have_blanks_around(tmp_path, fresh_home):
+    for number in range(12):
+        save(tmp_path / "pets" / (" NA", "nan ")[number % 2] / f"{number}.png", 20 * number)
+    data = datasets.load(f"images:{tmp_path / 'pets'}")
+    assert data.class_names == ("NA", "nan")
+    assert len(data.preprocessing.read(tmp_path / "pets").labels) == 12

@@ -13,7 +13,7 @@ from tfcourse.datasets.image_layouts import split_of
 
 _ROLES = {
     "x": ("x", "data", "features", "feature", "inputs", "input", "images", "image", "samples"),
-    "y": ("y", "labels", "label", "targets", "target", "class", "classes"),
+    "y": ("y", "labels", "label", "targets", "target", "class", "classes", "outputs", "output"),
 }
 _CLASS_NAMES = ("class_names", "target_names", "label_names")
 _EXPECTED = (

@@ -103,7 +103,7 @@ def fit_arrays(
     features are only shifted.
 
     Raises:
-        DataError: the squares of the numbers overflow in double precision.
+        DataError: nothing varies, or double precision can't hold the squares of the numbers.
     """
     shift: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
@@ -116,12 +116,35 @@ def fit_arrays(
             deviation = np.atleast_1d(features.std(axis=axes, dtype=np.float64))
         # Uses the extremes, because the deviation of equal numbers may be a rounding error.
         varies = np.atleast_1d(features.min(axis=axes) < features.max(axis=axes))
+        _check_varies(source, features, varies, deviation)
         shift = tuple(mean.tolist())
         scale = tuple(np.where(varies & (deviation > 0), deviation, 1.0).tolist())
     try:
         return ArrayPreprocessing(features.shape[1:], shift, scale, class_names, source, target)
     except ValueError as error:
-        raise DataError(f"{source}: {error}. Scale the features.") from None
+        mend = "" if np.isfinite((*shift, *scale)).all() else " Scale the features."
+        raise DataError(f"{source}: {error}.{mend}") from None
+
+
+def _check_varies(
+    source: str,
+    features: Numbers,
+    varies: npt.NDArray[np.bool_],
+    deviation: npt.NDArray[np.float64],
+) -> None:
+    """Raises `DataError` if all features are constant, or one is once it is in double precision."""
+    if not varies.any():
+        raise DataError(
+            f"{source}: expected features that vary; received {features.flat[0]:g} in all "
+            f"{len(features)} training examples, or other constants. Check how they were made."
+        )
+    lost = varies & (deviation == 0)
+    if lost.any():
+        column = features[..., int(lost.argmax())]
+        raise DataError(
+            f"{source}: expected numbers that vary in double precision; received {column.min()} to "
+            f"{column.max()} in feature {int(lost.argmax())}. Shift and scale them."
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """Makes a `Dataset` of your own arrays, or of something that yields them."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from absl import logging
 
 from tfcourse.datasets import array_shapes, checks, classes, memory, splits, targets
 from tfcourse.datasets.array_preprocessing import fit_arrays
@@ -27,7 +28,7 @@ def from_arrays(
     class_names: Sequence[object] | None = None,
     name: str = "arrays",
     scale: bool | None = None,
-    task: Literal["classification", "regression"] = "classification",
+    task: Literal["classification", "regression", "auto"] = "classification",
 ) -> Dataset:
     """Returns arrays as a `Dataset`, checked and copied.
 
@@ -59,6 +60,14 @@ def from_arrays(
         Split(81 examples (8, 8, 1))
     """
     given = {"train": train, "validation": validation, "test": test}
+    for split, pair in given.items():
+        _check_pair(f"{name}, split {split}", pair)
+    task = _settled(name, task, train[1])
+    if isinstance(class_names, Mapping):
+        raise DataError(
+            f"{name}: expected `class_names` to be a list, a name for each of the labels 0, 1, ...;"
+            f" received {type(class_names).__name__}."
+        )
     texts = _texts(train[1])
     if class_names is None and texts is not None:
         class_names = classes.in_order(set(texts.ravel().tolist()))
@@ -71,7 +80,7 @@ def from_arrays(
         scale = pairs["train"][0].ndim == 2
     if not scale:  # Otherwise, bytes must stay bytes to be recognized.
         pairs = {split: (_as_float32(x), y) for split, (x, y) in pairs.items()}
-    names = () if task == "regression" else _names(pairs, class_names)
+    names = () if task == "regression" else _names(name, pairs, class_names)
     checks.check_pairs(name, pairs, len(names), scaled=not scale)
     pairs = splits.complete(name, pairs)
     target = None
@@ -92,6 +101,28 @@ def from_arrays(
     )
 
 
+def _check_pair(where: str, pair: Any) -> None:
+    if pair is None or (isinstance(pair, tuple | list) and len(pair) == 2):
+        return
+    received = type(pair).__name__
+    mend = "Write (x, y)."
+    if isinstance(pair, tuple | list):
+        received = f"{len(pair)} items"
+        mend = "Weights of examples are not used; `fit` takes weights of classes."
+    raise DataError(f"{where}: expected a pair (features, labels); received {received}. {mend}")
+
+
+def _settled(name: str, task: str, labels: npt.ArrayLike) -> targets.Task:
+    if task not in ("auto", *targets.TASKS):
+        raise ValueError(
+            f"`task` must be one of auto, {', '.join(targets.TASKS)}. Received: {task!r}"
+        )
+    found = array_shapes.as_labels(f"{name}, labels", labels) if task == "auto" else np.empty(0)
+    if found.ndim > 1:
+        return "classification"
+    return targets.settled(f"{name}, labels", task, targets.as_numbers(found))
+
+
 def _texts(labels: npt.ArrayLike) -> npt.NDArray[np.str_] | None:
     """Returns labels that are texts as an array of texts; `None` for other labels."""
     labels = np.asarray(labels)
@@ -104,9 +135,18 @@ def _texts(labels: npt.ArrayLike) -> npt.NDArray[np.str_] | None:
     return None
 
 
-def _names(pairs: dict[str, Any], class_names: Sequence[object] | None) -> tuple[str, ...]:
+def _names(
+    name: str, pairs: dict[str, Any], class_names: Sequence[object] | None
+) -> tuple[str, ...]:
     if class_names is None:
         largest = max(int(labels.max(initial=0)) for _, labels in pairs.values())
+        absent = np.setdiff1d(np.arange(largest + 1), pairs["train"][1])
+        if len(absent):
+            logging.warning(
+                "%s: labels are taken for the numbers of classes from 0 on; no training example "
+                "has %s.",
+                *(name, ", ".join(map(str, absent[:8])) + (", ..." if absent[8:].size else "")),
+            )
         return tuple(str(label) for label in range(largest + 1))
     return tuple(str(class_name) for class_name in class_names)
 
@@ -180,6 +220,8 @@ def _as_arrays(
     class_names: Sequence[object] | None,
 ) -> tuple[Numbers, Numbers]:
     """Returns arrays with the axes of examples of `shape`, if `shape` is given."""
+    checks.check_unmasked(where, pair[0])
+    checks.check_unmasked(f"{where}, labels", pair[1])
     try:
         features = np.asarray(pair[0])
         array_shapes.check_roles(where, ("x", features), ("y", np.asarray(pair[1])))
@@ -192,6 +234,8 @@ def _as_arrays(
             f"{where}: expected at least one example; received features of shape "
             f"{features.shape}. Check how they were selected."
         )
+    if features.dtype == object:
+        checks.numbers(where, pair[0])
     if shape is None:
         features = array_shapes.as_examples(where, features)
     else:

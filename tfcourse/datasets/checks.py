@@ -164,11 +164,33 @@ def numbers(where: str, values: npt.ArrayLike) -> Numbers:
     Raises:
         DataError: the type is wrong.
     """
-    values = np.asarray(values)
-    is_real = np.issubdtype(values.dtype, np.number) and not np.iscomplexobj(values)
-    if (not is_real and values.dtype != bool) or values.dtype.kind == "m":
-        raise DataError(f"{where}: expected numbers; received type {values.dtype}. Convert them.")
-    return values
+    check_unmasked(where, values)
+    array = np.asarray(values)
+    is_real = np.issubdtype(array.dtype, np.number) and not np.iscomplexobj(array)
+    if (not is_real and array.dtype != bool) or array.dtype.kind == "m":
+        raise DataError(
+            f"{where}: expected numbers; received type {array.dtype}. {_conversion(values)}."
+        )
+    return array
+
+
+def _conversion(values: npt.ArrayLike) -> str:
+    """Returns how to make an array of numbers of values that are none."""
+    if hasattr(values, "toarray"):
+        return "x.toarray() makes an array of sparse rows"
+    if hasattr(values, "columns"):
+        return "`from_dataframe` takes columns of any type"
+    return "Convert them, such as by x.astype(float)"
+
+
+def check_unmasked(where: str, values: npt.ArrayLike) -> None:
+    """Raises `DataError` if values of a masked array are masked, which arrays would ignore."""
+    masked = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
+    if masked is not None and masked.any():
+        raise DataError(
+            f"{where}: expected numbers; received a masked one at {_place(_first(masked))}. Fill "
+            "it in, such as by x.filled(0)."
+        )
 
 
 def check_finite(where: str, features: Numbers) -> None:

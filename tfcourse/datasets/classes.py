@@ -21,6 +21,8 @@ def number(
     cells: Iterable[Any],
     place: Callable[[int], object],
     min_examples: int = MIN_EXAMPLES,
+    *,
+    are_names: bool = False,
 ) -> tuple[IntArray, tuple[str, ...]]:
     """Returns labels [examples] and the names of the classes, in order.
 
@@ -29,6 +31,7 @@ def number(
         cells: texts or integers.
         place: returns the origin of a position, for messages.
         min_examples: the smallest number of examples that a class may have.
+        are_names: whether the labels are names of folders, of which NA is one like any other.
 
     Raises:
         DataError: a label is missing, a class has too few examples, or there is only one.
@@ -39,7 +42,7 @@ def number(
     for row, cell in enumerate(cells):
         name = known.get(cell)
         if name is None:
-            if is_missing(cell):
+            if not are_names and is_missing(cell):
                 raise DataError(
                     f"{place(row)}: expected a label in {where}; received none. Fill it in, or "
                     "remove the example."

@@ -198,7 +198,9 @@ def opened(path: pathlib.Path) -> "PIL.Image.Image":
     is_deep = image.mode == "I" and image.format in _DEEP_FORMATS
     received = ""
     if image.mode in _WIDER and not is_deep:
-        received = f"mode {image.mode}, of more than 16 bits per channel"
+        received = (
+            f"mode {image.mode}, of more than 16 bits per channel, which npz:PATH reads as arrays"
+        )
     if image.width * image.height > MAX_PIXELS:
         received = f"{image.height} x {image.width}, more than {MAX_PIXELS:,} pixels"
     if received:

@@ -11,6 +11,7 @@ from absl import logging
 
 from tfcourse.datasets import (
     array_cache,
+    cells,
     classes,
     image_files,
     image_labels,
@@ -31,6 +32,7 @@ _OF_TABLES = ("label", "task", "header")
 USES = ("image_size", "on_error", "labels", *_OF_TABLES)
 _VERSION = 2  # Of the reading of images: caches of older versions are ignored.
 _MASK = re.compile(r"(.+?)[ _-](?:masks?|seg|segmentation|annotations?)(?:_\d+)?", re.IGNORECASE)
+_DARK = 64  # If no pixel is brighter.
 _ADVICE = ", or leave such out with `on_error=skip`"
 
 
@@ -57,13 +59,13 @@ def load(path: pathlib.Path, reading: Reading) -> Dataset:
         f"{_VERSION} {version} {reading.image_size} {reading.on_error}",
         lambda: _read(name, images, reading),
     )
-    for sentence in _repeated(found):
+    for sentence in _doubts(found):
         logging.warning("%s: %s.", path, sentence)
     return found.scaled()
 
 
-def _repeated(found: UnscaledDataset) -> Iterator[str]:
-    """Yields what is told of the same pixels in two splits, or in two classes."""
+def _doubts(found: UnscaledDataset) -> Iterator[str]:
+    """Yields what is told of the same pixels in two splits or two classes, and of dark images."""
     of_training: dict[int, set[int]] = collections.defaultdict(set)
     for pixels, label in zip(*found.splits["train"], strict=True):
         of_training[hash(pixels.tobytes())].add(int(label))
@@ -77,6 +79,12 @@ def _repeated(found: UnscaledDataset) -> Iterator[str]:
     several = sum(len(labels) > 1 for labels in of_training.values())
     if several:
         yield f"{several:,} training images are in more than one class. Keep them in one"
+    brightest = max(int(pixels.max(initial=0)) for pixels, _ in found.splits.values())
+    if brightest < _DARK:
+        yield (
+            f"the brightest pixel is {brightest} of 255, almost black, as in images of 12 bits or "
+            "of numbers of classes. Save the images as arrays, for npz:PATH, which are standardized"
+        )
 
 
 def _version(path: pathlib.Path) -> tuple[str, int, int]:
@@ -107,9 +115,11 @@ def find(path: pathlib.Path, reading: Reading) -> list[LabelledImage]:
         if not found.images:
             empty.append(str(entry.path))
         left_out.add(found)
-        images += [LabelledImage(entry.split, entry.class_name, file) for file in found.images]
+        class_name = cells.as_category(entry.class_name)
+        images += [LabelledImage(entry.split, class_name, file) for file in found.images]
     left_out.tell(path)
     _tell_of_masks(path, images)
+    _tell_of_names(path, images)
     if empty:
         logging.warning("%s: left out empty folders: %s.", path, ", ".join(empty[:10]))
     if not any(image.split == "train" for image in images):
@@ -128,6 +138,28 @@ def _tell_of_masks(path: pathlib.Path, images: list[LabelledImage]) -> None:
             path,
             len(masks),
             masks[0].name,
+        )
+
+
+def _tell_of_names(path: pathlib.Path, images: list[LabelledImage]) -> None:
+    """Warns of classes, and of images of one class, that may be the same."""
+    names = dict.fromkeys(image.class_name for image in images if image.split == "train")
+    alike = collections.defaultdict(list)
+    for name in names:
+        alike[name.casefold()].append(name)
+    for group in alike.values():
+        if len(group) > 1:
+            logging.warning(
+                "%s: the classes %s differ only in case. Merge the folders if they are one.",
+                *(path, " and ".join(map(shown.quoted, group))),
+            )
+    stems = collections.Counter(image.path.with_suffix("") for image in images)
+    twice = [stem for stem, count in stems.items() if count > 1]
+    if twice:
+        logging.warning(
+            "%s: %d images have the name of another, but for the suffix, such as %s. If they show "
+            "the same, keep one of each.",
+            *(path, sum(stems[stem] - 1 for stem in twice), twice[0].name),
         )
 
 
@@ -186,6 +218,7 @@ def _labels(name: str, images: list[LabelledImage]) -> tuple[IntArray, tuple[str
         [image.class_name for image in training],
         lambda row: training[row].path,
         min_examples=1 if is_complete else classes.MIN_EXAMPLES,
+        are_names=True,
     )
     numbers = {class_name: number for number, class_name in enumerate(class_names)}
     folded = {class_name.casefold(): number for class_name, number in numbers.items()}

@@ -10,6 +10,7 @@ import numpy as np
 from absl import logging
 
 from tfcourse import misspelt
+from tfcourse.datasets.cells import as_category
 from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
 
@@ -90,7 +91,8 @@ def find(
     found.tell(path)
     paths = found.images
     numbers = {name: number for number, name in enumerate(class_names)}
-    labels = [numbers.get(file.relative_to(path).parts[0], -1) for file in paths]
+    folders = (as_category(file.relative_to(path).parts[0]) for file in paths)
+    labels = [numbers.get(name, -1) for name in folders]
     return paths, None if -1 in labels else np.array(labels, np.int32)
 
 
