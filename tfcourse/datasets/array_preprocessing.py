@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 import numpy.typing as npt
+from absl import logging
 
 from tfcourse import files
 from tfcourse.datasets import (
@@ -24,6 +25,8 @@ from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.targets import NumericTarget
 
 _BLOCK = 1024
+_FAR = 100  # Standard deviations: more are rather another unit than chance.
+_TOO_BRIGHT = 2  # Times the maximum; less may be overshoot of an interpolation.
 _FEWEST_GREYS = 64  # uint8 values below this do not use the grey range.
 
 
@@ -86,7 +89,13 @@ class ArrayPreprocessing:
     ) -> Examples:
         """Returns the `Examples` of an NPZ file with `x` and, if it has labels, `y`."""
         _check_no_identifier(identifier)
-        return _read_arrays(self, files.expanded(path), labels)
+        path = files.expanded(path)
+        if path.is_file() and path.suffix.lower() not in array_files.SUFFIXES:
+            raise DataError(
+                f"{path}: expected arrays (.npz with x, or .npy), as the run was trained on; "
+                "received another file. Save its numbers by numpy.save."
+            )
+        return _read_arrays(self, path, labels)
 
 
 def fit_arrays(
@@ -241,21 +250,47 @@ def _read_arrays(fitted: Preprocessing, path: pathlib.Path, with_labels: bool) -
             labels = fitted.target.standardize(checks.quantities(f"{path}, y", found))
         else:
             labels = checks.label_numbers(f"{path}, y", found, fitted.class_names)
-    if isinstance(fitted, ImagePreprocessing):
-        _check_not_scaled(path, raw, fitted.maximum)
+    maximum = _maximum(fitted)
+    if maximum:
+        _check_range(path, raw, maximum)
     try:
         features = fitted.transform(raw)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
+    far = np.argwhere(abs(features) > _FAR)
+    if not maximum and len(far):
+        example, *position = map(int, far[0])
+        logging.warning(
+            "%s, example %d, position %s: the number is %.3g standard deviations from the "
+            "training's mean. New examples have to be in the same units.",
+            *(path, example, tuple(position), features[tuple(far[0])]),
+        )
     # Not earlier, because a malicious header may claim any number.
     places = tuple(f"{path}, example {number}" for number in range(len(features)))
     return Examples(features, labels, places)
 
 
-def _check_not_scaled(path: pathlib.Path, raw: Numbers, maximum: int) -> None:
-    """Raises `DataError` for images that are already scaled, which would look black."""
-    if maximum > 1 and raw.dtype.kind == "f" and raw.size and 0 < raw.max() <= 1:
+def _maximum(fitted: Preprocessing) -> int:
+    """Returns the value that stands for white in images that are only divided, or 0."""
+    if isinstance(fitted, ImagePreprocessing):
+        return fitted.maximum
+    if not isinstance(fitted, ArrayPreprocessing) or fitted.shift != (0.0,):
+        return 0
+    is_divided = len(fitted.input_shape) == 3 and fitted.scale in ((1.0,), (255.0,))
+    return int(fitted.scale[0]) if is_divided else 0
+
+
+def _check_range(path: pathlib.Path, raw: Numbers, maximum: int) -> None:
+    """Raises `DataError` for images that are scaled otherwise than those trained on."""
+    if not raw.size or raw.dtype.kind not in "iuf":
+        return
+    if maximum > 1 and raw.dtype.kind == "f" and 0 < raw.max() <= 1:
         raise DataError(
             f"{path}: expected values in [0, {maximum}], as those trained on had before they were "
             f"scaled; received values up to {raw.max():g}. Multiply them by {maximum}."
+        )
+    if raw.max() > _TOO_BRIGHT * maximum:
+        raise DataError(
+            f"{path}: expected values in [0, {maximum}], as in training; received values up to "
+            f"{raw.max():g}. Scale them."
         )

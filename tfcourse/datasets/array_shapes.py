@@ -54,6 +54,11 @@ def like(where: str, features: npt.ArrayLike, input_shape: tuple[int, ...]) -> N
     """
     features = checks.numbers(where, features)
     shape = features.shape[1:]
+    if features.shape == input_shape:
+        raise DataError(
+            f"{where}: expected several examples, {list(input_shape)} each; received one. "
+            "x[numpy.newaxis] is an array of one example."
+        )
     if len(shape) == 2 and (math.prod(shape),) == input_shape:
         features = features.reshape(len(features), -1)
     elif len(shape) == 3 and shape != input_shape and (*shape[1:], shape[0]) == input_shape:

@@ -10,6 +10,7 @@ import numpy as np
 from absl import logging
 
 from tfcourse import misspelt
+from tfcourse.datasets import shown
 from tfcourse.datasets.cells import as_category
 from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
@@ -91,8 +92,18 @@ def find(
     found.tell(path)
     paths = found.images
     numbers = {name: number for number, name in enumerate(class_names)}
-    folders = (as_category(file.relative_to(path).parts[0]) for file in paths)
+    folded = {name.casefold(): number for name, number in numbers.items()}
+    folders = [as_category(file.relative_to(path).parts[0]) for file in paths]
+    if len(folded) == len(numbers):  # Cat may be cat.
+        numbers, folders = folded, [name.casefold() for name in folders]
     labels = [numbers.get(name, -1) for name in folders]
+    others = sorted({name for name, label in zip(folders, labels, strict=True) if label < 0})
+    if others and max(labels) >= 0:
+        logging.warning(
+            "%s: some images are in no folder of a class of the training, such as %s. The labels "
+            "are not used.",
+            *(path, shown.quoted(others[0])),
+        )
     return paths, None if -1 in labels else np.array(labels, np.int32)
 
 

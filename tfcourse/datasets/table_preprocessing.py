@@ -170,7 +170,8 @@ class TablePreprocessing:
     def _tell_missing(self, table: Table, missing: npt.NDArray[np.bool_]) -> None:
         if missing.any() and not missing.all():
             logging.warning(
-                "%s, column %s: %d labels of %d are missing; the others are not used.",
+                "%s, column %s: %d labels of %d are missing; the others are not used. Remove those "
+                "rows to use them.",
                 *(table.source, shown.quoted(self.label), missing.sum(), len(missing)),
             )
 
