@@ -164,7 +164,9 @@ def run_again(evidence: Evidence, docs: pathlib.Path, seeds: Sequence[int | None
         raise NotPublishableError("\n".join(failed))
 
 
-def _command(evidence, record, run_dir, seed):
+def _command(
+    evidence: Evidence, record: published.Record, run_dir: str, seed: int | None
+) -> list[str]:
     command = [sys.executable, *record["command"].split()[1:], f"--run_dir={run_dir}"]
     if seed is not None:
         command.append(f"--seed={seed}")
@@ -173,12 +175,14 @@ def _command(evidence, record, run_dir, seed):
     return command
 
 
-def _cores():
+def _cores() -> Sequence[int | None]:
     """Returns the cores on which processes can be placed; [None] if they choose themselves."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else [None]
 
 
-def _run(commands, cores):
+def _run(
+    commands: Mapping[str, Sequence[str]], cores: Sequence[int | None]
+) -> Iterator[tuple[str, int]]:
     """Runs `{key: command}`, one at a time on each core; yields `(key, exit code)`."""
     free: queue.SimpleQueue[int | None] = queue.SimpleQueue()
     for core in cores:

@@ -15,7 +15,7 @@ repeat such searches and measure their effects.
 import dataclasses
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -158,7 +158,7 @@ def draw_panda_and_caviar(
     strategies.draw_panda_and_caviar(path, watched, rates, curves)
 
 
-def _costs(curve):
+def _costs(curve: Iterable[Mapping[str, Any]]) -> list[float]:
     costs = [row.get("val_loss") for row in curve]
     return [np.nan if cost is None else cost for cost in costs]
 

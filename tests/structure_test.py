@@ -121,52 +121,6 @@ def test_imports_go_one_way(part):
     assert set(imported_parts(part)) - {part} <= MAY_IMPORT[part]
 
 
-def public(name):
-    return not name.startswith("_") or name == "__init__"
-
-
-def not_annotated(tree):
-    """Yields the public functions that say not of each argument, or of the result, what it is."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and public(node.name):
-            given = node.args
-            named = [*given.posonlyargs, *given.args, *given.kwonlyargs]
-            arguments = [a for a in (*named, given.vararg, given.kwarg) if a]
-            typed = all(a.annotation for a in arguments if a.arg not in ("self", "cls"))
-            if not typed or node.returns is None:
-                yield f"{node.name}, line {node.lineno}"
-
-
-@pytest.mark.parametrize(
-    ("code", "found"),
-    [
-        ("def f(a: int, *b: int, c: int = 1, **d: int) -> None: ...", []),
-        ("def f(a: int): ...", ["f, line 1"]),
-        ("def f(a) -> int: ...", ["f, line 1"]),
-        ("def f(*a) -> int: ...", ["f, line 1"]),
-        ("class A:\n    def __init__(self, a) -> None: ...", ["__init__, line 2"]),
-        ("def _f(a):\n    def g(): ...", ["g, line 2"]),
-    ],
-)
-def test_what_counts_as_annotated(code, found):
-    assert list(not_annotated(ast.parse(code))) == found
-
-
-# One network as users of each framework write it: its lines of code are measured.
-MEASURED = "recipes/claims/one_network/"
-
-
-@pytest.mark.parametrize("package", ["tfcourse", "recipes", "benchmarks"])
-def test_what_is_public_is_annotated(package):
-    missing = {
-        name: found
-        for path in sorted((ROOT / package).rglob("*.py"))
-        if not (name := path.relative_to(ROOT).as_posix()).startswith(MEASURED)
-        if (found := list(not_annotated(ast.parse(path.read_text()))))
-    }
-    assert missing == {}
-
-
 def test_readme_names_every_part_and_no_other():
     table = re.findall(r"^\| `tfcourse\.(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert sorted(table) == sorted(tfcourse.__all__)

@@ -110,7 +110,7 @@ def epoch_permutation(
 
 
 @functools.cache
-def _traced_permutation():
+def _traced_permutation() -> Any:
     """Returns `_permutation` in one call; its thirty operations take six times as long."""
     import tensorflow as tf
 
@@ -118,7 +118,9 @@ def _traced_permutation():
     return tf.function(_permutation, autograph=False).get_concrete_function(*specs)
 
 
-def _permutation(num_examples, seed, epoch):
+def _permutation(
+    num_examples: "int | tf.Tensor", seed: "tf.Tensor", epoch: "tf.Tensor"
+) -> "tf.Tensor":
     import tensorflow as tf
 
     pair = tf.stack([seed, epoch])
@@ -289,7 +291,12 @@ def _resident(split: Split) -> "tuple[Any, tf.Tensor]":
         return split.features if stays else convert(split.features), convert(split.labels)
 
 
-def _batches(resident, order, batch_size, steps):
+def _batches(
+    resident: "tuple[Any, tf.Tensor]",
+    order: "tf.Tensor",
+    batch_size: int | Literal["full"],
+    steps: range,
+) -> "tf.data.Dataset":
     """Gathers whole batches by index, so that tf.data works per batch and not per example."""
     import tensorflow as tf
 

@@ -141,7 +141,12 @@ def path(
     return np.array(points)
 
 
-def _descent(make_optimizer, cost, start, learning_rates):
+def _descent(
+    make_optimizer: MakeOptimizer,
+    cost: Cost,
+    start: npt.ArrayLike,
+    learning_rates: npt.ArrayLike,
+) -> tuple[keras.Variable, Callable[[], None]]:
     """Returns the variable, `[rates, ...]`, and the function that moves it one step."""
     rates = np.reshape(learning_rates, (-1, *(1 for _ in np.shape(start))))
     w = keras.Variable(np.broadcast_to(start, (len(rates), *np.shape(start))), dtype="float64")

@@ -133,7 +133,7 @@ def measure(hp: BatchSize, descent: Descent, seed: int) -> dict[str, Any]:
     }
 
 
-def _cost_of_rate(descent, rate, seed, target):
+def _cost_of_rate(descent: Descent, rate: float, seed: int, target: float) -> float:
     """Returns the steps to the target, or, if it is missed, a number that ranks the misses."""
     curve = descent.curve(rate, seed, target)
     step = reached(curve, target)

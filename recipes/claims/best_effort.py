@@ -60,7 +60,7 @@ class BestEffort(Hyperparameters):
     epochs: tuple[int, ...] = integers((6, 12, 5), "Passes with the values that were found.")
     num_seeds: tuple[int, ...] = integers((3, 6, 3), "Trainings with the values that were found.")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         for name, values in vars(self).items():
             if len(values) != len(MODELS):
@@ -127,7 +127,7 @@ def measure(
     return measured
 
 
-def _test_error(hyperparameters, data, seed):
+def _test_error(hyperparameters: MnistSoftmax, data: Dataset, seed: int) -> float:
     trained, history = train(hyperparameters, data, seed, verbose=0)
     metrics = tfcourse.training.final_metrics(trained, history, data)
     return 100 * (1 - metrics["test_accuracy"])

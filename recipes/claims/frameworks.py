@@ -107,7 +107,7 @@ def _faster(condition: str, arms: Mapping[str, Any]) -> judging.Comparison:
     )  # fmt: skip
 
 
-def _medians(speeds):
+def _medians(speeds: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
     """Returns `{name: {units: {batch: median examples per second}}}`."""
     return {
         name: {
@@ -120,7 +120,7 @@ def _medians(speeds):
     }
 
 
-def _crossings(speeds):
+def _crossings(speeds: Mapping[str, Any]) -> dict[str, dict[str, str | None]]:
     """Returns `{name: {batch: units from which it is faster than NumPy, or None}}`."""
     medians = _medians(speeds)
     by_hand = medians.pop("numpy")

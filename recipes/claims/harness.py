@@ -21,7 +21,7 @@ import functools
 import math
 import pathlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
@@ -125,7 +125,9 @@ def judged(recipe: str, findings: Judged) -> list[Row]:
     return rows
 
 
-def _sections(recipe, numbers, keys):
+def _sections(
+    recipe: str, numbers: Mapping[str, Any], keys: Iterable[str]
+) -> list[tuple[str, int, str, list[str]]]:
     """Returns `[(key, chapter, picture, paragraphs)]` of a recipe's template.
 
     Raises:

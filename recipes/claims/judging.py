@@ -166,7 +166,7 @@ class Comparison:
         bound = format(self.bound * self.scale, ".3g")
         return f"{'>' if self.side == 'above' else '<'} {bound}{self.unit}"
 
-    def _written(self, number):
+    def _written(self, number: float) -> str:
         return format(number * self.scale, self.form)
 
 
@@ -234,7 +234,7 @@ class Claim:
             and half_width(each.estimate(self.confidence)) > self.precision
         ]
 
-    def _verdicts(self, confidence=None):
+    def _verdicts(self, confidence: float | None = None) -> list[str]:
         return [each.verdict(confidence or self.confidence) for each in self.comparisons]
 
 

@@ -81,7 +81,9 @@ def measure(hp: LearningRateDecay, data: Dataset, seed: int) -> dict[int, Measur
     return measured
 
 
-def _measure(hp, trainings, name, seed, epochs):
+def _measure(
+    hp: LearningRateDecay, trainings: Trainings, name: str, seed: int, epochs: int
+) -> dict[str, Any]:
     def costs(rate: float) -> list[float]:
         return [
             history(trainings, s, [epochs], rate, name)["loss"][-1]

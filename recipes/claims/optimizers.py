@@ -42,7 +42,7 @@ class Optimizers(Hyperparameters):
     tuning_seeds: int = integer(2, "Trainings at each rate to choose by.", interval="[1, inf)")
     num_seeds: int = integer(16, "Trainings at the chosen rate.", interval="[2, inf)")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if not set(self.models) <= set(MODELS):
             raise ValueError(

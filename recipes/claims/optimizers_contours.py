@@ -41,7 +41,7 @@ class OptimizersContours(Hyperparameters):
     starts: int = integer(60, "Random starts that are judged.", interval="[2, inf)")
     quadratics: int = integer(300, "Random quadratics.", interval="[3, inf)")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.lowest_rate >= self.highest_rate:
             raise ValueError(

@@ -67,7 +67,7 @@ def findings(records: Mapping[str, Record]) -> list[Finding]:
     return found
 
 
-def _judged(name, records):
+def _judged(name: str, records: tuple[Record, ...]) -> list[Finding]:
     module = importlib.import_module(f"recipes.claims.{name}")
     made = module.judge(*(record["raw"] for record in records))
     rows = harness.judged(name, made)
@@ -98,7 +98,7 @@ def fill(text: str, found: Sequence[Finding]) -> str:
     return _MARKED.sub(sentence, text)
 
 
-def _table(chapter, found):
+def _table(chapter: int, found: Sequence[Finding]) -> str:
     rows = [finding.row for finding in found if finding.row["chapter"] == chapter]
     lines = [f"| {cell(row['claim'])} | **{cell(verdict(row))}** |" for row in rows]
     return "\n".join(["", "", "| claim | measured |", "| --- | --- |", *lines, "", ""])
@@ -118,7 +118,7 @@ def refreshed(root: pathlib.Path, found: Sequence[Finding]) -> dict[pathlib.Path
     return texts
 
 
-def _notebook(text, found):
+def _notebook(text: str, found: Sequence[Finding]) -> str:
     notebook = json.loads(text)
     for each in notebook["cells"]:
         if each["cell_type"] == "markdown":
@@ -167,7 +167,7 @@ def page(
 _NAMES = {"mlp": "MLP", "cnn": "CNN", "adam": "Adam", "adagrad": "AdaGrad"}  # In titles.
 
 
-def _chapter(number, found):
+def _chapter(number: int, found: Sequence[Finding]) -> dict[str, Any]:
     """Returns a chapter's sections, one per claim."""
     of_chapter = [finding for finding in found if finding.row["chapter"] == number]
     sections = [
@@ -188,7 +188,7 @@ def _title(key: str) -> str:
     return " ".join(_NAMES.get(word, word) for word in words)
 
 
-def _pictures(finding, found):
+def _pictures(finding: Finding, found: Sequence[Finding]) -> dict[str, str]:
     """Returns `{picture: caption}` for a claim; the recipe's last claim gets the remaining ones."""
     record = finding.records[0]
     of_record = [each.row for each in found if each.records[0] is record]
@@ -200,7 +200,9 @@ def _pictures(finding, found):
     return pictures
 
 
-def _repeated(found, repeats):
+def _repeated(
+    found: Sequence[Finding], repeats: Mapping[str, Mapping[int, Record]]
+) -> dict[str, Any]:
     """Returns a row per repeated claim: the verdict by base seed."""
     seeds = sorted({seed for by_seed in repeats.values() for seed in by_seed})
     rows = []

@@ -79,10 +79,10 @@ def best_rate(tuned: Mapping[str, Any]) -> float:
     return float(tuned["rates"][best])
 
 
-def _best(costs):
+def _best(costs: Sequence[Sequence[float]]) -> int:
     means = np.mean(np.array(costs, np.float64), axis=1)
     return int(np.argmin(np.where(np.isnan(means), np.inf, means)))
 
 
-def _rate(place, per_decade):
+def _rate(place: int, per_decade: int) -> float:
     return float(f"{10 ** (place / per_decade):.3g}")

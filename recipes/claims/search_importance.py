@@ -116,7 +116,9 @@ def measure(
     return measured
 
 
-def _of_sweep(hp, trials, scores):
+def _of_sweep(
+    hp: SearchImportance, trials: Sequence["Trial"], scores: Sequence[float]
+) -> dict[str, Any]:
     better = [i for i in range(len(scores)) if scores[i] >= np.median(scores)]
     return {
         "positions": [dict(trial.positions) for trial in trials],
@@ -180,11 +182,11 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
     }
 
 
-def _label(optimizer):
+def _label(optimizer: str) -> str:
     return "momentum" if optimizer == "momentum" else "Adam"
 
 
-def _tiers(shares):
+def _tiers(shares: Mapping[str, np.ndarray]) -> dict[int, np.ndarray]:
     """Returns `{tier: mean share of its hyperparameters [resamples]}`, in order."""
     return {
         tier: np.mean([shares[name] for name in shares if TIERS[name] == tier], axis=0)

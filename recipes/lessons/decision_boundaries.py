@@ -69,7 +69,13 @@ def show(path: style.File, seed: int, quick: bool = False) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _draw(path, found, x, labels, right):
+def _draw(
+    path: style.File,
+    found: dict[int, list[dict[str, Array]]],
+    x: Array,
+    labels: npt.NDArray[np.intp],
+    right: list[float],
+) -> None:
     line = np.linspace(-1.6, 2.6, 200)
     plane = np.stack(np.meshgrid(line, line - 0.3), axis=-1).reshape(-1, 2)
     with style.picture(path, columns=len(found), width=2.7, height=3.0) as axes:

@@ -97,7 +97,9 @@ def show(path: style.File, seed: int, quick: bool = False) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _draw(path, measured, depth):
+def _draw(
+    path: style.File, measured: dict[str, tuple[list[float], list[float]]], depth: int
+) -> None:
     with style.picture(path, columns=2, width=4.9) as axes:
         spread, loss = axes[0]
         at = np.arange(1, depth + 1)

@@ -80,7 +80,7 @@ def show(path: style.File, seed: int, quick: bool = False) -> dict[str, Any]:
     return metrics
 
 
-def _draw(path, measured, epochs):
+def _draw(path: style.File, measured: dict[str, dict[str, Curves]], epochs: np.ndarray) -> None:
     with style.picture(path, columns=2, width=5.0, height=3.6) as axes:
         for ax, (optimizer, arms) in zip(axes[0], measured.items(), strict=True):
             for colour, (name, found) in zip(style.COLOURS, arms.items(), strict=False):

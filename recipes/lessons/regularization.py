@@ -9,7 +9,7 @@ import numpy as np
 import tfcourse
 from recipes.claims import harness
 from recipes.claims.trainings import Trainings
-from recipes.lessons.curves import curves
+from recipes.lessons.curves import Curves, curves
 from tfcourse.datasets import Dataset, Split
 from tfcourse.reports import style
 
@@ -89,7 +89,7 @@ def show(path: style.File, seed: int, quick: bool = False) -> dict[str, Any]:
     return {**metrics, "turn_none": EVERY * (int(turn) + 1)}
 
 
-def _draw(path, measured, epochs):
+def _draw(path: style.File, measured: dict[str, Curves], epochs: range) -> None:
     with style.picture(path, columns=2, width=4.9) as axes:
         for ax, metric in zip(axes[0], ("train_loss", "val_loss"), strict=True):
             for colour, (name, found) in zip(style.COLOURS, measured.items(), strict=False):

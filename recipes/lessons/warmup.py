@@ -85,7 +85,9 @@ def _trained(losses: list[float]) -> int:
     return sum(loss < TRAINED for loss in losses)
 
 
-def _draw(path, measured, hard, epochs):
+def _draw(
+    path: style.File, measured: dict[int, dict[float, Any]], hard: float, epochs: int
+) -> None:
     with style.picture(path, columns=2, width=5.0) as axes:
         by_rate, by_epoch = axes[0]
         for colour, (warmup, found) in zip(style.COLOURS, measured.items(), strict=False):

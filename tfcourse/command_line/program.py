@@ -215,9 +215,17 @@ def _tell_of_more_epochs(run: RunDirectory) -> None:
         )
 
 
-def _work(main, look, settle, hyperparameters, options, run, data):
+def _work(
+    main: Callable[..., Metrics],
+    look: Callable[..., Metrics] | None,
+    settle: sweeping.Settle | None,
+    hyperparameters: Hyperparameters,
+    options: Options,
+    run: RunDirectory,
+    data: datasets.Dataset | None,
+) -> Metrics | None:
     """Runs what the flags ask for: a sweep, a search for the learning rate, or `main`."""
-    if options.dataset is None:
+    if data is None:
         return main(hyperparameters, options, run)
     if options.sweep:
         return sweeping.sweep(hyperparameters, options, run, data, settle)

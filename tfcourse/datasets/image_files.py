@@ -163,7 +163,9 @@ def decode_all(
     return Decoded(pixels[: len(paths) - len(broken)], kept, notes)
 
 
-def _check_size(path, image, input_shape, resize):
+def _check_size(
+    path: pathlib.Path, image: "PIL.Image.Image", input_shape: tuple[int, ...], resize: bool
+) -> None:
     height, width = _size(image)
     if (height, width) != input_shape[:2] and not resize:
         raise DataError(

@@ -2,7 +2,7 @@
 
 import pathlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from tfcourse import misspelt
@@ -125,7 +125,12 @@ def _are_splits(
     )
 
 
-def _roots(path, folders, splits, tell):
+def _roots(
+    path: pathlib.Path,
+    folders: Sequence[pathlib.Path],
+    splits: Sequence[str | None],
+    tell: Callable[[str], object],
+) -> dict[str, pathlib.Path]:
     roots: dict[str, pathlib.Path] = {}
     for folder, split in zip(folders, splits, strict=True):
         if split is None:
@@ -147,7 +152,9 @@ def _roots(path, folders, splits, tell):
     return roots
 
 
-def _classes_of(split, roots, tell):
+def _classes_of(
+    split: str, roots: Mapping[str, pathlib.Path], tell: Callable[[str], object]
+) -> list[ClassFolder]:
     """Returns the class folders of a split, or reports that it has none."""
     if split not in roots:
         return []

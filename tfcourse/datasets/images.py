@@ -65,7 +65,7 @@ def read(builder: "tfds.core.DatasetBuilder", reading: Reading) -> UnscaledDatas
     names = prepared.splits_of(builder)
     num_bytes = _BYTES_PER_VALUE * math.prod(shape)
     num_bytes *= sum(info.splits[split].num_examples for split in names)
-    described = {
+    described: dict[str, Any] = {
         "name": builder.name,
         "class_names": tuple(info.features[label_key].names),
         "origin": f"TensorFlow Datasets {info.full_name}",
@@ -85,7 +85,12 @@ def read(builder: "tfds.core.DatasetBuilder", reading: Reading) -> UnscaledDatas
     return UnscaledDataset(splits=pairs, maximum=_MAXIMUM, resized=resized, **described)
 
 
-def _streamed(builder, shape, described, resized):
+def _streamed(
+    builder: "tfds.core.DatasetBuilder",
+    shape: tuple[int, ...],
+    described: dict[str, Any],
+    resized: bool,
+) -> Dataset:
     """Returns the same splits with features that are read when needed."""
     label_key = builder.info.supervised_keys[1]
     stored, labels = records.index(builder, label_key)

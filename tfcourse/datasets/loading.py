@@ -6,6 +6,7 @@ import errno
 import os
 import pathlib
 import re
+import types
 from typing import Any, Protocol
 
 from absl import logging
@@ -271,7 +272,7 @@ def version(name: str, data_dir: pathlib.Path | None, reading: Reading) -> str:
     return f"{prepared.version(name, data_dir)} {reading.image_size}"
 
 
-def _source(info):
+def _source(info: Any) -> types.ModuleType:
     return images if images.are_in(info) else tfds_tables
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sized
 
+import keras
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -47,7 +48,7 @@ def frozen(subject: Subject) -> Finding:
     )
 
 
-def _weights(layer):
+def _weights(layer: keras.Layer) -> list[keras.Variable]:
     """Returns a layer's own weights that training could change."""
     generators = ("seed_generator_state", "seed")
     weights = interception.own_weights(layer)

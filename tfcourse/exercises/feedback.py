@@ -101,7 +101,15 @@ def check_function(
     return Feedback(True, why)
 
 
-def _check_result(function, result, reference, cases, case, kind, mistakes):
+def _check_result(
+    function: Function,
+    result: Any,
+    reference: Function,
+    cases: Sequence[Case],
+    case: Case,
+    kind: str,
+    mistakes: Mapping[str, Function],
+) -> Feedback | None:
     """Returns what is wrong with `result`, or `None`."""
     expected = _array(reference(**case))
     try:

@@ -191,7 +191,12 @@ def _short(error: Exception) -> str:
     return files.first_line(error)[:300]
 
 
-def _built(record, build, hyperparameters, limits):
+def _built(
+    record: records.RunRecord,
+    build: Callable[..., keras.Model],
+    hyperparameters: hp.Hyperparameters,
+    limits: tuple[Any, ...],
+) -> keras.Model:
     """Returns the model from `build`, before its weights are set."""
     policy = keras.config.dtype_policy()
     try:

@@ -76,11 +76,11 @@ def reestimate_batch_norm(
         _assign(layer, mean / len(features), variance / len(features))
 
 
-def _assign(layer, mean, variance):
+def _assign(layer: keras.Layer, mean: Any, variance: Any) -> None:
     layer.moving_mean.assign(mean)
     layer.moving_variance.assign(variance)
 
 
-def _is_active(layer):
+def _is_active(layer: keras.Layer) -> bool:
     kinds = (keras.layers.BatchNormalization, layers.BatchNormalization)
     return isinstance(layer, kinds) and layer.trainable

@@ -50,7 +50,7 @@ class Evaluator:
         with unsmoothed():
             return self._evaluate(split)
 
-    def _evaluate(self, split):
+    def _evaluate(self, split: batching.Split) -> dict[str, float]:
         model = self._model
         model.reset_metrics()
         if model.run_eagerly or overrides(model, "test_step"):
@@ -67,7 +67,7 @@ class Evaluator:
                 logs = self._program(batch, are_pixels)(*batch, are_pixels)
         return {name: plain(value) for name, value in logs.items()}
 
-    def _program(self, batch, are_pixels):
+    def _program(self, batch: tuple[Any, Any], are_pixels: bool) -> Any:
         """Returns the program for any number of examples; to ask TensorFlow takes a millisecond."""
         kind = are_pixels, *((each.dtype, each.shape[1:]) for each in tf.nest.flatten(batch))
         if kind not in self._programs:
@@ -86,12 +86,12 @@ class Evaluator:
             return np.concatenate([self._predict(features[s : s + _PART]) for s in starts])
         return self._predict(features)
 
-    def _predict(self, features):
+    def _predict(self, features: Any) -> npt.NDArray[np.float32]:
         features = resident(features)
         program = self._predict_all.get_concrete_function(_any_number(features))
         return program(features).numpy()
 
-    def _test_steps(self, features, labels, are_pixels):
+    def _test_steps(self, features: Any, labels: Any, are_pixels: bool) -> dict[str, tf.Tensor]:
         num_examples = tf.shape(tf.nest.flatten(labels)[0])[0]
 
         def step(start: tf.Tensor) -> tuple[tf.Tensor]:
@@ -106,7 +106,7 @@ class Evaluator:
         tf.while_loop(lambda start: start < num_examples, step, (0,))
         return self._model.get_metrics_result()
 
-    def _predictions(self, features):
+    def _predictions(self, features: tf.Tensor) -> tf.Tensor:
         num_examples = tf.shape(features)[0]
         num_batches = -(-num_examples // _EVALUATION_BATCH)
 
@@ -134,7 +134,7 @@ def _parts(split: batching.Split, whole: bool) -> Iterator[tuple[tf.Tensor, tf.T
     yield from batching.evaluation_batches(split, _EVALUATION_BATCH)
 
 
-def _any_number(examples):
+def _any_number(examples: tf.Tensor) -> tf.TensorSpec:
     """Returns the spec of `examples` for any number of them, so that one trace is enough."""
     return tf.TensorSpec([None, *examples.shape[1:]], examples.dtype)
 

@@ -47,7 +47,7 @@ def replaced(owner: Any, name: str, make: Callable[[Any], Any]) -> Iterator[None
         setattr(owner, name, before)
 
 
-def _cross_entropy(cross_entropy):
+def _cross_entropy(cross_entropy: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
     """Gives the cross-entropy of labels a gradient of a few operations, with the same bits.
 
     If operations must be deterministic, TensorFlow looks up the probability of a label with
@@ -74,7 +74,7 @@ def _cross_entropy(cross_entropy):
     return chosen
 
 
-def _dropout(stateless_dropout):
+def _dropout(stateless_dropout: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
     """Makes dropout name its random generator instead of leaving the choice to XLA.
 
     By default, XLA on the CPU draws dropout's numbers one at a time, which takes 30 times as long
@@ -83,7 +83,7 @@ def _dropout(stateless_dropout):
     return functools.partial(stateless_dropout, rng_alg="threefry")
 
 
-def _matmul(matmul):
+def _matmul(matmul: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
     """Multiplies by a matrix with few columns so that the long dimension is vectorized.
 
     XLA on the CPU computes ten columns one by one. Can go once XLA chooses by the shapes.
@@ -158,7 +158,7 @@ def _rectified_after_pooling() -> Iterator[None]:
         yield
 
 
-def _batch_norm(call):
+def _batch_norm(call: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
     """Normalizes images in one kernel, where Keras makes ten passes over them.
 
     In a small CNN on the CPU, those passes take longer than the convolutions. Can go once Keras

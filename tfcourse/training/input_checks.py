@@ -49,7 +49,7 @@ def check_labels(model: keras.Model, data: batching.Data) -> None:
             print(f"All training examples have the label {labels.flat[0]}: nothing can be learned")
 
 
-def _num_classes(model):
+def _num_classes(model: keras.Model) -> int | None:
     """Returns how many classes the labels of a sparse loss may have; `None` for other losses."""
     loss = model.loss
     if isinstance(loss, str) or callable(loss):

@@ -111,7 +111,9 @@ def find_learning_rate(
     return LearningRateCurve(rates, np.array(losses), smoothed, suggestions)
 
 
-def _losses(model, split, batch_size, seed, num_steps):
+def _losses(
+    model: keras.Model, split: batching.Split, batch_size: int, seed: int, num_steps: int
+) -> list[float]:
     """Returns the loss of each step, up to the last one before divergence."""
     # XLA would take longer to compile than all these steps take without it.
     steps = InMemorySteps(model, split, batch_size, seed, jit_compile=False)

@@ -87,7 +87,7 @@ def slide(rates: Floats, smoothed: Floats) -> float | None:
     return float(rates[len(differences) - slid])
 
 
-def _inner(rates, smoothed):
+def _inner(rates: Floats, smoothed: Floats) -> tuple[Floats, Floats]:
     return rates[_FIRST:-_LAST], smoothed[_FIRST:-_LAST]
 
 

@@ -148,7 +148,7 @@ class ReplicatedProgram(programs.Program):
         received = self._sum_over_workers(mine.astype("int32"))
         return saved_arrays.unpack(received.astype("uint8").tobytes())
 
-    def _sum_over_workers(self, array):
+    def _sum_over_workers(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Returns the chief's array; the other workers pass zeros of its shape."""
 
         def sum_of_first_devices(values: tf.Tensor) -> tf.Tensor:
@@ -213,7 +213,7 @@ class ReplicatedSteps:
             for step in range(first, last):
                 self._step(self._order[step * self._batch_size : (step + 1) * self._batch_size])
 
-    def _run_step(self, indices):
+    def _run_step(self, indices: tf.Tensor) -> None:
         # Gathered once, because gathering on each device would copy the whole set to all of them.
         features, labels = tf.gather(self._features, indices), tf.gather(self._labels, indices)
         batch = class_weighting.weighted((features, labels), self._class_weights)
@@ -226,7 +226,9 @@ class ReplicatedSteps:
         (tracker,) = (metric for metric in self._model.metrics if metric.name == "loss")
         tracker.update_state(loss, sample_weight=tf.size(indices))
 
-    def _run_part(self, features, labels, *weights_of):
+    def _run_part(
+        self, features: tf.Tensor, labels: tf.Tensor, *weights_of: tf.Tensor
+    ) -> list[tf.Tensor]:
         """Runs this device's part of a step; returns the whole batch's outputs and loss."""
         model = self._model
         context = tf.distribute.get_replica_context()
@@ -288,7 +290,7 @@ def _optimizer_like(model: keras.Model, variables: list[keras.Variable]) -> kera
 
 
 @contextlib.contextmanager
-def _naming_lost_workers():
+def _naming_lost_workers() -> Iterator[None]:
     try:
         yield
     except _LOST as error:

@@ -91,7 +91,12 @@ def built_for(
     return reusable.model
 
 
-def _key(make, optimizer, data, label_smoothing):
+def _key(
+    make: Callable[[], keras.Model],
+    optimizer: keras.Optimizer,
+    data: datasets.Dataset,
+    label_smoothing: float,
+) -> list[Any] | None:
     """Returns a key that is equal for equal models; `None` if equality can't be determined."""
     whole = functools.partial(make)  # Wraps a function; makes an equal copy of a partial.
     if hasattr(data.train.features, "read") or not hasattr(data.train.labels, "dtype"):

@@ -139,12 +139,13 @@ def unpack(data: bytes) -> tuple[Arrays, dict[str, Any]]:
         raise DamagedError(f"{type(error).__name__}: {str(error)[:200]}") from None
 
 
-def _parse(body):
+def _parse(body: memoryview) -> tuple[Arrays, dict[str, Any]]:
     (length,) = _LENGTH.unpack_from(body)
     position = _LENGTH.size + length
     # A callback's text may not be valid UTF-8, and its numbers may be of any length.
     header = json.loads(bytes(body[_LENGTH.size : position]))
-    state, arrays = header["state"], {}
+    state = header["state"]
+    arrays: Arrays = {}
     if not isinstance(state, dict):
         raise ValueError("its state is not a JSON object")
     for description in header["arrays"]:

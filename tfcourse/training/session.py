@@ -2,7 +2,8 @@
 
 import math
 import time
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, NoReturn
 
 import keras
 import numpy as np
@@ -126,7 +127,7 @@ class Session:
         progress.train_seconds = 0.0
         progress.entered = True
 
-    def _train_block(self, steps_per_block):
+    def _train_block(self, steps_per_block: int | None) -> None:
         progress = self.progress
         wanted = progress.step + (steps_per_block or self._block_steps())
         last = min(wanted, progress.next_nudge_step(self.num_steps), self.num_steps)
@@ -143,13 +144,13 @@ class Session:
         self._logs = logs
         self.callbacks.on_train_batch_end(last - 1, logs)
 
-    def _block_steps(self):
+    def _block_steps(self) -> int:
         # The first block is short, because it compiles and says nothing about the speed.
         if self._seconds_per_step is None:
             return 1
         return max(_FIRST_BLOCK_STEPS, int(_BLOCK_SECONDS / max(self._seconds_per_step, 1e-7)))
 
-    def _end_epoch(self):
+    def _end_epoch(self) -> None:
         progress = self.progress
         logs = dict(self._logs)
         self.callbacks.on_test_begin()
@@ -172,7 +173,7 @@ class Session:
         if self._history_due.is_now():
             self._write_history()
 
-    def _keep_best(self, logs):
+    def _keep_best(self, logs: Mapping[str, Any]) -> None:
         progress = self.progress
         if self.monitor not in logs:
             raise input_checks.unknown_monitor(self.monitor, logs)
@@ -186,27 +187,27 @@ class Session:
             progress.best_epoch = progress.epoch + 1
             progress.best_weights = weights
 
-    def _metrics(self, logs):
+    def _metrics(self, logs: Mapping[str, Any] | None) -> dict[str, Any]:
         return {name: plain(value) for name, value in metrics_or_logs(self.model, logs).items()}
 
-    def _check_finite(self, logs, name):
+    def _check_finite(self, logs: Mapping[str, Any], name: str) -> None:
         if not math.isfinite(logs.get(name, 0.0)):
             input_checks.check_finite("train", self.program.split)
             input_checks.check_finite("validation", self.validation)
             self._refuse(f"{name} is {logs[name]}")
 
-    def _check_arrays(self, arrays):
+    def _check_arrays(self, arrays: saved_arrays.Arrays) -> None:
         bad = saved_arrays.first_not_finite(arrays)
         if bad:
             self._refuse(f"{bad} is no longer finite")
 
-    def _refuse(self, what):
+    def _refuse(self, what: str) -> NoReturn:
         raise input_checks.NotFiniteError(
             f"{what} in epoch {self.progress.epoch + 1}, by step {self.progress.step} of "
             f"{self.num_steps}; a lower `learning_rate` may help"
         )
 
-    def _write_history(self, *, durable=False):
+    def _write_history(self, *, durable: bool = False) -> None:
         if self.run and self.progress.history:
             with self._history_due.writing():
                 self.run.write("history.csv", self.progress.csv(), durable=durable)
@@ -234,20 +235,21 @@ class Session:
             self._check_arrays(arrays)
             self.checkpoints.save(arrays, state, durable=durable)
 
-    def _save_if_due(self, request, *, last):
-        interrupted = request.signal_number is not None
+    def _save_if_due(self, request: interruption.Request, *, last: bool) -> None:
+        signal_number = request.signal_number
+        ends = last or signal_number is not None
         if self.run:
-            if self._save_due.is_now() or last or interrupted:
+            if self._save_due.is_now() or ends:
                 self.save()
-            if last or interrupted:
+            if ends:
                 self._write_history()
-        if interrupted:
-            self._stop(request)
+        if signal_number is not None:
+            self._stop(signal_number)
 
-    def _stop(self, request):
+    def _stop(self, signal_number: int) -> NoReturn:
         where = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
         saved = "; the state is saved" if self.run and self.program.is_chief else ""
-        raise interruption.Interrupted(f"stopped in {where}{saved}", request.signal_number)
+        raise interruption.Interrupted(f"stopped in {where}{saved}", signal_number)
 
     def _resume(self, run: RunDirectory) -> None:
         self._callback_states = callback_states.CallbackStates(self.callbacks.callbacks, self.model)
@@ -290,7 +292,7 @@ class Session:
         logged = set().union(*self.progress.history) - {"epoch", "train_seconds"}
         history.history = {name: [row[name] for row in self.progress.history] for name in logged}
 
-    def _finish(self, request):
+    def _finish(self, request: interruption.Request) -> None:
         model, progress = self.model, self.progress
         model.optimizer.finalize_variable_values(model.trainable_variables)
         last = {name: values[-1] for name, values in model.history.history.items() if values}
@@ -306,4 +308,4 @@ class Session:
                 self.nudger.end()
             self.run.stopwatch.lap("training, validation")
         if request.signal_number is not None:
-            self._stop(request)
+            self._stop(request.signal_number)

@@ -27,6 +27,7 @@ _CONVOLUTIONS = tuple(
     kind for name, kind in vars(keras.layers).items() if re.search(r"Conv(LSTM)?\dD", name)
 )
 _MAX_POOLINGS = (keras.layers.MaxPooling1D, keras.layers.MaxPooling2D, keras.layers.MaxPooling3D)
+Batch = tuple[Any, Any]  # Features and labels, as tensors or nests of tensors.
 _PART_BYTES = 1 << 26  # Examples that are sorted at a time.
 
 
@@ -91,17 +92,17 @@ class InMemorySteps:
         if last > full:
             self._last_step(tf.constant(True), self._left_over())
 
-    def _left_over(self):
+    def _left_over(self) -> Batch:
         """Returns the examples of the smaller last step."""
         whole = self._num_examples // self._batch_size * self._batch_size
         return self._examples(tf.slice(self._order, [whole], [self._num_examples - whole]))
 
-    def _prepare_last_step(self):
+    def _prepare_last_step(self) -> None:
         """Traces the smaller last step and lets TensorFlow prepare it, without running it."""
         if self._num_examples % self._batch_size:
             self._last_step(tf.constant(False), self._left_over())
 
-    def _steps_of_a_part(self):
+    def _steps_of_a_part(self) -> int:
         """Returns how many steps' examples are sorted at a time; for a small set, all."""
         full = max(self._num_examples // self._batch_size, 1)
         examples = self._examples(tf.range(1))
@@ -109,7 +110,7 @@ class InMemorySteps:
         parts = max(-(-full * per_step // _PART_BYTES), 1)
         return max(-(-full // parts), 1)
 
-    def _in_order(self, number):
+    def _in_order(self, number: int) -> Batch:
         """Returns the examples of a part of the epoch in the order of training.
 
         Batches are then contiguous. Gathering them in the compiled program would take a fifth of a
@@ -127,14 +128,16 @@ class InMemorySteps:
             self._parted = number
         return self._part
 
-    def _examples(self, indices):
+    def _examples(self, indices: tf.Tensor) -> Batch:
         """Returns the examples `indices`, with features as they are stored."""
         return (
             tf.nest.map_structure(lambda features: features.rows(indices), self._features),
             tf.nest.map_structure(lambda labels: tf.gather(labels, indices), self._labels),
         )
 
-    def _run_full_steps(self, xla, examples, first, last):
+    def _run_full_steps(
+        self, xla: bool, examples: Batch, first: tf.Tensor, last: tf.Tensor
+    ) -> None:
         def step(number: tf.Tensor) -> tuple[tf.Tensor]:
             start = number * self._batch_size
 
@@ -147,14 +150,14 @@ class InMemorySteps:
 
         tf.while_loop(lambda number: number < last, step, (first,))
 
-    def _run_last_step(self, xla, is_wanted, examples):
+    def _run_last_step(self, xla: bool, is_wanted: tf.Tensor, examples: Batch) -> None:
         def step() -> tf.Tensor:
             self._run_step(xla, examples)
             return is_wanted
 
         tf.cond(is_wanted, step, lambda: is_wanted)
 
-    def _run_step(self, xla, examples):
+    def _run_step(self, xla: bool, examples: Batch) -> None:
         rows, labels = examples
         features = tf.nest.map_structure(lambda kept, row: kept.decoded(row), self._features, rows)
         batch = features, labels
@@ -222,7 +225,7 @@ class StreamingSteps:
         self._position = last
         return logs
 
-    def _run_step(self, xla, batch):
+    def _run_step(self, xla: bool, batch: Batch) -> dict[str, Any]:
         with fast_operations(xla):
             return self._model.train_step(class_weighting.weighted(batch, self._class_weights))
 

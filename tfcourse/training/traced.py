@@ -60,7 +60,7 @@ class Traced:
         self._traced = self._trace(False, arguments)
         return self._traced(*arguments)
 
-    def _first_call(self, arguments):
+    def _first_call(self, arguments: tuple[Any, ...]) -> Any:
         if self._meanwhile is None or not on_cpu():  # A device scope applies to one thread.
             return self._traced(*arguments)
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -68,7 +68,7 @@ class Traced:
             self._meanwhile()
             return compiled.result()
 
-    def _trace(self, xla, arguments):
+    def _trace(self, xla: bool, arguments: tuple[Any, ...]) -> Any:
         # Calling the `tf.function` itself would warn if a process trains several models.
         function = functools.partial(self._function, xla)
         program = tf.function(function, jit_compile=xla, autograph=self._autograph)

@@ -192,7 +192,15 @@ def _scale(name: str, declaration: hp.Declaration, scale: str, search: Sequence[
     return made
 
 
-def _axis(name, scale, declaration, axes, base, *, asked):
+def _axis(
+    name: str,
+    scale: Scale,
+    declaration: hp.Declaration,
+    axes: Mapping[str, Axis],
+    base: hp.Hyperparameters,
+    *,
+    asked: bool,
+) -> Axis | None:
     """Returns the axis with its condition, or `None` if it can never be active."""
     if declaration.active_when is None:
         return Axis(name, scale)

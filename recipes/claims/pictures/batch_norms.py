@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from tfcourse.reports import style
 
@@ -71,13 +72,13 @@ def draw_inputs(
             style.label_lines(ax, gap=0.09)
 
 
-def _typical(medians):
+def _typical(medians: np.ndarray) -> int:
     """Returns the unit whose median moves as far as the middle one of all, [stops, units]."""
     moves = np.ptp(medians, axis=0)
     return int(np.argsort(moves)[len(moves) // 2])
 
 
-def _share_y(axes):
+def _share_y(axes: Sequence[Axes]) -> None:
     low, high = zip(*(ax.get_ylim() for ax in axes), strict=True)
     for ax in axes:
         ax.set_ylim(min(low), max(high))

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.text import Text
 
 from recipes.claims.pictures.optimizers import COLOURS, NAMES
 from tfcourse.reports import style
@@ -129,7 +131,7 @@ def draw_count(condition_numbers: np.ndarray, steps: style.Arrays, path: style.F
             ax.text(place[0], height, text, ha=place[1], color=colour, transform=ax.transAxes)
 
 
-def _draw_contours(ax, landscape):
+def _draw_contours(ax: Axes, landscape: Any) -> None:
     left, right, bottom, top = landscape.window
     x, y = np.meshgrid(np.linspace(left, right, 121), np.linspace(bottom, top, 121))
     cost = np.asarray(landscape.cost(np.stack([x, y], axis=-1)))
@@ -142,7 +144,7 @@ def _draw_contours(ax, landscape):
     ax.grid(visible=False)
 
 
-def _free_top(ax, paths):
+def _free_top(ax: Axes, paths: style.Arrays) -> float:
     """Returns the height of the first row: at the top, or at the bottom if more paths are above."""
     points = ax.transData.transform(np.concatenate(list(paths.values())))
     x, y = ax.transAxes.inverted().transform(points).T
@@ -151,7 +153,7 @@ def _free_top(ax, paths):
     return 0.97 if above <= below else _ROWS
 
 
-def _write(ax, top, row, text, colour):
+def _write(ax: Axes, top: float, row: int, text: str, colour: str) -> Text:
     """Writes dark text, which any colour's key goes with, at the right of a row."""
     height = top - 0.075 * row
     ax.plot([0.94, 0.98], [height - 0.03] * 2, color=colour, lw=3, transform=ax.transAxes)

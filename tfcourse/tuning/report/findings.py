@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tfcourse.scales import format_value
+from tfcourse.scales import Scale, format_value
 from tfcourse.tuning import state as sweeps
 
 # A value this close to the end of an axis, as a share of its length, is at the edge.
@@ -144,7 +144,7 @@ def _edges(sweep: sweeps.Sweep) -> Iterator[str]:
             )
 
 
-def _wider(scale, *, at_low, at_high):
+def _wider(scale: Scale, *, at_low: bool, at_high: bool) -> str:
     """Returns the range of `scale` extended at one end, as text for --search; "" if unchanged."""
     (low, high), (new_low, new_high) = scale.search, scale.widened()
     ends = new_low if at_low else low, new_high if at_high else high

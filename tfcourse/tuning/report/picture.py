@@ -4,10 +4,12 @@ import os
 from typing import BinaryIO
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from tfcourse.reports import style
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.report.findings import short
+from tfcourse.tuning.space import Axis
 
 _TICKS = (0.0, 0.5, 1.0)
 
@@ -29,16 +31,19 @@ def draw_sweep(sweep: sweeps.Sweep, path: str | os.PathLike[str] | BinaryIO) -> 
             ax.set_ylabel(sweep.objective.replace("val_", "validation "))
 
 
-def _draw_axis(ax, axis, sweep, trials, scores):
+def _draw_axis(
+    ax: Axes, axis: Axis, sweep: sweeps.Sweep, trials: list[sweeps.Trial], scores: np.ndarray
+) -> None:
     """Draws the score by position on the axis's own scale."""
     active = [axis.name in trial.values for trial in trials]
     at = [axis.scale.position_of(t.values[axis.name]) for t in trials if axis.name in t.values]
     ax.plot(at, scores[active], "o", color=style.COLOURS[0], alpha=0.7)
     best = sweep.best
-    if best is not None and axis.name in best.values:
+    score = None if best is None else sweep.score(best)
+    if best is not None and score is not None and axis.name in best.values:
         ax.plot(
             axis.scale.position_of(best.values[axis.name]),
-            sweep.score(best),
+            score,
             "o",
             color=style.COLOURS[1],
             markersize=11,
@@ -51,7 +56,9 @@ def _draw_axis(ax, axis, sweep, trials, scores):
     ax.set_title(axis.scale.title)
 
 
-def _draw_best_so_far(ax, sweep, trials, scores, better):
+def _draw_best_so_far(
+    ax: Axes, sweep: sweeps.Sweep, trials: list[sweeps.Trial], scores: np.ndarray, better: np.ufunc
+) -> None:
     numbers = [trial.number + 1 for trial in trials]
     ax.plot(numbers, scores, ".", color="0.6")
     if trials:
@@ -59,4 +66,4 @@ def _draw_best_so_far(ax, sweep, trials, scores, better):
         ax.step(numbers, so_far, where="post", color=style.COLOURS[1])
         ax.set_title(f"best: {so_far[-1]:.4f}")
     ax.set(xlabel="trial", xlim=(0, sweep.settings.trials + 1))
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    style.whole_numbers(ax.xaxis)

@@ -97,7 +97,14 @@ def _add_title(table: Table, title: str, rows: Sequence[Row | RunningRow]) -> No
         table.add_row(Text(title, style=f"bold {_BLUE}", no_wrap=True))
 
 
-def _add_row(table, names, row, score, seconds, style):
+def _add_row(
+    table: Table,
+    names: Sequence[str],
+    row: Row | RunningRow,
+    score: str,
+    seconds: float,
+    style: str | None,
+) -> None:
     values = [Text(row.values.get(name, "")) for name in names]
     table.add_row(row.label, score, f"{seconds:.0f}", *values, style=style)
 
