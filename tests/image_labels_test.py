@@ -46,6 +46,20 @@ def test_column_that_names_images_is_found_by_its_values(folder, form):
     assert [len(split) for split in data.splits.values()] == [13, 3, 4]
 
 
+def test_names_of_images_may_be_in_another_case(folder):
+    for path in list(folder.glob("*.png")):
+        path.rename(path.with_name(f"Img_{path.name}"))
+    write(folder / "labels.csv", rows("IMG_{:04d}.PNG"))
+    data = datasets.load(f"images:{folder}")
+    assert labels_by_value(data) == {n: CLASSES[n % 2] for n in range(20)}
+
+
+def test_rows_without_images_are_counted_where_few_are_left(folder):
+    write(folder / "labels.csv", [*rows()[:3], *rows("absent {}")])
+    with pytest.raises(datasets.DataError, match=r"3 examples of each class.*without an image: 20"):
+        datasets.load(f"images:{folder}")
+
+
 def test_what_does_not_fit_together_is_left_out_and_counted(folder, caplog):
     found = rows()[:17]
     found[3] = "0003,"

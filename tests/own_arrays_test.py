@@ -242,6 +242,11 @@ def test_what_yields_examples_is_read_to_its_end(source):
         (lambda: iter([]), "split train: expected at least one example"),
         (lambda: [X], "expected pairs"),
         (lambda: [(X, Y), (X[:, :2], Y)], "one shape of example"),
+        (
+            lambda: [(X, Y[:9])],
+            r"a label for each example; received features of shape \(60, 3\) and",
+        ),
+        (lambda: [(x, np.eye(3)[y]) for x, y in zip(X[:, :2], Y, strict=True)], "is one number"),
     ],
 )
 def test_what_yields_something_else_is_refused(source, message):
@@ -487,6 +492,7 @@ def test_other_compression_is_refused(load, tmp_path):
         ),
         ({"x": X, "y": Y}, "received dict. Write"),
         (X, "received ndarray. Write"),
+        (None, "received NoneType. Write"),
         ((np.ones((len(Y), 3)), Y), "features that vary; received 1 in all"),
         ((X * 1e-300, Y), "numbers that vary in double precision; received .*e-300 in feature 0"),
         ((Y[:, None] % 2 + 2**60, Y), "in double precision; received 1152921504606846976 to"),

@@ -61,7 +61,8 @@ def from_arrays(
     """
     given = {"train": train, "validation": validation, "test": test}
     for split, pair in given.items():
-        _check_pair(f"{name}, split {split}", pair)
+        if pair is not None or split == "train":
+            _check_pair(f"{name}, split {split}", pair)
     task = _settled(name, task, train[1])
     if isinstance(class_names, Mapping):
         raise DataError(
@@ -102,7 +103,7 @@ def from_arrays(
 
 
 def _check_pair(where: str, pair: Any) -> None:
-    if pair is None or (isinstance(pair, tuple | list) and len(pair) == 2):
+    if isinstance(pair, tuple | list) and len(pair) == 2:
         return
     received = type(pair).__name__
     mend = "Write (x, y)."
@@ -196,6 +197,11 @@ def _read_batches(where: str, source: Any) -> tuple[Numbers, Numbers]:
                 "Map them to pairs."
             )
         x, y = (np.asarray(part) for part in pair)
+        if y.ndim and x.shape[:1] != y.shape[:1]:
+            raise DataError(
+                f"{where}: expected a label for each example; received features of shape {x.shape} "
+                f"and labels of shape {y.shape}. The label of a single example is one number."
+            )
         features.append(x if y.ndim else x[np.newaxis])
         labels.append(np.atleast_1d(y))
         num_bytes += 3 * x.nbytes  # As received, joined, and in its split.

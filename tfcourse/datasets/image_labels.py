@@ -59,7 +59,11 @@ def read(folder: pathlib.Path, path: pathlib.Path, reading: Reading) -> list[Lab
         of_class, source = rows.cells(label), shown.quoted(label)
         where = f"{path}, column {source}"
         _refuse_quantity(where, of_class, reading)
-    found = labels.classify(where, label, of_class, reading.missing_values)
+    try:
+        found = labels.classify(where, label, of_class, reading.missing_values)
+    except DataError as error:
+        left_out = "".join(f" {note[0].upper()}{note[1:]}." for note in rows.notes)
+        raise DataError(f"{error}{left_out}", advice=error.advice) from None
     split = None if split == label else split
     of_split = _splits(rows, split) if split else ["train"] * len(of_class)
     images: dict[pathlib.Path, LabelledImage] = {}

@@ -132,6 +132,9 @@ class _Names:
             for path in images:
                 by_form.setdefault(form(path), []).append(path)
             self._images = by_form | self._images
+        self._folded: dict[str, list[pathlib.Path]] = {}  # Windows and macOS ignore case.
+        for name, paths in self._images.items():
+            self._folded.setdefault(name.casefold(), []).extend(paths)
 
     def of(self, cell: object) -> list[pathlib.Path]:
         """Returns the images that a cell may mean, usually one."""
@@ -140,9 +143,9 @@ class _Names:
         found = self._images.get(text) or self._images.get(path.name, [])
         if found or path.suffix.lower() not in image_paths.SUFFIXES:
             return found
-        # Images were converted, or their suffix is in upper case.
-        stems = self._images.get(path.stem, [])
-        return stems if len(stems) == 1 else []
+        # Images were converted, or names written in another case.
+        folded = [self._folded.get(name.casefold(), []) for name in (text, path.name, path.stem)]
+        return next((paths for paths in folded if len(paths) == 1), [])
 
 
 def _name(path: pathlib.Path) -> str:
