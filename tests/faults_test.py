@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import pytest
 
-from tfcourse import datasets, files, models, optimizers, run_directory, training
-from tfcourse.training import checkpoint, due, saved_arrays, session
+from tfcourse import datasets, due, files, models, optimizers, run_directory, training
+from tfcourse.training import checkpoint, saved_arrays, session
 
 ROOT = pathlib.Path(__file__).parents[1]
 pytestmark = pytest.mark.usefixtures("shared_programs")

@@ -7,8 +7,8 @@ import numpy as np
 import processes
 import pytest
 
-from tfcourse import datasets, models, nudges, optimizers, run_directory, schedules, training
-from tfcourse.training import checkpoint, due, nudging, session
+from tfcourse import datasets, due, models, nudges, optimizers, run_directory, schedules, training
+from tfcourse.training import checkpoint, nudging, session
 
 STEPS = 4
 pytestmark = pytest.mark.usefixtures("shared_programs")

@@ -10,8 +10,8 @@ import pytest
 
 import tfcourse
 from recipes import mnist_softmax
-from tfcourse import datasets, optimizers, run_directory, training
-from tfcourse.training import due, programs, reuse, steps
+from tfcourse import datasets, due, optimizers, run_directory, training
+from tfcourse.training import programs, reuse, steps
 from tfcourse.training.checkpoint import variables_of
 
 BASE = mnist_softmax.MnistSoftmax(

@@ -30,8 +30,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfcourse import datasets, files, models, optimizers, run_directory, schedules, training
-from tfcourse.training import checkpoint, due, steps
+from tfcourse import datasets, due, files, models, optimizers, run_directory, schedules, training
+from tfcourse.training import checkpoint, steps
 
 EPOCHS = 40
 BATCH_SIZE = 32

@@ -17,6 +17,7 @@ LEAVES = {
     "datasets",
     "devices",
     "drawing",
+    "due",
     "exercises",
     "files",
     "from_scratch",

@@ -109,8 +109,4 @@ def _model_digest(model: keras.Model) -> str:
         without_names(configs, model),
     ]
     text = json.dumps(settings, sort_keys=True, default=lambda item: type(item).__name__)
-    return _short(hashlib.sha256(text.encode()))
-
-
-def _short(digest: Any) -> str:
-    return digest.hexdigest()[:16]
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from tfcourse import batching, files
+from tfcourse.due import Due
 from tfcourse.run_directory import RunDirectory, environment
 from tfcourse.training import (
     callback_states,
@@ -19,7 +20,6 @@ from tfcourse.training import (
     nudging,
     saved_arrays,
 )
-from tfcourse.training.due import Due
 from tfcourse.training.evaluation import plain
 from tfcourse.training.keras_internals import final_values, metrics_or_logs
 from tfcourse.training.nudging import OptimizerSettings

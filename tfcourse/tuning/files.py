@@ -1,19 +1,15 @@
 """The files derived from a sweep's journal, written from time to time and at the end."""
 
-import math
-import time
 import warnings
 
 from tfcourse import reports, run_directory
+from tfcourse.due import Due
 from tfcourse.tuning import report
 from tfcourse.tuning.confirmation import confirmation_of
 from tfcourse.tuning.driver import Driver
 from tfcourse.tuning.records import Chosen
 
 _SECONDS = 5.0  # At least, between two writes of the tables.
-# The interval is at least this many times the duration of the last write, so writing takes at most
-# 5 % of the time.
-_COST_FACTOR = 20
 
 
 class SweepFiles:
@@ -22,7 +18,7 @@ class SweepFiles:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._num_changes = -1
-        self._due_at = -math.inf
+        self._due = Due(at_least=_SECONDS)
 
     def __enter__(self) -> "SweepFiles":
         return self
@@ -32,12 +28,11 @@ class SweepFiles:
 
     def update(self) -> None:
         """Writes the tables if there are new results and the last write is long enough ago."""
-        num_changes, started = len(self._driver.sweep.changes), time.monotonic()
-        if started > self._due_at and num_changes != self._num_changes:
-            self._write()
-            cost = time.monotonic() - started
+        num_changes, is_first = len(self._driver.sweep.changes), self._num_changes < 0
+        if num_changes != self._num_changes and (is_first or self._due.is_now()):
+            with self._due.writing():
+                self._write()
             self._num_changes = num_changes
-            self._due_at = started + cost + max(_SECONDS, _COST_FACTOR * cost)
 
     def _write(self) -> None:
         sweep, run = self._driver.sweep, self._driver.run

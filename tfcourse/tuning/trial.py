@@ -23,8 +23,8 @@ from absl import logging
 
 from tfcourse import datasets, files, out_of_memory, run_directory, training
 from tfcourse import hyperparameters as hp
+from tfcourse.due import Due
 from tfcourse.training import saved_arrays, seed_internals
-from tfcourse.training.due import Due
 from tfcourse.tuning import objectives
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.records import Result, Row
