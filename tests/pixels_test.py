@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from tfcourse import batching, datasets, models, optimizers, training
+from tfcourse import datasets, models, optimizers, training, training_data
 from tfcourse.training import identity, keras_internals, steps
 
 RANDOM = np.random.default_rng(0)
@@ -78,7 +78,7 @@ def trained(split, jit_compile):
     training.set_seed(1)
     model = models.softmax_regression((8, 8, 1), 3)
     training.compile_classifier(model, optimizers.GradientDescent(0.1))
-    keras_internals.build_for(model, batching.first_examples(split, 32))
+    keras_internals.build_for(model, training_data.first_examples(split, 32))
     runner = steps.InMemorySteps(model, split, 32, 1, jit_compile=jit_compile)
     runner.start_epoch(0)
     runner.train(0, 5)

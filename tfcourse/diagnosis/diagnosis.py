@@ -7,7 +7,7 @@ from typing import Literal
 
 import keras
 
-from tfcourse import batching
+from tfcourse import training_data
 from tfcourse.diagnosis import page
 from tfcourse.diagnosis.checks import CHECKS
 from tfcourse.diagnosis.finding import VERDICTS, Finding
@@ -56,7 +56,7 @@ class Diagnosis:
 
 def diagnose(
     model: keras.Model,
-    data: batching.Data,
+    data: training_data.Data,
     *,
     batch_size: int | Literal["full"],
     seed: int,

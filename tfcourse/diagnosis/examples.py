@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse import batching
+from tfcourse import training_data
 from tfcourse.datasets.dataset import scaled
 
 Rows = npt.NDArray[np.int64]
@@ -13,9 +13,9 @@ Floats = npt.NDArray[np.floating]
 Labels = npt.NDArray[Any]
 
 
-def take(split: batching.Split, rows: Rows) -> tuple[Floats, Labels]:
+def take(split: training_data.Split, rows: Rows) -> tuple[Floats, Labels]:
     """Returns features and labels of some rows, in the form for a model."""
-    features = batching.kept_features(split)
+    features = training_data.kept_features(split)
     taken = features.read(rows) if hasattr(features, "read") else np.asarray(features)[rows]
     if getattr(split, "pixels", None) is not None:
         taken = scaled(taken)

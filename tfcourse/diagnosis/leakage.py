@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.axes import Axes
 
-from tfcourse import batching
+from tfcourse import training_data
 from tfcourse.diagnosis.examples import Rows, spread, take
 from tfcourse.diagnosis.finding import Finding, judged, png
 from tfcourse.diagnosis.inputs import are_images, draw_images
@@ -60,7 +60,7 @@ def duplicates(subject: Subject) -> Finding:
     )
 
 
-def _digests(split: batching.Split) -> Iterator[bytes]:
+def _digests(split: training_data.Split) -> Iterator[bytes]:
     """Yields a digest of each example's features."""
     rows = spread(len(split.labels), _MOST)
     for start in range(0, len(rows), _AT_ONCE):

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfcourse import batching
+from tfcourse import batching, training_data
 from tfcourse.diagnosis import interception
 from tfcourse.diagnosis.examples import Floats, Labels, spread, take
 from tfcourse.diagnosis.short_training import ShortTraining, State
@@ -37,7 +37,7 @@ class Subject:
     """
 
     model: keras.Model
-    data: batching.Data
+    data: training_data.Data
     batch_size: int
     seed: int
     task: Task
@@ -45,7 +45,11 @@ class Subject:
 
     @classmethod
     def of(
-        cls, model: keras.Model, data: batching.Data, batch_size: int | Literal["full"], seed: int
+        cls,
+        model: keras.Model,
+        data: training_data.Data,
+        batch_size: int | Literal["full"],
+        seed: int,
     ) -> Self:
         """Returns the subject for a compiled model; builds the model if necessary.
 
@@ -53,7 +57,7 @@ class Subject:
             ValueError: the model has several inputs or outputs, or `batch_size` is out of range.
         """
         for what, given in (
-            ("features", batching.kept_features(data.train)),
+            ("features", training_data.kept_features(data.train)),
             ("labels", data.train.labels),
         ):
             if isinstance(given, dict | tuple | list):
@@ -62,7 +66,7 @@ class Subject:
                     f"type {type(given).__name__}"
                 )
         size = batching.resolve_batch_size(batch_size, len(data.train.labels))
-        build_for(model, batching.first_examples(data.train, size))
+        build_for(model, training_data.first_examples(data.train, size))
         start = checkpoint.arrays_of(checkpoint.variables_of(model))
         return cls(model, data, size, seed, task_of(model, data), start)
 
@@ -102,7 +106,7 @@ class Subject:
         """At most 2,000 examples of the validation split."""
         return self._sample(self.data.validation, 2 * _SAMPLE)
 
-    def _sample(self, split: batching.Split, most: int) -> tuple[Floats, Labels]:
+    def _sample(self, split: training_data.Split, most: int) -> tuple[Floats, Labels]:
         """Returns examples in random order: if sorted, a batch would have a single class."""
         rows = spread(len(split.labels), most)
         return take(split, np.random.default_rng(self.seed).permutation(rows))

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfcourse import batching
+from tfcourse import training_data
 from tfcourse.diagnosis.examples import Floats
 
 _COLUMNS = 10  # More do not fit on a page.
 
 
 def table_of(
-    data: batching.Data, features: Floats, said: Sequence[tuple[str, Sequence[str]]]
+    data: training_data.Data, features: Floats, said: Sequence[tuple[str, Sequence[str]]]
 ) -> tuple[tuple[str, ...], ...]:
     """Returns a table, starting with its head.
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from tfcourse import batching
+from tfcourse import training_data
 from tfcourse.diagnosis.examples import Floats, Labels
 
 _CROSS_ENTROPIES = (
@@ -72,7 +72,7 @@ class Task:
         return special.softmax(values, axis=1) if self.from_logits else values
 
 
-def task_of(model: keras.Model, data: batching.Data) -> Task:
+def task_of(model: keras.Model, data: training_data.Data) -> Task:
     """Returns the task, judging by the labels, the outputs and the compiled loss."""
     labels = np.asarray(data.train.labels)
     num_outputs = int(model.output_shape[-1]) if getattr(model, "outputs", None) else 0

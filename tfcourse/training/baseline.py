@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse import batching, datasets
+from tfcourse import batching, datasets, training_data
 from tfcourse.training.evaluation import Evaluator
 
 _BATCH = 1000
@@ -47,7 +47,7 @@ def _never_predicted(
 
 
 def _predictions(evaluator: Evaluator, split: Any) -> npt.NDArray[np.int64]:
-    if not batching.stays_on_disk(split):
+    if not training_data.stays_on_disk(split):
         return evaluator.predict(split.features).argmax(axis=-1)
     parts = batching.evaluation_batches(split, _BATCH)  # The split stays on the disk.
     return np.concatenate([evaluator.predict(features).argmax(axis=-1) for features, _ in parts])

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from keras.optimizers.schedules import LearningRateSchedule
 
-from tfcourse import batching
+from tfcourse import training_data
 from tfcourse.training.dropout_rates import has_own_rate, rates_of
 from tfcourse.training.keras_internals import all_layers, decays, has_decay_exclusions, rate_of
 from tfcourse.training.optimizer_numbers import numbers_of, sides_of
@@ -47,7 +47,7 @@ class _Same:
 
 def constants_of(
     model: keras.Model,
-    split: batching.Split,
+    split: training_data.Split,
     class_weights: npt.NDArray[np.float32] | None,
     *others: Any,
 ) -> list[Any] | None:
@@ -59,7 +59,7 @@ def constants_of(
         class_weights: float32 [classes] or `None`.
         *others: plain values.
     """
-    features = batching.kept_features(split)
+    features = training_data.kept_features(split)
     if not (is_constant(features) and is_constant(split.labels)):
         return None
     try:

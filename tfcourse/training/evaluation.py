@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import batching
+from tfcourse import batching, training_data
 from tfcourse.training import memory
 from tfcourse.training.keras_internals import metrics_or_logs, overrides
 from tfcourse.training.label_smoothing import unsmoothed
@@ -39,7 +39,7 @@ class Evaluator:
         self._predict_all = as_written(self._predictions)
         self._programs: dict[Any, Any] = {}  # Of `_test_all`, by the kind of their arguments.
 
-    def evaluate(self, split: batching.Split) -> dict[str, float]:
+    def evaluate(self, split: training_data.Split) -> dict[str, float]:
         """Returns the metrics as `{"loss": float, "accuracy": float, ...}`.
 
         Label smoothing by `compile_classifier` is not applied here.
@@ -50,7 +50,7 @@ class Evaluator:
         with unsmoothed():
             return self._evaluate(split)
 
-    def _evaluate(self, split: batching.Split) -> dict[str, float]:
+    def _evaluate(self, split: training_data.Split) -> dict[str, float]:
         model = self._model
         model.reset_metrics()
         if model.run_eagerly or overrides(model, "test_step"):
@@ -59,8 +59,8 @@ class Evaluator:
                 logs = step(batch)
             logs = metrics_or_logs(model, logs)
         else:
-            kept = batching.kept_features(split)
-            whole = not batching.stays_on_disk(split) and memory.fits(kept, split.labels)
+            kept = training_data.kept_features(split)
+            whole = not training_data.stays_on_disk(split) and memory.fits(kept, split.labels)
             # In batches, the split has made them already.
             are_pixels = whole and getattr(split, "pixels", None) is not None
             for batch in _parts(split, whole):
@@ -126,10 +126,10 @@ def plain(value: Any) -> Any:
     return float(array) if array.ndim == 0 else array
 
 
-def _parts(split: batching.Split, whole: bool) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
+def _parts(split: training_data.Split, whole: bool) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
     """Yields the whole split as tensors, in batches if it does not fit into the device's memory."""
     if whole:
-        yield tf.nest.map_structure(resident, (batching.kept_features(split), split.labels))
+        yield tf.nest.map_structure(resident, (training_data.kept_features(split), split.labels))
         return
     yield from batching.evaluation_batches(split, _EVALUATION_BATCH)
 
@@ -139,7 +139,7 @@ def _any_number(examples: tf.Tensor) -> tf.TensorSpec:
     return tf.TensorSpec([None, *examples.shape[1:]], examples.dtype)
 
 
-def evaluate(model: keras.Model, split: batching.Split) -> dict[str, float]:
+def evaluate(model: keras.Model, split: training_data.Split) -> dict[str, float]:
     """Returns the metrics of `model` on `split` as `{"loss": float, "accuracy": float, ...}`."""
     return Evaluator(model).evaluate(split)
 

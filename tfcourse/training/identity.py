@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import batching
+from tfcourse import batching, training_data
 from tfcourse.datasets.dataset import scaled
 from tfcourse.run_directory import NOT_COMPARED, RunDirectory
 from tfcourse.training import resident
@@ -29,7 +29,7 @@ _ORDER_EXAMPLES = 100
 
 
 def identity(
-    run: RunDirectory, data: batching.Data, seed: int, batch_size: int
+    run: RunDirectory, data: training_data.Data, seed: int, batch_size: int
 ) -> dict[str, dict[str, str]]:
     """Returns, JSON-able, what must be the same when a run is resumed."""
     order = batching.epoch_permutation(_ORDER_EXAMPLES, seed, epoch=1).numpy()
@@ -68,13 +68,13 @@ def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]
             yield f"`{name}` was {before.get(name, 'not set')}, is {now.get(name, 'not set')}"
 
 
-def split_digest(split: batching.Split) -> str:
+def split_digest(split: training_data.Split) -> str:
     """Returns a digest of a split's examples and labels.
 
     It detects replaced data, not tampering: of every kilobyte of numbers, only the sum counts. Of
     data that stays on the disk, only the labels and a few examples count.
     """
-    features = batching.kept_features(split)
+    features = training_data.kept_features(split)
     if hasattr(features, "read"):
         rows = np.linspace(0, len(split.labels) - 1, min(_SAMPLE, len(split.labels)))
         features = features.read(rows.astype(np.int64))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
-from tfcourse import batching, datasets
+from tfcourse import datasets, training_data
 
 
 class NotFiniteError(Exception):
@@ -21,7 +21,7 @@ def unknown_monitor(monitor: str, names: Iterable[str]) -> ValueError:
     )
 
 
-def check_labels(model: keras.Model, data: batching.Data) -> None:
+def check_labels(model: keras.Model, data: training_data.Data) -> None:
     """Checks that class labels lie in [0, outputs), and warns if all are of one class.
 
     With a label out of range, XLA and GPUs compute NaN and train on.
@@ -62,7 +62,7 @@ def _num_classes(model: keras.Model) -> int | None:
     return outputs[0].shape[-1]
 
 
-def check_finite(name: str, split: batching.Split) -> None:
+def check_finite(name: str, split: training_data.Split) -> None:
     """Checks that features and labels in memory are finite; called if a loss is not.
 
     Raises:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from tfcourse import averages, batching
+from tfcourse import averages, batching, training_data
 from tfcourse.training import checkpoint, learning_rate_rules
 from tfcourse.training.keras_internals import build_for, following, steps_of
 from tfcourse.training.learning_rate_rules import Floats
@@ -58,7 +58,7 @@ class _Rising(keras.optimizers.schedules.LearningRateSchedule):
 
 def find_learning_rate(
     model: keras.Model,
-    data: batching.Data,
+    data: training_data.Data,
     *,
     batch_size: int | Literal["full"],
     seed: int,
@@ -96,7 +96,7 @@ def find_learning_rate(
     if num_steps < 20:
         raise ValueError(f"`num_steps` must be >= 20. Received: num_steps={num_steps}")
     size = batching.resolve_batch_size(batch_size, len(data.train.labels))
-    build_for(model, batching.first_examples(data.train, size))
+    build_for(model, training_data.first_examples(data.train, size))
     variables = checkpoint.variables_of(model)
     before, optimizer = checkpoint.arrays_of(variables), model.optimizer
     rising = _Rising(low, high, num_steps, steps_of(optimizer))
@@ -112,7 +112,7 @@ def find_learning_rate(
 
 
 def _losses(
-    model: keras.Model, split: batching.Split, batch_size: int, seed: int, num_steps: int
+    model: keras.Model, split: training_data.Split, batch_size: int, seed: int, num_steps: int
 ) -> list[float]:
     """Returns the loss of each step, up to the last one before divergence."""
     # XLA would take longer to compile than all these steps take without it.

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import batching, checked, datasets, run_directory
+from tfcourse import batching, checked, datasets, run_directory, training_data
 from tfcourse.training import (
     class_weighting,
     epoch_lines,
@@ -31,7 +31,7 @@ from tfcourse.training.session import Session
 
 def fit(
     model: keras.Model,
-    data: batching.Data,
+    data: training_data.Data,
     *,
     epochs: int,
     batch_size: int | Literal["full"],
@@ -127,9 +127,9 @@ def fit(
     size = _built(model, data, batch_size, of_recipe=run is not None)
     monitor, mode = _monitored(model, monitor, monitor_mode)
     weights = class_weighting.checked(class_weight, data.train.labels)
-    num_steps = batching.steps_per_epoch(batching.num_examples(data.train), size)
+    num_steps = batching.steps_per_epoch(training_data.num_examples(data.train), size)
     program = _program(model, data, size, seed, epochs * num_steps, weights)
-    path = _path(model, data, in_memory_steps and not batching.stays_on_disk(data.train))
+    path = _path(model, data, in_memory_steps and not training_data.stays_on_disk(data.train))
     verbose = 1 if verbose is None else verbose
     given = tf.nest.flatten(callbacks or ())
     lines = _epoch_lines(given, verbose)
@@ -174,13 +174,17 @@ def fit(
 
 
 def _built(
-    model: keras.Model, data: batching.Data, batch_size: int | Literal["full"], *, of_recipe: bool
+    model: keras.Model,
+    data: training_data.Data,
+    batch_size: int | Literal["full"],
+    *,
+    of_recipe: bool,
 ) -> int:
     """Builds `model` and checks it against `data`; returns the number of examples per step."""
-    size = batching.resolve_batch_size(batch_size, batching.num_examples(data.train))
+    size = batching.resolve_batch_size(batch_size, training_data.num_examples(data.train))
     if batch_size not in ("full", size):
         print(f"batch_size={batch_size}: the set has {size} examples, so a step takes {size}")
-    build_for(model, batching.first_examples(data.train, size), quickly=programs.is_sharing())
+    build_for(model, training_data.first_examples(data.train, size), quickly=programs.is_sharing())
     check_outputs(model, of_recipe=of_recipe)
     memory.check_step(model, size)
     input_checks.check_labels(model, data)
@@ -189,7 +193,7 @@ def _built(
 
 def _program(
     model: keras.Model,
-    data: batching.Data,
+    data: training_data.Data,
     batch_size: int,
     seed: int,
     num_steps: int,
@@ -200,7 +204,7 @@ def _program(
     strategy = replicated.current_strategy()
     if strategy is None:
         return programs.Program(*arguments)
-    if batching.stays_on_disk(data.train):
+    if training_data.stays_on_disk(data.train):
         raise datasets.DataError(
             f"{getattr(data, 'name', 'data')}: expected data that fits into memory, to train on "
             "several devices; received some that stays on the disk. Train on one device."
@@ -208,7 +212,7 @@ def _program(
     return replicated.ReplicatedProgram(strategy, *arguments)
 
 
-def _path(model: keras.Model, data: batching.Data, in_memory_steps: bool) -> dict[str, bool]:
+def _path(model: keras.Model, data: training_data.Data, in_memory_steps: bool) -> dict[str, bool]:
     """Returns how the steps are run; this is recorded, and a resumed run keeps it."""
     stock = not has_own_logs(model)
     if replicated.current_strategy() is not None:

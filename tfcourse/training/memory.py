@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfcourse import batching, machine, nvidia, out_of_memory
+from tfcourse import machine, nvidia, out_of_memory, training_data
 from tfcourse.datasets import memory
 from tfcourse.training.keras_internals import all_layers, variable_begun_by
 
@@ -72,15 +72,15 @@ def _bytes(shape: tuple[int | None, ...], dtype: Any) -> int:
     return math.prod(n or 1 for n in shape) * tf.as_dtype(getattr(dtype, "name", str(dtype))).size
 
 
-def data_fits(data: batching.Data) -> bool:
+def data_fits(data: training_data.Data) -> bool:
     """Returns whether the training and validation sets fit into the memory of the device that
     trains.
 
     If not, prints a line: batches are then copied from the machine's memory as they are needed.
     """
     splits = (data.train, data.validation)
-    arrays = [(batching.kept_features(split), split.labels) for split in splits]
-    if any(map(batching.stays_on_disk, splits)) or fits(*arrays):
+    arrays = [(training_data.kept_features(split), split.labels) for split in splits]
+    if any(map(training_data.stays_on_disk, splits)) or fits(*arrays):
         return True
     print(
         f"The data takes {_size(*arrays) >> 20:,} MiB, more than half of the {_free() >> 20:,} MiB "

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from tfcourse import batching, run_directory
+from tfcourse import run_directory, training_data
 from tfcourse.training.constants import without_names
 from tfcourse.training.identity import split_digest
 from tfcourse.training.keras_internals import schedule_of
@@ -21,7 +21,7 @@ from tfcourse.training.nudging import ScaledSchedule
 def trained_in(
     run_dir: os.PathLike[str] | str,
     model: keras.Model,
-    data: batching.Data,
+    data: training_data.Data,
     arguments: dict[str, Any],
     train: Callable[[run_directory.RunDirectory], keras.callbacks.History],
 ) -> keras.callbacks.History:

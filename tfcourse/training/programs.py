@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import batching
+from tfcourse import training_data
 from tfcourse.training import memory
 from tfcourse.training.checkpoint import Checkpoints, bytes_of, variables_of
 from tfcourse.training.constants import constants_of, is_proven
@@ -80,7 +80,7 @@ class Program:
     def __init__(
         self,
         model: keras.Model,
-        split: batching.Split,
+        split: training_data.Split,
         batch_size: int,
         seed: int,
         num_steps: int,
@@ -112,7 +112,7 @@ class Program:
         with self._at_work() as compiled:
             return compiled.steps.train(first, last)
 
-    def evaluate(self, split: batching.Split) -> dict[str, float]:
+    def evaluate(self, split: training_data.Split) -> dict[str, float]:
         """Returns the metrics as `{"loss": float, "accuracy": float, ...}`."""
         with self._at_work() as compiled:
             return compiled.evaluator.evaluate(split)
@@ -183,8 +183,8 @@ class Program:
 
     def _new_steps(self) -> InMemorySteps | StreamingSteps:
         # The run may have begun on a machine with enough memory for the data.
-        fits = self._path["in_memory"] and not batching.stays_on_disk(self.split)
-        fits = fits and memory.fits(batching.kept_features(self.split), self.split.labels)
+        fits = self._path["in_memory"] and not training_data.stays_on_disk(self.split)
+        fits = fits and memory.fits(training_data.kept_features(self.split), self.split.labels)
         return (InMemorySteps if fits else StreamingSteps)(
             self.model,
             self.split,

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import batching, layers
+from tfcourse import batching, layers, training_data
 from tfcourse.training import checkpoint, class_weighting, programs, saved_arrays
 from tfcourse.training.keras_internals import (
     all_layers,
@@ -180,7 +180,7 @@ class ReplicatedSteps:
     def __init__(
         self,
         model: keras.Model,
-        split: batching.Split,
+        split: training_data.Split,
         batch_size: int,
         seed: int,
         strategy: tf.distribute.Strategy,

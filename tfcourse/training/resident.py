@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import batching, datasets
+from tfcourse import datasets, training_data
 
 # This many values stay in a core's cache between the passes of `as_bytes`.
 _BLOCK = 1 << 14
@@ -43,9 +43,9 @@ def resident(array: Any) -> tf.Tensor:
     return kept_for(tf.convert_to_tensor, array)
 
 
-def resident_features(split: batching.Split, *, may_be_bytes: bool) -> Any:
+def resident_features(split: training_data.Split, *, may_be_bytes: bool) -> Any:
     """Returns the `ResidentFeatures` of a split, with the structure of its features."""
-    kept = batching.kept_features(split)
+    kept = training_data.kept_features(split)
     if kept is getattr(split, "pixels", None):
         return ResidentFeatures(kept, are_pixels=True)
     return tf.nest.map_structure(

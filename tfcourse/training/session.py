@@ -8,7 +8,7 @@ from typing import Any, Literal, NoReturn
 import keras
 import numpy as np
 
-from tfcourse import batching, files
+from tfcourse import files, training_data
 from tfcourse.due import Due
 from tfcourse.run_directory import RunDirectory, environment
 from tfcourse.training import (
@@ -56,7 +56,7 @@ class Session:
     def __init__(
         self,
         program: Program,
-        validation: batching.Split,
+        validation: training_data.Split,
         path: dict[str, bool],
         num_steps: int,
         callbacks: keras.callbacks.CallbackList,

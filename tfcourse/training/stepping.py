@@ -9,7 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
-from tfcourse import batching, schedules
+from tfcourse import batching, schedules, training_data
 from tfcourse.training import steps
 from tfcourse.training.keras_internals import build_for
 
@@ -38,11 +38,11 @@ class Stepping:
     """
 
     def __init__(
-        self, model: keras.Model, split: batching.Split, batch_size: int | Literal["full"]
+        self, model: keras.Model, split: training_data.Split, batch_size: int | Literal["full"]
     ) -> None:
         size = batching.resolve_batch_size(batch_size, len(split.labels))
         self.steps_per_epoch = batching.steps_per_epoch(len(split.labels), size)
-        build_for(model, batching.first_examples(split, size))
+        build_for(model, training_data.first_examples(split, size))
         self._model = model
         xla = steps.compiles_with_xla(model)
         self._steps = steps.InMemorySteps(model, split, size, seed=0, jit_compile=xla)

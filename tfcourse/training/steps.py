@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import batching, datasets
+from tfcourse import batching, datasets, training_data
 from tfcourse.training import class_weighting, traced
 from tfcourse.training.fast_operations import fast_operations
 from tfcourse.training.keras_internals import all_layers, overrides, refuses_xla
@@ -50,7 +50,7 @@ class InMemorySteps:
     def __init__(
         self,
         model: keras.Model,
-        split: batching.Split,
+        split: training_data.Split,
         batch_size: int,
         seed: int,
         *,
@@ -60,7 +60,7 @@ class InMemorySteps:
         self._model = model
         self._features = resident_features(split, may_be_bytes=jit_compile)
         self._labels = tf.nest.map_structure(resident, split.labels)
-        self._num_examples = batching.num_examples(split)
+        self._num_examples = training_data.num_examples(split)
         self._batch_size = batch_size
         self.seed = seed
         self._order: tf.Tensor = None
@@ -179,7 +179,7 @@ class StreamingSteps:
     def __init__(
         self,
         model: keras.Model,
-        split: batching.Split,
+        split: training_data.Split,
         batch_size: int,
         seed: int,
         *,
@@ -191,7 +191,7 @@ class StreamingSteps:
         self.seed = seed
         self._model = model
         self._class_weights = class_weights
-        self._full_steps = batching.num_examples(split) // batch_size
+        self._full_steps = training_data.num_examples(split) // batch_size
         # Someone's own step may branch on tensors in Python.
         traced_step = functools.partial(
             Traced, self._run_step, name=model.name, autograph=overrides(model, "train_step")

@@ -8,7 +8,7 @@ from typing import Any, Generic
 import keras
 import keras_tuner
 
-from tfcourse import batching, datasets, training
+from tfcourse import datasets, training, training_data
 from tfcourse import hyperparameters as hyperparameter_fields
 from tfcourse.training.keras_internals import build_for
 from tfcourse.tuning import space as search_spaces
@@ -112,7 +112,7 @@ class RecipeHyperModel(keras_tuner.HyperModel, Generic[Base]):
             **{"verbose": 0, **arguments},
         )
         if not model.built:
-            build_for(model, batching.first_examples(self._data.train, 1))
+            build_for(model, training_data.first_examples(self._data.train, 1))
         model.set_weights(trained.get_weights())
         return history
 

@@ -52,8 +52,8 @@ def check(model: "keras.Model", objective: str) -> None:
 
 def check_built(model: "keras.Model", data: "Dataset", objective: str) -> None:
     """Does the same for a model that was compiled for `data` but not built."""
-    from tfcourse import batching
+    from tfcourse import training_data
     from tfcourse.training.keras_internals import build_for
 
-    build_for(model, batching.first_examples(data.train, 2))
+    build_for(model, training_data.first_examples(data.train, 2))
     check(model, objective)
