@@ -151,6 +151,8 @@ def test_units_are_told(caplog):
     load(x=[f"{i} kg" for i in range(1, 7)], w=[f"{i} kg" if i % 2 else f"{i} g" for i in range(9)])
     assert "numbers without their units: x (kg)" in caplog.text
     assert "'w': numbers in several units (g, kg): taken for texts" in caplog.text
+    load(x=[f"{i},5" if i % 2 else f"{i}.25" for i in range(9)])
+    assert "'x': numbers with decimal point and decimal comma: taken for texts. Use" in caplog.text
     load(x=[f"{i * i}%" if i % 2 else f"{i * i}" for i in range(20)])
     assert "'x': numbers in several units (none, %): all are read alike" in caplog.text
 

@@ -474,6 +474,16 @@ def test_archive_without_a_table_that_is_clear_is_refused(load, files, message):
         load(archived(files))
 
 
+def test_zeros_before_numbers_are_told(load, caplog):
+    rows = "".join(f"{i % 9:05},{i % 7:03},{'ab'[i % 2]}\n" for i in range(40))
+    assert load(f"zip,room,y\n{rows}").preprocessing.feature_names == ("zip", "room")
+    assert "begin with 0: 'zip' 00000: if they are codes, `categorical=zip` keeps" in caplog.text
+    caplog.clear()
+    data = load(f"zip,room,y\n{rows}", categorical=["zip"])
+    assert data.preprocessing.feature_names[1] == "zip=00001"
+    assert "begin with 0" not in caplog.text
+
+
 def test_a_table_in_an_archive_may_be_named(load, path):
     plain = load(table())
     path.write_bytes(archived({"in/a b.csv": table(), "1.csv": "x\n1\n", "2.csv.gz": gzipped("")}))

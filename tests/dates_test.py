@@ -45,6 +45,9 @@ def test_dates_are_read_back_from_the_format_they_are_written_in(moments, form):
         (["Q2 2019", "Q42019"], "2019-04-01"),
         (["2019-W01", "2019W52"], "2018-12-31"),
         (["2019-W01-3", "2019-W02"], "2019-01-02"),
+        (["20190131 1308", "20190201 1309"], "2019-01-31T13:08"),
+        (["20190131 13:08:00", "20190201 13:09:00"], "2019-01-31T13:08"),
+        (["2000/01", "2001/02", "2002/04"], "2000-01-01"),
         (["Thursday, January 31, 2019"], "2019-01-31"),
         (["Thu, 31 Jan 2019"], "2019-01-31"),
         (["Jan-31-2019", "Feb-1-2019"], "2019-01-31"),
@@ -93,6 +96,7 @@ def test_forms_of_dates(texts, first):
         ["555-1234"],
         ["2019"],
         ["2019-W99"],
+        ["2000/01", "2001/02", "2009/10"],  # Seasons.
         ["12"],
         [3, 4],
         [],
@@ -114,17 +118,28 @@ def test_time_of_day_is_its_hour():
     form = dates.find_format(["13:08", "9:30"])
     assert dates.is_time_of_day(form)
     assert dates.part(dates.times(["9:30"], form), "hour") == 9.5
-    assert dates.part(dates.times(["1:45 PM"], dates.find_format(["1:45 PM"])), "hour") == 13.75
+    for text, hour in (("1:45 PM", 13.75), ("7 am", 7), ("12pm", 12), ("12 AM", 0)):
+        form = dates.find_format([text])
+        assert dates.is_time_of_day(form)
+        assert dates.part(dates.times([text], form), "hour") == hour
 
 
 def test_whole_numbers_that_are_all_days_are_dates():
     days = np.array([20190131.0, 20190201, np.nan, 20200229] * 4)
-    assert dates.are_compact(days)
+    assert dates.compact(days) == dates.COMPACT
     found = dates.times(days[:2].tolist(), dates.COMPACT)
     assert found[0] == np.datetime64("2019-01-31", "ns")
     assert dates.times(["20190131", 20190131, "2019"], dates.COMPACT)[1] == found[0]
     for wrong in (20191331.0, 20190132, 20190100, 2019, np.inf, 20190131.5):
-        assert not dates.are_compact(np.append(days, wrong)), wrong
+        assert not dates.compact(np.append(days, wrong)), wrong
+    for time, form in ((1359, "%Y%m%d%H%M"), (135959, "%Y%m%d%H%M%S")):
+        moments = days * 100 ** (len(str(time)) // 2) + time
+        assert dates.compact(moments) == form
+        assert dates.is_known(form)
+        read = dates.times([moments[0], f"{moments[1]:.0f}"], form)
+        assert read[0].astype(str).startswith("2019-01-31T13:59")
+        assert (read[1] - read[0]).astype("timedelta64[D]").astype(int) == 1
+        assert not dates.compact(moments + 1), form
 
 
 def test_column_may_have_dates_in_several_formats():

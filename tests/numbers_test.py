@@ -58,6 +58,9 @@ def test_numbers_are_read_back_from_whatever_style_they_are_written_in(values, m
         (["7:30", "27:45:36", "9:00"], [7.5, 27.76, 9]),
         (["1 days 06:00:00", "0 days 00:30:00"], [30, 0.5]),
         (["PT90M", "PT1H"], [1.5, 1]),
+        (["5m 36s", "36s", "6m"], [5.6 / 60, 0.01, 0.1]),
+        (["1 year", "2 years", "30 year"], [1, 2, 30]),
+        (["'0.5'", '"1.5"', "[2.5]"], [0.5, 1.5, 2.5]),
         (["1:05.25", "58.9", "0:59.1", "1:00:00.5"], [65.25, 58.9, 59.1, 3600.5]),
         (["5'11\"", "6' 2\u2033", "6\u2019"], [71, 74, 72]),
         (
@@ -135,6 +138,10 @@ def test_decimal_commas_are_told_from_thousands(texts, expected):
         ["1st", "2nd", "3rd", "4th"],
         ["A4", "B5"],
         ["7 am", "9 pm"],
+        ["7 pm", "9 pm"],
+        ["1.30 p.m.", "9 p.m."],
+        ["5 m", "3 ms"],
+        ["5 d", "3 m"],  # Months or minutes.
         ["kg", "lb"],
         ["120/80", "135/90"],  # Two numbers, no fraction.
         ["1/2", "3/4"],  # Of what may be dates.
@@ -181,6 +188,8 @@ def test_what_is_left_out_or_read_alike_is_told(texts, expected):
     [
         (["5 kg", "300 g", "2 kg", "700 g", "3 kg", "50 g"], ("kg", "g")),
         (["5 kg", "3 g"], ()),  # Few.
+        (["0.5", "1,5", "2.5", "3,25", "7"], ("decimal point", "decimal comma")),
+        (["0.5", "1,5", "2.5", "red"], ()),
         (["1st", "2nd", "3rd", "4th", "5th", "6th", "21st", "22nd", "23rd", "31st"], ()),
         (["a 5", "b 6", "c 7", "d 8", "e 9", "f 1"], ()),
     ],

@@ -82,8 +82,9 @@ class Fitting:
         style: str,
         limits: npt.NDArray[np.bool_] | None = None,
     ) -> Fit:
-        if style == numbers.PLAIN and dates.are_compact(values):
-            return self.dates(dates.COMPACT)
+        form = dates.compact(values) if style == numbers.PLAIN else ""
+        if form:
+            return self.dates(form)
         odd = np.isinf(values)
         values[odd] = np.nan
         limits = np.zeros(len(values), bool) if limits is None else limits

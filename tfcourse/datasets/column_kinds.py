@@ -1,5 +1,6 @@
 """Decides what the columns of a table are by their cells: numbers, dates, categories or texts."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -76,7 +77,9 @@ def fit(
             read = np.where(limits, bare, read)
         if _are_numbers(found.counts()[there], np.isfinite(read[there])):
             fit = fitting.numbers(found.spread(read, np.nan), style, found.spread(limits, False))
-            return fit.of_units(numbers.mixed(some, style))
+            padded = next(filter(numbers.is_padded, some), "")
+            report = dataclasses.replace(fit.report, padded=padded)
+            return fit._replace(report=report).of_units(numbers.mixed(some, style))
     form = dates.find_format(some) and dates.find_format(
         [value for value in found.values if not is_missing_number(value, more)]
     )

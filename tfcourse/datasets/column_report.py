@@ -35,6 +35,7 @@ class ColumnReport:
         limits: the number of cells with limits, such as <0.01, among numbers.
         units: the unit that its numbers are read without; or several that differ.
         doubtful: `(number, cells)` of numbers such as -999 that may mean "missing".
+        padded: one of its numbers that is written with zeros before it, as codes are; or "".
     """
 
     name: str
@@ -54,6 +55,7 @@ class ColumnReport:
     limits: int = 0
     units: tuple[str, ...] = ()
     doubtful: tuple[tuple[float, int], ...] = ()
+    padded: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

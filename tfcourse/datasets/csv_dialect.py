@@ -157,8 +157,12 @@ def _kinds(below: Sequence[Record], width: int) -> tuple[str, tuple[bool, ...], 
 
 
 def _is_plain(cell: str) -> bool:
-    """Returns whether a cell is a number that pandas may read; keys of 19 digits it may round."""
-    return bool(DECIMAL.fullmatch(cell)) and not (len(cell) > _EXACT and cell.isdecimal())
+    """Returns whether a cell is a number that pandas may read.
+
+    Keys of 19 digits it may round, and 00501, a zip code, would lose its zeros.
+    """
+    is_key = cell.isdecimal() and (len(cell) > _EXACT or numbers.is_padded(cell))
+    return bool(DECIMAL.fullmatch(cell)) and not is_key
 
 
 def _is_text(cell: str) -> bool:

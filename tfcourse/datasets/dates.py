@@ -19,6 +19,7 @@ PARTS = ("day", "month", "weekday", "hour")
 CATEGORICAL_PARTS = ("month", "weekday")
 ISO = "ISO8601"  # pandas's name for 2019-01-31, 2019-01-31T13:08:00Z and the other forms.
 COMPACT = "%Y%m%d"  # Whole numbers such as 20190131.
+_COMPACT = {8: COMPACT, 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # By their digits.
 QUARTER = "2019Q1"  # Or Q1 2019; means its first day.
 WEEK = "2019-W05"  # Of ISO 8601; means its Monday.
 OR = " or "  # Between several formats of a column.
@@ -45,14 +46,18 @@ _MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y", "%b %Y", "%b-%Y", "%B %Y", "%Y-%b
 _TIME_INSIDE = "%a %b %d %H:%M:%S %Y"
 _DOTTED = "%H.%M.%S"
 _TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", _DOTTED)
+_HOURS = ("%I %p", "%I%p")  # 7 am.
 FORMATS = (
     ISO,
     *(f"{date}{time}" for date in _DATES for time in ("", *(f" {time}" for time in _TIMES))),
     _TIME_INSIDE,
     *_TIMES,
+    *_HOURS,
     *_MONTHS,
 )
-KNOWN = (*FORMATS, QUARTER, WEEK, COMPACT)
+KNOWN = (*FORMATS, QUARTER, WEEK, *_COMPACT.values())
+_SEASON = re.compile(r"(\d{4})[-/](\d\d)")
+_FEWEST_SEASONS = 3
 _WEEK = re.compile(r"(\d{4})-?W([0-5]\d)(?:-?([1-7]))?")
 _QUARTER = re.compile(r"(\d{4})[- ]?Q([1-4])|Q([1-4])[- ]?(\d{4})")
 # Ignored: a time zone, an ordinal's ending, the full stop of an abbreviated month, and marks
@@ -66,16 +71,16 @@ _ORDINAL = re.compile(r"(?<=\d)(st|nd|rd|th)\b")
 _CUT_OFF = re.compile(r"\b([A-Z][a-z]{2})\.(?= )")
 _BETWEEN = re.compile(r"((?<=\d)(, |_|-)|(?<=\d{4}):)(?=\d\d?[:.]\d\d)")
 _DASHED_TIME = re.compile(r"_(\d\d)-(\d\d)-(\d\d)$")
-_ISO = re.compile(r"\d{4}-\d\d?-\d\d?(?![-_\d])|\d{8}T\d")
+_ISO = re.compile(r"\d{4}-\d\d?-\d\d?(?![-_\d])|\d{8}[T ]\d\d")
 # What dates may look like: 31.1.2019, 2019-01-31T13:08, 5 Jan 2019, Jan 5, 2019, 13:08, 2019-01.
 _LIKELY = re.compile(
-    r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ,].*)?|\d{8}T\d{4,6}Z?"
+    r"\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ,].*)?|\d{8}[T ]\d\d:?\d\d(:?\d\d)?Z?"
     r"|([A-Za-z]{3}, )?\d{1,2}[- /]?[A-Za-z]{3,9}[- ,/]{0,2}\d{2,4}( .*)?"
     r"|([A-Za-z]{3,9},? )?[A-Za-z]{3,9}[- ]\d{1,2},?[- ]\d{4}( .*)?"
     r"|[A-Z][a-z]{5,8},? \d{1,2} [A-Z][a-z]{2,8} \d{4}( .*)?"
     r"|[A-Z][a-z]{2} [A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d \d{4}"
     r"|\d{4}[- ][A-Z][a-z]{2}[- ]\d\d?( .*)?|\d{4}\u5e74\d\d?\u6708\d\d?\u65e5( .*)?"
-    r"|\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
+    r"|\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?|\d{1,2} ?[AaPp][Mm]"
     r"|\d{1,2}\.\d\d\.\d\d|\d{4}[-/]\d\d|\d\d[-/]\d{4}|[A-Za-z]{3,9}[- ]\d{4}"
     r"|\d{4}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d\d"
     r"|\d{4}[- ]?Q[1-4]|Q[1-4][- ]?\d{4}|\d{4}-?W[0-5]\d(-?[1-7])?"
@@ -109,11 +114,21 @@ def find_format(values: Sequence[Any]) -> str | None:
     if not head:
         return None
     likely = [form for form in (*FORMATS, QUARTER, WEEK) if _is_written(head[0], form)]
+    if _are_seasons(some):
+        return None
     for form in sorted(likely, key=lambda form: -sum(_is_written(text, form) for text in head)):
         if _are_read(times(values, form)):
             return form
     several = _several(head) if len(head) >= _SHARE * len(some) else None
     return several if several and _are_read(times(values, several)) else None
+
+
+def _are_seasons(texts: Sequence[str]) -> bool:
+    """Returns whether texts are pairs of years, 2000/01, rather than months."""
+    found = [match for text in texts if (match := _SEASON.fullmatch(text))]
+    return len(found) >= _FEWEST_SEASONS and all(
+        (int(match[1]) + 1) % 100 == int(match[2]) for match in found
+    )
 
 
 def _are_read(moments: npt.NDArray[np.datetime64]) -> bool:
@@ -164,14 +179,24 @@ def is_known(form: str) -> bool:
     return all(part in KNOWN for part in form.split(OR, _MOST_FORMATS))
 
 
-def are_compact(values: npt.NDArray[np.float64]) -> bool:
-    """Returns whether all numbers except NaN are days of two centuries in the form 20190131."""
+def compact(values: npt.NDArray[np.float64]) -> str:
+    """Returns the format of numbers that except NaN are all days of two centuries, or "".
+
+    They are written as 20190131, or with the time as 201901311308 or 20190131130800.
+    """
     present = values[~np.isnan(values)]
-    if len(present) < _FEWEST_COMPACT or not ((present >= 1.9e7) & (present < 2.1e7)).all():
-        return False
-    months, days = present // 100 % 100, present % 100
-    are_whole = (present == np.floor(present)).all()
-    return bool(are_whole and ((months >= 1) & (months <= 12) & (days >= 1) & (days <= 31)).all())
+    if len(present) < _FEWEST_COMPACT:
+        return ""
+    for digits, form in _COMPACT.items():
+        low, high = 19 * 10 ** (digits - 2), 21 * 10 ** (digits - 2)
+        if ((present >= low) & (present < high) & (present == np.floor(present))).all():
+            seconds = present * 10 ** (14 - digits)
+            days, time = seconds // 10**6, seconds % 10**6
+            parts = (days // 100 % 100, days % 100, time // 10**4, time // 100 % 100, time % 100)
+            limits = ((1, 12), (1, 31), (0, 23), (0, 59), (0, 59))
+            fit = (((a <= p) & (p <= b)).all() for p, (a, b) in zip(parts, limits, strict=True))
+            return form if all(fit) else ""
+    return ""
 
 
 def times(values: Sequence[Any], form: str) -> npt.NDArray[np.datetime64]:
@@ -185,7 +210,7 @@ def times(values: Sequence[Any], form: str) -> npt.NDArray[np.datetime64]:
         read[others] = times(np.array(values, object)[others].tolist(), rest)
         return read
     texts = [*map(_simple, values)]
-    if form == COMPACT:  # Floats, if some are missing.
+    if form in _COMPACT.values():  # Floats, if some are missing.
         texts = [text.removesuffix(".0") for text in texts]
     if form == QUARTER:
         texts, form = [*map(_first_month, texts)], "%Y-%m"
@@ -196,7 +221,7 @@ def times(values: Sequence[Any], form: str) -> npt.NDArray[np.datetime64]:
 
 
 def is_time_of_day(form: str) -> bool:
-    return form in _TIMES
+    return form in (*_TIMES, *_HOURS)
 
 
 def parts(form: str) -> tuple[str, ...]:

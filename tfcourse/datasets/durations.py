@@ -37,7 +37,8 @@ def are_in(texts: Sequence[str]) -> bool:
     are_iso = bool(parts) and all(match["iso"] for match in found)
     if are_clocks:
         return is_long or bool(parts)
-    return are_iso or ("hours" in parts and len(parts) > 1)
+    is_short = any(match["minutes"] and match["seconds"] for match in found)
+    return are_iso or is_short or ("hours" in parts and len(parts) > 1)
 
 
 def read(values: Sequence[object]) -> npt.NDArray[np.float64]:

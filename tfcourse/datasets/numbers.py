@@ -19,6 +19,7 @@ from tfcourse.hyperparameters.spelling import DECIMAL
 FloatArray64 = npt.NDArray[np.float64]
 
 PLAIN = "1234.5"
+NOTATIONS = ("decimal point", "decimal comma")  # Instead of units, if both occur.
 SCALED = "1.5K"  # With 2M in the same column: at least two of these letters occur.
 # Patterns of numbers, named by an example, in the order of trial.
 STYLES: dict[str, re.Pattern[str]] = {
@@ -49,9 +50,12 @@ _WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 # Digits of Arabic, Persian and Devanagari.
 _WIDE |= {zero + digit: chr(48 + digit) for zero in (0x660, 0x6F0, 0x966) for digit in range(10)}
 _WIDE |= dict.fromkeys((0xA0, 0x2007, 0x2009, 0x202F), " ")
-_AS_TEXT = re.compile(r"^(?:=\"(.*)\"|'(?=[-+0-9.])(.*))$")  # As Excel keeps digits: ="007", '007.
+# As Excel keeps digits: ="007", '007; and numbers in quotes or brackets.
+_AS_TEXT = re.compile(r"^(?:=?\"(.*)\"|'(.*)'|\[([^,]*)\]|'(?=[-+0-9.])(.*))$")
 _SCALES = {"k": "e3", "K": "e3", "M": "e6", "B": "e9"}
 _SAMPLE = 1000  # Values that are checked to find the style.
+_PADDED = re.compile(r"0[0-9]{3,}")
+_POINT = re.compile(r"[+-]?[0-9]*\.[0-9]+")
 _COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)")
 # A number and its unit: 12 kg, 20.1 km/l, 5 doors, 4.1/5.
 _WITH_UNIT = re.compile(r"[^A-Za-z]*[0-9]\.?\s*(?P<unit>([^\W\d_]|[°‰+])[^\d,;]{0,15}|/[0-9]{1,3})")
@@ -61,6 +65,7 @@ _LIMIT = re.compile(
     r"|(?<=[0-9])(?: ?[*\u2020\u2021\u00a7]{1,3}| ?\[\w{1,2}\]| [abcdefnprsuz]| [a-e]{2,3})\s*$"
 )
 _FEWEST_WITH_UNIT, _MOST_OTHERS = 0.5, 0.05
+_SHORTEST_WORD = 3  # Letters of a unit that may have a plural: day, not m.
 _MOST_UNITS, _FEWEST_OF_UNITS = 5, 3  # Units, and different numbers for each of them.
 _ORDINALS = {"st", "nd", "rd", "th", "+"}
 
@@ -76,7 +81,7 @@ def read(values: Sequence[Any], style: str = PLAIN) -> FloatArray64:
         return compound_numbers.read(values, style)
     form, unit = _parts(style)
     if unit:
-        values = [v.strip().removesuffix(unit) if isinstance(v, str) else v for v in values]
+        values = [_without(v, unit) if isinstance(v, str) else v for v in values]
     return np.array([_read(value, form) for value in values], np.float64)
 
 
@@ -128,7 +133,7 @@ def find_style(values: Sequence[Any], *, decimal_comma: bool = False) -> str:
     found = _unit(texts) if share < _FEWEST_WITH_UNIT else ""
     if not found:
         return style
-    bare = [text.removesuffix(found).strip() for text in texts]
+    bare = [_without(text, found).strip() for text in texts]
     style, share = _best(bare, decimal_comma)
     return f"{style} {found}" if share >= 1 - _MOST_OTHERS else style
 
@@ -148,8 +153,27 @@ def _best(texts: Sequence[str], decimal_comma: bool) -> tuple[str, float]:
 def _unit(texts: Sequence[str]) -> str:
     """Returns the unit at the end of most texts, or ""."""
     matches = filter(None, map(_WITH_UNIT.fullmatch, texts))
-    found = collections.Counter(match["unit"] for match in matches).most_common(1)
-    return found[0][0] if found and found[0][1] >= _FEWEST_WITH_UNIT * len(texts) else ""
+    found = collections.Counter(match["unit"] for match in matches)
+    counts: dict[str, int] = collections.Counter()
+    for each, count in found.items():
+        counts[_singular(each, found)] += count
+    best = max(counts, key=counts.__getitem__, default="")
+    is_most = bool(best) and counts[best] >= _FEWEST_WITH_UNIT * len(texts)
+    return best if is_most and best.replace(".", "").lower() not in ("am", "pm") else ""
+
+
+def _singular(unit: str, units: Iterable[str]) -> str:
+    """Returns a unit without the s of its plural, if `units` has both: year and years."""
+    one = unit.removesuffix("s")
+    return one if len(one) >= _SHORTEST_WORD and one in units else unit
+
+
+def _without(text: str, unit: str) -> str:
+    """Returns the text before its unit, in singular or plural."""
+    text = text.strip()
+    if len(unit) >= _SHORTEST_WORD and text.endswith(f"{unit}s"):
+        return text.removesuffix(f"{unit}s")
+    return text.removesuffix(unit)
 
 
 def mixed(values: Sequence[Any], style: str) -> tuple[str, ...]:
@@ -170,10 +194,15 @@ def mixed(values: Sequence[Any], style: str) -> tuple[str, ...]:
 
 
 def units(values: Sequence[Any]) -> tuple[str, ...]:
-    """Returns the units of texts that are numbers with several, such as 5 kg and 300 g."""
+    """Returns the units of texts that are numbers with several, such as 5 kg and 300 g.
+
+    A decimal point and a decimal comma count as units, too.
+    """
     texts = [value.strip() for value in values if isinstance(value, str)]
     matches = [match for match in map(_WITH_UNIT.fullmatch, texts) if match]
     found = collections.Counter(match["unit"].strip() for match in matches)
+    if _differ_in_marks(texts):
+        return NOTATIONS
     are_most = len(matches) >= (1 - _MOST_OTHERS) * len(values)
     is_of_each = len(matches) >= _FEWEST_OF_UNITS * len(found)
     if (
@@ -184,6 +213,18 @@ def units(values: Sequence[Any]) -> tuple[str, ...]:
     ):
         return ()
     return tuple(unit for unit, _ in found.most_common())
+
+
+def _differ_in_marks(texts: Sequence[str]) -> bool:
+    """Returns whether most numbers are fractions, some with a point and some with a comma."""
+    points = sum(bool(_POINT.fullmatch(text)) for text in texts)
+    commas = sum(bool(_COMMA.fullmatch(text)) and "," in text for text in texts)
+    return min(points, commas) > 1 and points + commas >= _FEWEST_WITH_UNIT * len(texts)
+
+
+def is_padded(value: object) -> bool:
+    """Returns whether a cell is digits that begin with 0, as zip codes do: 00501."""
+    return isinstance(value, str) and bool(_PADDED.fullmatch(value))
 
 
 def is_limit(value: object) -> bool:
@@ -214,7 +255,7 @@ def _read(value: Any, style: str) -> float:
         except (TypeError, ValueError, OverflowError):
             return np.inf
         return number if np.isfinite(number) else np.inf
-    text = _AS_TEXT.sub(r"\1\2", value.strip())
+    text = _AS_TEXT.sub(r"\1\2\3\4", value.strip())
     if style in (PLAIN, "1,234.5", "1 234.5") and DECIMAL.fullmatch(text):
         return _finite(text)
     if style == "1.234,5" and _COMMA.fullmatch(text):

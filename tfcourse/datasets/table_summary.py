@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from tfcourse.datasets import column_names, dates, scientific, shown, targets
+from tfcourse.datasets import column_names, dates, numbers, scientific, shown, targets
 from tfcourse.datasets.column_report import ColumnReport, LabelReport, Reason, TableReport
 
 _SHOWN = 8
@@ -46,6 +46,7 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
             forms = column.written.count(dates.OR) + 1
             yield f"{shown.quoted(column.name)}: dates are written in {forms} ways, each is read"
         yield from _limits(column)
+    yield from _padded(used)
     yield from _of_units(report.columns)
     yield from _doubtful(used, report.label)
     missing = [column for column in used if column.missing]
@@ -70,6 +71,14 @@ def _limits(column: ColumnReport | LabelReport) -> Iterator[str]:
         )
 
 
+def _padded(columns: Sequence[ColumnReport]) -> Iterator[str]:
+    padded = [column for column in columns if column.padded]
+    if padded:
+        listed = _shown([f"{shown.quoted(c.name)} {c.padded}" for c in padded])
+        advice = column_names.argument("categorical", [column.name for column in padded])
+        yield f"numbers that begin with 0: {listed}: if they are codes, {advice} keeps them so"
+
+
 def _of_units(columns: Sequence[ColumnReport]) -> Iterator[str]:
     """Yields what is told of units that are left out, or that differ within a column."""
     columns = [column for column in columns if column.reason != "identifier"]
@@ -79,7 +88,10 @@ def _of_units(columns: Sequence[ColumnReport]) -> Iterator[str]:
         what = "units or uncertainties" if are_uncertain else "units"
         yield f"numbers without their {what}: {_shown(one)}"
     for column in columns:
-        if len(column.units) > 1:
+        if column.units == numbers.NOTATIONS:
+            both = " and ".join(column.units)
+            yield f"{shown.quoted(column.name)}: numbers with {both}: taken for texts. Use one"
+        elif len(column.units) > 1:
             units = ", ".join(unit or "none" for unit in column.units)
             how = (
                 "all are read alike. Write them in one"
