@@ -129,7 +129,7 @@ def fit(
     weights = class_weighting.checked(class_weight, data.train.labels)
     num_steps = batching.steps_per_epoch(training_data.num_examples(data.train), size)
     program = _program(model, data, size, seed, epochs * num_steps, weights)
-    path = _path(model, data, in_memory_steps and not training_data.stays_on_disk(data.train))
+    execution = _execution(model, data, in_memory_steps)
     verbose = 1 if verbose is None else verbose
     given = tf.nest.flatten(callbacks or ())
     lines = _epoch_lines(given, verbose)
@@ -147,9 +147,16 @@ def fit(
         if run:
             kept_preprocessing.keep(run, getattr(data, "preprocessing", None))
         with program.in_use(), interruption.held_signals() as request:
-            of_run = identity.identity(run, data, seed, size) if run else None
             session = Session(
-                program, data.validation, path, num_steps, callback_list, monitor, mode, run, of_run
+                program,
+                data.validation,
+                execution,
+                num_steps,
+                callback_list,
+                monitor,
+                mode,
+                run,
+                identity.identity(run, data, seed, size) if run else None,
             )
             if lines:
                 lines.best_epoch = lambda: session.progress.best_epoch
@@ -212,9 +219,12 @@ def _program(
     return replicated.ReplicatedProgram(strategy, *arguments)
 
 
-def _path(model: keras.Model, data: training_data.Data, in_memory_steps: bool) -> dict[str, bool]:
+def _execution(
+    model: keras.Model, data: training_data.Data, in_memory_steps: bool
+) -> dict[str, bool]:
     """Returns how the steps are run; this is recorded, and a resumed run keeps it."""
     stock = not has_own_logs(model)
+    in_memory_steps = in_memory_steps and not training_data.stays_on_disk(data.train)
     if replicated.current_strategy() is not None:
         replicated.check_trainable(model)
         return {"in_memory": True, "xla": False}

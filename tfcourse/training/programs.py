@@ -92,14 +92,18 @@ class Program:
         self._seed = seed
         self._num_steps = num_steps
         self._class_weights = class_weights
-        self._path: dict[str, bool] = {}
+        self._execution: dict[str, bool] = {}
         self._epoch = 0
         self._compiled: Compiled | None = None
 
-    def trace(self, path: dict[str, bool]) -> None:
-        """Has the next step traced again, with the optimizer's settings at that time."""
+    def trace(self, execution: dict[str, bool]) -> None:
+        """Has the next step traced again, with the optimizer's settings at that time.
+
+        Args:
+            execution: whether the steps are run `in_memory`, and by `xla`.
+        """
         self._give_back()
-        self._path = path
+        self._execution = execution
 
     def start_epoch(self, epoch: int) -> None:
         """Sets the order of the examples for `epoch`, counted from 0."""
@@ -163,8 +167,8 @@ class Program:
         is_tabled = schedule is not None and size <= _MAX_RATES and is_proven(schedule)
         rates = rates_of(schedule, first, size) if is_tabled else None
         constants = None
-        if _is_sharing and self._path["in_memory"]:
-            told = (self.split, self._class_weights, self._batch_size, size, self._path)
+        if _is_sharing and self._execution["in_memory"]:
+            told = (self.split, self._class_weights, self._batch_size, size, self._execution)
             if schedule is None or rates is not None:
                 constants = constants_of(self.model, *told)
         found = _found(constants, self.model)
@@ -183,14 +187,14 @@ class Program:
 
     def _new_steps(self) -> InMemorySteps | StreamingSteps:
         # The run may have begun on a machine with enough memory for the data.
-        fits = self._path["in_memory"] and not training_data.stays_on_disk(self.split)
+        fits = self._execution["in_memory"] and not training_data.stays_on_disk(self.split)
         fits = fits and memory.fits(training_data.kept_features(self.split), self.split.labels)
         return (InMemorySteps if fits else StreamingSteps)(
             self.model,
             self.split,
             self._batch_size,
             self._seed,
-            jit_compile=self._path["xla"],
+            jit_compile=self._execution["xla"],
             class_weights=self._class_weights,
         )
 

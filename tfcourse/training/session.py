@@ -44,7 +44,7 @@ class Session:
     Args:
         program: `Program` of the compiled and built model.
         validation: split to evaluate after each epoch.
-        path: dict that describes how the steps are run.
+        execution: whether the steps are run `in_memory`, and by `xla`.
         num_steps: int, steps per epoch.
         callbacks: `keras.callbacks.CallbackList`.
         monitor: str, the metric that decides which epoch is best.
@@ -57,7 +57,7 @@ class Session:
         self,
         program: Program,
         validation: training_data.Split,
-        path: dict[str, bool],
+        execution: dict[str, bool],
         num_steps: int,
         callbacks: keras.callbacks.CallbackList,
         monitor: str,
@@ -76,7 +76,7 @@ class Session:
         self.identity: Any = of_run
         self.settings = OptimizerSettings(model.optimizer)
         self.progress = Progress()
-        self.libraries = {**environment.settings_of_libraries(), "path": path}
+        self.libraries = {**environment.settings_of_libraries(), "path": execution}
         # `None` without a run directory, where they are not used.
         self.checkpoints: Any = checkpoint.Checkpoints(run, model) if run else None
         self.nudger: Any = nudging.Nudger(self, run) if run else None
@@ -265,8 +265,9 @@ class Session:
             identity.check_end(state, run)
             for difference in environment.differences(state["library"], self.libraries):
                 print(f"The run began with {difference}: its results may differ", flush=True)
-            path = {name: state["library"]["path"][name] is True for name in self.libraries["path"]}
-            self.libraries = {**self.libraries, "path": path}
+            before = state["library"]["path"]
+            execution = {name: before[name] is True for name in self.libraries["path"]}
+            self.libraries = {**self.libraries, "path": execution}
             self.set_to(arrays, state)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise saved_arrays.CheckpointError(
