@@ -295,7 +295,8 @@ def _other_form(table: "Table", name: str, form: str, tell: bool, values: list[A
 
 
 def _check_origin(column: NumericColumn | CategoricalColumn, parts: Sequence[str]) -> None:
-    fields.text("column", column.column)
+    for name in ("column", "part", "written"):
+        fields.text(name, getattr(column, name))
     fields.check("part", column.part, column.part in ("", *parts), f"one of {', '.join(parts)}")
     fields.check("column", column.column, bool(column.column) == bool(column.part), "with `part`")
     is_known = dates.is_known(column.written) if column.part else _is_style(column.written)

@@ -54,6 +54,7 @@ class TablePreprocessing:
         fields.sequence("columns", self.columns, 1)
         fields.texts("missing_values", self.missing_values, 0)
         fields.check("header", self.header, self.header in ("yes", "no"), "yes or no")
+        fields.text("encoding", self.encoding)
         is_known = self.encoding == "" or legacy_encodings.is_one(self.encoding)
         fields.check("encoding", self.encoding, is_known, "a known encoding")
         names = tuple(column.name for column in self.columns)

@@ -36,6 +36,7 @@ class NumericTarget:
 
     def __post_init__(self) -> None:
         fields.text("name", self.name)
+        fields.text("written", self.written)
         fields.number("mean", self.mean)
         fields.positive("standard_deviation", self.standard_deviation)
         fields.check("written", self.written, numbers.is_style(self.written), "a known style")
