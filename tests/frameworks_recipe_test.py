@@ -92,7 +92,10 @@ def test_verdicts_follow_the_numbers():
             for name, s in speeds.items()
         }
 
-    speeds = {8: {32: arms(25), 128: arms(25)}, 64: {32: arms(30), 128: arms(90)}}
+    speeds = {
+        8: {32: arms(25), 128: arms(25)},
+        64: {32: arms(55), 128: arms(90)},
+    }  # 1.1 and 1.8 times
     raw = {
         "hp": vars(Frameworks()), "backward": 7, "largest_difference": 1e-6, "speeds": speeds,
         "lines": {"numpy": 30, "tensorflow": 20, "keras": 31}, "sizes": [8, 64],
@@ -103,4 +106,4 @@ def test_verdicts_follow_the_numbers():
     assert rows[2]["where"] == "64 units, batches of 128"
     assert "7 lines of backward pass, and none in TensorFlow, Keras" in rows[0]["measured"]
     assert "batches of 32, 128" in rows[2]["measured"]
-    assert "TensorFlow never, 64; Keras never." in rows[2]["measured"]
+    assert "TensorFlow 64, 64; Keras never." in rows[2]["measured"]

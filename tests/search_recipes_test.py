@@ -46,7 +46,7 @@ def test_a_trial_trains_the_network_that_it_says(optimizer):
 def test_search_compares_tuners_and_scales(tmp_path, monkeypatch):
     monkeypatch.setattr(search, "BUDGETS", {"one": (3, 5), "four": (16,)})
     monkeypatch.setattr(search, "check_range", lambda best_rates: None)
-    hp = search.Search(largest=16, num_seeds=2, epochs=1, training_examples=64)
+    hp = search.Search(largest=16, num_seeds=2, scale_seeds=3, epochs=1, training_examples=64)
     metrics = recipe_runs.run(search.main, hp, tmp_path)
     assert {f"{t}_one_5" for t in search.TUNERS} <= set(metrics)
     assert {"grid_one_3", "grid_four_16", "random_adam_linear_5"} <= set(metrics)

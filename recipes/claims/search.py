@@ -58,11 +58,18 @@ Found = dict[str, dict[str, dict[int, list[list[float]]]]]
 class Search(Hyperparameters):
     largest: int = integer(65, "Trials of the largest search.", interval="[9, inf)")
     num_seeds: int = integer(8, "Searches of each kind.", interval="[2, inf)")
+    scale_seeds: int = integer(
+        16, "Random searches that compare scales, which differ more.", interval="[2, inf)"
+    )
     epochs: int = integer(3, "Passes over the training set in a trial.", interval="[1, inf)")
     training_examples: int = integer(3_000, "Examples a trial trains on.", interval="[10, inf)")
 
     def budgets(self, space: str) -> tuple[int, ...]:
         return tuple(n for n in BUDGETS.get(space, BUDGETS["one"]) if n <= self.largest)
+
+    def repetitions(self, space: str, tuner: str) -> int:
+        compares_scales = tuner == "random" and any(space in pair for pair in SCALES.values())
+        return self.scale_seeds if compares_scales else self.num_seeds
 
 
 def scores(sweep: "Sweep") -> list[float]:
@@ -98,7 +105,7 @@ def measure(
                 optimizer=optimizer, epochs=hp.epochs, training_examples=hp.training_examples
             )
             each: list[list[float]] = []
-            for seed in harness.seeds(options.seed, hp.num_seeds):
+            for seed in harness.seeds(options.seed, hp.repetitions(space, tuner)):
                 sweep = tuning.search(
                     train,
                     base,
@@ -202,4 +209,6 @@ def main(hp: Search, data: Dataset, options: Options, run: RunDirectory) -> dict
 
 
 if __name__ == "__main__":
-    harness.run(main, Search, largest=16, num_seeds=2, epochs=1, training_examples=64)
+    harness.run(
+        main, Search, largest=16, num_seeds=2, scale_seeds=2, epochs=1, training_examples=64
+    )
