@@ -88,7 +88,8 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
     backward = judging.Comparison("", difference, 1e-4, "below", form=".1g")
     numbers = {
         **raw, "others": [NAMES[name] for name in others], "names": NAMES,
-        "faster": FASTER, "faster_from": _crossings(raw["speeds"]), "in_all": _medians(raw["speeds"]),
+        "faster": FASTER, "faster_from": _crossings(raw["speeds"]),
+        "in_all": _medians(raw["speeds"]),
     }  # fmt: skip
     return numbers, {
         "backward": judging.Claim("largest relative difference between losses", (backward,)),
