@@ -45,7 +45,17 @@ class LearningRateDecay(Hyperparameters):
     batch_size: int | Literal["full"] = batch_size(64, "Examples per step.")
     training_examples: int = integer(10_000, "Examples to train on.", interval="[10, inf)")
     tuning_seeds: int = integer(2, "Trainings at each rate to choose by.", interval="[1, inf)")
-    num_seeds: int = integer(8, "Trainings with the rate that was chosen.", interval="[2, inf)")
+    num_seeds: tuple[int, ...] = integers(
+        (8, 8), "Trainings with the rate that was chosen, for each budget."
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if len(self.num_seeds) != len(self.budgets):
+            raise ValueError(
+                f"`num_seeds` must hold a number for each of the {len(self.budgets)} budgets. "
+                f"Received: num_seeds={self.num_seeds}"
+            )
 
 
 def build(hp: LearningRateDecay, data: Dataset, rate: Any) -> "keras.Model":
@@ -71,9 +81,10 @@ def measure(hp: LearningRateDecay, data: Dataset, seed: int) -> dict[int, Measur
     """Returns `{epochs: {schedule: measures}}`."""
     trainings = Trainings(functools.partial(build, hp, data), data, hp.batch_size, max(hp.budgets))
     measured: dict[int, Measured] = {}
-    for epochs in sorted(hp.budgets):
+    for epochs, count in zip(hp.budgets, hp.num_seeds, strict=True):
+        seeds = harness.seeds(seed, count, skip=hp.tuning_seeds)
         for name in COMPARED:
-            measures = _measure(hp, trainings, name, seed, epochs)
+            measures = _measure(hp, trainings, name, seed, epochs, seeds)
             measured.setdefault(epochs, {})[name] = measures
             cost = np.mean(measures["loss"], axis=0)[-1]
             rate = rates.best_rate(measures["tuned"])
@@ -82,7 +93,12 @@ def measure(hp: LearningRateDecay, data: Dataset, seed: int) -> dict[int, Measur
 
 
 def _measure(
-    hp: LearningRateDecay, trainings: Trainings, name: str, seed: int, epochs: int
+    hp: LearningRateDecay,
+    trainings: Trainings,
+    name: str,
+    seed: int,
+    epochs: int,
+    seeds: Sequence[int],
 ) -> dict[str, Any]:
     def costs(rate: float) -> list[float]:
         return [
@@ -91,7 +107,6 @@ def _measure(
         ]
 
     tuned = rates.tune(costs, 0.5, per_decade=RATES_PER_DECADE, count=NUM_RATES)
-    seeds = harness.seeds(seed, hp.num_seeds, skip=hp.tuning_seeds)
     every = range(1, epochs + 1)
     histories = [history(trainings, s, every, tuned.rate, name) for s in seeds]
     curves = {metric: [h[metric] for h in histories] for metric in histories[0]}
@@ -183,5 +198,5 @@ def main(
 
 if __name__ == "__main__":
     harness.run(
-        main, LearningRateDecay, budgets=(1,), training_examples=128, tuning_seeds=1, num_seeds=2
+        main, LearningRateDecay, budgets=(1,), training_examples=128, tuning_seeds=1, num_seeds=(2,)
     )
