@@ -50,6 +50,8 @@ TITLES = {
     "adam_log": "Adam: one axis",
     "adam_linear": "Adam: one axis, linear scale",
 }
+# Validation accuracy by which a search in rounds, each of which waits for the last, must be better.
+WORTH_WAITING = 0.01
 # `{space: {tuner: {budget: [seeds][trials] validation accuracies}}}`, in the order of the trials.
 Found = dict[str, dict[str, dict[int, list[list[float]]]]]
 
@@ -150,11 +152,13 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
     found, hp = raw["found"], Search(**raw["hp"])
     check_range(raw["best_rates"])
 
-    def compared(space: str, ours: str, theirs: str, trials: int) -> judging.Comparison:
+    def compared(
+        space: str, ours: str, theirs: str, trials: int, bound: float = 0.0
+    ) -> judging.Comparison:
         arms = [best_of(found[space], tuner, trials) for tuner in (ours, theirs)]
         axes = "one axis" if space == "one" else "four axes"
         return judging.Comparison(
-            f"{axes}, {trials} trials", judging.unpaired(*arms), scale=100,
+            f"{axes}, {trials} trials", judging.unpaired(*arms), bound, scale=100,
             shown={
                 tuner.replace("_", " "): _points(best_of(found[space], tuner, trials))
                 for tuner in TUNERS
@@ -165,7 +169,7 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
     scale = tuple(
         _on_scales(found, optimizer, n) for optimizer in SCALES for n in hp.budgets("one")
     )
-    numbers = {**raw, "budgets": BUDGETS, "one": ONE, "four": FOUR, "spaces": SPACES}
+    numbers = {**raw, "worth": WORTH_WAITING}
     effect = "best validation accuracy: random minus grid (points)"
     fine = "best validation accuracy: coarse to fine minus random (points)"
     log = "best validation accuracy: logarithmic minus linear (points)"
@@ -174,7 +178,11 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
             effect, tuple(compared(space, "random", "grid", n) for space, n in cells), 0.02
         ),
         "coarse_to_fine": judging.Claim(
-            fine, tuple(compared(space, "coarse_to_fine", "random", n) for space, n in cells), 0.02
+            fine,
+            tuple(
+                compared(space, "coarse_to_fine", "random", n, WORTH_WAITING) for space, n in cells
+            ),
+            0.02,
         ),
         "scale": judging.Claim(log, scale),
     }
