@@ -70,11 +70,7 @@ def table(runs: dict[str, Run]) -> list[str]:
     of_quantities = any("target" in metrics for _, metrics in runs.values())
     for name in OF_A_QUANTITY if of_quantities else RESULTS:
         rows.append([name, *(_number(metrics.get(name)) for _, metrics in runs.values())])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    return command_line.aligned(rows)
 
 
 def _number(value: Any) -> str:

@@ -122,10 +122,8 @@ def computing() -> Iterator[Finding]:
         mend = "Correct that" if isinstance(error, quiet_import.BackendError) else mend
         yield Finding("TensorFlow", "does not start", f"{type(error).__name__}: {reason}. {mend}")
         return
-    settings, device = environment.settings_of_libraries(), environment.device()
-    none = f"; no GPU: {device['why_no_gpu']}" if device["why_no_gpu"] else ""
-    yield Finding("device", f"{device['device']}{none}")
-    threads = settings["intra_op_threads"]
+    yield Finding("device", environment.device_text())
+    threads = environment.settings_of_libraries()["intra_op_threads"]
     yield Finding("threads", f"{threads} per operation, on {machine.num_cores()} cores")
 
 

@@ -38,12 +38,7 @@ def answer_key() -> str:
 
 def table(rows: list[handed_in.Judged]) -> list[str]:
     """Returns the table, with the number of right answers at the end."""
-    cells = [COLUMNS, *([printable(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
+    lines = command_line.aligned([COLUMNS, *([printable(cell) for cell in row] for row in rows)])
     right = sum(row.verdict == handed_in.RIGHT for row in rows)
     notebooks = len({row.notebook for row in rows})
     return [*lines, "", f"{right} of {len(rows)} right, in {notebooks} notebooks; none was run"]

@@ -67,11 +67,7 @@ def table(result: dict[str, Any]) -> list[str]:
         "largest difference": f"{result['largest_difference']:.1g}",
         "run by": result["runtime"],
     }
-    widths = [max(len(name), len(value)) for name, value in row.items()]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
-        for cells in (row.keys(), row.values())
-    ]
+    return command_line.aligned([list(row), list(row.values())])
 
 
 def main(asked: Export) -> None:

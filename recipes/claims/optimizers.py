@@ -196,8 +196,8 @@ def main(hp: Optimizers, data: Dataset, options: Options, run: RunDirectory) -> 
         rate = rates.best_rate(arms[model][name]["tuned"])
         reached = np.array(arms[model][name]["test_accuracy"])
         print(
-            f"{model:>18}  {name:>16}  rate {rate:8.2g}  test accuracy {reached.mean():.4f} ± "
-            f"{reached.std(ddof=1):.4f}",
+            f"{model:>18}  {name:>16}  rate {rate:8.2g}  test accuracy "
+            f"{harness.spread(reached, 4)}",
             flush=True,
         )
         metrics[f"{model}_{name}_rate"] = rate

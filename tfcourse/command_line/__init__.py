@@ -5,5 +5,6 @@ from tfcourse.command_line.expectations import Expectation
 from tfcourse.command_line.latest import run_named
 from tfcourse.command_line.parsing import Options
 from tfcourse.command_line.program import run, run_tool
+from tfcourse.command_line.streams import aligned
 
-__all__ = ["Expectation", "Options", "UsageError", "run", "run_named", "run_tool"]
+__all__ = ["Expectation", "Options", "UsageError", "aligned", "run", "run_named", "run_tool"]

@@ -271,13 +271,7 @@ def _finish(options: Options, run: RunDirectory, metrics: Metrics) -> None:
     if options.timing:
         print(run.stopwatch.report())
         if "tensorflow" in sys.modules:
-            print(_device_line())
-
-
-def _device_line() -> str:
-    found = environment.device()
-    none = f"; no GPU: {found['why_no_gpu']}" if found["why_no_gpu"] else ""
-    return f"on {found['device']}{none}"
+            print(f"on {environment.device_text()}")
 
 
 def write_model_card(recipe: str, run: RunDirectory, metrics: Metrics) -> None:

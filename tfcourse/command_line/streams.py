@@ -4,7 +4,7 @@ import codecs
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 _PLAIN = {"\N{BOX DRAWINGS HEAVY HORIZONTAL}": "-", "\N{HORIZONTAL ELLIPSIS}": "..."}
 
@@ -32,6 +32,15 @@ def shown_meanwhile(text: str) -> Iterator[None]:
     finally:
         if on_terminal:
             print(" " * len(text), end="\r", flush=True)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Returns a line per row, with every column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def give_up() -> None:

@@ -65,6 +65,13 @@ def device() -> dict[str, str | None]:
     return {"device": _cpu(), "why_no_gpu": nvidia.why_none(tf.test.is_built_with_cuda())}
 
 
+def device_text() -> str:
+    """Returns the device that trains, and if it is not a GPU, why not, in words."""
+    found = device()
+    none = f"; no GPU: {found['why_no_gpu']}" if found["why_no_gpu"] else ""
+    return f"{found['device']}{none}"
+
+
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Returns texts that describe how two `settings_of_libraries` differ."""
     texts: list[str] = []
