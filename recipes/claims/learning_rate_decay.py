@@ -49,7 +49,7 @@ class LearningRateDecay(Hyperparameters):
         (8, 8), "Trainings with the rate that was chosen, for each budget."
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.num_seeds) != len(self.budgets):
             raise ValueError(
