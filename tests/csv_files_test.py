@@ -527,7 +527,8 @@ def test_endless_first_line_is_refused(load, monkeypatch):
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
 def test_what_is_no_file_is_refused(path, make):
     make(path)
-    with pytest.raises(datasets.DataError, match="received something else"):
+    received = {os.mkfifo: "something else", os.mkdir: r"a folder. Name a file in it"}[make]
+    with pytest.raises(datasets.DataError, match=f"received {received}"):
         datasets.load(f"csv:{path}", label="y")
 
 

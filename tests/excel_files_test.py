@@ -56,6 +56,21 @@ def test_title_rows_and_blank_columns_and_an_index_are_left_out(load, rows):
     np.testing.assert_array_equal(data.train.features, plain.train.features)
 
 
+@pytest.mark.parametrize("shortest", [20, 0])
+def test_durations_are_hours_as_in_text(load, shortest, tmp_path):
+    hours = [shortest + 7 * i % 50 for i in range(30)]
+    rows = [(datetime.timedelta(hours=n, minutes=30), "ab"[i % 2]) for i, n in enumerate(hours)]
+    fitted = load([("took", "y"), *rows]).preprocessing
+    text = {"took": [f"{n}:30:00" for n in hours]}
+    expected = fitted.read(tmp_path / "mine.xlsx").features
+    np.testing.assert_allclose(fitted.transform(text), expected)
+    assert fitted.columns[0].written == "1h 30m"
+    with pytest.raises(
+        datasets.DataError, match=r"another text in every row.*1 formula has no saved"
+    ):
+        load([("x", "y"), *((f"text {i}", "ab"[i % 2]) for i in range(29)), ("=A2", "a")])
+
+
 def test_formulas_without_a_saved_result_are_told(load, caplog):
     rows = [(*row, f"=A{i}*2" if i > 10 else i % 4) for i, row in enumerate(ROWS, start=2)]
     data = load([(*NAMES, "sum"), *rows], missing="impute")

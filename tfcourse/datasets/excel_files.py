@@ -3,6 +3,7 @@
 .xlsx files are read with openpyxl, .xls files with xlrd.
 """
 
+import datetime
 import io
 import os
 import pathlib
@@ -242,6 +243,8 @@ def _texts(rows: Rows) -> list[csv_records.Record]:
 
 def _cell(row: tuple[Any, ...], position: int) -> Any:
     cell = row[position] if position < len(row) else None
+    if isinstance(cell, datetime.timedelta):
+        return str(cell)  # A duration beside times of day, if some are shorter than a day.
     return None if isinstance(cell, str) and not cell.strip() else cell
 
 

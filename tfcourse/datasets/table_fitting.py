@@ -130,11 +130,12 @@ def _label_column(rows: int, found: Labels) -> ColumnReport:
 def _no_columns(report: TableReport) -> DataError:
     why = [f"{shown.quoted(c.name)} {c.why}" for c in report.columns if c.why][:5]
     left_out = f" Left out: {'; '.join(why)}." if why else ""
+    notes = "".join(f" {note[0].upper()}{note[1:]}." for note in report.notes)
     if any(c.reason == "texts" for c in report.columns):
         left_out += (
             " Free text is not read: make columns of numbers of it, such as counts of words."
         )
     return DataError(
         f"{report.source}: expected a column besides {shown.quoted(report.label.name)} whose "
-        f"value varies; received none. Add one.{left_out}"
+        f"value varies; received none. Add one.{left_out}{notes}"
     )

@@ -46,6 +46,8 @@ def check_file(path: pathlib.Path, kind: str) -> None:
         archives.check_no_member(path, kind)
         received = "something else" if path.exists() else "no such file"
         advice = misspelt.meant(path) or " Correct the path."
+        if path.is_dir():
+            received, advice = "a folder", " Name a file in it."
         raise DataError(f"{path}: expected {kind}; received {received}.{advice}")
 
 
