@@ -46,14 +46,18 @@ DRIVER_CASES = (
 )
 
 
-def search(name: str, **task: Any) -> dict[str, Any]:
-    """Returns what the contestant `name` printed."""
-    command = [sys.executable, "-m", "benchmarks.contestants.searchers", name]
-    asked = json.dumps({**task, "started": time.time()})
-    done = subprocess.run([*command, asked], capture_output=True, text=True, check=False)
+def printed(module: str, *arguments: str) -> dict[str, Any]:
+    """Returns what a module of the contestants printed, as JSON."""
+    command = [sys.executable, "-m", f"benchmarks.contestants.{module}", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
+        raise RuntimeError(f"{' '.join(arguments)}: {done.stderr[-2000:]}")
     return json.loads(done.stdout)
+
+
+def search(name: str, **task: Any) -> dict[str, Any]:
+    """Returns when the trials of the contestant `name` ended, and their scores."""
+    return printed("searchers", name, json.dumps({**task, "started": time.time()}))
 
 
 def trials_a_minute(ends: Sequence[float], num_workers: int) -> float:
@@ -96,11 +100,7 @@ def driver_curve(sizes: Sequence[int]) -> list[dict[str, Any]]:
     for case in DRIVER_CASES:
         for trials in sizes:
             asked = {**case, "trials": trials}
-            command = [sys.executable, "-m", "benchmarks.contestants.instant", json.dumps(asked)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                raise RuntimeError(f"{asked}: {done.stderr[-2000:]}")
-            found.append({"case": asked, **json.loads(done.stdout)})
+            found.append({"case": asked, **printed("instant", json.dumps(asked))})
             print(f"driver {asked}: {found[-1]['ms']:.2f} ms per trial", flush=True)
     return found
 

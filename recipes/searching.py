@@ -183,8 +183,7 @@ def draw_square(sweeps: Mapping[str, "Sweep"], narrowing: "Sweep", folder: pathl
 
 def importances(sweep: "Sweep", data: Dataset) -> Mapping[str, np.ndarray]:
     """Returns each hyperparameter's shares of the variance, one per resample."""
-    # A diverged trial counts as a guess.
-    scores = [sweep.score(trial) or 1 / data.num_classes for trial in sweep.trials]
+    scores = search_importance.scores_of(sweep, data)
     return search_importance.importances(sweep.trials, scores, RESAMPLES)
 
 

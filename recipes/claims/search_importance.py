@@ -25,7 +25,7 @@ from tfcourse.hyperparameters import Hyperparameters, integer
 from tfcourse.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from tfcourse.tuning.state import Trial
+    from tfcourse.tuning.state import Sweep, Trial
 
 # The lectures' tiers: 1 first, 2 second, 3 third, 4 rarely tuned.
 TIERS = {
@@ -85,6 +85,11 @@ def importances(
     return {name: np.array([share[name] for share in shares]) for name in trials[0].positions}
 
 
+def scores_of(sweep: "Sweep", data: Dataset) -> list[float]:
+    """Returns the score of each trial; a diverged trial counts as a guess."""
+    return [sweep.score(trial) or 1 / data.num_classes for trial in sweep.trials]
+
+
 def measure(
     hp: SearchImportance, data: Dataset, folder: pathlib.Path, options: Options
 ) -> dict[str, list[dict[str, Any]]]:
@@ -109,8 +114,7 @@ def measure(
                     keep_models=0,
                     report=False,
                 )
-                # A diverged trial counts as a guess.
-                scores = [sweep.score(trial) or 1 / data.num_classes for trial in sweep.trials]
+                scores = scores_of(sweep, data)
                 measured.setdefault(optimizer, []).append(_of_sweep(hp, sweep.trials, scores))
                 print(f"{optimizer}: best of {hp.num_trials} trials {max(scores):.4f}", flush=True)
     return measured

@@ -40,7 +40,7 @@ def load_ahead(
             )
             if dataset:
                 loading.check_names(dataset)
-                found.append(loading.frozen(dataset))
+                found.append(dataset.frozen())
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()

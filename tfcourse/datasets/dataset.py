@@ -222,3 +222,10 @@ class Dataset:
             name: split.smaller(max_examples) for name, split in self.splits.items()
         }
         return dataclasses.replace(self, **cut)
+
+    def frozen(self) -> "Dataset":
+        """Returns itself with read-only arrays, so that trainings may rely on their values."""
+        for split in self.splits.values():
+            if isinstance(split, Split):
+                split.frozen()
+        return self

@@ -23,7 +23,7 @@ from tfcourse.datasets import (
     tables,
     tfds_tables,
 )
-from tfcourse.datasets.dataset import Dataset, Split
+from tfcourse.datasets.dataset import Dataset
 from tfcourse.datasets.errors import DataError, DataUnavailableError
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.table_preprocessing import TablePreprocessing
@@ -86,7 +86,7 @@ def load(names: str, data_dir: os.PathLike[str] | str | None = None, **options: 
             logging.warning("%s Going on with %s.", error, wanted[position + 1])
         else:
             check_names(dataset)
-            return frozen(dataclasses.replace(dataset, fallback_from=wanted[:position]))
+            return dataclasses.replace(dataset, fallback_from=wanted[:position]).frozen()
     raise AssertionError("unreachable")
 
 
@@ -100,14 +100,6 @@ def check_names(dataset: Dataset) -> None:
                 f"{dataset.name!r:.200}: expected names of files and classes that are UTF-8; "
                 f"received {name!r:.100}. Rename it."
             ) from None
-
-
-def frozen(dataset: Dataset) -> Dataset:
-    # No one else holds the arrays, so trainings may rely on their values.
-    for split in dataset.splits.values():
-        if isinstance(split, Split):
-            split.frozen()
-    return dataset
 
 
 def split_own(names: str) -> tuple[str, pathlib.Path] | None:

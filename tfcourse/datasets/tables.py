@@ -131,11 +131,7 @@ def from_dataframe(
     chosen = frames.categorical(frame)
     categories = [column for column in chosen if column not in (str(label), *read.categorical)]
     read = dataclasses.replace(read, categorical=(*read.categorical, *categories))
-    data = dataset(table, read, name=name, origin=f"a DataFrame of {len(frame)} rows")
-    for split in data.splits.values():
-        if isinstance(split, Split):
-            split.frozen()
-    return data
+    return dataset(table, read, name=name, origin=f"a DataFrame of {len(frame)} rows").frozen()
 
 
 def dataset(
