@@ -2,6 +2,8 @@ import dataclasses
 import json
 
 import numpy as np
+import pandas as pd
+import peaks
 import pytest
 
 from tfcourse import datasets
@@ -191,3 +193,14 @@ def test_every_field_is_checked_when_it_is_made():
     # What comes from Python is held to the same as what comes from a file.
     with pytest.raises(ValueError, match="`standard_deviation` must be a number > 0"):
         dataclasses.replace(TABLE.columns[0], standard_deviation=-1.0)
+
+
+def test_features_of_categories_take_hardly_more_memory_than_they_are():
+    names = tuple(f"{number:03}" for number in range(200))
+    fitted = TablePreprocessing("y", ("a", "b"), (CategoricalColumn("x", names),), "s")
+    cells = pd.Categorical.from_codes(np.arange(100_000) % 200, categories=names)
+    fitted.transform({"x": cells[:10]})
+    with peaks.grown() as memory:
+        features = fitted.transform({"x": cells})
+    assert (features.sum(axis=1) == 1).all()
+    assert memory.megabytes < 1.3 * features.nbytes / 2**20

@@ -174,6 +174,10 @@ class NumericColumn:
             return np.stack([encoded, missing.astype(np.float32)], axis=1)
         return encoded[:, np.newaxis]
 
+    def put(self, encoded: npt.NDArray[Any], out: npt.NDArray[np.float32]) -> None:
+        """Writes some rows of `encode` into float32 [rows, features]."""
+        out[:] = encoded
+
     @property
     def _expected(self) -> str:
         if self.part:
@@ -227,8 +231,11 @@ class CategoricalColumn:
 
     def encode(
         self, table: "Table", more: Sequence[str] = (), *, tell: bool = True
-    ) -> npt.NDArray[np.float32]:
-        """Returns float32 [examples, categories]; `tell`: whether to warn of unknown categories.
+    ) -> npt.NDArray[np.int64]:
+        """Returns the position of each example's category, int64 [examples], or -1.
+
+        `put` makes features of them, which take much more memory. `tell`: whether to warn of
+        unknown categories.
 
         Raises:
             DataError: names the line and column of a missing value.
@@ -252,7 +259,13 @@ class CategoricalColumn:
                 shown.quoted(found.values[found.codes[row]]),
                 f", nor is what {others:,} more rows have" if others else "",
             )
-        return (positions[:, np.newaxis] == np.arange(len(self.categories))).astype(np.float32)
+        return positions
+
+    def put(self, encoded: npt.NDArray[Any], out: npt.NDArray[np.float32]) -> None:
+        """Writes the features of some rows of `encode` into float32 [rows, categories]."""
+        out[:] = 0
+        known = np.flatnonzero(encoded >= 0)
+        out[known, encoded[known]] = 1
 
 
 def source(column: NumericColumn | CategoricalColumn) -> str:

@@ -94,9 +94,9 @@ class TablePreprocessing:
         start = 0
         for column in self.columns:
             encoded = column.encode(table, self.missing_values, tell=tell)
-            stop = start + encoded.shape[1]
+            stop = start + len(column.feature_names)
             for name, at in rows.items():
-                features[name][:, start:stop] = encoded[at]
+                column.put(encoded[at], features[name][:, start:stop])
             start = stop
         if tell and len(table) > 1:
             self._tell_empty(table)
