@@ -190,7 +190,7 @@ def test_texts_with_as_many_blanks_are_no_columns(path):
     ],
 )
 def test_text_of_another_kind_is_refused_with_its_reader(load, text, kind):
-    with pytest.raises(datasets.DataError, match=rf"received {kind}. .*pandas: read_"):
+    with pytest.raises(datasets.DataError, match=rf"received {kind}. .*pandas\.read_"):
         load(text)
 
 

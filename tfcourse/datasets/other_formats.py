@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import shlex
 from collections.abc import Iterable
 
 from tfcourse.datasets.errors import DataError
@@ -76,7 +77,11 @@ def check_bytes(path: pathlib.Path, start: bytes) -> None:
         if re.match(beginning, start):
             raise DataError(f"{path}: {_EXPECTED}; received {kind}. {mend}.")
     if start[257:262] == b"ustar":
-        raise DataError(f"{path}: {_EXPECTED}; received a tar archive. Unpack it.")
+        raise DataError(f"{path}: {_EXPECTED}; received a tar archive. Unpack it: {_unpack(path)}")
+
+
+def _unpack(path: pathlib.Path) -> str:
+    return shlex.join(["tar", "-xf", str(path)])
 
 
 def check_archive(path: pathlib.Path, names: Iterable[str]) -> None:
@@ -99,15 +104,36 @@ def check_text(path: pathlib.Path, sample: str) -> None:
     lines = [line for line in start.splitlines()[:20] if line.strip()]
     is_sparse = len(lines) >= _FEWEST_SPARSE and all(map(_SPARSE.fullmatch, lines))
     if is_sparse and max(line.count(":") for line in lines) >= _FEWEST_PAIRS:
+        made = _beside(path, ".npz")
+        code = (
+            "import numpy; from sklearn.datasets import load_svmlight_file as read; "
+            f"x, y = read({str(path)!r}); numpy.savez({str(made)!r}, x=x.toarray(), y=y)"
+        )
         raise DataError(
             f"{path}: {_EXPECTED}; received LIBSVM's sparse rows (label index:value ...). Convert "
-            "it to arrays, for npz:PATH, such as by scikit-learn: x, y = load_svmlight_file(...), "
-            "numpy.savez(..., x=x.toarray(), y=y)."
+            f"it to arrays, and give {shlex.quote(f'npz:{made}')}: {_python(code)}"
         )
 
 
-def _by_pandas(path: pathlib.Path, kind: str, mend: str) -> DataError:
+def _by_pandas(path: pathlib.Path, kind: str, read: str) -> DataError:
+    """Returns the error for a file that a function of pandas reads, with the command for that."""
+    made = _beside(path, ".csv")
+    modules = "pandas, sqlite3" if "sqlite3" in read else "pandas"
+    table = f"pandas.{read.replace('...', repr(str(path)))}"
+    command = _python(f"import {modules}; {table}.to_csv({str(made)!r}, index=False)")
     return DataError(
-        f"{path}: {_EXPECTED}; received {kind}. Convert it to CSV, such as by pandas: "
-        f"{mend}.to_csv(..., index=False)."
+        f"{path}: {_EXPECTED}; received {kind}. Convert it, and give {shlex.quote(str(made))}: "
+        f"{command}"
     )
+
+
+def _beside(path: pathlib.Path, suffix: str) -> pathlib.Path:
+    """Returns the path of another file beside one."""
+    made = path.with_suffix(suffix)
+    return made if made != path else path.with_name(f"{path.stem}_converted{suffix}")
+
+
+def _python(code: str) -> str:
+    """Returns the command that runs Python code."""
+    quoted = shlex.quote(code) if set(code) & set('"$`\\!') else f'"{code}"'
+    return f"python -c {quoted}"
