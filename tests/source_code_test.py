@@ -31,7 +31,7 @@ def test_methods_are_dedented_and_files_are_named():
     text = show_code(averages.ExponentiallyWeightedAverage.update, layers.softmax).data
     assert re.search(r'```python\ndef update\(self, value: .*:\n    """Adds', text)
     assert text.startswith("`tfcourse/averages.py`\n\n```python\n")
-    assert "\n\n`tfcourse/layers.py`\n\n```python\ndef softmax(logits: " in text
+    assert "\n\n`tfcourse/layers/probabilities.py`\n\n```python\ndef softmax(logits: " in text
     assert "Bishop" not in text
 
 
