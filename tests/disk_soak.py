@@ -31,7 +31,7 @@ import tensorflow as tf
 from recipes import mnist_softmax
 from tests.command_soak import outcome
 from tfcourse import command_line, files, reports, run_directory, training
-from tfcourse.training import session, steps
+from tfcourse.training import saving, steps
 
 FLAGS = ("--dataset=digits", "--epochs=3", "--hidden_units=16", "--seed=3", "--nocompile_cache")
 # No data is allocated on a rename, and only names are in the journal: what a file system may do.
@@ -47,7 +47,7 @@ def run(folder, output, *, asks_for_room=True, patch=lambda: None):
     with contextlib.suppress(BaseException), open(output, "w", buffering=1) as file:
         sys.stdout = sys.stderr = file
         sys.argv = ["recipes.mnist_softmax", *FLAGS, f"--run_dir={folder}"]
-        session._SAVE_SECONDS = session._HISTORY_SECONDS = 0.0
+        saving._SAVE_SECONDS = saving._HISTORY_SECONDS = 0.0
         steps.compiles_with_xla = lambda model: False  # It takes most of the time.
         if not asks_for_room:
             run_directory.RunDirectory.check_space = lambda self, num_bytes: None

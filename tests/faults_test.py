@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tfcourse import datasets, due, files, models, optimizers, run_directory, training
-from tfcourse.training import checkpoint, saved_arrays, session
+from tfcourse.training import checkpoint, saved_arrays, saving
 
 ROOT = pathlib.Path(__file__).parents[1]
 pytestmark = pytest.mark.usefixtures("shared_programs")
@@ -26,7 +26,7 @@ def data():
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(session, "_SAVE_SECONDS", -1.0)  # A checkpoint after every block.
+    monkeypatch.setattr(saving, "_SAVE_SECONDS", -1.0)  # A checkpoint after every block.
 
 
 class Acting(keras.callbacks.Callback):
@@ -221,7 +221,7 @@ def test_a_living_owner_is_refused_and_a_dead_ones_lock_is_taken_over(tmp_path):
 def test_a_signal_saves_the_state_and_the_run_goes_on_from_there(
     data, tmp_path, whole, monkeypatch, usual_signals, number, code
 ):
-    monkeypatch.setattr(session, "_SAVE_SECONDS", 1e9)
+    monkeypatch.setattr(saving, "_SAVE_SECONDS", 1e9)
     monkeypatch.setattr(due, "_COST_FACTOR", 1e9)
     before = signal.getsignal(number)
     with pytest.raises(training.Interrupted, match="epoch 2, step 2; the state is saved") as caught:

@@ -8,7 +8,7 @@ import processes
 import pytest
 
 from tfcourse import datasets, due, models, nudges, optimizers, run_directory, schedules, training
-from tfcourse.training import checkpoint, nudging, session
+from tfcourse.training import checkpoint, nudging, saving
 
 STEPS = 4
 pytestmark = pytest.mark.usefixtures("shared_programs")
@@ -117,7 +117,7 @@ def test_going_back_forgets_what_came_after(data, tmp_path):
 
 
 def test_going_back_to_what_is_no_longer_kept_trains_to_it_again(data, tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "_SAVE_SECONDS", 1e9)
+    monkeypatch.setattr(saving, "_SAVE_SECONDS", 1e9)
     monkeypatch.setattr(due, "_COST_FACTOR", 1e9)  # The first block's, and the last.
     asked = {(1, 2): {"beta": 0.3}, (3, 2): {"rollback_epoch": 2, "learning_rate": 0.01}}
     monkeypatch.setattr(checkpoint, "KEPT", 0)
@@ -130,7 +130,7 @@ def test_going_back_to_what_is_no_longer_kept_trains_to_it_again(data, tmp_path,
 
 @pytest.mark.parametrize("stop", [(1, 2), (1, 3), (3, 1)])
 def test_a_nudged_run_that_stopped_ends_as_one_that_did_not(data, tmp_path, monkeypatch, stop):
-    monkeypatch.setattr(session, "_SAVE_SECONDS", -1.0)
+    monkeypatch.setattr(saving, "_SAVE_SECONDS", -1.0)
     asked = {(1, 1): {"learning_rate": 0.2, "beta": 0.5}}
     whole, history, _ = trained(data, tmp_path / "whole", asked=asked)
     with pytest.raises(KeyboardInterrupt):

@@ -23,13 +23,13 @@ import keras
 import tensorflow as tf
 from recipes import mnist_softmax
 from tfcourse import datasets, devices, run_directory, training
-from tfcourse.training import steps, session
+from tfcourse.training import steps, saving
 
 processor = tf.config.list_physical_devices("CPU")[0]
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(processor, two)
 steps.compiles_with_xla = lambda model: False  # It would take most of the time.
-session._SAVE_SECONDS = -1.0  # A checkpoint after every block.
+saving._SAVE_SECONDS = -1.0  # A checkpoint after every block.
 data = datasets.load("digits").smaller(104)
 WEIGHTS = {0: 4.0, 1: 0.25, 2: 0.0}
 # The last of an epoch's batches has 5 examples, and no batch can be halved.

@@ -11,7 +11,7 @@ import tensorflow as tf
 from tests.trained_runs import epochs_of
 from tfcourse import batching, datasets, models, optimizers, run_directory, schedules, training
 from tfcourse.command_line import expectations
-from tfcourse.training import checkpoint, keras_internals, programs, session, steps, traced
+from tfcourse.training import checkpoint, keras_internals, programs, saving, steps, traced
 
 
 @pytest.fixture(scope="module")
@@ -369,7 +369,7 @@ def whole_run(data, tmp_path_factory):
 
 @pytest.mark.parametrize("at", [(0, 3), (1, 6), (2, 0)])
 def test_a_run_that_stopped_ends_as_one_that_did_not(data, whole_run, tmp_path, monkeypatch, at):
-    monkeypatch.setattr(session, "_SAVE_SECONDS", -1.0)  # A checkpoint after every block.
+    monkeypatch.setattr(saving, "_SAVE_SECONDS", -1.0)  # A checkpoint after every block.
     with pytest.raises(KeyboardInterrupt):
         run_until(data, tmp_path, at)
     arrays, *records = run_until(data, tmp_path, NEVER)

@@ -10,7 +10,7 @@ import pytest
 
 from recipes.mnist_softmax import MnistSoftmax
 from tfcourse import run_directory
-from tfcourse.training import keras_internals, session
+from tfcourse.training import keras_internals, saving
 from tfcourse.tuning import objectives, tensorflow_internals, trial
 from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.task import Task
@@ -152,7 +152,7 @@ def test_a_checkpoint_that_a_power_loss_tears_is_trained_again(tmp_path, damage)
 def test_a_trial_waits_for_the_disk_only_with_what_is_worth_it(
     tmp_path, monkeypatch, worth, folders
 ):
-    monkeypatch.setattr(session, "_WORTH_SECONDS", worth)
+    monkeypatch.setattr(saving, "_WORTH_SECONDS", worth)
     flushed = []
 
     def fsync(file):

@@ -14,14 +14,13 @@ import tensorflow as tf
 
 from tfcourse import nudges
 from tfcourse.hyperparameters import declarations
-from tfcourse.run_directory import RunDirectory
 from tfcourse.training import identity
 from tfcourse.training.checkpoint import place
 from tfcourse.training.keras_internals import inner_of, schedule_of
 from tfcourse.training.saved_arrays import CheckpointError, DamagedError
 
 if TYPE_CHECKING:
-    from tfcourse.training.session import Session
+    from tfcourse.training.saving import Saver
 
 # A checkpoint: the variables' arrays, and the rest.
 Snapshot = tuple[dict[str, Any], dict[str, Any]]
@@ -133,13 +132,13 @@ class Nudger:
     """The nudges of one run.
 
     Args:
-        session: the training.
-        run: the run directory, which receives requests and holds the record.
+        saver: that of the training; its run directory receives requests and holds the record.
     """
 
-    def __init__(self, session: "Session", run: RunDirectory) -> None:
-        self._session = session
-        self._run = run
+    def __init__(self, saver: "Saver") -> None:
+        self._saver = saver
+        self._session = saver.session
+        self._run = saver.run
         self._start: Snapshot | None = None
 
     def begin(self) -> None:
@@ -147,7 +146,7 @@ class Nudger:
         texts = self._run.flags.get("nudge", [])
         timeline = [nudges.parse(text) for text in texts]
         self._session.progress.nudges = sorted(timeline, key=lambda nudge: nudge.place)
-        self._start = self._session.snapshot()
+        self._start = self._saver.snapshot()
 
     def went_back(self) -> bool:
         """Applies pending nudges and requests; returns whether that led to another epoch."""
@@ -171,7 +170,7 @@ class Nudger:
                 progress = self._session.progress
                 progress.log.append({**entry, "changes": granted})
                 # After this, a kill neither repeats nor loses the request.
-                self._session.save()
+                self._saver.save()
                 self.write_record()
             path.unlink()
             if target is not None:
@@ -219,7 +218,7 @@ class Nudger:
             return False
         log = session.progress.log
         arrays, state = found
-        session.set_to(arrays, state)
+        self._saver.set_to(arrays, state)
         progress = session.progress
         progress.nudges = timeline + [nudges.Nudge(*target, n, v) for n, v in changes.items()]
         progress.log = log
@@ -232,9 +231,7 @@ class Nudger:
 
     def _nearest(self, target: tuple[int, int], timeline: list[nudges.Nudge]) -> Snapshot | None:
         """Returns the last snapshot of this timeline before `target`."""
-        checkpoints = self._session.checkpoints
-        if checkpoints is None:
-            return self._start
+        checkpoints = self._saver.checkpoints
         # With more --epochs, the schedule may differ, and would not lead to the same state.
         exact = bool(self._run.continued_from)
         for file in reversed(checkpoints.files()):
@@ -242,7 +239,7 @@ class Nudger:
                 continue
             try:
                 arrays, state = checkpoints.read(file)
-                identity.check(state["run"], self._session.identity, self._run)
+                identity.check(state["run"], self._saver.identity, self._run)
             except (DamagedError, CheckpointError):
                 continue
             applied = [nudges.parse(text) for text in state["nudges"][: state["applied"]]]

@@ -1,4 +1,4 @@
-"""One call of `fit`: the loop over epochs and blocks, and its saving and resuming."""
+"""One call of `fit`: the loop over epochs and blocks of steps."""
 
 import math
 import time
@@ -8,17 +8,14 @@ from typing import Any, Literal, NoReturn
 import keras
 import numpy as np
 
-from tfcourse import files, training_data
-from tfcourse.due import Due
-from tfcourse.run_directory import RunDirectory, environment
+from tfcourse import training_data
+from tfcourse.run_directory import RunDirectory
 from tfcourse.training import (
     callback_states,
-    checkpoint,
-    identity,
     input_checks,
     interruption,
-    nudging,
     saved_arrays,
+    saving,
 )
 from tfcourse.training.evaluation import plain
 from tfcourse.training.keras_internals import final_values, metrics_or_logs
@@ -29,13 +26,6 @@ from tfcourse.training.progress import Progress
 # A block runs between two checks of signals, callbacks and the clock.
 _BLOCK_SECONDS = 0.5
 _FIRST_BLOCK_STEPS = 8
-# A checkpoint is written at least this often.
-_SAVE_SECONDS = 30.0
-# A shorter training in a run that need not survive a power loss, such as most trials of a sweep,
-# writes only its last checkpoint, which is not flushed: it is trained again as quickly.
-_WORTH_SECONDS = 1.0
-# After a kill, the history comes from the checkpoint, so a shorter interval would gain little.
-_HISTORY_SECONDS = 1.0
 
 
 class Session:
@@ -63,7 +53,7 @@ class Session:
         monitor: str,
         mode: Literal["max", "min"],
         run: RunDirectory | None,
-        of_run: dict[str, Any] | None,
+        of_run: dict[str, dict[str, str]] | None,
     ) -> None:
         self.program = program
         self.model = model = program.model
@@ -72,19 +62,10 @@ class Session:
         self.callbacks = callbacks
         self.monitor = monitor
         self.sign = 1.0 if mode == "max" else -1.0
-        self.run = run
-        self.identity: Any = of_run
         self.settings = OptimizerSettings(model.optimizer)
         self.progress = Progress()
-        self.libraries = {**environment.settings_of_libraries(), "path": execution}
-        # `None` without a run directory, where they are not used.
-        self.checkpoints: Any = checkpoint.Checkpoints(run, model) if run else None
-        self.nudger: Any = nudging.Nudger(self, run) if run else None
-        self._callback_states: Any = None
-        self._is_durable = run is None or run.durable
-        at_least = 0.0 if self._is_durable else _WORTH_SECONDS
-        self._save_due = Due(at_least=at_least, at_most=_SAVE_SECONDS)
-        self._history_due = Due(at_least=_HISTORY_SECONDS)
+        self.execution = execution
+        self.saver = saving.Saver(self, run, of_run) if run and of_run else None
         self._seconds_per_step: float | None = None
         self._logs: dict[str, Any] = {}
 
@@ -94,24 +75,28 @@ class Session:
         """Trains until `epochs` are done or a callback stops it; ends with the best weights."""
         self.model.stop_training = False
         self.callbacks.on_train_begin()
-        if self.run:
-            self._resume(self.run)
+        if self.saver:
+            self.saver.begin()
         self.trace_steps()
         while self.progress.epoch < epochs and not self.model.stop_training:
             self.enter_epoch()
-            if self.nudger and self.nudger.went_back():
+            if self.saver and self.saver.nudger.went_back():
                 continue
             self._train_block(steps_per_block)
             # As in Keras, an epoch that a callback stops is validated and recorded.
             if self.progress.step == self.num_steps or self.model.stop_training:
                 self._end_epoch()
             last = self.progress.epoch == epochs or self.model.stop_training
-            self._save_if_due(request, last=last)
+            signal_number = request.signal_number
+            if self.saver:
+                self.saver.save_if_due(ends=last or signal_number is not None)
+            if signal_number is not None:
+                self._stop(signal_number)
         self._finish(request)
 
     def trace_steps(self) -> None:
         """Traces the training step again, with the optimizer's current settings."""
-        self.program.trace(self.libraries["path"])
+        self.program.trace(self.execution)
         self._seconds_per_step = None
         if self.progress.entered:
             self.program.start_epoch(self.progress.epoch)
@@ -135,8 +120,8 @@ class Session:
         started = time.perf_counter()
         logs = self._metrics(self.program.train(progress.step, last))
         seconds = time.perf_counter() - started
-        if self.run and self._seconds_per_step is None:
-            self.run.stopwatch.lap("compile, first step")
+        if self.saver and self._seconds_per_step is None:
+            self.saver.run.stopwatch.lap("compile, first step")
         self._seconds_per_step = seconds / (last - progress.step)
         progress.train_seconds += seconds
         progress.step = last
@@ -170,8 +155,8 @@ class Session:
         self.callbacks.on_epoch_end(progress.epoch, logs)
         progress.epoch += 1
         progress.step, progress.entered = 0, False
-        if self._history_due.is_now():
-            self._write_history()
+        if self.saver:
+            self.saver.write_history_if_due()
 
     def _keep_best(self, logs: Mapping[str, Any]) -> None:
         progress = self.progress
@@ -182,7 +167,7 @@ class Session:
         if progress.best_value is None or value >= progress.best_value:
             weights = [variable.numpy() for variable in final_values(self.model)]
             for variable, array in zip(self.model.variables, weights, strict=True):
-                self._check_arrays({variable.path: array})
+                self.check_arrays({variable.path: array})
             progress.best_value = value
             progress.best_epoch = progress.epoch + 1
             progress.best_weights = weights
@@ -196,7 +181,8 @@ class Session:
             input_checks.check_finite("validation", self.validation)
             self._refuse(f"{name} is {logs[name]}")
 
-    def _check_arrays(self, arrays: saved_arrays.Arrays) -> None:
+    def check_arrays(self, arrays: saved_arrays.Arrays) -> None:
+        """Raises `NotFiniteError` if an array of the model or its optimizer is not finite."""
         bad = saved_arrays.first_not_finite(arrays)
         if bad:
             self._refuse(f"{bad} is no longer finite")
@@ -207,91 +193,10 @@ class Session:
             f"{self.num_steps}; a lower `learning_rate` may help"
         )
 
-    def _write_history(self, *, durable: bool = False) -> None:
-        if self.run and self.progress.history:
-            with self._history_due.writing():
-                self.run.write("history.csv", self.progress.csv(), durable=durable)
-
-    def snapshot(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Returns `(arrays, state)`: everything that `set_to` needs to continue from here."""
-        states, kept = self._callback_states.take()
-        state = {
-            **self.progress.state(),
-            "stopped": bool(self.model.stop_training),
-            "callbacks": states,
-            "settings": self.settings.state(),
-            "library": self.libraries,
-            "run": self.identity,
-        }
-        return {**self.checkpoints.arrays(), **self.progress.arrays(), **kept}, state
-
-    def save(self) -> None:
-        """Writes a checkpoint of the current state."""
-        if not self.program.is_chief:
-            return
-        durable = self._is_durable or self._save_due.waited > _WORTH_SECONDS
-        with self._save_due.writing():
-            arrays, state = self.snapshot()
-            self._check_arrays(arrays)
-            self.checkpoints.save(arrays, state, durable=durable)
-
-    def _save_if_due(self, request: interruption.Request, *, last: bool) -> None:
-        signal_number = request.signal_number
-        ends = last or signal_number is not None
-        if self.run:
-            if self._save_due.is_now() or ends:
-                self.save()
-            if ends:
-                self._write_history()
-        if signal_number is not None:
-            self._stop(signal_number)
-
     def _stop(self, signal_number: int) -> NoReturn:
         where = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
-        saved = "; the state is saved" if self.run and self.program.is_chief else ""
+        saved = "; the state is saved" if self.saver and self.program.is_chief else ""
         raise interruption.Interrupted(f"stopped in {where}{saved}", signal_number)
-
-    def _resume(self, run: RunDirectory) -> None:
-        self._callback_states = callback_states.CallbackStates(self.callbacks.callbacks, self.model)
-        self.nudger.begin()
-        found = self.program.newest(self.checkpoints)
-        if found is None:
-            identity.check_end(None, run)
-            self.checkpoints.check_space()
-            return
-        arrays, state = found
-        try:
-            identity.check(state["run"], self.identity, run)
-            identity.check_end(state, run)
-            for difference in environment.differences(state["library"], self.libraries):
-                print(f"The run began with {difference}: its results may differ", flush=True)
-            before = state["library"]["path"]
-            execution = {name: before[name] is True for name in self.libraries["path"]}
-            self.libraries = {**self.libraries, "path": execution}
-            self.set_to(arrays, state)
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-            raise saved_arrays.CheckpointError(
-                f"{run.path}: its newest checkpoint can't be gone on from "
-                f"({type(error).__name__}: {files.first_line(error)}); name another `run_dir`"
-            ) from error
-        self.nudger.write_record()
-        epoch, step = self.progress.place
-        print(f"Resuming at epoch {epoch + 1}, step {step}", flush=True)
-
-    def set_to(self, arrays: dict[str, Any], state: dict[str, Any]) -> None:
-        """Restores the state of which `snapshot` returned `arrays` and `state`."""
-        self.progress = Progress.from_state(state, arrays, self.num_steps)
-        if self.progress.entered:
-            # For callbacks that show or time an epoch; whatever it changes is restored next.
-            self.callbacks.on_epoch_begin(self.progress.epoch)
-        self.checkpoints.assign(arrays)
-        self.settings.restore(state["settings"])
-        self._callback_states.put_back(state["callbacks"], arrays)
-        self.model.stop_training = state["stopped"]
-        history = self.model.history
-        history.epoch = [row["epoch"] - 1 for row in self.progress.history]
-        logged = set().union(*self.progress.history) - {"epoch", "train_seconds"}
-        history.history = {name: [row[name] for row in self.progress.history] for name in logged}
 
     def _finish(self, request: interruption.Request) -> None:
         model, progress = self.model, self.progress
@@ -302,11 +207,7 @@ class Session:
         given = self.callbacks.callbacks
         model.history.best_epoch = callback_states.leave_best(model, given, before, progress)
         model.history.nudges = [str(nudge) for nudge in progress.nudges[: progress.applied]]
-        if self.run:
-            # Nobody writes it again once metrics.json counts as written.
-            self._write_history(durable=self.run.durable)
-            if request.signal_number is None:  # Otherwise, requests wait for the resumed run.
-                self.nudger.end()
-            self.run.stopwatch.lap("training, validation")
+        if self.saver:
+            self.saver.end(request)
         if request.signal_number is not None:
             self._stop(request.signal_number)
