@@ -285,6 +285,28 @@ def test_units_and_questions_below_the_names_are_left_out_and_told(load, caplog,
     assert "below the names" not in caplog.text
 
 
+@pytest.mark.parametrize("first", ["<0.5,new", "soon,red", "0.5*,new"])
+def test_a_first_row_with_an_odd_cell_is_no_line_of_units(load, path, caplog, first):
+    rows = "".join(f"{i % 19}.5,{('red', 'blue')[i % 2]}\n" for i in range(30))
+    text = f"x,k,y\n{first},a\n" + rows.replace("red\n", "red,a\n").replace("blue\n", "blue,b\n")
+    data = load(text)
+    assert data.report.rows == 31
+    assert "below the names" not in caplog.text
+    assert len(data.preprocessing.read(path).features) == 31
+
+
+def test_what_is_left_out_of_new_examples_is_told(load, path, caplog):
+    fitted = load(table()).preprocessing
+    caplog.clear()
+    fitted.read(path)
+    assert not caplog.text
+    path.write_text("Sales\n" + table().replace("\n", "\nEUR,pieces,name,answer\n", 1))
+    assert len(fitted.read(path).features) == len(ROWS)
+    assert (
+        "mine.csv:\n  - 1 line before the table left out\n  - 1 line below the names" in caplog.text
+    )
+
+
 def test_decimal_commas_between_commas_are_no_names_of_rows(load):
     rows = "".join(f"{i % 9},5{i % 7},{'uv'[i % 2]},{'ab'[i % 2]}\n" for i in range(30))
     with pytest.raises(datasets.DataError, match=r"3 names above 4 cells. .*decimal commas"):

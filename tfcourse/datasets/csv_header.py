@@ -6,7 +6,7 @@ import pathlib
 import re
 from collections.abc import Sequence
 
-from tfcourse.datasets import spellings
+from tfcourse.datasets import numbers, spellings
 from tfcourse.datasets.cells import MISSING_NUMBER
 from tfcourse.datasets.csv_records import Record
 from tfcourse.datasets.errors import DataError
@@ -189,13 +189,25 @@ def _are_years(figures: Sequence[str]) -> bool:
 def _num_units(records: Sequence[Record]) -> int:
     """Returns how many records are units, types or questions below the names of columns.
 
-    They have texts above columns of numbers, and no number.
+    They have texts above columns of numbers, and neither a number nor a cell that occurs below.
     """
     for count in range(1, _MOST_UNITS + 1):
         head, below = records[:count], [record for record in records[count:] if is_row(record)]
-        if len(below) >= _FEWEST_BELOW and all(_is_header(record, below) for record in head):
+        are_units = all(_is_header(r, below) and not _is_like(r, below) for r in head)
+        if len(below) >= _FEWEST_BELOW and are_units:
             return count
     return 0
+
+
+def _is_like(record: Record, below: Sequence[Record]) -> bool:
+    """Returns whether a record has a limit, such as <0.5, or a cell that its column has again."""
+    for position, cell in enumerate(map(str.strip, record)):
+        if numbers.is_limit(cell):
+            return True
+        column = {row[position].strip() for row in below if len(row) > position}
+        if cell in column and cell.lower() not in MISSING_NUMBER:
+            return True
+    return False
 
 
 def _is_header(record: Record, below: Sequence[Record]) -> bool:

@@ -202,6 +202,8 @@ class TablePreprocessing:
             every_row=True,
             legacy=self.encoding,
         )
+        if table.notes:
+            logging.warning("%s", "\n  - ".join([f"{path}:", *table.notes]))
         places = tuple(table.place(row) for row in range(len(table)))
         return Examples(
             self.transform(table),
