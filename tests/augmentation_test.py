@@ -16,7 +16,7 @@ from tfcourse import (
     scales,
     training,
 )
-from tfcourse.training import checkpoint, session
+from tfcourse.training import checkpoint, saving
 from tfcourse.tuning import space
 
 ALL = choices.AUGMENTATIONS
@@ -125,7 +125,7 @@ class Stop(keras.callbacks.Callback):
 
 
 def test_a_run_that_was_cut_off_ends_bit_for_bit_the_same(digits, tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "_SAVE_SECONDS", -1.0)  # A checkpoint after every block.
+    monkeypatch.setattr(saving, "_SAVE_SECONDS", -1.0)  # A checkpoint after every block.
 
     def train(folder, stops=False):
         hyperparameters = base(epochs=3, augment=ALL)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tfcourse import datasets, models, optimizers, run_directory, training
-from tfcourse.training import checkpoint, keras_internals, plain_values, session
+from tfcourse.training import checkpoint, keras_internals, plain_values, saving
 
 EPOCHS, STEPS = 4, 4
 pytestmark = pytest.mark.usefixtures("shared_programs")
@@ -22,7 +22,7 @@ def data():
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(session, "_SAVE_SECONDS", -1.0)  # A checkpoint after every block.
+    monkeypatch.setattr(saving, "_SAVE_SECONDS", -1.0)  # A checkpoint after every block.
 
 
 class Stop(keras.callbacks.Callback):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from recipes import classify, mnist_softmax
 from tfcourse import datasets, models, optimizers, run_directory, schedules, training
-from tfcourse.training import checkpoint, session
+from tfcourse.training import checkpoint, saving
 from tfcourse.training.label_smoothing import SmoothedCrossentropy, unsmoothed
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
@@ -120,7 +120,7 @@ class Stop(keras.callbacks.Callback):
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 def test_a_run_that_stopped_ends_as_one_that_did_not(data, tmp_path, monkeypatch, precision):
-    monkeypatch.setattr(session, "_SAVE_SECONDS", -1.0)  # A checkpoint after every block.
+    monkeypatch.setattr(saving, "_SAVE_SECONDS", -1.0)  # A checkpoint after every block.
     hp = dataclasses.replace(PLAIN, **OPTIONS, precision=precision)
 
     def trained(folder, stop_at=-1):

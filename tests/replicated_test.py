@@ -23,7 +23,7 @@ import keras
 import tensorflow as tf
 from recipes import mnist_softmax
 from tfcourse import datasets, devices, run_directory, training
-from tfcourse.training import steps, saving
+from tfcourse.training import saving, steps
 
 processor = tf.config.list_physical_devices("CPU")[0]
 two = [tf.config.LogicalDeviceConfiguration()] * 2
