@@ -295,6 +295,12 @@ def test_a_first_row_with_an_odd_cell_is_no_line_of_units(load, path, caplog, fi
     assert len(data.preprocessing.read(path).features) == 31
 
 
+def test_a_slip_that_repeats_leaves_numbers_with_a_unit_numbers(load):
+    cells = [*(f"{n} kg" for n in range(28)), "soon", "soon"]
+    data = load(table([(cell, "ab"[n % 2]) for n, cell in enumerate(cells)], ("x", "y")))
+    assert data.preprocessing.feature_names == ("x", "x is missing")
+
+
 def test_what_is_left_out_of_new_examples_is_told(load, path, caplog):
     fitted = load(table()).preprocessing
     caplog.clear()

@@ -97,8 +97,9 @@ def _limits(found: cells.Cells, read: npt.NDArray[np.float64]) -> npt.NDArray[np
 
 
 def _are_texts(values: Sequence[object], more: Sequence[str]) -> bool:
-    """Returns whether values are neither numbers nor dates."""
-    some = [value for value in values if not is_missing_number(value, more)]
+    """Returns whether cells are neither numbers nor dates."""
+    distinct = dict.fromkeys(values)  # A slip that repeats is one.
+    some = [value for value in distinct if not is_missing_number(value, more)]
     read = numbers.read(some, numbers.find_style(some)) if some else np.zeros(1)
     return not np.isfinite(read).any() and dates.find_format(some) is None
 
