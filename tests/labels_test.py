@@ -144,6 +144,16 @@ def test_what_a_quantity_was_meant_to_be_is_named(cells, meant, task):
         labels.find("a.csv, column 'y'", "y", table, reading)
 
 
+@pytest.mark.parametrize("form", ["{}'{}\"", "{}:{}5.5", "{}h {}m", "{}{} kg"])
+def test_missing_labels_do_not_hide_how_the_others_are_written(form):
+    cells = [form.format(5 + n % 2, n % 4) for n in range(40)]
+    missing = ["", "NA", "?", "n.a.", "-", "unknown"]
+    frame = pd.DataFrame({"x": range(46), "y": cells + missing})
+    data = datasets.from_dataframe(frame, label="y", task="regression", keep=["x"])
+    assert data.report.label.missing == 6
+    assert np.isfinite(data.preprocessing.labels({"y": cells})).all()
+
+
 def test_texts_of_most_rows_are_not_advised_to_be_missing():
     table = Table("a.csv", {"y": ["yes", "no"] * 9 + ["1"]})
     with pytest.raises(DataError, match="empty the cell, or take") as error:

@@ -197,7 +197,8 @@ class NumericColumn:
             return values if is_bare else np.where(np.isnan(values), np.nan, np.inf)
         if np.isinf(values).any():
             row = int(np.isinf(values).argmax())
-            style = new_cells.style(table, self.name, self.written, row)
+            there = [v for v in cells.of(column).values if not is_missing_number(v, more)]
+            style = new_cells.style(table, self.name, self.written, row, there)
             others = read_numbers(column, more, style, limits=limits)
             values = others if np.isinf(others).sum() < np.isinf(values).sum() else values
         return values

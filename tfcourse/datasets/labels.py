@@ -3,7 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from tfcourse.datasets import (
     targets,
 )
 from tfcourse.datasets.column_report import LabelReport
-from tfcourse.datasets.columns import read_numbers
+from tfcourse.datasets.columns import is_missing_number, read_numbers
 from tfcourse.datasets.dataset import IntArray, LabelArray
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
@@ -74,10 +74,9 @@ def find(
         DataError: names the column or the line that can't be used.
     """
     column, more = table.columns[name], reading.missing_values
-    every = cells.of(column).values
-    some = every[:: max(1, len(every) // _SAMPLE)]
+    some = _some(column, more)
     if reading.task != "classification":
-        written = numbers.find_style(every, decimal_comma=decimal_comma)
+        written = numbers.find_style(some, decimal_comma=decimal_comma)
         values = read_numbers(column, more, written)
         is_asked = reading.task == "regression"
         if is_asked or targets.task_of(values) == "regression":
@@ -104,6 +103,13 @@ def find(
         report = dataclasses.replace(found.report, taken=len(found.class_names))
         return found._replace(report=report)
     return found
+
+
+def _some(column: Column, missing: Sequence[str]) -> list[Any]:
+    """Returns some distinct cells that are not missing."""
+    every = cells.of(column).values
+    some = every[:: max(1, len(every) // _SAMPLE)]
+    return [value for value in some if not is_missing_number(value, missing)]
 
 
 def _meant(values: Sequence[object]) -> str:
@@ -145,7 +151,8 @@ def quantities(
     column = table.columns[name]
     values = read_numbers(column, missing, written)
     if np.isinf(values).any():  # Not written as in training.
-        style = new_cells.style(table, name, written, int(np.isinf(values).argmax()))
+        row = int(np.isinf(values).argmax())
+        style = new_cells.style(table, name, written, row, _some(column, missing))
         others = read_numbers(column, missing, style)
         if np.isinf(others).sum() < np.isinf(values).sum():
             values, written = others, style
@@ -165,7 +172,7 @@ def quantities(
             f"{table.place(row)}, column {shown.quoted(name)}: expected a number, since the label "
             f"is a quantity; received {shown.quoted(column[row])}. Correct it, empty the cell,"
             f"{f' leave such rows out with {named},' if are_few else ''} or take the label for "
-            f"classes with `task=classification`.{_meant(cells.some(column, _SAMPLE))}"
+            f"classes with `task=classification`.{_meant(_some(column, missing))}"
         )
     return values, limits
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _FAR = 100  # Standard deviations: more are rather another unit than chance.
 
 
-def style(table: "Table", name: str, written: str, row: int) -> str:
+def style(table: "Table", name: str, written: str, row: int, values: Sequence[Any]) -> str:
     """Returns the style of the numbers in a column of new examples.
 
     Args:
@@ -24,18 +24,18 @@ def style(table: "Table", name: str, written: str, row: int) -> str:
         name: the column.
         written: the style of the training.
         row: one that is not written so, for the message.
+        values: distinct cells of the column that are not missing.
 
     Raises:
         DataError: the numbers are of another unit.
     """
-    column = table.columns[name]
-    found = numbers.find_style(cells.of(column).values)
+    found = numbers.find_style(values)
     unit, known = numbers.unit(found), numbers.unit(written)
     if unit and unit.casefold() != known.casefold():
         raise DataError(
             f"{table.place(row)}, column {shown.quoted(name)}: expected numbers "
             f"{f'in {known}' if known else 'without a unit'}, as in training; received "
-            f"{shown.quoted(column[row])}. Convert them."
+            f"{shown.quoted(table.columns[name][row])}. Convert them."
         )
     # Numbers alone are of the unit that was left out, but none of those that have parts.
     return written if known and not unit and not numbers.is_bare(written) else found

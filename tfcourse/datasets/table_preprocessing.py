@@ -162,7 +162,7 @@ class TablePreprocessing:
             raise DataError(
                 f"{table.place(row)}, column {shown.quoted(self.label)}: expected one of the "
                 f"classes {', '.join(map(shown.text, self.class_names[:20]))}; received "
-                f"{shown.quoted(column[row])}. Correct it, or leave the whole column out."
+                f"{shown.quoted(column[row])}. Correct it, remove the row, or leave the column out."
             )
         missing = found == -1
         self._tell_missing(table, missing)
