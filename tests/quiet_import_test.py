@@ -22,8 +22,8 @@ names = {"keras", "tensorflow", "sklearn", "matplotlib", "jax", "pandas", "IPyth
 print(*sorted(names & set(sys.modules)))
 import keras
 print(keras.backend.backend(), keras.config.floatx(), keras.config.image_data_format())
-import sklearn.base, matplotlib.figure, pandas
-found = sklearn.base.BaseEstimator, matplotlib.figure.Figure, pandas.DataFrame
+import sklearn.base, matplotlib.colors, pandas
+found = sklearn.base.BaseEstimator, matplotlib.colors.Colormap, pandas.DataFrame
 print(*(each.__name__ for each in found))
 """
     settings = {"backend": "jax", "floatx": "float64", "image_data_format": "channels_first"}
@@ -32,7 +32,7 @@ print(*(each.__name__ for each in found))
     assert done.stdout.splitlines() == [
         "keras tensorflow",
         "tensorflow float32 channels_last",
-        "BaseEstimator Figure DataFrame",
+        "BaseEstimator Colormap DataFrame",
     ]
     assert done.stderr == ""
 
