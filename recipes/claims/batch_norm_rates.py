@@ -176,7 +176,12 @@ def judge(raw: Mapping[str, Any]) -> harness.Judged:
     }
 
 
-def _deep(arms, depth, target, names):
+def _deep(
+    arms: Mapping[tuple[int, str], Mapping[str, np.ndarray]],
+    depth: int,
+    target: float,
+    names: Mapping[tuple[int, str], str],
+) -> judging.Claim:
     """Returns the claim about the deepest networks: they train with batch norm, but not without."""
     compared = []
     for network, by in arms.items():
