@@ -163,6 +163,17 @@ def test_a_claim_is_folded_behind_its_name_and_sentence(site):
         assert "<table>" in rest.split("</details>")[0]
 
 
+def test_the_table_of_claims_has_a_picture_and_an_effect_for_each(site):
+    page = text_of(site, "evidence")
+    table = page.partition("<table>")[2].partition("</table>")[0]
+    rows = table.split("<tr>")[2:]
+    assert len(rows) == page.count("</details>")
+    for row in rows:
+        (picture,) = re.findall(r'<img src="(.*?)"', row)
+        assert (site / picture).is_file()
+        assert re.search(r"<td>[^<]+: [-+]?\d.*</td>\s*</tr>", row)
+
+
 def test_bounds_in_the_reference_keep_their_sign(site):
     page = text_of(site, "api/schedules")
     assert "<blockquote>" not in page

@@ -46,6 +46,20 @@ def test_a_claim_is_judged_by_all_its_conditions(parts, verdict):
     assert claim.conditions("holds") == [str(n) for n, part in enumerate(parts) if part is HOLDS]
 
 
+@pytest.mark.parametrize(
+    ("parts", "decisive"),
+    [
+        ([HOLDS, HOLDS], "gain: +1.50 (+1.00 to +2.00), 0"),
+        ([FAILS, UNDECIDED, HOLDS, HOLDS], "gain: +1.50 (+1.00 to +2.00), 2"),
+        ([UNDECIDED, FAILS], "gain: -1.50 (-2.00 to -1.00), 1"),
+        ([UNDECIDED], "gain: +0.00 (-1.00 to +1.00), 0"),
+    ],
+)
+def test_the_first_condition_with_the_verdict_stands_for_all(parts, decisive):
+    claim = Claim("gain", tuple(Comparison(str(n), part) for n, part in enumerate(parts)))
+    assert claim.decisive() == decisive
+
+
 def test_several_conditions_have_wider_intervals():
     asked = []
 

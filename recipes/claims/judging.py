@@ -205,6 +205,14 @@ class Claim:
         pairs = zip(self.comparisons, self._verdicts(), strict=True)
         return [comparison.condition for comparison, found in pairs if found == verdict]
 
+    def decisive(self) -> str:
+        """Returns the effect with its interval, under the first condition that has the verdict."""
+        sought = self.verdict()
+        verdicts = self._verdicts()
+        first = verdicts.index(HOLDS if sought == IN_PART else sought)
+        condition = self.comparisons[first].condition
+        return f"{self.effect}: {self.texts()[first]}{f', {condition}' if condition else ''}"
+
     def texts(self) -> list[str]:
         return [each.text(self.confidence) for each in self.comparisons]
 

@@ -174,6 +174,7 @@ def _chapter(number: int, found: Sequence[Finding]) -> dict[str, Any]:
         {
             "title": _title(each.row["key"]),
             "row": each.row,
+            "effect": each.claim.decisive(),
             "pictures": _pictures(each, found),
             "records": each.records,
             "too_wide": each.claim.too_wide(),
