@@ -87,7 +87,8 @@ def test_claims_pictures_and_command_are_published(make_run, tmp_path):
     assert "## 2. Averages" in page
     assert "### Averages: noise 2\n" in page
     effect = "+2.00 (+1.75 to +2.25)"
-    assert "| [It falls \\| 2.](#averages-noise-2) | **holds** |\n" in page
+    row = f"[It falls \\| 2.](#averages-noise-2) | **holds** | drop: {effect}, drop |\n"
+    assert f'| <img src="images/evidence/averages.png" width="120" alt=""> | {row}' in page
     assert f"It falls by {effect}; it holds." in page
     assert "every verdict stays the same" in page
     assert "    python -m recipes.averages --flagfile=configs/averages.flags\n" in page
