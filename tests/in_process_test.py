@@ -106,6 +106,7 @@ def test_the_process_is_afterwards_as_it_was(tmp_path):
         frozen = gc.get_freeze_count()
         search(tmp_path, trials=1)
         assert of_the_process() == expected
-        assert gc.get_freeze_count() <= frozen  # Fewer if one of them was freed meanwhile.
+        # A few of them may be freed meanwhile.
+        assert 0 <= frozen - gc.get_freeze_count() < 100
     finally:
         keras.config.set_dtype_policy("float32")
