@@ -69,6 +69,25 @@ print(issubclass(keras.wrappers.SKLearnClassifier, sklearn.base.BaseEstimator))
     assert output_of(program) == ("True\n", "")
 
 
+@pytest.mark.parametrize("imported", ["quiet_import.import_tensorflow()", "tfcourse.training.fit"])
+def test_nothing_is_collected_during_the_import_but_afterwards(imported):
+    program = f"""
+import gc
+import tfcourse
+from tfcourse import quiet_import
+done = []
+gc.callbacks.append(lambda phase, info: done.append(info["generation"]))
+{imported}
+print(2 in done, gc.isenabled(), gc.get_freeze_count() > 100_000)
+gc.disable()
+with quiet_import.not_collecting():
+    pass
+print(gc.isenabled())
+"""
+    is_program = imported.startswith("quiet_import")  # Only its own process is its to settle.
+    assert output_of(program) == (f"False True {is_program}\nFalse\n", "")
+
+
 def test_another_backend_is_refused():
     program = """
 from tfcourse.command_line import exit_codes
