@@ -2,6 +2,8 @@ import csv
 import re
 
 import numpy as np
+import pandas as pd
+import peaks
 import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
@@ -260,3 +262,19 @@ def test_the_file_is_known_by_its_content(load):
     first = load(TINY)
     assert first.preprocessing.source == first.origin
     assert load(TINY.replace("11,", "12,")).origin != first.origin
+
+
+def test_categories_take_hardly_more_memory_than_their_features(tmp_path):
+    words = np.array([f"acategory{number}" for number in range(12)], object)
+    cells = words[np.random.default_rng(0).integers(0, 12, (100_000, 8))]
+    labels = np.array(["yes", "no"], object)[np.arange(len(cells)) % 2]
+    path = tmp_path / "many.csv"
+    frame = pd.DataFrame(cells, columns=list("abcdefgh")).assign(y=labels)
+    frame.to_csv(path, index=False)
+    frame[:100].to_csv(tmp_path / "few.csv", index=False)
+    datasets.load(f"csv:{tmp_path}/few.csv", label="y")  # Imports what it needs.
+    del frame, cells, labels
+    with peaks.grown() as memory:
+        data = datasets.load(f"csv:{path}", label="y")
+    features = sum(split.features.nbytes for split in data.splits.values())
+    assert memory.megabytes < 1.25 * features / 2**20

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tfcourse.datasets import spellings
 
-Codes = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
 Column = Sequence[Any] | npt.NDArray[Any]  # Texts or numbers; also a pandas Categorical.
 
 # Texts for a missing value, in upper or lower case, in every column.
@@ -43,13 +43,13 @@ class Cells:
     values: list[Any]  # Distinct values in order of occurrence, without `None` and NaN.
     codes: Codes  # [rows]
 
-    def counts(self) -> Codes:
+    def counts(self) -> npt.NDArray[np.int64]:
         """Returns how often each value occurs."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
 
     def spread(self, by_value: npt.NDArray[Any], missing: Any) -> npt.NDArray[Any]:
         """Returns, for each row, the entry of `by_value` for the row's value."""
-        return np.append(by_value, missing)[self.codes]
+        return np.append(by_value, np.array([missing], by_value.dtype))[self.codes]
 
 
 def of(column: Column) -> Cells:
@@ -57,7 +57,7 @@ def of(column: Column) -> Cells:
     import pandas as pd
 
     if isinstance(column, pd.Categorical):
-        values, codes = column.categories.tolist(), column.codes.astype(np.int64)
+        values, codes = column.categories.tolist(), column.codes.astype(np.int32)
         return Cells(values, codes)
     if not isinstance(column, np.ndarray | pd.api.extensions.ExtensionArray):
         array = np.empty(len(column), object)
@@ -67,7 +67,7 @@ def of(column: Column) -> Cells:
         found, distinct = pd.factorize(column)
     except TypeError:  # Lists and the like have no hash.
         found, distinct = pd.factorize(np.array([str(cell) for cell in column], object))
-    return Cells(list(distinct.tolist()), found.astype(np.int64))
+    return Cells(list(distinct.tolist()), found.astype(np.int32))
 
 
 def some(column: Column, count: int) -> list[Any]:
@@ -107,7 +107,7 @@ def counted(column: Any, more: Sequence[str] = ()) -> tuple[Codes, int]:
         part = slice(start, start + len(texts))
         known[part] = ~missing.to_numpy(bool)
         hashes[part] = pd.util.hash_array(texts.to_numpy(object, na_value=""), categorize=False)
-    codes = np.full(len(column), -1, np.int64)
+    codes = np.full(len(column), -1, np.int32)
     codes[known], distinct = pd.factorize(hashes[known])
     return codes, len(distinct)
 
@@ -148,5 +148,5 @@ def categories(cells: Cells, more: Sequence[str] = ()) -> Cells:
     names = np.empty(len(cells.values), object)
     names[:] = [_category(value, more) for value in cells.values]
     found, distinct = pd.factorize(names)
-    codes = np.append(found, -1)[cells.codes].astype(np.int64)
+    codes = np.append(found, -1).astype(np.int32)[cells.codes]
     return Cells(list(distinct), codes)

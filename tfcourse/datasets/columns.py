@@ -232,8 +232,8 @@ class CategoricalColumn:
 
     def encode(
         self, table: "Table", more: Sequence[str] = (), *, tell: bool = True
-    ) -> npt.NDArray[np.int64]:
-        """Returns the position of each example's category, int64 [examples], or -1.
+    ) -> npt.NDArray[np.int32]:
+        """Returns the position of each example's category, int32 [examples], or -1.
 
         `put` makes features of them, which take much more memory. `tell`: whether to warn of
         unknown categories.

@@ -22,7 +22,7 @@ Labels = npt.NDArray[np.generic]
 _FEWEST_ROWS = 30  # Of fewer, a column may tell the class by chance.
 _MOST_ROWS = 10_000  # The rows that are used.
 _MOST_VALUES = 2_000_000  # The values that are sorted at once.
-_AT_ONCE, _ROWS_AT_ONCE = 64, 8192  # Columns and rows that are hashed at once.
+_AT_ONCE, _ROWS_AT_ONCE = 64, 1024  # Columns and rows that are hashed at once.
 # A column determines the label if it leaves at most this share of the errors made without it. A
 # measurement may reach the first; only a copy of the label reaches the second.
 _SHARE_OF_ERRORS, _OF_MEASUREMENTS = 0.05, 0.01
@@ -103,10 +103,13 @@ def repeated(train: Split, test: Split, columns: Sequence[ColumnReport]) -> int:
     """Returns how many rows of `test` equal a row of `train`, including the label."""
     if any(column.reason == "texts" for column in columns):
         return 0  # Such as names, which distinguish rows.
-    seen, tested = np.unique(_hashes(train)), _hashes(test)
     distinct = [column.distinct for column in columns if column.fate == "features"]
-    different = len(np.union1d(seen, tested))
-    if max(distinct, default=0) < _DIFFERENT * different or sum(distinct) < different:
+    most = min(max(distinct, default=0) / _DIFFERENT, sum(distinct))
+    tested = _hashes(test)
+    if len(np.unique(tested)) > most:
+        return 0
+    seen = np.unique(_hashes(train))
+    if len(np.union1d(seen, tested)) > most:
         return 0
     copies = int(np.isin(tested, seen).sum())
     return copies if copies >= max(_FEWEST_COPIES, _COPIES * len(test)) else 0

@@ -212,7 +212,7 @@ def classify(where: str, name: str, column: Column, missing: Sequence[str] = ())
     for value, text in spelled.items():
         if value != text:
             others[text] = (*others.get(text, ()), value)
-    numbers_of_rows = found.spread(by_value, -1).astype(np.int32)
+    numbers_of_rows = found.spread(by_value, -1)
     known = numbers_of_rows[numbers_of_rows >= 0]
     report = LabelReport(
         name,
@@ -235,8 +235,8 @@ def _are_sorted(values: npt.NDArray[np.float64]) -> bool:
 def numbers_of(column: Column, class_names: Sequence[str], missing: Sequence[str]) -> IntArray:
     """Returns labels [rows] of known classes: -1 if missing, -2 if not a known class."""
     found = cells.categories(cells.of(column), missing)
-    by_value = spellings.positions(found.values, class_names, unknown=-2).astype(np.int32)
-    return found.spread(by_value, -1).astype(np.int32)
+    by_value = spellings.positions(found.values, class_names, unknown=-2)
+    return found.spread(by_value, -1)
 
 
 def _check(where: str, rows: int, totals: dict[str, int], rare: dict[str, int]) -> None:

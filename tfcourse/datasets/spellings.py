@@ -50,7 +50,7 @@ def merged(
 
 def positions(
     values: Sequence[str], names: Sequence[str], *, unknown: int, numbers: bool = True
-) -> npt.NDArray[np.int64]:
+) -> npt.NDArray[np.int32]:
     """Returns the position of each value in `names`, in any spelling, or `unknown`."""
     exact = {name: number for number, name in enumerate(names)}
     folded = _folded(names)
@@ -59,7 +59,7 @@ def positions(
         key = _key(name, folded, numbers)
         similar[key] = unknown if key in similar else number  # They differ only in case.
     found = (exact.get(v, similar.get(_key(v, folded, numbers), unknown)) for v in values)
-    return np.fromiter(found, np.int64, len(values))
+    return np.fromiter(found, np.int32, len(values))
 
 
 def _folded(values: Sequence[str]) -> set[str]:

@@ -201,6 +201,7 @@ def _in_memory(table: Table, fitted: TablePreprocessing, pairs: Pairs) -> dict[s
         len(table) * fitted.input_shape[0] * _BYTES_PER_FEATURE,
         "Leave columns out with `ignore`.",
     )
+    memory.give_back()  # The features take the most.
     rows = {split: rows for split, (rows, _) in pairs.items()}
     features = fitted.transform_rows(table, rows, tell=False)  # The report has them.
     return {split: Split(features[split], numbers) for split, (_, numbers) in pairs.items()}
