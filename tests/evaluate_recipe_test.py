@@ -117,6 +117,17 @@ def test_a_table_with_labels(table_run, tmp_path):
     assert np.array(results_in(tmp_path / "out")["confusion"]).sum(axis=1).tolist() == [1, 1, 0]
 
 
+def test_rows_without_a_label_are_left_out_and_told(table_run, tmp_path, caplog):
+    source, names = tmp_path / "new.csv", "year,island,length (mm),species\n"
+    source.write_text(f"{names}2007,Biscoe,45,NA\n2009,?,49,Adelie\n2008,Dream,50,\n")
+    run(table_run, input=str(source), output=str(tmp_path / "out"))
+    assert np.array(results_in(tmp_path / "out")["confusion"]).sum(axis=1).tolist() == [1, 0, 0]
+    assert "new.csv: 2 of 3 rows are left out, without a label in 'species'." in caplog.text
+    source.write_text(f"{names}2007,Biscoe,45,NA\n")
+    with pytest.raises(datasets.DataError, match="expected labels; received none"):
+        run(table_run, input=str(source), output=str(tmp_path / "none"))
+
+
 def test_examples_without_labels_are_refused_and_nothing_is_written(trained_run, tmp_path):
     np.savez(tmp_path / "new.npz", x=np.zeros((2, 8, 8), np.uint8))
     with pytest.raises(datasets.DataError, match="expected labels"):

@@ -139,3 +139,16 @@ def test_labels_of_another_unit_are_refused(unit):
         return
     with pytest.raises(datasets.DataError, match="'y': expected numbers in kg, as in training"):
         fitted.labels(new)
+
+
+def test_quantities_that_are_missing_are_left_out_with_their_rows(tmp_path):
+    fitted = datasets.from_dataframe(FRAME, label="amount").preprocessing
+    new = FRAME[:6].assign(amount=[1001.5, None, 1003.5, None, None, 1006.5])
+    new.to_csv(tmp_path / "new.csv", index=False)
+    examples = fitted.read(tmp_path / "new.csv", identifier="sold")
+    found = fitted.target.in_units(examples.labels)
+    np.testing.assert_allclose(found, [1001.5, 1003.5, 1006.5], rtol=1e-6)
+    np.testing.assert_array_equal(examples.features, fitted.transform(FRAME[:6])[[0, 2, 5]])
+    assert [place[-1] for place in examples.places] == ["2", "4", "7"]
+    assert examples.identifiers == tuple(FRAME["sold"][[0, 2, 5]])
+    assert len(fitted.read(tmp_path / "new.csv", labels=False).features) == 6

@@ -18,6 +18,7 @@ from tfcourse.datasets import (
     image_labels,
     image_paths,
     image_rows,
+    new_cells,
 )
 from tfcourse.datasets.checks import Numbers
 from tfcourse.datasets.dataset import Examples, FloatArray, LabelArray, Preprocessing
@@ -25,7 +26,6 @@ from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.targets import NumericTarget
 
 _BLOCK = 1024
-_FAR = 100  # Standard deviations: more are rather another unit than chance.
 _TOO_BRIGHT = 2  # Times the maximum; less may be overshoot of an interpolation.
 _FEWEST_GREYS = 64  # uint8 values below this do not use the grey range.
 
@@ -257,7 +257,7 @@ def _read_arrays(fitted: Preprocessing, path: pathlib.Path, with_labels: bool) -
         features = fitted.transform(raw)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-    far = np.argwhere(abs(features) > _FAR)
+    far = np.argwhere(abs(features) > new_cells.FAR)
     if not maximum and len(far):
         example, *position = map(int, far[0])
         logging.warning(

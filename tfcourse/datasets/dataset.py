@@ -73,7 +73,7 @@ class Preprocessing(Protocol):
 
         Args:
             resize: whether images of a different size than in training are resized.
-            labels: whether to read and check labels.
+            labels: whether to read and check labels; a table's rows without one are left out.
             identifier: a column of a table that identifies each example.
         """
         ...

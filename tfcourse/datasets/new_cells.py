@@ -13,7 +13,7 @@ from tfcourse.datasets.errors import DataError
 if TYPE_CHECKING:
     from tfcourse.datasets.table import Table
 
-_FAR = 100  # Standard deviations: more are rather another unit than chance.
+FAR = 100  # Standard deviations: more are rather another unit than chance.
 
 
 def style(table: "Table", name: str, written: str, row: int, values: Sequence[Any]) -> str:
@@ -84,7 +84,7 @@ def tell(
     """
     where = f"{table.source}, column {shown.quoted(name)}"
     with np.errstate(over="ignore"):
-        far = np.flatnonzero(abs(values - mean) > _FAR * sd)
+        far = np.flatnonzero(abs(values - mean) > FAR * sd)
     if len(far):
         logging.warning(
             "%s, column %s: %g is far from the numbers of the training, %.4g +- %.4g%s.",

@@ -145,16 +145,18 @@ class TablePreprocessing:
         Raises:
             DataError: a label is not a class of the training, or not a number; names its place.
         """
-        table = _as_table(table)
+        found, missing = self._labels(_as_table(table))
+        return None if missing.any() else found
+
+    def _labels(self, table: Table) -> tuple[LabelArray, npt.NDArray[np.bool_]]:
+        """Returns the label of each row, and which are missing."""
         if self.label not in table.columns:
-            return None
+            return np.zeros(len(table), np.int32), np.ones(len(table), bool)
         column = table.columns[self.label]
         if self.target:
             written, more = self.target.written, self.missing_values
             values, _ = labels.quantities(table, self.label, written, more)
-            missing = np.isnan(values)
-            self._tell_missing(table, missing)
-            return None if missing.any() else self.target.standardize(values)
+            return self.target.standardize(values), np.isnan(values)
         found = labels.numbers_of(column, self.class_names, self.missing_values)
         wrong = found == -2
         if wrong.any():
@@ -164,17 +166,20 @@ class TablePreprocessing:
                 f"classes {', '.join(map(shown.text, self.class_names[:20]))}; received "
                 f"{shown.quoted(column[row])}. Correct it, remove the row, or leave the column out."
             )
-        missing = found == -1
-        self._tell_missing(table, missing)
-        return None if missing.any() else found
+        return found, found == -1
 
-    def _tell_missing(self, table: Table, missing: npt.NDArray[np.bool_]) -> None:
-        if missing.any() and not missing.all():
+    def _labeled(self, table: Table) -> tuple[npt.NDArray[np.int64], LabelArray | None]:
+        """Returns the rows with a label, and these labels; all rows and `None` if none has one."""
+        found, missing = self._labels(table)
+        rows = np.flatnonzero(~missing)
+        if not len(rows):
+            return np.arange(len(table)), None
+        if len(rows) < len(table):
             logging.warning(
-                "%s, column %s: %d labels of %d are missing; the others are not used. Remove those "
-                "rows to use them.",
-                *(table.source, shown.quoted(self.label), missing.sum(), len(missing)),
+                "%s: %d of %d rows are left out, without a label in %s.",
+                *(table.source, missing.sum(), len(table), shown.quoted(self.label)),
             )
+        return rows, found[rows]
 
     def read(
         self,
@@ -184,7 +189,10 @@ class TablePreprocessing:
         labels: bool = True,
         identifier: str | None = None,
     ) -> Examples:
-        """Returns the `Examples` of a file, with labels if it has them."""
+        """Returns the `Examples` of a file, with labels if it has them.
+
+        Rows without a label are left out if others have one, as in training, with a warning.
+        """
         path = files.expanded(path)
         if path.suffix.lower() in array_files.SUFFIXES:
             raise DataError(
@@ -204,12 +212,13 @@ class TablePreprocessing:
         )
         if table.notes:
             logging.warning("%s", "\n  - ".join([f"{path}:", *table.notes]))
-        places = tuple(table.place(row) for row in range(len(table)))
+        rows, found = self._labeled(table) if labels else (np.arange(len(table)), None)
+        every = None if identifier is None else _texts(table, identifier)
         return Examples(
-            self.transform(table),
-            self.labels(table) if labels else None,
-            places,
-            None if identifier is None else _texts(table, identifier),
+            self.transform_rows(table, {"all": rows})["all"],
+            found,
+            tuple(map(table.place, rows.tolist())),
+            None if every is None else tuple(every[row] for row in rows.tolist()),
         )
 
 

@@ -34,7 +34,8 @@ def read_examples(
         path: an image, a folder of images, a table (for a model of tables), or arrays: .npz with
             `x` and optionally labels `y`; .npy with `x` only.
         resize: whether to resize images of another size, even if the training did not.
-        labels: whether to read and check labels.
+        labels: whether to read and check labels. Rows of a table without a label are then left
+            out, unless none has one.
         identifier: a column of a table that identifies each example, used in training or not.
 
     Raises:
