@@ -62,3 +62,13 @@ def test_reading_is_told_the_names_as_they_are_in_the_table():
 @given(st.lists(st.text("ab, \"'", min_size=1).map(str.strip).filter(bool), min_size=1))
 def test_texts_with_commas_and_quotes_come_back(values):
     assert parse_texts(format_texts(values)) == tuple(values)
+
+
+@pytest.mark.parametrize("name", ["name, full", 'say "hi"', "two\nlines", "a`b"])
+def test_suggested_label_is_found_and_so_is_a_name_as_messages_show_it(name):
+    columns = [name, "age"]
+    with pytest.raises(DataError, match="Did you mean") as raised:
+        table_checks.check_columns("t", columns, Reading(label=f"{name}s"))
+    for label in (raised.value.advice["label"], column_names.listed([name])):
+        assert table_checks.check_columns("t", columns, Reading(label=label)).label == name
+    assert '"' not in column_names.argument("label", ["name, full"])

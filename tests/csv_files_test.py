@@ -644,6 +644,14 @@ def test_number_that_may_stand_for_a_missing_one_is_told_with_the_flag_that_says
     assert "unlike all others" not in caplog.text
 
 
+@pytest.mark.parametrize("others", [("-9.07", "-8.5", "3.1"), ("-9", "-8", "-7", "-6", "5")])
+def test_number_for_a_missing_one_is_told_beside_others_below_0(load, caplog, others):
+    cells = [others[i % len(others)] for i in range(2 * len(ROWS))]
+    rows = [("-999" if i % 7 == 0 else cells[i], *row[1:]) for i, row in enumerate(ROWS * 2)]
+    load(table(rows))
+    assert "unlike all others: 'amount' -999" in caplog.text
+
+
 def test_only_number_below_0_is_told_unless_it_is_a_class(load, caplog):
     rows = [("-1" if i % 3 else f"{7 * i}", *row[1:]) for i, row in enumerate(ROWS * 2)]
     load(table(rows))

@@ -41,6 +41,7 @@ def test_each_column_says_what_becomes_of_it(table, caplog):
     ]
     assert frame.missing["gap"] == 20
     assert frame.distinct["x"] == len({row[2] for row in ROWS})
+    assert (frame.kind["x"], frame["values"]["x"]) == ("number", "0 to 16")
     told = "\n".join(found.findings)
     assert "38 train, 10 validation, 12 test examples of 4 features" in told
     assert "'k' alone tells the class in 100.0 % of the training rows" in told
@@ -54,6 +55,12 @@ def test_without_a_label_likely_ones_are_named(table):
     assert "no label yet: `label=y` or `label=k`" in found.findings[-1]
 
 
+def test_ignored_column_is_no_likely_label(table):
+    found = datasets.describe(table, ignore=("y",))
+    assert found.advice == {"label": "k"}
+    assert found.rows[-1]["becomes"] == "left out: ignored"
+
+
 def test_label_that_can_not_be_taken_is_told_beside_the_columns(table):
     found = datasets.describe(table, label="name")
     assert len(found.rows) == 7
@@ -61,6 +68,16 @@ def test_label_that_can_not_be_taken_is_told_beside_the_columns(table):
     assert "There is `label=y`" in found.findings[-1]
     with pytest.raises(datasets.DataError, match=r"another value in every row.*There is `label=y`"):
         datasets.load(table, label="name")
+
+
+def test_labels_of_a_regression_are_numbers(table):
+    found = datasets.describe(table, task="regression")
+    kinds = {row["column"]: row["kind"] for row in found.rows}
+    assert kinds[found.advice["label"]] == "number"
+    with pytest.raises(datasets.DataError, match="since the label is a quantity") as raised:
+        datasets.load(table, label="name", task="regression")
+    assert "There is `label=x`" in str(raised.value)
+    assert "`label=k`" not in str(raised.value)
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])

@@ -3,7 +3,7 @@
 import collections
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ def find(source: str, argument: str, wanted: Sequence[str], columns: Iterable[st
     r"""Returns the columns that `wanted` names.
 
     A line break may be written as \n. A name with commas may come in parts, which are joined if
-    no part is a column.
+    no part is a column, or in the quotes in which messages show it.
 
     Raises:
         DataError: there is no such column.
@@ -55,7 +55,8 @@ def find(source: str, argument: str, wanted: Sequence[str], columns: Iterable[st
 def _forms(columns: Sequence[str]) -> dict[str, str]:
     """Returns the columns by the ways to type them; the first one, if two are typed alike."""
     forms: dict[str, str] = {}
-    for form in (str, printable, _one_line, lambda name: _loose(_one_line(name)), _loose):
+    quoted: tuple[Callable[[str], str], ...] = (lambda name: written([name]),)
+    for form in (str, printable, _one_line, lambda name: _loose(_one_line(name)), _loose, *quoted):
         for column in columns:
             forms.setdefault(form(column), column)
     long = [column for column in columns if len(column) > shown.LONGEST]
@@ -72,8 +73,16 @@ def _one_line(name: str) -> str:
 
 
 def argument(name: str, columns: Sequence[str]) -> str:
-    """Returns an argument with column names for messages: `ignore="name, full",age`."""
-    return f"`{name}={written(columns)}`"
+    """Returns an argument with column names for messages: `ignore="name, full",age`.
+
+    `label` takes one name, which needs no quotes.
+    """
+    return f"`{name}={value(name, columns)}`"
+
+
+def value(name: str, columns: Sequence[str]) -> str:
+    """Returns what `argument` gives `name`."""
+    return typed(*columns) if name == "label" else written(columns)
 
 
 def listed(columns: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -57,8 +57,8 @@ def of_table(table: Table, reading: Reading) -> Description:
             trouble = [f"not yet trained on: {error}"]
         else:
             return _described(table, reading, data)
-    columns = tuple(_as_features(table, reading))
-    likely = [] if reading.label else likely_labels.find(columns)
+    columns = tuple(_as_features(table, reading).values())
+    likely = [] if reading.label else likely_labels.find(columns, reading)
     advice = {"label": column_names.typed(likely[0])} if likely else {}
     if likely:
         named = " or ".join(column_names.argument("label", [name]) for name in likely)
@@ -67,11 +67,19 @@ def of_table(table: Table, reading: Reading) -> Description:
     return Description(_title(table), _rows(table, reading, columns), findings, advice)
 
 
-def _as_features(table: Table, reading: Reading) -> Iterator[ColumnReport]:
+def _as_features(
+    table: Table, reading: Reading, names: Iterable[str] | None = None
+) -> dict[str, ColumnReport]:
+    """Returns the reports on columns, by default on all, of which some may be ignored."""
     rows = np.arange(len(table))
     comma = isinstance(table.columns, dict) and column_kinds.has_decimal_commas(table)
-    for name in table.columns:
-        yield column_kinds.fit(table, name, reading, rows, decimal_comma=comma).report
+    reports = {
+        name: column_kinds.fit(table, name, reading, rows, decimal_comma=comma).report
+        for name in (table.columns if names is None else names)
+    }
+    for name in reports.keys() & set(reading.ignore):
+        reports[name] = dataclasses.replace(reports[name], fate="left out", reason="ignored")
+    return reports
 
 
 def _described(table: Table, reading: Reading, data: Dataset) -> Description:
@@ -82,7 +90,11 @@ def _described(table: Table, reading: Reading, data: Dataset) -> Description:
     if data.class_names:
         findings.append(f"classes: {_classes(report)}")
     findings += table_summary.sentences(report, imputes=reading.missing == "impute")
-    return Description(_title(table), _rows(table, reading, report.columns, data), tuple(findings))
+    # The report says nothing about the content of ignored columns.
+    ignored = [column.name for column in report.columns if column.reason == "ignored"]
+    described = _as_features(table, reading, ignored)
+    columns = tuple(described.get(column.name, column) for column in report.columns)
+    return Description(_title(table), _rows(table, reading, columns, data), tuple(findings))
 
 
 def _title(table: Table) -> str:
@@ -112,17 +124,8 @@ def _rows(
             "values": _values(table.columns[column.name], column, reading),
             "becomes": _fate(column, data),
         }
-        for column in map(_counted, columns, (table,) * len(columns))
+        for column in columns
     )
-
-
-def _counted(column: ColumnReport, table: Table) -> ColumnReport:
-    """Returns the report on an ignored column, with its counts only."""
-    if column.reason != "ignored":
-        return column
-    found = cells.categories(cells.of(table.columns[column.name]))
-    missing = int((found.codes < 0).sum())
-    return dataclasses.replace(column, missing=missing, distinct=len(found.values))
 
 
 def _fate(column: ColumnReport, data: Dataset | None) -> str:

@@ -32,22 +32,25 @@ def advised(error: DataError, table: Table, reading: Reading) -> DataError:
     rows = np.arange(len(table))
     reading = dataclasses.replace(reading, missing="impute")
     others = (name for name in table.columns if name != reading.label)
-    likely = find(column_kinds.fit(table, name, reading, rows).report for name in others)
+    reports = (column_kinds.fit(table, name, reading, rows).report for name in others)
+    likely = find(reports, reading)
     if not likely:
         return error
     named = " or ".join(column_names.argument("label", [name]) for name in likely)
     return DataError(f"{error} There is {named}.", advice=error.advice)
 
 
-def find(columns: Iterable[ColumnReport]) -> list[str]:
-    """Returns the names of the likeliest labels, best first."""
+def find(columns: Iterable[ColumnReport], reading: Reading) -> list[str]:
+    """Returns the names of the likeliest labels, best first; for a regression, of numbers."""
     columns = list(columns)
+    is_regression = reading.task == "regression"
     scores: dict[str, float] = {}
     for position, column in enumerate(columns):
         is_usual = column.name.strip().lower() in _USUAL
         most = {"category": _MOST_CLASSES, "number": _MOST_NUMBERS}.get(column.kind, 0)
         are_classes = 2 <= column.distinct <= most
-        if column.fate == "left out" or not (is_usual or are_classes):
+        fits = column.kind == "number" if is_regression else is_usual or are_classes
+        if column.fate == "left out" or not fits:
             continue
         ends = {len(columns) - 1: 2.0, 0: 1.0}
         scores[column.name] = (

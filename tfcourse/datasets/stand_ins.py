@@ -34,14 +34,17 @@ def find(found: Numbers, values: Numbers) -> list[float]:
             return [low]
     for ordered in (found, found[::-1]):
         codes = [float(number) for number in itertools.takewhile(_is_code, ordered)]
-        rest = ordered[len(codes) :]
-        if codes and len(rest) > 1 and abs(codes[-1] - rest[0]) > np.ptp(rest):
-            return codes
+        # The last codes may be numbers like the others: -9 beside -8, -5 and 3.
+        for count in range(len(codes), 0, -1):
+            rest = ordered[count:]
+            if len(rest) > 1 and abs(codes[count - 1] - rest[0]) > abs(rest[-1] - rest[0]):
+                return codes[:count]
     return []
 
 
 def _is_code(number: float) -> bool:
     """Returns whether a number is written as codes for missing values are: -9, 77, 999, -999.25."""
     whole = str(int(abs(number)))
-    is_long = len(whole) > (1 if number == int(number) else 2)
-    return whole[0] in "6789" and len({*whole}) == 1 and (is_long or -10 < number < 0)
+    is_whole = number == int(number)
+    is_long = len(whole) > (1 if is_whole else 2)
+    return whole[0] in "6789" and len({*whole}) == 1 and (is_long or (is_whole and number < 0))

@@ -42,7 +42,7 @@ def named_columns(source: str, columns: Iterable[str], reading: Reading) -> Read
         except DataError:
             faults += _absent(source, argument, wanted, columns)
             close = [column_names.closest(name, columns) for name in wanted]
-            advice[argument] = column_names.written(close) if all(close) else ""
+            advice[argument] = column_names.value(argument, close) if all(close) else ""
     if faults:
         raise DataError(
             f"{source}: {' '.join(faults)} There are {column_names.listed(columns)}.",
@@ -83,7 +83,7 @@ def check_named(path: pathlib.Path, names: Sequence[str], reading: Reading) -> N
             f"{path}: expected a column {shown.quoted(label)}, as `label` says; received none. If "
             f"the first line is one of data, give `header=no`; else `label` may be "
             f"{shown.quoted(named)}.",
-            advice={"label": column_names.written([named])},
+            advice={"label": column_names.typed(named)},
         )
 
 
