@@ -233,3 +233,21 @@ def test_a_frame_of_texts_is_read_as_a_file_is():
     numbers = pd.read_csv(io.StringIO(text))
     one = datasets.from_dataframe(texts, label="y").preprocessing
     assert one.columns == datasets.from_dataframe(numbers, label="y").preprocessing.columns
+
+
+@pytest.mark.parametrize(
+    ("cell", "category"),
+    [("1e5", "100000"), ("1.0", "1"), ("007", "7"), ("1,5", "1.5"), ("5 kg", "5"), ("yes", "yes")],
+)
+def test_the_only_text_of_a_column_is_one_category_in_every_format(tmp_path, cell, category):
+    cells = pd.Series(["", cell, ""] * 10, dtype=object)
+    texts = pd.DataFrame({"x": cells, "z": [f"{n},5" for n in range(30)], "y": [*"aabb", "b"] * 6})
+    texts.to_csv(tmp_path / "a.csv", index=False, sep=";")
+    texts.to_excel(tmp_path / "a.xlsx", index=False)
+    texts.to_parquet(tmp_path / "a.parquet")
+    files = [f"table:{tmp_path}/a.{kind}" for kind in ("csv", "xlsx", "parquet")]
+    made = [datasets.load(file, label="y") for file in files]
+    fitted = [data.preprocessing for data in (*made, datasets.from_dataframe(texts, "y"))]
+    for each in fitted:
+        assert each.feature_names == ("x=(missing)", f"x={category}", "z")
+        np.testing.assert_array_equal(each.read(tmp_path / "a.csv").features[:, 1], cells == cell)

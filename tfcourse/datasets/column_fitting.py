@@ -23,6 +23,7 @@ from tfcourse.datasets.columns import (
     NO_VALUE,
     CategoricalColumn,
     NumericColumn,
+    as_categories,
     read_dates,
 )
 from tfcourse.datasets.errors import DataError
@@ -99,7 +100,8 @@ class Fitting:
         found = np.sort(values[~np.isnan(values)])
         found = found[np.diff(found, prepend=np.nan) != 0]
         if len(found) == 1 and self._imputes and np.isnan(values).any():
-            return self.categories(cells.of(self.column))  # 1 or nothing, for yes and no.
+            more = self.reading.missing_values  # 1 or nothing, for yes and no.
+            return self.categories(as_categories(cells.of(self.column), more, style), style)
         why = "" if self._is_kept else identifiers.why(self.name, values)
         if why:
             missing = np.isnan(values)
@@ -149,7 +151,7 @@ class Fitting:
         why = self._many(distinct, found)
         return self._left_out("text", codes < 0, distinct, "texts", why)
 
-    def categories(self, every: cells.Cells) -> Fit:
+    def categories(self, every: cells.Cells, written: str = "") -> Fit:
         found = cells.categories(every, self.reading.missing_values)
         missing = found.codes < 0
         distinct = len(found.values)
@@ -160,7 +162,9 @@ class Fitting:
             why = f"has texts of more than {fields.MAX_TEXT:,} characters"
             return self._left_out("text", missing, distinct, "texts", why)
         is_new = np.isin(found.codes, found.codes[self.rows], invert=True) & ~missing & self.kept
-        fit = self._done("category", missing, distinct, self._one_hot(found, self.name))
+        fit = self._done(
+            "category", missing, distinct, self._one_hot(found, self.name, written=written)
+        )
         spelled = tuple(v for v, name in self._spelled(found).items() if v != name)
         report = dataclasses.replace(fit.report, unseen=int(is_new.sum()), spelled=spelled)
         return fit._replace(report=report)

@@ -52,6 +52,13 @@ def read_values(values: Sequence[Any], more: Sequence[str], style: str) -> npt.N
     return _without(read, more)
 
 
+def as_categories(found: cells.Cells, more: Sequence[str], style: str) -> cells.Cells:
+    """Returns cells with numbers instead of their texts: 1e5 and 100000.0 are one category."""
+    read = read_values(found.values, more, style).tolist()
+    values = [v if np.isinf(n) else n for v, n in zip(found.values, read, strict=True)]
+    return cells.Cells(values, found.codes)
+
+
 def _without(values: npt.NDArray[np.float64], more: Sequence[str]) -> npt.NDArray[np.float64]:
     """Returns the values, with NaN for numbers that mean a missing value."""
     absent = numbers.read(more)
@@ -215,7 +222,7 @@ class CategoricalColumn:
     categories: tuple[str, ...]  # From the training split; "" is that of a missing value.
     # The category that replaces a missing value; with `None`, these are errors.
     imputed: str | None = None
-    written: str = ""  # How dates are written.
+    written: str = ""  # How dates are written, or numbers if all that are there are equal.
     column: str = ""  # Where `part` of a date is taken from.
     part: str = ""
 
@@ -242,7 +249,10 @@ class CategoricalColumn:
             DataError: names the line and column of a missing value.
         """
         name = source(self)
-        found = cells.categories(cells.of(table.columns[self.name]), more)
+        every = cells.of(table.columns[self.name])
+        if self.written and not self.part:
+            every = as_categories(every, more, self.written)
+        found = cells.categories(every, more)
         missing = found.codes < 0
         if missing.any() and self.imputed is None:
             raise missing_error(table, name, int(missing.argmax()))

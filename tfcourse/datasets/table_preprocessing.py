@@ -200,7 +200,11 @@ class TablePreprocessing:
                 "which have no column names. Save them as CSV."
             )
         names = [columns.source(column) for column in self.columns]
-        texts = [column.name for column in self.columns if isinstance(column, CategoricalColumn)]
+        texts = [
+            column.name
+            for column in self.columns
+            if isinstance(column, CategoricalColumn) and not column.written
+        ]
         table = table_files.read(
             path,
             header=self.header == "yes",
