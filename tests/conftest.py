@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+gc.disable()  # Until all is imported, which leaves hardly any garbage.
+
 # Files whose tests take longest, in that order: begun last, one would keep the suite waiting.
 SLOW = (
     *("notebooks_test", "pages_test", "sweep_test", "cluster_test", "optimizers_backends_test"),
@@ -23,6 +25,7 @@ def pytest_collection_finish():
     # What has been imported stays: the collector need not look at it again and again.
     gc.collect()
     gc.freeze()
+    gc.enable()
     # A trace makes very many objects and hardly a cycle; to look for some took a tenth of the time.
     gc.set_threshold(50_000, 20, 50)
 
