@@ -207,6 +207,20 @@ def test_a_pair_of_surrogates_is_a_character_and_300_digits_a_number(tmp_path):
     assert files.read_json_object(tmp_path / "file", 1000) == {"a": "😀", "b": 10**300 - 1}
 
 
+def test_a_file_is_read_up_to_its_limit_and_not_beyond_by_a_byte(mine):
+    assert files.read_bytes(mine, max_bytes=4) == b"mine"
+    with pytest.raises(files.ContentError, match="is 4 bytes; the limit is 3"):
+        files.read_bytes(mine, max_bytes=3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+def test_a_file_that_says_it_is_empty_is_read_up_to_its_limit_too():
+    size = len(pathlib.Path("/proc/self/limits").read_bytes())  # As if it grew meanwhile.
+    assert files.read_bytes("/proc/self/limits", max_bytes=size)
+    with pytest.raises(files.ContentError, match=f"is {size:,} bytes"):
+        files.read_bytes("/proc/self/limits", max_bytes=size - 1)
+
+
 def test_a_loop_of_links_and_a_missing_file_are_told_by_the_system(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     for name, code in (("loop", errno.ELOOP), ("none", errno.ENOENT)):
