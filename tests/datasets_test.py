@@ -162,6 +162,9 @@ def test_from_arrays_names_the_split_and_the_class_range():
     ("names", "message"),
     [
         ("minst", "Did you mean 'mnist'?"),
+        ("CSV:mine.csv", "Did you mean csv:mine.csv?"),
+        ("Npz:mine", "Did you mean npz:mine?"),
+        ("excel:mine.xlsx", "Did you mean csv:mine.xlsx?"),
         ("mnist,digit", "Did you mean 'digits'?"),
         ("", 'Received: dataset=""'),
         ("mnist,", 'Received: dataset="mnist,"'),

@@ -119,7 +119,7 @@ def test_images_are_counted_and_measured(tmp_path):
     found = datasets.describe(f"images:{tmp_path}")
     assert found.rows == ({"class": "cat", "train": 4}, {"class": "dog", "train": 3})
     assert "8 x 8 RGB (4), 8 x 12 RGB (3)" in found.findings[0]
-    assert "`image_size=64`" in found.findings[1]
+    assert "`image_size=16`" in found.findings[1]  # Of the proposed ones, the smallest.
 
 
 def test_arrays_are_counted_by_split(tmp_path):

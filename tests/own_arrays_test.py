@@ -464,7 +464,7 @@ def test_the_other_kind_of_file_is_told_by_its_first_bytes(load, tmp_path):
         fitted.read(tmp_path / "a.npy")
     np.save(tmp_path / "b.npy", X)
     (tmp_path / "b.npy").rename(tmp_path / "b.npz")
-    with pytest.raises(datasets.DataError, match=r"received an NPY file. Call it .npy"):
+    with pytest.raises(datasets.DataError, match=r"received an NPY file, one array"):
         fitted.read(tmp_path / "b.npz")
 
 

@@ -73,15 +73,16 @@ def _check_magic(path: pathlib.Path, magic: bytes, kind: str) -> None:
     """Raises `DataError` if a file is of the other kind of array file, whatever its name."""
     others = {
         b"PK": "an NPZ file. Call it .npz",
-        b"\x93N": "an NPY file. Call it .npy; x and y together are saved by numpy.savez",
+        b"\x93N": "an NPY file, one array. numpy.savez(path, x=..., y=...) saves several",
     }
     try:
         with open(path, "rb") as file:
             start = file.read(2)
     except OSError as error:
         raise DataError(f"{path}: expected a file to read; received {error.strerror}.") from None
-    if start != magic and start in others:
-        raise DataError(f"{path}: expected {kind}; received {others[start]}.")
+    if start != magic:
+        received = others.get(start, "another file. Write it anew; a table is read as csv:PATH")
+        raise DataError(f"{path}: expected {kind}; received {received}.")
 
 
 def _check_texts(name: str, array: Numbers) -> None:

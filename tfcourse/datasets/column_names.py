@@ -3,7 +3,7 @@
 import collections
 import difflib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,8 +55,7 @@ def find(source: str, argument: str, wanted: Sequence[str], columns: Iterable[st
 def _forms(columns: Sequence[str]) -> dict[str, str]:
     """Returns the columns by the ways to type them; the first one, if two are typed alike."""
     forms: dict[str, str] = {}
-    quoted: tuple[Callable[[str], str], ...] = (lambda name: written([name]),)
-    for form in (str, printable, _one_line, lambda name: _loose(_one_line(name)), _loose, *quoted):
+    for form in (str, printable, _one_line, lambda name: _loose(_one_line(name)), _loose, _listed):
         for column in columns:
             forms.setdefault(form(column), column)
     long = [column for column in columns if len(column) > shown.LONGEST]
@@ -88,7 +87,11 @@ def value(name: str, columns: Sequence[str]) -> str:
 def listed(columns: Sequence[str]) -> str:
     """Returns the names for a message."""
     more = f" and {len(columns) - _MAX_SHOWN} more" if len(columns) > _MAX_SHOWN else ""
-    return ", ".join(written([name]) for name in columns[:_MAX_SHOWN]) + more
+    return ", ".join(map(_listed, columns[:_MAX_SHOWN])) + more
+
+
+def _listed(name: str) -> str:
+    return written([name])
 
 
 def written(columns: Sequence[str]) -> str:

@@ -3,9 +3,11 @@
 import collections
 import os
 import pathlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tfcourse.datasets import (
+    classes,
     described_tables,
     image_files,
     image_folders,
@@ -18,6 +20,7 @@ from tfcourse.datasets import (
 from tfcourse.datasets.dataset import SPLITS, Dataset
 from tfcourse.datasets.description import Cell, Description
 from tfcourse.datasets.image_files import BrokenImageError
+from tfcourse.datasets.image_labels import LabelledImage
 from tfcourse.datasets.reading import Reading
 
 _MOST_IMAGES = 2000  # At most so many headers are read.
@@ -108,24 +111,34 @@ def _images(path: pathlib.Path, reading: Reading) -> Description:
         row[image.split] = int(row.get(image.split, 0)) + 1
     splits = [split for split in SPLITS if any(split in row for row in counts.values())]
     rows = tuple(
-        {"class": name, **{split: row.get(split, 0) for split in splits}}
-        for name, row in counts.items()
+        {"class": name, **{split: counts[name].get(split, 0) for split in splits}}
+        for name in classes.in_order(counts)
     )
+    title = f"{path}: {len(images):,} images, {len(rows)} classes"
+    findings = [*_of_headers(images, reading)]
+    if "test" not in splits or "validation" not in splits:
+        findings.append("splits that are missing are cut from the training split, a fifth each")
+    return Description(title, rows, tuple(findings))
+
+
+def _of_headers(images: Sequence[LabelledImage], reading: Reading) -> Iterator[str]:
+    """Yields sentences about the sizes and modes of images, and how many can't be opened."""
     step = -(-len(images) // _MOST_IMAGES)
-    sizes: collections.Counter[str] = collections.Counter()
+    kinds: collections.Counter[str] = collections.Counter()
+    sizes: list[tuple[int, int]] = []
     for image in images[::step]:
         try:
             with image_files.opened(image.path) as opened:
-                sizes[f"{opened.height} x {opened.width} {opened.mode}"] += 1
+                sizes.append(image_files.size_of(opened))
+                kinds[f"{sizes[-1][0]} x {sizes[-1][1]} {opened.mode}"] += 1
         except BrokenImageError:
-            sizes["broken"] += 1
-    shown = ", ".join(f"{size} ({count:,})" for size, count in sizes.most_common(_SHOWN))
-    more = f" and {len(sizes) - _SHOWN} more" if len(sizes) > _SHOWN else ""
+            kinds["broken"] += 1
+    shown = ", ".join(f"{kind} ({count:,})" for kind, count in kinds.most_common(_SHOWN))
+    more = f" and {len(kinds) - _SHOWN} more" if len(kinds) > _SHOWN else ""
     which = "height x width and mode" + (f" of every {step}th image" if step > 1 else "")
-    findings = [f"{which}: {shown}{more}"]
-    if len(sizes) > 1 and reading.image_size is None:
-        findings.append("of several sizes: give `image_size`, such as `image_size=64`")
-    if "test" not in splits or "validation" not in splits:
-        findings.append("splits that are missing are cut from the training split, a fifth each")
-    title = f"{path}: {len(images):,} images, {len(rows)} classes"
-    return Description(title, rows, tuple(findings))
+    yield f"{which}: {shown}{more}"
+    if len(set(sizes)) > 1 and reading.image_size is None:
+        size = image_files.proposed_size(sizes)
+        yield f"of several sizes: give `image_size`, such as `image_size={size}`"
+    if kinds["broken"] and reading.on_error == "refuse":
+        yield "broken images are an error; `on_error=skip` leaves them out"

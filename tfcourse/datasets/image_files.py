@@ -86,7 +86,7 @@ def common_shape(
     for path in paths:
         try:
             with opened(path) as image:
-                sizes[path] = _size(image)
+                sizes[path] = size_of(image)
                 if image.mode not in _GREY:
                     channels = 3
         except BrokenImageError as error:
@@ -103,18 +103,23 @@ def _check_one_size(sizes: dict[pathlib.Path, tuple[int, int]]) -> None:
     counts = collections.Counter(sizes.values())
     if len(counts) == 1:
         return
-    usual, count = counts.most_common(1)[0]
+    usual = counts.most_common(1)[0][0]
     first = next(path for path, size in sizes.items() if size == usual)
     path, size = next((path, size) for path, size in sizes.items() if size != usual)
-    advice: object = f"{usual[0]},{usual[1]}"
-    if count < _MOSTLY * len(sizes):  # Of photographs: squares, of the smaller sides that are.
-        side = float(np.median([min(size) for size in sizes.values()]))
-        advice = max((usual for usual in _USUAL_SIDES if usual <= side), default=_USUAL_SIDES[0])
     raise DataError(
         f"{path}: expected {usual[0]} x {usual[1]} pixels (height x width), as {first} has; "
         f"received {size[0]} x {size[1]}, one of {len(counts):,} sizes. Resize all to one, such "
-        f"as by `image_size={advice}`."
+        f"as by `image_size={proposed_size([*sizes.values()])}`."
     )
+
+
+def proposed_size(sizes: Sequence[tuple[int, int]]) -> str:
+    """Returns the `image_size` that is proposed for images of several sizes (height, width)."""
+    (height, width), count = collections.Counter(sizes).most_common(1)[0]
+    if count >= _MOSTLY * len(sizes):
+        return f"{height},{width}"
+    side = float(np.median([min(size) for size in sizes]))  # Of photographs, squares.
+    return str(max((usual for usual in _USUAL_SIDES if usual <= side), default=_USUAL_SIDES[0]))
 
 
 def decode_all(
@@ -166,7 +171,7 @@ def decode_all(
 def _check_size(
     path: pathlib.Path, image: "PIL.Image.Image", input_shape: tuple[int, ...], resize: bool
 ) -> None:
-    height, width = _size(image)
+    height, width = size_of(image)
     if (height, width) != input_shape[:2] and not resize:
         raise DataError(
             f"{path}: expected {input_shape[0]} x {input_shape[1]} pixels (height x "
@@ -211,7 +216,7 @@ def opened(path: pathlib.Path) -> "PIL.Image.Image":
     return image
 
 
-def _size(image: "PIL.Image.Image") -> tuple[int, int]:
+def size_of(image: "PIL.Image.Image") -> tuple[int, int]:
     """Returns (height, width) as displayed: the camera may have been rotated."""
     with _decoding(pathlib.Path(getattr(image, "filename", "an image"))):
         turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)

@@ -124,7 +124,23 @@ def find(path: pathlib.Path, reading: Reading) -> list[LabelledImage]:
         logging.warning("%s: left out empty folders: %s.", path, ", ".join(empty[:10]))
     if not any(image.split == "train" for image in images):
         raise DataError(f"{path}: expected images; received empty folders. Add some.")
-    return images
+    return _frequent(path, images)
+
+
+def _frequent(path: pathlib.Path, images: list[LabelledImage]) -> list[LabelledImage]:
+    """Returns the images without those of classes that have too few to be split, if few are."""
+    counts = collections.Counter(image.class_name for image in images if image.split == "train")
+    is_complete = len({image.split for image in images}) == len(SPLITS)
+    rare = {name for name, count in counts.items() if count < classes.MIN_EXAMPLES}
+    kept = [image for image in images if image.class_name not in rare]
+    if is_complete or not rare or len(counts) - len(rare) < 2 or 2 * len(kept) < len(images):
+        return images
+    named = ", ".join(f"{name} ({counts[name]})" for name in sorted(rare)[:10])
+    logging.warning(
+        "%s: left out %d images, of classes with under %d for training: %s.",
+        *(path, len(images) - len(kept), classes.MIN_EXAMPLES, named),
+    )
+    return kept
 
 
 def _tell_of_masks(path: pathlib.Path, images: list[LabelledImage]) -> None:

@@ -148,9 +148,8 @@ def _label(rows: Rows, reading: Reading, split: str | None) -> str:
     if len(others) == 1:
         return others[0]
     index = np.arange(len(rows.table))
-    likely = likely_labels.find(
-        column_kinds.fit(rows.table, name, reading, index).report for name in others
-    )
+    reports = (column_kinds.fit(rows.table, name, reading, index).report for name in others)
+    likely = likely_labels.find(reports, reading)
     raise DataError(
         f"{source}: expected a column with the classes of the images; received "
         f"{column_names.listed(others) or 'none'}. Name it as `label`.",

@@ -63,11 +63,15 @@ def class_folders(path: pathlib.Path, tell: Tell) -> list[ClassFolder]:
         DataError: there are no such folders, or they are ambiguous.
     """
     if not path.is_dir():
-        received = "a file. Unpack it, or correct the path." if path.exists() else "none there."
-        meant = "" if path.exists() else misspelt.meant(path) or " Correct the path."
+        advice = misspelt.meant(path) or " Correct the path."
+        if path.exists():
+            advice = (
+                " Name the folder; if it is an archive, unpack it. A table is read as csv:PATH, "
+                "arrays as npz:PATH."
+            )
         raise DataError(
             f"{path}: expected a folder with a folder of images for each class; received "
-            f"{received}{meant}"
+            f"{'a file' if path.exists() else 'none there'}.{advice}"
         )
     path = _unwrapped(path)
     folders = image_paths.subfolders(path)

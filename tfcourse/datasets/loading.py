@@ -196,15 +196,21 @@ def check_name(names: str, data_dir: os.PathLike[str] | str | None = None) -> tu
 
 def _path_hint(name: str) -> str:
     """Returns the hint that a path, for example of a table, is written "csv:PATH", or ""."""
+    # What precedes the path may be misspelt: "CSV:PATH", "excel:PATH".
+    before, _, rest = name.partition(":")
+    written = name if not rest or len(before) < 2 or os.path.exists(name) else rest
     try:
-        path = files.expanded(name)
+        path = files.expanded(written)
     except files.PathError:
         return ""
     kinds = {".npz": "npz", ".npy": "npz"} | dict.fromkeys(
         (".csv", ".tsv", ".xlsx", ".parquet"), "csv"
     )
     kind = "images" if path.is_dir() else kinds.get(path.suffix.lower(), "csv" * path.is_file())
-    return f'there is no dataset "{name}". Did you mean {kind}:{name}?' if name and kind else ""
+    if before.lower() in OWN and written == rest:
+        kind = before.lower()
+    meant = f"{kind}:{written}"
+    return f'there is no dataset "{name}". Did you mean {meant}?' if name and kind else ""
 
 
 def check_data_dir(data_dir: os.PathLike[str] | str | None) -> pathlib.Path | None:

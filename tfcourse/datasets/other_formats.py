@@ -85,8 +85,11 @@ def _unpack(path: pathlib.Path) -> str:
 
 
 def check_archive(path: pathlib.Path, names: Iterable[str]) -> None:
-    """Raises `DataError` if an archive with members of these names is a document."""
+    """Raises `DataError` if an archive with members of these names is a document or arrays."""
     listed = list(names)
+    if listed and all(name.endswith(".npy") for name in listed):
+        given = shlex.quote(f"npz:{path}")
+        raise DataError(f"{path}: {_EXPECTED}; received arrays. Give {given}, without `label`.")
     for member, kind, mend in _DOCUMENTS:
         if any(re.fullmatch(member, name) for name in listed):
             raise DataError(f"{path}: {_EXPECTED}; received {kind}. {mend}.")

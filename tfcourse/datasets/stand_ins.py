@@ -35,10 +35,10 @@ def find(found: Numbers, values: Numbers) -> list[float]:
     for ordered in (found, found[::-1]):
         codes = [float(number) for number in itertools.takewhile(_is_code, ordered)]
         # The last codes may be numbers like the others: -9 beside -8, -5 and 3.
-        for count in range(len(codes), 0, -1):
-            rest = ordered[count:]
-            if len(rest) > 1 and abs(codes[count - 1] - rest[0]) > abs(rest[-1] - rest[0]):
-                return codes[:count]
+        for taken in range(len(codes), 0, -1):
+            rest = ordered[taken:]
+            if len(rest) > 1 and abs(codes[taken - 1] - rest[0]) > abs(rest[-1] - rest[0]):
+                return codes[:taken]
     return []
 
 

@@ -47,7 +47,8 @@ def check_file(path: pathlib.Path, kind: str) -> None:
         received = "something else" if path.exists() else "no such file"
         advice = misspelt.meant(path) or " Correct the path."
         if path.is_dir():
-            received, advice = "a folder", " Name a file in it."
+            received = "a folder"
+            advice = " Name a file in it; a folder of images is read as images:FOLDER."
         raise DataError(f"{path}: expected {kind}; received {received}.{advice}")
 
 
