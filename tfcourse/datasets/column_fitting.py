@@ -18,14 +18,9 @@ from tfcourse.datasets import (
     spellings,
     stand_ins,
 )
+from tfcourse.datasets.cell_values import as_categories, read_dates
 from tfcourse.datasets.column_report import ColumnReport, Reason
-from tfcourse.datasets.columns import (
-    NO_VALUE,
-    CategoricalColumn,
-    NumericColumn,
-    as_categories,
-    read_dates,
-)
+from tfcourse.datasets.columns import NO_VALUE, CategoricalColumn, NumericColumn
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.table import Column

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcourse.datasets import cells, dates, numbers
+from tfcourse.datasets.cell_values import is_missing_number, read_numbers, read_values
 from tfcourse.datasets.column_fitting import Fit, Fitting, Rows
-from tfcourse.datasets.columns import is_missing_number, read_numbers, read_values
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.table import Table
 

@@ -18,8 +18,8 @@ from tfcourse.datasets import (
     table_summary,
     tables,
 )
+from tfcourse.datasets.cell_values import read_numbers
 from tfcourse.datasets.column_report import ColumnReport, Reason, TableReport
-from tfcourse.datasets.columns import read_numbers
 from tfcourse.datasets.dataset import Dataset
 from tfcourse.datasets.description import Cell, Description
 from tfcourse.datasets.errors import DataError

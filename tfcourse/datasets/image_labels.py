@@ -20,7 +20,7 @@ from tfcourse.datasets import (
     table_summary,
     targets,
 )
-from tfcourse.datasets.columns import read_numbers
+from tfcourse.datasets.cell_values import read_numbers
 from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.image_rows import Rows

@@ -20,8 +20,8 @@ from tfcourse.datasets import (
     stand_ins,
     targets,
 )
+from tfcourse.datasets.cell_values import is_missing_number, read_numbers
 from tfcourse.datasets.column_report import LabelReport
-from tfcourse.datasets.columns import is_missing_number, read_numbers
 from tfcourse.datasets.dataset import IntArray, LabelArray
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading

@@ -12,6 +12,7 @@ from absl import logging
 from tfcourse import files
 from tfcourse.datasets import (
     array_files,
+    cell_values,
     cells,
     column_names,
     columns,
@@ -105,7 +106,7 @@ class TablePreprocessing:
     def _tell_empty(self, table: Table) -> None:
         names = dict.fromkeys(map(columns.source, self.columns))
         there = ((name, table.columns[name]) for name in names if name in table.columns)
-        empty = [name for name, cells in there if columns.is_empty(cells, self.missing_values)]
+        empty = [name for name, cells in there if cell_values.is_empty(cells, self.missing_values)]
         if empty:
             listed = column_names.listed(empty)
             logging.warning("%s: no row has a value of %s; filled in.", table.source, listed)
