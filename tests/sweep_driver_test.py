@@ -1,6 +1,7 @@
 """The driver with workers that answer at once, so that every point at which it can die is tried."""
 
 import collections
+import dataclasses
 import os
 import pathlib
 
@@ -208,10 +209,41 @@ def test_pruning_is_decided_by_earlier_generations_alone(tmp_path, pruning):
     assert 4 <= len(pruned) < 20
     assert all(t.generation > 0 for t in pruned)
     assert alone.status(alone.best) == sweeps.COMPLETE
-    first = [t.results[0].curve for t in alone.trials[:4]]
-    best = sorted(max(row["val_accuracy"] for row in curve[:1]) for curve in first)
-    bar = np.median(best) if pruning == "median" else best[-2]
-    assert alone.trials[4].thresholds[1] == pytest.approx(bar)
+    for trial in (alone.trials[4], alone.trials[-1]):
+        earlier = [t for t in alone.trials if t.generation < trial.generation]
+        best = sorted((t.results[0].curve[0]["val_accuracy"] for t in earlier), reverse=True)
+        third = -(-len(earlier) // 3)  # Rounded up: the worst of the best third passes.
+        bar = np.median(best) if pruning == "median" else best[third - 1]
+        assert trial.thresholds[1] == pytest.approx(bar)
+    assert len(earlier) > 12
+
+
+@pytest.mark.parametrize("pruning", ["median", "successive_halving"])
+@pytest.mark.parametrize("objective", ["val_accuracy", "val_loss"])
+def test_pruning_compares_the_best_scores_so_far_in_their_direction(tmp_path, pruning, objective):
+    def bouncing(task):
+        curve = trained(dataclasses.replace(task, thresholds={})).result.curve
+        for row in curve[1::2]:
+            row.update(val_accuracy=row["val_accuracy"] / 2, val_loss=row["val_loss"] + 1)
+        return Outcome(Result(sweeps.COMPLETE, "", curve, 1.0))
+
+    asked = settings(pruning=pruning, objective=objective, trials=16)
+    sweep = run(tmp_path, asked, Pool(answer=bouncing)).sweep
+    *_, last = sweep.trials
+    curves = np.array(
+        [
+            [row[objective] for row in trial.results[0].curve]
+            for trial in sweep.trials
+            if trial.generation < last.generation
+        ]
+    )
+    sign = 1 if objective == "val_loss" else -1
+    ranked = np.sort(np.minimum.accumulate(sign * curves, axis=1), axis=0)
+    third = -(-len(curves) // 3)
+    bars = np.median(ranked, axis=0) if pruning == "median" else ranked[third - 1]
+    assert len(last.thresholds) > 1
+    for epoch, bar in last.thresholds.items():
+        assert bar == pytest.approx(sign * bars[epoch - 1])
 
 
 def test_replicates_have_seeds_of_their_own_and_are_ranked_by_their_mean(tmp_path):
