@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from recipes.mnist_softmax import MnistSoftmax
-from tfcourse import run_directory
+from tfcourse import datasets, run_directory, training
 from tfcourse.training import keras_internals, saving
 from tfcourse.tuning import objectives, tensorflow_internals, trial
 from tfcourse.tuning import state as sweeps
@@ -117,6 +117,27 @@ def test_a_run_of_somebody_else_is_no_result_of_a_trial(tmp_path):
     outcome = trial.run(task(folder))
     assert (outcome.fault, outcome.result.status) == (5, sweeps.INFEASIBLE)
     assert "no trial of this sweep" in outcome.result.reason
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (datasets.DataError("the file is gone"), 3),
+        (OSError(28, "No space left on device"), 5),
+        (training.CheckpointError("damaged"), None),
+        (MemoryError(), None),
+        (ValueError("units must be positive"), None),
+    ],
+)
+def test_only_faults_of_the_data_and_the_machine_are_the_sweeps(
+    tmp_path, monkeypatch, error, fault
+):
+    def failing(_):
+        raise error
+
+    monkeypatch.setattr(trial, "_trained", failing)
+    outcome = trial.run(task(tmp_path))
+    assert (outcome.fault, outcome.result.status) == (fault, sweeps.INFEASIBLE)
 
 
 def test_a_trial_prints_whatever_it_likes(tmp_path):
