@@ -49,6 +49,9 @@ def read(path: pathlib.Path) -> Run:
     for name in (run_directory.FLAGS, "history.csv"):
         if not (run.path / name).exists():
             message = f"`run_dirs`: {path} is not a run to compare: it holds no {name}."
+            if (run.path / run_directory.JOURNAL).exists():
+                best = path / run_directory.BEST
+                raise NotARunError(f"`run_dirs`: {path} is a sweep. Name its best trial, {best}")
             raise NotARunError(f"{message}{misspelt.meant(run.path)}".removesuffix("."))
     try:
         run_directory.read_history(run.path)

@@ -72,6 +72,12 @@ def test_a_history_that_is_none_is_named(runs, tmp_path, history, message):
         run(runs, tmp_path / "c.png")
 
 
+def test_a_sweep_is_told_from_a_run(runs, tmp_path):
+    (runs[0] / "history.csv").rename(runs[0] / "journal.jsonl")
+    with pytest.raises(compare.NotARunError, match=r"a is a sweep. Name its best trial, .*a/best"):
+        run(runs, tmp_path / "c.png")
+
+
 def test_nothing_that_a_run_holds_reaches_the_terminal_as_it_is(runs, tmp_path, capsys):
     (runs[0] / "flags.txt").write_text("--optimizer=\x1b[31m\x07\n--\x1b]0;x=1\n")
     metrics = {"test_accuracy": "\x1b[2J" * 99, "best_epoch": [[1]] * 10_000}

@@ -1,4 +1,5 @@
 import gc
+import io
 import random
 import signal
 import sys
@@ -7,11 +8,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from rich import console
 from tensorflow.python.framework import config
 
 from recipes import mnist_softmax
 from tfcourse import training, tuning
-from tfcourse.tuning import trial
+from tfcourse.tuning import report, trial
 
 # keras-tuner reads the current thread's name the old way.
 pytestmark = pytest.mark.filterwarnings(
@@ -32,11 +34,19 @@ def search(folder, watch=lambda sweep, running: None, *, trials=3):
     )  # fmt: skip
 
 
+def test_trials_that_end_at_once_are_not_said_to_be_done_before(tmp_path):
+    text = io.StringIO()
+    with report.SweepTable(console.Console(file=text)) as table:
+        search(tmp_path, table.update)
+    assert "[1/3]" in text.getvalue()
+    assert "done before" not in text.getvalue()
+
+
 def test_a_search_without_workers_is_watched_and_goes_on_where_it_was(tmp_path, monkeypatch):
     watched = []
     done = search(tmp_path, lambda sweep, running: watched.append(len(sweep.finished())))
     assert watched[-1] == 3
-    assert sorted(set(watched)) == [1, 2, 3]
+    assert sorted(set(watched)) == [0, 1, 2, 3]
     scores = [done.score(each) for each in done.trials]
     assert done.score(done.best) == max(scores) > 0.5
     assert all(set(each.values) == set(SEARCHES) for each in done.trials)

@@ -367,6 +367,22 @@ def test_a_sweep_of_a_quantity_ranks_by_loss(data):
         sweeping._settled(asked_sweep(wrong), wrong, data, classify.settled_model)
 
 
+def test_searched_values_that_do_not_fit_the_data_are_refused_at_once(data):
+    base = classify.Classify()
+    for searches, message in (
+        ({"class_weight": "none,balanced"}, "--search: `class_weight` weighs classes"),
+        ({"augment": "none/flip"}, "--search: `augment` is for images"),
+        ({"model": "batch_norm_mlp,small_cnn"}, "--search: `model=small_cnn` is for images"),
+    ):
+        with pytest.raises(command_line.UsageError, match=message):
+            sweeping._settled(
+                asked_sweep(base, searches=searches), base, data, classify.settled_model
+            )
+    wide = classify.Classify(hidden_units=(32,))
+    both = asked_sweep(wide, searches={"model": "softmax_regression,batch_norm_mlp"})
+    assert "model" in names_of(sweeping._settled(both, wide, data, classify.settled_model).space)
+
+
 def test_errors_are_minimized():
     errors = ("mean_absolute_error", "root_mean_squared_error", "binary_crossentropy")
     assert all(map(is_minimized, ("val_loss", "loss", "val_mae", *errors)))

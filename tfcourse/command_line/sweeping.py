@@ -108,10 +108,7 @@ def _settled(
             "or val_mae, or --task=classification"
         )
     if settle:
-        try:
-            base = settle(base, data)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+        base = _fitting(settle, base, data, "")
     settled, before = base.all_texts(), asked.settings.base
     try:
         space = search_space.space_of(base, asked.searches, asked.fixed)
@@ -119,7 +116,23 @@ def _settled(
         told = str(error).replace("auto or ", "")
         changed = [f"{name} is {text}" for name, text in settled.items() if before[name] != text]
         raise UsageError(f"--search, --fix: {told}. With this data {', '.join(changed)}") from None
+    for axis in space.axes:
+        if settle and axis.name in asked.searches and axis.active_when is None:
+            for value in axis.scale.options or ():
+                _fitting(
+                    settle, dataclasses.replace(base, **{axis.name: value}), data, "--search: "
+                )
     return dataclasses.replace(asked.settings, objective=objective, space=space, base=settled)
+
+
+def _fitting(
+    settle: Settle, base: hp.Hyperparameters, data: datasets.Dataset, before: str
+) -> hp.Hyperparameters:
+    """Returns `base` after the choices that depend on the data; raises `UsageError` without fit."""
+    try:
+        return settle(base, data)  # type: ignore[no-any-return]
+    except ValueError as error:
+        raise UsageError(f"{before}{error}") from None
 
 
 def _tell_stopped(driver: "Driver", asked: SweepOptions) -> None:

@@ -120,6 +120,7 @@ class Driver:
             AllTrialsFailedError: the first trials all failed for the same reason.
             EnvironmentFaultError: a worker could not write a file, or could not load the data.
         """
+        watch(self.sweep, [])  # Tells trials that were done before from those that end at once.
         while True:
             self._ask()
             if not self._waiting and not self._running:
