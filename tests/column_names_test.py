@@ -64,6 +64,12 @@ def test_texts_with_commas_and_quotes_come_back(values):
     assert parse_texts(format_texts(values)) == tuple(values)
 
 
+def test_column_that_is_kept_and_left_out_is_refused():
+    both = Reading(label="y", ignore=("a", "b"), keep=("b",))
+    with pytest.raises(DataError, match="received b in both"):
+        table_checks.check_columns("t", ["a", "b", "y"], both)
+
+
 @pytest.mark.parametrize("name", ["name, full", 'say "hi"', "two\nlines", "a`b"])
 def test_suggested_label_is_found_and_so_is_a_name_as_messages_show_it(name):
     columns = [name, "age"]

@@ -124,7 +124,7 @@ def spoiled(array, value):
         ({"x": spoiled(X, np.nan), "y": Y}, r"array x: .*nan at example 7, position \(0,\)"),
         ({"x": spoiled(X, 1e200), "y": Y}, "Scale the features"),
         ({"x": X, "y": spoiled(Y, 0.5)}, "0.5 at example 7"),
-        ({"x": X, "y": spoiled(Y, np.nan)}, "nan at example 7"),
+        ({"x": X, "y": spoiled(Y, np.nan)}, r"nan at example 7, and 1 in all. .*numpy.isnan\(y\)"),
         ({"x": X, "y": spoiled(Y, 9)}, "received 1 of '9' .*example 7"),
         ({"x": X, "y": Y * 0}, "two classes"),
         ({"x": X, "y": Y.astype(complex)}, "whole numbers or texts"),
@@ -142,7 +142,7 @@ def spoiled(array, value):
         ),
         (
             {"x_train": X, "y_train": Y, "x_test": X[:, :2], "y_test": Y},
-            "one shape of example in all splits",
+            r"received \(3,\) in x_train, \(2,\) in x_test. Prepare all",
         ),
     ],
 )

@@ -40,7 +40,11 @@ def check_pairs(
     """
     shapes = {split: features.shape[1:] for split, (features, _) in pairs.items()}
     if len(set(shapes.values())) > 1:
-        raise DataError(f"{name}: expected one shape of example in all splits; received {shapes}.")
+        received = ", ".join(f"{shape} in {key}" for key, shape in shapes.items())
+        raise DataError(
+            f"{name}: expected one shape of example in all splits; received {received}. Prepare "
+            "all in the same way."
+        )
     for split, (features, labels) in pairs.items():
         where = f"{name}, split {split}"
         check_shapes(where, features, labels, (4,) if scaled else (2, 4))
@@ -220,6 +224,12 @@ def label_cells(where: str, labels: Numbers) -> list[Any]:
         raise DataError(
             f"{where}: expected whole numbers or texts as labels; received type {labels.dtype}. "
             "Number the classes, such as by np.unique(labels, return_inverse=True)."
+        )
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
+        example, count = int(np.isnan(labels).argmax()), int(np.isnan(labels).sum())
+        raise DataError(
+            f"{where}: expected a label for each example; received nan at example {example}, and "
+            f"{count:,} in all. Leave such examples out: x[~numpy.isnan(y)], y[~numpy.isnan(y)]."
         )
     if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
         example = int((labels != np.floor(labels)).argmax())

@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -68,7 +68,7 @@ def of_table(table: Table, reading: Reading) -> Description:
 
 
 def _as_features(
-    table: Table, reading: Reading, names: Iterable[str] | None = None
+    table: Table, reading: Reading, names: Sequence[str] | None = None
 ) -> dict[str, ColumnReport]:
     """Returns the reports on columns, by default on all, of which some may be ignored."""
     rows = np.arange(len(table))
@@ -91,8 +91,8 @@ def _described(table: Table, reading: Reading, data: Dataset) -> Description:
         findings.append(f"classes: {_classes(report)}")
     findings += table_summary.sentences(report, imputes=reading.missing == "impute")
     # The report says nothing about the content of ignored columns.
-    ignored = [column.name for column in report.columns if column.reason == "ignored"]
-    described = _as_features(table, reading, ignored)
+    ignored = tuple(column.name for column in report.columns if column.reason == "ignored")
+    described = _as_features(table, dataclasses.replace(reading, ignore=ignored), ignored)
     columns = tuple(described.get(column.name, column) for column in report.columns)
     return Description(_title(table), _rows(table, reading, columns, data), tuple(findings))
 

@@ -100,7 +100,11 @@ def _pairs(path: pathlib.Path, arrays: dict[str, Numbers]) -> dict[str, tuple[Nu
         pairs[split] = features, labels
     shapes = {present[split][0]: features.shape[1:] for split, (features, _) in pairs.items()}
     if len(set(shapes.values())) > 1:
-        raise DataError(f"{path}: expected one shape of example in all splits; received {shapes}.")
+        received = ", ".join(f"{shape} in {key}" for key, shape in shapes.items())
+        raise DataError(
+            f"{path}: expected one shape of example in all splits; received {received}. Prepare "
+            "all in the same way."
+        )
     return pairs
 
 

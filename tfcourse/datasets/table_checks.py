@@ -51,6 +51,12 @@ def named_columns(source: str, columns: Iterable[str], reading: Reading) -> Read
     (label,) = found.pop("label") or (None,)
     if label in found["ignore"]:
         raise DataError(f"{source}: expected `ignore` without the label {shown.quoted(label)}.")
+    both = [name for name in found["ignore"] if name in found["keep"]]
+    if both:
+        raise DataError(
+            f"{source}: expected columns in `ignore` or in `keep`; received "
+            f"{column_names.listed(both)} in both. Leave one out."
+        )
     return dataclasses.replace(reading, label=label, **found)
 
 

@@ -18,6 +18,7 @@ from tfcourse.datasets import (
     likely_labels,
     memory,
     shown,
+    split_columns,
     splits,
     table_checks,
     table_files,
@@ -151,7 +152,8 @@ def dataset(
         reading: the options; `label` must be set.
         name: the data set's name.
         origin: where the table came from, for the record.
-        rows: the rows of each split; missing splits are taken from "train", a fifth each.
+        rows: the rows of each split, by default those that a column called split gives; missing
+            splits are taken from "train", a fifth each.
         stored: function that reads a table of some rows; with it, the features stay on the disk.
         tell: whether to log the findings.
 
@@ -163,6 +165,12 @@ def dataset(
     label = str(reading.label)
     where = f"{table.source}, column {shown.quoted(label)}"
     comma = isinstance(table.columns, dict) and column_kinds.has_decimal_commas(table)
+    own_splits = split_columns.find(table, reading) if rows is None else None
+    if own_splits:
+        column, rows = own_splits
+        reading = dataclasses.replace(reading, ignore=(*reading.ignore, column))
+        note = f"the splits are those of the column {shown.quoted(column)}"
+        table = dataclasses.replace(table, notes=(*table.notes, note))
     try:
         found = labels.find(where, label, table, reading, decimal_comma=comma)
     except DataError as error:
