@@ -5,7 +5,7 @@ r"""Changes the settings of a run while it trains.
 The change takes effect at the next block of steps, within about a second. With a schedule,
 --learning_rate scales the schedule from there on. A new beta keeps the current averages.
 --rollback_epoch=N first goes back to the end of epoch N. The run's flags.txt then repeats the run,
-nudges included, and nudges.jsonl lists all requests.
+nudges included, and nudges.jsonl lists all accepted requests.
 """
 
 import dataclasses

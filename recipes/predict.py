@@ -2,10 +2,10 @@ r"""Predicts the class, or the quantity, of new examples with a trained model.
 
     python -m recipes.predict --run_dir=latest --input=digits.npz --output=labels.csv
 
---input names an image, a folder of images, a CSV file with the columns used in training, or arrays
+--input names an image, a folder of images, a table with the columns used in training, or arrays
 (.npz with x, or .npy), with the same raw values as the training data. It needs no labels. A table
-may have more columns, in any order. If gray images look like negatives of the training
-images, a warning says so; --invert exchanges black and white. --output is a .csv or .json file. For
+may have more columns, in any order. If gray images look like negatives of the training images, a
+warning says so; --invert exchanges black and white. --output is a .csv or .json file. For
 each example, it holds the value of the column --id, or the source; then the most likely label and
 the probability of every class, or for regression the `prediction`.
 """

@@ -8,8 +8,8 @@ r"""Illustrates hyperparameter search with pictures of real trainings.
 - coarse_to_fine.png: the boxes of a search that narrows, round by round;
 - importance.png: which hyperparameters matter, in the tiers of the course.
 
-Each picture shows a single search. `recipes.claims.search` and `recipes.claims.search_importance`
-repeat such searches and measure their effects.
+Each search runs once. `recipes.claims.search` and `recipes.claims.search_importance` repeat such
+searches and measure their effects.
 """
 
 import dataclasses
@@ -57,7 +57,7 @@ class Searching(Hyperparameters):
         3, "Rounds from coarse to fine, each with as many trials.", interval="[2, 7]"
     )
     ranking: int = integer(
-        80, "Trials in the sweep that ranks hyperparameters.", interval="[8, inf)"
+        80, "Trials in each of the two sweeps that rank hyperparameters.", interval="[8, inf)"
     )
     epochs: int = integer(4, "Passes over the training set in a trial.", interval="[1, inf)")
 

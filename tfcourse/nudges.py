@@ -33,8 +33,12 @@ class Change(Hyperparameters):
     beta: float | None = number(
         None, f"Decay rate of {', '.join(takers(OPTIMIZERS, 'beta'))}.", interval="[0, 1)"
     )
-    beta_1: float | None = number(None, "Adam's first decay rate.", interval="[0, 1)")
-    beta_2: float | None = number(None, "Adam's second decay rate.", interval="[0, 1)")
+    beta_1: float | None = number(
+        None, f"First decay rate of {', '.join(takers(OPTIMIZERS, 'beta_1'))}.", interval="[0, 1)"
+    )
+    beta_2: float | None = number(
+        None, f"Second decay rate of {', '.join(takers(OPTIMIZERS, 'beta_2'))}.", interval="[0, 1)"
+    )
     rollback_epoch: int | None = integer(
         None, "Goes back to the end of this epoch; 0 is the start.", interval="[0, inf)"
     )

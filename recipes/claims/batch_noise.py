@@ -24,8 +24,10 @@ from tfcourse.run_directory import RunDirectory
 
 @dataclasses.dataclass(frozen=True)
 class BatchNoise(Hyperparameters):
-    batch_sizes: tuple[int, ...] = integers((1, 8, 64, 512, 4096), "Examples per step, and all.")
-    learning_rate: float = number(0.01, "Step size of all.", interval="(0, inf)")
+    batch_sizes: tuple[int, ...] = integers(
+        (1, 8, 64, 512, 4096), "Examples per step, besides the full batch."
+    )
+    learning_rate: float = number(0.01, "Step size of every batch size.", interval="(0, inf)")
     training_examples: int = integer(10_000, "Examples to train on.", interval="[10, inf)")
     steps: int = integer(200, "Steps; noise is measured in the second half.", interval="[4, inf)")
     num_seeds: int = integer(10, "Trainings with each batch size.", interval="[2, inf)")

@@ -42,8 +42,10 @@ class BatchNorm(Hyperparameters):
     steps: int = integer(50_000, "Steps of a training.", interval="[50, inf)")
     hidden_units: tuple[int, ...] = integers((100, 100, 100), "Widths of the hidden layers.")
     batch_size: int | Literal["full"] = batch_size(60, "Examples per step.")
-    learning_rate: float = number(0.05, "Step size, of both networks.", interval="(0, 1000]")
-    initial_sd: float = number(0.1, "Of the normal initial weights.", interval="(0, inf)")
+    learning_rate: float = number(0.05, "Step size of both networks.", interval="(0, 1000]")
+    initial_sd: float = number(
+        0.1, "Standard deviation of the initial weights.", interval="(0, inf)"
+    )
     num_seeds: int = integer(3, "Trainings of each network.", interval="[2, inf)")
 
 

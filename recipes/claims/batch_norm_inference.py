@@ -35,7 +35,7 @@ class BatchNormInference(Hyperparameters):
     hidden_units: tuple[int, ...] = integers((100, 100, 100), "Widths of the hidden layers.")
     batch_size: int | Literal["full"] = batch_size(60, "Examples per step.")
     learning_rate: float = number(0.1, "Step size.", interval="(0, 1000]")
-    momentum: float = number(0.99, "Of the moving averages.", interval="[0, 1)")
+    momentum: float = number(0.99, "Momentum of the moving averages.", interval="[0, 1)")
     max_steps: int = integer(3000, "Steps of a training.", interval="[100, inf)")
     num_seeds: int = integer(20, "Trainings.", interval="[2, inf)")
 

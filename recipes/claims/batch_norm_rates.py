@@ -33,11 +33,11 @@ RATES = tuple(float(f"{10**power:.3g}") for power in np.arange(-4, 2.1, 0.5))
 @dataclasses.dataclass(frozen=True)
 class BatchNormRates(Hyperparameters):
     depths: tuple[int, ...] = integers((3, 20), "Numbers of hidden layers.")
-    activations: tuple[str, ...] = texts(("sigmoid", "relu"), "Of the hidden layers.")
-    width: int = integer(100, "Units of each.", interval="[1, inf)")
+    activations: tuple[str, ...] = texts(("sigmoid", "relu"), "Activations of the hidden layers.")
+    width: int = integer(100, "Units of each hidden layer.", interval="[1, inf)")
     steps: int = integer(1000, "Steps of a training.", interval="[1, inf)")
     batch_size: int | Literal["full"] = batch_size(60, "Examples per step.")
-    target_accuracy: float = number(0.8, "From here on a rate is usable.", interval="(0, 1)")
+    target_accuracy: float = number(0.8, "Accuracy from which a rate is usable.", interval="(0, 1)")
     num_seeds: int = integer(5, "Trainings at each rate.", interval="[3, inf)")
 
 

@@ -30,14 +30,16 @@ _BLOCK_SECONDS = 0.2  # The least that is timed at once.
 
 @dataclasses.dataclass(frozen=True)
 class BatchSize(Hyperparameters):
-    batch_sizes: tuple[int, ...] = integers((1, 8, 64, 512), "Examples per step, besides all.")
+    batch_sizes: tuple[int, ...] = integers(
+        (1, 8, 64, 512), "Examples per step, besides the full batch."
+    )
     training_examples: int = integer(8_192, "Examples to train on.", interval="[10, inf)")
     epochs: int = integer(10, "Passes over them with mini-batches.", interval="[1, inf)")
     full_epochs: int = integer(
-        300, "Passes with the full batch: so many steps.", interval="[1, inf)"
+        300, "Passes, and so steps, with the full batch.", interval="[1, inf)"
     )
-    target_cost: float = number(0.35, "Training cost that is to be reached.", interval="(0, inf)")
-    tuning_seeds: int = integer(2, "Trainings at each rate to choose by.", interval="[1, inf)")
+    target_cost: float = number(0.35, "Training cost to reach.", interval="(0, inf)")
+    tuning_seeds: int = integer(2, "Trainings at each rate, to choose one.", interval="[1, inf)")
     num_seeds: int = integer(10, "Trainings with the rate that was chosen.", interval="[2, inf)")
 
 

@@ -35,10 +35,10 @@ class BatchTraining(Hyperparameters):
         ("wine", "breast_cancer", "digits"), "Data sets of scikit-learn."
     )
     hidden_units: int = integer(10, "Sigmoid units of the hidden layer.", interval="[1, inf)")
-    target_cost: float = number(0.1, "Training cost that is to be reached.", interval="(0, inf)")
-    epochs: int = integer(150, "Passes at most, on-line.", interval="[1, inf)")
-    batch_epochs: int = integer(5_000, "Passes at most, in batches.", interval="[1, inf)")
-    tuning_seeds: int = integer(6, "Trainings at each rate to choose by.", interval="[1, inf)")
+    target_cost: float = number(0.1, "Training cost to reach.", interval="(0, inf)")
+    epochs: int = integer(150, "Most passes of on-line training.", interval="[1, inf)")
+    batch_epochs: int = integer(5_000, "Most passes of batch training.", interval="[1, inf)")
+    tuning_seeds: int = integer(6, "Trainings at each rate, to choose one.", interval="[1, inf)")
     num_seeds: int = integer(40, "Trainings with the rate that was chosen.", interval="[2, inf)")
 
 

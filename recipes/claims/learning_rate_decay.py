@@ -44,7 +44,7 @@ class LearningRateDecay(Hyperparameters):
     budgets: tuple[int, ...] = integers((3, 10), "Passes over the training set, small and large.")
     batch_size: int | Literal["full"] = batch_size(64, "Examples per step.")
     training_examples: int = integer(10_000, "Examples to train on.", interval="[10, inf)")
-    tuning_seeds: int = integer(2, "Trainings at each rate to choose by.", interval="[1, inf)")
+    tuning_seeds: int = integer(2, "Trainings at each rate, to choose one.", interval="[1, inf)")
     num_seeds: tuple[int, ...] = integers(
         (8, 8), "Trainings with the rate that was chosen, for each budget."
     )

@@ -39,7 +39,7 @@ class Optimizers(Hyperparameters):
     hidden_units: tuple[int, ...] = integers((128,), "Hidden layers of the MLP.")
     batch_size: int | Literal["full"] = batch_size(128, "Examples per step.")
     epochs: int = integer(3, "Passes over the training set.", interval="[1, inf)")
-    tuning_seeds: int = integer(2, "Trainings at each rate to choose by.", interval="[1, inf)")
+    tuning_seeds: int = integer(2, "Trainings at each rate, to choose one.", interval="[1, inf)")
     num_seeds: int = integer(16, "Trainings at the chosen rate.", interval="[2, inf)")
 
     def __post_init__(self) -> None:

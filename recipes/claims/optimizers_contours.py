@@ -37,7 +37,7 @@ class OptimizersContours(Hyperparameters):
     highest_rate: float = number(100.0, "Highest learning rate.", interval="(0, inf)")
     rates_per_decade: int = integer(20, "Learning rates per power of ten.", interval="[1, inf)")
     target: float = number(1e-3, "Cost to reach on the contours.", interval="(0, inf)")
-    max_steps: int = integer(10_000, "Steps until a race is given up.", interval="[1, inf)")
+    max_steps: int = integer(10_000, "Steps after which a race is given up.", interval="[1, inf)")
     starts: int = integer(60, "Random starts that are judged.", interval="[2, inf)")
     quadratics: int = integer(300, "Random quadratics.", interval="[3, inf)")
 

@@ -47,7 +47,7 @@ SUBSETS = {"all": "all trials", "better half": "the better half"}
 class SearchImportance(Hyperparameters):
     sweeps: int = integer(2, "Sweeps with each optimizer.", interval="[1, inf)")
     num_trials: int = integer(100, "Points of each sweep.", interval="[8, inf)")
-    resamples: int = integer(50, "Of the trials, for the interval.", interval="[2, inf)")
+    resamples: int = integer(50, "Resamples of the trials, for the interval.", interval="[2, inf)")
     epochs: int = integer(3, "Passes over the training set in a trial.", interval="[1, inf)")
     training_examples: int = integer(5_000, "Examples a trial trains on.", interval="[10, inf)")
 

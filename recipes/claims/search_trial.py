@@ -54,8 +54,10 @@ class Network(Hyperparameters):
     hidden_units: int = integer(
         64, "Of each layer.", interval="[1, inf)", search=(16, 256), scale="power_of_two"
     )
-    layers: int = integer(1, "Hidden ones.", interval="[1, inf)", search=(1, 4))
-    decay_rate: float = number(0.95, "Of the rate per epoch.", interval="(0, 1]", search=(0.5, 1.0))
+    layers: int = integer(1, "Hidden layers.", interval="[1, inf)", search=(1, 4))
+    decay_rate: float = number(
+        0.95, "Decay of the rate per epoch.", interval="(0, 1]", search=(0.5, 1.0)
+    )
     epochs: int = integer(3, "Passes over the training set.", interval="[1, inf)")
     training_examples: int = integer(5_000, "Examples to train on.", interval="[10, inf)")
 

@@ -35,7 +35,7 @@ class SoftmaxRegression(Hyperparameters):
     points: int = integer(60, "Points of each class in the plane.", interval="[5, inf)")
     steps: int = integer(2000, "Steps of gradient descent on points.", interval="[1, inf)")
     epochs: int = integer(20, "Passes over the images.", interval="[1, inf)")
-    learning_rate: float = number(0.003, "Adam's, on images.", interval="(0, inf)")
+    learning_rate: float = number(0.003, "Adam's step size, on images.", interval="(0, inf)")
     num_seeds: int = integer(3, "Trainings on images.", interval="[2, inf)")
     point_seeds: int = integer(10, "Sets of points of two classes.", interval="[2, inf)")
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from tfcourse.datasets import legacy_encodings
-from tfcourse.hyperparameters import Hyperparameters, choice, integers, text, texts
+from tfcourse.hyperparameters import Hyperparameters, choice, sides, text, texts
 from tfcourse.hyperparameters.spelling import parse_texts
 
 
@@ -54,7 +54,7 @@ class Reading(Hyperparameters):
         "Columns to use although they look like identifiers or hold many different texts.",
         optional=True,
     )
-    image_size: tuple[int, int] | None = integers(
+    image_size: tuple[int, int] | None = sides(
         None,
         "HEIGHT,WIDTH that images are resized to; one number makes squares.",
         interval="[1, 8192]",
@@ -77,17 +77,13 @@ class Reading(Hyperparameters):
                 object.__setattr__(self, name, tuple(map(str, items)))
         size: int | Sequence[int] | None = self.image_size
         if size is not None:
-            sides = (size,) if isinstance(size, int) else tuple(size)
-            object.__setattr__(self, "image_size", sides * 2 if len(sides) == 1 else sides)
+            lengths = (size,) if isinstance(size, int) else tuple(size)
+            object.__setattr__(self, "image_size", lengths * 2 if len(lengths) == 1 else lengths)
         super().__post_init__()
         if self.encoding is not None and not legacy_encodings.is_one(self.encoding):
             raise ValueError(
                 "`encoding` must be one that Python knows, such as cp1251 or shift_jis. Received: "
                 f"{self.encoding!r}"
-            )
-        if self.image_size is not None and len(self.image_size) != 2:
-            raise ValueError(
-                f"`image_size` must be height and width. Received: {self.image_size!r}"
             )
 
     def check_used(self, source: str, uses: Sequence[str]) -> None:

@@ -30,6 +30,7 @@ from tfcourse.hyperparameters.fields import (
     integers,
     number,
     several,
+    sides,
     text,
     texts,
 )
@@ -42,6 +43,7 @@ from tfcourse.hyperparameters.kinds import (
     Interval,
     Number,
     Several,
+    Sides,
     Text,
     Texts,
 )
@@ -58,6 +60,7 @@ __all__ = [
     "Interval",
     "Number",
     "Several",
+    "Sides",
     "Text",
     "Texts",
     "batch_size",
@@ -72,6 +75,7 @@ __all__ = [
     "parse_texts",
     "printable",
     "several",
+    "sides",
     "text",
     "texts",
 ]

@@ -15,6 +15,7 @@ from tfcourse.hyperparameters.kinds import (
     Interval,
     Number,
     Several,
+    Sides,
     Text,
     Texts,
 )
@@ -81,6 +82,11 @@ def integers(
 ) -> Any:
     """Declares a tuple of integers; a search draws from `search`, a tuple of tuples."""
     return _field(Integers, default, help, interval=interval, scale="choice", **declared)
+
+
+def sides(default: tuple[int, int] | None, help: str, *, interval: str, optional: bool) -> Any:
+    """Declares the height and the width of an image; a single number stands for both."""
+    return _field(Sides, default, help, interval=interval, optional=optional)
 
 
 def texts(default: tuple[str, ...] | None, help: str, *, optional: bool = False) -> Any:

@@ -177,6 +177,17 @@ class Integers(Declaration):
         return ",".join(str(item) for item in value)
 
 
+class Sides(Integers):
+    """The height and the width of an image, or one number for both: `32,48`."""
+
+    @property
+    def allowed(self) -> str:
+        return f"one or two whole numbers in {self.interval}, separated by a comma"
+
+    def _allows(self, value: Any) -> bool:
+        return super()._allows(value) and len(value) <= 2
+
+
 class Texts(Declaration):
     """Names or paths, written with commas; at least one. Quotes hold one that has a comma itself:
     `"name, full",age`."""
