@@ -1,9 +1,10 @@
 """How a program ends: its exit code, and at most three lines on stderr.
 
-Exit codes: 0 done, 1 an --expect missed, a check of --diagnose broken, or a bug, 2 bad flags, 3 bad
-data, 4 bad checkpoint or model file, 5 environment (disk, permission, lock), 6 not finite, 7 out of
-memory, 130 and 143 interrupted, 141 nobody reads the output any more. An exception states its code
-in the attribute `exit_code`.
+Exit codes: 0 done, 1 a failed check (--expect, --diagnose, an export), the first trials of a sweep
+all failed, or a bug, 2 bad flags, 3 bad data, 4 bad checkpoint, model file or journal, 5
+environment (disk, permission, lock, package, other machine), 6 not finite, 7 out of memory, 130 and
+143 interrupted, 141 nobody reads the output any more. An exception states its code in the attribute
+`exit_code`.
 """
 
 import atexit

@@ -90,7 +90,7 @@ def _export(
         if not difference <= tolerance:  # A NaN is no small difference.
             raise ExportMismatchError(
                 f"{name}: the exported model's {told} differ by up to {difference:.2g} "
-                f"from this program's, and {tolerance:g} is let pass; nothing was left at {path}"
+                f"from this program's; the limit is {tolerance:g}. {path} was not written"
             )
         latency = {n: _latency(run, _repeated(inputs, n)) for n in LATENCY_EXAMPLES}
         size = formats.size_of(written)
