@@ -1,4 +1,4 @@
-r"""Trains on your own data: a table, arrays, images, or any set of TensorFlow Datasets.
+r"""Trains on your own data: a table, arrays, images, or a set of TensorFlow Datasets.
 
     python -m recipes.classify --dataset=csv:flowers.csv --label=species
     python -m recipes.classify --dataset=images:photos --image_size=64
