@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import os
 
@@ -82,6 +83,23 @@ def test_a_full_disk_leaves_the_journal_as_it_was(path, monkeypatch):
             written.append({"kind": "lost"})
         monkeypatch.setattr(os, "pwrite", pwrite)
         assert path.read_bytes() == before
+        written.append({"kind": "kept"})
+    assert journal.read(path)[0] == [*records(2), {"kind": "kept"}]
+
+
+@pytest.mark.parametrize("context", [contextlib.nullcontext, Journal.flushed_once])
+def test_a_failed_flush_leaves_records_and_file_as_they_were(path, monkeypatch, context):
+    before = write(path, 2)
+
+    def broken(file):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with Journal(path) as written:
+        with monkeypatch.context() as patch, pytest.raises(OSError, match=r"journal\.jsonl"):
+            patch.setattr(os, "fsync", broken)
+            with context(written):
+                written.append({"kind": "lost"})
+        assert (written.records, path.read_bytes()) == (records(2), before)
         written.append({"kind": "kept"})
     assert journal.read(path)[0] == [*records(2), {"kind": "kept"}]
 

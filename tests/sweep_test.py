@@ -168,7 +168,10 @@ def test_killed_workers_and_a_killed_driver_change_nothing(whole, tmp_path):
 
 
 def is_alive(process):
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # It ended between the two.
+        return False
 
 
 def test_a_sweep_keeps_others_out_and_a_signal_ends_it_with_the_command_that_goes_on(tmp_path):
