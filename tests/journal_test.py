@@ -94,11 +94,12 @@ def test_a_failed_flush_leaves_records_and_file_as_they_were(path, monkeypatch, 
     def broken(file):
         raise OSError(errno.EIO, "Input/output error")
 
+    fsync = os.fsync
     with Journal(path) as written:
-        with monkeypatch.context() as patch, pytest.raises(OSError, match=r"journal\.jsonl"):
-            patch.setattr(os, "fsync", broken)
-            with context(written):
-                written.append({"kind": "lost"})
+        monkeypatch.setattr(os, "fsync", broken)
+        with pytest.raises(OSError, match=r"journal\.jsonl"), context(written):
+            written.append({"kind": "lost"})
+        monkeypatch.setattr(os, "fsync", fsync)
         assert (written.records, path.read_bytes()) == (records(2), before)
         written.append({"kind": "kept"})
     assert journal.read(path)[0] == [*records(2), {"kind": "kept"}]
