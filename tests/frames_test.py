@@ -251,3 +251,31 @@ def test_the_only_text_of_a_column_is_one_category_in_every_format(tmp_path, cel
     for each in fitted:
         assert each.feature_names == ("x=(missing)", f"x={category}", "z")
         np.testing.assert_array_equal(each.read(tmp_path / "a.csv").features[:, 1], cells == cell)
+
+
+@pytest.mark.parametrize("label", ["x", "y"])
+@pytest.mark.parametrize(
+    ("form", "number"),
+    [
+        ("{}.{}00", lambda n: 1000 * n + 100 * (n % 10)),
+        ("{},{}00", lambda n: n + n % 10 / 10),
+        ("{}.{}00e-01", lambda n: (n + n % 10 / 10) / 10),
+    ],
+)
+def test_a_decimal_comma_elsewhere_decides_in_every_format(tmp_path, form, number, label):
+    n = np.arange(1, 41)
+    cells = {"x": [form.format(i, i % 10) for i in n], "w": [f"{i % 7},5" for i in n]}
+    texts = pd.DataFrame({**cells, "y": [*"aabb"] * 10}, dtype=object)
+    texts.to_csv(tmp_path / "a.csv", index=False, sep=";")
+    texts.to_excel(tmp_path / "a.xlsx", index=False)
+    files = [f"table:{tmp_path}/a.{kind}" for kind in ("csv", "xlsx")]
+    made = [datasets.load(file, label=label).preprocessing for file in files]
+    texts[:1].to_csv(tmp_path / "one.csv", index=False, sep=";")
+    for fitted in (*made, datasets.from_dataframe(texts, label).preprocessing):
+        one = fitted.read(tmp_path / "one.csv")
+        if label == "x":
+            found = fitted.target.in_units(one.labels)
+        else:
+            found = one.features[:, 0] * fitted.columns[0].standard_deviation
+            found += fitted.columns[0].mean
+        np.testing.assert_allclose(found, [number(1)], rtol=1e-4)

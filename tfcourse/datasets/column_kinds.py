@@ -121,6 +121,8 @@ def _step(values: Sequence[object]) -> int:
 
 def has_decimal_commas(table: Table) -> bool:
     """Returns whether a column of the table has numbers that need a decimal comma."""
+    if table.decimal_comma:
+        return True
     for column in table.columns.values():
         if isinstance(column, np.ndarray) and column.dtype.kind != "O":
             continue

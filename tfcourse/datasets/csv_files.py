@@ -95,7 +95,8 @@ class _Reader:
             *told_too,
         )
         lines = LineNumbers(self._records, tuple(dropped))
-        return Table(str(self.path), named, lines, notes=notes)
+        comma = self.dialect.decimal == ","
+        return Table(str(self.path), named, lines, notes=notes, decimal_comma=comma)
 
     def _too_long(self, frame: "pd.DataFrame", width: int) -> tuple[list[int], tuple[str, ...]]:
         """Returns the rows with cells beyond the last column, and notes about them.

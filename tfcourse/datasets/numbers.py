@@ -266,7 +266,10 @@ def _read(value: Any, style: str) -> float:
     if found["scale"] and (style != SCALED or found["exponent"]):
         return np.inf
     body = found["body"]
-    for mark in _GROUPS.get(style, ""):
+    groups = _GROUPS.get(style, "")
+    if found["exponent"] and any(mark in body for mark in groups):
+        return np.inf  # 1.234e-05 has no thousands.
+    for mark in groups:
         body = body.replace(mark, "")
     signs = found["sign"] + found["inner"] + (found["after"] or "")
     if len(signs) + bool(found["open"]) > 1:

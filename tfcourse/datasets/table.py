@@ -19,6 +19,7 @@ class Table:
     lines: Sequence[int] | None = None
     num_rows: int | None = None  # Set if columns are read on demand.
     notes: tuple[str, ...] = ()  # Findings while reading, to report.
+    decimal_comma: bool = False  # Whether numbers that are read already had decimal commas.
 
     def __post_init__(self) -> None:
         if self.num_rows is not None:

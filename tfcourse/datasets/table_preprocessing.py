@@ -20,6 +20,7 @@ from tfcourse.datasets import (
     frames,
     labels,
     legacy_encodings,
+    numbers,
     shown,
     table_files,
 )
@@ -201,11 +202,7 @@ class TablePreprocessing:
                 "which have no column names. Save them as CSV."
             )
         names = [columns.source(column) for column in self.columns]
-        texts = [
-            column.name
-            for column in self.columns
-            if isinstance(column, CategoricalColumn) and not column.written
-        ]
+        texts = [column.name for column in self.columns if _is_text(column)]
         table = table_files.read(
             path,
             header=self.header == "yes",
@@ -225,6 +222,16 @@ class TablePreprocessing:
             tuple(map(table.place, rows.tolist())),
             None if every is None else tuple(every[row] for row in rows.tolist()),
         )
+
+
+def _is_text(column: CategoricalColumn | NumericColumn) -> bool:
+    """Returns whether a column is read as texts: as categories, or numbers such as 1.234 for 1234.
+
+    A category that is a number is read as that.
+    """
+    if isinstance(column, CategoricalColumn):
+        return not column.written
+    return not column.part and column.written != numbers.PLAIN
 
 
 def _texts(table: Table, name: str) -> tuple[str, ...]:
