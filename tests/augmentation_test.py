@@ -214,5 +214,7 @@ def test_the_picture_shows_images_as_the_model_sees_them(digits, tmp_path):
     reports.draw_augmented(layers, digits.train, tmp_path / "augmented.png")
     with Image.open(tmp_path / "augmented.png") as picture:
         assert picture.width > picture.height > 300
+        middle = np.asarray(picture.convert("L"))[30:120, 30:120]
+    assert middle.mean() < 128  # Digits are bright on a dark ground, as in the data.
     one = datasets.from_arrays((np.ones((20, 8, 8, 3)), np.arange(20) % 2))
     reports.draw_augmented(layers, one.train.smaller(1), tmp_path / "one.png")

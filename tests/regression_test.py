@@ -383,6 +383,21 @@ def test_searched_values_that_do_not_fit_the_data_are_refused_at_once(data):
     assert "model" in names_of(sweeping._settled(both, wide, data, classify.settled_model).space)
 
 
+def test_batches_beyond_the_training_split_are_not_searched():
+    base = classify.Classify()
+    data = datasets.load(f"csv:{PENGUINS}", label="body_mass_g")
+
+    def sizes(searches=None, data=data):
+        asked = asked_sweep(base, searches=searches)
+        space = sweeping._settled(asked, base, data, classify.settled_model).space
+        (axis,) = (each for each in space.axes if each.name == "batch_size")
+        return axis.scale.options
+
+    assert sizes()[-2:] == (128, 256)  # Of 219 rows.
+    assert sizes({"batch_size": "16:512:power_of_two"})[-1] == 512
+    assert sizes(data=datasets.load("digits"))[-1] == 512
+
+
 def test_errors_are_minimized():
     errors = ("mean_absolute_error", "root_mean_squared_error", "binary_crossentropy")
     assert all(map(is_minimized, ("val_loss", "loss", "val_mae", *errors)))

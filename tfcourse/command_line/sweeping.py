@@ -116,6 +116,7 @@ def _settled(
         told = str(error).replace("auto or ", "")
         changed = [f"{name} is {text}" for name, text in settled.items() if before[name] != text]
         raise UsageError(f"--search, --fix: {told}. With this data {', '.join(changed)}") from None
+    space = search_space.for_examples(space, len(data.train), asked.searches)
     for axis in space.axes:
         if settle and axis.name in asked.searches and axis.active_when is None:
             for value in axis.scale.options or ():
@@ -130,7 +131,7 @@ def _fitting(
 ) -> hp.Hyperparameters:
     """Returns `base` after the choices that depend on the data; raises `UsageError` without fit."""
     try:
-        return settle(base, data)  # type: ignore[no-any-return]
+        return settle(base, data)
     except ValueError as error:
         raise UsageError(f"{before}{error}") from None
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from tfcourse.datasets import cells, column_names, image_layouts, shown
 from tfcourse.datasets.column_fitting import Rows
+from tfcourse.datasets.dataset import SPLITS
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.table import Table
@@ -36,4 +37,4 @@ def find(table: Table, reading: Reading) -> tuple[str, dict[str, Rows]] | None:
             f"validation or test; received {shown.quoted(cell)}. Correct it, or leave the column "
             f"out with {column_names.argument('ignore', [name])}."
         )
-    return name, {split: np.flatnonzero(of_row == split) for split in dict.fromkeys(splits)}
+    return name, {split: np.flatnonzero(of_row == split) for split in SPLITS if split in splits}

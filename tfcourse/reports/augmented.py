@@ -8,7 +8,6 @@ import numpy as np
 
 from tfcourse import datasets
 from tfcourse.reports import style
-from tfcourse.reports.digits import show_image
 
 if TYPE_CHECKING:
     import keras
@@ -44,6 +43,10 @@ def draw_augmented(
         for row, shown in enumerate(rows):
             for ax, image in zip(grid[row], shown, strict=True):
                 ax.set_axis_off()
-                show_image(ax, ((image - low) / ((high - low) or 1)).clip(0, 1))
+                shown_image = ((image - low) / ((high - low) or 1)).clip(0, 1)
+                is_gray = shown_image.shape[-1] == 1
+                ax.imshow(
+                    shown_image[..., 0] if is_gray else shown_image, cmap="gray", vmin=0, vmax=1
+                )
         grid[0][0].set_title("as they are", loc="left", fontsize=8)
         grid[1][0].set_title("as the model sees them", loc="left", fontsize=8)

@@ -5,11 +5,11 @@ Does not import TensorFlow, and keras-tuner only if a keras-tuner space is reque
 
 import contextlib
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tfcourse import hyperparameters as hp
-from tfcourse.scales import SCALES, Scale
+from tfcourse.scales import SCALES, PowerOfTwo, Scale
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -215,6 +215,27 @@ def _axis(
             raise ValueError(f"{name} matters only with {chooser}{values}")
         return None
     return Axis(name, scale, (chooser, possible) if chooser in axes else None)
+
+
+def for_examples(space: Space, num_examples: int, asked: Collection[str]) -> Space:
+    """Returns `space` without the batch sizes that all mean the whole training split, except one.
+
+    Args:
+        space: the space for data of any size.
+        num_examples: the size of the training split.
+        asked: names of hyperparameters whose range is the user's; they stay as they are.
+    """
+    full = 1 << (num_examples - 1).bit_length()  # The smallest power of two that holds all.
+    axes = []
+    for axis in space.axes:
+        low, high = axis.scale.search[0], axis.scale.search[-1]
+        is_larger = axis.name == "batch_size" and axis.name not in asked and high > full
+        if is_larger and isinstance(axis.scale, PowerOfTwo):
+            if low >= full:
+                continue
+            axis = dataclasses.replace(axis, scale=PowerOfTwo((low, full), axis.scale.is_integer))
+        axes.append(axis)
+    return Space(tuple(axes) or space.axes)
 
 
 def tunable(hyperparameters: hp.Hyperparameters | type[hp.Hyperparameters]) -> list[str]:
