@@ -32,13 +32,18 @@ def pytest_collection_finish():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
-    # Compiling takes most of a small training. What is about it, is marked.
+    # To compile and optimize takes most of a small training. What is about it, is marked.
     steps = sys.modules.get("tfcourse.training.steps")
     if steps is None or item.get_closest_marker("xla"):
         return (yield)
+    options = sys.modules["tensorflow"].config.optimizer.set_experimental_options
+    options({"disable_meta_optimizer": True})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(steps, "compiles_with_xla", lambda model: False)
-        return (yield)
+        try:
+            return (yield)
+        finally:
+            options({"disable_meta_optimizer": False})
 
 
 @pytest.fixture(autouse=True, scope="module")
