@@ -89,7 +89,7 @@ def _draw(
             ax.contour(line, line - 0.3, share.reshape(200, 200), [0.5], colors="black")
             for label, colour, marker in ((0, style.COLOURS[1], "o"), (1, style.COLOURS[0], "s")):
                 ax.plot(*x[labels == label].T, marker, color=colour, markersize=2.5)
-            ax.set(title=f"step {step:,}: {percent:.0f} % right", aspect="equal")
+            ax.set(title=f"step {step:,}: {percent:.1f} % right", aspect="equal")
             ax.grid(visible=False)
         bar = axes[0, 0].figure.colorbar(shown, ax=axes, shrink=0.8, ticks=[0, 0.5, 1])
         bar.set_label("probability of blue")
