@@ -279,3 +279,16 @@ def test_a_decimal_comma_elsewhere_decides_in_every_format(tmp_path, form, numbe
             found = one.features[:, 0] * fitted.columns[0].standard_deviation
             found += fitted.columns[0].mean
         np.testing.assert_allclose(found, [number(1)], rtol=1e-4)
+
+
+@pytest.mark.parametrize(("amount", "form"), [("{},5", "%d/%m/%Y"), ("{}.5", "%m/%d/%Y")])
+def test_days_come_first_where_there_are_decimal_commas(tmp_path, amount, form):
+    n = np.arange(40)
+    days = [f"0{1 + i % 9}/03/2004" for i in n]
+    frame = pd.DataFrame({"x": [amount.format(i) for i in n], "d": days, "y": [*"aabb"] * 10})
+    frame.to_csv(tmp_path / "a.csv", index=False, sep=";")
+    for data in (
+        datasets.load(f"csv:{tmp_path}/a.csv", label="y"),
+        datasets.from_dataframe(frame, label="y"),
+    ):
+        assert [column.written for column in data.report.columns][1] == form

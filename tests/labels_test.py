@@ -47,6 +47,14 @@ def test_spellings_of_one_class_are_told_and_the_most_frequent_is_its_name():
     np.testing.assert_array_equal(found.numbers, [2, 2, 2, 1, 1, 1, 0, 0, 0])
 
 
+@pytest.mark.parametrize("mark", [".", "..", ":"])
+def test_marks_of_statistics_for_nothing_are_no_class(mark):
+    found = classify(["union", "nonunion", mark] * 4)
+    assert found.class_names == ("nonunion", "union")
+    assert found.report.missing == 4
+    assert labels.numbers_of([mark, "union"], found.class_names, ()).tolist() == [-1, 1]
+
+
 def test_rows_without_a_label_or_of_a_rare_class_are_left_out_and_counted():
     found = classify(["a", "", "b", "c", None, "a", "a", "b", "b", "tbd"], missing=("tbd",))
     assert found.class_names == ("a", "b")

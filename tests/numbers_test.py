@@ -118,6 +118,26 @@ def test_other_columns_decide_about_a_dot_before_three_digits():
 
 
 @pytest.mark.parametrize(
+    ("texts", "are_thousands"),
+    [
+        (["845", "12.340", "1.234", "99", "101.500", "7.011", "1.999"], True),
+        (["845", "12.341", "1.234", "99", "101.505", "7.011", "1.999"], False),  # Without a 0.
+        (["12.340", "1.234", "99.000", "101.500", "7.011", "1.999"], False),
+        (["2", "12.340", "1.234", "9", "1.500", "7.011", "1.999"], False),  # Of one size.
+        (["845", "12.340", "1.234", "2019", "1.500", "7.011", "1.999"], False),
+        (["845", "12.340", "0.234", "99", "1.500", "7.011", "1.999"], False),
+        (["845", "12.340", "1.23", "99", "1.500", "7.011", "1.999"], False),
+        (["845", "12.340", "1.234"], False),
+    ],
+)
+def test_points_between_numbers_without_one_set_off_thousands(texts, are_thousands):
+    style = numbers.find_style(texts)
+    scale = 1000 if are_thousands else 1
+    expected = [float(text) * (scale if "." in text else 1) for text in texts]
+    np.testing.assert_allclose(numbers.read(texts, style), expected)
+
+
+@pytest.mark.parametrize(
     ("texts", "expected"),
     [
         (["1,5", "2"], True),

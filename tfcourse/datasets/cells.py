@@ -29,6 +29,7 @@ MISSING_NUMBER = MISSING | {
     *("none", "-", "--", "---", ".", "..", "*", "\u2013", "\u2014", "n.a.", "n.d."),
     *("missing", "(missing)", "unknown", "not available"),
     *(f".{letter}" for letter in "_abcdefghijklmnopqrstuvwxyz"),  # Of SAS and Stata.
+    *(":", *(f": {letter}" for letter in "bcdefnprsuz")),  # Of Eurostat.
     *("0000-00-00", "0000-00-00 00:00:00", "00/00/0000"),
 }
 

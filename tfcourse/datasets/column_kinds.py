@@ -80,9 +80,10 @@ def fit(
             padded = next(filter(numbers.is_padded, some), "")
             report = dataclasses.replace(fit.report, padded=padded)
             return fit._replace(report=report).of_units(numbers.mixed(some, style))
-    form = dates.find_format(some) and dates.find_format(
-        [value for value in found.values if not is_missing_number(value, more)]
-    )
+    form = dates.find_format(some)
+    if form:  # Where there are decimal commas, days come first.
+        there = [value for value in found.values if not is_missing_number(value, more)]
+        form = dates.find_format(there, day_first=decimal_comma)
     return fitting.dates(form) if form else fitting.categories(found).of_units(numbers.units(some))
 
 

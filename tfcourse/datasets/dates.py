@@ -100,10 +100,10 @@ _MOST_FORMATS = 4
 _ORDER = re.compile("%[dm].%[dm]")  # Day and month as numbers, before the year.
 
 
-def find_format(values: Sequence[Any]) -> str | None:
+def find_format(values: Sequence[Any], *, day_first: bool = False) -> str | None:
     """Returns the format of `values`, distinct cells, if they are dates or times, or `None`.
 
-    If nothing decides, 1/2/2019 is January 2. 1.2.2019 is February 1.
+    If nothing decides, 1/2/2019 is January 2, or February 1 if `day_first`. 1.2.2019 is February 1.
     """
     if values and all(not isinstance(value, str) for value in values):
         if all(hasattr(value, "year") for value in values):
@@ -114,6 +114,7 @@ def find_format(values: Sequence[Any]) -> str | None:
     if not head:
         return None
     likely = [form for form in (*FORMATS, QUARTER, WEEK) if _is_written(head[0], form)]
+    likely.sort(key=lambda form: day_first and not form.startswith("%d"))
     if _are_seasons(some):
         return None
     for form in sorted(likely, key=lambda form: -sum(_is_written(text, form) for text in head)):

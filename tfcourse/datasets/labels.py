@@ -27,6 +27,7 @@ from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.table import Column, Table
 
+_NONE = (".", "..", ":")  # Of Stata, the World Bank and Eurostat; among features, categories.
 _FEWEST_SORTED = 20  # Rows; fewer may be sorted by chance.
 _MOST_NAMED = 3  # Texts in a quantity that a message names.
 _SAMPLE = 1000  # Texts that are looked at for their units.
@@ -191,7 +192,7 @@ def classify(where: str, name: str, column: Column, missing: Sequence[str] = ())
     Raises:
         DataError: there are fewer than two classes, or too many.
     """
-    found = cells.categories(cells.of(column), missing)
+    found = cells.categories(cells.of(column), (*missing, *_NONE))
     counts = found.counts()
     if len(found.values) > classes.MAX_CLASSES:
         raise DataError(
@@ -234,7 +235,7 @@ def _are_sorted(values: npt.NDArray[np.float64]) -> bool:
 
 def numbers_of(column: Column, class_names: Sequence[str], missing: Sequence[str]) -> IntArray:
     """Returns labels [rows] of known classes: -1 if missing, -2 if not a known class."""
-    found = cells.categories(cells.of(column), missing)
+    found = cells.categories(cells.of(column), (*missing, *_NONE))
     by_value = spellings.positions(found.values, class_names, unknown=-2)
     return found.spread(by_value, -1)
 

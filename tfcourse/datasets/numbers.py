@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets import compound_numbers, durations, scientific, spellings
+from tfcourse.datasets import compound_numbers, decimal_marks, durations, scientific, spellings
 from tfcourse.hyperparameters.spelling import DECIMAL
 
 FloatArray64 = npt.NDArray[np.float64]
@@ -55,8 +55,6 @@ _AS_TEXT = re.compile(r"^(?:=?\"(.*)\"|'(.*)'|\[([^,]*)\]|'(?=[-+0-9.])(.*))$")
 _SCALES = {"k": "e3", "K": "e3", "M": "e6", "B": "e9"}
 _SAMPLE = 1000  # Values that are checked to find the style.
 _PADDED = re.compile(r"0[0-9]{3,}")
-_POINT = re.compile(r"[+-]?[0-9]*\.[0-9]+")
-_COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)")
 # A number and its unit: 12 kg, 20.1 km/l, 5 doors, 4.1/5.
 _WITH_UNIT = re.compile(r"[^A-Za-z]*[0-9]\.?\s*(?P<unit>([^\W\d_]|[°‰+])[^\d,;]{0,15}|/[0-9]{1,3})")
 _LIMIT = re.compile(
@@ -120,6 +118,8 @@ def find_style(values: Sequence[Any], *, decimal_comma: bool = False) -> str:
     """
     texts = [value for value in values if isinstance(value, str)]
     texts = [text.strip() for text in texts[:: max(1, len(texts) // _SAMPLE)]]
+    if texts and decimal_marks.set_off_thousands(texts):
+        return "1.234,5"
     if not texts or (not decimal_comma and all(map(DECIMAL.fullmatch, texts))):
         return PLAIN
     style, share = _best(texts, decimal_comma)
@@ -201,7 +201,7 @@ def units(values: Sequence[Any]) -> tuple[str, ...]:
     texts = [value.strip() for value in values if isinstance(value, str)]
     matches = [match for match in map(_WITH_UNIT.fullmatch, texts) if match]
     found = collections.Counter(match["unit"].strip() for match in matches)
-    if _differ_in_marks(texts):
+    if decimal_marks.differ(texts):
         return NOTATIONS
     are_most = len(matches) >= (1 - _MOST_OTHERS) * len(values)
     is_of_each = len(matches) >= _FEWEST_OF_UNITS * len(found)
@@ -213,13 +213,6 @@ def units(values: Sequence[Any]) -> tuple[str, ...]:
     ):
         return ()
     return tuple(unit for unit, _ in found.most_common())
-
-
-def _differ_in_marks(texts: Sequence[str]) -> bool:
-    """Returns whether most numbers are fractions, some with a point and some with a comma."""
-    points = sum(bool(_POINT.fullmatch(text)) for text in texts)
-    commas = sum(bool(_COMMA.fullmatch(text)) and "," in text for text in texts)
-    return min(points, commas) > 1 and points + commas >= _FEWEST_WITH_UNIT * len(texts)
 
 
 def is_padded(value: object) -> bool:
@@ -258,7 +251,7 @@ def _read(value: Any, style: str) -> float:
     text = _AS_TEXT.sub(r"\1\2\3\4", value.strip())
     if style in (PLAIN, "1,234.5", "1 234.5") and DECIMAL.fullmatch(text):
         return _finite(text)
-    if style == "1.234,5" and _COMMA.fullmatch(text):
+    if style == "1.234,5" and decimal_marks.COMMA.fullmatch(text):
         return _finite(text.replace(",", "."))
     found = _NUMBER.fullmatch(scientific.plain(_narrow(text)))
     if not found or not STYLES[style].fullmatch(found["body"]):
