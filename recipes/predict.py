@@ -136,7 +136,8 @@ def main(prediction: Prediction, invert: bool = False) -> None:
     # A file's name need not be UTF-8: what can't be said is written as JSON escapes it.
     text = write(records).encode(errors="backslashreplace")
     files.write_file(output, text, durable=False)
-    print(f"{len(records):,} predictions are in {output}")
+    told = "1 prediction is" if len(records) == 1 else f"{len(records):,} predictions are"
+    print(f"{told} in {output}")
 
 
 if __name__ == "__main__":

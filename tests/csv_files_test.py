@@ -424,7 +424,7 @@ def test_file_without_a_header(load, path):
 
 def test_names_that_are_taken_for_a_row_are_told(load, caplog):
     load(table(), label="4", header="no")
-    assert "leave `header=no` out" in caplog.text
+    assert "remove it, or train without `header=no`" in caplog.text
     caplog.clear()
     load(table().partition("\n")[2], label="4", header="no")
     assert "header" not in caplog.text

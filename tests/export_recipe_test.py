@@ -44,12 +44,13 @@ def test_an_exported_model_takes_raw_images_and_gives_the_same(trained_run, tmp_
 
 
 @pytest.mark.parametrize("name", export.FORMATS)
-def test_an_exported_model_prepares_a_table(table_run, tmp_path, name):
+def test_an_exported_model_prepares_a_table(table_run, tmp_path, name, caplog):
     skip_unless_installed(name)
     classifier = inference.load_run(table_run)
     features = trained_runs.table_dataset().test.features.copy()
     features[0, 1:4] = 0  # A category of its own.
     result = inference.export(classifier, name, tmp_path / "model", features)
+    assert "not a category" not in caplog.text  # That the check makes up a text is not told.
     assert result["largest_difference"] < 1e-5
     assert result["columns"] == {"numeric": ["length (mm)", "year"], "categories": ["island"]}
     assert result["categories"] == {"island": ["Biscoe", "Dream", "Torgersen"]}

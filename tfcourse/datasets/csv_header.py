@@ -65,7 +65,10 @@ def in_records(records: Sequence[Record], header: bool, expected: Sequence[str])
             f"{units} line{'s' if units > 1 else ''} below the names left out: {texts[:80]}"
         )
     if not header and below and _is_header(below[0], below[1:]):
-        notes.append("the first line looks like names of columns: if it is, leave `header=no` out")
+        notes.append(
+            "the first line looks like names of columns: if it is, remove it, or train without "
+            "`header=no`"
+        )
     return Layout(names, start, is_data, tuple(notes))
 
 

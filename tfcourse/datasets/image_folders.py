@@ -78,7 +78,7 @@ def _doubts(found: UnscaledDataset) -> Iterator[str]:
         )
     several = sum(len(labels) > 1 for labels in of_training.values())
     if several:
-        yield f"{several:,} training images are in more than one class. Keep them in one"
+        yield f"training images in more than one class: {several:,}. Keep each in one"
     brightest = max(int(pixels.max(initial=0)) for pixels, _ in found.splits.values())
     if brightest < _DARK:
         yield (
@@ -137,8 +137,8 @@ def _frequent(path: pathlib.Path, images: list[LabelledImage]) -> list[LabelledI
         return images
     named = ", ".join(f"{name} ({counts[name]})" for name in sorted(rare)[:10])
     logging.warning(
-        "%s: left out %d images, of classes with under %d for training: %s.",
-        *(path, len(images) - len(kept), classes.MIN_EXAMPLES, named),
+        "%s: left out the classes with under %d images for training: %s.",
+        *(path, classes.MIN_EXAMPLES, named),
     )
     return kept
 

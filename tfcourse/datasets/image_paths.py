@@ -49,12 +49,12 @@ class Found:
             logging.warning("%s: left out files that are not read: %s.", root, self.described())
         if self.links:
             logging.warning(
-                "%s: %d links lead out of the folder, such as %s to %s; they are followed.",
+                "%s: links that lead out of the folder: %d, such as %s to %s; they are followed.",
                 *(root, len(self.links), self.links[0], os.path.realpath(self.links[0])),
             )
         if self.loops:
             logging.warning(
-                "%s: left out %d links to folders that are read already, such as %s.",
+                "%s: left out links to folders that are read already: %d, such as %s.",
                 *(root, len(self.loops), self.loops[0]),
             )
 

@@ -148,6 +148,8 @@ def task_of(values: npt.NDArray[np.floating], *, by_custom: bool = False) -> Tas
     is_repeated = counts.mean() >= MIN_EXAMPLES_PER_NUMBER or len(counts) <= 2
     if (present != np.floor(present)).mean() > (MAX_SLIPS if is_repeated else 0):
         return "regression"
+    is_whole = found == np.floor(found)
+    found, counts = found[is_whole], counts[is_whole]  # Without slips.
     if len(counts) <= MAX_NUMBERED_CLASSES:
         has_rare = counts.min() < MIN_EXAMPLES_PER_NUMBER and not by_custom
         is_count = len(counts) > FEW_CLASSES and has_rare

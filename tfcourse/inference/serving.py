@@ -196,7 +196,7 @@ class _Table:
                 for column in categorical
             ]
             inputs["categories"] = np.array(values, object if self.texts else np.int32).T
-        return inputs, self.fitted.transform(table)
+        return inputs, self.fitted.transform(table, tell=False)  # What is told is told of --input.
 
 
 KINDS: dict[type, Callable[[Any, bool], _Kind]] = {
