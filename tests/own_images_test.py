@@ -322,9 +322,17 @@ def test_of_a_file_with_several_pictures_the_first_is_taken(folder):
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
 def test_a_turned_camera_is_turned_back_whatever_the_format(folder, suffix):
     exif = Image.Exif()
-    exif[0x0112] = 8
-    save(folder / f"cat/zz.{suffix}", 30, mode="RGB", size=(4, 6), exif=exif)
-    assert datasets.load(f"images:{folder}").input_shape == (6, 4, 3)
+    exif[0x0112] = 8  # A quarter to the left.
+    path = folder / f"cat/zz.{suffix}"
+    pixels = np.zeros((4, 6, 3), np.uint8)
+    pixels[:2, :2] = 255  # One corner.
+    Image.fromarray(pixels).save(path, exif=exif)
+    data = datasets.load(f"images:{folder}")
+    assert data.input_shape == (6, 4, 3)
+    (seen,) = (
+        each for split in data.splits.values() for each in split.features if each.max() > 0.5
+    )
+    np.testing.assert_array_equal(seen > 0.5, np.rot90(pixels) > 127)
 
 
 def test_colours_for_print_become_colours_for_screens(folder):

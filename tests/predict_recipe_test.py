@@ -236,6 +236,15 @@ def test_bad_flags_are_named(tmp_path):
             predict.Prediction(**{**given, **changed})
 
 
+def test_an_output_that_is_the_input_by_another_name_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new.csv").write_text("a\n1\n")
+    (tmp_path / "link.csv").symlink_to("new.csv")
+    for output in ("new.csv", "./new.csv", tmp_path / "new.csv", "link.csv"):
+        with pytest.raises(ValueError, match="overwrite `input`"):
+            predict.Prediction(run_dir="run", input="new.csv", output=str(output))
+
+
 def test_as_a_program(trained_run, images, tmp_path):
     source, _ = as_npz(tmp_path, images)
     given = (f"--run_dir={trained_run}", f"--input={source}", f"--output={tmp_path / 'out.json'}")
