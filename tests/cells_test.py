@@ -29,7 +29,9 @@ def test_what_may_be_a_category_is_none_of_it(text):
     assert not cells.is_missing(text)
 
 
-@pytest.mark.parametrize("text", ["none", "-", "--", "---", ".", "..", "n.a.", "unknown"])
+@pytest.mark.parametrize(
+    "text", ["none", "-", "--", "---", ".", "..", "n.a.", "unknown", ":", ": c", "*", "*****"]
+)
 def test_among_numbers_more_words_stand_for_nothing(text):
     assert text in cells.MISSING_NUMBER
     assert text not in cells.MISSING

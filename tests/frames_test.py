@@ -254,6 +254,7 @@ def test_the_only_text_of_a_column_is_one_category_in_every_format(tmp_path, cel
 
 
 @pytest.mark.parametrize("label", ["x", "y"])
+@pytest.mark.parametrize("elsewhere", ["{},5", "1.{}00.000"])
 @pytest.mark.parametrize(
     ("form", "number"),
     [
@@ -262,9 +263,12 @@ def test_the_only_text_of_a_column_is_one_category_in_every_format(tmp_path, cel
         ("{}.{}00e-01", lambda n: (n + n % 10 / 10) / 10),
     ],
 )
-def test_a_decimal_comma_elsewhere_decides_in_every_format(tmp_path, form, number, label):
+def test_marks_of_other_numbers_decide_in_every_format(tmp_path, form, number, elsewhere, label):
     n = np.arange(1, 41)
-    cells = {"x": [form.format(i, i % 10) for i in n], "w": [f"{i % 7},5" for i in n]}
+    cells = {
+        "x": [form.format(i, i % 10) for i in n],
+        "w": [elsewhere.format(i % 7 + 1) for i in n],
+    }
     texts = pd.DataFrame({**cells, "y": [*"aabb"] * 10}, dtype=object)
     texts.to_csv(tmp_path / "a.csv", index=False, sep=";")
     texts.to_excel(tmp_path / "a.xlsx", index=False)

@@ -142,6 +142,9 @@ def test_points_between_numbers_without_one_set_off_thousands(texts, are_thousan
     [
         (["1,5", "2"], True),
         (["1.234,5"], True),
+        (["1.234.567", "12"], True),
+        (["845", "12.340", "1.234", "99", "101.500", "7.011", "1.999"], True),
+        (["1.2.3", "1.4.0"], False),
         (["1,234", "5,678"], False),  # May be thousands.
         (["1.5", "2"], False),
         (["1,5", "red"], False),

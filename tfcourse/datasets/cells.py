@@ -26,9 +26,10 @@ MISSING = frozenset(
 )
 # Further texts in columns of numbers or dates. Among texts, "None" may be a category.
 MISSING_NUMBER = MISSING | {
-    *("none", "-", "--", "---", ".", "..", "*", "\u2013", "\u2014", "n.a.", "n.d."),
+    *("none", "-", "--", "---", ".", "..", "\u2013", "\u2014", "n.a.", "n.d."),
     *("missing", "(missing)", "unknown", "not available"),
     *(f".{letter}" for letter in "_abcdefghijklmnopqrstuvwxyz"),  # Of SAS and Stata.
+    *("*" * number for number in range(1, 6)),  # Of the US census.
     *(":", *(f": {letter}" for letter in "bcdefnprsuz")),  # Of Eurostat.
     *("0000-00-00", "0000-00-00 00:00:00", "00/00/0000"),
 }

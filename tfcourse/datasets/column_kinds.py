@@ -82,8 +82,8 @@ def fit(
             return fit._replace(report=report).of_units(numbers.mixed(some, style))
     form = dates.find_format(some)
     if form:  # Where there are decimal commas, days come first.
-        there = [value for value in found.values if not is_missing_number(value, more)]
-        form = dates.find_format(there, day_first=decimal_comma)
+        moments = [value for value in found.values if not is_missing_number(value, more)]
+        form = dates.find_format(moments, day_first=decimal_comma)
     return fitting.dates(form) if form else fitting.categories(found).of_units(numbers.units(some))
 
 

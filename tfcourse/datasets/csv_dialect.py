@@ -10,7 +10,6 @@ from tfcourse.datasets import (
     arff_headers,
     csv_header,
     csv_records,
-    decimal_marks,
     fixed_width,
     legacy_encodings,
     numbers,
@@ -149,10 +148,7 @@ def _kinds(below: Sequence[Record], width: int) -> tuple[str, tuple[bool, ...], 
             if text and text.lower() not in MISSING:
                 column.append(text)
     texts = tuple(any(map(_is_text, column)) for column in columns)
-    plain = tuple(
-        bool(column) and all(map(_is_plain, column)) and not decimal_marks.set_off_thousands(column)
-        for column in columns
-    )
+    plain = tuple(bool(column) and all(map(_is_plain, column)) for column in columns)
     if not any(numbers.has_decimal_commas(column) for column in columns):
         return ".", plain, texts
     # 1.234 may be a thousand here.

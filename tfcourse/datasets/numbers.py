@@ -231,14 +231,17 @@ def unlimited(values: Sequence[Any]) -> list[Any]:
 
 
 def has_decimal_commas(texts: Iterable[str]) -> bool:
-    """Returns whether the texts of a column are numbers that need a decimal comma."""
+    """Returns whether the texts of a column are numbers that need a decimal comma.
+
+    Numbers whose points set off thousands, such as 1.234.567, tell that, too.
+    """
     texts = [text.strip() for text in texts]
-    if not any("," in text for text in texts):
+    if decimal_marks.set_off_thousands(texts):
+        return True
+    telling = [text for text in texts if "," in text or text.count(".") > 1]
+    if not telling or not np.isfinite(read(texts, "1.234,5")).all():
         return False
-    commas = [text for text in texts if "," in text]
-    if not np.isfinite(read(texts, "1.234,5")).all():
-        return False
-    return not np.isfinite(read(commas, "1,234.5")).all()
+    return not np.isfinite(read(telling, "1,234.5")).all()
 
 
 def _read(value: Any, style: str) -> float:
