@@ -125,7 +125,10 @@ def spoiled(array, value):
         ({"x": spoiled(X, 1e200), "y": Y}, "Scale the features"),
         ({"x": X, "y": spoiled(Y, 0.5)}, "0.5 at example 7"),
         ({"x": X, "y": spoiled(Y, np.nan)}, r"nan at example 7, and 1 in all. .*numpy.isnan\(y\)"),
-        ({"x": X, "y": spoiled(Y, 9)}, "received 1 of '9' .*example 7"),
+        (
+            {"x": X, "y": np.array([f"c{n // 2}" for n in range(60)])},
+            "received 2 of 'c0' .*example 0",
+        ),
         ({"x": X, "y": Y * 0}, "two classes"),
         ({"x": X, "y": Y.astype(complex)}, "whole numbers or texts"),
         ({"x": X, "y": np.array([{}] * 60)}, "Python objects"),
@@ -466,6 +469,18 @@ def test_the_other_kind_of_file_is_told_by_its_first_bytes(load, tmp_path):
     (tmp_path / "b.npy").rename(tmp_path / "b.npz")
     with pytest.raises(datasets.DataError, match=r"received an NPY file, one array"):
         fitted.read(tmp_path / "b.npz")
+
+
+def test_class_of_too_few_examples_is_left_out_and_told(load, caplog):
+    data = load(x=X, y=spoiled(Y, 9))
+    assert data.class_names == ("0", "1", "2")
+    assert sum(map(len, data.splits.values())) == 59
+    assert "left out the classes with under 3 examples for training: 9 (1)." in caplog.text
+    data = load(x_train=X, y_train=spoiled(Y, 9), x_test=X[:9], y_test=spoiled(Y[:9], 9))
+    assert len(data.test) == 8
+    named = {"class_names": np.array(list("abcdefghij"))}
+    with pytest.raises(datasets.DataError, match=r"received 1 of '9' .*example 7"):
+        load(x=X, y=spoiled(Y, 9), **named)
 
 
 def test_other_compression_is_refused(load, tmp_path):

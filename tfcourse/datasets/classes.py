@@ -1,10 +1,11 @@
 """Numbers the classes of labels."""
 
 import collections
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from tfcourse.datasets import shown, spellings
 from tfcourse.datasets.cells import as_category, is_missing
@@ -14,6 +15,7 @@ from tfcourse.datasets.errors import DataError
 # One to train on, and with stratified splits at most one each for validation and test.
 MIN_EXAMPLES = 3
 MAX_CLASSES = 10_000
+_SHOWN = 10
 
 
 def number(
@@ -70,6 +72,30 @@ def number(
     ordered = in_order(counts)
     numbers = {name: number for number, name in enumerate(ordered)}
     return np.array([numbers[name] for name in names], np.int32), tuple(ordered)
+
+
+def too_rare(where: str, unit: str, counts: Mapping[str, int]) -> set[str]:
+    """Returns the classes to leave out, which have too few examples to be split, and reports them.
+
+    It returns none if fewer than two classes or less than half of the examples would be left;
+    `number` then raises an error.
+
+    Args:
+        where: name of the labels for messages.
+        unit: what the examples are, "images".
+        counts: the number of training examples by class.
+    """
+    rare = {name: count for name, count in counts.items() if count < MIN_EXAMPLES}
+    is_most = 2 * sum(rare.values()) > sum(counts.values())
+    if not rare or is_most or len(counts) - len(rare) < 2:
+        return set()
+    named = ", ".join(f"{shown.text(name)} ({rare[name]})" for name in in_order(rare)[:_SHOWN])
+    more = f" and {len(rare) - _SHOWN} more" if len(rare) > _SHOWN else ""
+    logging.warning(
+        "%s: left out the classes with under %d %s for training: %s%s.",
+        *(where, MIN_EXAMPLES, unit, named, more),
+    )
+    return {*rare}
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -129,18 +129,11 @@ def find(path: pathlib.Path, reading: Reading) -> list[LabelledImage]:
 
 def _frequent(path: pathlib.Path, images: list[LabelledImage]) -> list[LabelledImage]:
     """Returns the images without those of classes that have too few to be split, if few are."""
-    counts = collections.Counter(image.class_name for image in images if image.split == "train")
-    is_complete = len({image.split for image in images}) == len(SPLITS)
-    rare = {name for name, count in counts.items() if count < classes.MIN_EXAMPLES}
-    kept = [image for image in images if image.class_name not in rare]
-    if is_complete or not rare or len(counts) - len(rare) < 2 or 2 * len(kept) < len(images):
+    if len({image.split for image in images}) == len(SPLITS):
         return images
-    named = ", ".join(f"{name} ({counts[name]})" for name in sorted(rare)[:10])
-    logging.warning(
-        "%s: left out the classes with under %d images for training: %s.",
-        *(path, classes.MIN_EXAMPLES, named),
-    )
-    return kept
+    counts = collections.Counter(image.class_name for image in images if image.split == "train")
+    rare = classes.too_rare(str(path), "images", counts)
+    return [image for image in images if image.class_name not in rare]
 
 
 def _tell_of_masks(path: pathlib.Path, images: list[LabelledImage]) -> None:

@@ -1,5 +1,6 @@
 """`npz:PATH`: arrays in a file, `x` and `y`, or `x_train`, `y_train`, `x_val`, `x_test`, ..."""
 
+import collections
 import pathlib
 from typing import Any
 
@@ -17,6 +18,7 @@ from tfcourse.datasets import (
     targets,
 )
 from tfcourse.datasets.array_preprocessing import ArrayPreprocessing, fit_arrays
+from tfcourse.datasets.cells import as_category
 from tfcourse.datasets.checks import Numbers
 from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray, LabelArray, Split
 from tfcourse.datasets.errors import DataError
@@ -53,6 +55,7 @@ def load(path: pathlib.Path, reading: Reading) -> Dataset:
         pairs = splits.complete(name, given, splits.OWN_HELD_OUT_SHARE)
         target, pairs = targets.standardized(where, "y", pairs)
     else:
+        given = given if names is not None else _frequent(where, given)
         numbered, class_names = _numbered(path, given, names)
         pairs = splits.complete(name, numbered, splits.OWN_HELD_OUT_SHARE)
     fitted = fit_arrays(pairs["train"][0], class_names, origin, target)
@@ -106,6 +109,21 @@ def _pairs(path: pathlib.Path, arrays: dict[str, Numbers]) -> dict[str, tuple[Nu
             "all in the same way."
         )
     return pairs
+
+
+def _frequent(
+    where: str, pairs: dict[str, tuple[Numbers, Numbers]]
+) -> dict[str, tuple[Numbers, Numbers]]:
+    """Returns `pairs` without the classes that have too few examples to be split, if few have."""
+    if len(pairs) == len(SPLITS):
+        return pairs
+    of_row = {
+        split: np.array([as_category(cell) for cell in checks.label_cells(where, labels)])
+        for split, (_, labels) in pairs.items()
+    }
+    rare = classes.too_rare(where, "examples", collections.Counter(of_row["train"].tolist()))
+    kept = {split: ~np.isin(names, [*rare]) for split, names in of_row.items()}
+    return {s: (x[kept[s]], y[kept[s]]) if rare else (x, y) for s, (x, y) in pairs.items()}
 
 
 def _count(labels: Numbers) -> str:
