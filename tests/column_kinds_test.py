@@ -124,6 +124,16 @@ def test_number_may_stand_for_a_missing_value_in_any_column():
     assert [column.missing for column in data.report.columns] == [20, 20, 0]
 
 
+@pytest.mark.parametrize(("num_slips", "kind"), [(5, "number"), (6, "text")])
+def test_up_to_a_twentieth_of_the_cells_may_be_slips(num_slips, kind):
+    import pandas as pd
+
+    cells = [*map(str, range(100 - num_slips)), *"abcdef"[:num_slips]]
+    frame = pd.DataFrame({"x": cells * 2, "other": np.arange(200) / 7, "y": [*"ab"] * 100})
+    reports = datasets.from_dataframe(frame, label="y").report.columns
+    assert {column.name: column.kind for column in reports}["x"] == kind
+
+
 def test_slips_are_missing_in_new_examples_only_where_they_were_in_training():
     with_slips = load(x=[*map(str, range(57)), "oops"]).preprocessing
     assert with_slips.transform({"x": ["what"]})[0, 1] == 1

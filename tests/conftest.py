@@ -4,8 +4,11 @@ import pathlib
 import signal
 import sys
 
+import hypothesis
 import pytest
 
+hypothesis.settings.register_profile("any time", deadline=None)
+hypothesis.settings.load_profile("any time")
 gc.disable()  # Until all is imported, which leaves hardly any garbage.
 
 # Files whose tests take longest, in that order: begun last, one would keep the suite waiting.

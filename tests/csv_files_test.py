@@ -563,7 +563,7 @@ def test_what_is_no_file_is_refused(path, make):
 CELLS = st.text("ab\u00e9 ,;\t|\"'\n#", max_size=8).map(str.strip)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(CELLS, st.integers(-999, 999), st.sampled_from("ab")), min_size=20),
     st.sampled_from(",;\t|"),
@@ -581,7 +581,6 @@ def test_any_texts_come_back_from_a_quoted_file(tmp_path_factory, rows, delimite
     np.testing.assert_array_equal(read.columns["number"], [row[1] for row in rows])
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), max_size=200))
 def test_any_text_is_a_table_or_refused(tmp_path_factory, text):
     path = tmp_path_factory.getbasetemp() / "any.csv"

@@ -2,7 +2,7 @@ import datetime
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tfcourse.datasets import dates
@@ -18,7 +18,6 @@ FORMATS = [
 ]
 
 
-@settings(deadline=None)  # pandas is loaded.
 @given(st.lists(MOMENTS, min_size=1, max_size=10), st.sampled_from(FORMATS))
 def test_dates_are_read_back_from_the_format_they_are_written_in(moments, form):
     moments = [*moments, datetime.datetime(2019, 12, 31, 23, 58, 59)]  # No month 31.

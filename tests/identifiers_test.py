@@ -38,6 +38,7 @@ def test_identifier(name, values):
         ("year", np.arange(1950, 2020)),
         ("id", np.arange(150) / 7),
         ("store_id", np.arange(150) % 7),
+        ("store_id", np.arange(150) // 2 * 7),  # Each has two rows.
         ("acid", np.arange(15) ** 3),
         ("number of rooms", np.arange(15) ** 3),
         ("pixels[0]", np.arange(100)),

@@ -18,6 +18,8 @@ NOWHERE = np.array([], float)
     [
         (np.repeat([0.0, 1.0], 50), "classification"),
         (np.repeat(np.arange(3.0, 10), 30), "classification"),  # Grades of wine.
+        (np.repeat(np.arange(3.0, 13), 30), "classification"),
+        (np.repeat(np.arange(3.0, 14), 30), "regression"),
         (np.repeat([-1.0, 100.0], 1), "classification"),
         (np.repeat(np.arange(1.0, 101), 3), "classification"),  # A hundred numbered classes.
         (np.repeat(np.arange(2.0, 102), 3), "regression"),
