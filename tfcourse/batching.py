@@ -43,10 +43,17 @@ def epoch_permutation(
     """
     import tensorflow as tf
 
-    pair = tf.cast(seed, tf.int64), tf.cast(epoch, tf.int64)
+    pair = [_int64(number) for number in (seed, epoch)]
     if not tf.executing_eagerly():
         return _permutation(num_examples, *pair)
     return _traced_permutation()(tf.constant(num_examples), *pair)
+
+
+def _int64(number: "int | tf.Tensor") -> "tf.Tensor":
+    import tensorflow as tf
+
+    # Casting an int takes as long as a third of a permutation.
+    return tf.constant(number, tf.int64) if type(number) is int else tf.cast(number, tf.int64)
 
 
 @functools.cache

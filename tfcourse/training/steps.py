@@ -64,7 +64,8 @@ class InMemorySteps:
         self._batch_size = batch_size
         self.seed = seed
         self._order: tf.Tensor = None
-        self._part: Any = None
+        self._part: Batch | None = None
+        self._left_over: Batch | None = None
         self._parted = -1
         self._class_weights = class_weights
         self._part_steps = self._steps_of_a_part()
@@ -77,7 +78,8 @@ class InMemorySteps:
     def start_epoch(self, epoch: int) -> None:
         """Sets the order of the examples for `epoch`, counted from 0."""
         self._order = batching.epoch_permutation(self._num_examples, self.seed, epoch)
-        self._part, self._parted = None, -1
+        self._part = self._left_over = None
+        self._parted = -1
 
     def train(self, first: int, last: int) -> None:
         """Runs the steps `first` to `last - 1` of the epoch; the metrics hold their logs."""
@@ -85,22 +87,20 @@ class InMemorySteps:
         while first < min(last, full):
             number, offset = divmod(first, self._part_steps)
             until = min(self._part_steps, min(last, full) - first + offset)
-            self._full_steps(self._in_order(number), tf.constant(offset), tf.constant(until))
+            self._sort(number)
+            self._full_steps(self._part, tf.constant(offset), tf.constant(until))
             first += until - offset
+        if last > full:
+            if self._left_over is None:
+                self._sort(0)
+            self._last_step(tf.constant(True), self._left_over)
         if first == full:
             self._part, self._parted = None, -1  # Not needed during validation.
-        if last > full:
-            self._last_step(tf.constant(True), self._left_over())
-
-    def _left_over(self) -> Batch:
-        """Returns the examples of the smaller last step."""
-        whole = self._num_examples // self._batch_size * self._batch_size
-        return self._examples(tf.slice(self._order, [whole], [self._num_examples - whole]))
 
     def _prepare_last_step(self) -> None:
         """Traces the smaller last step and lets TensorFlow prepare it, without running it."""
         if self._num_examples % self._batch_size:
-            self._last_step(tf.constant(False), self._left_over())
+            self._last_step(tf.constant(False), self._left_over)
 
     def _steps_of_a_part(self) -> int:
         """Returns how many steps' examples are sorted at a time; for a small set, all."""
@@ -110,23 +110,31 @@ class InMemorySteps:
         parts = max(-(-full * per_step // _PART_BYTES), 1)
         return max(-(-full // parts), 1)
 
-    def _in_order(self, number: int) -> Batch:
-        """Returns the examples of a part of the epoch in the order of training.
+    def _sort(self, number: int) -> None:
+        """Puts the examples of a part of the epoch, and those left over, in the order of training.
 
         Batches are then contiguous. Gathering them in the compiled program would take a fifth of a
         step of softmax regression. A part takes little memory compared with the whole set.
         """
         if self._parted != number:
             self._part = None  # Frees the memory before the next part is made.
-            size = self._part_steps * self._batch_size
-            there = min(size, self._num_examples - number * size)
-            order = tf.slice(self._order, [number * size], [there])
-            if there < size:
-                # All parts have the same length: XLA would compile again for another length.
-                order = tf.pad(order, [[0, size - there]])
-            self._part = self._examples(order)
+            self._part, self._left_over = self._sorted(self._order, tf.constant(number))
             self._parted = number
-        return self._part
+
+    @functools.cached_property
+    def _sorted(self) -> Any:
+        """The program of `_in_order`; its operations one by one take three times as long."""
+        specs = tf.TensorSpec([self._num_examples], tf.int32), tf.TensorSpec([], tf.int32)
+        return tf.function(self._in_order, autograph=False).get_concrete_function(*specs)
+
+    def _in_order(self, order: tf.Tensor, number: tf.Tensor) -> tuple[Batch, Batch]:
+        """Returns the examples of a part, and those of the smaller last step."""
+        size = self._part_steps * self._batch_size
+        whole = self._num_examples // self._batch_size * self._batch_size
+        part = order[number * size : (number + 1) * size]
+        # All parts have the same length: XLA would compile again for another length.
+        part = tf.ensure_shape(tf.pad(part, [[0, size - tf.size(part)]]), [size])
+        return self._examples(part), self._examples(order[whole:])
 
     def _examples(self, indices: tf.Tensor) -> Batch:
         """Returns the examples `indices`, with features as they are stored."""
