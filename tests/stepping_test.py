@@ -2,6 +2,7 @@ import functools
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfcourse import datasets, models, optimizers, schedules, training
 
@@ -110,3 +111,11 @@ def test_a_table_of_rates_serves_one_schedule_after_another(data):
         list(stepping.run((12,), seed=3))
         for one, other in zip(model.get_weights(), expected.get_weights(), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
+def test_a_table_tells_python_the_rates_that_it_tells_the_program():
+    table = training.RateTable(num_steps=4)
+    for first in (0, 7):
+        table.assign(np.float32([0.1, 0.2, 0.3, 1 / 3]) + first, first)
+        for step in range(first, first + 6):
+            assert table.rate_at(step) == float(table(tf.constant(step)))

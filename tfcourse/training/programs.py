@@ -126,7 +126,7 @@ class Program:
         optimizer = self.model.optimizer
         table = self._compiled.table if self._compiled else None
         if table and schedule_of(optimizer):
-            return float(table(steps_of(optimizer)))
+            return table.rate_at(steps_of(optimizer))
         return float(optimizer.learning_rate)
 
     def newest(self, checkpoints: Checkpoints) -> tuple[dict[str, Any], dict[str, Any]] | None:

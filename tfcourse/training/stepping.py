@@ -115,7 +115,9 @@ class RateTable(LearningRateSchedule):
     def __init__(self, num_steps: int) -> None:
         self._num_steps = num_steps
         self._rates = tf.Variable(tf.zeros([num_steps]), trainable=False)
+        self._told = np.zeros(num_steps, np.float32)  # The same, for Python.
         self._first = tf.Variable(0, trainable=False)
+        self._told_first = 0
 
     def set_to(self, schedule: LearningRateSchedule) -> None:
         """Sets the rates to those of `schedule`."""
@@ -125,6 +127,11 @@ class RateTable(LearningRateSchedule):
         """Sets the rates from step `first` on."""
         self._rates.assign(rates)
         self._first.assign(first)
+        self._told, self._told_first = np.asarray(rates, np.float32), first
+
+    def rate_at(self, step: int) -> float:
+        """Returns the rate of `step` without TensorFlow, which takes six times as long."""
+        return float(self._told[min(step - self._told_first, self._num_steps - 1)])
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         # The rate is also looked up after the last step, but not used.
