@@ -72,6 +72,38 @@ def test_a_model_is_built_quickly_as_keras_builds_it(name, monkeypatch):
     assert found[True] == found[False]
 
 
+class FromOne(keras.metrics.MeanSquaredError):
+    def reset_state(self):
+        super().reset_state()
+        self.count.assign(1)
+
+
+@pytest.mark.parametrize("own", [keras.metrics.R2Score, FromOne])
+def test_metrics_are_reset_as_keras_resets_them(own):
+    metrics = [keras.metrics.MeanAbsoluteError(), "accuracy", own()]
+    model = own_metrics(functional(), metrics)
+    features, labels = np.ones((6, 8, 8, 1), "float32"), np.ones((6, 10), "float32")
+    found = []
+    for reset in (model.reset_metrics, lambda: keras_internals.reset_metrics(model)):
+        model.evaluate(features, labels, verbose=0)
+        assert all(metric.result() for metric in model.metrics if hasattr(metric, "total"))
+        reset()
+        found.append([each.numpy() for metric in model.metrics for each in metric.variables])
+    assert len(found[0]) > 6
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_model_that_resets_its_metrics_itself_is_asked_to():
+    class Asked(keras.Sequential):
+        def reset_metrics(self):
+            self.asked = True
+
+    model = own_metrics(Asked([keras.layers.Dense(1)]), [])
+    keras_internals.reset_metrics(model)
+    assert model.asked
+
+
 def test_a_strategy_that_begins_a_variable_is_not_taken_for_one():
     class Strategy:
         def initial_value(self):

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfcourse import batching, training_data
 from tfcourse.training import memory
-from tfcourse.training.keras_internals import metrics_or_logs, overrides
+from tfcourse.training.keras_internals import metrics_or_logs, overrides, reset_metrics
 from tfcourse.training.label_smoothing import unsmoothed
 from tfcourse.training.resident import resident
 
@@ -52,7 +52,7 @@ class Evaluator:
 
     def _evaluate(self, split: training_data.Split) -> dict[str, float]:
         model = self._model
-        model.reset_metrics()
+        reset_metrics(model)
         if model.run_eagerly or overrides(model, "test_step"):
             step = model.test_step if model.run_eagerly else self._test_batch
             for batch in batching.evaluation_batches(split, _EVALUATION_BATCH):

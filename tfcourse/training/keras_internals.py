@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import keras
+import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
 
@@ -197,6 +198,25 @@ def overrides(model: keras.Model, *names: str) -> bool:
 def metrics_or_logs(model: keras.Model, logs: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Returns the metrics of `model`, or the last step's logs if these have other names."""
     return model._get_metrics_result_or_logs(logs) if logs else model.get_metrics_result()
+
+
+def reset_metrics(model: keras.Model) -> None:
+    """Does what `model.reset_metrics()` does; for means, in a third of the time.
+
+    Keras checks and converts each zero. That happens twice per epoch, and takes a tenth of a short
+    one. Can go once Keras resets means as fast.
+    """
+    if overrides(model, "reset_metrics"):
+        model.reset_metrics()
+        return
+    for metric in model.metrics:
+        for each in metric.metrics if metric is model._compile_metrics else [metric]:
+            if getattr(each.reset_state, "__func__", None) is not keras.metrics.Mean.reset_state:
+                each.reset_state()
+                continue
+            for variable in (each.total, each.count):
+                value = variable.value
+                value.assign(tf.constant(0, value.dtype), read_value=False)
 
 
 def direction_of(model: keras.Model, metric: str) -> Literal["min", "max"] | None:

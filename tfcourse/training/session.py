@@ -18,7 +18,7 @@ from tfcourse.training import (
     saving,
 )
 from tfcourse.training.evaluation import plain
-from tfcourse.training.keras_internals import final_values, metrics_or_logs
+from tfcourse.training.keras_internals import final_values, metrics_or_logs, reset_metrics
 from tfcourse.training.nudging import OptimizerSettings
 from tfcourse.training.programs import Program
 from tfcourse.training.progress import Progress
@@ -106,7 +106,7 @@ class Session:
         progress = self.progress
         if progress.entered:
             return
-        self.model.reset_metrics()
+        reset_metrics(self.model)
         self.callbacks.on_epoch_begin(progress.epoch)
         self.program.start_epoch(progress.epoch)
         progress.train_seconds = 0.0
