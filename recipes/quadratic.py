@@ -98,7 +98,8 @@ def draw(hyperparameters: Quadratic, paths: dict[str, Array], file: os.PathLike[
         valley.plot(grid, hp.cost(grid), color="0.6")
         valley.plot(w, hp.cost(w), ".-", linewidth=0.8)
         c1, c2 = (f"{'-' if c < 0 else '+'} {abs(c):g}" for c in (hp.c1, hp.c2))
-        valley.set(title=f"{hp.c0:g}w² {c1}w {c2}", xlabel="w", ylabel="cost")
+        c0 = "" if hp.c0 == 1 else f"{hp.c0:g} "
+        valley.set(title=f"{c0}w² {c1} w {c2}", xlabel="w", ylabel="cost")
         looks: dict[str, dict[str, Any]] = {
             "float32": {},
             "float64": {"linewidth": 4},
