@@ -689,3 +689,11 @@ def test_a_full_stop_at_the_end_of_a_class_is_none_of_its_name(load):
     rows = [(*row[:3], row[3] + "." * (i > 20)) for i, row in enumerate(ROWS)]
     data = load(table(rows))
     assert data.class_names == ("a", "b")
+
+
+def test_rows_of_several_lines_are_refused(load):
+    rows = "".join(f" {n} 2.5 {n % 3} {n % 7} 5\n   {n % 5} {'ab'[n % 2]}\n" for n in range(30))
+    with pytest.raises(datasets.DataError, match=r"lines of 5, and 30 of 2\. If a row"):
+        load(f" The prose of StatLib\n in lines of its own\n\n{rows}", label="3", header="no")
+    ragged = "".join(f"{n} {'ab'[n % 2]}{' x' * (n % 3 > 0)}\n" for n in range(30))
+    assert load(ragged, label="2", header="no").num_classes == 2

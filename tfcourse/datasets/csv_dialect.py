@@ -1,5 +1,6 @@
 """Recognizes how a table in a text file is written: encoding, delimiter, decimal commas."""
 
+import collections
 import dataclasses
 import pathlib
 import re
@@ -20,10 +21,12 @@ from tfcourse.datasets import (
 )
 from tfcourse.datasets.cells import MISSING
 from tfcourse.datasets.csv_records import Record
+from tfcourse.datasets.errors import DataError
 from tfcourse.hyperparameters import printable
 from tfcourse.hyperparameters.spelling import DECIMAL
 
 _NAMES = {csv_records.BLANKS: "blanks"}
+_FEWEST_LINES = 10  # With as many cells, to tell that a row has several lines.
 _EXACT = 15  # Digits that double precision holds.
 _COMMA = re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)([eE][+-]?[0-9]+)?")
 
@@ -112,6 +115,8 @@ def find(
     if header and not declared:
         csv_header.check_row_names(path, layout, records)
     below = [record for record in records[layout.start :] if csv_header.is_row(record)]
+    if marks.delimiter == csv_records.BLANKS:
+        _check_whole(path, below)
     decimal, numeric, texts = _kinds(below, len(layout.names))
     dialect = Dialect(
         encoding,
@@ -136,6 +141,20 @@ def find(
         *layout.notes,
     )
     return dataclasses.replace(dialect, notes=notes)
+
+
+def _check_whole(path: pathlib.Path, below: Sequence[Record]) -> None:
+    """Raises `DataError` if rows continue on other lines, as some files of StatLib have them."""
+    widths = collections.Counter(map(len, below)).most_common(2)
+    if len(widths) < 2:
+        return
+    (usual, count), (other, fewer) = widths
+    if fewer >= max(_FEWEST_LINES, count / 2) and abs(usual - other) > 1:
+        raise DataError(
+            f"{path}: expected as many cells in every line; received {count} lines of {usual}, and "
+            f"{fewer} of {other}. If a row continues on the next line, join them; if cells hold "
+            "blanks, separate them by commas."
+        )
 
 
 def _kinds(below: Sequence[Record], width: int) -> tuple[str, tuple[bool, ...], tuple[bool, ...]]:
