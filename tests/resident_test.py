@@ -46,7 +46,12 @@ def test_pixels_are_gathered_from_their_bytes_to_the_last_bit(jit_compile):
     held = resident.ResidentFeatures(features, may_be_bytes=True)
     assert held._rows.dtype == tf.uint8
     order = np.random.default_rng(0).permutation(16)
-    gathered = tf.function(held.gather, jit_compile=jit_compile)(tf.constant(order))
+
+    @tf.function(jit_compile=jit_compile)
+    def gather(indices):
+        return held.decoded(held.rows(indices))
+
+    gathered = gather(tf.constant(order))
     np.testing.assert_array_equal(gathered, features[order])
     assert gathered.dtype == tf.float32
 
@@ -60,14 +65,14 @@ def test_what_is_no_byte_stays_as_it_is(value):
     features[-1, 2, 2] = value  # In another block than the first.
     assert resident.as_bytes(features) is None
     held = resident.ResidentFeatures(features, may_be_bytes=True)
-    np.testing.assert_array_equal(held.gather(tf.range(3200)), features)
+    np.testing.assert_array_equal(held.decoded(held.rows(tf.range(3200))), features)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "int32", "uint8"])
 def test_other_types_stay_as_they_are(dtype):
     features = np.ones((4, 3), dtype)
     held = resident.ResidentFeatures(features, may_be_bytes=True)
-    assert held.gather(tf.constant([0])).dtype == dtype
+    assert held.decoded(held.rows(tf.constant([0]))).dtype == dtype
 
 
 def test_bytes_are_made_once_of_an_array_that_can_not_change():

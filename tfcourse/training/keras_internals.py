@@ -41,7 +41,7 @@ def variable_begun_by(value: Any) -> keras.Variable | None:
 def schedule_of(optimizer: keras.Optimizer) -> LearningRateSchedule | None:
     """Returns the schedule that the optimizer's learning rate follows, or `None`.
 
-    `optimizer.learning_rate` gives the rate of now instead. To be replaced by a public getter.
+    Can go once there is a public getter.
     """
     rate = rate_of(inner_of(optimizer))
     return rate if isinstance(rate, LearningRateSchedule) else None
@@ -249,7 +249,7 @@ def final_values(model: keras.Model) -> list[keras.Variable]:
 
     Can go once `optimizer.finalize_variable_values` can be undone.
     """
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    optimizer = inner_of(model.optimizer)
     averages: dict[int, keras.Variable] = {}
     if getattr(optimizer, "use_ema", False):
         pairs = zip(

@@ -74,12 +74,8 @@ class ResidentFeatures:
             self._bytes = resident(features)
         self._rows = resident(features) if self._bytes is None else self._bytes
 
-    def gather(self, indices: tf.Tensor) -> tf.Tensor:
-        """Returns the features of the examples `indices`, an int tensor."""
-        return self.decoded(self.rows(indices))
-
     def rows(self, indices: tf.Tensor) -> tf.Tensor:
-        """Returns the examples `indices` as they are stored."""
+        """Returns the examples `indices`, an int tensor, as they are stored."""
         return tf.gather(self._rows, indices)
 
     def decoded(self, rows: tf.Tensor) -> tf.Tensor:

@@ -145,7 +145,7 @@ class RateTable(LearningRateSchedule):
 def rates_of(
     schedule: LearningRateSchedule, first: int, num_steps: int
 ) -> npt.NDArray[np.float32] | None:
-    """Returns the rates of `num_steps` steps from `first` on; `None` without a schedule.
+    """Returns the rates of `num_steps` steps from `first` on; `None` if they can't be tabled.
 
     Some schedules accept only one step at a time; all schedules here and most of Keras's accept an
     array.
