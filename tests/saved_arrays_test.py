@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
-from tfcourse import nudges
+from tfcourse import nudges, run_directory
 from tfcourse.training import plain_values, saved_arrays
 from tfcourse.training.progress import Progress
 
@@ -176,6 +176,20 @@ def test_a_history_comes_back_with_its_types_and_order(rows, tmp_path):
     assert found == progress
     if rows:
         assert list(found.history[-1]) == list(rows[-1])
+
+
+def test_history_csv_has_every_number_whatever_it_is_called(tmp_path):
+    rows = [{"epoch": 1, "loss": 0.5, "top 1, %": 0.25, "list": [1.0]}, {"epoch": 2, "late": 0.1}]
+    (tmp_path / "history.csv").write_text(progress_of(2, history=rows).csv(), encoding="utf-8")
+    np.testing.assert_equal(
+        run_directory.read_history(tmp_path),
+        {
+            "epoch": [1, 2],
+            "loss": [0.5, math.nan],
+            "top 1, %": [0.25, math.nan],
+            "late": [math.nan, 0.1],
+        },
+    )
 
 
 def test_a_history_costs_8_bytes_for_each_number():

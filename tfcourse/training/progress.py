@@ -1,7 +1,10 @@
 """The progress of a training. Together with the variables, it is all that a resume needs."""
 
 import collections
+import csv
 import dataclasses
+import io
+import math
 from typing import Any
 
 import numpy as np
@@ -127,15 +130,16 @@ class Progress:
 
     def csv(self) -> str:
         """Returns the history as the text of history.csv."""
-        columns = [name for name, value in self.history[-1].items() if not isinstance(value, list)]
-        if self.nudges:
-            columns.append("nudges")
-        rows = []
+        shown = {n: None for row in self.history for n, v in row.items() if not isinstance(v, list)}
+        columns = [*shown, *(["nudges"] if self.nudges else [])]
         nudged = collections.Counter(nudge.epoch + 1 for nudge in self.nudges)
-        for row in self.history:
-            row = {**row, "nudges": nudged[row["epoch"]]}
-            rows.append(",".join(repr(row[name]) for name in columns))
-        return "\n".join([",".join(columns), *rows]) + "\n"
+        rows = ({**row, "nudges": nudged[row["epoch"]]} for row in self.history)
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        # A model's own logs may differ from epoch to epoch.
+        writer.writerows([row.get(name, math.nan) for name in columns] for row in rows)
+        return file.getvalue()
 
 
 def _rows(history: dict[str, Any], arrays: Arrays) -> list[dict[str, Any]]:
