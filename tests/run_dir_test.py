@@ -48,7 +48,7 @@ class Stop(keras.callbacks.Callback):
 def assert_same(one, other):
     for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert one.history.history == other.history.history
+    assert list(one.history.history.items()) == list(other.history.history.items())
     assert one.history.epoch == other.history.epoch
     assert one.history.best_epoch == other.history.best_epoch
 

@@ -79,8 +79,8 @@ def _history(path: pathlib.Path, model: keras.Model) -> keras.callbacks.History:
     history.set_model(model)
     columns = run_directory.read_history(path)
     history.epoch = [int(epoch) - 1 for epoch in columns["epoch"]]
-    shown = columns.keys() - {"epoch", "train_seconds", "nudges"}
-    history.history = {name: column for name, column in columns.items() if name in shown}
+    logged = sorted(columns.keys() - {"epoch", "train_seconds", "nudges"})  # As Keras sorts them.
+    history.history = {name: columns[name] for name in logged}
     history.nudges = (run_directory.recorded_flags(path) or {}).get("nudge", [])
     model.history = history
     return history

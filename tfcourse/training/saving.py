@@ -104,8 +104,8 @@ class Saver:
         session.model.stop_training = state["stopped"]
         rows, history = session.progress.history, session.model.history
         history.epoch = [row["epoch"] - 1 for row in rows]
-        logged = set().union(*rows) - {"epoch", "train_seconds"}
-        history.history = {name: [row[name] for row in rows] for name in logged}
+        logged = sorted(set().union(*rows) - {"epoch", "train_seconds"})  # As Keras sorts them.
+        history.history = {n: [row[n] for row in rows if n in row] for n in logged}
 
     def save(self) -> None:
         """Writes a checkpoint of the current state."""
