@@ -137,6 +137,7 @@ def test_a_second_training_is_told_as_such(data, tmp_path, capsys):
         (lambda data: (compiled(), data, {"batch_size": 16}), "batch_size"),
         (lambda data: (compiled(rate=0.02), data, {}), "learning_rate"),
         (lambda data: (compiled(units=9), data, {}), "model"),
+        (lambda data: (compiled(), data, {"monitor_mode": "min"}), "monitor_mode"),
         (lambda data: (compiled(), data.smaller(90), {}), "data"),
     ],
 )
@@ -148,6 +149,31 @@ def test_another_model_or_other_arguments_are_refused(data, tmp_path, change, na
         fit(model, other, tmp_path, **{"epochs": 1, **arguments})
     for value, original in zip(model.get_weights(), before, strict=True):
         np.testing.assert_array_equal(value, original)
+
+
+def decaying(rate, num_steps=4):
+    return compiled(keras.optimizers.schedules.CosineDecay(rate, num_steps))
+
+
+def test_another_schedule_is_refused_unless_more_epochs_need_it(data, tmp_path):
+    path = tmp_path / "run"
+    first = fit(decaying(0.01), data, path, epochs=1)
+    with pytest.raises(run_directory.ChangedFlagsError, match="learning-rate schedule"):
+        fit(decaying(0.1), data, path, epochs=1)
+    assert fit(decaying(0.01), data, path, epochs=1).history == first.history
+    longer = fit(decaying(0.01, 12), data, path, epochs=3)
+    assert fit(decaying(0.01, 12), data, path, epochs=3).history == longer.history
+    with pytest.raises(run_directory.ChangedFlagsError, match="learning-rate schedule"):
+        fit(decaying(0.02, 12), data, path, epochs=3)
+
+
+@pytest.mark.parametrize("name", ["monitor_mode", "schedule_digest"])
+def test_a_run_of_an_older_version_comes_back(data, tmp_path, name):
+    first = fit(decaying(0.01), data, tmp_path, epochs=1)
+    flags = tmp_path / run_directory.FLAGS
+    kept = [line for line in flags.read_text().splitlines(True) if f"--{name}" not in line]
+    flags.write_text("".join(kept))
+    assert fit(decaying(0.01), data, tmp_path, epochs=1).history == first.history
 
 
 def test_a_folder_in_use_is_refused(data, tmp_path):

@@ -8,10 +8,11 @@ Flags = dict[str, list[str]]  # Each flag's texts, several if it is repeated.
 
 FLAGS = "flags.txt"
 MAX_FLAGS_BYTES = 1 << 20  # The limit of flagfiles.
+SCHEDULE_DIGEST = "schedule_digest"  # `training.fit` compares it itself.
 # These affect where a run writes, how long it takes or what it prints, not its results.
 NOT_COMPARED = (
     *("workers", "scheduler", "trial_resources", "trials", "max_minutes", "keep_models"),
-    *("confirm", "debug", "timing"),
+    *("confirm", "debug", "timing", SCHEDULE_DIGEST),
 )
 # Even an extended sweep must keep these: its scores could not be compared otherwise.
 _KEPT_IN_A_SWEEP = ("dataset", "seed", "replicates")

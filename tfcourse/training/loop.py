@@ -174,6 +174,7 @@ def fit(
         "batch_size": size,
         "seed": seed,
         "monitor": monitor,
+        "monitor_mode": mode,
         "early_stopping": early_stopping,
         "class_weight": None if weights is None else weights.tolist(),
     }

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+from keras.optimizers.schedules import LearningRateSchedule
 
 from tfcourse import run_directory, training_data
 from tfcourse.training.constants import without_names
@@ -39,15 +40,7 @@ def trained_in(
         RunDirectoryError: the folder is in use, or holds something else.
     """
     path = pathlib.Path(run_dir)
-    data_digest = "".join(split_digest(split) for split in (data.train, data.validation))
-    flags = {**arguments, "model": _model_digest(model), "data": data_digest}
-    if schedule_of(model.optimizer) is None:
-        flags["learning_rate"] = float(model.optimizer.learning_rate)
-    texts = {name: [str(value)] for name, value in flags.items() if value is not None}
-    if "learning_rate" in texts and int(model.optimizer.iterations) > 0:
-        # A rate that training has changed does not count as another argument.
-        before = run_directory.recorded_flags(path) or texts
-        texts["learning_rate"] = before.get("learning_rate", texts["learning_rate"])
+    texts = _flags(path, model, data, arguments)
     try:
         with run_directory.open_run(path, texts, recipe="") as run:
             history = train(run)
@@ -71,6 +64,40 @@ def trained_in(
         history = _history(path, model)
         history.best_epoch = finished.metrics["best_epoch"]
     return history
+
+
+def _flags(
+    path: pathlib.Path, model: keras.Model, data: training_data.Data, arguments: dict[str, Any]
+) -> run_directory.Flags:
+    """Returns what is recorded of a training, and compared when it is called again.
+
+    Raises:
+        ChangedFlagsError: the same training in the folder `path` followed another schedule.
+    """
+    schedule = _schedule(model)
+    flags = {
+        **arguments,
+        "model": _model_digest(model),
+        "data": "".join(split_digest(split) for split in (data.train, data.validation)),
+        "learning_rate": None if schedule else float(model.optimizer.learning_rate),
+        run_directory.SCHEDULE_DIGEST: _schedule_digest(schedule) if schedule else None,
+    }
+    texts = {name: [str(value)] for name, value in flags.items() if value is not None}
+    before = run_directory.recorded_flags(path) or texts
+    if "learning_rate" in texts and int(model.optimizer.iterations) > 0:
+        # A rate that training has changed does not count as another argument.
+        texts["learning_rate"] = before.get("learning_rate", texts["learning_rate"])
+    if "monitor_mode" not in before:  # Older versions did not record it.
+        del texts["monitor_mode"]
+    # With more epochs, a schedule that spans them all is another one.
+    is_same = before.get("epochs") == texts["epochs"] and before.get("model") == texts["model"]
+    digests = [each.get(run_directory.SCHEDULE_DIGEST) for each in (before, texts)]
+    if is_same and all(digests) and digests[0] != digests[1]:
+        raise run_directory.ChangedFlagsError(
+            f"{path} holds a training with another learning-rate schedule; "
+            "a second training needs another `run_dir`"
+        )
+    return texts
 
 
 def _history(path: pathlib.Path, model: keras.Model) -> keras.callbacks.History:
@@ -99,14 +126,31 @@ def _model_digest(model: keras.Model) -> str:
         for each in (outer, outer.get("inner_optimizer", {}).get("config", {})):
             for name in ("name", "learning_rate"):
                 each.pop(name, None)
+    return _digest(
+        [
+            type(model).__name__,
+            [[list(variable.shape), str(variable.dtype)] for variable in model.variables],
+            type(_schedule(model)).__name__,
+            without_names(configs, model),
+        ]
+    )
+
+
+def _schedule(model: keras.Model) -> LearningRateSchedule | None:
+    """Returns the schedule of a model's learning rate, without the factor of a nudge."""
     schedule = schedule_of(model.optimizer)
-    if isinstance(schedule, ScaledSchedule):  # Nudges do not make it another model.
-        schedule = schedule.schedule
-    settings = [
-        type(model).__name__,
-        [[list(variable.shape), str(variable.dtype)] for variable in model.variables],
-        type(schedule).__name__,
-        without_names(configs, model),
-    ]
+    return schedule.schedule if isinstance(schedule, ScaledSchedule) else schedule
+
+
+def _schedule_digest(schedule: LearningRateSchedule) -> str:
+    """Returns a digest of a schedule's configuration, or of its class if it has none."""
+    try:
+        config = schedule.get_config()
+    except NotImplementedError:
+        config = {}
+    return _digest([type(schedule).__name__, config])
+
+
+def _digest(settings: Any) -> str:
     text = json.dumps(settings, sort_keys=True, default=lambda item: type(item).__name__)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
