@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from absl import logging
 
 from tfcourse import datasets, files, out_of_memory, run_directory, training
@@ -235,10 +236,14 @@ def _output_to(path: os.PathLike[str]) -> Iterator[None]:
 
 
 def _curve(history: keras.callbacks.History) -> list[Row]:
-    """Returns a row per epoch, with `None` for values that are not finite, which JSON lacks."""
+    """Returns a row per epoch, with `None` for values that are not finite, which JSON lacks.
+
+    As in history.csv, metrics with a value per class are left out.
+    """
     rows = []
     for number, epoch in enumerate(history.epoch):
-        values = {name: float(column[number]) for name, column in history.history.items()}
+        every = {name: column[number] for name, column in history.history.items()}
+        values = {name: float(value) for name, value in every.items() if np.ndim(value) == 0}
         finite = {name: v if math.isfinite(v) else None for name, v in values.items()}
         rows.append({"epoch": int(epoch) + 1, **finite})
     return rows
