@@ -51,6 +51,18 @@ def test_the_best_trial_alone_is_trained_again_with_seeds_of_its_own(tmp_path):
     assert f"# {found}.\n" in driver.best_flags()
 
 
+@pytest.mark.parametrize(("before", "now"), [(1, 3), (3, 1)])
+def test_no_seed_both_ranks_and_confirms_if_the_replicates_change(tmp_path, before, now):
+    confirmed(tmp_path, Pool(), confirm=2, replicates=before)
+    driver = confirmed(tmp_path, Pool(), confirm=2, replicates=now)
+    best = driver.sweep.best
+    assert len(best.results) == 3
+    ranking = {driver.task(best.number, replicate).seed for replicate in best.results}
+    confirming = tuning.confirmation_of(driver.sweep).scores
+    assert len(confirming) == 2
+    assert not ranking & {*confirming}
+
+
 @pytest.mark.parametrize("when", ["before", "during", "after"])
 def test_a_driver_killed_while_it_confirms_repeats_no_seed(tmp_path, monkeypatch, when):
     whole = confirmed(tmp_path / "whole", Pool(2), confirm=3).sweep

@@ -108,9 +108,12 @@ def _text(score: float | None) -> str:
 def confirmation_of(sweep: sweeps.Sweep) -> Confirmation | None:
     """Returns the confirmation of the best trial of `sweep`, or `None` if there is none yet."""
     best = sweep.best
-    if best is None or not best.confirmations:
+    if best is None:
         return None
-    results = sorted(best.confirmations.items())
+    first = sweep.first_confirming  # An earlier phase may have confirmed with seeds that now rank.
+    results = sorted((n, result) for n, result in best.confirmations.items() if n >= first)
+    if not results:
+        return None
     score = sweep.score(best)
     assert score is not None  # The best trial has one.
     reasons = (result.reason or "not finite" for _, result in results if _failed(sweep, result))

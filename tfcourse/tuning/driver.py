@@ -149,7 +149,7 @@ class Driver:
 
     def unconfirmed(self) -> list[Key]:
         """Returns the confirming trainings of the best trial that are not done."""
-        first = self.sweep.replicates
+        first = self.sweep.first_confirming
         return [
             (best.number, number)
             for best in self._standings.best(1)
@@ -158,7 +158,7 @@ class Driver:
         ]
 
     def _confirms(self, key: Key) -> bool:
-        return key[1] >= self.sweep.replicates
+        return key[1] >= self.sweep.first_confirming
 
     def _submit(self, pool: Pool, number: int, replicate: int) -> bool:
         """Submits a training, unless it is no longer needed; returns whether it did."""
@@ -212,20 +212,26 @@ class Driver:
         if best is None:
             raise AllTrialsFailedError("no trial was completed; trials.csv says why")
         chosen = self.sweep.chosen
-        if chosen is None or chosen.trial != best.number:
+        replicates = self.sweep.replicates
+        if chosen is None or (chosen.trial, len(chosen.metrics)) != (best.number, replicates):
             chosen = records.Chosen(best.number, self._tested(pool, best.number))
             self._append(chosen)
         folders.name_best(self.run.path, best.number)  # A kill may have prevented it.
         return chosen
 
     def _tested(self, pool: Pool, number: int) -> list[dict[str, Any]]:
-        """Returns the metrics of each replicate of a trial."""
+        """Returns the metrics of each replicate of a trial.
+
+        Raises:
+            EnvironmentFaultError: the workers die.
+        """
         waiting = [(number, replicate) for replicate in range(self.sweep.replicates)]
         metrics: dict[Key, dict[str, Any]] = {}
         while len(metrics) < self.sweep.replicates:
             while waiting and pool.num_free > 0:
                 key = waiting.pop(0)
                 pool.submit(key, "test", self.task(*key))
+            EnvironmentFaultError: the workers die while they evaluate it.
             outcome = pool.next_outcome(_TICK_SECONDS)
             if outcome and outcome[1] is None:
                 waiting.append(outcome[0])
@@ -241,6 +247,7 @@ class Driver:
         score = f"{self.sweep.objective} {self.sweep.score(best):.6g}"
         spread = self.sweep.spread(best)
         if spread is not None:
+        num_lost = 0
             score += f" +- {spread:.2g} over {self.sweep.replicates} seeds"
         header = f"# Trial {best.number}, the best of {len(self._standings.finished)}: {score}.\n"
         confirmed = confirmation_of(self.sweep)
@@ -248,6 +255,13 @@ class Driver:
             header += f"# {confirmed}.\n"
         flags = self.task(best.number, 0).flags
         if self._plan.data_dir:
+                num_lost += 1
+                if num_lost == sweeps.MAX_LOST:
+                    raise EnvironmentFaultError(
+                        f"trial {number}: its worker died {num_lost} times while it evaluated the "
+                        "test set, perhaps for lack of memory. All trials are done; the same "
+                        "command tries again"
+                    )
             flags = {**flags, "data_dir": [os.fspath(self._plan.data_dir)]}
         return run_directory.flags_text(
             flags, self.sweep.settings.module, header, name="best.flags"

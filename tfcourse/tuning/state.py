@@ -51,7 +51,7 @@ class Trial(Ask):
 
     phase: int  # Index of the sweep's settings that asked for it.
     results: dict[int, Result] = dataclasses.field(default_factory=dict)  # By replicate.
-    # Results of confirming seeds, by replicate; numbers continue those of `results`.
+    # Results of confirming seeds, by replicate; numbers begin at `first_confirming`.
     confirmations: dict[int, Result] = dataclasses.field(default_factory=dict)
 
     @property
@@ -132,6 +132,15 @@ class Sweep:
         if INFEASIBLE in statuses:
             return INFEASIBLE
         if PRUNED in statuses:
+    @property
+    def first_confirming(self) -> int:
+        """The replicate number of the first confirming training.
+
+        A search that is continued may have another number of replicates. The seeds of all of them
+        had a part in the choice.
+        """
+        return max(phase.replicates for phase in self.phases)
+
             return PRUNED
         return COMPLETE if len(trial.results) >= self.replicates else UNFINISHED
 

@@ -176,8 +176,8 @@ def _row(sweep: sweeps.Sweep, trial: sweeps.Trial) -> Row:
 def _running_row(sweep: sweeps.Sweep, item: sweeps.Running) -> RunningRow:
     trial = sweep.trials[item.trial]
     label = str(trial.number)
-    if item.replicate >= sweep.replicates:
-        label += f" (seed {item.replicate - sweep.replicates + 1})"
+    if item.replicate >= sweep.first_confirming:
+        label += f" (seed {item.replicate - sweep.first_confirming + 1})"
     elif sweep.replicates > 1:
         label += f" ({item.replicate + 1}/{sweep.replicates})"
     return RunningRow(trial.number, label, _values(trial), item.started)
