@@ -313,3 +313,51 @@ def test_best_flags_hold_what_the_best_trial_was_trained_with(tmp_path):
 def test_best_flags_name_the_folder_of_the_data(tmp_path):
     driver = run(tmp_path / "sweep", settings(), Pool(), data_dir=tmp_path)
     assert f"--data_dir={tmp_path}\n" in driver.best_flags()
+
+
+def chosen(folder, pool, **others):
+    """Runs or resumes a sweep of two trials, and returns its choice."""
+    folder.mkdir(exist_ok=True)
+    directory = run_directory.RunDirectory(folder)
+    with journal.Journal(folder / run_directory.JOURNAL) as records:
+        asked = settings(trials=2, **others)
+        driver = tuning.Driver(directory, records, hp.declarations(BASE), asked, tuning.Plan())
+        driver.train(pool)
+        return driver.choose(pool)
+
+
+def test_the_test_set_is_evaluated_for_replicates_that_came_later(tmp_path):
+    assert len(chosen(tmp_path, Pool()).metrics) == 1
+    assert len(chosen(tmp_path, Pool(), replicates=3).metrics) == 3
+
+
+def test_workers_that_always_die_at_the_test_set_end_the_sweep(tmp_path):
+    class Dying(Pool):
+        deaths = 0
+
+        def next_outcome(self, timeout):
+            outcome = super().next_outcome(timeout)
+            if outcome is None or not isinstance(outcome[1], dict):
+                return outcome
+            self.deaths += 1
+            assert self.deaths <= sweeps.MAX_LOST
+            return outcome[0], None
+
+    with pytest.raises(tuning.EnvironmentFaultError, match="died 5 times while it evaluated the"):
+        chosen(tmp_path, Dying())
+    assert chosen(tmp_path, Pool()).metrics
+
+
+def test_a_sweep_does_not_go_on_with_other_data(tmp_path):
+    def pool(digest):
+        digests = {"train": digest}
+        return Pool(answer=lambda task: dataclasses.replace(trained(task), digests=digests))
+
+    for trials in (2, 3):
+        run(tmp_path, settings(trials=trials), pool("one"))
+    with pytest.raises(tuning.EnvironmentFaultError, match="trial 3: expected the data") as error:
+        run(tmp_path, settings(trials=4), pool("another"))
+    assert error.value.exit_code == 3
+    driver = run(tmp_path, settings(trials=4), pool("one"))
+    assert len(driver.sweep.finished()) == 4
+    assert [record["kind"] for record in driver.journal.records].count("data") == 1

@@ -189,7 +189,27 @@ def test_a_worker_does_not_repeat_what_the_driver_has_told_of_the_data(tmp_path,
     path = tmp_path / "mine.csv"
     rows = (f"{i},{i * i % 17},7,{'ab'[i % 2]}" for i in range(60))
     path.write_text("\n".join(["Id,x,same,y", *rows]))
-    data = trial._data_of(f"csv:{path}", None, (("label", "y"),))
+    data = trial._data_of(f"csv:{path}", None, (("label", "y"),), ())
     assert data.report.columns[2].reason == "constant"
     assert caplog.text == ""
+    trial._data_of.cache_clear()
+
+
+def test_a_curve_has_the_numbers_and_leaves_out_values_per_class():
+    history = types.SimpleNamespace(epoch=[0], history={"loss": [0.5], "recall": [np.ones(3)]})
+    assert trial._curve(history) == [{"epoch": 1, "loss": 0.5}]
+
+
+def test_a_file_that_has_changed_is_read_again(tmp_path):
+    path = tmp_path / "mine.csv"
+    asked = types.SimpleNamespace(dataset=f"csv:{path}", data_dir=None, data_flags={"label": "y"})
+    read = []
+    for count in (60, 60, 80):
+        rows = (f"{i * i % 17},{'ab'[i % 2]}" for i in range(count))
+        if count not in read:
+            path.write_text("\n".join(["x,y", *rows]))
+        data = trial._data(asked)
+        assert trial._data(asked) is data
+        read.append(sum(map(len, data.splits.values())))
+    assert read == [60, 60, 80]
     trial._data_of.cache_clear()

@@ -93,8 +93,8 @@ def asks_in_generations(settings: Settings) -> bool:
 def is_same_search(settings: Settings, others: Settings) -> bool:
     """Returns whether one oracle can serve both settings."""
     names = ("tuner", "objective", "space", "seed", "pruning", "generation_size", "max_epochs")
-    data = ("base", "dataset", "data_flags")
-    return all(getattr(settings, name) == getattr(others, name) for name in names + data)
+    is_alike = settings.base == others.base and settings.data == others.data
+    return is_alike and all(getattr(settings, name) == getattr(others, name) for name in names)
 
 
 def signed(sweep: sweeps.Sweep, score: float) -> float:

@@ -182,13 +182,32 @@ class Driver:
         if outcome.fault is not None:
             raise EnvironmentFaultError(f"trial {number}: {outcome.result.reason}", outcome.fault)
         kind = records.Confirmed if self._confirms(key) else records.Finished
-        self._append(kind(number, replicate, outcome.result))
+        told = kind(number, replicate, outcome.result)
+        self._append(*self._new_data(number, outcome), told)
         self._standings.update()
         self._unkept.add(number)
         common = self._standings.common_reason(self._enough)
         if common:
             count = len(self._standings.finished)
             raise AllTrialsFailedError(f"all of the first {count} trials failed: {common}")
+
+    def _new_data(self, number: int, outcome: Outcome) -> list[records.Data]:
+        """Returns the record of the data that a trial was trained on, unless there is one.
+
+        Raises:
+            EnvironmentFaultError: the data differs from that of earlier trials.
+        """
+        phase = self.sweep.trials[number].phase
+        before = self.sweep.digests.get(self.sweep.phases[phase].data)
+        if outcome.digests is None or outcome.digests == before:
+            return []
+        if before is not None:
+            raise EnvironmentFaultError(
+                f"trial {number}: expected the data of the earlier trials; received other data. "
+                "Restore it, or name another `run_dir`",
+                exit_code=3,
+            )
+        return [records.Data(phase, outcome.digests)]
 
     def _remove_folders(self) -> None:
         """Removes the folders of trials that are not among the best."""
@@ -207,6 +226,7 @@ class Driver:
 
         Raises:
             AllTrialsFailedError: no trial is complete.
+            EnvironmentFaultError: the workers die while they evaluate it.
         """
         best = self.sweep.best
         if best is None:
@@ -227,14 +247,21 @@ class Driver:
         """
         waiting = [(number, replicate) for replicate in range(self.sweep.replicates)]
         metrics: dict[Key, dict[str, Any]] = {}
+        num_lost = 0
         while len(metrics) < self.sweep.replicates:
             while waiting and pool.num_free > 0:
                 key = waiting.pop(0)
                 pool.submit(key, "test", self.task(*key))
-            EnvironmentFaultError: the workers die while they evaluate it.
             outcome = pool.next_outcome(_TICK_SECONDS)
             if outcome and outcome[1] is None:
                 waiting.append(outcome[0])
+                num_lost += 1
+                if num_lost == sweeps.MAX_LOST:
+                    raise EnvironmentFaultError(
+                        f"trial {number}: its worker died {num_lost} times while it evaluated the "
+                        "test set, perhaps for lack of memory. All trials are done; the same "
+                        "command tries again"
+                    )
             elif outcome:
                 metrics[outcome[0]] = outcome[1]
         return [metrics[key] for key in sorted(metrics)]
@@ -247,7 +274,6 @@ class Driver:
         score = f"{self.sweep.objective} {self.sweep.score(best):.6g}"
         spread = self.sweep.spread(best)
         if spread is not None:
-        num_lost = 0
             score += f" +- {spread:.2g} over {self.sweep.replicates} seeds"
         header = f"# Trial {best.number}, the best of {len(self._standings.finished)}: {score}.\n"
         confirmed = confirmation_of(self.sweep)
@@ -255,13 +281,6 @@ class Driver:
             header += f"# {confirmed}.\n"
         flags = self.task(best.number, 0).flags
         if self._plan.data_dir:
-                num_lost += 1
-                if num_lost == sweeps.MAX_LOST:
-                    raise EnvironmentFaultError(
-                        f"trial {number}: its worker died {num_lost} times while it evaluated the "
-                        "test set, perhaps for lack of memory. All trials are done; the same "
-                        "command tries again"
-                    )
             flags = {**flags, "data_dir": [os.fspath(self._plan.data_dir)]}
         return run_directory.flags_text(
             flags, self.sweep.settings.module, header, name="best.flags"

@@ -52,12 +52,11 @@ class Points:
         """Yields the values of earlier trials that are points of the current search."""
         settings, space = self._sweep.settings, self._sweep.space
         searched = {axis.name for axis in space.axes}
-        data = settings.dataset, settings.data_flags
         for each in self._sweep.trials[: self._first]:
             phase, texts = self._sweep.phases[each.phase], self._values_of(each)
             fixed = {name: text for name, text in texts.items() if name not in searched}
             is_alike = all(settings.base.get(name) == text for name, text in fixed.items())
-            if is_alike and (phase.dataset, phase.data_flags) == data:
+            if is_alike and phase.data == settings.data:
                 values: dict[str, Any] = {}
                 for axis in space.axes:
                     if space.is_active(axis, values):

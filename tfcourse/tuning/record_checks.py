@@ -13,6 +13,7 @@ from tfcourse.tuning.records import (
     PRUNED,
     Ask,
     Chosen,
+    Data,
     Finished,
     Lost,
     Record,
@@ -44,6 +45,9 @@ def check(record: Record, phases: Sequence[Settings], num_trials: int) -> None:
             _check_trials([trial], num_trials)
             _require(_is_count(replicate), "replicate", replicate)
             _check_result(result)
+        case Data(phase, digests):
+            _require(_is_count(phase) and phase < len(phases), "phase", phase)
+            _require(all(isinstance(each, str) for each in digests.values()), "digests", digests)
         case Lost(trial):
             _check_trials([trial], num_trials)
         case Void(trials):

@@ -3,6 +3,7 @@
 sweep    what is searched, and how; again wherever a later call extends it: `Settings`
 ask      a trial's number and values
 result   what one training of a trial (a replicate) came to
+data     digests of the data that the trials of a phase train on
 lost     a training whose worker died
 confirmed  the same of one of its trainings with a further seed, once the trial was the best
 void     trials whose results no longer count, since all had failed for one reason
@@ -111,6 +112,15 @@ class Confirmed(Finished):
 
 
 @dataclasses.dataclass(frozen=True)
+class Data(_Record):
+    """The data that the first trial of a phase to end was trained on."""
+
+    kind: ClassVar[str] = "data"
+    phase: int
+    digests: Mapping[str, str]  # By split.
+
+
+@dataclasses.dataclass(frozen=True)
 class Lost(_Record):
     """A training of `trial` died with its worker."""
 
@@ -135,9 +145,9 @@ class Chosen(_Record):
     metrics: Sequence[dict[str, Any]]
 
 
-Record: TypeAlias = Settings | Ask | Finished | Confirmed | Lost | Void | Chosen
+Record: TypeAlias = Settings | Ask | Data | Finished | Confirmed | Lost | Void | Chosen
 _KINDS: dict[str, Any] = {
-    kind.kind: kind for kind in (Settings, Ask, Finished, Confirmed, Lost, Void, Chosen)
+    kind.kind: kind for kind in (Settings, Ask, Data, Finished, Confirmed, Lost, Void, Chosen)
 }
 
 

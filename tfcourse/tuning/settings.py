@@ -34,6 +34,11 @@ class Settings:
     # The fields of `datasets.Reading` as texts.
     data_flags: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
+    @property
+    def data(self) -> tuple[Any, ...]:
+        """What decides which data is read, and how; hashable."""
+        return self.dataset, *sorted(self.data_flags.items())
+
     def to_json(self) -> dict[str, Any]:
         """Returns the journal's record of these settings."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}

@@ -7,7 +7,8 @@ import dataclasses
 import pathlib
 import statistics
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from tfcourse.tuning import journal, record_checks
 from tfcourse.tuning.records import (
@@ -17,6 +18,7 @@ from tfcourse.tuning.records import (
     Ask,
     Chosen,
     Confirmed,
+    Data,
     Finished,
     Lost,
     Record,
@@ -72,6 +74,8 @@ class Sweep:
     changes: list[int] = dataclasses.field(init=False, repr=False, compare=False)
     # How many workers have died in each trial.
     num_lost: Counter[int] = dataclasses.field(default_factory=Counter)
+    # Digests of the data, by `Settings.data`.
+    digests: dict[tuple[Any, ...], Mapping[str, str]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.changes = [trial.number for trial in self.trials if trial.results]
@@ -91,6 +95,8 @@ class Sweep:
                 self.phases.append(record)
             case Ask():
                 self.trials.append(Trial(**vars(record), phase=len(self.phases) - 1))
+            case Data(phase, digests):
+                self.digests[self.phases[phase].data] = digests
             case Confirmed(trial, replicate, result):
                 self.trials[trial].confirmations[replicate] = result
             case Finished(trial, replicate, result):
@@ -126,12 +132,6 @@ class Sweep:
         """The number of trainings per trial."""
         return self.settings.replicates
 
-    def status(self, trial: Trial) -> str:
-        """Returns COMPLETE, PRUNED, INFEASIBLE or UNFINISHED."""
-        statuses = {result.status for result in trial.results.values()}
-        if INFEASIBLE in statuses:
-            return INFEASIBLE
-        if PRUNED in statuses:
     @property
     def first_confirming(self) -> int:
         """The replicate number of the first confirming training.
@@ -141,6 +141,12 @@ class Sweep:
         """
         return max(phase.replicates for phase in self.phases)
 
+    def status(self, trial: Trial) -> str:
+        """Returns COMPLETE, PRUNED, INFEASIBLE or UNFINISHED."""
+        statuses = {result.status for result in trial.results.values()}
+        if INFEASIBLE in statuses:
+            return INFEASIBLE
+        if PRUNED in statuses:
             return PRUNED
         return COMPLETE if len(trial.results) >= self.replicates else UNFINISHED
 

@@ -115,6 +115,8 @@ class Outcome:
     # The exit code if the machine failed, not the trial, or `None`. The result's reason describes
     # the fault.
     fault: int | None = None
+    # Those of the data that it trained on, by split; `None` if it did not end.
+    digests: Mapping[str, str] | None = None
 
 
 class Pool(Protocol):

@@ -95,7 +95,7 @@ def run(task: Task) -> Outcome:
     started = time.perf_counter()
     fault: int | None = None
     try:
-        return Outcome(_trained(task))
+        return _trained(task)
     except training.Interrupted:
         raise  # Workers get none; without workers, the signal is for the sweep.
     except training.NotFiniteError as error:
@@ -149,7 +149,7 @@ def _callbacks(task: Task) -> list[keras.callbacks.Callback]:
     return [_KnownObjective(task.objective), *pruning]
 
 
-def _trained(task: Task) -> Result:
+def _trained(task: Task) -> Outcome:
     train = _recipe(task)
     data = _data(task)
     started = time.perf_counter()
@@ -163,19 +163,18 @@ def _trained(task: Task) -> Result:
             pruned = _is_pruned(curve, task.objective, task.thresholds)
             status = sweeps.PRUNED if pruned else sweeps.COMPLETE
             result = Result(status, "", curve, time.perf_counter() - started)
-            told = {"result": dataclasses.asdict(result)}
             digests = {name: training.split_digest(split) for name, split in data.splits.items()}
-            examples = {"train_examples": len(data.train.labels), "digests": digests}
-            run.write_metrics({**told, **examples})
+            told = {"result": dataclasses.asdict(result), "digests": digests}
+            run.write_metrics({**told, "train_examples": len(data.train.labels)})
     except run_directory.RunFinished as finished:
-        result = _told(finished.metrics, task.folder)
-    return result
+        return _told(finished.metrics, task.folder)
+    return Outcome(result, digests=digests)
 
 
-def _told(metrics: Mapping[str, Any], folder: str) -> Result:
-    """Returns the result that this trial's training has left in its folder."""
+def _told(metrics: Mapping[str, Any], folder: str) -> Outcome:
+    """Returns the outcome that this trial's training has left in its folder."""
     try:
-        return Result(**metrics["result"])
+        return Outcome(Result(**metrics["result"]), digests=metrics["digests"])
     except (KeyError, TypeError):
         raise run_directory.RunDirectoryError(
             f"{folder} holds a run that is no trial of this sweep; move it away"
@@ -271,14 +270,31 @@ def _recipe(task: Task) -> Callable[..., Any]:
 
 
 def _data(task: Task) -> datasets.Dataset:
-    return _data_of(task.dataset, task.data_dir, tuple(task.data_flags.items()))
+    flags = tuple(task.data_flags.items())
+    return _data_of(task.dataset, task.data_dir, flags, _stamp(task.dataset))
+
+
+def _stamp(dataset: str) -> tuple[tuple[int, int], ...]:
+    """Returns what changes when a user's own file, or a folder of images, changes."""
+    if not datasets.is_own(dataset):
+        return ()
+    path = pathlib.Path(dataset.partition(":")[2])
+    folders = sorted(path.glob("*/")) if path.is_dir() else []
+    found = [each.stat() for each in (path, *folders) if each.exists()]
+    return tuple((status.st_mtime_ns, status.st_size) for status in found)
 
 
 @functools.lru_cache(maxsize=1)
 def _data_of(
-    dataset: str, data_dir: str | None, flags: tuple[tuple[str, str], ...]
+    dataset: str,
+    data_dir: str | None,
+    flags: tuple[tuple[str, str], ...],
+    stamp: tuple[tuple[int, int], ...],
 ) -> datasets.Dataset:
-    """Returns the data set, loaded once per process; the driver has reported what is in it."""
+    """Returns the data set, loaded once per process as long as `stamp` stays the same.
+
+    The driver has reported what is in it.
+    """
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:
