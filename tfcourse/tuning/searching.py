@@ -95,8 +95,13 @@ def search(
         raise ValueError(f"`keep_models` must be >= 1 for a report. Received: {keep_models=}")
     checked.one_of("tuner", tuner, TUNERS)
     checked.one_of("pruning", pruning, PRUNINGS)
-    checked.count("trials", trials)
-    checked.count("replicates", replicates)
+    for name, value in (("trials", trials), ("replicates", replicates)):
+        checked.count(name, value)
+    for name, value in (("seed", seed), ("confirm", confirm), ("keep_models", keep_models)):
+        checked.count(name, value, minimum=0)
+    for name, given in (("workers", workers), ("generation_size", generation_size)):
+        checked.count(name, 1 if given is None else given)
+    checked.number("max_minutes", max_minutes, zero_allowed=True)
     if tuner == "hyperband":
         if pruning != "none" or "epochs" in (searches or {}):
             raise ValueError("`tuner=hyperband` prunes and chooses epochs itself. Leave that out")
