@@ -121,10 +121,10 @@ def write_texts(docs: pathlib.Path) -> None:
     """Writes docs/evidence.md, and each sentence about it in other files."""
     records = published.read(docs)
     page = published.page(records, published.read_repeats(docs))
-    (docs / "evidence.md").write_text(page, encoding="utf-8")
+    files.write_file(docs / "evidence.md", page)
     found = published.findings(records)
     for path, refreshed in published.refreshed(docs.parent, found).items():
-        path.write_text(refreshed, encoding="utf-8")
+        files.write_file(path, refreshed)
     print(f"{docs / 'evidence.md'} holds {len(found)} claims")
 
 
