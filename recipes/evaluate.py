@@ -117,9 +117,8 @@ _Evaluated = tuple[str, str, "npt.NDArray[np.float32] | StreamedFeatures", "Labe
 
 def given_examples(evaluation: Evaluation, preprocessing: "Preprocessing") -> _Evaluated:
     """Returns the examples in --input."""
-    examples = tfcourse.inference.read_examples(
-        preprocessing, evaluation.input, resize=evaluation.other_sizes == "resize"
-    )
+    resize = evaluation.other_sizes == "resize"
+    examples = preprocessing.read(evaluation.input, resize=resize)
     if examples.labels is None:
         raise datasets.DataError(
             f"{evaluation.input}: expected labels; received none. An .npz file has them in y, a "

@@ -78,9 +78,7 @@ def main(asked: Export) -> None:
     inference.check_installed(asked.format)
     classifier = inference.load_run(run_dir, asked.recipe or None)
     if asked.input:
-        features = inference.read_examples(
-            classifier.preprocessing, asked.input, labels=False
-        ).features
+        features = classifier.preprocessing.read(asked.input, labels=False).features
     else:
         split = inference.load_split(classifier, "validation", asked.data_dir or None)
         features = split.features[:_NUM_COMPARED]

@@ -110,8 +110,7 @@ def main(prediction: Prediction, invert: bool = False) -> None:
     # Folders that are not runs, and data that does not fit, are errors before TensorFlow loads.
     run_dir = command_line.run_named(prediction.run_dir)
     record = inference.read(run_dir)
-    examples = inference.read_examples(
-        record.preprocessing,
+    examples = record.preprocessing.read(
         prediction.input,
         resize=prediction.other_sizes == "resize",
         labels=False,

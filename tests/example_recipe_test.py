@@ -17,7 +17,7 @@ def test_digits_are_those_that_the_newest_run_takes(trained_run, tmp_path, monke
         in capsys.readouterr().out
     )
     run = inference.load_run(tmp_path / "runs/mnist_softmax/a")
-    found = inference.read_examples(run.preprocessing, "digits.npz")
+    found = run.preprocessing.read("digits.npz")
     np.testing.assert_array_equal(found.features, datasets.load("digits").test.features)
     np.testing.assert_array_equal(found.labels, datasets.load("digits").test.labels)
 

@@ -285,7 +285,7 @@ def test_evaluation_is_that_of_the_run(run_dir, csv_file, tmp_path):
 
 def test_an_exported_model_predicts_in_the_labels_units(run_dir, csv_file, tmp_path):
     classifier = inference.load_run(run_dir)
-    features = inference.read_examples(classifier.preprocessing, csv_file).features[:50]
+    features = classifier.preprocessing.read(csv_file).features[:50]
     found = inference.export(classifier, "saved_model", tmp_path / "model", features)
     assert found["output"] == "prediction, float32 [examples]"
     assert found["largest_difference"] < 1e-4

@@ -69,12 +69,18 @@ class Preprocessing(Protocol):
         labels: bool = True,
         identifier: str | None = None,
     ) -> Examples:
-        """Returns the examples in a file or folder.
+        """Returns the examples in a file or folder, preprocessed as in training.
 
         Args:
-            resize: whether images of a different size than in training are resized.
-            labels: whether to read and check labels; a table's rows without one are left out.
-            identifier: a column of a table that identifies each example.
+            path: an image, a folder of images, a table (for a model of tables), or arrays: .npz
+                with `x` and optionally labels `y`; .npy with `x` only.
+            resize: whether to resize images of another size, even if the training did not.
+            labels: whether to read and check labels. Rows of a table without a label are then left
+                out, unless none has one.
+            identifier: a column of a table that identifies each example, used in training or not.
+
+        Raises:
+            DataError: the file does not fit the preprocessing, or is damaged or malicious.
         """
         ...
 

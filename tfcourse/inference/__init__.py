@@ -10,13 +10,7 @@ A run directory is only data: no code from it is run.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from tfcourse.inference.inputs import (
-    changed,
-    inverted,
-    load_split,
-    looks_inverted,
-    read_examples,
-)
+from tfcourse.inference.inputs import changed, inverted, load_split, looks_inverted
 from tfcourse.inference.records import NotARunError, RunFileError, read
 
 if TYPE_CHECKING:
@@ -54,5 +48,4 @@ __all__ = [
     "load_split",
     "looks_inverted",
     "read",
-    "read_examples",
 ]

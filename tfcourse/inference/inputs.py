@@ -1,4 +1,4 @@
-"""Examples for a classifier: new ones from files, and the splits of its training data."""
+"""Examples for a classifier: inverted images, and the splits of its training data."""
 
 import contextlib
 import dataclasses
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from absl import logging
 
 from tfcourse import datasets, drawing
-from tfcourse.datasets.dataset import Examples, FloatArray, Preprocessing
+from tfcourse.datasets.dataset import FloatArray, Preprocessing
 from tfcourse.datasets.streamed import StreamedSplit
 
 if TYPE_CHECKING:
@@ -17,31 +17,6 @@ if TYPE_CHECKING:
     from tfcourse.inference.records import RunRecord
 
 _OTHER = 0.5  # Images look like negatives if the brightness of their edges differs by this much.
-
-
-def read_examples(
-    preprocessing: Preprocessing,
-    path: os.PathLike[str] | str,
-    *,
-    resize: bool = False,
-    labels: bool = True,
-    identifier: str | None = None,
-) -> Examples:
-    """Returns the `Examples` in a file or folder, preprocessed as in training.
-
-    Args:
-        preprocessing: the classifier's.
-        path: an image, a folder of images, a table (for a model of tables), or arrays: .npz with
-            `x` and optionally labels `y`; .npy with `x` only.
-        resize: whether to resize images of another size, even if the training did not.
-        labels: whether to read and check labels. Rows of a table without a label are then left
-            out, unless none has one.
-        identifier: a column of a table that identifies each example, used in training or not.
-
-    Raises:
-        DataError: the file does not fit the classifier, or is damaged or malicious.
-    """
-    return preprocessing.read(path, resize=resize, labels=labels, identifier=identifier)
 
 
 def inverted(preprocessing: Preprocessing, features: FloatArray) -> FloatArray:
