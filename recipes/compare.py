@@ -91,6 +91,8 @@ def main(comparison: Comparison) -> None:
     folders = [command_line.run_named(name, _has_curves, "run").absolute() for name in names]
     shared = os.path.commonpath([folder.parent for folder in folders])
     labels = {os.path.relpath(folder, shared): folder for folder in folders}
+    if len(labels) < len(folders):
+        raise command_line.UsageError("--run_dirs names a run twice, once as `latest`")
     runs = {label: read(path) for label, path in labels.items()}
     print("\n".join(table(runs)))
     try:

@@ -44,6 +44,12 @@ def test_a_run_is_not_compared_with_itself_however_it_is_spelt(runs):
         compare.Comparison(run_dirs=(str(runs[0]), again))
 
 
+def test_the_newest_run_is_not_compared_with_itself(runs, tmp_path):
+    newest = command_line.run_named(str(tmp_path / "latest"), compare._has_curves, "run")
+    with pytest.raises(command_line.UsageError, match="names a run twice"):
+        run([newest, tmp_path / "latest"], tmp_path / "comparison.png")
+
+
 def test_a_tilde_is_the_home_as_everywhere(runs, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     run(("~/a", "~/b"), tmp_path / "c.png")
