@@ -1,6 +1,7 @@
 """--tracker=mlflow, against a store of MLflow itself where that is installed."""
 
 import importlib.util
+import os
 import shutil
 
 import pages_test
@@ -91,8 +92,15 @@ def test_a_sweep_is_a_run_with_one_nested_run_per_trial(store, tmp_path):
 
 
 def test_a_store_that_refuses_leaves_the_run_complete(store, tmp_path, monkeypatch):
+    address = os.environ["MLFLOW_TRACKING_URI"]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nonsense://nowhere")
     done = started(tmp_path, "--run_dir=one")
     assert done.returncode == 5
     assert "one is complete, but MLflow rejected it" in done.stderr
     assert (tmp_path / "one/metrics.json").exists()
+    # The same command records it once the store takes it, and only once.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    trained(tmp_path, "--run_dir=one")
+    again = started(tmp_path, "--run_dir=one")
+    assert "experiment mnist_softmax, already" in again.stdout
+    assert len(runs(store)) == 1

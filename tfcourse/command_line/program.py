@@ -95,6 +95,10 @@ def run(
         except run_directory.RunFinished as finished:
             print(finished)
             metrics = finished.metrics
+            if options.tracker != "none":
+                run = RunDirectory(options.run_dir)
+                run.flags = run_directory.recorded_flags(run.path) or {}
+                tracking.log(options.recipe, run, metrics, once=True)
         _check_expectations(options, metrics)
 
 
@@ -266,7 +270,8 @@ def _finish(options: Options, run: RunDirectory, metrics: Metrics) -> None:
         write_model_card(options.recipe, run, metrics)
     run.write_metrics({**metrics, "seconds": sum(seconds.values()), "stages": seconds})
     print(f"The results are in {run.path}")
-    if options.tracker != "none":
+    is_chief = options.strategy != "multi_worker" or devices.worker().index == 0
+    if options.tracker != "none" and is_chief:
         tracking.log(options.recipe, run, metrics)
     if options.timing:
         print(run.stopwatch.report())

@@ -17,6 +17,7 @@ _KEPT = (
     *("curves.png", "model.txt", "model.keras", "report.html", "trials.csv", "best.flags"),
 )
 _NO_PARAMETERS = ("trial", "replicate", "status", "reason", "generation")
+_RUN_DIR = "tfcourse.run_dir"  # A tag.
 _MOST = 500  # Metrics in one request; MLflow takes 1,000.
 
 
@@ -34,11 +35,23 @@ def check(tracker: str) -> None:
         )
 
 
-def log(recipe: str, run: run_directory.RunDirectory, metrics: Mapping[str, Any]) -> None:
+def log(
+    recipe: str,
+    run: run_directory.RunDirectory,
+    metrics: Mapping[str, Any],
+    *,
+    once: bool = False,
+) -> None:
     """Writes a finished run or sweep into the store that MLFLOW_TRACKING_URI names.
 
     Without that variable, MLflow's default store in the working directory is used. The experiment
     is MLFLOW_EXPERIMENT_NAME, or else the recipe's name. A sweep's trials are nested runs.
+
+    Args:
+        recipe: its name.
+        run: the run.
+        metrics: the content of its metrics.json.
+        once: whether to do nothing if the store has a run of that folder.
 
     Raises:
         TrackerError: the store rejects the run; the run directory is complete.
@@ -53,6 +66,9 @@ def log(recipe: str, run: run_directory.RunDirectory, metrics: Mapping[str, Any]
         client = mlflow.MlflowClient()
         found = client.get_experiment_by_name(name)
         experiment = found.experiment_id if found else client.create_experiment(name)
+        if once and _is_recorded(client, experiment, run):
+            print(f"It is in MLflow at {mlflow.get_tracking_uri()}, experiment {name}, already")
+            return
         number = _log_run(client, experiment, run, metrics)
         curves = collections.defaultdict(list)
         for row in _rows(run, "curves.csv"):
@@ -66,10 +82,15 @@ def log(recipe: str, run: run_directory.RunDirectory, metrics: Mapping[str, Any]
     print(f"Recorded in MLflow at {mlflow.get_tracking_uri()}, experiment {name}")
 
 
+def _is_recorded(client: Any, experiment: str, run: run_directory.RunDirectory) -> bool:
+    wanted = f'tags.`{_RUN_DIR}` = "{run.path.absolute()}"'
+    return bool(client.search_runs([experiment], wanted, max_results=1))
+
+
 def _log_run(
     client: Any, experiment: str, run: run_directory.RunDirectory, metrics: Mapping[str, Any]
 ) -> str:
-    tags = {"tfcourse.run_dir": str(run.path.absolute())}
+    tags = {_RUN_DIR: str(run.path.absolute())}
     number = _begin(client, experiment, run.path.name, tags)
     _log_parameters(client, number, {n: ",".join(texts) for n, texts in run.flags.items()})
     numbers = {n: v for n, v in metrics.items() if isinstance(v, int | float)}
