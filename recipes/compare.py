@@ -2,7 +2,8 @@ r"""Compares the curves and metrics of several runs.
 
     python -m recipes.compare --run_dirs=runs/adam,runs/momentum
 
-It prints the flags that differ between the runs and the metrics of each, and draws --picture.
+It prints the flags that differ between the runs and the metrics of each, and draws --picture. Of a
+sweep, it takes the best trial.
 """
 
 import dataclasses
@@ -12,6 +13,7 @@ from typing import Any
 
 from tfcourse import command_line, files, misspelt, reports, run_directory
 from tfcourse.hyperparameters import Hyperparameters, printable, text, texts
+from tfcourse.run_directory import best as best_run
 
 Run = tuple[run_directory.Flags, dict[str, Any]]  # Its flags and its metrics.
 RESULTS = ("test_accuracy", "test_loss", "val_accuracy", "best_epoch", "seconds")
@@ -43,21 +45,29 @@ class NotARunError(Exception):
     exit_code = 2
 
 
+def trained(path: pathlib.Path) -> pathlib.Path:
+    """Returns the folder with the curves of a run, or of a sweep's best trial."""
+    best = path / run_directory.BEST
+    is_sweep = (path / run_directory.JOURNAL).exists() and best.exists()
+    return best_run.followed(best) if is_sweep else path
+
+
 def read(path: pathlib.Path) -> Run:
-    """Returns `(flags, metrics)` of a run; the metrics are empty until it is finished."""
-    run = run_directory.RunDirectory(path)
+    """Returns `(flags, metrics)` of a run, or of a sweep's best trial.
+
+    The metrics are empty until it is finished.
+    """
+    run = run_directory.RunDirectory(trained(path))
     for name in (run_directory.FLAGS, "history.csv"):
         if not (run.path / name).exists():
             message = f"`run_dirs`: {path} is not a run to compare: it holds no {name}."
-            if (run.path / run_directory.JOURNAL).exists():
-                best = path / run_directory.BEST
-                raise NotARunError(f"`run_dirs`: {path} is a sweep. Name its best trial, {best}")
             raise NotARunError(f"{message}{misspelt.meant(run.path)}".removesuffix("."))
     try:
         run_directory.read_history(run.path)
     except ValueError as error:
         raise NotARunError(str(error)) from None
-    return run_directory.recorded_flags(run.path) or {}, run.read_metrics() or {}
+    metrics = run_directory.RunDirectory(path).read_metrics()
+    return run_directory.recorded_flags(run.path) or {}, metrics or {}
 
 
 def table(runs: dict[str, Run]) -> list[str]:
@@ -96,7 +106,8 @@ def main(comparison: Comparison) -> None:
     runs = {label: read(path) for label, path in labels.items()}
     print("\n".join(table(runs)))
     try:
-        reports.draw_comparison(labels, comparison.path)
+        curves = {label: trained(folder) for label, folder in labels.items()}
+        reports.draw_comparison(curves, comparison.path)
     except ValueError as error:
         raise command_line.UsageError(str(error)) from None
     print(f"The curves are in {comparison.path}")

@@ -47,8 +47,9 @@ def test_name_with_a_comma_needs_no_quotes_where_no_part_is_a_column():
 
 
 def test_name_is_suggested_whatever_its_case():
-    with pytest.raises(DataError, match="Did you mean 'SPECIES'"):
-        column_names.find("a.csv", "label", ["species"], ["SPECIES", "age"])
+    with pytest.raises(DataError, match="Did you mean 'SPECIES'") as raised:
+        column_names.find("a.csv", "id", ["species"], ["SPECIES", "age"])
+    assert raised.value.advice == {"id": "SPECIES"}
 
 
 def test_reading_is_told_the_names_as_they_are_in_the_table():

@@ -78,10 +78,20 @@ def test_a_history_that_is_none_is_named(runs, tmp_path, history, message):
         run(runs, tmp_path / "c.png")
 
 
-def test_a_sweep_is_told_from_a_run(runs, tmp_path):
-    (runs[0] / "history.csv").rename(runs[0] / "journal.jsonl")
-    with pytest.raises(compare.NotARunError, match=r"a is a sweep. Name its best trial, .*a/best"):
-        run(runs, tmp_path / "c.png")
+def test_of_a_sweep_the_best_trial_is_compared(runs, tmp_path, capsys):
+    best = runs[0] / "trials/00003/0"
+    best.mkdir(parents=True)
+    for name in ("flags.txt", "history.csv"):
+        (runs[0] / name).rename(best / name)
+    (runs[0] / "journal.jsonl").touch()
+    (runs[0] / "best").symlink_to("trials/00003/0", target_is_directory=True)
+    run(runs, tmp_path / "c.png")
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[:3] == [
+        ["a", "b"],
+        ["--optimizer", "a", "b"],
+        ["test_accuracy", "0.5000", "0.5000"],
+    ]
 
 
 def test_nothing_that_a_run_holds_reaches_the_terminal_as_it_is(runs, tmp_path, capsys):

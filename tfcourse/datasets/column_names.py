@@ -13,6 +13,7 @@ from tfcourse.datasets.cells import Column
 from tfcourse.datasets.errors import DataError
 from tfcourse.hyperparameters import format_texts, printable
 
+_OF_ONE = ("label", "id")  # Arguments that take one name as it is.
 _MAX_JOINED = 8
 _MAX_SHOWN = 20
 _MAX_UNNAMED = 3
@@ -74,14 +75,14 @@ def _one_line(name: str) -> str:
 def argument(name: str, columns: Sequence[str]) -> str:
     """Returns an argument with column names for messages: `ignore="name, full",age`.
 
-    `label` takes one name, which needs no quotes.
+    Some take one name, which needs no quotes.
     """
     return f"`{name}={value(name, columns)}`"
 
 
 def value(name: str, columns: Sequence[str]) -> str:
     """Returns what `argument` gives `name`."""
-    return typed(*columns) if name == "label" else written(columns)
+    return typed(*columns) if name in _OF_ONE else written(columns)
 
 
 def listed(columns: Sequence[str]) -> str:
@@ -138,7 +139,8 @@ def _absent(source: str, argument: str, name: str, columns: list[str]) -> DataEr
     hint = f"Did you mean {shown.quoted(close)}? " if close else ""
     return DataError(
         f"{source}: expected a column {shown.quoted(name)}, as `{argument}` says; received none. "
-        f"{hint}There are {listed(columns)}."
+        f"{hint}There are {listed(columns)}.",
+        advice={argument: typed(close)} if close and argument in _OF_ONE else {},
     )
 
 
