@@ -55,6 +55,9 @@ def report(name, **columns):
         ([10**18 + i * 10**9 for i in range(60)], "number", 0),
         (["25:30", "7:15"], "number", 1),
         ([*map(str, range(12)), "12+"], "number", 1),
+        ([*map(str, range(12)), *["<0.3"] * 20], "number", 1),  # Of a laboratory.
+        ([*map(str, range(10)), *[f"<{n}" for n in range(4)] * 4], "category", 13),
+        ([*[f"{n}/10" for n in range(11)], "absent"], "number", 2),
         (["yes", "no", "1", "0"], "category", 2),
         (["", None, "NA"], "empty", 0),
     ],

@@ -697,3 +697,16 @@ def test_rows_of_several_lines_are_refused(load):
         load(f" The prose of StatLib\n in lines of its own\n\n{rows}", label="3", header="no")
     ragged = "".join(f"{n} {'ab'[n % 2]}{' x' * (n % 3 > 0)}\n" for n in range(30))
     assert load(ragged, label="2", header="no").num_classes == 2
+
+
+def test_comments_between_the_rows_are_left_out_and_told(load, path, caplog):
+    rows = table().splitlines(keepends=True)
+    comments = [f"# batch {n}\n" for n in range(5)]
+    every = [line for n, row in enumerate(rows) for line in (row, *comments[n : n + 1])]
+    data = load("".join(every))
+    assert "5 lines are comments: left out" in caplog.text
+    np.testing.assert_array_equal(data.train.features, load(table()).train.features)
+    path.write_text("".join(every))
+    assert len(data.preprocessing.read(path).features) == len(ROWS)
+    tagged = [(f"#{n % 3}", *row[1:]) for n, row in enumerate(ROWS)]
+    assert load(table(tagged)).report.rows == len(ROWS)

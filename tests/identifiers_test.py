@@ -19,6 +19,7 @@ RANDOM = np.random.default_rng(0)
         ("userid", np.arange(12) * 1000),
         ("invoice_no", np.arange(12) ** 3),
         ("#", np.arange(12) ** 3),
+        ("idcode", np.arange(12) ** 3),
         ("tweet", 10**18 + RANDOM.choice(10**15, 40, replace=False)),
         ("customerId", np.append(np.arange(97) ** 3, [0, 1, 8])),  # A few repeat.
     ],

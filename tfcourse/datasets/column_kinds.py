@@ -92,7 +92,8 @@ def _limits(found: cells.Cells, read: npt.NDArray[np.float64]) -> npt.NDArray[np
     limits = np.array([numbers.is_limit(value) for value in found.values], bool)
     counts, plain = found.counts(), np.isfinite(read)
     limits &= ~plain  # Such as 10+ where all have a plus.
-    if plain.sum() < _MANY_NUMBERS or counts[limits].sum() > counts[plain].sum():
+    are_many = limits.sum() > _FEW_TEXTS and counts[limits].sum() > counts[plain].sum()
+    if plain.sum() < _MANY_NUMBERS or are_many:
         limits[:] = False
     return limits
 

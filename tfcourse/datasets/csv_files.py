@@ -78,7 +78,8 @@ class _Reader:
             frame = self._parse(self._records.widest() + 1)
         long, told = self._too_long(frame, width)
         repeated, told_too = self._repeated_headers(frame)
-        dropped = sorted({*long, *repeated})
+        comments, told_also = _comments(frame, width)
+        dropped = sorted({*long, *repeated, *comments})
         if dropped:
             frame = frame.drop(index=dropped)
         if not len(frame):
@@ -93,6 +94,7 @@ class _Reader:
             *self._short_rows(columns[width - 1]),
             *told,
             *told_too,
+            *told_also,
         )
         lines = LineNumbers(self._records, tuple(dropped))
         comma = self.dialect.decimal == ","
@@ -214,6 +216,19 @@ class _Reader:
             f"{len(short)} {rows} fewer than {width} cells (line {short[0]} is the first): the "
             "rest counts as missing",
         )
+
+
+def _comments(frame: "pd.DataFrame", width: int) -> tuple[list[int], tuple[str, ...]]:
+    """Returns the rows that are only a comment, such as "# second batch", and notes about them."""
+    if width == 1 or _is_numeric(frame[0].dtype):
+        return [], ()
+    rows = np.flatnonzero(frame[width - 1].isna().to_numpy(bool))
+    rows = rows[frame.iloc[rows, 1:width].isna().all(axis=1).to_numpy(bool)]
+    rows = rows[frame[0].iloc[rows].astype(str).str.match(r"\s*(#|//)").to_numpy(bool)]
+    if not len(rows):
+        return [], ()
+    lines = "line is a comment" if len(rows) == 1 else "lines are comments"
+    return rows.tolist(), (f"{len(rows)} {lines}: left out",)
 
 
 class _TooManyCells(Exception):

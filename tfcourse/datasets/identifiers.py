@@ -119,7 +119,12 @@ def is_named_so(name: str) -> bool:
     if not words:
         return False
     last = words[-1]
-    return last in _LAST or last.removesuffix("id") in _OWNERS or words[0] == "id" or "#" in words
+    return (
+        last in _LAST
+        or last.removesuffix("id") in _OWNERS
+        or words[0] in ("id", "idcode")
+        or "#" in words
+    )
 
 
 def _words(name: str) -> set[str]:

@@ -63,6 +63,7 @@ _LIMIT = re.compile(
     r"|(?<=[0-9])(?: ?[*\u2020\u2021\u00a7]{1,3}| ?\[\w{1,2}\]| [abcdefnprsuz]| [a-e]{2,3})\s*$"
 )
 _FEWEST_WITH_UNIT, _MOST_OTHERS = 0.5, 0.05
+_FEW_OTHERS, _MANY_WITH_UNIT = 3, 10  # Or so few other texts among so many numbers.
 _SHORTEST_WORD = 3  # Letters of a unit that may have a plural: day, not m.
 _MOST_UNITS, _FEWEST_OF_UNITS = 5, 3  # Units, and different numbers for each of them.
 _ORDINALS = {"st", "nd", "rd", "th", "+"}
@@ -135,7 +136,9 @@ def find_style(values: Sequence[Any], *, decimal_comma: bool = False) -> str:
         return style
     bare = [_without(text, found).strip() for text in texts]
     style, share = _best(bare, decimal_comma)
-    return f"{style} {found}" if share >= 1 - _MOST_OTHERS else style
+    others = len(bare) * (1 - share)
+    are_few = others <= _FEW_OTHERS and len(bare) - others >= _MANY_WITH_UNIT
+    return f"{style} {found}" if share >= 1 - _MOST_OTHERS or are_few else style
 
 
 def _best(texts: Sequence[str], decimal_comma: bool) -> tuple[str, float]:
