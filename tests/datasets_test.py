@@ -163,6 +163,8 @@ def test_from_arrays_names_the_split_and_the_class_range():
     [
         ("minst", "Did you mean 'mnist'?"),
         ("CSV:mine.csv", "Did you mean csv:mine.csv?"),
+        ("https://example.com/mine.csv", "is an address. Download what is there"),
+        ("csv:s3://bucket/mine.csv", '"s3://bucket/mine.csv" is an address'),
         ("Npz:mine", "Did you mean npz:mine?"),
         ("excel:mine.xlsx", "Did you mean csv:mine.xlsx?"),
         ("mnist,digit", "Did you mean 'digits'?"),

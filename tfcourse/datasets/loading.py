@@ -29,6 +29,7 @@ from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.table_preprocessing import TablePreprocessing
 
 NAME = re.compile(r"[a-z]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?", re.ASCII)
+_ADDRESS = re.compile(r"\w[\w+.-]+://", re.ASCII)
 
 # The names most often typed. TensorFlow Datasets' own list takes a second to build.
 COMMON = ("digits", "mnist", "fashion_mnist", "kmnist", "emnist", "cifar10", "cifar100")
@@ -113,7 +114,13 @@ def split_own(names: str) -> tuple[str, pathlib.Path] | None:
         return None
     if not path:
         raise ValueError(f'Your own data is written "{kind}:PATH". Received: "{names}"')
+    if _ADDRESS.match(path):
+        raise ValueError(_downloaded(path))
     return kind, shipped.find(path)
+
+
+def _downloaded(address: str) -> str:
+    return f'"{address}" is an address. Download what is there, and give the path of the file'
 
 
 def is_own(names: str) -> bool:
@@ -196,6 +203,8 @@ def check_name(names: str, data_dir: os.PathLike[str] | str | None = None) -> tu
 
 def _path_hint(name: str) -> str:
     """Returns the hint that a path, for example of a table, is written "csv:PATH", or ""."""
+    if _ADDRESS.match(name):
+        return _downloaded(name)
     # What precedes the path may be misspelt: "CSV:PATH", "excel:PATH".
     before, _, rest = name.partition(":")
     written = name if not rest or len(before) < 2 or os.path.exists(name) else rest
