@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import keras
 
     from recipes.claims.pictures.strategies import Box, Point
-    from tfcourse.tuning.state import Sweep
+    from tfcourse.tuning.sweeps import Sweep
 
 Folder = os.PathLike[str] | str
 

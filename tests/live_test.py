@@ -5,11 +5,11 @@ import keras
 import matplotlib.image
 import numpy as np
 import pytest
-from sweep_examples import large_sweep, phase, small_sweep
+from sweep_examples import large_sweep, phase, small_sweep, sweep_of
 
 from tfcourse import datasets, models, optimizers, training
 from tfcourse.reports import live, style
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import sweeps
 from tfcourse.tuning.report import live as sweep_live
 from tfcourse.tuning.report import picture as sweep_picture
 
@@ -115,7 +115,7 @@ def test_the_last_state_of_a_sweep_is_always_shown(shown, monkeypatch):
 
 @pytest.mark.parametrize(
     "sweep",
-    [small_sweep(), large_sweep(30), sweeps.Sweep.from_records([phase()])],
+    [small_sweep(), large_sweep(30), sweep_of([phase()])],
     ids=["infeasible and half done", "conditional axes", "nothing done"],
 )
 def test_any_sweep_can_be_drawn(sweep, tmp_path):

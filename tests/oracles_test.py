@@ -6,8 +6,7 @@ import pytest
 from scipy import stats
 
 from tfcourse.scales import Choice, Log, OneMinusLog, PowerOfTwo
-from tfcourse.tuning import choosing, oracles
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import choosing, oracles, sweeps
 from tfcourse.tuning.space import Axis, Space
 
 # keras-tuner reads the current thread's name the old way.

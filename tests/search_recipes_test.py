@@ -8,9 +8,8 @@ from sweep_pool import Pool
 from recipes.claims import best_effort, harness, rates, search, search_importance, search_trial
 from tfcourse import datasets, tuning
 from tfcourse.choices import MODELS
-from tfcourse.tuning import grid
+from tfcourse.tuning import grid, sweeps
 from tfcourse.tuning import space as search_space
-from tfcourse.tuning import state as sweeps
 
 # keras-tuner reads the current thread's name the old way.
 pytestmark = [

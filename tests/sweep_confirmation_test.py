@@ -14,8 +14,7 @@ from sweep_pool import Pool, trained
 
 from tfcourse import run_directory, tuning
 from tfcourse.run_directory import flag_records
-from tfcourse.tuning import journal
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import journal, sweeps
 from tfcourse.tuning.records import Confirmed, Result
 from tfcourse.tuning.report.page import write_sweep_report
 from tfcourse.tuning.report.progress import Progress

@@ -13,9 +13,8 @@ from recipes.mnist_softmax import MnistSoftmax, train
 from tfcourse import hyperparameters as hp
 from tfcourse import run_directory, tuning
 from tfcourse.tuning import driver as drivers
-from tfcourse.tuning import journal
+from tfcourse.tuning import journal, sweeps
 from tfcourse.tuning import space as search_space
-from tfcourse.tuning import state as sweeps
 from tfcourse.tuning.records import Result
 from tfcourse.tuning.settings import settings_of
 from tfcourse.tuning.task import Outcome

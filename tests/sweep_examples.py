@@ -6,7 +6,7 @@ from tfcourse.scales import Choice, Linear, Log, OneMinusLog, PowerOfTwo
 from tfcourse.tuning.records import COMPLETE, INFEASIBLE, Ask, Finished, Result
 from tfcourse.tuning.settings import Settings
 from tfcourse.tuning.space import Axis, Space
-from tfcourse.tuning.state import Sweep
+from tfcourse.tuning.sweeps import Sweep
 
 AXES = (
     Axis("optimizer", Choice(("momentum", "adam"))),
@@ -64,9 +64,17 @@ def values(learning_rate, *, optimizer="adam", beta=0.99, batch_size=64, units=(
     }
 
 
+def sweep_of(records):
+    """The sweep after `records`."""
+    sweep = Sweep([], [], None)
+    for record in records:
+        sweep.apply(record)
+    return sweep
+
+
 def small_sweep():
     """Three trials with two replicates: complete, infeasible, half done."""
-    return Sweep.from_records(
+    return sweep_of(
         [
             phase(replicates=2),
             ask(0, values(0.01, optimizer="momentum"), note={"round": 1}),
@@ -102,4 +110,4 @@ def large_sweep(num_trials=200, *, replicates=1):
             epochs = range(1, point["epochs"] + 1)
             scores = [best - 0.3 * (math.exp(-e) - math.exp(-epochs[-1])) for e in epochs]
             records.append(result(number, scores, replicate=replicate, seconds=1.0 + number / 10))
-    return Sweep.from_records(records)
+    return sweep_of(records)

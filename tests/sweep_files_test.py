@@ -10,8 +10,7 @@ import werkzeug.test
 from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer
 from tensorboard.plugins import base_plugin
 
-from tfcourse.tuning import records
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import records, sweeps
 from tfcourse.tuning.report import files as sweep_files
 
 
@@ -61,7 +60,7 @@ def test_curves_are_a_row_for_each_epoch_of_each_training():
 def test_axes_of_every_phase_have_a_column():
     narrow = sweeps.Space(examples.AXES[1:2])
     phases = [examples.phase(), examples.phase(space=narrow)]
-    names = sweep_files.hyperparameter_names(sweeps.Sweep.from_records(phases))
+    names = sweep_files.hyperparameter_names(examples.sweep_of(phases))
     assert names[0] == "learning_rate"
     assert set(names) == {axis.name for axis in examples.AXES}
 
@@ -136,7 +135,7 @@ def test_written_again_hparams_replace_only_what_changed(tmp_path):
 
 def test_trials_without_replicates_have_one_folder_each(tmp_path):
     told = [examples.phase(), examples.ask(0, examples.values(0.1)), examples.result(0, [0.5])]
-    sweep_files.write_hparams(sweeps.Sweep.from_records(told), tmp_path)
+    sweep_files.write_hparams(examples.sweep_of(told), tmp_path)
     assert [path.name for path in (tmp_path / "trial_0000").iterdir() if path.is_file()]
 
 

@@ -6,8 +6,7 @@ import pytest
 from sweep_driver_test import run, settings
 from sweep_pool import Pool
 
-from tfcourse.tuning import journal, records, standings
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import journal, records, standings, sweeps
 
 # keras-tuner reads the current thread's name the old way.
 pytestmark = pytest.mark.filterwarnings(

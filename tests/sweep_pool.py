@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import sweeps
 from tfcourse.tuning.records import Result
 from tfcourse.tuning.task import Outcome
 

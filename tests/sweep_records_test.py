@@ -13,8 +13,7 @@ from sweep_pool import Pool
 from recipes.mnist_softmax import MnistSoftmax
 from tfcourse import hyperparameters as hp
 from tfcourse import run_directory, tuning
-from tfcourse.tuning import journal, records, report
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import journal, records, report, sweeps
 from tfcourse.tuning.task import Outcome, Task
 
 # keras-tuner reads the current thread's name the old way.
@@ -38,7 +37,7 @@ def records_of(line, tmp_path):
 
 def sweep_of(name):
     found, _ = journal.read(FOLDER / f"{name}.jsonl")
-    return sweeps.Sweep.from_records(map(records.from_json, found))
+    return sweeps.read(name, found)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,7 +14,7 @@ import pytest
 import sweep_examples as examples
 
 from tfcourse.scales import Choice, Linear, Log, format_value
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import sweeps
 from tfcourse.tuning.records import Chosen
 from tfcourse.tuning.report import findings, study
 from tfcourse.tuning.report import page as sweep_report
@@ -68,7 +68,7 @@ def sweep_of(scores, **phase):
             records.append(examples.result(number, [], status=sweeps.INFEASIBLE, reason=score))
         else:
             records.append(examples.result(number, [score]))
-    return sweeps.Sweep.from_records(records)
+    return examples.sweep_of(records)
 
 
 def test_the_report_begins_with_the_answer(tmp_path):
@@ -125,7 +125,7 @@ def test_test_results_are_those_of_the_best_trial_and_of_all_its_replicates():
 
 def test_the_command_has_the_epochs_that_the_tuner_gave(tmp_path):
     record = examples.ask(0, examples.values(0.1), note={"round": 0, "epochs": 3})
-    sweep = sweeps.Sweep.from_records([examples.phase(), record, examples.result(0, [0.5])])
+    sweep = examples.sweep_of([examples.phase(), record, examples.result(0, [0.5])])
     assert "--epochs=3 " in sweep_report._command(sweep, sweep.best, tmp_path)
 
 
@@ -133,7 +133,7 @@ def test_the_command_reads_the_data_as_the_sweep_did(tmp_path):
     (tmp_path / "flags.txt").write_text("--data_dir=/my data\n--trials=3\n")
     about = examples.phase(dataset="csv:a b.csv", data_flags={"label": "species"})
     record = examples.ask(0, examples.values(0.1))
-    sweep = sweeps.Sweep.from_records([about, record, examples.result(0, [0.5])])
+    sweep = examples.sweep_of([about, record, examples.result(0, [0.5])])
     command = sweep_report._command(sweep, sweep.best, tmp_path)
     assert "'--dataset=csv:a b.csv'" in command
     assert "--label=species" in command
@@ -194,7 +194,7 @@ def test_parallel_coordinates_show_numbers_in_order_and_each_trial_at_its_own(tm
         point = {"batch_size": size} | ({} if beta is None else {"beta": beta})
         records.append(examples.ask(number, point, space=space))
         records.append(examples.result(number, [0.1 * (number + 1)]))
-    figure = report_of(examples.Sweep.from_records(records), tmp_path).figures["parallel"]
+    figure = report_of(examples.sweep_of(records), tmp_path).figures["parallel"]
     notes = [(n["x"], n["y"], n["text"]) for n in figure["layout"]["annotations"]]
     sizes = [text for x, _, text in sorted(notes) if x == 1]
     assert sizes == ["32", "64", "128", "512"]
@@ -327,7 +327,7 @@ def test_a_sweep_whose_space_changed_is_drawn_over_both(tmp_path):
         records.append(examples.phase(space=space))
         records.append(examples.ask(number, point, space=space))
         records.append(examples.result(number, [0.5 + number / 10]))
-    page = report_of(sweeps.Sweep.from_records(records), tmp_path)
+    page = report_of(examples.sweep_of(records), tmp_path)
     assert page.figures["slice_1"]["data"][0]["x"] == [1.0, 0.01]
     assert len(page.figures["history"]["data"][0]["x"]) == 3
 
@@ -340,7 +340,7 @@ def test_no_text_of_a_journal_becomes_part_of_the_page(tmp_path):
         records.append(examples.result(number, [0.5]))
     records.append(examples.ask(2, {"kind": "plain"}, space=space))
     records.append(examples.result(2, [], status=sweeps.INFEASIBLE, reason=HOSTILE))
-    page = report_of(sweeps.Sweep.from_records(records), tmp_path)
+    page = report_of(examples.sweep_of(records), tmp_path)
     assert "img" not in page.tags
     assert "b" not in page.tags
     assert page.links == ["data:,"]
@@ -361,7 +361,7 @@ def test_a_best_value_at_the_edge_says_how_to_search_beyond():
         for value, wider in ((low, below), (high, above), (axes[name].scale.value_at(0.5), None)):
             records = [examples.phase(space=space)]
             records += [examples.ask(0, {name: value}, space=space), examples.result(0, [0.5])]
-            told = list(findings.cautions(sweeps.Sweep.from_records(records)))
+            told = list(findings.cautions(examples.sweep_of(records)))
             assert len(told) == (wider is not None)
             assert wider is None or told[0].endswith(f"--search={name}={wider}")
 
@@ -372,7 +372,7 @@ def test_a_share_is_not_widened_below_zero():
     for value, count in ((0.0, 0), (0.5, 1)):
         records = [examples.phase(space=space)]
         records += [examples.ask(0, {"dropout": value}, space=space), examples.result(0, [0.5])]
-        assert len(findings.cautions(sweeps.Sweep.from_records(records))) == count
+        assert len(findings.cautions(examples.sweep_of(records))) == count
 
 
 def test_the_expected_best_is_the_mean_over_all_subsets():
@@ -393,7 +393,7 @@ def test_more_trials_are_weighed_against_the_spread_of_replicates():
         for replicate in range(2):
             score = 0.5 + number / 100 + replicate / 1000
             records.append(examples.result(number, [score], replicate=replicate))
-    told = findings.would_more_help(sweeps.Sweep.from_records(records))
+    told = findings.would_more_help(examples.sweep_of(records))
     gain = (
         0.07
         - sum(max(subset) for subset in itertools.combinations([n / 100 for n in range(8)], 4)) / 70

@@ -5,7 +5,7 @@ import sweep_examples as examples
 from rich.console import Console
 
 from tfcourse.scales import Linear
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import sweeps
 from tfcourse.tuning.records import Void
 from tfcourse.tuning.report import table as sweep_table
 from tfcourse.tuning.space import Axis, Space
@@ -30,7 +30,7 @@ def plain_table(clock=None):
 
 
 def sweep_of(*records, **phase):
-    return sweeps.Sweep.from_records([examples.phase(**phase), *records])
+    return examples.sweep_of([examples.phase(**phase), *records])
 
 
 def test_a_trial_that_is_done_prints_one_line_where_there_is_no_terminal():

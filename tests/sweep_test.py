@@ -10,9 +10,7 @@ import psutil
 import pytest
 
 from tfcourse import run_directory
-from tfcourse.tuning import journal
-from tfcourse.tuning import state as sweeps
-from tfcourse.tuning.records import from_json
+from tfcourse.tuning import journal, sweeps
 
 # keras-tuner reads the current thread's name the old way.
 pytestmark = pytest.mark.filterwarnings(
@@ -83,7 +81,7 @@ def test_a_sweep_leaves_what_it_promises(whole):
         *("metrics.json", "flags.txt", "tensorboard", "trials"),
     } <= names
     metrics = json.loads((whole / "metrics.json").read_text())
-    sweep = sweeps.Sweep.from_records(map(from_json, records(whole)))
+    sweep = sweeps.read(whole / "journal.jsonl", records(whole))
     assert metrics["trial"] == sweep.best.number
     assert metrics["val_accuracy"] == pytest.approx(sweep.score(sweep.best), abs=1e-6)
     assert 0.8 < metrics["test_accuracy"] <= 1.0

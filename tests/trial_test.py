@@ -11,8 +11,7 @@ import pytest
 from recipes.mnist_softmax import MnistSoftmax
 from tfcourse import datasets, run_directory, training
 from tfcourse.training import keras_internals, saving
-from tfcourse.tuning import objectives, tensorflow_internals, trial
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import objectives, sweeps, tensorflow_internals, trial
 from tfcourse.tuning.task import Task
 
 BASE = MnistSoftmax(model="softmax_regression", epochs=4, schedule="constant", learning_rate=0.01)

@@ -29,7 +29,7 @@ from tfcourse.tuning import space as search_space
 from tfcourse.tuning.files import SweepFiles
 from tfcourse.tuning.records import COMPLETE, PRUNED, Result, Row
 from tfcourse.tuning.settings import Settings, settings_of
-from tfcourse.tuning.state import Running, Sweep
+from tfcourse.tuning.sweeps import Running, Sweep
 from tfcourse.tuning.task import Key, Outcome, Task
 
 BASE = MnistSoftmax(model="softmax_regression", epochs=9)

@@ -23,7 +23,7 @@ from tfcourse.hyperparameters import Hyperparameters, integer
 from tfcourse.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from tfcourse.tuning.state import Sweep
+    from tfcourse.tuning.sweeps import Sweep
 
 TUNERS = ("grid", "random", "quasi_random", "coarse_to_fine")
 # The number of trials of a grid, so that all searches have the same number. With four axes, a grid

@@ -25,7 +25,7 @@ from tfcourse.hyperparameters import Hyperparameters, integer
 from tfcourse.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from tfcourse.tuning.state import Sweep, Trial
+    from tfcourse.tuning.sweeps import Sweep, Trial
 
 # The lectures' tiers: 1 first, 2 second, 3 third, 4 rarely tuned.
 TIERS = {

@@ -11,7 +11,7 @@ from tfcourse import datasets, devices, nudges
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import tracking
 from tfcourse.command_line.expectations import Expectation
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import sweeps
 
 # These affect where a run writes and what it prints, not its results. flags.txt omits them.
 WITHOUT_EFFECT = (

@@ -48,7 +48,7 @@ class Options:
         unchecked: why the expectations of a flagfile are not checked, or "".
         find_learning_rate: whether to suggest a rate instead of training.
         diagnose: whether to diagnose the model instead of training.
-        tuner: one of `tuning.state.TUNERS`, or "none" for a single training.
+        tuner: one of `tuning.sweeps.TUNERS`, or "none" for a single training.
         sweep: the checked sweep, or `None` for a single training.
         timing: whether to print the duration of each stage.
         describe: whether to only show what is in the data.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tfcourse.tuning.records import Result, mean_of
     from tfcourse.tuning.searching import search
     from tfcourse.tuning.space import search_space, tunable, values_in
-    from tfcourse.tuning.state import Sweep, Trial
+    from tfcourse.tuning.sweeps import Sweep, Trial
     from tfcourse.tuning.task import Plan
     from tfcourse.tuning.workers import Workers
 
@@ -25,8 +25,8 @@ _MODULES = {
     "Plan": "task",
     "RecipeHyperModel": "hypermodel",
     "Result": "records",
-    "Sweep": "state",
-    "Trial": "state",
+    "Sweep": "sweeps",
+    "Trial": "sweeps",
     "Workers": "workers",
     "confirmation_of": "confirmation",
     "mean_of": "records",

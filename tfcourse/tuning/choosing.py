@@ -5,8 +5,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tfcourse.tuning import oracles
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import oracles, sweeps
 from tfcourse.tuning.settings import Settings
 from tfcourse.tuning.space import Space
 from tfcourse.tuning.task import trial_seed

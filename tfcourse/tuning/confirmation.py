@@ -8,7 +8,7 @@ import dataclasses
 import statistics
 from typing import Any
 
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import sweeps
 from tfcourse.tuning.task import trial_seed
 
 

@@ -14,8 +14,7 @@ from typing import Any, TypeAlias
 
 from tfcourse import hyperparameters as hp
 from tfcourse import run_directory
-from tfcourse.tuning import folders, records
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import folders, records, sweeps
 from tfcourse.tuning.confirmation import confirmation_of
 from tfcourse.tuning.journal import Journal
 from tfcourse.tuning.points import Points

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tfcourse import hyperparameters as hp
-from tfcourse.tuning import choosing, records
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import choosing, records, sweeps
 
 
 class Points:

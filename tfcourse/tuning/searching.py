@@ -13,7 +13,7 @@ from tfcourse.tuning.driver import Driver, Watch
 from tfcourse.tuning.files import SweepFiles
 from tfcourse.tuning.records import Chosen
 from tfcourse.tuning.settings import module_of, settings_of
-from tfcourse.tuning.state import PRUNINGS, TUNERS, Sweep
+from tfcourse.tuning.sweeps import PRUNINGS, TUNERS, Sweep
 from tfcourse.tuning.task import Plan, Pool
 
 

@@ -19,7 +19,7 @@ class Settings:
     module: str  # The module that a worker imports for it.
     function: str  # The name there of the function that trains.
     hyperparameters: str  # The name there of the class of hyperparameters.
-    tuner: str  # One of `state.TUNERS`.
+    tuner: str  # One of `sweeps.TUNERS`.
     objective: str  # The metric that ranks; see `records.is_minimized`.
     space: Space  # What is searched.
     seed: int  # In [0, 2**32).
@@ -28,7 +28,7 @@ class Settings:
     base: Mapping[str, str]  # Texts of all hyperparameters, for those that are not searched.
     dataset: str  # One name as `datasets.load` takes it.
     generation_size: int  # Points chosen at once by tuners that learn from results.
-    pruning: str = "none"  # One of `state.PRUNINGS`.
+    pruning: str = "none"  # One of `sweeps.PRUNINGS`.
     # The most epochs that a trial gets; `None` if the recipe has no epochs.
     max_epochs: int | None = None
     # The fields of `datasets.Reading` as texts.

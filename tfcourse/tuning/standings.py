@@ -2,7 +2,7 @@
 
 import bisect
 
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import sweeps
 
 
 class Standings:

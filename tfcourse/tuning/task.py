@@ -10,7 +10,7 @@ import numpy as np
 from tfcourse import datasets
 from tfcourse.tuning.records import Result
 from tfcourse.tuning.settings import Settings
-from tfcourse.tuning.state import Trial
+from tfcourse.tuning.sweeps import Trial
 
 # A trial's number and one of its replicates.
 Key: TypeAlias = tuple[int, int]

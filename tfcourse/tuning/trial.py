@@ -26,8 +26,7 @@ from tfcourse import datasets, files, out_of_memory, run_directory, training
 from tfcourse import hyperparameters as hp
 from tfcourse.due import Due
 from tfcourse.training import saved_arrays, seed_internals
-from tfcourse.tuning import objectives
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import objectives, sweeps
 from tfcourse.tuning.records import Result, Row
 from tfcourse.tuning.task import Outcome, Task
 

@@ -17,7 +17,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tfcourse import files
 from tfcourse.scales import format_value
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import sweeps
 
 # The same name in every folder: only this file is replaced when it is written again.
 _EVENTS = "events.out.tfevents.0.sweep"

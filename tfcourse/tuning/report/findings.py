@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tfcourse.scales import Scale, format_value
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import sweeps
 
 # A value this close to the end of an axis, as a share of its length, is at the edge.
 _EDGE = 0.05

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from tfcourse.reports.live import LivePicture
 from tfcourse.tuning.report.picture import draw_sweep
 from tfcourse.tuning.standings import Standings
-from tfcourse.tuning.state import Running, Sweep
+from tfcourse.tuning.sweeps import Running, Sweep
 
 
 class LiveSweep:

@@ -19,7 +19,7 @@ from tfcourse.tuning.report import files as sweep_files
 from tfcourse.tuning.report import findings
 from tfcourse.tuning.report.plots import MIN_FOR_IMPORTANCE, Plots
 from tfcourse.tuning.report.study import axes_of, quiet
-from tfcourse.tuning.state import Sweep, Trial
+from tfcourse.tuning.sweeps import Sweep, Trial
 
 
 def write_sweep_report(sweep: Sweep, path: str | os.PathLike[str]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from tfcourse.reports import style
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import sweeps
 from tfcourse.tuning.report.findings import short
 from tfcourse.tuning.space import Axis
 

@@ -8,7 +8,7 @@ import optuna
 import plotly.graph_objects as go
 
 from tfcourse.reports.style import COLOURS
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import sweeps
 from tfcourse.tuning.report.study import Axis, Numbered, mean_curve, study_of
 
 _BLUE, _ORANGE, _GREEN = COLOURS[:3]

@@ -6,7 +6,7 @@ import itertools
 import textwrap
 from collections.abc import Collection, Iterator, Mapping
 
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import sweeps
 from tfcourse.tuning.report.findings import short
 from tfcourse.tuning.standings import Standings
 

@@ -15,7 +15,7 @@ import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from tfcourse.scales import Scale, format_value
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import sweeps
 from tfcourse.tuning.report import files as sweep_files
 
 # A range with more values than this is divided into this many groups.

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tfcourse.reports.style import COLOURS
-from tfcourse.tuning import state as sweeps
+from tfcourse.tuning import sweeps
 from tfcourse.tuning.report.progress import (
     Moment,
     Progress,

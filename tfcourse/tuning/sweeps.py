@@ -80,14 +80,6 @@ class Sweep:
     def __post_init__(self) -> None:
         self.changes = [trial.number for trial in self.trials if trial.results]
 
-    @classmethod
-    def from_records(cls, records: Iterable[Record]) -> "Sweep":
-        """Returns the state after `records`."""
-        sweep = cls([], [], None)
-        for record in records:
-            sweep.apply(record)
-        return sweep
-
     def apply(self, record: Record) -> None:
         """Updates the state with one more record."""
         match record:
