@@ -152,3 +152,20 @@ def test_quantities_that_are_missing_are_left_out_with_their_rows(tmp_path):
     assert [place[-1] for place in examples.places] == ["2", "4", "7"]
     assert examples.identifiers == tuple(FRAME["sold"][[0, 2, 5]])
     assert len(fitted.read(tmp_path / "new.csv", labels=False).features) == 6
+
+
+def test_a_slip_does_not_turn_days_into_months(caplog):
+    days = [f"{1 + n % 28}/{1 + n % 9}/2019" for n in N]
+    fitted = datasets.from_dataframe(FRAME.assign(sold=[*days[:-1], "oops"]), "y").preprocessing
+    new = NEW.assign(sold=[*[f"{1 + n % 9}/{1 + n // 9}/2019" for n in range(39)], "oops"])
+    features = fitted.transform(new)
+    np.testing.assert_array_equal(features[:2], fitted.transform(new[:2]))
+    assert "were written like" not in caplog.text
+
+
+def test_decimal_commas_of_new_rows_decide_there_too(tmp_path):
+    frame = pd.DataFrame({"x": [f"{n + 1},125" for n in N], "z": [f"{n % 7},5" for n in N]})
+    frame.assign(y=[*"aabb"] * 30).to_csv(tmp_path / "a.csv", index=False, sep=";")
+    fitted = datasets.load(f"csv:{tmp_path}/a.csv", label="y").preprocessing
+    read = fitted.read(tmp_path / "a.csv").features
+    np.testing.assert_array_equal(fitted.transform(frame), read)

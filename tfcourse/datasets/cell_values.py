@@ -9,7 +9,9 @@ import numpy.typing as npt
 from tfcourse.datasets import cells, dates, numbers, spellings
 
 if TYPE_CHECKING:
-    from tfcourse.datasets.table import Column
+    from tfcourse.datasets.table import Column, Table
+
+_FEW = 50  # Values of a column that are checked.
 
 
 def read_numbers(
@@ -109,3 +111,17 @@ def is_empty(column: "Column", more: Sequence[str] = ()) -> bool:
     if not len(column) or not is_missing_number(column[0], more):
         return False
     return all(is_missing_number(value, more) for value in cells.of(column).values)
+
+
+def has_decimal_commas(table: "Table") -> bool:
+    """Returns whether a column of the table has numbers that need a decimal comma."""
+    if table.decimal_comma:
+        return True
+    for column in table.columns.values():
+        if isinstance(column, np.ndarray) and column.dtype.kind != "O":
+            continue
+        values = cells.some(column, _FEW)
+        texts = [v for v in values if isinstance(v, str) and not is_missing_number(v)]
+        if texts and numbers.has_decimal_commas(texts):
+            return True
+    return False

@@ -16,7 +16,7 @@ from tfcourse.datasets.table import Table
 _SHARE_OF_SLIPS = 0.05
 # So do this few texts among this many numbers; 0, 1, 2, "3+" are categories.
 _FEW_TEXTS, _MANY_NUMBERS = 3, 10
-_FEW, _SAMPLE = 50, 1000  # Values that are checked first.
+_SAMPLE = 1000  # Values that are checked first.
 _SHARE_OF_SAMPLE = 0.25
 # Beyond them double precision does not hold every whole number.
 _EXACT, _EXACT_DIGITS = 1 << 53, 15
@@ -119,20 +119,6 @@ def _are_long_keys(values: Sequence[object] | npt.NDArray[np.integer]) -> bool:
 
 def _step(values: Sequence[object]) -> int:
     return max(1, len(values) // _SAMPLE)
-
-
-def has_decimal_commas(table: Table) -> bool:
-    """Returns whether a column of the table has numbers that need a decimal comma."""
-    if table.decimal_comma:
-        return True
-    for column in table.columns.values():
-        if isinstance(column, np.ndarray) and column.dtype.kind != "O":
-            continue
-        values = cells.some(column, _FEW)
-        texts = [v for v in values if isinstance(v, str) and not is_missing_number(v)]
-        if texts and numbers.has_decimal_commas(texts):
-            return True
-    return False
 
 
 def _are_numbers(counts: Rows, is_number: npt.NDArray[np.bool_]) -> bool:

@@ -164,7 +164,7 @@ def is_clear(values: Sequence[Any], form: str) -> bool:
     swapped = form.replace("%m", "%_").replace("%d", "%m").replace("%_", "%d")
     if not _ORDER.match(form) or swapped not in FORMATS:
         return True
-    return bool(np.isnat(times(values, swapped)).any())
+    return bool((np.isnat(times(values, swapped)) & ~np.isnat(times(values, form))).any())
 
 
 def example(form: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfcourse import files
 from tfcourse.datasets import (
+    cell_values,
     cells,
     column_kinds,
     column_names,
@@ -72,7 +73,7 @@ def _as_features(
 ) -> dict[str, ColumnReport]:
     """Returns the reports on columns, by default on all, of which some may be ignored."""
     rows = np.arange(len(table))
-    comma = isinstance(table.columns, dict) and column_kinds.has_decimal_commas(table)
+    comma = isinstance(table.columns, dict) and cell_values.has_decimal_commas(table)
     reports = {
         name: column_kinds.fit(table, name, reading, rows, decimal_comma=comma).report
         for name in (table.columns if names is None else names)

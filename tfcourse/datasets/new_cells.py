@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from tfcourse.datasets import cells, dates, numbers, shown
+from tfcourse.datasets import cell_values, cells, dates, numbers, shown
 from tfcourse.datasets.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def style(table: "Table", name: str, written: str, row: int, values: Sequence[An
     Raises:
         DataError: the numbers are of another unit.
     """
-    found = numbers.find_style(values)
+    comma = cell_values.has_decimal_commas(table)
+    found = numbers.find_style(values, decimal_comma=comma)
     unit, known = numbers.unit(found), numbers.unit(written)
     if unit and unit.casefold() != known.casefold():
         raise DataError(

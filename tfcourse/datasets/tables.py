@@ -11,7 +11,7 @@ from absl import logging
 from tfcourse import files
 from tfcourse.datasets import (
     archives,
-    column_kinds,
+    cell_values,
     findings,
     frames,
     labels,
@@ -164,7 +164,7 @@ def dataset(
     reading = table_checks.check_columns(table.source, table.columns, reading)
     label = str(reading.label)
     where = f"{table.source}, column {shown.quoted(label)}"
-    comma = isinstance(table.columns, dict) and column_kinds.has_decimal_commas(table)
+    comma = isinstance(table.columns, dict) and cell_values.has_decimal_commas(table)
     own_splits = split_columns.find(table, reading) if rows is None else None
     if own_splits:
         column, rows = own_splits
