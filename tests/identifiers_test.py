@@ -17,6 +17,7 @@ RANDOM = np.random.default_rng(0)
         ("x", RANDOM.choice(60_000, 4000, replace=False)),  # 133 expected.
         ("User ID", RANDOM.choice(10**9, 400, replace=False)),
         ("userid", np.arange(12) * 1000),
+        ("uid", RANDOM.choice(10**6, 120, replace=False)),
         ("invoice_no", np.arange(12) ** 3),
         ("#", np.arange(12) ** 3),
         ("idcode", np.arange(12) ** 3),

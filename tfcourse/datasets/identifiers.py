@@ -38,6 +38,7 @@ _TIMES = {"timestamp"} | {
 }
 _LAST = {
     *("id", "ids", "index", "idx", "key", "no", "nr", "number", "num", "uuid", "guid", "row"),
+    *("uid", "pid", "oid", "sid", "cid", "eid"),
     *("rowid", "rownum", "rownumber", "rowname", "rownames", "serial", "sno", "slno", "objectid"),
 }
 # Words before "id" in compounds such as "userid"; others end so by chance: "acid", "bid".
