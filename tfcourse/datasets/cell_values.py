@@ -11,7 +11,7 @@ from tfcourse.datasets import cells, dates, numbers, spellings
 if TYPE_CHECKING:
     from tfcourse.datasets.table import Column, Table
 
-_FEW = 50  # Values of a column that are checked.
+_SAMPLE = 1000  # Values of a column that are checked.
 
 
 def read_numbers(
@@ -120,7 +120,7 @@ def has_decimal_commas(table: "Table") -> bool:
     for column in table.columns.values():
         if isinstance(column, np.ndarray) and column.dtype.kind != "O":
             continue
-        values = cells.some(column, _FEW)
+        values = cells.some(column, _SAMPLE)
         texts = [v for v in values if isinstance(v, str) and not is_missing_number(v)]
         if texts and numbers.has_decimal_commas(texts):
             return True
