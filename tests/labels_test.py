@@ -189,3 +189,9 @@ def test_labels_of_new_examples_are_found_however_they_are_spelled():
     np.testing.assert_array_equal(labels.numbers_of([1.0, "2"], ("1", "2.0"), ()), [0, 1])
     # Only case tells these apart, so that no third spelling is either.
     np.testing.assert_array_equal(labels.numbers_of(["HID", "hid"], ("hid", "hId"), ()), [0, 0])
+
+
+def test_a_quantity_without_any_number_is_refused():
+    frame = pd.DataFrame({"x": range(9), "y": ["*", "***", "**"] * 3})
+    with pytest.raises(DataError, match="'y': expected numbers; received none"):
+        datasets.from_dataframe(frame, label="y", task="regression")

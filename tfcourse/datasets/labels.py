@@ -84,6 +84,8 @@ def find(
             values, limits = quantities(table, name, written, more)
             taken = 0 if is_asked else targets.whole_numbers(values)
             known = values[~np.isnan(values)]
+            if len(values) > len(known) == 0:
+                raise DataError(f"{where}: expected numbers; received none. Name another `label`.")
             report = LabelReport(
                 name,
                 missing=len(values) - len(known),
