@@ -560,6 +560,12 @@ def test_what_is_no_file_is_refused(path, make):
         datasets.load(f"csv:{path}", label="y")
 
 
+@pytest.mark.parametrize("name", ["*.csv", "a.csv,b.csv"])
+def test_several_files_are_told_to_be_joined(tmp_path, name):
+    with pytest.raises(datasets.DataError, match=r"no such file. One file is read: join several"):
+        datasets.load(f"csv:{tmp_path / name}", label="y")
+
+
 CELLS = st.text("ab\u00e9 ,;\t|\"'\n#", max_size=8).map(str.strip)
 
 

@@ -45,7 +45,9 @@ def check_file(path: pathlib.Path, kind: str) -> None:
     if not path.is_file():
         archives.check_no_member(path, kind)
         received = "something else" if path.exists() else "no such file"
-        advice = misspelt.meant(path) or " Correct the path."
+        are_several = bool({*"*,"} & {*str(path)})  # A pattern or a list.
+        mend = " One file is read: join several into one." if are_several else " Correct the path."
+        advice = misspelt.meant(path) or mend
         if path.is_dir():
             received = "a folder"
             advice = " Name a file in it; a folder of images is read as images:FOLDER."
