@@ -9,22 +9,21 @@ back, so that neither model ever shows the values of the other.
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from tfcourse import training_data
 from tfcourse.training import memory
-from tfcourse.training.checkpoint import Checkpoints, bytes_of, variables_of
+from tfcourse.training.checkpoint import Checkpoints
+from tfcourse.training.compiled import Compiled
 from tfcourse.training.constants import constants_of, is_proven
 from tfcourse.training.dropout_rates import DropoutRates
-from tfcourse.training.evaluation import Evaluator
 from tfcourse.training.input_checks import NotFiniteError
-from tfcourse.training.keras_internals import following, schedule_of, steps_of
+from tfcourse.training.keras_internals import schedule_of, steps_of
 from tfcourse.training.optimizer_numbers import OptimizerNumbers
 from tfcourse.training.stepping import RateTable, rates_of
 from tfcourse.training.steps import InMemorySteps, StreamingSteps
@@ -34,7 +33,7 @@ _MAX_KEPT = 16
 _MAX_BYTES = 1 << 28
 _MAX_RATES = 1 << 24  # Largest table for a schedule: 64 MiB.
 _EXCHANGED = (DropoutRates, OptimizerNumbers)
-_kept: list["Compiled"] = []  # The most recently used one is last.
+_kept: list[Compiled] = []  # The most recently used one is last.
 _is_sharing = False
 
 
@@ -150,14 +149,14 @@ class Program:
             self._compiled = None
 
     @contextlib.contextmanager
-    def _at_work(self) -> Iterator["Compiled"]:
+    def _at_work(self) -> Iterator[Compiled]:
         if self._compiled is None:  # Only now, because callbacks may have changed settings.
             self._compiled = self._take()
             self._compiled.steps.start_epoch(self._epoch)
         with self._compiled.holding(self.model):
             yield self._compiled
 
-    def _take(self) -> "Compiled":
+    def _take(self) -> Compiled:
         """Returns a program of an earlier training, or a new one."""
         schedule, first = schedule_of(self.model.optimizer), steps_of(self.model.optimizer)
         # Rounded up so that other lengths fit too, and so that TensorFlow computes all rates alike.
@@ -203,87 +202,6 @@ class Program:
             _kept.append(self._compiled)
             keep_newest(_kept)
         self._compiled = None
-
-
-class Compiled:
-    """Steps and evaluation traced with one model, which work for it or for another.
-
-    Args:
-        model: compiled and built `keras.Model`.
-        steps: its steps.
-        table: `RateTable` in place of the current model's schedule, or `None`.
-        exchanged: other inputs that take the current model's values instead of being constants.
-
-    Attributes:
-        constants: the constants in the trace, or `None` if they can't be determined.
-        tell: function that returns the constants of the model as it is now.
-        num_bytes: the size of its variables.
-    """
-
-    constants: list[Any] | None = None
-    tell: Callable[[], list[Any] | None] | None = None
-
-    def __init__(
-        self,
-        model: keras.Model,
-        steps: Any,
-        table: RateTable | None = None,
-        exchanged: Sequence[DropoutRates | OptimizerNumbers] = (),
-    ) -> None:
-        self.steps = steps
-        self.table = table
-        self.exchanged = exchanged
-        self.evaluator = Evaluator(model)
-        self._model = model
-        self._optimizer = model.optimizer
-        self._variables = variables_of(model)
-        self.num_bytes = bytes_of(self._variables)
-
-    def is_as_traced(self) -> bool:
-        """Returns whether it may train other models: its model is unchanged since the trace."""
-        if self.constants is None or self.tell is None or self.tell() != self.constants:
-            return False
-        now = variables_of(self._model)
-        return [id(each) for each in now] == [id(each) for each in self._variables]
-
-    def is_of(self, model: keras.Model) -> bool:
-        """Returns whether it was traced with `model`, and `model` still has the same variables."""
-        now = map(id, variables_of(model))
-        return model is self._model and [*now] == [*map(id, self._variables)]
-
-    def can_hold(self, model: keras.Model) -> bool:
-        """Returns whether values can be swapped: the models share no layer or metric."""
-        mine = {id(variable) for variable in self._variables}
-        return model is self._model or mine.isdisjoint(map(id, variables_of(model)))
-
-    @contextlib.contextmanager
-    def holding(self, model: keras.Model) -> Iterator[None]:
-        """Context: steps and evaluation work on `model`."""
-        with contextlib.ExitStack() as stack:
-            if self.table:
-                stack.enter_context(following(self._optimizer, self.table))
-            for each in self.exchanged:
-                stack.enter_context(each.in_place())
-            if model is not self._model:
-                stack.enter_context(_lent(variables_of(model), self._variables))
-            yield
-
-
-@contextlib.contextmanager
-def _lent(theirs: list[keras.Variable], mine: list[keras.Variable]) -> Iterator[None]:
-    # Swaps values without copying them.
-    before = [variable.value.read_value() for variable in mine]
-    _assign(mine, [variable.value.read_value() for variable in theirs])
-    try:
-        yield
-    finally:
-        _assign(theirs, [variable.value.read_value() for variable in mine])
-        _assign(mine, before)
-
-
-def _assign(variables: list[keras.Variable], values: list[tf.Tensor]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.value.assign(value, read_value=False)
 
 
 def keep_newest(kept: list[Any]) -> None:

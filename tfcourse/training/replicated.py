@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from tfcourse import batching, layers, training_data
 from tfcourse.training import checkpoint, class_weighting, programs, saved_arrays
+from tfcourse.training.compiled import Compiled
 from tfcourse.training.keras_internals import (
     all_layers,
     build_for,
@@ -127,11 +128,11 @@ class ReplicatedProgram(programs.Program):
         self.is_alone = not several
         self.is_chief = not several or resolver.task_id == 0
 
-    def _take(self) -> programs.Compiled:
+    def _take(self) -> Compiled:
         split, size = self.split, self._batch_size
         twin = _twin(self.model, self._strategy, (split.features[:size], split.labels[:size]))
         steps = ReplicatedSteps(twin, split, size, self._seed, self._strategy, self._class_weights)
-        return programs.Compiled(twin, steps)
+        return Compiled(twin, steps)
 
     def newest(
         self, checkpoints: checkpoint.Checkpoints
