@@ -347,6 +347,14 @@ def test_workers_that_always_die_at_the_test_set_end_the_sweep(tmp_path):
     assert chosen(tmp_path, Pool()).metrics
 
 
+@pytest.mark.parametrize("change", [{"dataset": "mnist"}, {"data_flags": {"image_size": "8"}}])
+def test_a_sweep_is_not_extended_to_other_data(tmp_path, change):
+    run(tmp_path, settings(trials=2), Pool())
+    asked = dataclasses.replace(settings(trials=3), **change)
+    with pytest.raises(run_directory.ChangedFlagsError, match="holds a search on digits, whose"):
+        run(tmp_path, asked, Pool())
+
+
 def test_a_sweep_does_not_go_on_with_other_data(tmp_path):
     def pool(digest):
         digests = {"train": digest}

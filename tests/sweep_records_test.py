@@ -125,7 +125,7 @@ EVERY_KIND = (
     records.Lost(1),
     records.Chosen(0, [{"test_accuracy": 0.5}]),
     records.Void([0]),
-    records.Data(0, {"train": "0123"}),
+    records.Data({"train": "0123"}),
 )
 ODD = {
     "no curve": (3, "curve", None),
@@ -150,7 +150,6 @@ ODD = {
     "base": (0, "base", {"epochs": 3}),
     "chosen": (7, "trial", 99),
     "metrics": (7, "metrics", []),
-    "phase": (9, "phase", 1),
     "digests": (9, "digests", {"train": 1}),
     "texts": (7, "metrics", ["x"]),
 }

@@ -91,9 +91,11 @@ def asks_in_generations(settings: Settings) -> bool:
 
 def is_same_search(settings: Settings, others: Settings) -> bool:
     """Returns whether one oracle can serve both settings."""
-    names = ("tuner", "objective", "space", "seed", "pruning", "generation_size", "max_epochs")
-    is_alike = settings.base == others.base and settings.data == others.data
-    return is_alike and all(getattr(settings, name) == getattr(others, name) for name in names)
+    names = (
+        *("tuner", "objective", "space", "seed", "pruning", "generation_size", "max_epochs"),
+        "base",
+    )
+    return all(getattr(settings, name) == getattr(others, name) for name in names)
 
 
 def signed(sweep: sweeps.Sweep, score: float) -> float:

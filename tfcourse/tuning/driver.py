@@ -86,6 +86,14 @@ class Driver:
             self.sweep.apply(record)
 
     def _begin_phase(self, settings: Settings) -> None:
+        if self.sweep.phases and self.sweep.trials:
+            before = self.sweep.settings
+            if settings.data != before.data:
+                raise run_directory.ChangedFlagsError(
+                    f"{self.run.path} holds a search on {before.dataset}, whose scores can't be "
+                    f"compared with those on other data. Received: {settings.dataset}, or another "
+                    "way to read it"
+                )
         if not self.sweep.phases or self.sweep.settings != settings:
             self._append(settings)
 
@@ -196,8 +204,7 @@ class Driver:
         Raises:
             EnvironmentFaultError: the data differs from that of earlier trials.
         """
-        phase = self.sweep.trials[number].phase
-        before = self.sweep.digests.get(self.sweep.phases[phase].data)
+        before = self.sweep.digests
         if outcome.digests is None or outcome.digests == before:
             return []
         if before is not None:
@@ -206,7 +213,7 @@ class Driver:
                 "Restore it, or name another `run_dir`",
                 exit_code=3,
             )
-        return [records.Data(phase, outcome.digests)]
+        return [records.Data(outcome.digests)]
 
     def _remove_folders(self) -> None:
         """Removes the folders of trials that are not among the best."""

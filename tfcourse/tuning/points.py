@@ -52,10 +52,9 @@ class Points:
         settings, space = self._sweep.settings, self._sweep.space
         searched = {axis.name for axis in space.axes}
         for each in self._sweep.trials[: self._first]:
-            phase, texts = self._sweep.phases[each.phase], self._values_of(each)
+            texts = self._values_of(each)
             fixed = {name: text for name, text in texts.items() if name not in searched}
-            is_alike = all(settings.base.get(name) == text for name, text in fixed.items())
-            if is_alike and phase.data == settings.data:
+            if all(settings.base.get(name) == text for name, text in fixed.items()):
                 values: dict[str, Any] = {}
                 for axis in space.axes:
                     if space.is_active(axis, values):

@@ -45,8 +45,7 @@ def check(record: Record, phases: Sequence[Settings], num_trials: int) -> None:
             _check_trials([trial], num_trials)
             _require(_is_count(replicate), "replicate", replicate)
             _check_result(result)
-        case Data(phase, digests):
-            _require(_is_count(phase) and phase < len(phases), "phase", phase)
+        case Data(digests):
             _require(all(isinstance(each, str) for each in digests.values()), "digests", digests)
         case Lost(trial):
             _check_trials([trial], num_trials)

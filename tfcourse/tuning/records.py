@@ -3,7 +3,7 @@
 sweep    what is searched, and how; again wherever a later call extends it: `Settings`
 ask      a trial's number and values
 result   what one training of a trial (a replicate) came to
-data     digests of the data that the trials of a phase train on
+data     digests of the data that the trials are trained on
 lost     a training whose worker died
 confirmed  the same of one of its trainings with a further seed, once the trial was the best
 void     trials whose results no longer count, since all had failed for one reason
@@ -113,10 +113,9 @@ class Confirmed(Finished):
 
 @dataclasses.dataclass(frozen=True)
 class Data(_Record):
-    """The data that the first trial of a phase to end was trained on."""
+    """The data that the first trial to end was trained on."""
 
     kind: ClassVar[str] = "data"
-    phase: int
     digests: Mapping[str, str]  # By split.
 
 

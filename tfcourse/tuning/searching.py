@@ -87,6 +87,7 @@ def search(
         ValueError: an argument is out of range, an axis does not fit its hyperparameter, or both
             `pool` and `workers` are given.
         RunDirectoryError: another process searches in `folder`.
+        ChangedFlagsError: `folder` holds a search on other data.
         AllTrialsFailedError: the first trials all failed for the same reason.
     """
     if pool is not None and workers is not None:

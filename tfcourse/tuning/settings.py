@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from tfcourse import datasets
 from tfcourse import hyperparameters as hp
 from tfcourse.tuning.space import Space
 
@@ -36,8 +37,8 @@ class Settings:
 
     @property
     def data(self) -> tuple[Any, ...]:
-        """What decides which data is read, and how; hashable."""
-        return self.dataset, *sorted(self.data_flags.items())
+        """What decides which data is read, and how."""
+        return datasets.located(self.dataset), dict(self.data_flags)
 
     def to_json(self) -> dict[str, Any]:
         """Returns the journal's record of these settings."""

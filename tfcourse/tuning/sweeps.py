@@ -8,7 +8,6 @@ import pathlib
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from tfcourse.tuning import journal, record_checks
 from tfcourse.tuning.records import (
@@ -74,8 +73,8 @@ class Sweep:
     changes: list[int] = dataclasses.field(init=False, repr=False, compare=False)
     # How many workers have died in each trial.
     num_lost: Counter[int] = dataclasses.field(default_factory=Counter)
-    # Digests of the data, by `Settings.data`.
-    digests: dict[tuple[Any, ...], Mapping[str, str]] = dataclasses.field(default_factory=dict)
+    # Digests of the data by split, once a trial has ended.
+    digests: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         self.changes = [trial.number for trial in self.trials if trial.results]
@@ -87,8 +86,8 @@ class Sweep:
                 self.phases.append(record)
             case Ask():
                 self.trials.append(Trial(**vars(record), phase=len(self.phases) - 1))
-            case Data(phase, digests):
-                self.digests[self.phases[phase].data] = digests
+            case Data(digests):
+                self.digests = digests
             case Confirmed(trial, replicate, result):
                 self.trials[trial].confirmations[replicate] = result
             case Finished(trial, replicate, result):
