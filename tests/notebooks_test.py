@@ -97,7 +97,7 @@ def execute(*arguments, **environment):
 @pytest.fixture
 def warm_kernels(tmp_path):
     """The variable with which Jupyter's kernels are forks of what has imported TensorFlow."""
-    server = processes._server(processes._HEAVY, str(processes.ROOT))
+    server = processes.server(True, str(processes.ROOT))
     start = [sys.executable, str(processes.ROOT / "tests/warm_kernel.py"), server]
     kernel = tmp_path / "jupyter/kernels/python3/kernel.json"
     kernel.parent.mkdir(parents=True)

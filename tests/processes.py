@@ -75,6 +75,7 @@ class Program:
         xla: whether XLA compiles what is trained, as for users, there and in workers of a sweep.
         forks_workers: whether a sweep's workers are forks, too; for users, they are new processes.
             By default if an argument asks for a sweep.
+        address: of a server that another process has started; by default this one's own.
         **environment: variables besides those of this process.
     """
 
@@ -88,6 +89,7 @@ class Program:
         tensorflow=True,
         xla=False,
         forks_workers=None,
+        address=None,
         **environment,
     ):
         paths = [str(each) for each in (path, None if xla else WITHOUT_XLA) if each]
@@ -107,7 +109,7 @@ class Program:
         }
         self._files = [tempfile.TemporaryFile("w+") for _ in range(2)]  # noqa: SIM115
         self._connection = socket.socket(socket.AF_UNIX)
-        self._connection.connect(_server(_HEAVY if tensorflow else _LIGHT, str(root)))
+        self._connection.connect(address or server(tensorflow, str(root)))
         descriptors = [file.fileno() for file in self._files]
         socket.send_fds(self._connection, [json.dumps(request).encode()], descriptors)
         self._answers = self._connection.makefile()
@@ -156,8 +158,14 @@ class Program:
 
 
 @functools.cache
-def _server(modules, root):
-    """Starts a server that has imported `modules`, for as long as this process lives."""
+def server(tensorflow: bool, root: str) -> str:
+    """Returns the address of a server of warm processes, which lives as long as this process.
+
+    Args:
+        tensorflow: whether it has imported TensorFlow.
+        root: the folder of the project, or of a copy of it.
+    """
+    modules = _HEAVY if tensorflow else _LIGHT
     # It ends with its standard input, which this process holds open.
     started = subprocess.Popen(
         [sys.executable, ROOT / "tests/warm_server.py", *modules],

@@ -13,8 +13,7 @@ import processes
 
 def main() -> None:
     address, module, *arguments = sys.argv[1:]
-    processes._server = lambda *_: address
-    kernel = processes.Program(module, *arguments, cwd=os.getcwd(), path=processes.WITHOUT_XLA)
+    kernel = processes.Program(module, *arguments, cwd=os.getcwd(), address=address)
     sys.exit(kernel.wait(600))
 
 
