@@ -42,7 +42,7 @@ NOTES = {
 @dataclasses.dataclass(frozen=True)
 class Evaluation(Hyperparameters):
     run_dir: str = text(None, "Run directory, `latest`, or a sweep's, for its best trial.")
-    split: str = choice("validation", SPLITS, "Split of the run's own data; ignored with --input.")
+    split: str = choice("validation", SPLITS, "Split of the run's own data.")
     input: str = text("", "File or folder of labeled examples, used instead of --split.")
     output: str = text("", "Folder for the results; by default RUN_DIR/evaluation/NAME.")
     data_dir: str = text("", "Folder with the original or prepared data files.")
@@ -57,6 +57,21 @@ class Evaluation(Hyperparameters):
         folder = run_directory.output(self.output, "output")
         if os.path.lexists(folder) and not folder.is_dir():
             raise ValueError(f"`output`: {self.output} is not a folder; name another")
+        refuse_data_beside_input(self.input, self.data_dir)
+        if self.input and self.split != "validation":
+            raise ValueError(
+                f"`split` is of the run's own data; leave it out with `input`. Received: "
+                f"{self.split!r}"
+            )
+
+
+def refuse_data_beside_input(given: str, data_dir: str) -> None:
+    """Raises `ValueError` if the run's own data is located although it is not read."""
+    if given and data_dir:
+        raise ValueError(
+            f"`data_dir` is of the run's own data; leave it out with `input`. Received: "
+            f"{data_dir!r}"
+        )
 
 
 def evaluate(
@@ -199,6 +214,8 @@ def main(evaluation: Evaluation) -> None:
     classifier = tfcourse.inference.load_run(run_dir, evaluation.recipe or None)
     name, note, features, labels = given or own_examples(evaluation, classifier)
     if classifier.target:
+        if evaluation.bins != Evaluation.bins:
+            raise command_line.UsageError("--bins is for classes; this run predicts a quantity")
         found, pictures, sentence = _of_quantity(classifier, features, labels, classifier.target)
     else:
         found, pictures, sentence = _of_classes(classifier, features, labels, evaluation.bins)

@@ -13,6 +13,7 @@ import pathlib
 from typing import Any
 
 import tfcourse
+from recipes.evaluate import refuse_data_beside_input
 from tfcourse import command_line, files, quiet_import, run_directory
 from tfcourse.hyperparameters import Hyperparameters, choice, text
 
@@ -40,6 +41,7 @@ class Export(Hyperparameters):
         if not self.path.parent.is_dir():
             raise ValueError(f"`output`: {self.path.parent} is not a folder; create it first")
         called = _SUFFIXES.get(self.path.suffix, self.format)
+        refuse_data_beside_input(self.input, self.data_dir)
         if called != self.format:
             raise ValueError(
                 f"`output`: {self.output} is named like a {called} file, but `format` is "

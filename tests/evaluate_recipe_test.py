@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from recipes import evaluate
+from recipes import evaluate, export
 from tfcourse import command_line, datasets
 
 
@@ -144,6 +144,21 @@ def test_data_that_has_changed_is_refused(on_test):
             run(on_test)
     finally:
         path.write_text(before)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "flags"),
+    [
+        (evaluate.Evaluation, {"data_dir": "data"}),
+        (evaluate.Evaluation, {"split": "test"}),
+        (export.Export, {"data_dir": "data", "output": "exported"}),
+    ],
+)
+def test_flags_of_the_own_data_are_refused_beside_other_examples(tmp_path, recipe, flags):
+    flags = {**flags, **({"output": str(tmp_path / "exported")} if "output" in flags else {})}
+    recipe(run_dir="run", **flags)
+    with pytest.raises(ValueError, match=f"`{min(flags)}` is of the run's own data; leave it out"):
+        recipe(run_dir="run", input="new.csv", **flags)
 
 
 def test_a_class_that_does_not_occur_has_no_recall():

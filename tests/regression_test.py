@@ -281,6 +281,8 @@ def test_evaluation_is_that_of_the_run(run_dir, csv_file, tmp_path):
         evaluate.Evaluation(run_dir=str(run_dir), input=str(csv_file), output=str(tmp_path))
     )
     assert json.loads((tmp_path / "evaluation.json").read_text())["examples"] == 200
+    with pytest.raises(command_line.UsageError, match="--bins is for classes"):
+        evaluate.main(evaluate.Evaluation(run_dir=str(run_dir), bins=10))
 
 
 def test_an_exported_model_predicts_in_the_labels_units(run_dir, csv_file, tmp_path):
