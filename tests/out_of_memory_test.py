@@ -9,7 +9,7 @@ import tensorflow as tf
 from recipes import mnist_softmax
 from tfcourse import datasets, machine, out_of_memory, training
 from tfcourse.command_line import exit_codes
-from tfcourse.tuning import journal, state, trial
+from tfcourse.tuning import journal, sweeps, trial
 from tfcourse.tuning import space as search_space
 from tfcourse.tuning.settings import settings_of
 from tfcourse.tuning.task import Plan, task_of
@@ -107,9 +107,9 @@ def test_a_trial_without_memory_is_infeasible_and_no_fault_of_the_machine(
     space = search_space.space_of(base, {"beta_1": "0:0.9"}, set())
     settings = settings_of(mnist_softmax.train, base, space, dataset="digits", trials=2)
     values = base.all_texts()
-    point = state.Trial(0, {}, {}, 0, {}, {}, 0)
+    point = sweeps.Trial(0, {}, {}, 0, {}, {}, 0)
     outcome = trial.run(task_of(settings, point, values, 0, tmp_path / "0", Plan()))
     assert outcome.fault is None
-    assert outcome.result.status == state.INFEASIBLE
+    assert outcome.result.status == sweeps.INFEASIBLE
     assert outcome.result.reason.startswith("out of memory: ")
     assert journal.line_of([{"reason": outcome.result.reason}])

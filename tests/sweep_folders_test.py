@@ -3,7 +3,7 @@ import os
 import pytest
 
 from tfcourse import run_directory
-from tfcourse.tuning import folders, journal, state
+from tfcourse.tuning import folders, journal, sweeps
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_records_that_are_none_of_a_sweep_are_refused(tmp_path, records):
     path.write_bytes(journal.line_of(records))
     found, _ = journal.read(path)
     with pytest.raises(journal.JournalError, match=r"journal\.jsonl holds records"):
-        state.read(path, found)
+        sweeps.read(path, found)
 
 
 @pytest.mark.parametrize("text", [b"5", b"{}", b"[5]", b"[[]]", b"[" * 5000, b'[{"a": "\\ud800"}]'])
