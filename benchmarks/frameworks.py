@@ -32,7 +32,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 # By the name that pip knows. The first of `contestants` is how a user starts, the last is fastest.
 FRAMEWORKS: dict[str, dict[str, Any]] = {
     "tensorflow": {"label": "TensorFlow", "module": "tensorflow", "contestants": ("tfcourse",)},
-    "keras": {"label": "Keras", "module": "keras", "contestants": ("fit", "fit_tuned")},
+    "keras": {"label": "Keras", "module": "keras", "contestants": ("fit_guide", "fit_tuned")},
     "torch": {
         "label": "PyTorch",
         "module": "torch",

@@ -104,10 +104,13 @@ def in_one_line(folder: pathlib.Path) -> str:
         return [name for name in section["contestants"] if word in name]
 
     fit = fastest("fit", "fit_guide")  # As it is commonly called.
-    torch, jax = fastest(*family("torch")), fastest(*family("jax"))
+    in_half = [name for name in family("torch") if "bfloat16" in name]
+    torch = fastest(*set(family("torch")) - {*in_half})
+    half = f" ({fastest(*in_half):.1f} in bfloat16)" if in_half else ""
     return (
         f"A step of the MLP takes {fit:.1f} times as long in Keras's `fit`, {torch:.1f} times in "
-        f"the fastest PyTorch version, {jax:.2f} times in the fastest JAX version"
+        f"the fastest PyTorch version{half}, {fastest(*family('jax')):.2f} times in the fastest "
+        "JAX version"
     )
 
 
