@@ -27,14 +27,17 @@ def run(runs, picture):
     compare.main(compare.Comparison(run_dirs=tuple(map(str, runs)), picture=str(picture)))
 
 
-def test_what_differs_and_what_was_reached_stand_side_by_side(runs, tmp_path, capsys):
-    run(runs, tmp_path / "c.png")
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert lines[:3] == [
+def assert_compared(output):
+    assert [line.split() for line in output.splitlines()][:3] == [
         ["a", "b"],
         ["--optimizer", "a", "b"],
         ["test_accuracy", "0.5000", "0.5000"],
     ]
+
+
+def test_what_differs_and_what_was_reached_stand_side_by_side(runs, tmp_path, capsys):
+    run(runs, tmp_path / "c.png")
+    assert_compared(capsys.readouterr().out)
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -86,12 +89,7 @@ def test_of_a_sweep_the_best_trial_is_compared(runs, tmp_path, capsys):
     (runs[0] / "journal.jsonl").touch()
     (runs[0] / "best").symlink_to("trials/00003/0", target_is_directory=True)
     run(runs, tmp_path / "c.png")
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert lines[:3] == [
-        ["a", "b"],
-        ["--optimizer", "a", "b"],
-        ["test_accuracy", "0.5000", "0.5000"],
-    ]
+    assert_compared(capsys.readouterr().out)
 
 
 def test_nothing_that_a_run_holds_reaches_the_terminal_as_it_is(runs, tmp_path, capsys):
