@@ -44,6 +44,8 @@ class Pool:
         assert self.num_free > 0
         if name == "run":
             self.started[key] += 1
+            # A driver that asks for the same training forever must fail, not hang.
+            assert self.started[key] <= sweeps.MAX_LOST, f"{key} was started again and again"
         self._running.append((key, name, task))
 
     def next_outcome(self, timeout):
