@@ -107,6 +107,12 @@ def test_a_tuners_own_optimizer_is_refused(data, tmp_path):
         tuner.search(verbose=0)
 
 
+def test_one_batch_size_takes_all_examples(data):
+    space = mnist_softmax.hypermodel(data, BASE).search_space()
+    (axis,) = [each for each in space.space if each.name == "batch_size"]
+    assert [*axis.values] == [32, 64, 128]  # Of 128 examples, more are the same.
+
+
 def test_the_model_handed_in_is_trained(data):
     hypermodel = mnist_softmax.hypermodel(data, BASE)
     space = hypermodel.search_space()

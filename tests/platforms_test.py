@@ -309,6 +309,17 @@ def test_the_best_run_is_named_and_found(tmp_path, monkeypatch, links):
     assert (tmp_path / "best").is_symlink() == links
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_no_moment_is_without_a_best_run(tmp_path, monkeypatch, links):
+    if not links:
+        monkeypatch.setattr(os, "symlink", lambda *_, **__: (_ for _ in ()).throw(OSError(1, "no")))
+    folders.name_best(tmp_path, 3)
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        folders.name_best(tmp_path, 4)
+    assert best.target(tmp_path / "best") == "trials/00003/0"
+
+
 @pytest.mark.parametrize("text", ["", "../../etc", "trials/00001/0/..", "trials/1/0", "x" * 1000])
 def test_another_file_called_best_names_nothing(tmp_path, text):
     (tmp_path / "best").write_text(text, encoding="utf-8")

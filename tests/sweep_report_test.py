@@ -366,6 +366,20 @@ def test_a_best_value_at_the_edge_says_how_to_search_beyond():
             assert wider is None or told[0].endswith(f"--search={name}={wider}")
 
 
+@pytest.mark.parametrize(
+    ("num_examples", "wider"), [(511, None), (512, None), (513, 1024), (5000, 2048), (None, 2048)]
+)
+def test_no_batch_larger_than_the_data_is_advised(num_examples, wider):
+    axis = next(axis for axis in examples.AXES if axis.name == "batch_size")
+    space = sweeps.Space((axis,))
+    records = [examples.phase(space=space), examples.ask(0, {"batch_size": 512}, space=space)]
+    metrics = {} if num_examples is None else {"train_examples": num_examples}
+    records += [examples.result(0, [0.5]), Chosen(0, [metrics])]
+    told = findings.cautions(examples.sweep_of(records))
+    ends = [each.partition("--search=batch_size=")[2] for each in told]
+    assert ends == ([] if wider is None else [f"32:{wider}:power_of_two"])
+
+
 def test_a_share_is_not_widened_below_zero():
     axis = examples.Axis("dropout", Linear((0.0, 0.5)))
     space = sweeps.Space((axis,))

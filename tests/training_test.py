@@ -608,9 +608,18 @@ def test_what_xla_cannot_or_should_not_compile_is_left_to_tensorflow(operation, 
         for _ in range(2):
             np.testing.assert_array_equal(program(tf.ones((1, 2, 2, 1)))[0, 1, 1], [1.0])
     assert seen == tries * 2
-    assert capsys.readouterr().out.count("a model: training without XLA") == (
-        operation is print_images
-    )
+    out = capsys.readouterr().out
+    assert out.count("a model: training without XLA") == (operation is print_images)
+    assert "__inference" not in out  # XLA's name of the program, which tells nobody anything.
+
+
+def test_each_reason_is_told_once_per_name(capsys):
+    for why in ("one reason", "another", "one reason"):
+        traced.say_once("a model told of", why)
+    assert capsys.readouterr().out.splitlines() == [
+        "a model told of: one reason",
+        "a model told of: another",
+    ]
 
 
 @pytest.mark.xla

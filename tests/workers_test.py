@@ -1,4 +1,5 @@
 import random
+import threading
 import types
 
 import dask
@@ -38,6 +39,16 @@ def test_a_worker_that_cannot_start_again_ends_the_sweep():
         sweep_test.wait_until(lambda: nanny.status == distributed.Status.closed)
         with pytest.raises(ConnectionError, match="does not start again, perhaps for lack"):
             pool.next_outcome(0.0)
+
+
+def test_a_worker_that_starts_again_is_not_free_meanwhile():
+    pool, may_end = object.__new__(workers.Workers), threading.Event()
+    pool._num_workers, pool._running, pool._restarts = 2, set(), []
+    pool._client = types.SimpleNamespace(restart_workers=lambda **_: may_end.wait(60))
+    pool._restart("tcp://127.0.0.1:1")
+    assert pool.num_free == 1
+    may_end.set()
+    sweep_test.wait_until(lambda: pool.num_free == 2)
 
 
 def test_no_message_waits_for_others():

@@ -34,9 +34,10 @@ def followed(path: pathlib.Path) -> pathlib.Path:
 
 
 def name(best: pathlib.Path, what: str) -> None:
-    """Makes `best` name the folder `what` below its own, and replaces the old target."""
-    best.unlink(missing_ok=True)
+    """Makes `best` name the folder `what` below its own, in place of the old one, at once."""
+    if os.name == "nt":  # Windows can't replace a link to a folder.
+        best.unlink(missing_ok=True)
     try:
-        best.symlink_to(what, target_is_directory=True)
+        files.write_link(best, what)
     except OSError:  # Windows lets few users make links; some file systems have none.
         files.write_file(best, f"{what}\n")

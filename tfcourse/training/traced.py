@@ -12,7 +12,9 @@ from tfcourse.training.gradient_internals import forget_gradients
 
 _CONVOLUTION = re.compile(r"(Depthwise)?Conv\dD")
 _ON_GPU = re.compile(rf"{_CONVOLUTION.pattern}|MaxPool(3D)?Grad")
-_said: set[str] = set()
+# What XLA calls the program, differently for every trace.
+_PROGRAM = re.compile(r" graph __inference_\w+(\[[^]]*\])?")
+_said: set[tuple[str, str]] = set()
 
 
 class Traced:
@@ -55,7 +57,7 @@ class Traced:
                 try:
                     return self._first_call(arguments)
                 except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
-                    why = error.message.strip().splitlines()[0]
+                    why = _PROGRAM.sub("", error.message.strip().splitlines()[0])
                     say_once(self._name, f"training without XLA, which says: {why[:300]}")
         self._traced = self._trace(False, arguments)
         return self._traced(*arguments)
@@ -92,7 +94,7 @@ def is_left(graph: tf.Graph) -> bool:
 
 
 def say_once(name: str, why: str) -> None:
-    """Prints a line about the model `name`, once per process."""
-    if name not in _said:
-        _said.add(name)
+    """Prints a line about the models of this `name`, once per process."""
+    if (name, why) not in _said:
+        _said.add((name, why))
         print(f"{name}: {why}", flush=True)

@@ -64,8 +64,12 @@ class RecipeHyperModel(keras_tuner.HyperModel, Generic[Base]):
         self.search_space()  # Finds names that can't be tuned before the first trial.
 
     def search_space(self) -> keras_tuner.HyperParameters:
-        """Returns the whole space as `keras_tuner.HyperParameters`."""
-        return search_spaces.search_space(self._base, self._tuned)
+        """Returns the whole space as `keras_tuner.HyperParameters`.
+
+        Of the batch sizes that take the whole training split at once, only the smallest is in it.
+        """
+        num_examples = training_data.num_examples(self._data.train)
+        return search_spaces.search_space(self._base, self._tuned, num_examples)
 
     def values_in(self, hp: keras_tuner.HyperParameters) -> Base:
         """Returns the recipe's hyperparameters with the values drawn in `hp`."""

@@ -217,6 +217,11 @@ def _axis(
     return Axis(name, scale, (chooser, possible) if chooser in axes else None)
 
 
+def full_batch(num_examples: int) -> int:
+    """Returns the smallest power of two that, as a batch size, takes all examples at once."""
+    return 1 << (num_examples - 1).bit_length()
+
+
 def for_examples(space: Space, num_examples: int, asked: Collection[str]) -> Space:
     """Returns `space` without the batch sizes that all mean the whole training split, except one.
 
@@ -225,7 +230,7 @@ def for_examples(space: Space, num_examples: int, asked: Collection[str]) -> Spa
         num_examples: the size of the training split.
         asked: names of hyperparameters whose range is the user's; they stay as they are.
     """
-    full = 1 << (num_examples - 1).bit_length()  # The smallest power of two that holds all.
+    full = full_batch(num_examples)
     axes = []
     for axis in space.axes:
         low, high = axis.scale.search[0], axis.scale.search[-1]
@@ -244,13 +249,14 @@ def tunable(hyperparameters: hp.Hyperparameters | type[hp.Hyperparameters]) -> l
 
 
 def search_space(
-    base: hp.Hyperparameters, names: Iterable[str] | None = None
+    base: hp.Hyperparameters, names: Iterable[str] | None = None, num_examples: int | None = None
 ) -> "keras_tuner.HyperParameters":
     """Returns the declared ranges as a keras-tuner search space.
 
     Args:
         base: `Hyperparameters` with the values that are not searched.
         names: names to search; by default all that have a range and can be active.
+        num_examples: the size of the training split; see `for_examples`. `None`: of any size.
 
     Raises:
         ValueError: a name has no search range.
@@ -265,8 +271,11 @@ def search_space(
                 "Only hyperparameters with a search range can be tuned: "
                 f"{', '.join(ranged)}. Received: {name!r}"
             )
+    space = space_of(base, fixed=set(ranged) - set(names))
+    if num_examples is not None:
+        space = for_examples(space, num_examples, asked=())
     found = keras_tuner.HyperParameters()
-    for axis in space_of(base, fixed=set(ranged) - set(names)).axes:
+    for axis in space.axes:
         scope: contextlib.AbstractContextManager = contextlib.nullcontext()
         if axis.active_when:
             scope = found.conditional_scope(axis.active_when[0], list(axis.active_when[1]))

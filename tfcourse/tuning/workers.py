@@ -77,7 +77,7 @@ class Workers:
         self._outcomes: queue.SimpleQueue[tuple[Key, Any]] = queue.SimpleQueue()
         self._running: set[Key] = set()
         self._first_memory: dict[str, int] = {}
-        self._num_restarting = 0
+        self._restarts: list[threading.Thread] = []
         self._silence = Silence()
         self._told_silent: set[str] = set()
         for name in ("distributed", "tornado", "asyncio"):
@@ -124,7 +124,8 @@ class Workers:
     def num_free(self) -> int:
         """The number of functions that would start at once."""
         slots = self._num_workers or self._num_suitable()
-        return slots - self._num_restarting - len(self._running)
+        self._restarts = [thread for thread in self._restarts if thread.is_alive()]
+        return slots - len(self._restarts) - len(self._running)
 
     def _num_suitable(self) -> int:
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
@@ -193,15 +194,10 @@ class Workers:
         self._restart(address)
 
     def _restart(self, address: str) -> None:
-        self._num_restarting += 1
-
-        def restart() -> None:
-            try:
-                self._client.restart_workers([address], timeout=60, raise_for_error=False)
-            finally:
-                self._num_restarting -= 1
-
-        threading.Thread(target=restart, daemon=True).start()
+        options = {"workers": [address], "timeout": 60, "raise_for_error": False}
+        thread = threading.Thread(target=self._client.restart_workers, kwargs=options, daemon=True)
+        thread.start()
+        self._restarts.append(thread)
 
     def _replace_silent(self) -> None:
         """Kills workers that have stopped without dying, so that others take their trials."""

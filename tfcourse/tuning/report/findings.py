@@ -8,6 +8,7 @@ from typing import Any
 
 from tfcourse.scales import Scale, format_value
 from tfcourse.tuning import sweeps
+from tfcourse.tuning.space import full_batch
 
 # A value this close to the end of an axis, as a share of its length, is at the edge.
 _EDGE = 0.05
@@ -133,7 +134,7 @@ def _edges(sweep: sweeps.Sweep) -> Iterator[str]:
         position = axis.scale.position_of(value)
         at_low = value == options[0] if options else position < _EDGE
         at_high = value == options[-1] if options else position > 1.0 - _EDGE
-        wider = _wider(axis.scale, at_low=at_low, at_high=at_high)
+        wider = _wider(axis.scale, at_low, at_high, _largest(sweep, axis.name))
         if wider:
             low, high = map(short, axis.scale.search)
             yield (
@@ -144,10 +145,16 @@ def _edges(sweep: sweeps.Sweep) -> Iterator[str]:
             )
 
 
-def _wider(scale: Scale, *, at_low: bool, at_high: bool) -> str:
+def _largest(sweep: sweeps.Sweep, name: str) -> float:
+    """Returns the value of a hyperparameter above which larger ones change nothing."""
+    examples = sweep.chosen.metrics[0].get("train_examples") if sweep.chosen else None
+    return full_batch(examples) if name == "batch_size" and type(examples) is int else math.inf
+
+
+def _wider(scale: Scale, at_low: bool, at_high: bool, largest: float) -> str:
     """Returns the range of `scale` extended at one end, as text for --search; "" if unchanged."""
     (low, high), (new_low, new_high) = scale.search, scale.widened()
-    ends = new_low if at_low else low, new_high if at_high else high
+    ends = new_low if at_low else low, max(high, min(new_high, largest)) if at_high else high
     return "" if ends == scale.search else f"{ends[0]:.6g}:{ends[1]:.6g}:{scale.name}"
 
 
