@@ -20,7 +20,8 @@ from packaging.requirements import Requirement
 import tfcourse
 from tfcourse import command_line, machine, quiet_import
 from tfcourse.command_line import compile_cache
-from tfcourse.datasets import array_cache, prepared
+from tfcourse.datasets import array_cache
+from tfcourse.datasets.tfds import prepared
 from tfcourse.hyperparameters import Hyperparameters, text
 from tfcourse.run_directory import environment
 

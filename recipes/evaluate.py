@@ -27,7 +27,7 @@ from tfcourse.hyperparameters import Hyperparameters, choice, integer, text
 if TYPE_CHECKING:
     from tfcourse.datasets.dataset import LabelArray, Preprocessing
     from tfcourse.datasets.streamed import StreamedFeatures
-    from tfcourse.datasets.targets import NumericTarget
+    from tfcourse.datasets.tables.targets import NumericTarget
     from tfcourse.inference import Classifier
 
 NOTES = {

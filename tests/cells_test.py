@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfcourse.datasets import cells
+from tfcourse.datasets.values import cells
 
 # As tables write that nothing is there; kept apart from the code's own list.
 ABSENT = ["", "  ", "?", "NA", "n/a", "N/A", "<NA>", "NaN", "-nan", "NaT", "null", "NULL"]

@@ -5,7 +5,7 @@ import pytest
 
 from tfcourse import datasets
 from tfcourse.datasets import preprocessing
-from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
+from tfcourse.datasets.tables.columns import CategoricalColumn, NumericColumn
 
 
 def load(**columns):

@@ -6,9 +6,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tfcourse.command_line import exit_codes
-from tfcourse.datasets import column_names, table_checks
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
+from tfcourse.datasets.tables import column_names, table_checks
 from tfcourse.hyperparameters import format_texts, parse_texts
 
 NAMES = st.text(min_size=1, max_size=12).map(str.strip).filter(bool)

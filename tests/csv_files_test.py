@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfcourse import datasets, machine
-from tfcourse.datasets import csv_dialect, table_files, text_files
+from tfcourse.datasets.table_files import csv_dialect, table_files, text_files
 
 ROWS = [(f"{1000 + 37 * i}.5", f"{i % 7}", "uv"[i % 2], "ab"[i % 2]) for i in range(30)]
 NAMES = ("amount", "count", "k", "y")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfcourse.datasets import dates
+from tfcourse.datasets.values import dates
 
 MOMENTS = st.datetimes(datetime.datetime(1970, 1, 1), datetime.datetime(2068, 12, 31)).map(
     lambda moment: moment.replace(microsecond=0)

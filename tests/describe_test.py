@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from tfcourse import datasets
-from tfcourse.datasets import description, likely_labels
+from tfcourse.datasets import description
+from tfcourse.datasets.tables import likely_labels
 
 ROWS = [
     (i + 1, f"person {i}", i * i % 17, ("", 1.5, 2.5)[i % 3], "uv"[i % 2], 7, "ab"[i % 2])

@@ -1,7 +1,7 @@
 import pytest
 
 from tfcourse import datasets
-from tfcourse.datasets import fixed_width
+from tfcourse.datasets.table_files import fixed_width
 
 CITIES = ("New York", "Rome", "")
 ROWS = [(f"N{i}", str(9 + i % 7), CITIES[i % 3], ("yes", "no")[i % 2]) for i in range(40)]
@@ -30,7 +30,7 @@ def test_columns_at_fixed_positions_are_read_with_their_blanks(path, caplog):
 
 def test_cell_that_is_wider_than_its_column_is_an_error(path, monkeypatch):
     path.write_text(lines() + "N40      12 San Francisco yes\n")
-    monkeypatch.setattr("tfcourse.datasets.csv_records.MOST", 30)
+    monkeypatch.setattr("tfcourse.datasets.table_files.csv_records.MOST", 30)
     with pytest.raises(
         datasets.DataError, match="line 42: expected columns that start at the same"
     ):

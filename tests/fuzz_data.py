@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.fuzz_damage import damaged, forged_json, outcome_of, written, zip_of
-from tfcourse.datasets import array_files, checks, image_files, originals, preprocessing
+from tfcourse.datasets import checks, preprocessing
+from tfcourse.datasets.arrays import array_files
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.images import image_files
+from tfcourse.datasets.tfds import originals
 
 _IDX = struct.pack(">4I", 0x803, 5, 4, 4) + bytes(range(80))
 _GOOD_IDX = gzip.compress(_IDX, mtime=0)

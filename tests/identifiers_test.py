@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tfcourse import datasets
-from tfcourse.datasets import identifiers
+from tfcourse.datasets.tables import identifiers
 
 RANDOM = np.random.default_rng(0)
 

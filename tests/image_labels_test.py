@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 
 from tfcourse import datasets
-from tfcourse.datasets import image_labels, loading
+from tfcourse.datasets import loading
+from tfcourse.datasets.images import image_labels
 
 CLASSES = ("cat", "dog")
 

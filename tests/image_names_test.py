@@ -2,7 +2,7 @@ import pytest
 from PIL import Image
 
 from tfcourse import datasets
-from tfcourse.datasets import image_names
+from tfcourse.datasets.images import image_names
 
 
 def save(folder, *names):

@@ -3,10 +3,10 @@ import pandas as pd
 import pytest
 
 from tfcourse import datasets
-from tfcourse.datasets import labels
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
-from tfcourse.datasets.table import Table
+from tfcourse.datasets.tables import labels
+from tfcourse.datasets.tables.table import Table
 
 
 def classify(cells, **options):

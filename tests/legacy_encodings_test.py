@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from tfcourse import datasets
-from tfcourse.datasets import legacy_encodings
+from tfcourse.datasets.table_files import legacy_encodings
 
 WORDS = {
     "cp1250": ("Łódź", "Kraków", "Gdańsk", "Przemyśl"),
@@ -79,7 +79,7 @@ def test_text_that_is_not_in_the_encoding_asked_for_is_an_error(tmp_path):
 def test_first_odd_byte_may_stand_far_down(tmp_path, monkeypatch):
     path = tmp_path / "mine.csv"
     path.write_bytes(table(["plain", "Москва"]).encode("cp1251"))
-    monkeypatch.setattr("tfcourse.datasets.text_files.HEAD", 8)
+    monkeypatch.setattr("tfcourse.datasets.table_files.text_files.HEAD", 8)
     assert "city=Москва" in categories(datasets.load(f"csv:{path}", label="y"))
 
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfcourse.datasets import compound_numbers, durations, numbers
+from tfcourse.datasets.values import compound_numbers, durations, numbers
 
 NUMBERS = st.floats(-1e9, 1e9).map(lambda number: round(number, 3))
 

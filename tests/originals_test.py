@@ -8,7 +8,7 @@ import processes
 import pytest
 
 from tfcourse import datasets
-from tfcourse.datasets import originals
+from tfcourse.datasets.tfds import originals
 
 CONTENT = gzip.compress(bytes(range(200)), mtime=0)
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tfcourse import datasets
-from tfcourse.datasets import other_formats
+from tfcourse.datasets.table_files import other_formats
 
 FRAME = pd.DataFrame({"x": [1.5, 2.5], "y": ["a", "b"]})
 

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from tfcourse import datasets
-from tfcourse.datasets import array_cache, image_files
+from tfcourse.datasets import array_cache
+from tfcourse.datasets.images import image_files
 
 
 def save(path, value=0, size=(6, 4), mode="L", **options):

@@ -17,7 +17,8 @@ import tensorflow_datasets as tfds
 import tiny_tfds
 
 from tfcourse import datasets
-from tfcourse.datasets import network, prepared
+from tfcourse.datasets import network
+from tfcourse.datasets.tfds import prepared
 
 LOAD = """
 import tiny_tfds

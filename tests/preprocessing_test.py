@@ -8,9 +8,9 @@ import pytest
 
 from tfcourse import datasets
 from tfcourse.datasets import preprocessing
-from tfcourse.datasets.array_preprocessing import ArrayPreprocessing, ImagePreprocessing
-from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
-from tfcourse.datasets.table_preprocessing import TablePreprocessing
+from tfcourse.datasets.arrays.array_preprocessing import ArrayPreprocessing, ImagePreprocessing
+from tfcourse.datasets.tables.columns import CategoricalColumn, NumericColumn
+from tfcourse.datasets.tables.table_preprocessing import TablePreprocessing
 
 TABLE = TablePreprocessing(
     label="species",

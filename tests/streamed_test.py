@@ -9,7 +9,7 @@ import pytest
 import tiny_tfds  # noqa: F401
 
 from tfcourse import batching, datasets, machine, models, optimizers, run_directory, training
-from tfcourse.datasets import records
+from tfcourse.datasets.tfds import records
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tfcourse import datasets
-from tfcourse.datasets import splits, targets
+from tfcourse.datasets import splits
 from tfcourse.datasets.dataset import SPLITS
+from tfcourse.datasets.tables import targets
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(200, 3))

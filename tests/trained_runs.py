@@ -9,8 +9,8 @@ import numpy as np
 from recipes import mnist_softmax
 from tfcourse import batching, datasets, run_directory, training
 from tfcourse.command_line import program
-from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
 from tfcourse.datasets.preprocessing import TablePreprocessing
+from tfcourse.datasets.tables.columns import CategoricalColumn, NumericColumn
 from tfcourse.training import steps
 
 

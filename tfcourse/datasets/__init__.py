@@ -9,15 +9,15 @@ Importing this imports neither TensorFlow nor TensorFlow Datasets.
 
 from tfcourse.datasets import preprocessing
 from tfcourse.datasets.ahead import load_ahead
-from tfcourse.datasets.arrays import from_arrays, from_batches
+from tfcourse.datasets.arrays.own_arrays import from_arrays, from_batches
 from tfcourse.datasets.dataset import Dataset, Split
 from tfcourse.datasets.describing import describe
 from tfcourse.datasets.description import Description
 from tfcourse.datasets.errors import DataError, DataUnavailableError
-from tfcourse.datasets.frames import to_dataframe
 from tfcourse.datasets.loading import check, check_name, is_own, load, located, own_names
 from tfcourse.datasets.reading import Reading
-from tfcourse.datasets.tables import from_dataframe
+from tfcourse.datasets.tables.frames import to_dataframe
+from tfcourse.datasets.tables.own_tables import from_dataframe
 
 __all__ = [
     "DataError",

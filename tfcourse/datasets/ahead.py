@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tfcourse.datasets import array_cache, images, loading, originals, prepared
+from tfcourse.datasets import array_cache, loading
 from tfcourse.datasets.dataset import Dataset
 from tfcourse.datasets.reading import Reading
+from tfcourse.datasets.tfds import originals, prepared, tfds_images
 
 
 def load_ahead(
@@ -58,6 +59,6 @@ def _from_cache(name: str, data_dir: pathlib.Path | None, reading: Reading) -> D
         reading.check_used(name, loading.BUILT_IN[name].USES)
     else:
         originals.check(prepared.base_name(name), data_dir)
-        reading.check_used(name, images.USES)  # Tables are not cached.
+        reading.check_used(name, tfds_images.USES)  # Tables are not cached.
     found = array_cache.found(name, loading.version(name, data_dir, reading))
     return found.scaled() if found else None

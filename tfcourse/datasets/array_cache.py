@@ -23,7 +23,7 @@ import numpy.typing as npt
 from absl import logging
 
 from tfcourse import files, locks
-from tfcourse.datasets.array_preprocessing import ImagePreprocessing
+from tfcourse.datasets.arrays.array_preprocessing import ImagePreprocessing
 from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray, Split, scaled
 
 FORMAT_VERSION = 2

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from tfcourse.datasets import shown, spellings
-from tfcourse.datasets.cells import as_category, is_missing
+from tfcourse.datasets import shown
 from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.values import spellings
+from tfcourse.datasets.values.cells import as_category, is_missing
 
 # One to train on, and with stratified splits at most one each for validation and test.
 MIN_EXAMPLES = 3

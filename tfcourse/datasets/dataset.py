@@ -10,9 +10,9 @@ import numpy.typing as npt
 from tfcourse import checked
 
 if TYPE_CHECKING:
-    from tfcourse.datasets.column_report import TableReport
     from tfcourse.datasets.streamed import StreamedSplit
-    from tfcourse.datasets.targets import NumericTarget
+    from tfcourse.datasets.tables.column_report import TableReport
+    from tfcourse.datasets.tables.targets import NumericTarget
 
 FloatArray = npt.NDArray[np.float32]
 PixelArray = npt.NDArray[np.uint8]

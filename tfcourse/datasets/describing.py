@@ -6,22 +6,15 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tfcourse.datasets import (
-    classes,
-    described_tables,
-    image_files,
-    image_folders,
-    images,
-    loading,
-    prepared,
-    tables,
-    tfds_tables,
-)
+from tfcourse.datasets import classes, loading
 from tfcourse.datasets.dataset import SPLITS, Dataset
 from tfcourse.datasets.description import Cell, Description
-from tfcourse.datasets.image_files import BrokenImageError
-from tfcourse.datasets.image_labels import LabelledImage
+from tfcourse.datasets.images import image_files, image_folders
+from tfcourse.datasets.images.image_files import BrokenImageError
+from tfcourse.datasets.images.image_labels import LabelledImage
 from tfcourse.datasets.reading import Reading
+from tfcourse.datasets.tables import described_tables, own_tables
+from tfcourse.datasets.tfds import prepared, tfds_images, tfds_tables
 
 _MOST_IMAGES = 2000  # At most so many headers are read.
 _SHOWN = 5
@@ -51,7 +44,7 @@ def describe(
     if own:
         kind, path = own
         reading.check_used(names, loading.OWN[kind].USES)
-        if loading.OWN[kind] is tables:
+        if loading.OWN[kind] is own_tables:
             return described_tables.describe(path, reading)
         if loading.OWN[kind] is image_folders:
             return _images(path, reading)
@@ -75,7 +68,7 @@ def _stored_table(
         raise _NoTableError
 
     def check(info: Any) -> None:
-        if images.are_in(info):
+        if tfds_images.are_in(info):
             raise _NoTableError
         tfds_tables.check(info, reading, needs_label=False)
 

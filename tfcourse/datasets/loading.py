@@ -12,21 +12,15 @@ from typing import Any, Protocol
 from absl import logging
 
 from tfcourse import files, shipped
-from tfcourse.datasets import (
-    array_cache,
-    digits,
-    image_folders,
-    images,
-    npz_files,
-    originals,
-    prepared,
-    tables,
-    tfds_tables,
-)
+from tfcourse.datasets import array_cache, digits
+from tfcourse.datasets.arrays import npz_files
 from tfcourse.datasets.dataset import Dataset
 from tfcourse.datasets.errors import DataError, DataUnavailableError
+from tfcourse.datasets.images import image_folders
 from tfcourse.datasets.reading import Reading
-from tfcourse.datasets.table_preprocessing import TablePreprocessing
+from tfcourse.datasets.tables import own_tables
+from tfcourse.datasets.tables.table_preprocessing import TablePreprocessing
+from tfcourse.datasets.tfds import originals, prepared, tfds_images, tfds_tables
 
 NAME = re.compile(r"[a-z]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?", re.ASCII)
 _ADDRESS = re.compile(r"\w[\w+.-]+://", re.ASCII)
@@ -268,7 +262,7 @@ def _read(name: str, data_dir: pathlib.Path | None, reading: Reading) -> Dataset
     if isinstance(found, array_cache.UnscaledDataset):
         found = found.scaled()
     is_table = isinstance(found.preprocessing, TablePreprocessing)
-    reading.check_used(name, (tfds_tables if is_table else images).USES)
+    reading.check_used(name, (tfds_tables if is_table else tfds_images).USES)
     return found
 
 
@@ -280,13 +274,13 @@ def version(name: str, data_dir: pathlib.Path | None, reading: Reading) -> str:
 
 
 def _source(info: Any) -> types.ModuleType:
-    return images if images.are_in(info) else tfds_tables
+    return tfds_images if tfds_images.are_in(info) else tfds_tables
 
 
 # Users' own data: the name before the colon, and the module that reads the rest.
 OWN: dict[str, OwnSource] = {
-    "csv": tables,
-    "table": tables,
+    "csv": own_tables,
+    "table": own_tables,
     "npz": npz_files,
     "images": image_folders,
 }

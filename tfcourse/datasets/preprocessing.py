@@ -15,11 +15,11 @@ from typing import Any
 
 from tfcourse import files
 from tfcourse.datasets import fields
-from tfcourse.datasets.array_preprocessing import ArrayPreprocessing, ImagePreprocessing
-from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
+from tfcourse.datasets.arrays.array_preprocessing import ArrayPreprocessing, ImagePreprocessing
 from tfcourse.datasets.dataset import Preprocessing
-from tfcourse.datasets.table_preprocessing import TablePreprocessing
-from tfcourse.datasets.targets import NumericTarget
+from tfcourse.datasets.tables.columns import CategoricalColumn, NumericColumn
+from tfcourse.datasets.tables.table_preprocessing import TablePreprocessing
+from tfcourse.datasets.tables.targets import NumericTarget
 
 FORMAT = 1
 MAX_CHARACTERS = 64 << 20

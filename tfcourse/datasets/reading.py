@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from tfcourse.datasets import legacy_encodings
+from tfcourse.datasets.table_files import legacy_encodings
 from tfcourse.hyperparameters import Hyperparameters, choice, sides, text, texts
 from tfcourse.hyperparameters.spelling import parse_texts
 

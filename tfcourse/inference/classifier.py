@@ -24,7 +24,7 @@ from tfcourse import hyperparameters as hp
 from tfcourse.datasets import memory
 from tfcourse.datasets.dataset import FloatArray, Preprocessing
 from tfcourse.datasets.streamed import StreamedFeatures
-from tfcourse.datasets.targets import NumericTarget
+from tfcourse.datasets.tables.targets import NumericTarget
 from tfcourse.inference import records
 from tfcourse.inference.records import NotARunError, RunFileError
 from tfcourse.training import saved_arrays

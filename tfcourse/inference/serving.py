@@ -21,13 +21,13 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse.datasets.columns import CategoricalColumn, NumericColumn
 from tfcourse.datasets.dataset import FloatArray
 from tfcourse.datasets.preprocessing import (
     ArrayPreprocessing,
     ImagePreprocessing,
     TablePreprocessing,
 )
+from tfcourse.datasets.tables.columns import CategoricalColumn, NumericColumn
 from tfcourse.inference.classifier import Classifier
 
 Inputs = dict[str, npt.NDArray[Any]]

@@ -1,0 +1,1 @@
+"""`npz:PATH` and arrays in memory."""

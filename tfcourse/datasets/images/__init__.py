@@ -1,0 +1,1 @@
+"""`images:DIR`: image files, their folders and their labels."""

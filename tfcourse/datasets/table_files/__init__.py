@@ -1,0 +1,1 @@
+"""Tables in files of any format, read as text cells: `table_files.read`."""

@@ -1,0 +1,1 @@
+"""Sets of TensorFlow Datasets, and the original files of MNIST and similar sets."""

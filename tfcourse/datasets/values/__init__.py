@@ -1,0 +1,1 @@
+"""What stands in a cell: numbers, dates and categories, in the many ways people write them."""
