@@ -10,7 +10,8 @@ from sweep_pool import Pool
 
 from recipes.mnist_softmax import MnistSoftmax, train
 from tfcourse import datasets, run_directory, tuning
-from tfcourse.command_line import sweep_flags, sweeping
+from tfcourse.command_line import sweeping
+from tfcourse.command_line.options import SweepOptions
 from tfcourse.tuning import space as search_space
 from tfcourse.tuning.settings import settings_of
 
@@ -31,7 +32,7 @@ def search(folder, pool=None, **changes):
 def swept(folder, monkeypatch, confirm=0, **changes):
     """Runs what --sweep runs once the flags are read."""
     space = search_space.space_of(BASE, SEARCHES, FIXED)
-    asked = sweep_flags.SweepOptions(
+    asked = SweepOptions(
         settings=settings_of(train, BASE, space, dataset="digits", trials=8, **changes),
         searches=SEARCHES,
         fixed=FIXED,

@@ -156,12 +156,17 @@ def main(hp: Frameworks, data: Dataset, options: Options, run: RunDirectory) -> 
     def weights(units: int) -> list[np.ndarray]:
         return initial_weights(units, images.shape[1], data.num_classes, options.seed)
 
-    first = weights(hp.hidden_units[0]), images, labels, hp.batch_sizes[0], hp
-    difference = largest_difference(measures.losses_by_step(modules, *first))
+    first = weights(hp.hidden_units[0]), images, labels, hp.batch_sizes[0]
+    losses = measures.losses_by_step(
+        modules, *first, learning_rate=hp.learning_rate, steps=hp.steps
+    )
+    difference = largest_difference(losses)
     speeds: dict[int, dict[int, Any]] = {}
     for units, batch in itertools.product(hp.hidden_units, hp.batch_sizes):
-        contest = weights(units), images, labels, min(batch, len(labels)), hp
-        speeds.setdefault(units, {})[batch] = measures.speeds(modules, *contest)
+        contest = weights(units), images, labels, min(batch, len(labels))
+        speeds.setdefault(units, {})[batch] = measures.speeds(
+            modules, *contest, learning_rate=hp.learning_rate, rounds=hp.rounds
+        )
         print(f"{units} units, batches of {batch}: timed", flush=True)
     sizes = sorted({max(1, hp.matrix_size // share) for share in (8, 4, 2, 1)})
     seconds = measures.time_matrix_products(sizes, options.seed)

@@ -3,7 +3,7 @@
 from tfcourse.command_line.exit_codes import UsageError
 from tfcourse.command_line.expectations import Expectation
 from tfcourse.command_line.latest import run_named
-from tfcourse.command_line.parsing import Options
+from tfcourse.command_line.options import Options
 from tfcourse.command_line.program import run, run_tool
 from tfcourse.command_line.streams import aligned
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tfcourse.command_line import exit_codes, finding
 from tfcourse.command_line.exit_codes import MissedExpectationError, UsageError
-from tfcourse.command_line.parsing import Options
+from tfcourse.command_line.options import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters
 from tfcourse.run_directory import RunDirectory

@@ -1,6 +1,5 @@
 """Parses a program's arguments into its hyperparameters and `Options`."""
 
-import dataclasses
 import pathlib
 import re
 import sys
@@ -20,62 +19,13 @@ from tfcourse.command_line import (
     written_flags,
 )
 from tfcourse.command_line.exit_codes import UsageError
-from tfcourse.command_line.expectations import Expectation
 from tfcourse.command_line.latest import LATEST
+from tfcourse.command_line.options import Options
 from tfcourse.command_line.written_flags import Written
 
 _MAX_NAME = 100  # characters of a flag
 _HELP = re.compile(r"--?(h|help|helpfull|helpshort)(=.*)?", re.DOTALL)
 _Declared = TypeVar("_Declared", bound=hp.Hyperparameters)
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """The settings on the command line besides the hyperparameters.
-
-    Attributes:
-        recipe: name of the recipe's module, without its package.
-        module: name of the module with its package, as for `python -m`.
-        flags: `{name: [text, ...]}`, every flag that can affect a result.
-        run_dir: folder for the results.
-        seed: in [0, 2**32 - 1].
-        dataset: name or comma-separated names; `None` for a recipe without data.
-        data_dir: folder that holds the data's files, or `None`.
-        reading: how the data is read.
-        strategy: one of `devices.STRATEGIES`.
-        smoke: whether this is a run of seconds that only shows that everything works.
-        expect: ranges in which metrics must lie.
-        unchecked: why the expectations of a flagfile are not checked, or "".
-        find_learning_rate: whether to suggest a rate instead of training.
-        diagnose: whether to diagnose the model instead of training.
-        tuner: one of `tuning.sweeps.TUNERS`, or "none" for a single training.
-        sweep: the checked sweep, or `None` for a single training.
-        timing: whether to print the duration of each stage.
-        describe: whether to only show what is in the data.
-        compile_cache: whether compiled programs are kept between runs.
-        tracker: one of `tracking.TRACKERS`.
-    """
-
-    recipe: str
-    module: str
-    flags: dict[str, list[str]]
-    run_dir: pathlib.Path
-    seed: int
-    dataset: str | None
-    data_dir: str | None
-    reading: datasets.Reading
-    strategy: str
-    smoke: bool
-    expect: tuple[Expectation, ...]
-    unchecked: str
-    find_learning_rate: bool
-    tuner: str
-    sweep: sweep_flags.SweepOptions | None
-    timing: bool
-    describe: bool = False
-    diagnose: bool = False
-    compile_cache: bool = True
-    tracker: str = "none"
 
 
 def read(

@@ -28,7 +28,7 @@ from tfcourse.command_line import (
     tracking,
 )
 from tfcourse.command_line.exit_codes import NotFiniteResultError, UsageError
-from tfcourse.command_line.parsing import Options
+from tfcourse.command_line.options import Options
 from tfcourse.hyperparameters import Hyperparameters
 from tfcourse.run_directory import RunDirectory, environment
 

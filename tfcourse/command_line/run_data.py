@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from tfcourse import datasets
 from tfcourse.command_line import parsing
 from tfcourse.command_line.exit_codes import UsageError
-from tfcourse.command_line.parsing import Options
+from tfcourse.command_line.options import Options
 from tfcourse.run_directory import RunDirectory
 
 

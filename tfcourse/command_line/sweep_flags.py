@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from absl import flags
@@ -11,32 +11,14 @@ from tfcourse import datasets, machine
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import written_flags
 from tfcourse.command_line.exit_codes import UsageError
+from tfcourse.command_line.options import Options, SweepOptions
 from tfcourse.tuning import grid, settings
 from tfcourse.tuning import space as search_space
 
 if TYPE_CHECKING:
-    from tfcourse.command_line.parsing import Options
     from tfcourse.command_line.written_flags import Written
 
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/]+:[0-9]{1,5}")
-
-
-@dataclasses.dataclass(frozen=True)
-class SweepOptions:
-    """A checked sweep."""
-
-    settings: settings.Settings  # Everything that affects the results.
-    searches: Mapping[str, str]  # The axes of --search, `{name: text}`.
-    fixed: Collection[str]  # Names of hyperparameters that are not searched.
-    path: str  # Folder that the recipe's module is found in, or "" where it is installed.
-    num_workers: int  # >= 1, processes of this machine.
-    scheduler: str | None  # Address of a Dask scheduler with the workers.
-    # `{name: amount}` that such a worker must have.
-    resources: dict[str, float]
-    keep_models: int  # How many of the best trials keep their models.
-    max_minutes: float  # 0 for no limit.
-    confirm: int  # Trainings of the best trial with further seeds.
-    extend: bool  # Whether it may continue with other settings.
 
 
 class _Asked(NamedTuple):
@@ -55,8 +37,8 @@ class _Asked(NamedTuple):
 
 
 def prepare(
-    train: Callable[..., Any], base: hp.Hyperparameters, options: "Options"
-) -> tuple[hp.Hyperparameters, "Options"]:
+    train: Callable[..., Any], base: hp.Hyperparameters, options: Options
+) -> tuple[hp.Hyperparameters, Options]:
     """Returns `(base, options)` with the values that --fix sets and the sweep's options.
 
     Raises:
@@ -103,7 +85,7 @@ def prepare(
 
 
 def _check_combination(
-    base: hp.Hyperparameters, space: search_space.Space, trials: int, options: "Options"
+    base: hp.Hyperparameters, space: search_space.Space, trials: int, options: Options
 ) -> None:
     values = flags.FLAGS
     if values.sweep == "hyperband":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tfcourse import datasets, quiet_import, run_directory
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line.exit_codes import UsageError
-from tfcourse.command_line.parsing import Options
+from tfcourse.command_line.options import Options
 from tfcourse.command_line.sweep_flags import SweepOptions
 from tfcourse.tuning import journal
 from tfcourse.tuning import space as search_space

@@ -5,14 +5,11 @@ import time
 import tokenize
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import tfcourse
-
-if TYPE_CHECKING:
-    from recipes.claims.frameworks import Frameworks
 
 # Tokens that are no code, and strings that stand alone: docstrings.
 _NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
@@ -38,14 +35,16 @@ def losses_by_step(
     images: np.ndarray,
     labels: np.ndarray,
     size: int,
-    hp: "Frameworks",
+    *,
+    learning_rate: float,
+    steps: int,
 ) -> dict[str, np.ndarray]:
     """Returns `{name: loss of each step}`, float64 [steps] each."""
     losses: dict[str, list[float]] = {}
     for name, module in found.items():
-        network = module.Network(weights, hp.learning_rate)
+        network = module.Network(weights, learning_rate)
         losses[name] = []
-        for step in range(hp.steps):
+        for step in range(steps):
             rows = np.arange(step * size, (step + 1) * size) % len(labels)
             losses[name].append(float(network.train(images[rows], labels[rows], size)))
     return {name: np.array(values) for name, values in losses.items()}
@@ -57,16 +56,16 @@ def speeds(
     images: np.ndarray,
     labels: np.ndarray,
     size: int,
-    hp: "Frameworks",
+    *,
+    learning_rate: float,
+    rounds: int,
 ) -> dict[str, dict[str, Any]]:
     """Returns `{name: {"examples_per_second": [rounds], "first_seconds": float}}`.
 
     The rounds of all implementations take turns. The first pass, which may compile, is timed
     separately.
     """
-    contestants = {
-        name: module.Network(weights, hp.learning_rate) for name, module in found.items()
-    }
+    contestants = {name: module.Network(weights, learning_rate) for name, module in found.items()}
 
     def seconds(network: Any) -> float:
         started = time.perf_counter()
@@ -77,7 +76,7 @@ def speeds(
         name: {"examples_per_second": [], "first_seconds": seconds(network)}
         for name, network in contestants.items()
     }
-    for _ in range(hp.rounds):
+    for _ in range(rounds):
         for name, network in contestants.items():
             measured[name]["examples_per_second"].append(len(labels) / seconds(network))
     return measured
