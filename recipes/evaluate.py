@@ -25,7 +25,8 @@ from tfcourse.datasets.dataset import SPLITS
 from tfcourse.hyperparameters import Hyperparameters, choice, integer, text
 
 if TYPE_CHECKING:
-    from tfcourse.datasets.dataset import LabelArray, Preprocessing
+    from tfcourse.datasets.dataset import Preprocessing
+    from tfcourse.datasets.examples import LabelArray
     from tfcourse.datasets.streamed import StreamedFeatures
     from tfcourse.datasets.tables.targets import NumericTarget
     from tfcourse.inference import Classifier

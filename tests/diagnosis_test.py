@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from tfcourse import datasets, models, optimizers, schedules, training
-from tfcourse.datasets.dataset import Split
+from tfcourse.datasets.examples import Split
 from tfcourse.diagnosis import CHECKS
 
 BATCH = 32

@@ -10,10 +10,11 @@ Importing this imports neither TensorFlow nor TensorFlow Datasets.
 from tfcourse.datasets import preprocessing
 from tfcourse.datasets.ahead import load_ahead
 from tfcourse.datasets.arrays.own_arrays import from_arrays, from_batches
-from tfcourse.datasets.dataset import Dataset, Split
+from tfcourse.datasets.dataset import Dataset
 from tfcourse.datasets.describing import describe
 from tfcourse.datasets.description import Description
 from tfcourse.datasets.errors import DataError, DataUnavailableError
+from tfcourse.datasets.examples import Split
 from tfcourse.datasets.loading import check, check_name, is_own, load, located, own_names
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.tables.frames import to_dataframe

@@ -24,7 +24,8 @@ from absl import logging
 
 from tfcourse import files, locks
 from tfcourse.datasets.arrays.array_preprocessing import ImagePreprocessing
-from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray, Split, scaled
+from tfcourse.datasets.dataset import SPLITS, Dataset
+from tfcourse.datasets.examples import IntArray, Split, scaled
 
 FORMAT_VERSION = 2
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcourse.datasets import shown
-from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.examples import IntArray
 from tfcourse.datasets.values.cells import as_category
 
 Numbers = npt.NDArray[Any]  # Of any type, until it is checked.

@@ -8,8 +8,8 @@ import numpy as np
 from absl import logging
 
 from tfcourse.datasets import shown
-from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.examples import IntArray
 from tfcourse.datasets.values import spellings
 from tfcourse.datasets.values.cells import as_category, is_missing
 

@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.examples import IntArray
 
 AnyLabels = TypeVar("AnyLabels", bound=npt.NDArray[Any])
 Features = TypeVar("Features", bound=npt.NDArray[Any])

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcourse import checked
-from tfcourse.datasets.dataset import FloatArray, LabelArray, Split
+from tfcourse.datasets.examples import FloatArray, LabelArray, Split
 
 
 class StreamedFeatures:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcourse import training_data
-from tfcourse.datasets.dataset import scaled
+from tfcourse.datasets.examples import scaled
 
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating]

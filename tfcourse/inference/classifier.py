@@ -22,7 +22,8 @@ from scipy import special
 from tfcourse import datasets, files, machine, out_of_memory, run_directory, training
 from tfcourse import hyperparameters as hp
 from tfcourse.datasets import memory
-from tfcourse.datasets.dataset import FloatArray, Preprocessing
+from tfcourse.datasets.dataset import Preprocessing
+from tfcourse.datasets.examples import FloatArray
 from tfcourse.datasets.streamed import StreamedFeatures
 from tfcourse.datasets.tables.targets import NumericTarget
 from tfcourse.inference import records

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import files, quiet_import
-from tfcourse.datasets.dataset import FloatArray
+from tfcourse.datasets.examples import FloatArray
 from tfcourse.inference import formats
 from tfcourse.inference.classifier import Classifier
 from tfcourse.inference.formats import Run

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from absl import logging
 
 from tfcourse import datasets, drawing
-from tfcourse.datasets.dataset import FloatArray, Preprocessing
+from tfcourse.datasets.dataset import Preprocessing
+from tfcourse.datasets.examples import FloatArray
 from tfcourse.datasets.streamed import StreamedSplit
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse.datasets.dataset import FloatArray
+from tfcourse.datasets.examples import FloatArray
 from tfcourse.datasets.preprocessing import (
     ArrayPreprocessing,
     ImagePreprocessing,

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import batching, training_data
-from tfcourse.datasets.dataset import scaled
+from tfcourse.datasets.examples import scaled
 from tfcourse.run_directory import NOT_COMPARED, RunDirectory
 from tfcourse.training import resident
 from tfcourse.training.saved_arrays import CheckpointError

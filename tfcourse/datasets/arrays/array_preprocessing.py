@@ -12,8 +12,9 @@ from tfcourse import files
 from tfcourse.datasets import checks, fields
 from tfcourse.datasets.arrays import array_files, array_shapes
 from tfcourse.datasets.checks import Numbers
-from tfcourse.datasets.dataset import Examples, FloatArray, LabelArray, Preprocessing
+from tfcourse.datasets.dataset import Preprocessing
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.examples import Examples, FloatArray, LabelArray
 from tfcourse.datasets.images import image_files, image_labels, image_paths, image_rows
 from tfcourse.datasets.tables.targets import NumericTarget
 from tfcourse.datasets.values import new_cells

@@ -11,8 +11,9 @@ from tfcourse.datasets import checks, classes, shown, splits
 from tfcourse.datasets.arrays import array_files, array_names, array_shapes
 from tfcourse.datasets.arrays.array_preprocessing import ArrayPreprocessing, fit_arrays
 from tfcourse.datasets.checks import Numbers
-from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray, LabelArray, Split
+from tfcourse.datasets.dataset import SPLITS, Dataset
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.examples import IntArray, LabelArray, Split
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.table_files.text_files import check_file
 from tfcourse.datasets.tables import targets

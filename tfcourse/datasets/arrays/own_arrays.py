@@ -11,8 +11,9 @@ from tfcourse.datasets import checks, classes, memory, splits
 from tfcourse.datasets.arrays import array_shapes
 from tfcourse.datasets.arrays.array_preprocessing import fit_arrays
 from tfcourse.datasets.checks import Numbers
-from tfcourse.datasets.dataset import Dataset, Split
+from tfcourse.datasets.dataset import Dataset
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.examples import Split
 from tfcourse.datasets.tables import targets
 
 _INFINITE = -1  # What tf.data calls it.

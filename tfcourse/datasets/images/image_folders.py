@@ -11,8 +11,9 @@ from absl import logging
 
 from tfcourse.datasets import array_cache, classes, shown, splits
 from tfcourse.datasets.array_cache import UnscaledDataset
-from tfcourse.datasets.dataset import SPLITS, Dataset, IntArray
+from tfcourse.datasets.dataset import SPLITS, Dataset
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.examples import IntArray
 from tfcourse.datasets.images import (
     image_files,
     image_labels,

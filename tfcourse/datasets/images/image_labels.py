@@ -8,8 +8,8 @@ import numpy as np
 from absl import logging
 
 from tfcourse.datasets import shown
-from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.examples import IntArray
 from tfcourse.datasets.images import image_layouts, image_rows
 from tfcourse.datasets.images.image_rows import Rows
 from tfcourse.datasets.reading import Reading

@@ -11,8 +11,8 @@ from absl import logging
 
 from tfcourse import misspelt
 from tfcourse.datasets import shown
-from tfcourse.datasets.dataset import IntArray
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.examples import IntArray
 from tfcourse.datasets.values.cells import as_category
 
 SUFFIXES = (

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tfcourse.datasets.dataset import Split
+from tfcourse.datasets.examples import Split
 from tfcourse.datasets.tables import giveaways
 from tfcourse.datasets.tables.column_report import TableReport
 from tfcourse.datasets.tables.table_preprocessing import TablePreprocessing

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcourse.datasets import shown
-from tfcourse.datasets.dataset import Dataset, Split
+from tfcourse.datasets.dataset import Dataset
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.examples import Split
 from tfcourse.datasets.tables import column_names
 from tfcourse.datasets.tables.table import Table
 from tfcourse.datasets.values.cells import Column

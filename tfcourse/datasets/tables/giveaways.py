@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse.datasets.dataset import FloatArray, Split
+from tfcourse.datasets.examples import FloatArray, Split
 from tfcourse.datasets.tables.column_report import ColumnReport, Giveaway
 from tfcourse.datasets.tables.columns import CategoricalColumn, NumericColumn, source
 

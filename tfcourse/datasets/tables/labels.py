@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcourse.datasets import classes, shown
-from tfcourse.datasets.dataset import IntArray, LabelArray
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.examples import IntArray, LabelArray
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.tables import column_names, targets
 from tfcourse.datasets.tables.column_report import LabelReport

@@ -10,8 +10,9 @@ from absl import logging
 
 from tfcourse import files
 from tfcourse.datasets import memory, shown, splits
-from tfcourse.datasets.dataset import Dataset, FloatArray, LabelArray, Split
+from tfcourse.datasets.dataset import Dataset
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.examples import FloatArray, LabelArray, Split
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.streamed import StreamedFeatures, StreamedSplit
 from tfcourse.datasets.table_files import archives, table_files

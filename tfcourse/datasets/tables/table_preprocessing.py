@@ -12,8 +12,8 @@ from absl import logging
 from tfcourse import files
 from tfcourse.datasets import fields, shown
 from tfcourse.datasets.arrays import array_files
-from tfcourse.datasets.dataset import Examples, FloatArray, LabelArray
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.examples import Examples, FloatArray, LabelArray
 from tfcourse.datasets.table_files import legacy_encodings, table_files
 from tfcourse.datasets.tables import column_names, columns, frames, labels
 from tfcourse.datasets.tables.columns import CategoricalColumn, NumericColumn

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from absl import logging
 
 from tfcourse.datasets import fields
-from tfcourse.datasets.dataset import FloatArray
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.examples import FloatArray
 from tfcourse.datasets.values import numbers
 
 Features = TypeVar("Features", bound=npt.NDArray[Any])

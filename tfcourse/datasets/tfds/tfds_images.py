@@ -11,8 +11,9 @@ from absl import logging
 from tfcourse.datasets import checks, memory, splits
 from tfcourse.datasets.array_cache import UnscaledDataset
 from tfcourse.datasets.arrays.array_preprocessing import ImagePreprocessing
-from tfcourse.datasets.dataset import Dataset, FloatArray, IntArray
+from tfcourse.datasets.dataset import Dataset
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.examples import FloatArray, IntArray
 from tfcourse.datasets.images import image_files
 from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.streamed import StreamedFeatures, StreamedSplit
