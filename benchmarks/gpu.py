@@ -30,13 +30,13 @@ from typing import Any
 
 from benchmarks import pages, training
 from benchmarks.contestants.task import task
-from tfcourse import files
+from tfcourse.system import files
 
 SECONDS = 480  # For all of it.
 SPEED_CONTESTANTS = ("tfcourse", "fit", "fit_tuned", "torch_resident", "jax")
 ASK = """
 import json, sys
-from tfcourse import quiet_import
+from tfcourse.system import quiet_import
 quiet_import.import_tensorflow()
 from tfcourse.run_directory import environment
 print(json.dumps({**environment.environment(), "host": ""}))
@@ -44,7 +44,7 @@ print(json.dumps({**environment.environment(), "host": ""}))
 LITTLE = """
 import sys
 from unittest import mock
-from tfcourse import nvidia
+from tfcourse.system import nvidia
 sys.argv[0] = "recipes.mnist_softmax"
 with mock.patch.object(nvidia, "free_bytes", lambda: 50 << 20), mock.patch.object(
     __import__("tfcourse.training.memory", fromlist=["memory"]), "_most", 0

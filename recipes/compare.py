@@ -11,9 +11,10 @@ import os
 import pathlib
 from typing import Any
 
-from tfcourse import command_line, files, misspelt, reports, run_directory
+from tfcourse import command_line, reports, run_directory
 from tfcourse.hyperparameters import Hyperparameters, printable, text, texts
 from tfcourse.run_directory import best as best_run
+from tfcourse.system import files, misspelt
 
 Run = tuple[run_directory.Flags, dict[str, Any]]  # Its flags and its metrics.
 RESULTS = ("test_accuracy", "test_loss", "val_accuracy", "best_epoch", "seconds")

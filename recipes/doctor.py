@@ -18,12 +18,13 @@ from collections.abc import Iterator
 from packaging.requirements import Requirement
 
 import tfcourse
-from tfcourse import command_line, machine, quiet_import
+from tfcourse import command_line
 from tfcourse.command_line import compile_cache
 from tfcourse.datasets import array_cache
 from tfcourse.datasets.tfds import prepared
 from tfcourse.hyperparameters import Hyperparameters, text
 from tfcourse.run_directory import environment
+from tfcourse.system import machine, quiet_import
 
 _MIN_MEMORY, _MIN_DISK = 2 << 30, 1 << 30  # Bytes for a training on MNIST, generously.
 # Variables that change how TensorFlow computes, or where it looks for files.

@@ -20,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 import tfcourse
-from tfcourse import command_line, datasets, files, measures, quiet_import, run_directory
+from tfcourse import command_line, datasets, measures, run_directory
 from tfcourse.datasets.dataset import SPLITS
 from tfcourse.hyperparameters import Hyperparameters, choice, integer, text
+from tfcourse.system import files, quiet_import
 
 if TYPE_CHECKING:
     from tfcourse.datasets.dataset import Preprocessing

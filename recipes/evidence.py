@@ -29,8 +29,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from recipes.claims import published
-from tfcourse import command_line, files, run_directory
+from tfcourse import command_line, run_directory
 from tfcourse.hyperparameters import Hyperparameters, text, texts
+from tfcourse.system import files
 
 REPEATED_SEEDS = (1001, 2001, 3001)  # Far enough apart that no seed is used twice.
 TIMED = ("batch_size", "frameworks")  # Recipes that measure seconds.

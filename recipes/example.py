@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tfcourse import command_line, datasets, drawing, files, inference, run_directory, shipped
+from tfcourse import command_line, datasets, drawing, inference, run_directory
 from tfcourse.hyperparameters import Hyperparameters, text
+from tfcourse.system import files, shipped
 
 _MNIST = ((28, 28, 1), 255)  # Shape and largest value of its images.
 _PHOTOS, _SIDE = 40, 32  # Per class; pixels.

@@ -14,10 +14,11 @@ import io
 import itertools
 import pathlib
 
-from tfcourse import command_line, files, quiet_import
+from tfcourse import command_line
 from tfcourse.exercises import handed_in
 from tfcourse.exercises.key import KEY
 from tfcourse.hyperparameters import Hyperparameters, printable, text
+from tfcourse.system import files, quiet_import
 
 COLUMNS = ("notebook", "exercise", "verdict", "by")
 

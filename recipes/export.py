@@ -14,8 +14,9 @@ from typing import Any
 
 import tfcourse
 from recipes.evaluate import refuse_data_beside_input
-from tfcourse import command_line, files, quiet_import, run_directory
+from tfcourse import command_line, run_directory
 from tfcourse.hyperparameters import Hyperparameters, choice, text
+from tfcourse.system import files, quiet_import
 
 FORMATS = ("saved_model", "litert", "onnx")
 _SUFFIXES = {".tflite": "litert", ".onnx": "onnx"}

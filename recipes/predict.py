@@ -22,8 +22,9 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from tfcourse import command_line, files, inference, quiet_import, run_directory
+from tfcourse import command_line, inference, run_directory
 from tfcourse.hyperparameters import Hyperparameters, choice, text
+from tfcourse.system import files, quiet_import
 
 SUFFIXES = (".csv", ".json")
 _DIGITS = 7  # What float32 holds.

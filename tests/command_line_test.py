@@ -18,8 +18,9 @@ RECIPE = '''
 import dataclasses
 import sys
 
-from tfcourse import command_line, quiet_import
+from tfcourse import command_line
 from tfcourse.hyperparameters import Hyperparameters, choice, integer, number
+from tfcourse.system import quiet_import
 
 
 @dataclasses.dataclass(frozen=True)
@@ -363,7 +364,7 @@ def test_what_an_error_says_of_an_argument_names_its_flag(recipe):
         RECIPE.replace(
             'raise KeyError("hidden")',
             'raise datasets.DataError("Give `epochs=3`, another `optimizer` or `no_such`.")',
-        ).replace("import command_line,", "import command_line, datasets,")
+        ).replace("import command_line\n", "import command_line, datasets\n")
     )
     result = recipe("--run_dir=out", "--epochs=99")
     assert result.returncode == 3

@@ -7,7 +7,8 @@ import pathlib
 import pytest
 
 from recipes import compare
-from tfcourse import command_line, files
+from tfcourse import command_line
+from tfcourse.system import files
 
 HISTORY = "epoch,loss,accuracy,val_loss,val_accuracy\n1,1.0,0.5,0.9,0.6\n2,0.5,0.8,0.6,0.75\n"
 

@@ -8,8 +8,8 @@ import time
 import processes
 import pytest
 
-from tfcourse import machine
 from tfcourse.command_line import compile_cache
+from tfcourse.system import machine
 
 
 @pytest.fixture(autouse=True)

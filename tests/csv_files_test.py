@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfcourse import datasets, machine
+from tfcourse import datasets
 from tfcourse.datasets.table_files import csv_dialect, table_files, text_files
+from tfcourse.system import machine
 
 ROWS = [(f"{1000 + 37 * i}.5", f"{i % 7}", "uv"[i % 2], "ab"[i % 2]) for i in range(30)]
 NAMES = ("amount", "count", "k", "y")

@@ -30,7 +30,8 @@ import tensorflow as tf
 
 from recipes import mnist_softmax
 from tests.command_soak import outcome
-from tfcourse import command_line, files, reports, run_directory, training
+from tfcourse import command_line, reports, run_directory, training
+from tfcourse.system import files
 from tfcourse.training import saving, steps
 
 FLAGS = ("--dataset=digits", "--epochs=3", "--hidden_units=16", "--seed=3", "--nocompile_cache")

@@ -11,7 +11,7 @@ import pytest
 
 import tfcourse
 from recipes.claims import published
-from tfcourse import locks
+from tfcourse.system import locks
 
 ROOT = pathlib.Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "docs/course").glob("*.md"))

@@ -6,7 +6,8 @@ import openpyxl
 import pytest
 import xlwt
 
-from tfcourse import datasets, machine
+from tfcourse import datasets
+from tfcourse.system import machine
 
 NAMES = ("amount", "when", "k", "y")
 ROWS = [(i + 0.5, datetime.datetime(2019, 1, 1 + i), "uv"[i % 2], "ab"[i % 2]) for i in range(30)]

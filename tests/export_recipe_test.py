@@ -9,8 +9,9 @@ import tensorflow as tf
 import trained_runs
 
 from recipes import export
-from tfcourse import datasets, files, inference
+from tfcourse import datasets, inference
 from tfcourse.inference import exporting, formats, serving
+from tfcourse.system import files
 
 
 @pytest.fixture(autouse=True)

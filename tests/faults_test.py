@@ -12,7 +12,8 @@ import keras
 import numpy as np
 import pytest
 
-from tfcourse import datasets, due, files, models, optimizers, run_directory, training
+from tfcourse import datasets, models, optimizers, run_directory, training
+from tfcourse.system import due, files
 from tfcourse.training import checkpoint, saved_arrays, saving
 
 ROOT = pathlib.Path(__file__).parents[1]

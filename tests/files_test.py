@@ -13,11 +13,12 @@ import threading
 import pytest
 
 from recipes import compare, evaluate, example, export, predict
-from tfcourse import files, locks, run_directory
+from tfcourse import run_directory
+from tfcourse.system import files, locks
 
 HOLD = """
 import sys, time
-from tfcourse import locks
+from tfcourse.system import locks
 with locks.lock(sys.argv[1]):
     print("held", flush=True)
     time.sleep(60)

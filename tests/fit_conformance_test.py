@@ -688,7 +688,8 @@ processor = tf.config.list_physical_devices("CPU")[0]
 two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(processor, two)
 import fit_conformance_test as table
-from tfcourse import devices, training
+from tfcourse import training
+from tfcourse.system import devices
 strategy = devices.strategy("mirrored")
 assert strategy.num_replicas_in_sync == 2
 for name in table.SHARED:

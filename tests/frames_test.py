@@ -217,7 +217,7 @@ def test_parquet_texts_that_are_not_utf8_are_refused(tmp_path, kind, place):
 
 
 def test_parquet_bomb_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    from tfcourse import machine
+    from tfcourse.system import machine
 
     path = tmp_path / "mine.parquet"
     pd.DataFrame({"x": np.zeros(1_000_000), "y": ["a"] * 1_000_000}).to_parquet(path)

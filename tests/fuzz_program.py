@@ -13,9 +13,10 @@ from absl import flags
 from hypothesis import strategies as st
 
 from recipes.mnist_softmax import MnistSoftmax
-from tfcourse import command_line, quiet_import, run_directory
+from tfcourse import command_line, run_directory
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import flag_definitions, program, strategies
+from tfcourse.system import quiet_import
 
 RECIPE_FLAGS = tuple(hp.declarations(MnistSoftmax))
 OTHER_FLAGS = (

@@ -15,8 +15,9 @@ import pytest
 import tensorflow as tf
 
 from benchmarks import gpu as gpu_checks
-from tfcourse import datasets, devices, models, nvidia, out_of_memory, quiet_import, training
+from tfcourse import datasets, models, training
 from tfcourse.run_directory import environment
+from tfcourse.system import devices, nvidia, out_of_memory, quiet_import
 from tfcourse.training import evaluation, memory, preparation, steps, traced
 
 DIGITS = datasets.load("digits").smaller(200)

@@ -20,8 +20,8 @@ from recipes.lessons import (
 )
 from recipes.lessons.__main__ import LESSONS, told
 from recipes.lessons.curves import curves
-from tfcourse import files
 from tfcourse.command_line import flagfiles
+from tfcourse.system import files
 
 ROOT = pathlib.Path(__file__).parents[1]
 NUMBERS = json.loads((ROOT / publish.NUMBERS).read_text())

@@ -6,8 +6,9 @@ import types
 import psutil
 import pytest
 
-from tfcourse import batching, datasets, machine
+from tfcourse import batching, datasets
 from tfcourse.datasets import memory
+from tfcourse.system import machine
 
 MIB = 1 << 20
 MACHINE = 64 << 30

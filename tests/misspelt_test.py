@@ -1,7 +1,8 @@
 import pytest
 
-from tfcourse import command_line, datasets, misspelt
+from tfcourse import command_line, datasets
 from tfcourse.command_line import flagfiles
+from tfcourse.system import misspelt
 
 
 @pytest.mark.parametrize("name", ["penguin.csv", "Penguins.csv", "pengiuns.csv"])

@@ -4,8 +4,9 @@ import processes
 import pytest
 
 from recipes import classify, mnist_softmax
-from tfcourse import choices, datasets, machine, models, optimizers, out_of_memory
+from tfcourse import choices, datasets, models, optimizers
 from tfcourse.command_line import model_size
+from tfcourse.system import machine, out_of_memory
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import numpy as np
 import processes
 import pytest
 
-from tfcourse import datasets, due, models, nudges, optimizers, run_directory, schedules, training
+from tfcourse import datasets, models, nudges, optimizers, run_directory, schedules, training
+from tfcourse.system import due
 from tfcourse.training import checkpoint, nudging, saving
 
 STEPS = 4

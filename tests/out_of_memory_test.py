@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 
 from recipes import mnist_softmax
-from tfcourse import datasets, machine, out_of_memory, training
+from tfcourse import datasets, training
 from tfcourse.command_line import exit_codes
+from tfcourse.system import machine, out_of_memory
 from tfcourse.tuning import journal, sweeps, trial
 from tfcourse.tuning import space as search_space
 from tfcourse.tuning.settings import settings_of

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 import scipy.sparse
 
-from tfcourse import datasets, machine
+from tfcourse import datasets
+from tfcourse.system import machine
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(loc=[5, -3, 0], scale=[2, 0.1, 30], size=(60, 3))

@@ -11,8 +11,9 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from tfcourse import datasets, machine
+from tfcourse import datasets
 from tfcourse.datasets import splits
+from tfcourse.system import machine
 
 PENGUINS = "configs/data/penguins.csv"
 NUMERIC = ("bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "year")

@@ -17,8 +17,8 @@ import sys
 import processes
 import pytest
 
-from tfcourse import files, locks, machine, shell, signals
 from tfcourse.run_directory import best, stopwatch
+from tfcourse.system import files, locks, machine, shell, signals
 from tfcourse.tuning import folders
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -36,7 +36,7 @@ import sys
 from tests.without_xla import sitecustomize  # Here and in the worker.
 
 if __name__ == "__main__":
-    from tfcourse import quiet_import
+    from tfcourse.system import quiet_import
     quiet_import.import_tensorflow()  # Without what would take longer than all trainings.
     import numpy as np
     from recipes import mnist_softmax, predict
@@ -62,7 +62,7 @@ def sweep():
     assert found.best is not None
 
 if __name__ == "__main__":
-    assert not hasattr(sys.modules["tfcourse.files"].os, "O_NOFOLLOW"), "no other system"
+    assert not hasattr(sys.modules["tfcourse.system.files"].os, "O_NOFOLLOW"), "no other system"
     main_job()
     sweep()
     images = datasets.load("digits").test.features[:5]
@@ -140,12 +140,11 @@ def test_what_is_shipped_has_names_for_every_system():
 # What some system has not, and the only modules that use it, with another way where it is missing.
 SOME_SYSTEMS = {
     "recipes/evidence.py": {"sched_getaffinity"},
-    "tfcourse/machine.py": {"resource", "sched_getaffinity"},
-    "tfcourse/files.py": {"O_DIRECTORY", "pread", "pwrite"},
-    "tfcourse/run_directory/best.py": {"symlink_to"},
+    "tfcourse/system/machine.py": {"resource", "sched_getaffinity"},
+    "tfcourse/system/files.py": {"O_DIRECTORY", "pread", "pwrite", "symlink_to"},
     "tfcourse/command_line/compile_cache.py": {"geteuid", "link"},
     "tfcourse/run_directory/stopwatch.py": {"CLOCK_BOOTTIME", "clock_gettime", "sysconf"},
-    "tfcourse/locks.py": {"fcntl", "msvcrt"},
+    "tfcourse/system/locks.py": {"fcntl", "msvcrt"},
 }
 NAMES = set().union(*SOME_SYSTEMS.values()) | {
     *("fork", "getuid", "killpg", "mkfifo", "resource", "setsid", "statvfs", "symlink", "uname"),
@@ -262,14 +261,14 @@ def test_a_file_that_somebody_reads_is_replaced_when_they_are_done(tmp_path, mon
 
 HOLD = """
 import sys
-from tfcourse import locks
+from tfcourse.system import locks
 with locks.lock(sys.argv[1]):
     print(flush=True)
     input()
 """
 ASK = """
 import sys
-from tfcourse import locks
+from tfcourse.system import locks
 try:
     with locks.lock(sys.argv[1]): print("free")
 except locks.LockedError as owner:

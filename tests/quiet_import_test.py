@@ -5,7 +5,8 @@ import sys
 import processes
 import pytest
 
-from tfcourse import quiet_import, scales
+from tfcourse import scales
+from tfcourse.system import quiet_import
 
 
 def output_of(program):
@@ -16,7 +17,7 @@ def output_of(program):
 def test_it_is_silent_imports_only_what_is_used_and_keeps_a_person_s_settings_out(tmp_path):
     program = """
 import sys
-from tfcourse import quiet_import
+from tfcourse.system import quiet_import
 quiet_import.import_tensorflow()
 names = {"keras", "tensorflow", "sklearn", "matplotlib", "jax", "pandas", "IPython"}
 print(*sorted(names & set(sys.modules)))
@@ -61,7 +62,7 @@ def test_a_part_is_imported_where_nothing_can_be_held_back(monkeypatch):
 def test_what_was_imported_before_stays_for_keras_to_use():
     program = """
 import sklearn
-from tfcourse import quiet_import
+from tfcourse.system import quiet_import
 quiet_import.import_tensorflow()
 import keras
 print(issubclass(keras.wrappers.SKLearnClassifier, sklearn.base.BaseEstimator))
@@ -74,7 +75,7 @@ def test_nothing_is_collected_during_the_import_but_afterwards(imported):
     program = f"""
 import gc
 import tfcourse
-from tfcourse import quiet_import
+from tfcourse.system import quiet_import
 done = []
 gc.callbacks.append(lambda phase, info: done.append(info["generation"]))
 {imported}
@@ -92,7 +93,7 @@ def test_another_backend_is_refused():
     program = """
 from tfcourse.command_line import exit_codes
 with exit_codes.exits():
-    from tfcourse import quiet_import
+    from tfcourse.system import quiet_import
     quiet_import.import_tensorflow()
 """
     done = processes.python("-c", program, KERAS_BACKEND="jax")
@@ -116,7 +117,7 @@ def test_a_failed_import_hides_nothing():
     program = """
 import os, sys
 sys.modules["keras"] = None
-from tfcourse import quiet_import
+from tfcourse.system import quiet_import
 try:
     quiet_import.import_tensorflow()
 except ImportError:

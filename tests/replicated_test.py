@@ -10,7 +10,8 @@ import processes
 import pytest
 
 from recipes import mnist_softmax
-from tfcourse import datasets, devices
+from tfcourse import datasets
+from tfcourse.system import devices
 
 # Dozens of steps in float32, in which additions take another order.
 TOLERANCE = {"rtol": 1e-3, "atol": 1e-4}
@@ -22,7 +23,8 @@ import json, sys
 import keras
 import tensorflow as tf
 from recipes import mnist_softmax
-from tfcourse import datasets, devices, run_directory, training
+from tfcourse import datasets, run_directory, training
+from tfcourse.system import devices
 from tfcourse.training import saving, steps
 
 processor = tf.config.list_physical_devices("CPU")[0]

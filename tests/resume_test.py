@@ -16,7 +16,8 @@ import signal
 import sys
 import time
 
-from tfcourse import command_line, quiet_import
+from tfcourse import command_line
+from tfcourse.system import quiet_import
 from tfcourse.hyperparameters import Hyperparameters, choice, integer
 
 

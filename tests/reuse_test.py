@@ -10,7 +10,8 @@ import pytest
 
 import tfcourse
 from recipes import mnist_softmax
-from tfcourse import datasets, due, optimizers, run_directory, training
+from tfcourse import datasets, optimizers, run_directory, training
+from tfcourse.system import due
 from tfcourse.training import programs, reuse, steps
 from tfcourse.training.checkpoint import variables_of
 

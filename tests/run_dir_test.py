@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import tfcourse
-from tfcourse import datasets, files, nudges, optimizers, run_directory, schedules, training
+from tfcourse import datasets, nudges, optimizers, run_directory, schedules, training
+from tfcourse.system import files
 from tfcourse.training import nudging
 
 pytestmark = pytest.mark.usefixtures("shared_programs")

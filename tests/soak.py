@@ -30,7 +30,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfcourse import datasets, due, files, models, optimizers, run_directory, schedules, training
+from tfcourse import datasets, models, optimizers, run_directory, schedules, training
+from tfcourse.system import due, files
 from tfcourse.training import checkpoint, steps
 
 EPOCHS = 40

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tiny_tfds  # noqa: F401
 
-from tfcourse import batching, datasets, machine, models, optimizers, run_directory, training
+from tfcourse import batching, datasets, models, optimizers, run_directory, training
 from tfcourse.datasets.tfds import records
+from tfcourse.system import machine
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ import processes
 import pytest
 import tensorflow as tf
 
-from tfcourse import files, out_of_memory, run_directory, training
+from tfcourse import run_directory, training
 from tfcourse.command_line import exit_codes, streams
+from tfcourse.system import files, out_of_memory
 from tfcourse.training import interruption
 
 FULL = "No space left on device"

@@ -23,7 +23,7 @@ import traceback
 import types
 from multiprocessing import connection, forkserver
 
-from tfcourse import quiet_import
+from tfcourse.system import quiet_import
 
 
 def load(modules):

@@ -13,7 +13,7 @@ import zipfile
 import processes
 import pytest
 
-from tfcourse import files
+from tfcourse.system import files
 
 ROOT = pathlib.Path(__file__).parents[1]
 EPOCH = 1_700_000_000  # Of the files in the wheel.

@@ -8,7 +8,7 @@ import pytest
 import sweep_test
 from dask import sizeof
 
-from tfcourse import signals
+from tfcourse.system import signals
 from tfcourse.tuning import dask_internals, workers
 
 

@@ -70,7 +70,7 @@ if not TYPE_CHECKING:  # Otherwise, editors would accept a misspelt part.
 
     def __getattr__(name: str) -> types.ModuleType:
         if name in __all__:
-            from tfcourse.quiet_import import import_part
+            from tfcourse.system.quiet_import import import_part
 
             return import_part(f"tfcourse.{name}")
         raise AttributeError(f"module 'tfcourse' has no attribute {name!r}")

@@ -12,7 +12,7 @@ import runpy
 import sys
 import textwrap
 
-from tfcourse.shipped import ROOT
+from tfcourse.system.shipped import ROOT
 
 
 def programs(call: str) -> dict[str, str]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import tensorflow as tf
 
-from tfcourse import checked, machine
+from tfcourse import checked
+from tfcourse.system import machine
 from tfcourse.training_data import Split, num_examples
 
 FULL_BATCH_BELOW = 1000

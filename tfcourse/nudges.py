@@ -15,9 +15,10 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from tfcourse import files, run_directory
+from tfcourse import run_directory
 from tfcourse.choices import OPTIMIZERS, takers
 from tfcourse.hyperparameters import Hyperparameters, declarations, integer, number
+from tfcourse.system import files
 
 REQUESTS = "nudge_requests"
 ROLLBACK = "rollback_epoch"

@@ -8,7 +8,7 @@ accuracy of its last block are known, callbacks and the check for NaN included. 
 import types
 from typing import Any
 
-from tfcourse import quiet_import
+from tfcourse.system import quiet_import
 
 quiet_import.import_tensorflow()  # As every recipe does.
 

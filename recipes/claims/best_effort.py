@@ -17,12 +17,13 @@ import tfcourse
 from recipes.claims import harness, judging, pictures
 from recipes.claims.search_trial import others
 from recipes.mnist_softmax import MnistSoftmax, train
-from tfcourse import machine, tuning
+from tfcourse import tuning
 from tfcourse.choices import MODELS
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integers
 from tfcourse.run_directory import RunDirectory
+from tfcourse.system import machine
 
 # In the form of --search; everything else is as in mnist_softmax.
 SEARCHES = {

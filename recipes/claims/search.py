@@ -16,11 +16,12 @@ import numpy as np
 
 from recipes.claims import harness, judging, pictures, rates
 from recipes.claims.search_trial import Network, others, train
-from tfcourse import machine, tuning
+from tfcourse import tuning
 from tfcourse.command_line import Options
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters, integer
 from tfcourse.run_directory import RunDirectory
+from tfcourse.system import machine
 
 if TYPE_CHECKING:
     from tfcourse.tuning.sweeps import Sweep

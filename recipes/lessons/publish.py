@@ -14,8 +14,9 @@ import shutil
 from typing import Any
 
 from recipes.lessons.__main__ import told
-from tfcourse import command_line, files, run_directory
+from tfcourse import command_line, run_directory
 from tfcourse.hyperparameters import Hyperparameters, texts
+from tfcourse.system import files
 
 PAGE, NUMBERS, IMAGES = "docs/lessons.md", "docs/lessons.json", "docs/images/lessons"
 _MARKED = re.compile(r"(<!-- lesson: (\w+) -->).*?(<!-- /lesson -->)", re.DOTALL)

@@ -16,8 +16,9 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from tfcourse import command_line, quiet_import
+from tfcourse import command_line
 from tfcourse.hyperparameters import Hyperparameters, integer, text
+from tfcourse.system import quiet_import
 
 if TYPE_CHECKING:
     import gradio

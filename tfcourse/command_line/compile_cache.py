@@ -22,8 +22,8 @@ from collections.abc import Callable, Iterator
 
 from absl import logging
 
-from tfcourse import files, machine
 from tfcourse.datasets import array_cache
+from tfcourse.system import files, machine
 
 MAX_BYTES = 32 * 2**20  # About a hundred programs, which are checked quickly.
 _VERSIONS = ("2.20.", "2.21.")  # TensorFlow does not start with a flag that it does not know.

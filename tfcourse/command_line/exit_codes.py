@@ -23,9 +23,9 @@ from typing import Any, NoReturn
 
 from absl import flags, logging
 
-from tfcourse import out_of_memory, shell, signals, system_errors
 from tfcourse.command_line import streams
 from tfcourse.hyperparameters import printable
+from tfcourse.system import out_of_memory, shell, signals, system_errors
 
 _AFTER = 0.05  # Seconds until the callback that received a signal has ended.
 

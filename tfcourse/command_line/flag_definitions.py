@@ -7,10 +7,11 @@ from typing import Any
 
 from absl import flags
 
-from tfcourse import datasets, devices, nudges
+from tfcourse import datasets, nudges
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import tracking
 from tfcourse.command_line.expectations import Expectation
+from tfcourse.system import devices
 from tfcourse.tuning import sweeps
 
 # These affect where a run writes and what it prints, not its results. flags.txt omits them.

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tfcourse import files, misspelt, shipped
 from tfcourse.command_line.exit_codes import UsageError
+from tfcourse.system import files, misspelt, shipped
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 8

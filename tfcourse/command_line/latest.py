@@ -3,9 +3,10 @@
 import pathlib
 from collections.abc import Callable
 
-from tfcourse import files, run_directory
+from tfcourse import run_directory
 from tfcourse.command_line.exit_codes import UsageError
 from tfcourse.hyperparameters import printable
+from tfcourse.system import files
 
 LATEST = "latest"
 _RUNS = pathlib.Path("runs")

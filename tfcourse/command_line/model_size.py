@@ -6,12 +6,12 @@ What can't be known that early is checked by `training.within_memory` when the m
 import math
 import pathlib
 
-from tfcourse import machine, out_of_memory
 from tfcourse.choices import MODELS, OPTIMIZERS, Choice, Model, Optimizer
 from tfcourse.command_line.exit_codes import UsageError
 from tfcourse.command_line.sweeping import Settle
 from tfcourse.datasets import Dataset
 from tfcourse.hyperparameters import Hyperparameters
+from tfcourse.system import machine, out_of_memory
 
 _BYTES = 4  # Per weight, whatever the precision of activations.
 _GPUS = ("nvidia[0-9]*", "kfd")  # Device files: a GPU has its own memory.

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from absl import flags
 
-from tfcourse import datasets, files, shell
+from tfcourse import datasets
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import (
     flag_definitions,
@@ -22,6 +22,7 @@ from tfcourse.command_line.exit_codes import UsageError
 from tfcourse.command_line.latest import LATEST
 from tfcourse.command_line.options import Options
 from tfcourse.command_line.written_flags import Written
+from tfcourse.system import files, shell
 
 _MAX_NAME = 100  # characters of a flag
 _HELP = re.compile(r"--?(h|help|helpfull|helpshort)(=.*)?", re.DOTALL)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from tfcourse import datasets, devices, quiet_import, run_directory
+from tfcourse import datasets, run_directory
 from tfcourse.choices import SCHEDULES
 from tfcourse.command_line import (
     compile_cache,
@@ -31,6 +31,7 @@ from tfcourse.command_line.exit_codes import NotFiniteResultError, UsageError
 from tfcourse.command_line.options import Options
 from tfcourse.hyperparameters import Hyperparameters
 from tfcourse.run_directory import RunDirectory, environment
+from tfcourse.system import devices, quiet_import
 
 Metrics = dict[str, Any]  # JSON-able
 

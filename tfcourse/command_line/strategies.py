@@ -6,7 +6,7 @@ import pathlib
 import tempfile
 from collections.abc import Iterator
 
-from tfcourse import devices, quiet_import
+from tfcourse.system import devices, quiet_import
 
 
 @contextlib.contextmanager

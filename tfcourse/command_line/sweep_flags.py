@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from absl import flags
 
-from tfcourse import datasets, machine
+from tfcourse import datasets
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import written_flags
 from tfcourse.command_line.exit_codes import UsageError
 from tfcourse.command_line.options import Options, SweepOptions
+from tfcourse.system import machine
 from tfcourse.tuning import grid, settings
 from tfcourse.tuning import space as search_space
 

@@ -5,11 +5,12 @@ import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tfcourse import datasets, quiet_import, run_directory
+from tfcourse import datasets, run_directory
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line.exit_codes import UsageError
 from tfcourse.command_line.options import Options
 from tfcourse.command_line.sweep_flags import SweepOptions
+from tfcourse.system import quiet_import
 from tfcourse.tuning import journal
 from tfcourse.tuning import space as search_space
 from tfcourse.tuning.settings import Settings

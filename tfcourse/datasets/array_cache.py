@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from tfcourse import files, locks
 from tfcourse.datasets.arrays.array_preprocessing import ImagePreprocessing
 from tfcourse.datasets.dataset import SPLITS, Dataset
 from tfcourse.datasets.examples import IntArray, Split, scaled
+from tfcourse.system import files, locks
 
 FORMAT_VERSION = 2
 

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 from absl import logging
 
-from tfcourse import files, shipped
 from tfcourse.datasets import array_cache, digits
 from tfcourse.datasets.arrays import npz_files
 from tfcourse.datasets.dataset import Dataset
@@ -21,6 +20,7 @@ from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.tables import own_tables
 from tfcourse.datasets.tables.table_preprocessing import TablePreprocessing
 from tfcourse.datasets.tfds import originals, prepared, tfds_images, tfds_tables
+from tfcourse.system import files, shipped
 
 NAME = re.compile(r"[a-z]\w*(/[\w.+-]+)?(:\d+\.\d+\.\d+)?", re.ASCII)
 _ADDRESS = re.compile(r"\w[\w+.-]+://", re.ASCII)

@@ -3,8 +3,8 @@
 import ctypes
 import sys
 
-from tfcourse import machine
 from tfcourse.datasets.errors import DataError
+from tfcourse.system import machine
 
 # The rest is for the framework, the model and other programs.
 SHARE = 0.5

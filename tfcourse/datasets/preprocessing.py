@@ -13,13 +13,13 @@ import dataclasses
 import json
 from typing import Any
 
-from tfcourse import files
 from tfcourse.datasets import fields
 from tfcourse.datasets.arrays.array_preprocessing import ArrayPreprocessing, ImagePreprocessing
 from tfcourse.datasets.dataset import Preprocessing
 from tfcourse.datasets.tables.columns import CategoricalColumn, NumericColumn
 from tfcourse.datasets.tables.table_preprocessing import TablePreprocessing
 from tfcourse.datasets.tables.targets import NumericTarget
+from tfcourse.system import files
 
 FORMAT = 1
 MAX_CHARACTERS = 64 << 20

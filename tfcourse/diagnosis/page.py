@@ -6,10 +6,10 @@ import pathlib
 import re
 from collections.abc import Callable, Mapping
 
-from tfcourse import files
 from tfcourse.diagnosis.checks import CHECKS
 from tfcourse.diagnosis.finding import VERDICTS, Finding, Verdict
 from tfcourse.reports import templates
+from tfcourse.system import files
 
 
 def write(

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from scipy import special
 
-from tfcourse import datasets, files, machine, out_of_memory, run_directory, training
+from tfcourse import datasets, run_directory, training
 from tfcourse import hyperparameters as hp
 from tfcourse.datasets import memory
 from tfcourse.datasets.dataset import Preprocessing
@@ -28,6 +28,7 @@ from tfcourse.datasets.streamed import StreamedFeatures
 from tfcourse.datasets.tables.targets import NumericTarget
 from tfcourse.inference import records
 from tfcourse.inference.records import NotARunError, RunFileError
+from tfcourse.system import files, machine, out_of_memory
 from tfcourse.training import saved_arrays
 from tfcourse.training.outputs import check_outputs
 

@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import files, quiet_import
 from tfcourse.datasets.examples import FloatArray
 from tfcourse.inference import formats
 from tfcourse.inference.classifier import Classifier
 from tfcourse.inference.formats import Run
 from tfcourse.inference.serving import Inputs, raw_examples, serving
+from tfcourse.system import files, quiet_import
 from tfcourse.training.keras_internals import all_layers
 
 # Of a probability, or in standard deviations: more than rounding, less than a scaling mistake.

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tfcourse import quiet_import
 from tfcourse.inference.classifier import Classifier
 from tfcourse.inference.serving import Serving
+from tfcourse.system import quiet_import
 
 _ONNX_OPSET = 18
 

@@ -10,9 +10,10 @@ import pathlib
 import re
 from typing import Any
 
-from tfcourse import datasets, files, misspelt, run_directory
+from tfcourse import datasets, run_directory
 from tfcourse.datasets.dataset import Preprocessing
 from tfcourse.run_directory import best as best_run
+from tfcourse.system import files, misspelt
 
 _RECIPE = re.compile(r"# python -m ([A-Za-z_][\w.]*) --flagfile=", re.ASCII)
 

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatter, MaxNLocator, NullLocator
 
-from tfcourse import files
+from tfcourse.system import files
 
 File = os.PathLike[str] | str | BinaryIO  # Its path, or a file open for bytes.
 Arrays = Mapping[str, np.ndarray]  # By label.

@@ -7,7 +7,7 @@ import os
 import pathlib
 import re
 
-from tfcourse import files
+from tfcourse.system import files
 
 BEST = "best"
 _TARGET = re.compile(r"trials/[0-9]{5,18}/0")

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import tfcourse
-from tfcourse import machine as machine_
-from tfcourse import nvidia
+from tfcourse.system import machine as machine_
+from tfcourse.system import nvidia
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "keras-tuner", "tensorflow-datasets")
 # Variables that make TensorFlow, XLA and oneDNN choose other kernels.

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from tfcourse import files
+from tfcourse.system import files
 
 Flags = dict[str, list[str]]  # Each flag's texts, several if it is repeated.
 

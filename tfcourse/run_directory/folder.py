@@ -5,8 +5,8 @@ import os
 import pathlib
 from collections.abc import Callable, Iterator
 
-from tfcourse import files, locks
 from tfcourse.run_directory.flag_records import FLAGS
+from tfcourse.system import files, locks
 
 METRICS = "metrics.json"
 # A sweep's trial keeps its whole curve in it until the journal has the result.

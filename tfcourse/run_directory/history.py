@@ -5,7 +5,7 @@ import io
 import os
 import pathlib
 
-from tfcourse import files
+from tfcourse.system import files
 
 _MAX_BYTES = 1 << 30
 

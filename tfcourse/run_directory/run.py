@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tfcourse import files
 from tfcourse.run_directory import flag_records, folder, stopwatch
 from tfcourse.run_directory.flag_records import FLAGS, MAX_FLAGS_BYTES, Flags
 from tfcourse.run_directory.folder import (
@@ -18,6 +17,7 @@ from tfcourse.run_directory.folder import (
     METRICS,
     RunDirectoryError,
 )
+from tfcourse.system import files
 
 
 class RunFinished(Exception):

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from tfcourse import signals
+from tfcourse.system import signals
 
 _HELD = (signal.SIGINT, *signals.ENDING)
 

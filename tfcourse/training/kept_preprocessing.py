@@ -5,7 +5,8 @@ import pathlib
 import re
 from typing import Any
 
-from tfcourse import datasets, files, run_directory
+from tfcourse import datasets, run_directory
+from tfcourse.system import files
 
 
 def keep(run: run_directory.RunDirectory, fitted: Any) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfcourse import machine, nvidia, out_of_memory, training_data
+from tfcourse import training_data
 from tfcourse.datasets import memory
+from tfcourse.system import machine, nvidia, out_of_memory
 from tfcourse.training.keras_internals import all_layers, variable_begun_by
 
 _CHECKED_BYTES = 1 << 20  # Smaller ones are not worth checking.

@@ -16,8 +16,8 @@ from typing import Any
 
 import keras
 
-from tfcourse import files
 from tfcourse.run_directory import RunDirectory
+from tfcourse.system import files
 from tfcourse.training import checkpoint, saved_arrays
 from tfcourse.training.saved_arrays import CheckpointError, DamagedError
 

@@ -6,8 +6,9 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from tfcourse import datasets, machine, quiet_import
+from tfcourse import datasets
 from tfcourse.run_directory import environment
+from tfcourse.system import machine, quiet_import
 from tfcourse.training import seed_internals
 from tfcourse.training.label_smoothing import SmoothedCrossentropy
 

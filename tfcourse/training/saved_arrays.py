@@ -17,7 +17,7 @@ import ml_dtypes
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse import files
+from tfcourse.system import files
 
 Arrays = dict[str, npt.NDArray[Any]]
 

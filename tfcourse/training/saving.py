@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tfcourse import files
-from tfcourse.due import Due
 from tfcourse.run_directory import RunDirectory, environment
+from tfcourse.system import files
+from tfcourse.system.due import Due
 from tfcourse.training import callback_states, checkpoint, identity, nudging, saved_arrays
 from tfcourse.training.interruption import Request
 from tfcourse.training.progress import Progress

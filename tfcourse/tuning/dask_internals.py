@@ -6,7 +6,7 @@ from typing import Any
 
 import distributed
 
-from tfcourse import signals
+from tfcourse.system import signals
 
 _random_of_dask = random.Random()
 _done: set[str] = set()  # Names of modules.

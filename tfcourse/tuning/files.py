@@ -3,7 +3,7 @@
 import warnings
 
 from tfcourse import reports, run_directory
-from tfcourse.due import Due
+from tfcourse.system.due import Due
 from tfcourse.tuning import report
 from tfcourse.tuning.confirmation import confirmation_of
 from tfcourse.tuning.driver import Driver

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
-from tfcourse import files
+from tfcourse.system import files
 
 _LINE = re.compile(rb"([0-9a-f]{8}) (\d{1,9}) (.*)", re.DOTALL)
 _MAX_LINE_BYTES = 1 << 29

@@ -5,8 +5,9 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from tfcourse import checked, datasets, machine, run_directory
+from tfcourse import checked, datasets, run_directory
 from tfcourse import hyperparameters as hp
+from tfcourse.system import machine
 from tfcourse.tuning import journal
 from tfcourse.tuning import space as search_space
 from tfcourse.tuning.driver import Driver, Watch

@@ -22,9 +22,10 @@ import keras
 import numpy as np
 from absl import logging
 
-from tfcourse import datasets, files, out_of_memory, run_directory, training
+from tfcourse import datasets, run_directory, training
 from tfcourse import hyperparameters as hp
-from tfcourse.due import Due
+from tfcourse.system import files, out_of_memory
+from tfcourse.system.due import Due
 from tfcourse.training import saved_arrays, seed_internals
 from tfcourse.tuning import objectives, sweeps
 from tfcourse.tuning.records import Result, Row

@@ -14,7 +14,7 @@ import dask
 import distributed
 import psutil
 
-from tfcourse import nvidia, quiet_import, signals
+from tfcourse.system import nvidia, quiet_import, signals
 from tfcourse.tuning.dask_internals import (
     forget_worker,
     keep_random_from_dask,

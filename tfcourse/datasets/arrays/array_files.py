@@ -13,12 +13,12 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from tfcourse import files
 from tfcourse.datasets import memory
 from tfcourse.datasets.arrays import array_names, array_shapes
 from tfcourse.datasets.checks import Numbers
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table_files.text_files import check_file
+from tfcourse.system import files
 
 SUFFIXES = (".npy", ".npz")
 # NumPy parses a header as a Python literal, which can fail in many ways.

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from tfcourse import files
 from tfcourse.datasets import checks, fields
 from tfcourse.datasets.arrays import array_files, array_shapes
 from tfcourse.datasets.checks import Numbers
@@ -18,6 +17,7 @@ from tfcourse.datasets.examples import Examples, FloatArray, LabelArray
 from tfcourse.datasets.images import image_files, image_labels, image_paths, image_rows
 from tfcourse.datasets.tables.targets import NumericTarget
 from tfcourse.datasets.values import new_cells
+from tfcourse.system import files
 
 _BLOCK = 1024
 _TOO_BRIGHT = 2  # Times the maximum; less may be overshoot of an interpolation.

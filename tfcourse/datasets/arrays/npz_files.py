@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from tfcourse import files
 from tfcourse.datasets import checks, classes, shown, splits
 from tfcourse.datasets.arrays import array_files, array_names, array_shapes
 from tfcourse.datasets.arrays.array_preprocessing import ArrayPreprocessing, fit_arrays
@@ -18,6 +17,7 @@ from tfcourse.datasets.reading import Reading
 from tfcourse.datasets.table_files.text_files import check_file
 from tfcourse.datasets.tables import targets
 from tfcourse.datasets.values.cells import as_category
+from tfcourse.system import files
 
 USES = ("task",)
 

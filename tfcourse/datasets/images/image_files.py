@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from tfcourse import files
 from tfcourse.datasets import memory
 from tfcourse.datasets.errors import DataError
+from tfcourse.system import files
 
 if TYPE_CHECKING:
     import PIL.Image

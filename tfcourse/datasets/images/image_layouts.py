@@ -5,10 +5,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from tfcourse import misspelt
 from tfcourse.datasets.dataset import SPLITS
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.images import image_paths
+from tfcourse.system import misspelt
 
 _NAMES = {
     "train": ("train", "training", "trn"),

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 from absl import logging
 
-from tfcourse import misspelt
 from tfcourse.datasets import shown
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.examples import IntArray
 from tfcourse.datasets.values.cells import as_category
+from tfcourse.system import misspelt
 
 SUFFIXES = (
     *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm"),

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse import files
 from tfcourse.datasets import shown
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.images import image_layouts, image_paths
@@ -17,6 +16,7 @@ from tfcourse.datasets.table_files import table_files
 from tfcourse.datasets.tables import column_names, table_checks
 from tfcourse.datasets.tables.table import Table
 from tfcourse.datasets.values import cells
+from tfcourse.system import files
 
 _SUFFIXES = (".csv", ".tsv", ".xlsx", ".xls", ".parquet")
 _NAMES = ("labels", "metadata", "train")  # Preferred if there are several tables.

@@ -13,10 +13,10 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import IO, Any, TextIO
 
-from tfcourse import misspelt
 from tfcourse.datasets import memory
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.table_files import archives, legacy_encodings, other_formats
+from tfcourse.system import misspelt
 
 MEND = (
     "Convert it to a set of TensorFlow Datasets, which is read from disk as it is needed (see "

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfcourse import files
 from tfcourse.datasets import shown
 from tfcourse.datasets.dataset import Dataset
 from tfcourse.datasets.description import Cell, Description
@@ -24,6 +23,7 @@ from tfcourse.datasets.tables.column_report import ColumnReport, Reason, TableRe
 from tfcourse.datasets.tables.table import Column, Table
 from tfcourse.datasets.values import cell_values, cells, numbers
 from tfcourse.datasets.values.cell_values import read_numbers
+from tfcourse.system import files
 
 _EXAMPLES = 3
 _LONGEST = 24  # Characters of a cell.

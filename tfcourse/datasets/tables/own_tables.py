@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from absl import logging
 
-from tfcourse import files
 from tfcourse.datasets import memory, shown, splits
 from tfcourse.datasets.dataset import Dataset
 from tfcourse.datasets.errors import DataError
@@ -31,6 +30,7 @@ from tfcourse.datasets.tables.column_fitting import Rows
 from tfcourse.datasets.tables.table import Table
 from tfcourse.datasets.tables.table_preprocessing import TablePreprocessing
 from tfcourse.datasets.values import cell_values
+from tfcourse.system import files
 
 if TYPE_CHECKING:
     import pandas as pd

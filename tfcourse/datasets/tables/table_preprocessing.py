@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from tfcourse import files
 from tfcourse.datasets import fields, shown
 from tfcourse.datasets.arrays import array_files
 from tfcourse.datasets.errors import DataError
@@ -20,6 +19,7 @@ from tfcourse.datasets.tables.columns import CategoricalColumn, NumericColumn
 from tfcourse.datasets.tables.table import Column, Table
 from tfcourse.datasets.tables.targets import NumericTarget
 from tfcourse.datasets.values import cell_values, cells, numbers
+from tfcourse.system import files
 
 if TYPE_CHECKING:
     import pandas as pd

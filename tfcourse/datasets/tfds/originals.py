@@ -4,8 +4,8 @@ import functools
 import importlib.util
 import pathlib
 
-from tfcourse import files
 from tfcourse.datasets.errors import DataError
+from tfcourse.system import files
 
 # MNIST, Fashion-MNIST and KMNIST come as four files each, under these same names.
 FILE_NAMES = (

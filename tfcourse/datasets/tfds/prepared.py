@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from absl import logging
 
-from tfcourse import files, locks
 from tfcourse.datasets import network
 from tfcourse.datasets.errors import DataError, DataUnavailableError
+from tfcourse.system import files, locks
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tfcourse import files as files_
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.tfds import prepared
+from tfcourse.system import files as files_
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds

@@ -15,8 +15,8 @@ from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2, summary_v2
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from tfcourse import files
 from tfcourse.scales import format_value
+from tfcourse.system import files
 from tfcourse.tuning import sweeps
 
 # The same name in every folder: only this file is replaced when it is written again.

@@ -11,9 +11,10 @@ from typing import Any
 
 import plotly
 
-from tfcourse import files, run_directory
+from tfcourse import run_directory
 from tfcourse.reports import templates
 from tfcourse.scales import format_value
+from tfcourse.system import files
 from tfcourse.tuning.confirmation import confirmation_of
 from tfcourse.tuning.report import files as sweep_files
 from tfcourse.tuning.report import findings

@@ -6,7 +6,7 @@ TensorFlow, XLA, NumPy and the system each have their own error for it.
 import errno
 import re
 
-from tfcourse import system_errors
+from tfcourse.system import system_errors
 
 _TEXT = re.compile(
     r"RESOURCE_EXHAUSTED|[Oo]ut of memory|OOM when allocating|failed to allocate memory|"

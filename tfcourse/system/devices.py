@@ -13,7 +13,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from tfcourse import files
+from tfcourse.system import files
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from absl import logging
 
-from tfcourse import files
+from tfcourse.system import files
 
 try:
     import fcntl

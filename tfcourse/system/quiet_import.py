@@ -10,7 +10,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
-from tfcourse import nvidia
+from tfcourse.system import nvidia
 
 Prepared = TypeVar("Prepared")
 

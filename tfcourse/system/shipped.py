@@ -3,9 +3,9 @@
 import os
 import pathlib
 
-from tfcourse import files
+from tfcourse.system import files
 
-ROOT = pathlib.Path(__file__).parents[1]  # Of the packages tfcourse, recipes and configs.
+ROOT = pathlib.Path(__file__).parents[2]  # Of the packages tfcourse, recipes and configs.
 
 
 def find(name: os.PathLike[str] | str) -> pathlib.Path:
