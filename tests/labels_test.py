@@ -23,6 +23,8 @@ def classify(cells, **options):
         ([True, False] * 3, ("False", "True")),
         (["hId", "hid", "had", "hAd"] * 3, ("hAd", "hId", "had", "hid")),  # Vowels.
         (["a", "A", "b"] * 3, ("A", "a", "b")),  # Letters are what is to be told apart.
+        (["AA", "Aa", "aa", "aA"] * 3, ("AA", "Aa", "aA", "aa")),  # Genotypes.
+        (["AABB", "aabb", "AaBb"] * 3, ("AABB", "AaBb", "aabb")),
         (["y", "Y", "n", "N", "n"] * 3, ("n", "y")),
         (["Y", "Yes", "N", "No", "yes"] * 3, ("N", "Y")),
         (["caf\u00e9", "cafe\u0301", "bar"] * 3, ("bar", "caf\u00e9")),

@@ -19,6 +19,8 @@ _ANSWERS = (
 )
 # Of these, 1 and 0 are other spellings.
 _SWITCHES = (*_ANSWERS[:2], {"yes", "no", "true", "false"})
+# In pairs of one letter, as geneticists write genotypes, capitals mean alleles: AA, Aa, aabb.
+_ALLELES = re.compile(r"(([a-z])\2)+", re.IGNORECASE)
 _EXACT = 15  # Digits that double precision holds.
 
 
@@ -83,7 +85,7 @@ def _key(value: str, folded: set[str], numbers: bool) -> str:
         return one if words[:1].casefold() in "yt" else zero
     if any(folded <= answers and words.casefold() in answers for answers in _ANSWERS):
         return words[:1].casefold()
-    if len(words) == 1:
+    if len(words) == 1 or _ALLELES.fullmatch(words):
         return words
     usual = (words.lower(), words.upper(), words.capitalize(), words.title())
     return words.casefold() if words in usual else words
