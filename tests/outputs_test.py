@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tfcourse import datasets, inference, run_directory, training
+from tfcourse.training import outputs
 
 LOGITS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 PROBABILITIES = "sparse_categorical_crossentropy"
@@ -138,3 +139,18 @@ def test_a_run_of_a_subclassed_model_is_loaded_and_one_with_a_softmax_told(
     )
     with pytest.raises(inference.RunFileError, match="is a softmax"):
         inference.load_run(folder, recipe=recipe.__name__)
+
+
+class OnlyConfigured(keras.losses.Loss):
+    """A loss whose configuration alone says what it takes, as those of Keras 3.16 do."""
+
+    def get_config(self):
+        return {**super().get_config(), "from_logits": True}
+
+
+def test_a_loss_says_whether_it_takes_logits():
+    assert outputs.takes_logits(OnlyConfigured()) is True
+    assert outputs.takes_logits(LOGITS) is True
+    assert outputs.takes_logits(keras.losses.SparseCategoricalCrossentropy()) is False
+    assert outputs.takes_logits(keras.losses.MeanSquaredError()) is None
+    assert outputs.takes_logits(PROBABILITIES) is None

@@ -36,7 +36,7 @@ if [ "${1:-}" = --one ]; then
         "$uv" pip install --quiet --prerelease allow --upgrade tensorflow keras keras-tuner
     fi
     "$uv" pip install --quiet "pytest>=8" "pytest-xdist>=3.6" "hypothesis>=6.100"
-    names="tensorflow|keras|keras-tuner|numpy|pandas|matplotlib|protobuf|distributed"
+    names="tensorflow|keras|keras-nightly|keras-tuner|numpy|pandas|matplotlib|protobuf|distributed"
     "$uv" pip freeze | grep -iE "^($names)==" | paste -sd' '
     "$environment/bin/python" -m pytest -q -p no:cacheprovider "${tests[@]}"
     "$environment/bin/python" -m recipes.mnist_softmax --flagfile=configs/mnist_softmax.digits.flags \

@@ -11,6 +11,7 @@ from scipy import special
 
 from tfcourse import training_data
 from tfcourse.diagnosis.examples import Floats, Labels
+from tfcourse.training.outputs import takes_logits
 
 _CROSS_ENTROPIES = (
     keras.losses.SparseCategoricalCrossentropy,
@@ -88,7 +89,8 @@ def task_of(model: keras.Model, data: training_data.Data) -> Task:
     number = 2 if kind == "binary" else num_outputs or int(labels.max()) + 1
     names = tuple(getattr(data, "class_names", ())) or tuple(map(str, range(number)))
     # Keras's names and functions take probabilities; custom functions may take anything.
-    logits = bool(getattr(loss, "from_logits", not known))
+    said = takes_logits(loss)
+    logits = not known if said is None else said
     return Task(kind, number, names, logits, known, math.log(number))
 
 

@@ -1,6 +1,7 @@
 """Imports TensorFlow and Keras without their start-up messages and unneeded packages."""
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import os
@@ -20,6 +21,9 @@ _OPTIONAL = ("IPython", "jax", "matplotlib", "pandas", "sklearn")
 # Flags of XLA, known to the versions of TensorFlow that are admitted. The first one also leaves out
 # kernels that add in any order.
 _CHOOSING_KERNELS = ("xla_gpu_deterministic_ops", "xla_gpu_autotune_level")
+
+# In TensorFlow 2.20, `absl::SetMinLogLevel`.
+_SET_LOG_LEVEL = "_ZN4absl12lts_2025012714SetMinLogLevelENS0_18LogSeverityAtLeastE"
 
 
 class BackendError(Exception):
@@ -76,6 +80,7 @@ def import_tensorflow(
             tf.config.experimental.set_memory_growth(gpu, True)
         pin_kernels()
         compute_exactly()
+        _log_as_asked()
         prepared = prepare() if prepare else None
         tf.config.list_logical_devices()
     return prepared
@@ -98,6 +103,17 @@ def import_part(name: str) -> types.ModuleType:
     if not is_set and "tensorflow" not in sys.modules:
         del os.environ["TF_CPP_MIN_LOG_LEVEL"]
     return module
+
+
+def _log_as_asked() -> None:
+    """Makes TensorFlow 2.20 heed TF_CPP_MIN_LOG_LEVEL in all its parts, as later versions do."""
+    import tensorflow as tf
+
+    level = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "")
+    if tf.__version__.startswith("2.20.") and level in ("1", "2", "3"):
+        library = os.path.join(tf.sysconfig.get_lib(), "libtensorflow_framework.so.2")
+        with contextlib.suppress(OSError, AttributeError):  # Not so named on other systems.
+            getattr(ctypes.CDLL(library), _SET_LOG_LEVEL)(int(level))
 
 
 def pin_kernels() -> None:

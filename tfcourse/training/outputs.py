@@ -1,5 +1,7 @@
 """Checks whether a model's outputs are logits or probabilities, as its loss expects."""
 
+from typing import Any
+
 import keras
 
 from tfcourse.training.keras_internals import last_layer
@@ -10,6 +12,13 @@ _LOSSES = (
     keras.losses.CategoricalFocalCrossentropy,
 )
 _NAMES = ("sparse_categorical_crossentropy", "categorical_crossentropy")
+
+
+def takes_logits(loss: Any) -> bool | None:
+    """Returns whether a loss applies the softmax or sigmoid itself; `None` if it does not say."""
+    # Only the configuration of a loss says it in every version of Keras.
+    config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
+    return getattr(loss, "from_logits", config.get("from_logits"))
 
 
 def check_outputs(model: keras.Model, *, of_recipe: bool) -> None:
@@ -29,7 +38,7 @@ def check_outputs(model: keras.Model, *, of_recipe: bool) -> None:
     activation = getattr(layer, "activation", None)
     is_softmax = type(layer).__name__ == "Softmax" or activation is keras.activations.softmax
     is_linear = isinstance(layer, keras.layers.Dense) and activation is keras.activations.linear
-    if getattr(loss, "from_logits", False):
+    if takes_logits(loss):
         if is_softmax:
             raise ValueError(
                 f"{model.name}: its last layer, {layer.name}, is a softmax, and the loss {name} "
