@@ -113,6 +113,25 @@ def test_parts_of_a_date():
     assert list(dates.part(moments, "month")) == ["01", "", "01"]
 
 
+@pytest.mark.parametrize("unit", ["s", "us", "ns"])
+def test_dates_far_from_today_stay_themselves(unit):
+    days = np.array(["1700-02-28", "2250-01-01"], f"datetime64[{unit}]")
+    np.testing.assert_array_equal(dates.part(dates.known(days), "day"), [-98557, 102268])
+
+
+def test_dates_before_the_range_of_nanoseconds_are_read():
+    days = np.array(["1500-01-01", "1500-01-02"], "datetime64[s]")
+    np.testing.assert_array_equal(np.diff(dates.part(dates.known(days), "day")), 1)
+
+
+@pytest.mark.parametrize("text", ["9999-12-31", "0001-01-01", "9999-12-31 23:59:59"])
+def test_first_and_last_year_that_programs_know_mean_no_date(text):
+    days = [*(f"2019-01-{day:02}" for day in range(1, 21)), text]
+    assert dates.find_format(days) == dates.ISO
+    for found in (dates.times(days, dates.ISO), dates.known(np.array(days, "datetime64[s]"))):
+        assert np.flatnonzero(np.isnat(found)).tolist() == [20]
+
+
 def test_time_of_day_is_its_hour():
     form = dates.find_format(["13:08", "9:30"])
     assert dates.is_time_of_day(form)

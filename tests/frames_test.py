@@ -56,6 +56,50 @@ def test_columns_for_categories_are_categories_whatever_they_hold():
     assert data.report.label.rare == {}
 
 
+def of_column(values, **reading):
+    made = pd.DataFrame({"x": values, "z": np.arange(60) % 7, "y": ["a", "b", "b"] * 20})
+    return datasets.from_dataframe(made, label="y", **reading)
+
+
+@pytest.mark.parametrize("last", ["9999-12-31", "0001-01-01"])
+@pytest.mark.parametrize("form", ["texts", "moments"])
+def test_days_that_mean_none_are_missing_and_told(last, form, tmp_path):
+    days = [*pd.date_range("2019-01-01", periods=59).strftime("%Y-%m-%d"), last]
+    data = of_column(days if form == "texts" else np.array(days, "datetime64[s]"))
+    (report,) = (column for column in data.report.columns if column.name == "x")
+    assert (report.kind, report.missing, report.odd_count) == ("date", 1, 1)
+    assert report.odd[0].startswith(last)
+    assert abs(data.train.features[:, 0]).max() < 3
+
+
+@pytest.mark.parametrize("unit", ["s", "us", "ns"])
+def test_dates_as_categories_are_dates_in_every_unit(unit):
+    days = np.array(["2019-01-01", "2019-01-02", "2019-01-03"] * 20, f"datetime64[{unit}]")
+    data = of_column(days, categorical=["x"])
+    assert data.preprocessing.feature_names[0] == "x=2019-01-01 00:00:00"
+    with pytest.raises(datasets.DataError, match=r"column 'z': expected a finite number.*2019"):
+        data.preprocessing.transform(pd.DataFrame({"x": days, "z": days}))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "Int64", "UInt64", pd.ArrowDtype(pa.int64())])
+def test_long_keys_stay_apart_in_every_type(dtype):
+    data = of_column(pd.array(10**18 + np.arange(60) % 5, dtype=dtype))
+    assert len(data.preprocessing.columns[0].categories) == 5
+
+
+def test_durations_of_arrow_are_in_seconds():
+    made = pd.array(pd.to_timedelta(np.arange(60) ** 2, unit="h"))
+    of_arrow = made.astype(pd.ArrowDtype(pa.duration("ns")))
+    expected, found = (of_column(each).preprocessing.columns[0] for each in (made, of_arrow))
+    assert found == expected
+    assert found.mean > 3600
+
+
+def test_missing_lists_are_missing():
+    data = of_column([[1, 2], None, [3, 4]] * 20)
+    assert data.preprocessing.columns[0].categories == ("", "[1, 2]", "[3, 4]")
+
+
 @dataclasses.dataclass
 class _Stream:
     """A table of another library, which knows Arrow's interface only."""
@@ -138,6 +182,26 @@ def test_new_examples_come_as_any_table_or_as_one_example():
         fitted.transform(new.iloc[0])
     with pytest.raises(datasets.DataError, match="expected columns of equal length"):
         fitted.transform({"x": [1.0, 2.0], "t": "pq"})
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (pd.Series([1.0, 2.0], index=[7, 8]), pd.Series(["p", "q"], index=[7, 8])),
+        (np.array([1.0, 2.0]), np.array([b"p", b"q"])),
+        ([1.0, 2.0], np.array(["p", "q"])),
+        (pd.Series([1, 2], dtype="Int64"), pd.array(["p", "q"], "string")),
+    ],
+)
+def test_columns_of_new_examples_may_be_of_any_type(number, text):
+    made = pd.DataFrame({"x": np.arange(60.0), "k": ["p", "q"] * 30, "y": ["a", "b", "b"] * 20})
+    fitted = datasets.from_dataframe(made, label="y").preprocessing
+    expected = fitted.transform(pd.DataFrame({"x": [1.0, 2.0], "k": ["p", "q"]}))
+    np.testing.assert_array_equal(fitted.transform({"x": number, "k": text}), expected)
+    one = fitted.transform({"x": np.array(2.0), "k": b"q"})
+    np.testing.assert_array_equal(one, expected[1:])
+    without = fitted.transform({"x": [pd.NA, 2.0], "k": [pd.NA, "q"]})
+    np.testing.assert_array_equal(without[1:], expected[1:])
 
 
 def test_data_set_becomes_a_frame():

@@ -94,14 +94,17 @@ def column(series: "pd.Series") -> Column:
         dtype = series.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "iufM":
         return series.to_numpy()
-    if isinstance(dtype, np.dtype) and dtype.kind == "m":
-        return series.dt.total_seconds().to_numpy()
+    if dtype.kind == "m":
+        kind = getattr(dtype, "numpy_dtype", dtype)
+        return series.to_numpy(kind, na_value=np.timedelta64("NaT")) / np.timedelta64(1, "s")
     if isinstance(dtype, np.dtype) and dtype.kind == "c":
         raise DataError(
-            f"column {shown.quoted(series.name)}: expected real numbers; received complex ones."
+            f"column {shown.quoted(series.name)}: expected real numbers; received complex ones. "
+            "Take their real parts or magnitudes."
         )
     if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype):
-        return series.to_numpy(np.float64, na_value=np.nan)  # Integers that may be missing.
+        is_whole = dtype.kind in "iu" and not series.hasnans
+        return series.to_numpy(f"{dtype.kind}8" if is_whole else np.float64, na_value=np.nan)
     if isinstance(dtype, pd.CategoricalDtype):
         return series.array.remove_unused_categories()
     return series.to_numpy(object)

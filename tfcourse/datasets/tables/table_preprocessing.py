@@ -243,5 +243,9 @@ def _as_table(table: Columns) -> Table:
 
 def _cells(column: Any) -> Column:
     """Returns a column, of which a mapping of a single example may give the cell alone."""
-    is_cell = isinstance(column, str) or not hasattr(column, "__len__")
+    import pandas as pd
+
+    if isinstance(column, pd.Series | np.ndarray) and column.ndim:
+        return frames.column(pd.Series(column))
+    is_cell = isinstance(column, str | bytes) or not np.iterable(column)
     return [column] if is_cell else column

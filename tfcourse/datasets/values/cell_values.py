@@ -78,14 +78,17 @@ def read_dates(
         other: returns the format of the cells that are not missing, if some are not in `form`.
     """
     if isinstance(column, np.ndarray) and column.dtype.kind == "M":
-        return {part: dates.part(column.astype("datetime64[ns]"), part) for part in parts}
-    found = cells.of(column)
-    moments = dates.times(found.values, form)
-    odd = np.isnat(moments)
-    odd[odd] = [not is_missing_number(v, more) for v in np.array(found.values, object)[odd]]
-    if odd.any() and other:
-        there = [value for value in found.values if not is_missing_number(value, more)]
-        return read_dates(column, more, other(there), parts)
+        moments = dates.known(column)
+        found = cells.Cells([], np.arange(len(column), dtype=np.int32))
+        odd = np.isnat(moments) & ~np.isnat(column)
+    else:
+        found = cells.of(column)
+        moments = dates.times(found.values, form)
+        odd = np.isnat(moments)
+        odd[odd] = [not is_missing_number(v, more) for v in np.array(found.values, object)[odd]]
+        if odd.any() and other:
+            there = [value for value in found.values if not is_missing_number(value, more)]
+            return read_dates(column, more, other(there), parts)
     result: dict[str, Column] = {}
     for part in parts:
         values = dates.part(moments, part)
@@ -108,9 +111,8 @@ def is_missing_number(value: object, more: Sequence[str] = ()) -> bool:
 
 def is_empty(column: "Column", more: Sequence[str] = ()) -> bool:
     """Returns whether no cell of a column has a value; fast if the first one has."""
-    if not len(column) or not is_missing_number(column[0], more):
-        return False
-    return all(is_missing_number(value, more) for value in cells.of(column).values)
+    parts = (column[:1], column)
+    return all(is_missing_number(value, more) for part in parts for value in cells.of(part).values)
 
 
 def has_decimal_commas(table: "Table") -> bool:

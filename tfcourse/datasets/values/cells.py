@@ -65,10 +65,14 @@ def of(column: Column) -> Cells:
         array = np.empty(len(column), object)
         array[:] = column
         column = array
+    if getattr(column.dtype, "kind", "") == "M":
+        column = column.astype("datetime64[us]")  # Otherwise, dates may become numbers.
     try:
         found, distinct = pd.factorize(column)
     except TypeError:  # Lists and the like have no hash.
-        found, distinct = pd.factorize(np.array([str(cell) for cell in column], object))
+        found, distinct = pd.factorize(
+            np.array([cell if cell is None else str(cell) for cell in column], object)
+        )
     return Cells(list(distinct.tolist()), found.astype(np.int32))
 
 

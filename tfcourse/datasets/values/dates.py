@@ -94,7 +94,7 @@ _SAMPLE = 50
 # At least this share of the values must be dates; the others count as missing.
 _SHARE = 0.95
 _FEW_OTHERS, _MANY = 3, 10  # So many others beside so many dates are slips, too.
-_NANOSECONDS_PER_HOUR = 3_600_000_000_000
+_NO_YEARS = (1, 9999)  # Of dates such as 9999-12-31, which databases write for none.
 _FEWEST_COMPACT = 10
 _MOST_FORMATS = 4
 _ORDER = re.compile("%[dm].%[dm]")  # Day and month as numbers, before the year.
@@ -201,7 +201,7 @@ def compact(values: npt.NDArray[np.float64]) -> str:
 
 
 def times(values: Sequence[Any], form: str) -> npt.NDArray[np.datetime64]:
-    """Returns values as datetime64[ns] in UTC; NaT for values in another format."""
+    """Returns values as datetime64[us] in UTC; NaT for values in another format."""
     import pandas as pd
 
     if OR in form:
@@ -218,7 +218,15 @@ def times(values: Sequence[Any], form: str) -> npt.NDArray[np.datetime64]:
     if form == WEEK:
         texts, form = [_WEEK.sub(_in_week, text) for text in texts], "%G-W%V-%u"
     read = pd.to_datetime(pd.Series(texts, dtype=object), format=form, errors="coerce", utc=True)
-    return read.dt.tz_localize(None).to_numpy("datetime64[ns]")
+    return known(read.dt.tz_localize(None).to_numpy("datetime64[us]"))
+
+
+def known(moments: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
+    """Returns moments as datetime64[us]; NaT for those in the years 1 and 9999, which mean none."""
+    moments = moments.astype("datetime64[us]")
+    years = moments.astype("datetime64[Y]").astype(np.int64) + 1970
+    moments[np.isin(years, _NO_YEARS)] = np.datetime64("NaT")
+    return moments
 
 
 def is_time_of_day(form: str) -> bool:
@@ -237,17 +245,13 @@ def part(moments: npt.NDArray[np.datetime64], name: str) -> npt.NDArray[Any]:
     import pandas as pd
 
     if name == "day":
-        return _float(moments, moments.astype("datetime64[D]").astype(np.int64))
+        days = moments.astype("datetime64[D]")
+        return np.where(np.isnat(days), np.nan, days.astype(np.float64))
     if name == "hour":
-        in_day = moments - moments.astype("datetime64[D]")
-        return _float(moments, in_day.astype(np.int64) / _NANOSECONDS_PER_HOUR)
+        return (moments - moments.astype("datetime64[D]")) / np.timedelta64(1, "h")
     read = pd.Series(moments).dt
     texts = read.strftime("%m") if name == "month" else read.day_name().str[:3]
     return texts.fillna("").to_numpy(object)
-
-
-def _float(moments: npt.NDArray[np.datetime64], values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return np.where(np.isnat(moments), np.nan, values.astype(np.float64))
 
 
 def _simple(value: object) -> str:
