@@ -36,6 +36,33 @@ def test_missing_split_is_taken_from_the_training_split(frame):
     assert [len(split) for split in data.splits.values()] == [24, 6, 15]
 
 
+@pytest.mark.parametrize(
+    ("cell", "split", "sizes"),
+    [("test", "test", [24, 9, 6]), ("valid", "validation", [24, 6, 15])],
+)
+def test_split_without_labels_is_taken_from_the_training_split(frame, cell, split, sizes, caplog):
+    data = load(frame.assign(y=frame.y.where(frame.Split != cell)))
+    assert [len(split) for split in data.splits.values()] == sizes
+    assert f"no row of the {split} split has a label" in caplog.text
+
+
+def test_training_split_without_labels_is_refused(frame):
+    with pytest.raises(datasets.DataError, match="expected training rows with a label"):
+        load(frame.assign(y=frame.y.where(frame.Split != "Train")))
+
+
+def test_class_without_a_training_row_is_told(frame, caplog):
+    texts = np.array(["a", "b"])[frame.y]
+    data = load(frame.assign(y=np.where(frame.Split == "test", "c", texts)))
+    assert data.class_names == ("a", "b", "c")
+    assert "classes without a training row, not learned: 'c'" in caplog.text
+
+
+def test_training_split_of_one_class_is_refused(frame):
+    with pytest.raises(datasets.DataError, match="of at least two classes; received only 'a'"):
+        load(frame.assign(y=np.where(frame.Split == "Train", "a", "b")))
+
+
 @pytest.mark.parametrize("options", [{"keep": ("Split",)}, {"ignore": ("Split",)}])
 def test_column_that_a_flag_names_gives_no_splits(frame, options):
     data = load(frame, **options)

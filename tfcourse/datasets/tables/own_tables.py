@@ -174,10 +174,8 @@ def dataset(
     except DataError as error:
         raise likely_labels.advised(error, table, reading) from None
     given = {"train": np.arange(len(table))} if rows is None else rows
-    # Rows without a label are in no split.
-    given = {split: index[found.kept[index]] for split, index in given.items()}
-    pairs: Pairs = {split: (index, found.numbers[index]) for split, index in given.items()}
-    pairs = splits.complete(name, pairs, splits.OWN_HELD_OUT_SHARE)
+    pairs, notes = _labelled(where, name, given, found)
+    table = dataclasses.replace(table, notes=(*table.notes, *notes))
     target = None
     if found.is_quantity:
         target, pairs = targets.standardized(where, label, pairs)
@@ -199,6 +197,37 @@ def dataset(
         target=target,
         **made,
     )
+
+
+def _labelled(
+    where: str, name: str, rows: dict[str, Rows], found: labels.Labels
+) -> tuple[Pairs, list[str]]:
+    """Returns the rows of each split that have a label, with their labels; and notes."""
+    kept = {split: index[found.kept[index]] for split, index in rows.items()}
+    empty = [split for split, index in kept.items() if not len(index)]
+    if "train" in empty:
+        raise DataError(
+            f"{where}: expected training rows with a label; received none. Fill the labels in, or "
+            "name other rows as train."
+        )
+    notes = [
+        f"no row of the {split} split has a label: it is cut off the training split instead"
+        for split in empty
+    ]
+    pairs: Pairs = {s: (index, found.numbers[index]) for s, index in kept.items() if len(index)}
+    pairs = splits.complete(name, pairs, splits.OWN_HELD_OUT_SHARE)
+    there = np.unique(pairs["train"][1])
+    absent = [shown.quoted(c) for n, c in enumerate(found.class_names) if n not in there]
+    if absent and len(there) < 2:
+        raise DataError(
+            f"{where}: expected training rows of at least two classes; received only "
+            f"{shown.quoted(found.class_names[there[0]])}. Move rows of others to the training "
+            "split."
+        )
+    if absent:
+        more = f" and {len(absent) - 10} more" if absent[10:] else ""
+        notes.append(f"classes without a training row, not learned: {', '.join(absent[:10])}{more}")
+    return pairs, notes
 
 
 def _in_memory(table: Table, fitted: TablePreprocessing, pairs: Pairs) -> dict[str, Any]:
