@@ -50,7 +50,8 @@ def test_directory_and_pipe_are_refused_at_once(tmp_path):
 
 CHECK_BOMB = """
 import pathlib, resource, sys
-from tfcourse.datasets import DataError, originals
+from tfcourse.datasets import DataError
+from tfcourse.datasets.tfds import originals
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
     originals.check_published(pathlib.Path(sys.argv[1]), int(sys.argv[2]), "0" * 64)

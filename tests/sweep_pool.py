@@ -33,6 +33,7 @@ class Pool:
         self.num_workers = num_workers
         self.answer = answer
         self.started = collections.Counter()
+        self._in_folder = collections.Counter()
         self._running = []
         self._random = random.Random(seed)
 
@@ -45,7 +46,8 @@ class Pool:
         if name == "run":
             self.started[key] += 1
             # A driver that asks for the same training forever must fail, not hang.
-            assert self.started[key] <= sweeps.MAX_LOST, f"{key} was started again and again"
+            self._in_folder[task.folder] += 1
+            assert self._in_folder[task.folder] <= sweeps.MAX_LOST, f"{key} began again and again"
         self._running.append((key, name, task))
 
     def next_outcome(self, timeout):

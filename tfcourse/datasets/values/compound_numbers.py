@@ -50,7 +50,7 @@ def find(texts: Sequence[str]) -> str:
     """Returns the one of `STYLES` that nearly all texts are written in, or "".
 
     Examples:
-        >>> from tfcourse.datasets import compound_numbers
+        >>> from tfcourse.datasets.values import compound_numbers
         >>> compound_numbers.find(["1:05.25", "58.9"]), compound_numbers.find(["1:05", "0:58"])
         ('1:05.25', '')
     """
