@@ -22,6 +22,9 @@ RANDOM = np.random.default_rng(0)
         ("#", np.arange(12) ** 3),
         ("idcode", np.arange(12) ** 3),
         ("tweet", 10**18 + RANDOM.choice(10**15, 40, replace=False)),
+        ("rownames", 1980 + np.append(np.arange(40) / 100, [0.1, 0.2])),  # 1980.1 and 1980.10.
+        ("Row.Names", np.arange(3)),
+        ("Unnamed: 0", np.arange(150) / 4),
         ("customerId", np.append(np.arange(97) ** 3, [0, 1, 8])),  # A few repeat.
     ],
 )
@@ -38,6 +41,11 @@ def test_identifier(name, values):
         ("x", np.arange(1000) / 2),
         ("x", np.append(np.arange(100), 5)),
         ("year", np.arange(1950, 2020)),
+        ("t", np.arange(70)),
+        ("monthsSinceY2K", np.arange(70)),
+        ("SeasonEnd", np.arange(1950, 2020)),
+        ("rownames", np.arange(150) % 7),
+        ("Unnamed: 3", np.arange(150) / 4),
         ("id", np.arange(150) / 7),
         ("store_id", np.arange(150) % 7),
         ("store_id", np.arange(150) // 2 * 7),  # Each has two rows.
@@ -94,6 +102,13 @@ def test_running_number_alone_is_used_and_told(tmp_path, caplog):
     source = write(tmp_path / "mine.csv", "x,y", [(i, "ab"[i > 25]) for i in range(50)])
     assert datasets.load(source, label="y").preprocessing.feature_names == ("x",)
     assert "x: used, though nothing in it repeats" in caplog.text
+
+
+def test_of_identifiers_alone_those_named_so_are_the_last_to_be_used(tmp_path, caplog):
+    rows = [(i, 2 * i, "ab"[i > 25]) for i in range(50)]
+    source = write(tmp_path / "mine.csv", "rownames,x,y", rows)
+    assert datasets.load(source, label="y").preprocessing.feature_names == ("x",)
+    assert "left out as identifiers: rownames" in caplog.text
 
 
 def test_texts_that_never_repeat_are_left_out_unless_they_are_kept(tmp_path, caplog):

@@ -1,11 +1,12 @@
 """Finds columns that identify the rows: running numbers, keys, invoice numbers.
 
-A model can memorize them, and in a sorted file, they give the class away. They have two signs;
+A model can memorize them, and in a sorted file, they give the class away. They have three signs;
 `keep` uses such a column anyway.
 
 - Its integers never repeat, although measurements would: of `n` numbers in a range of `r`, about `n
   * n / (2 * r)` pairs are equal by chance, or more if they are not uniform. If 10 are expected,
   having none happens by chance in one of e**10 = 22,000 columns.
+- It has the name that R and pandas give to the names of rows: rownames, "Unnamed: 0".
 - Its name says so ("id", "No.", "PassengerId", "row_index"), and only a few numbers repeat. In a
   table without names, a first column of long, unsorted numbers counts as having such a name.
 """
@@ -23,18 +24,10 @@ _FEWEST_ROWS = 10
 # by chance.
 _FIRST, _LONG, _SHARE_OF_ROUND = "1", 1e5, 0.3
 _LONGEST = 1e15  # Nothing is counted beyond it but time in nanoseconds.
-# A series with one row per year has no repeats either, but is a time.
-_TIMES = {"timestamp"} | {
-    "year",
-    "years",
-    "yr",
-    "quarter",
-    "month",
-    "week",
-    "day",
-    "hour",
-    "date",
-    "time",
+# A series with one row per year has no repeats either, but is a time. Plurals count, too.
+_TIMES = {
+    *("timestamp", "decade", "year", "yr", "season", "quarter", "month", "week", "day", "hour"),
+    *("minute", "second", "date", "time", "t", "period", "age"),
 }
 _LAST = {
     *("id", "ids", "index", "idx", "key", "no", "nr", "number", "num", "uuid", "guid", "row"),
@@ -68,6 +61,8 @@ _OWNERS = (
     ),
     *("subject", "trans", "transaction", "unique", "user"),
 )
+# What R and pandas write above the names of rows, which may have fractions: 1978.1, 1978.2.
+_ROW_NAMES = re.compile(r"row[ ._]?names?|unnamed: 0(\.\d+)?", re.IGNORECASE)
 _WORDS = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|#")
 
 
@@ -80,6 +75,8 @@ def why(name: str, values: npt.NDArray[np.float64]) -> str:
     """
     if name.endswith("]"):
         return ""  # One number of a vector: "petals[0]".
+    if _ROW_NAMES.fullmatch(name):
+        return _why_row_names(values[~np.isnan(values)])
     some = values[:_FEWEST_ROWS]
     if (some != np.floor(some)).sum() > np.isnan(some).sum():
         return ""  # Most columns end here.
@@ -96,14 +93,21 @@ def why(name: str, values: npt.NDArray[np.float64]) -> str:
             return (
                 f"looks like an identifier: {distinct:,} different whole numbers, most of them long"
             )
-    if distinct == count and high > _LONGEST and not _words(name) & _TIMES:
+    if distinct == count and high > _LONGEST and not _is_time(name):
         return (
             f"looks like an identifier: whole numbers of {len(f'{high:.0f}')} digits never repeat"
         )
     expected = count * count / (2 * (high - low + 1))
-    if distinct < count or expected < _EXPECTED_REPEATS or _words(name) & _TIMES:
+    if distinct < count or expected < _EXPECTED_REPEATS or _is_time(name):
         return ""
     return f"looks like an identifier: its whole numbers from {low:.0f} to {high:.0f} never repeat"
+
+
+def _why_row_names(values: npt.NDArray[np.float64]) -> str:
+    distinct = len(np.unique(values))
+    if distinct < 2 or distinct < _SHARE_OF_DIFFERENT * len(values):
+        return ""
+    return f"is an identifier by its name, with {distinct:,} different numbers"
 
 
 def _are_keys(values: npt.NDArray[np.float64]) -> bool:
@@ -125,8 +129,11 @@ def is_named_so(name: str) -> bool:
         or last.removesuffix("id") in _OWNERS
         or words[0] in ("id", "idcode")
         or "#" in words
+        or bool(_ROW_NAMES.fullmatch(name))
     )
 
 
-def _words(name: str) -> set[str]:
-    return {word.lower() for word in _WORDS.findall(name)}
+def _is_time(name: str) -> bool:
+    """Returns whether a word in a name means a time: the year, days, t."""
+    words = {word.lower() for word in _WORDS.findall(name)}
+    return bool((words | {word.removesuffix("s") for word in words}) & _TIMES)

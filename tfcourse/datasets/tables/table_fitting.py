@@ -8,7 +8,7 @@ import numpy as np
 from tfcourse.datasets import shown
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
-from tfcourse.datasets.tables import column_fitting, column_kinds, targets
+from tfcourse.datasets.tables import column_fitting, column_kinds, identifiers, targets
 from tfcourse.datasets.tables.column_fitting import Rows
 from tfcourse.datasets.tables.column_report import ColumnReport, Kind, TableReport
 from tfcourse.datasets.tables.columns import missing_error
@@ -41,7 +41,8 @@ def fit(
         doubtful = [column.name for column in reports if column.reason == "identifier"]
         if not doubtful:
             raise _no_columns(report)
-        # No other column is left.
+        # No other column is left; those named as identifiers are the last to be used.
+        doubtful = [name for name in doubtful if not identifiers.is_named_so(name)] or doubtful
         notes = (*table.notes, f"{', '.join(doubtful)}: used, though nothing in it repeats")
         table = dataclasses.replace(table, notes=notes)
         kept = dataclasses.replace(reading, keep=(*reading.keep, *doubtful))
