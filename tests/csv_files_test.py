@@ -247,6 +247,10 @@ def test_other_scripts_are_read_without_a_mark_of_byte_order(load, encoding):
     assert data.preprocessing.feature_names == ("имя=дом", "имя=лес", "имя=一")
 
 
+def test_ctrl_z_with_which_dos_ends_a_text_is_no_row(load):
+    assert load(table() + "\x1a").report.rows == len(ROWS)
+
+
 def test_characters_nul_are_told_and_bytes_that_are_no_text_refused(load, caplog):
     load(table().replace("v", "v\0\0", 1))
     assert "line 3 is the first with characters NUL, which are left out" in caplog.text
@@ -626,6 +630,15 @@ def test_years_may_name_columns(path):
     path.write_text(table(rows, names))
     assert [row["column"] for row in datasets.describe(f"csv:{path}").rows] == names
     path.write_text(table(rows, ["country", *map(str, range(1960, 1980, 2))]))
+    with pytest.raises(datasets.DataError, match="looks like data"):
+        datasets.describe(f"csv:{path}")
+
+
+@pytest.mark.parametrize("index", [[*"abcde"], [0, 1, 2, 3, 4], [1950, 1952.5, 1955, 1957, 1960]])
+def test_numbers_name_columns_beside_an_index_without_a_name(path, index):
+    path.write_text(",0,2.5\n" + "".join(f"{row},{i % 3},0\n" for i, row in enumerate(index)))
+    assert [row["column"] for row in datasets.describe(f"csv:{path}").rows][-2:] == ["0", "2.5"]
+    path.write_text(",0,2.5\n3,1,2\n2,2,3\n4,3,1\n")  # The first value is missing.
     with pytest.raises(datasets.DataError, match="looks like data"):
         datasets.describe(f"csv:{path}")
 

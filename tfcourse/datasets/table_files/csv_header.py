@@ -14,7 +14,7 @@ from tfcourse.hyperparameters.spelling import DECIMAL
 
 _MAX_LINES_BEFORE = 50
 _FEWEST_YEARS = 5
-_MOST_UNITS, _FEWEST_BELOW = 2, 5  # Lines of units, and rows below them.
+_MOST_UNITS, _FEWEST_BELOW = 2, 5  # Lines of units, and rows below names.
 _COMMENT = re.compile(r"\s*(#|%|//)\s*")
 
 
@@ -166,6 +166,8 @@ def _numbered(below: Sequence[Record], width: int) -> tuple[str, ...]:
 def _is_data(record: Record, below: Sequence[Record], expected: Sequence[str]) -> bool:
     """Returns whether a record looks like a row of data and not like a header."""
     cells = [*map(spellings.seen, record)]
+    if _heads_index(cells, below):
+        return False
     there = [name for name in dict.fromkeys(expected) if name in cells]
     if len(there) == 1:
         position = cells.index(there[0])
@@ -179,6 +181,17 @@ def _is_data(record: Record, below: Sequence[Record], expected: Sequence[str]) -
         return True
     figures = [cell for cell in named if DECIMAL.fullmatch(cell)]
     return bool(figures) and not _are_years(figures)
+
+
+def _heads_index(cells: Sequence[str], below: Sequence[Record]) -> bool:
+    """Returns whether a record has no name above an index: texts that differ, or rising numbers."""
+    if cells[:1] != [""] or len(below) < _FEWEST_BELOW:
+        return False
+    index = [row[0].strip() for row in below]
+    if len(set(index)) < len(index) or "" in index:
+        return False
+    numbered = [*map(bool, map(DECIMAL.fullmatch, index))]
+    return not any(numbered) or (all(numbered) and sorted(index, key=float) == index)
 
 
 def _are_years(figures: Sequence[str]) -> bool:

@@ -212,15 +212,15 @@ def checked(path: pathlib.Path, encoding: str, *, legacy: str = "") -> str:
 
 @contextlib.contextmanager
 def text(path: pathlib.Path, encoding: str) -> Iterator[TextIO]:
-    """Opens a file as text; line ends are unchanged, and characters NUL left out."""
+    """Opens a file as text; line ends are unchanged, and characters NUL and Ctrl-Z left out."""
     with opened(path) as file:
-        bare = io.BufferedReader(_WithoutNuls(file)) if _is_narrow(encoding) else file
+        bare = io.BufferedReader(_WithoutControls(file)) if _is_narrow(encoding) else file
         with io.TextIOWrapper(bare, encoding, newline="") as decoded:
             yield decoded
 
 
-class _WithoutNuls(io.RawIOBase):
-    """The bytes of a file that are not 0."""
+class _WithoutControls(io.RawIOBase):
+    """The bytes of a file that are neither 0 nor Ctrl-Z, with which DOS ends a text."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -230,7 +230,7 @@ class _WithoutNuls(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while chunk := self._file.read(len(buffer)):
-            kept = chunk.replace(b"\0", b"")
+            kept = chunk.translate(None, b"\0\x1a")
             if kept:
                 buffer[: len(kept)] = kept
                 return len(kept)

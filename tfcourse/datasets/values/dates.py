@@ -41,7 +41,7 @@ _DATES = (
     *("%Y-%b-%d", "%Y %b %d", "%A %d %B %Y", "%A, %d %B %Y", "%Y\u5e74%m\u6708%d\u65e5"),
 )
 # A month means its first day.
-_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y", "%b %Y", "%b-%Y", "%B %Y", "%Y-%b", "%b-%y")
+_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y", "%b %Y", "%b-%Y", "%B %Y", "%Y-%b", "%Y %b", "%b-%y")
 # The time comes before the year, as from Twitter and C's ctime.
 _TIME_INSIDE = "%a %b %d %H:%M:%S %Y"
 _DOTTED = "%H.%M.%S"
@@ -58,7 +58,7 @@ FORMATS = (
 KNOWN = (*FORMATS, QUARTER, WEEK, *_COMPACT.values())
 _SEASON = re.compile(r"(\d{4})[-/](\d\d)")
 _FEWEST_SEASONS = 3
-_WEEK = re.compile(r"(\d{4})-?W([0-5]\d)(?:-?([1-7]))?")
+_WEEK = re.compile(r"(\d{4})[- ]?W([0-5]\d)(?:-?([1-7]))?")
 _QUARTER = re.compile(r"(\d{4})[- ]?Q([1-4])|Q([1-4])[- ]?(\d{4})")
 # Ignored: a time zone, an ordinal's ending, the full stop of an abbreviated month, and marks
 # between date and time. Times are used as written; only ISO 8601 is converted to UTC.
@@ -68,6 +68,7 @@ _ZONE = re.compile(
 )
 _NAMED_ZONE = re.compile(r" [A-Z]{3,4}$")
 _ORDINAL = re.compile(r"(?<=\d)(st|nd|rd|th)\b")
+_DOTTED_HALF = re.compile(r"(?<=\d) ?([ap])\. ?m\.", re.IGNORECASE)  # 8:00 a.m.
 _CUT_OFF = re.compile(r"\b([A-Z][a-z]{2})\.(?= )")
 _BETWEEN = re.compile(r"((?<=\d)(, |_|-)|(?<=\d{4}):)(?=\d\d?[:.]\d\d)")
 _DASHED_TIME = re.compile(r"_(\d\d)-(\d\d)-(\d\d)$")
@@ -82,8 +83,8 @@ _LIKELY = re.compile(
     r"|\d{4}[- ][A-Z][a-z]{2}[- ]\d\d?( .*)?|\d{4}\u5e74\d\d?\u6708\d\d?\u65e5( .*)?"
     r"|\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?|\d{1,2} ?[AaPp][Mm]"
     r"|\d{1,2}\.\d\d\.\d\d|\d{4}[-/]\d\d|\d\d[-/]\d{4}|[A-Za-z]{3,9}[- ]\d{4}"
-    r"|\d{4}-[A-Z][a-z]{2}|[A-Z][a-z]{2}-\d\d"
-    r"|\d{4}[- ]?Q[1-4]|Q[1-4][- ]?\d{4}|\d{4}-?W[0-5]\d(-?[1-7])?"
+    r"|\d{4}[- ][A-Z][a-z]{2}|[A-Z][a-z]{2}-\d\d"
+    r"|\d{4}[- ]?Q[1-4]|Q[1-4][- ]?\d{4}|\d{4}[- ]?W[0-5]\d(-?[1-7])?"
 )
 _SHAPES = {
     **{"%Y": r"\d{4}", "%B": "[a-z]{3,9}", "%b": "[a-z]{3}", "%A": "[a-z]{6,9}", "%a": "[a-z]{3}"},
@@ -260,6 +261,7 @@ def _simple(value: object) -> str:
     if _ISO.match(text):
         return _NAMED_ZONE.sub("", text)
     text = month_names.english(text)
+    text = _DOTTED_HALF.sub(r" \1m", text)
     text = _ORDINAL.sub("", _CUT_OFF.sub(r"\1", _ZONE.sub("", text)))
     return _BETWEEN.sub(" ", _DASHED_TIME.sub(r" \1:\2:\3", text))
 
