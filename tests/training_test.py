@@ -5,6 +5,7 @@ import types
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
@@ -443,12 +444,61 @@ GOOD = [0, 1, 2, 0, 1, 2]
         ({"steps_per_block": 0}, "`steps_per_block`.*0"),
         ({"early_stopping": -1}, "`early_stopping`.*-1"),
         ({"class_weight": {"cat": 2.0}}, "`class_weight` must name classes by their numbers.*cat"),
+        ({"class_weight": "balanced"}, "`training.balanced_class_weights"),
         ({"monitor": "val_acc"}, "`monitor` must be one of accuracy, .*val_loss.*val_acc"),
+        ({"monitor_mode": "maximum"}, "`monitor_mode` must be one of auto, max, min.*'maximum'"),
+        ({"in_memory_steps": "no"}, "`in_memory_steps` must be True or False.*'no'"),
+        ({"tensorboard": None}, "`tensorboard` must be True or False.*None"),
     ],
 )
 def test_an_argument_that_cannot_be_right_is_named(arguments, told):
     with pytest.raises(ValueError, match=told):
         fit(small(), some(GOOD), **arguments)
+
+
+def test_a_model_that_is_not_compiled_is_told():
+    with pytest.raises(ValueError, match="`model` must be compiled"):
+        fit(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]), some(GOOD))
+
+
+X = np.zeros((6, 4), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("features", "labels", "told"),
+    [
+        (X[:0], GOOD[:0], "at least one of each; received 0 and 0"),
+        (X, GOOD[:5], "as many labels as features.*received 6 and 5"),
+        (X.tolist(), GOOD, "arrays of numbers; received float"),
+        (X, ["cat"] * 6, "arrays of numbers; received ndarray of <U3.*`from_dataframe`"),
+        (pd.DataFrame(X), GOOD, "arrays of numbers; received DataFrame"),
+    ],
+)
+def test_a_split_without_a_label_for_each_example_is_refused(features, labels, told):
+    split = types.SimpleNamespace(features=features, labels=np.array(labels))
+    for name in ("train", "validation"):
+        data = some(GOOD)
+        setattr(data, name, split)
+        with pytest.raises(datasets.DataError, match=f"data.{name}: .*{told}"):
+            fit(small(), data)
+    with pytest.raises(datasets.DataError, match=told):
+        training.evaluate(small(), split)
+    with pytest.raises(datasets.DataError, match=told):
+        training.find_learning_rate(
+            small(), types.SimpleNamespace(train=split), batch_size=2, seed=1
+        )
+
+
+@pytest.mark.parametrize("data", [(X, GOOD), None, types.SimpleNamespace(train=some(GOOD).train)])
+def test_data_without_splits_is_refused(data):
+    with pytest.raises(datasets.DataError, match=r"expected a split.*from_arrays\(\(x, y\)\)"):
+        fit(small(), data)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, "1"])
+def test_a_standard_deviation_that_cannot_be_is_refused(value):
+    with pytest.raises(ValueError, match="`standard_deviation` must be a finite float > 0"):
+        training.compile_regression(small(), "sgd", value)
 
 
 @pytest.mark.parametrize("label", [-1, 3])

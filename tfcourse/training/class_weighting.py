@@ -48,6 +48,11 @@ def checked(class_weight: ClassWeight | None, labels: Any) -> npt.NDArray[np.flo
     """
     if class_weight is None:
         return None
+    if isinstance(class_weight, str):
+        raise ValueError(
+            "`class_weight` must be numbers; `training.balanced_class_weights(labels, num_classes)`"
+            f" returns balanced ones. Received: class_weight={class_weight!r}"
+        )
     if tf.nest.is_nested(labels):
         raise ValueError("`class_weight` needs a model with one output, as in Keras.")
     if np.asarray(labels).dtype.kind == "f" and (np.asarray(labels) % 1).any():

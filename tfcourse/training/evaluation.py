@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import batching, training_data
-from tfcourse.training import memory
+from tfcourse.training import input_checks, memory
 from tfcourse.training.keras_internals import metrics_or_logs, overrides, reset_metrics
 from tfcourse.training.label_smoothing import unsmoothed
 from tfcourse.training.resident import resident
@@ -46,7 +46,11 @@ class Evaluator:
 
         Args:
             split: has `features` and `labels`: arrays or tensors.
+
+        Raises:
+            DataError: it has no examples, or not a label for each.
         """
+        input_checks.check_split("split", split)
         with unsmoothed():
             return self._evaluate(split)
 

@@ -1,6 +1,7 @@
 """Checks of the input of `fit`: its arguments, labels and features."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,6 +20,46 @@ def unknown_monitor(monitor: str, names: Iterable[str]) -> ValueError:
     return ValueError(
         f"`monitor` must be one of {', '.join(sorted(names))}. Received: monitor={monitor}"
     )
+
+
+def check_data(data: Any) -> None:
+    """Checks that the training and the validation set are arrays with a label for each example.
+
+    Raises:
+        DataError: naming the split.
+    """
+    for name in ("train", "validation"):
+        split = getattr(data, name, None)
+        if not hasattr(split, "features") or not hasattr(split, "labels"):
+            raise datasets.DataError(
+                f"data.{name}: expected a split with `features` and `labels`; received "
+                f"{type(data if split is None else split).__name__}. "
+                "`tfcourse.datasets.from_arrays((x, y))` makes such data."
+            )
+        check_split(f"data.{name}", split)
+
+
+def check_split(name: str, split: training_data.Split) -> None:
+    """Checks that a split has examples, as arrays of numbers with a label for each.
+
+    Raises:
+        DataError: naming the split.
+    """
+    sizes = []
+    for array in keras.tree.flatten((training_data.kept_features(split), split.labels)):
+        kind = getattr(getattr(array, "dtype", None), "kind", "f")
+        if not hasattr(array, "dtype") or not hasattr(array, "shape") or kind in "OSUMm":
+            raise datasets.DataError(
+                f"{name}: expected arrays of numbers; received {type(array).__name__}"
+                f"{f' of {array.dtype}' if hasattr(array, 'dtype') else ''}. "
+                "`tfcourse.datasets.from_arrays` and `from_dataframe` convert other examples."
+            )
+        sizes.append(len(array))
+    if not all(sizes) or len(set(sizes)) > 1:
+        raise datasets.DataError(
+            f"{name}: expected as many labels as features, and at least one of each; received "
+            f"{' and '.join(map(str, sizes))}. Check how they were selected."
+        )
 
 
 def check_labels(model: keras.Model, data: training_data.Data) -> None:

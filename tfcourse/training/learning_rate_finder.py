@@ -11,7 +11,7 @@ import tensorflow as tf
 from keras import ops
 
 from tfcourse import averages, batching, training_data
-from tfcourse.training import checkpoint, learning_rate_rules
+from tfcourse.training import checkpoint, input_checks, learning_rate_rules
 from tfcourse.training.keras_internals import build_for, following, steps_of
 from tfcourse.training.learning_rate_rules import Floats
 from tfcourse.training.steps import InMemorySteps
@@ -95,6 +95,7 @@ def find_learning_rate(
         raise ValueError(f"It takes 0 < `low` < `high`. Received: low={low}, high={high}")
     if num_steps < 20:
         raise ValueError(f"`num_steps` must be >= 20. Received: num_steps={num_steps}")
+    input_checks.check_split("data.train", data.train)
     size = batching.resolve_batch_size(batch_size, len(data.train.labels))
     build_for(model, training_data.first_examples(data.train, size))
     variables = checkpoint.variables_of(model)

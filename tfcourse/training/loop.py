@@ -95,8 +95,8 @@ def fit(
         `keras.callbacks.History` with `epoch` and `history`, including the epochs before a resume.
 
     Raises:
-        ValueError: `epochs` or `batch_size` is out of range, or several devices can't train the
-            model.
+        DataError: a split of `data` has no examples, or not a label for each.
+        ValueError: an argument is out of range, or several devices can't train the model.
         NotFiniteError: the loss or a weight is not finite.
         Interrupted: a signal asked to stop; the state is saved in `run`.
         CheckpointError: `run` has checkpoints, but none of them can be used here.
@@ -120,6 +120,10 @@ def fit(
     checked.count("steps_per_block", 1 if steps_per_block is None else steps_per_block)
     for name, value in (("early_stopping", early_stopping), ("seed", seed)):
         checked.count(name, value, minimum=0)
+    for name, value in (("in_memory_steps", in_memory_steps), ("tensorboard", tensorboard)):
+        checked.flag(name, value)
+    checked.one_of("monitor_mode", monitor_mode, ("auto", "max", "min"))
+    input_checks.check_data(data)
     if run_dir is not None and run is not None:
         raise ValueError(f"Give `run_dir` or `run`, not both. Received: run_dir={run_dir}")
     if run:
@@ -189,6 +193,11 @@ def _built(
     of_recipe: bool,
 ) -> int:
     """Builds `model` and checks it against `data`; returns the number of examples per step."""
+    if not model.compiled:
+        raise ValueError(
+            "`model` must be compiled: `tfcourse.training.compile_for(model, optimizer, data)`, or "
+            f"Keras's `compile`. Received: model={model.name}"
+        )
     size = batching.resolve_batch_size(batch_size, training_data.num_examples(data.train))
     if batch_size not in ("full", size):
         print(f"batch_size={batch_size}: the set has {size} examples, so a step takes {size}")

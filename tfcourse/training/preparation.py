@@ -6,7 +6,7 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from tfcourse import datasets
+from tfcourse import checked, datasets
 from tfcourse.run_directory import environment
 from tfcourse.system import machine, quiet_import
 from tfcourse.training import seed_internals
@@ -82,7 +82,11 @@ def compile_classifier(
 
     Args:
         label_smoothing: in [0, 1), the share of each label that is spread over all classes in
-            training. The reported training loss includes it; validation and test losses do not.
+            training. The reported training loss includes it; validation and test losses of this
+            package's `fit` and `evaluate` do not, those of Keras's do.
+
+    Raises:
+        ValueError: `label_smoothing` is out of range.
     """
     crossentropy: keras.Loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     if label_smoothing:
@@ -151,7 +155,7 @@ class AbsoluteError(keras.metrics.Mean):
     ) -> None:
         super().__init__(name=name, dtype=dtype)
         self._direction = "down"
-        self.standard_deviation = standard_deviation
+        self.standard_deviation = checked.number("standard_deviation", standard_deviation)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Adds a batch: labels [examples] or [examples, 1], and predictions likewise."""
