@@ -413,9 +413,11 @@ def test_bad_beta_raises(name, argument, value):
 
 
 @pytest.mark.parametrize("value", [*(v for v in NOT_NUMBERS if v is not None), -0.1])
-def test_bad_weight_decay_raises(value):
-    with pytest.raises(ValueError, match=re.escape(f"Received: weight_decay={value!r}") + "$"):
-        optimizers.AdamW(weight_decay=value)
+@pytest.mark.parametrize("limit", ["weight_decay", "clipnorm", "clipvalue", "global_clipnorm"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_bad_weight_decay_or_limit_raises(name, limit, value):
+    with pytest.raises(ValueError, match=re.escape(f"Received: {limit}={value!r}") + "$"):
+        OPTIMIZERS[name](**{limit: value})
 
 
 @pytest.mark.parametrize("value", [*NOT_NUMBERS, 0.0, -1e-8])

@@ -372,6 +372,13 @@ def test_bad_rise_and_warm_up_epochs_raise(value):
     )
 
 
+@pytest.mark.parametrize("name", schedules.SCHEDULES)
+def test_build_checks_what_a_schedule_does_not_use(name):
+    arguments = {"steps_per_epoch": 7, "epochs": 3}
+    refuses("epochs", 0, lambda: schedules.build(name, RATE, **{**arguments, "epochs": 0}))
+    refuses("continuous", "no", lambda: schedules.build(name, RATE, **arguments, continuous="no"))
+
+
 @pytest.mark.parametrize("value", [*NOT_NUMBERS, -0.1, 1.0])
 def test_bad_momentum_raises(value):
     refuses("high", value, lambda: schedules.CycledMomentum(10, high=value))

@@ -74,7 +74,6 @@ class AdaGrad(arguments.Optimizer):
         name: str = "adagrad",
         **kwargs: Any,
     ) -> None:
-        learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
         self.epsilon = checked.number("epsilon", epsilon)
 

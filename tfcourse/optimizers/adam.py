@@ -138,7 +138,6 @@ class Adam(arguments.Optimizer):
         name: str = "adam",
         **kwargs: Any,
     ) -> None:
-        learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
         self.beta_1 = arguments.checked_momentum("beta_1", beta_1)
         self.beta_2 = checked.below_one("beta_2", beta_2)

@@ -64,7 +64,7 @@ class AdamW(Adam):
             beta_1,
             beta_2,
             epsilon,
-            weight_decay=arguments.checked_weight_decay(weight_decay),
+            weight_decay=weight_decay,
             name=name,
             **kwargs,
         )

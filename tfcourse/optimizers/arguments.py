@@ -24,8 +24,9 @@ Momentum: TypeAlias = "float | keras.optimizers.schedules.LearningRateSchedule"
 class Optimizer(keras.optimizers.Optimizer):
     """The base class of our optimizers; adds what Keras's lacks.
 
-    The decay rate of an average may follow a schedule, values may have another shape (see
-    `same_precision`), and a configuration may have a learning rate that has fallen to 0.
+    Arguments out of range are errors, the decay rate of an average may follow a schedule, values
+    may have another shape (see `same_precision`), and a configuration may have a learning rate that
+    has fallen to 0.
 
     Attributes:
         given_numbers: names of the numbers that trials of a sweep may vary without a new program.
@@ -34,6 +35,12 @@ class Optimizer(keras.optimizers.Optimizer):
     """
 
     given_numbers: tuple[str, ...] = ()
+
+    def __init__(self, learning_rate: LearningRate, name: str, **kwargs: Any) -> None:
+        for limit in ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm"):
+            if kwargs.get(limit) is not None:  # Keras ignores negative limits.
+                kwargs[limit] = checked.number(limit, kwargs[limit], zero_allowed=True)
+        super().__init__(_checked_learning_rate(learning_rate), name=name, **kwargs)
 
     def assign(self, variable: keras.Variable, value: "tf.Tensor") -> None:
         super().assign(variable, ops.reshape(value, variable.shape))
@@ -76,7 +83,7 @@ class Optimizer(keras.optimizers.Optimizer):
         return optimizer
 
 
-def checked_learning_rate(learning_rate: Any) -> LearningRate:
+def _checked_learning_rate(learning_rate: Any) -> LearningRate:
     """Returns a number as a float for Keras; a schedule or a callable unchanged."""
     if callable(learning_rate):
         return learning_rate
@@ -98,18 +105,6 @@ def config_of(momentum: Momentum) -> Any:
     """Returns the configuration of a decay rate that may follow a schedule, for `from_config`."""
     is_number = isinstance(momentum, float)
     return momentum if is_number else keras.optimizers.schedules.serialize(momentum)
-
-
-def checked_weight_decay(weight_decay: Any) -> float | None:
-    """Returns `weight_decay` as a float >= 0; `None` unchanged."""
-    if weight_decay is None:
-        return None
-    if not checked.is_real(weight_decay) or not 0.0 <= weight_decay < math.inf:
-        raise ValueError(
-            "`weight_decay` must be a finite float >= 0, or None. "
-            f"Received: weight_decay={weight_decay!r}"
-        )
-    return float(weight_decay)
 
 
 def same_precision(variable: keras.Variable, *tensors: "tf.Tensor") -> "list[tf.Tensor]":

@@ -56,7 +56,6 @@ class GradientDescent(arguments.Optimizer):
         name: str = "gradient_descent",
         **kwargs: Any,
     ) -> None:
-        learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
 
     def update_step(

@@ -80,7 +80,6 @@ class Lion(arguments.Optimizer):
         name: str = "lion",
         **kwargs: Any,
     ) -> None:
-        learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
         self.beta_1 = checked.below_one("beta_1", beta_1)
         self.beta_2 = checked.below_one("beta_2", beta_2)

@@ -78,7 +78,6 @@ class Momentum(arguments.Optimizer):
         name: str = "momentum",
         **kwargs: Any,
     ) -> None:
-        learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
         self.beta = arguments.checked_momentum("beta", beta)
 

@@ -77,7 +77,6 @@ class RMSProp(arguments.Optimizer):
         name: str = "rmsprop",
         **kwargs: Any,
     ) -> None:
-        learning_rate = arguments.checked_learning_rate(learning_rate)
         super().__init__(learning_rate, name=name, **kwargs)
         self.beta = checked.below_one("beta", beta)
         self.epsilon = checked.number("epsilon", epsilon)

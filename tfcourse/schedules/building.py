@@ -57,6 +57,8 @@ def build(
             )
     steps_per_epoch = checked.count("steps_per_epoch", steps_per_epoch)
     warmup_steps = checked.count("warmup_epochs", warmup_epochs, minimum=0) * steps_per_epoch
+    epochs = checked.count("epochs", epochs)
+    continuous = checked.flag("continuous", continuous)
     training = Training(steps_per_epoch, epochs, warmup_steps, continuous)
     schedule = SCHEDULES[name].of(initial_learning_rate, training, **given)
     if warmup_steps and not choices.SCHEDULES[name].warms_up:

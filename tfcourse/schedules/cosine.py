@@ -44,7 +44,7 @@ class CosineDecay(Schedule):
 
     @classmethod
     def of(cls, learning_rate: float, training: Training, **hyperparameters: Any) -> Self:
-        total_steps = checked.count("epochs", training.epochs) * training.steps_per_epoch
+        total_steps = training.epochs * training.steps_per_epoch
         return cls(learning_rate, total_steps - training.warmup_steps, **hyperparameters)
 
     def __call__(self, step: Steps) -> Rates:

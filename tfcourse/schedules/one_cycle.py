@@ -46,7 +46,7 @@ class OneCycle(Schedule):
 
     @classmethod
     def of(cls, learning_rate: float, training: Training, **hyperparameters: Any) -> Self:
-        total_steps = checked.count("epochs", training.epochs) * training.steps_per_epoch
+        total_steps = training.epochs * training.steps_per_epoch
         rise_steps = training.warmup_steps or None
         return cls(learning_rate, total_steps, rise_steps=rise_steps, **hyperparameters)
 
