@@ -144,6 +144,12 @@ def without_biases():
     return optimizer
 
 
+def adapted():
+    layer = keras.layers.Normalization(name="adapted")
+    layer.adapt(data.train.features.reshape(len(data.train), -1))
+    return layer
+
+
 WEIGHTS = {0: 4.0, 1: 0.25, 2: 0.0}
 RANKED = keras.losses.SparseCategoricalCrossentropy(
     from_logits=True, reduction="mean_with_sample_weight"
@@ -162,6 +168,11 @@ keras.config.set_dtype_policy("float32")
 refuse = functools.partial(compare, refused=True)
 refuse("accumulated", lambda: SGD(0.1, gradient_accumulation_steps=2))
 refuse("teaching", kind=lambda: [layers.BatchNormalization(name="taught")])
+refuse("adapted", kind=lambda: [adapted()])
+UNIT = keras.layers.SpectralNormalization
+refuse("spectral", kind=lambda: [UNIT(keras.layers.Dense(8), name="unit")])
+compare("frozen", kind=lambda: [keras.layers.Dense(8), keras.layers.Dense(8, trainable=False)])
+compare("given", kind=lambda: [keras.layers.Normalization(mean=0.3, variance=2.0)])
 refuse("activity", kind=lambda: [keras.layers.Dense(8, activity_regularizer="l2")])
 refuse("summed", loss=SUMMED)
 refuse("ranked", loss=RANKED, weights=WEIGHTS)
@@ -181,7 +192,7 @@ def scenarios():
     "name",
     [
         *("rate", "clipnorm", "global_clipnorm", "clipvalue", "decay", "half", "weighted"),
-        "regularized",
+        *("regularized", "frozen", "given"),
     ],
 )
 def test_two_devices_compute_what_one_does(scenarios, name):
@@ -199,6 +210,8 @@ def test_two_devices_compute_what_one_does(scenarios, name):
     [
         ("accumulated", "optimizer.gradient_accumulation_steps"),
         ("teaching", "taught, whose moments are of a part"),
+        ("adapted", "adapted, which keeps numbers that are not trained"),
+        ("spectral", "unit, which keeps numbers that are not trained"),
         ("activity", "activity_regularizer"),
         ("summed", "'sum'"),
         ("ranked", "'mean_with_sample_weight'"),

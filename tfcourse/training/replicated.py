@@ -83,6 +83,8 @@ def check_trainable(model: keras.Model) -> None:
     for layer in all_layers(model):
         if isinstance(layer, layers.BatchNormalization) or getattr(layer, "renorm", False):
             refused.append(f"{layer.name}, whose moments are of a part; take Keras's, plain")
+        elif _keeps_state(layer):
+            refused.append(f"{layer.name}, which keeps numbers that are not trained")
         if isinstance(layer, keras.layers.Masking) or getattr(layer, "mask_zero", False):
             refused.append(f"the mask of {layer.name}")
         if getattr(layer, "activity_regularizer", None):
@@ -99,6 +101,19 @@ def check_trainable(model: keras.Model) -> None:
         raise ValueError(
             f"Several devices can't train {'; '.join(refused)}. Received: model={model.name}"
         )
+
+
+def _keeps_state(layer: keras.layers.Layer) -> bool:
+    """Returns whether the result of `layer` depends on variables that no optimizer changes.
+
+    Each device would change its own, or a copy of the layer would not have what was made of them.
+    """
+    if isinstance(layer, keras.layers.Normalization):
+        return bool(layer.weights)  # None if its mean and variance are given.
+    if isinstance(layer, keras.layers.BatchNormalization) or not layer.trainable:
+        return False
+    inner = {id(weight) for each in all_layers(layer)[1:] for weight in each.weights}
+    return any(id(weight) not in inner for weight in layer.non_trainable_weights)
 
 
 def check_built_outside(model: keras.Model) -> None:
