@@ -1,4 +1,5 @@
 import ast
+import importlib
 import pathlib
 import re
 
@@ -107,6 +108,12 @@ def test_each_part_is_known_to_an_editor_too():
         for alias in node.names
     ]
     assert imported == tfcourse.__all__
+
+
+@pytest.mark.parametrize("part", ["inference", "training", "tuning"])
+def test_completion_shows_names_that_load_when_first_used(part):
+    module = importlib.import_module(f"tfcourse.{part}")
+    assert dir(module) == sorted(module.__all__)
 
 
 @pytest.mark.parametrize("module", ["tfcourse", "tfcourse.command_line", "recipes.mnist_softmax"])

@@ -49,3 +49,7 @@ __all__ = [
     "looks_inverted",
     "read",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

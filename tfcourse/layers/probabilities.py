@@ -62,7 +62,7 @@ def hardmax(logits: npt.ArrayLike) -> "tf.Tensor":
 
 
 def logistic(logits: npt.ArrayLike) -> "tf.Tensor":
-    """Returns the probability of the first of two classes: softmax for C = 2.
+    """Returns the probability of the first of two classes, the sigmoid: softmax for C = 2.
 
         softmax([z_1, z_2])_1 = exp(z_1) / (exp(z_1) + exp(z_2))
                               = 1 / (1 + exp(-(z_1 - z_2))) = logistic(z_1 - z_2)

@@ -73,3 +73,7 @@ __all__ = [
     "summary",
     "within_memory",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
