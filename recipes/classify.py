@@ -85,7 +85,7 @@ class Classify(mnist_softmax.MnistSoftmax):
     weight_decay: float | Literal["auto"] = number(
         "auto",
         "Fraction of each weight that a step at rate 1 removes; auto takes 60 / training examples, "
-        "at least 0.1.",
+        "from 0.1 to 0.1 / rate.",
         interval="[0, inf)",
         choices=("auto",),
         group="Optimizer",

@@ -187,6 +187,12 @@ def checked(hyperparameters: MnistSoftmax, data: Dataset) -> MnistSoftmax:
             "`model=small_cnn` is for images with sides of at least 8. Take another `model`. "
             f"Received: {data.name} of shape {data.input_shape}"
         )
+    size = tfcourse.batching.resolve_batch_size(hp.batch_size, len(data.train))
+    if hp.model == "batch_norm_mlp" and size == 1:
+        raise ValueError(
+            "`batch_size` must be 2 or more with `model=batch_norm_mlp`: an example normalized by "
+            f"itself is 0. Received: batch_size={hp.batch_size}"
+        )
     return hp
 
 

@@ -73,6 +73,16 @@ def test_what_the_chosen_model_ignores_is_refused():
     classify.settled(classify.Classify(dropout=0.1), dataset(100, (8, 8, 1)))
 
 
+def test_a_batch_of_one_example_is_refused_where_it_would_be_normalized_by_itself():
+    with pytest.raises(ValueError, match="`batch_size` must be 2 or more"):
+        classify.settled(classify.Classify(batch_size=1), dataset(100, (4,)))
+    regression = classify.Classify(batch_size=1, model="softmax_regression")
+    assert classify.settled(regression, dataset(100, (4,))).batch_size == 1
+    assert (
+        classify.settled(classify.Classify(batch_size=1), dataset(100, (8, 8, 1))).batch_size == 1
+    )
+
+
 def test_a_small_cnn_is_refused_where_there_are_no_images_to_halve():
     for shape in ((4,), (6, 6, 1)):
         with pytest.raises(ValueError, match="`model=small_cnn` is for images with sides of at"):

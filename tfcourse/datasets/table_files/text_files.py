@@ -47,7 +47,9 @@ def check_file(path: pathlib.Path, kind: str) -> None:
         archives.check_no_member(path, kind)
         received = "something else" if path.exists() else "no such file"
         are_several = bool({*"*,"} & {*str(path)})  # A pattern or a list.
-        mend = " One file is read: join several into one." if are_several else " Correct the path."
+        start = "" if path.is_absolute() else ", or start in the folder it is relative to"
+        mend = " One file is read: join several into one." if are_several else ""
+        mend = mend or f" Correct the path{start}."
         advice = misspelt.meant(path) or mend
         if path.is_dir():
             received = "a folder"
