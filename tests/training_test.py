@@ -457,8 +457,10 @@ def test_an_argument_that_cannot_be_right_is_named(arguments, told):
 
 
 def test_a_model_that_is_not_compiled_is_told():
-    with pytest.raises(ValueError, match="`model` must be compiled"):
-        fit(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]), some(GOOD))
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    for function in (fit, training.find_learning_rate):
+        with pytest.raises(ValueError, match="`model` must be compiled"):
+            function(model, some(GOOD), batch_size=2, seed=1)
 
 
 X = np.zeros((6, 4), np.float32)
@@ -493,6 +495,9 @@ def test_a_split_without_a_label_for_each_example_is_refused(features, labels, t
 def test_data_without_splits_is_refused(data):
     with pytest.raises(datasets.DataError, match=r"expected a split.*from_arrays\(\(x, y\)\)"):
         fit(small(), data)
+    if not hasattr(data, "train"):
+        with pytest.raises(datasets.DataError, match="expected a split"):
+            training.evaluate(small(), data)
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, "1"])

@@ -22,6 +22,15 @@ def unknown_monitor(monitor: str, names: Iterable[str]) -> ValueError:
     )
 
 
+def check_compiled(model: keras.Model) -> None:
+    """Raises `ValueError` if `model` is not compiled."""
+    if not model.compiled:
+        raise ValueError(
+            "`model` must be compiled: `tfcourse.training.compile_for(model, optimizer, data)`, or "
+            f"Keras's `compile`. Received: model={model.name}"
+        )
+
+
 def check_data(data: Any) -> None:
     """Checks that the training and the validation set are arrays with a label for each example.
 
@@ -29,22 +38,20 @@ def check_data(data: Any) -> None:
         DataError: naming the split.
     """
     for name in ("train", "validation"):
-        split = getattr(data, name, None)
-        if not hasattr(split, "features") or not hasattr(split, "labels"):
-            raise datasets.DataError(
-                f"data.{name}: expected a split with `features` and `labels`; received "
-                f"{type(data if split is None else split).__name__}. "
-                "`tfcourse.datasets.from_arrays((x, y))` makes such data."
-            )
-        check_split(f"data.{name}", split)
+        check_split(f"data.{name}", getattr(data, name, data))
 
 
-def check_split(name: str, split: training_data.Split) -> None:
+def check_split(name: str, split: Any) -> None:
     """Checks that a split has examples, as arrays of numbers with a label for each.
 
     Raises:
         DataError: naming the split.
     """
+    if not hasattr(split, "features") or not hasattr(split, "labels"):
+        raise datasets.DataError(
+            f"{name}: expected a split with `features` and `labels`; received "
+            f"{type(split).__name__}. `tfcourse.datasets.from_arrays((x, y))` makes such data."
+        )
     sizes = []
     for array in keras.tree.flatten((training_data.kept_features(split), split.labels)):
         kind = getattr(getattr(array, "dtype", None), "kind", "f")

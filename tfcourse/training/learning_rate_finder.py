@@ -95,7 +95,8 @@ def find_learning_rate(
         raise ValueError(f"It takes 0 < `low` < `high`. Received: low={low}, high={high}")
     if num_steps < 20:
         raise ValueError(f"`num_steps` must be >= 20. Received: num_steps={num_steps}")
-    input_checks.check_split("data.train", data.train)
+    input_checks.check_compiled(model)
+    input_checks.check_split("data.train", getattr(data, "train", data))
     size = batching.resolve_batch_size(batch_size, len(data.train.labels))
     build_for(model, training_data.first_examples(data.train, size))
     variables = checkpoint.variables_of(model)

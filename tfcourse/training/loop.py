@@ -193,11 +193,7 @@ def _built(
     of_recipe: bool,
 ) -> int:
     """Builds `model` and checks it against `data`; returns the number of examples per step."""
-    if not model.compiled:
-        raise ValueError(
-            "`model` must be compiled: `tfcourse.training.compile_for(model, optimizer, data)`, or "
-            f"Keras's `compile`. Received: model={model.name}"
-        )
+    input_checks.check_compiled(model)
     size = batching.resolve_batch_size(batch_size, training_data.num_examples(data.train))
     if batch_size not in ("full", size):
         print(f"batch_size={batch_size}: the set has {size} examples, so a step takes {size}")
