@@ -99,6 +99,11 @@ def test_it_says_whose_losses_have_smoothed_labels():
     assert "smoothed" not in reports.model_card("mnist_softmax", flags, METRICS)
 
 
+def test_it_says_how_often_a_continued_run_has_used_the_test_set():
+    card = reports.model_card("mnist_softmax", FLAGS, {**METRICS, "continued_from": [2, 3]})
+    assert "the test set was used after 2 and 3 and 5 epochs." in card
+
+
 def test_results_of_no_model_have_no_card():
     assert reports.has_model_card(METRICS)
     assert not reports.has_model_card({"test_accuracy": 0.5})

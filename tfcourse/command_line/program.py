@@ -286,6 +286,7 @@ def write_model_card(recipe: str, run: RunDirectory, metrics: Metrics) -> None:
         from tfcourse import reports
 
         if reports.has_model_card(metrics):
+            metrics = {**metrics, "continued_from": run.continued_from}
             card = reports.model_card(recipe, run.flags, metrics)
             run.write(run_directory.MODEL_CARD, card)
 
