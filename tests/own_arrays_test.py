@@ -528,6 +528,11 @@ def test_names_of_classes_are_a_list_without_repetitions():
         datasets.from_arrays((X, Y), class_names=["u", "u", "w"])
 
 
+def test_a_single_class_is_refused_for_what_it_is():
+    with pytest.raises(datasets.DataError, match="at least two classes; received 0 alone"):
+        datasets.from_arrays((np.arange(40.0).reshape(10, 4), np.zeros(10, int)))
+
+
 def test_classes_without_examples_are_told(caplog):
     assert datasets.from_arrays((X, Y)).num_classes == 3
     assert not caplog.text

@@ -30,6 +30,11 @@ class Feedback:
         return f"{_MARKS[self.right]} {self.text}"
 
 
+def unanswered(kind: str) -> Feedback:
+    """Returns the feedback to `None` in place of an answer."""
+    return Feedback(None, f"Put {kind} in place of None and run the cell again.")
+
+
 def check_number(
     answer: Any,
     expected: float,
@@ -50,7 +55,7 @@ def check_number(
         tolerance: relative tolerance, for rounded answers.
     """
     if answer is None:
-        return Feedback(None, f"Put {kind} in place of None and run the cell again.")
+        return unanswered(kind)
     try:
         number = float(answer)
     except (TypeError, ValueError, OverflowError):
@@ -94,7 +99,7 @@ def check_function(
         except Exception as error:
             return Feedback(False, f"For {_named(case)} it raises {type(error).__name__}: {error}")
         if result is None:
-            return Feedback(None, f"Let the function return {kind} and run the cell again.")
+            return Feedback(None, f"Let the function return {kind}, and run the cell again.")
         feedback = _check_result(function, result, reference, cases, case, kind, mistakes)
         if feedback is not None:
             return feedback

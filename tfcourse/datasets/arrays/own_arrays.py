@@ -151,6 +151,11 @@ def _names(
                 "has %s.",
                 *(name, ", ".join(map(str, absent[:8])) + (", ..." if absent[8:].size else "")),
             )
+        if largest == 0:
+            raise DataError(
+                f"{name}, labels: expected at least two classes; received 0 alone. Add examples of "
+                "another class."
+            )
         return tuple(str(label) for label in range(largest + 1))
     return tuple(str(class_name) for class_name in class_names)
 
