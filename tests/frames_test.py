@@ -232,6 +232,16 @@ def test_frame_that_is_no_table_is_refused(made, message):
         datasets.from_dataframe(made, label="y")
 
 
+def test_options_may_be_arrays_and_indexes():
+    made = frame()
+    data = datasets.from_dataframe(made, label="y", ignore=made.columns[2:4], keep=np.array(["x"]))
+    assert data.report.columns[2].reason == "ignored"
+    size = datasets.Reading(image_size=np.int64(32)).image_size
+    assert (size, type(size[0])) == ((32, 32), int)
+    with pytest.raises(ValueError, match="`image_size` must be one or two"):
+        datasets.Reading(image_size="32")
+
+
 def test_unknown_option_is_refused():
     with pytest.raises(TypeError, match="missin"):
         datasets.from_dataframe(frame(), label="y", missin="impute")

@@ -379,6 +379,42 @@ def test_labels_from_python_may_be_texts(kind):
         datasets.from_arrays((X[:40], labels[:40]), test=(X[:2], np.array(["d", "a"])))
 
 
+@pytest.mark.parametrize("kind", [str, bytes])
+def test_blanks_around_texts_are_not_seen(load, kind):
+    labels = np.array(["a ", " b", "b"], kind)[Y]
+    assert datasets.from_arrays((X, labels)).class_names == ("a", "b")
+    assert load(x=X, y=labels).class_names == ("a", "b")
+
+
+@pytest.mark.parametrize("names", [["u ", "v", "w"], [b"u", b"v", b"w"]])
+def test_names_of_classes_are_texts_without_blanks(load, names):
+    assert datasets.from_arrays((X, Y), class_names=names).class_names == ("u", "v", "w")
+    assert load(x=X, y=Y, class_names=np.array(names)).class_names == ("u", "v", "w")
+    data = datasets.from_arrays((X, np.array(["u", "v", "w"])[Y]), class_names=names)
+    assert np.bincount(data.train.labels).min() > 0
+
+
+@pytest.mark.parametrize("kind", ["f2", "f8", "u8", "i1", "g"])
+def test_labels_of_every_type_of_number_are_taken(kind):
+    labels = datasets.from_arrays((X, Y.astype(kind))).train.labels
+    np.testing.assert_array_equal(labels, datasets.from_arrays((X, Y)).train.labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (Y.astype("m8[s]"), "expected whole numbers as labels; received type timedelta64"),
+        (Y + 10**4 * (Y == 2), "received 10002. np.unique"),
+        ([[1], [1, 2]] * 30, "split train: expected one label per example; received setting"),
+        (np.array(["a", "b", np.nan])[Y], "example 2: expected a label in arrays, labels"),
+        (np.array(["a"] * 60), "expected at least two classes; received 'a' alone"),
+    ],
+)
+def test_labels_that_can_not_be_taken_are_named(labels, message):
+    with pytest.raises(datasets.DataError, match=message):
+        datasets.from_arrays((X, labels))
+
+
 @pytest.mark.parametrize("labels", [Y[:, np.newaxis], Y[:, np.newaxis, np.newaxis].astype("f4")])
 def test_labels_with_an_axis_too_many_are_squeezed(load, labels):
     expected = load(x=X, y=Y)

@@ -87,11 +87,13 @@ def whole_labels(where: str, labels: npt.ArrayLike) -> IntArray:
     labels = np.asarray(labels)
     if labels.dtype == bool:
         return labels.astype(np.int32)
-    if not np.issubdtype(labels.dtype, np.number) or np.iscomplexobj(labels):
+    if labels.dtype.kind not in "iuf":
         raise DataError(
             f"{where}: expected whole numbers as labels; received type {labels.dtype}. Number the "
             "classes, such as by np.unique(labels, return_inverse=True)."
         )
+    if labels.dtype.kind == "f":  # Half precision can't be compared with the limits.
+        labels = labels.astype(np.float64)
     limits = np.iinfo(np.int32)
     bad = ~((labels == np.floor(labels)) & (labels >= limits.min) & (labels <= limits.max))
     if bad.any():

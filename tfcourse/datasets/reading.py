@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -72,12 +72,12 @@ class Reading(Hyperparameters):
             object.__setattr__(self, "label", str(self.label))
         for name in ("categorical", "ignore", "keep", "missing_values"):
             given: object = getattr(self, name)
-            items = parse_texts(given) if isinstance(given, str) else given
+            items = parse_texts(given) if isinstance(given, str) else _plain(given)
             if isinstance(items, list | tuple):
                 object.__setattr__(self, name, tuple(map(str, items)))
-        size: int | Sequence[int] | None = self.image_size
+        size = _plain(self.image_size)
         if size is not None:
-            lengths = (size,) if isinstance(size, int) else tuple(size)
+            lengths = tuple(size) if isinstance(size, list | tuple) else (size,)
             object.__setattr__(self, "image_size", lengths * 2 if len(lengths) == 1 else lengths)
         super().__post_init__()
         if self.encoding is not None and not legacy_encodings.is_one(self.encoding):
@@ -96,3 +96,8 @@ class Reading(Hyperparameters):
         if unused:
             takes = ", ".join(f"`{name}`" for name in uses) or "no options of its own"
             raise ValueError(f"{source} does not go with `{min(unused)}`. It takes {takes}")
+
+
+def _plain(value: Any) -> Any:
+    """Returns an array or an index as a list, and a number of NumPy as Python's."""
+    return value.tolist() if hasattr(value, "tolist") else value

@@ -155,4 +155,4 @@ def _numbered(
             f"{', '.join(map(shown.text, class_names[:20]))}. Leave it out, or number the classes "
             "so."
         )
-    return numbered, tuple(str(name) for name in names)
+    return numbered, tuple(map(as_category, names.tolist()))

@@ -15,6 +15,7 @@ from tfcourse.datasets.dataset import Dataset
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.examples import Split
 from tfcourse.datasets.tables import targets
+from tfcourse.datasets.values.cells import as_category
 
 _INFINITE = -1  # What tf.data calls it.
 _MEND = "Make it a set of TensorFlow Datasets, which is read from disk (see docs/your_data.md)."
@@ -73,18 +74,20 @@ def from_arrays(
             f" received {type(class_names).__name__}."
         )
     texts = _texts(train[1])
-    if class_names is None and texts is not None:
-        class_names = classes.in_order(set(texts.ravel().tolist()))
+    known = None if class_names is None else tuple(map(as_category, class_names))
+    if known is None and texts is not None and texts.size and task == "classification":
+        cells = texts.ravel().tolist()
+        _, known = classes.number(f"{name}, labels", cells, "example {}".format, 1)
     pairs: dict[str, tuple[Numbers, Numbers]] = {}
     for split, pair in given.items():
         if pair is not None:
             shape = pairs["train"][0].shape[1:] if pairs else None
-            pairs[split] = _as_arrays(f"{name}, split {split}", pair, shape, task, class_names)
+            pairs[split] = _as_arrays(f"{name}, split {split}", pair, shape, task, known)
     if scale is None:
         scale = pairs["train"][0].ndim == 2
     if not scale:  # Otherwise, bytes must stay bytes to be recognized.
         pairs = {split: (_as_float32(x), y) for split, (x, y) in pairs.items()}
-    names = () if task == "regression" else _names(name, pairs, class_names)
+    names = () if task == "regression" else _names(name, pairs, known)
     checks.check_pairs(name, pairs, len(names), scaled=not scale)
     pairs = splits.complete(name, pairs)
     target = None
@@ -107,6 +110,10 @@ def from_arrays(
 
 def _check_pair(where: str, pair: Any) -> None:
     if isinstance(pair, tuple | list) and len(pair) == 2:
+        try:
+            np.asarray(pair[1])
+        except ValueError as error:
+            raise DataError(f"{where}: expected one label per example; received {error}") from None
         return
     received = type(pair).__name__
     mend = "Write (x, y)."
@@ -139,11 +146,15 @@ def _texts(labels: npt.ArrayLike) -> npt.NDArray[np.str_] | None:
     return None
 
 
-def _names(
-    name: str, pairs: dict[str, Any], class_names: Sequence[object] | None
-) -> tuple[str, ...]:
+def _names(name: str, pairs: dict[str, Any], class_names: Sequence[str] | None) -> tuple[str, ...]:
     if class_names is None:
         largest = max(int(labels.max(initial=0)) for _, labels in pairs.values())
+        if largest >= classes.MAX_CLASSES:
+            raise DataError(
+                f"{name}: expected labels that number the classes from 0 on; received {largest}. "
+                "np.unique(labels, return_inverse=True) numbers them; for a quantity, add "
+                "`task=regression`."
+            )
         absent = np.setdiff1d(np.arange(largest + 1), pairs["train"][1])
         if len(absent):
             logging.warning(
@@ -157,7 +168,7 @@ def _names(
                 "another class."
             )
         return tuple(str(label) for label in range(largest + 1))
-    return tuple(str(class_name) for class_name in class_names)
+    return tuple(class_names)
 
 
 Source = Callable[[], Any] | Iterable[Any]
@@ -231,7 +242,7 @@ def _as_arrays(
     pair: Pair,
     shape: tuple[int, ...] | None,
     task: str,
-    class_names: Sequence[object] | None,
+    class_names: Sequence[str] | None,
 ) -> tuple[Numbers, Numbers]:
     """Returns arrays with the axes of examples of `shape`, if `shape` is given."""
     checks.check_unmasked(where, pair[0])
@@ -257,7 +268,7 @@ def _as_arrays(
     texts = _texts(pair[1])
     labels = array_shapes.as_labels(f"{where}, labels", pair[1] if texts is None else texts)
     if texts is not None and task == "classification" and labels.ndim == 1:
-        return features, checks.label_numbers(where, labels, list(map(str, class_names or ())))
+        return features, checks.label_numbers(where, labels, class_names or ())
     read = checks.quantities if task == "regression" else checks.whole_labels
     return features, read(where, labels)
 
