@@ -1,4 +1,5 @@
 import contextlib
+import types
 
 import matplotlib.image
 import numpy as np
@@ -92,6 +93,17 @@ def test_labels_of_lines_that_leave_the_picture_stay_beside_it(tmp_path):
         assert axes[0, 0].texts[0].get_position()[1] == 0
 
 
+def test_labels_of_many_lines_stay_beside_the_picture(tmp_path):
+    with style.picture(tmp_path / "lines.png") as axes:
+        for number in range(12):
+            axes[0, 0].plot([0, 1], [0, 1 - 0.01 * number], label=str(number))
+        style.label_lines(axes[0, 0])
+        heights = sorted(text.get_position()[1] for text in axes[0, 0].texts)
+    assert heights[0] >= 0
+    assert heights[-1] <= 1 + 1e-9
+    assert np.diff(heights).min() >= 0.07 - 1e-9
+
+
 @pytest.fixture
 def drawn(monkeypatch):
     """Yields a list of the axes, [rows, columns], of every picture."""
@@ -126,6 +138,42 @@ def test_curves_are_called_what_they_are_and_mark_the_best_epoch(drawn, run_dir)
     assert ([2.0], [0.75]) in [(list(x.get_xdata()), list(x.get_ydata())) for x in accuracies.lines]
     assert "best: 75.00 %" in [text.get_text() for text in accuracies.texts]
     assert "best" not in str([text.get_text() for text in losses.texts])
+
+
+def test_of_equal_accuracies_the_mark_is_on_the_epoch_that_is_kept(drawn, run_dir):
+    history = reports.read_history(run_dir)
+    history.update(val_accuracy=[1.0, 1.0, 0.5], val_loss=[0.9, 0.2, 0.1])
+    reports.draw_history(history, run_dir / "a.png")
+    assert list(drawn[0][0, 1].lines[-1].get_xdata()) == [2]
+
+
+def test_a_single_epoch_has_one_whole_number_and_its_mark_in_the_picture(drawn, run_dir):
+    (run_dir / "history.csv").write_text("".join(HISTORY.splitlines(True)[:2]))
+    reports.draw_curves(run_dir)
+    ax = drawn[0][0, 1]
+    labels = {label.get_text() for label in ax.get_xticklabels()}
+    assert labels == {"0", "1", "2"}  # Of these, one lies in the picture.
+    (mark,) = [text for text in ax.texts if "best" in text.get_text()]
+    assert mark.xyann[1] > 0
+
+
+def test_long_names_leave_room_for_the_matrix(drawn, tmp_path):
+    names = [f"{'a long name of a class ' * 3}{number}" for number in range(12)]
+    reports.draw_confusion(np.eye(12, dtype=int), names, tmp_path / "a.png")
+    ax = drawn[0][0, 0]
+    assert ax.get_position().width > 0.4
+    assert ax.get_yticklabels()[7].get_text() == "a long name o…e of a class 7"
+
+
+def test_suggested_rates_are_read_in_the_legend_not_across_other_lines(drawn, tmp_path):
+    rates = np.geomspace(1e-6, 10, 50)
+    curve = types.SimpleNamespace(
+        rates=rates, losses=rates, smoothed=rates, suggestions={"steep": 1e-3, "valley": 1.1e-3}
+    )
+    reports.draw_learning_rate_curve(curve, tmp_path / "a.png")
+    legend = [text.get_text() for text in drawn[0][0, 0].get_legend().get_texts()]
+    assert legend[2:] == ["steep: 0.001", "valley: 0.0011"]
+    assert not drawn[0][0, 0].texts
 
 
 def test_residuals_are_what_is_missing_from_the_prediction(drawn, tmp_path):

@@ -19,6 +19,9 @@ def draw_confusion(
         class_names: one per class.
     """
     side = min(max(4.6, 0.36 * len(class_names)), 30)  # Enough for each number, up to 83 classes.
+    names = [style.short(name) for name in class_names]
+    longest = max(map(len, names))
+    side += 0.08 * longest
     with style.picture(path, width=side + 0.8, height=side) as axes:
         ax = axes[0, 0]
         mistakes = counts - np.diag(np.diag(counts))
@@ -32,9 +35,8 @@ def draw_confusion(
                     column, row, count, ha="center", va="center", color=colour, fontsize=8,
                     fontweight=weight,
                 )  # fmt: skip
-        rotation = 90 if max(map(len, class_names)) > 3 else 0
-        ax.set_xticks(range(len(class_names)), class_names, rotation=rotation)
-        ax.set_yticks(range(len(class_names)), class_names)
+        ax.set_xticks(range(len(names)), names, rotation=90 if longest > 3 else 0)
+        ax.set_yticks(range(len(names)), names)
         ax.set(xlabel="prediction", ylabel="label")
         ax.set_title(f"{np.trace(counts):,} of {counts.sum():,} right (bold)")
         ax.grid(visible=False)

@@ -39,7 +39,9 @@ def draw_history(history: History, path: style.File) -> None:
             _mark(axes[0, 0], history, losses, best, f"best: {losses[best]:.4g}", 26)
             return
         accuracies = history["val_accuracy"]
-        best = accuracies.index(max(accuracies))
+        # As `fit` chooses: ties go to the lower loss, then to the later epoch.
+        losses = history["val_loss"]
+        best = max(range(len(losses)), key=lambda i: (accuracies[i], -losses[i], i))
         text = f"best: {100 * accuracies[best]:.2f} %"
         _mark(axes[0, 1], history, accuracies, best, text, -26)
 
@@ -54,6 +56,9 @@ def _mark(
     """Marks the best epoch, with its text `points` above it."""
     point = history["epoch"][best], values[best]
     ax.plot(*point, "o", color=style.COLOURS[1])
+    low, high = ax.get_ylim()
+    if above < 0 and values[best] < low + 0.25 * (high - low):  # Below, there is no room.
+        above = 12
     side = "right" if 2 * best >= len(values) else "left"  # Beside the axis there is no room.
     style.note(ax, text, point, (0, above), ha=side, color=style.COLOURS[1])
 
@@ -77,8 +82,9 @@ def draw_comparison(
             raise ValueError(f"`run_dirs`: the history of {label} has no {min(missing)}")
     with style.picture(path, columns=2, width=5.2) as axes:
         for ax, name in zip(axes[0], ("val_loss", f"val_{metric}"), strict=True):
-            for label, history in histories.items():
-                ax.plot(history["epoch"], history[name], label=label, marker=_marker(history))
+            for (label, history), look in zip(histories.items(), style.looks(), strict=False):
+                look = {**look, "marker": _marker(history) or ""}
+                ax.plot(history["epoch"], history[name], label=label, **look)
             _finish(ax, name, metric)
 
 

@@ -26,8 +26,7 @@ def draw_errors(
     y, predicted = values[rows], predictions[rows]
     shown = f"{len(rows):,} of {len(values):,}" if len(rows) < len(values) else f"{len(rows):,}"
     dots = {"alpha": float(np.clip(60 / np.sqrt(len(rows)), 0.15, 0.8)), "markersize": 3.5}
-    label = name if len(name) <= 40 else f"{name[:39]}..."
-    label = label.replace("$", r"\$")  # Not a formula.
+    label = style.short(name)
     with style.picture(path, columns=2, width=4.2, height=3.8) as axes:
         left, right = axes[0]
         ends = [min(y.min(), predicted.min()), max(y.max(), predicted.max())]

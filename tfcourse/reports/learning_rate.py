@@ -38,9 +38,8 @@ def draw_learning_rate_curve(curve: Curve, path: os.PathLike[str] | str) -> None
         ax.set_xlabel("learning rate")
         ax.set_ylabel("training loss")
         ax.set_title("loss while the learning rate rises")
-        ax.legend(loc="lower left")
         for row, (rule, rate) in enumerate(curve.suggestions.items()):
             look: dict[str, Any] = {"color": style.COLOURS[1 + row % (len(style.COLOURS) - 1)]}
+            look["label"] = f"{rule}: {rate:.2g}"
             ax.axvline(rate, linewidth=1.2, linestyle=":" if row else "-", **look)
-            place = rate, ax.get_ylim()[1]
-            style.note(ax, f"{rule}: {rate:.2g}", place, (-5, -12 - 12 * row), ha="right", **look)
+        ax.legend(loc="lower left")

@@ -154,6 +154,12 @@ def note(
     axes.annotate(text, point, xytext=offset, textcoords="offset points", **look)
 
 
+def short(text: str, length: int = 28) -> str:
+    """Returns `text` with at most `length` characters, its middle left out if it is longer."""
+    end = length // 2
+    return text if len(text) <= length else f"{text[: length - end - 1]}…{text[-end:]}"
+
+
 def ticks(axis: Axis, values: Sequence[float]) -> None:
     """Writes only these numbers on a logarithmic axis."""
     axis.set_ticks(values, labels=[str(value) for value in values])
@@ -162,7 +168,7 @@ def ticks(axis: Axis, values: Sequence[float]) -> None:
 
 def whole_numbers(axis: Axis) -> None:
     """Makes the ticks of an axis that counts integers."""
-    cast(MaxNLocator, axis.get_major_locator()).set_params(integer=True)
+    cast(MaxNLocator, axis.get_major_locator()).set_params(integer=True, min_n_ticks=1)
 
 
 def label_lines(axes: Axes, gap: float = 0.07) -> None:
@@ -170,7 +176,7 @@ def label_lines(axes: Axes, gap: float = 0.07) -> None:
 
     The text is dark, after a key that looks like the line, because pale text would be unreadable.
     """
-    labels = {line: str(line.get_label()) for line in axes.get_lines()}
+    labels = {line: short(str(line.get_label())) for line in axes.get_lines()}
     lines = [line for line, label in labels.items() if not label.startswith("_")]
     axes.autoscale_view()  # Otherwise, limits that are not set are computed only when drawing.
     to_axes = axes.transData + axes.transAxes.inverted()
@@ -191,10 +197,12 @@ def label_lines(axes: Axes, gap: float = 0.07) -> None:
 
 
 def _spread_out(ends: Mapping[Line2D, float], gap: float) -> dict[Line2D, float]:
-    """Returns the heights `ends`, moved as little as necessary to be `gap` apart."""
+    """Returns the heights `ends`, moved as little as necessary to be `gap` apart, within [0, 1]."""
 
     def centre(group: Sequence[Line2D]) -> float:
-        return sum(ends[line] for line in group) / len(group)
+        half = gap * (len(group) - 1) / 2
+        mean = sum(ends[line] for line in group) / len(group)
+        return min(max(mean, half), max(1.0 - half, half))
 
     groups: list[
         list[Line2D]
