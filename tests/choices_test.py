@@ -142,7 +142,7 @@ def test_new_choices_train_with_their_hyperparameters_and_are_nudged(python, ext
         "-c",
         """
 from tfcourse.optimizers import OPTIMIZERS
-from tfcourse.training.nudging import OptimizerSettings
+from tfcourse.training.optimizer_settings import OptimizerSettings
 optimizer = OPTIMIZERS["sign_descent"](0.1)
 optimizer.build([])
 settings = OptimizerSettings(optimizer)

@@ -21,7 +21,7 @@ def test_nothing_else_reaches_into_keras():
         for hit in internal.findall(path.read_text())
     ]
     # Our own optimizers' slots.
-    assert found == ["training/nudging.py: optimizer._weighted_sums"]
+    assert found == ["training/optimizer_settings.py: optimizer._weighted_sums"]
 
 
 def own_metrics(model, metrics):

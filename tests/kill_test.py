@@ -34,7 +34,8 @@ def save_all(folder):
         checkpoints = checkpoint.Checkpoints(run, model)
         for number, value in enumerate(VALUES, start=1):
             model.variables[0].assign(value)
-            checkpoints.save(checkpoints.arrays(), {"epoch": number, "step": number % 2})
+            arrays = checkpoint.arrays_of(model.variables)
+            checkpoints.save(arrays, {"epoch": number, "step": number % 2})
 
 
 def newest(folder):

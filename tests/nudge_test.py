@@ -9,7 +9,7 @@ import pytest
 
 from tfcourse import datasets, models, nudges, optimizers, run_directory, schedules, training
 from tfcourse.system import due
-from tfcourse.training import checkpoint, nudging, saving
+from tfcourse.training import checkpoint, optimizer_settings, saving
 
 STEPS = 4
 pytestmark = pytest.mark.usefixtures("shared_programs")
@@ -168,7 +168,7 @@ def test_a_rate_under_a_schedule_scales_it():
     schedule = schedules.build("exponential", 0.1, steps_per_epoch=4, epochs=3, decay_rate=0.5)
     optimizer = optimizers.GradientDescent(schedule)
     optimizer.build([keras.Variable(np.zeros(1), dtype="float32")])
-    settings = nudging.OptimizerSettings(optimizer)
+    settings = optimizer_settings.OptimizerSettings(optimizer)
     optimizer.iterations.assign(5)
     before = float(optimizer.learning_rate)
     settings.set("learning_rate", 2 * before)
@@ -185,7 +185,7 @@ def test_a_rate_under_a_schedule_arrives_where_gradients_are_accumulated():
     weight = keras.Variable(np.zeros(1), dtype="float32")
     for _ in range(4):
         optimizer.apply([np.ones(1, "float32")], [weight])
-    settings = nudging.OptimizerSettings(optimizer)
+    settings = optimizer_settings.OptimizerSettings(optimizer)
     for rate in (0.01, 0.03):
         settings.set("learning_rate", rate)
         assert float(optimizer.learning_rate) == pytest.approx(rate)
@@ -197,7 +197,7 @@ def test_a_nudge_reaches_the_optimizer_whose_loss_is_scaled(scheduled):
     inner = optimizers.Adam(schedule if scheduled else 0.1)
     optimizer = keras.optimizers.LossScaleOptimizer(inner)
     optimizer.build([keras.Variable(np.zeros(1), dtype="float32")])
-    settings = nudging.OptimizerSettings(optimizer)
+    settings = optimizer_settings.OptimizerSettings(optimizer)
     before = settings.state()
     assert before["beta_1"] == 0.9
     settings.set("learning_rate", 0.025)
@@ -213,7 +213,7 @@ def test_a_beta_that_follows_a_schedule_is_left_to_it():
     cycle = schedules.CycledMomentum(total_steps=10)
     optimizer = optimizers.Adam(0.1, beta_1=cycle)
     optimizer.build([keras.Variable(np.zeros(1), dtype="float32")])
-    settings = nudging.OptimizerSettings(optimizer)
+    settings = optimizer_settings.OptimizerSettings(optimizer)
     assert settings.state().keys() == {"learning_rate_factor", "beta_2"}
     settings.restore(settings.state())
     with pytest.raises(ValueError, match="beta_1 follows a schedule"):
@@ -225,12 +225,12 @@ def test_a_model_nudged_under_a_schedule_can_be_loaded_and_nudged_again(tmp_path
     model = keras.Sequential([keras.Input([2]), keras.layers.Dense(1)])
     model.compile(optimizers.Momentum(schedules.ExponentialDecay(0.1, 5)), "mse")
     model.optimizer.build(model.trainable_variables)
-    nudging.OptimizerSettings(model.optimizer).set("learning_rate", 0.02)
+    optimizer_settings.OptimizerSettings(model.optimizer).set("learning_rate", 0.02)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert float(loaded.optimizer.learning_rate) == pytest.approx(0.02)
     # What is scaled is the schedule, not the scaled one.
-    settings = nudging.OptimizerSettings(loaded.optimizer)
+    settings = optimizer_settings.OptimizerSettings(loaded.optimizer)
     assert settings.state()["learning_rate_factor"] == pytest.approx(0.2)
     settings.restore(settings.state())
     assert float(loaded.optimizer.learning_rate) == pytest.approx(0.02)
@@ -245,7 +245,7 @@ def test_a_new_beta_keeps_the_average(optimizer, name):
     optimizer.apply([np.float32([1, 2, 3])], [weight])
     (weighted_sum,) = optimizer._weighted_sums
     average = weighted_sum.numpy() * (1 - 0.9)
-    nudging.OptimizerSettings(optimizer).set(name, 0.99)
+    optimizer_settings.OptimizerSettings(optimizer).set(name, 0.99)
     np.testing.assert_allclose(weighted_sum.numpy() * (1 - 0.99), average, rtol=1e-5)
 
 

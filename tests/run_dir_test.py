@@ -9,7 +9,7 @@ import pytest
 import tfcourse
 from tfcourse import datasets, nudges, optimizers, run_directory, schedules, training
 from tfcourse.system import files
-from tfcourse.training import nudging
+from tfcourse.training import optimizer_settings
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
 
@@ -105,7 +105,7 @@ def test_a_model_that_was_nudged_goes_on_in_the_same_process(data, tmp_path, mon
     with pytest.raises(StoppedError):
         fit(model, data, tmp_path, callbacks=[Stop()], steps_per_block=1)
     monkeypatch.setattr(Stop, "at", None)
-    nudging.OptimizerSettings(model.optimizer).set("learning_rate", 0.001)
+    optimizer_settings.OptimizerSettings(model.optimizer).set("learning_rate", 0.001)
     assert fit(model, data, tmp_path, callbacks=[Stop()]).epoch == [0, 1, 2]
 
 

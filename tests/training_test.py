@@ -382,8 +382,9 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(data, tmp_path, capsy
     model = compiled(data)
     with run_in(tmp_path) as run:
         checkpoints = checkpoint.Checkpoints(run, model)
+        arrays = checkpoint.arrays_of(checkpoint.variables_of(model))
         for epoch in (1, 2):
-            checkpoints.save(checkpoints.arrays(), {"epoch": epoch, "step": 1})
+            checkpoints.save(arrays, {"epoch": epoch, "step": 1})
         newest = checkpoints.files()[-1]
         content = bytearray(newest.read_bytes())
         content[len(content) // 2] ^= 1

@@ -80,14 +80,6 @@ class Checkpoints:
         self._run = run
         self._variables = variables_of(model)
 
-    def arrays(self) -> Arrays:
-        """Returns the variables as `{name: array}`."""
-        return arrays_of(self._variables)
-
-    def assign(self, arrays: Arrays) -> None:
-        """Sets the variables from what `arrays` or `read` returned."""
-        assign(self._variables, arrays)
-
     def save(self, arrays: Arrays, state: dict[str, Any], *, durable: bool = True) -> None:
         """Writes a checkpoint of `arrays` (the variables' and others) and `state`.
 

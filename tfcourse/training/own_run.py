@@ -16,7 +16,7 @@ from tfcourse.training.constants import without_names
 from tfcourse.training.identity import split_digest
 from tfcourse.training.keras_internals import schedule_of
 from tfcourse.training.model_files import WEIGHTS, load_weights, save_model
-from tfcourse.training.nudging import ScaledSchedule
+from tfcourse.training.optimizer_settings import ScaledSchedule
 
 
 def trained_in(

@@ -1,17 +1,13 @@
 """Saving a training in its run directory, and resuming it there."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tfcourse.run_directory import RunDirectory, environment
 from tfcourse.system import files
 from tfcourse.system.due import Due
-from tfcourse.training import callback_states, checkpoint, identity, nudging, saved_arrays
-from tfcourse.training.interruption import Request
-from tfcourse.training.progress import Progress
-from tfcourse.training.saved_arrays import Arrays
-
-if TYPE_CHECKING:
-    from tfcourse.training.session import Session
+from tfcourse.training import checkpoint, identity, saved_arrays
+from tfcourse.training.programs import Program
+from tfcourse.training.state import State
 
 # A checkpoint is written at least this often.
 _SAVE_SECONDS = 30.0
@@ -23,39 +19,40 @@ _HISTORY_SECONDS = 1.0
 
 
 class Saver:
-    """Checkpoints, history and nudges of one training.
+    """Checkpoints and history of one training.
 
     Args:
-        session: the training.
+        state: that of the training.
+        program: `Program` of its model.
         run: its run directory.
         of_run: the `identity` of `run`, for its checkpoints.
     """
 
     def __init__(
-        self, session: "Session", run: RunDirectory, of_run: dict[str, dict[str, str]]
+        self,
+        state: State,
+        program: Program,
+        run: RunDirectory,
+        of_run: dict[str, dict[str, str]],
     ) -> None:
-        self.session = session
         self.run = run
         self.identity = of_run
-        self.checkpoints = checkpoint.Checkpoints(run, session.model)
-        self.nudger = nudging.Nudger(self)
+        self.checkpoints = checkpoint.Checkpoints(run, state.model)
+        self._state = state
+        self._program = program
         self._libraries = environment.settings_of_libraries()
         at_least = 0.0 if run.durable else _WORTH_SECONDS
         self._save_due = Due(at_least=at_least, at_most=_SAVE_SECONDS)
         self._history_due = Due(at_least=_HISTORY_SECONDS)
 
-    def begin(self) -> None:
-        """Resumes the training from the newest checkpoint, if there is one."""
-        session, run = self.session, self.run
-        self._callback_states = callback_states.CallbackStates(
-            session.callbacks.callbacks, session.model
-        )
-        self.nudger.begin()
-        found = session.program.newest(self.checkpoints)
+    def resume(self) -> bool:
+        """Resumes the training from the newest checkpoint; returns whether there is one."""
+        run = self.run
+        found = self._program.newest(self.checkpoints)
         if found is None:
             identity.check_end(None, run)
             self.checkpoints.check_space()
-            return
+            return False
         arrays, state = found
         try:
             identity.check(state["run"], self.identity, run)
@@ -63,58 +60,30 @@ class Saver:
             for difference in environment.differences(state["library"], self._library()):
                 print(f"The run began with {difference}: its results may differ", flush=True)
             before = state["library"]["path"]
-            session.execution = {name: before[name] is True for name in session.execution}
-            self.set_to(arrays, state)
+            execution = {name: before[name] is True for name in self._state.execution}
+            self._state.execution = execution
+            self._state.set_to(arrays, state)
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise saved_arrays.CheckpointError(
                 f"{run.path}: its newest checkpoint can't be gone on from "
                 f"({type(error).__name__}: {files.first_line(error)}); name another `run_dir`"
             ) from error
-        self.nudger.write_record()
-        epoch, step = session.progress.place
+        epoch, step = self._state.progress.place
         print(f"Resuming at epoch {epoch + 1}, step {step}", flush=True)
+        return True
 
     def _library(self) -> dict[str, Any]:
-        return {**self._libraries, "path": self.session.execution}
-
-    def snapshot(self) -> tuple[Arrays, dict[str, Any]]:
-        """Returns `(arrays, state)`: everything that `set_to` needs to continue from here."""
-        session = self.session
-        states, kept = self._callback_states.take()
-        state = {
-            **session.progress.state(),
-            "stopped": bool(session.model.stop_training),
-            "callbacks": states,
-            "settings": session.settings.state(),
-            "library": self._library(),
-            "run": self.identity,
-        }
-        return {**self.checkpoints.arrays(), **session.progress.arrays(), **kept}, state
-
-    def set_to(self, arrays: Arrays, state: dict[str, Any]) -> None:
-        """Restores the state of which `snapshot` returned `arrays` and `state`."""
-        session = self.session
-        session.progress = Progress.from_state(state, arrays, session.num_steps)
-        if session.progress.entered:
-            # For callbacks that show or time an epoch; whatever it changes is restored next.
-            session.callbacks.on_epoch_begin(session.progress.epoch)
-        self.checkpoints.assign(arrays)
-        session.settings.restore(state["settings"])
-        self._callback_states.put_back(state["callbacks"], arrays)
-        session.model.stop_training = state["stopped"]
-        rows, history = session.progress.history, session.model.history
-        history.epoch = [row["epoch"] - 1 for row in rows]
-        logged = sorted(set().union(*rows) - {"epoch", "train_seconds"})  # As Keras sorts them.
-        history.history = {n: [row[n] for row in rows if n in row] for n in logged}
+        return {**self._libraries, "path": self._state.execution}
 
     def save(self) -> None:
         """Writes a checkpoint of the current state."""
-        if not self.session.program.is_chief:
+        if not self._program.is_chief:
             return
         durable = self.run.durable or self._save_due.waited > _WORTH_SECONDS
         with self._save_due.writing():
-            arrays, state = self.snapshot()
-            self.session.check_arrays(arrays)
+            arrays, state = self._state.snapshot()
+            self._state.check_arrays(arrays)
+            state = {**state, "library": self._library(), "run": self.identity}
             self.checkpoints.save(arrays, state, durable=durable)
 
     def save_if_due(self, *, ends: bool) -> None:
@@ -126,19 +95,17 @@ class Saver:
 
     def write_history(self, *, durable: bool = False) -> None:
         """Writes history.csv."""
-        if self.session.progress.history:
+        if self._state.progress.history:
             with self._history_due.writing():
-                self.run.write("history.csv", self.session.progress.csv(), durable=durable)
+                self.run.write("history.csv", self._state.progress.csv(), durable=durable)
 
     def write_history_if_due(self) -> None:
         """Writes history.csv if it is time to."""
         if self._history_due.is_now():
             self.write_history()
 
-    def end(self, request: Request) -> None:
-        """Writes the last history, and reports nudges that came too late."""
+    def end(self) -> None:
+        """Writes the last history."""
         # Nobody writes it again once metrics.json counts as written.
         self.write_history(durable=self.run.durable)
-        if request.signal_number is None:  # Otherwise, requests wait for the resumed run.
-            self.nudger.end()
         self.run.stopwatch.lap("training, validation")

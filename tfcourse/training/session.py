@@ -10,18 +10,14 @@ import numpy as np
 
 from tfcourse import training_data
 from tfcourse.run_directory import RunDirectory
-from tfcourse.training import (
-    callback_states,
-    input_checks,
-    interruption,
-    saved_arrays,
-    saving,
-)
+from tfcourse.training import callback_states, input_checks, interruption
 from tfcourse.training.evaluation import plain
 from tfcourse.training.keras_internals import final_values, metrics_or_logs, reset_metrics
-from tfcourse.training.nudging import OptimizerSettings
+from tfcourse.training.nudging import Nudger
 from tfcourse.training.programs import Program
 from tfcourse.training.progress import Progress
+from tfcourse.training.saving import Saver
+from tfcourse.training.state import State
 
 # A block runs between two checks of signals, callbacks and the clock.
 _BLOCK_SECONDS = 0.5
@@ -62,12 +58,20 @@ class Session:
         self.callbacks = callbacks
         self.monitor = monitor
         self.sign = 1.0 if mode == "max" else -1.0
-        self.settings = OptimizerSettings(model.optimizer)
-        self.progress = Progress()
-        self.execution = execution
-        self.saver = saving.Saver(self, run, of_run) if run and of_run else None
+        self.state = State(model, callbacks, num_steps, execution)
+        self.saver: Saver | None = None
+        self.nudger: Nudger | None = None
+        if run and of_run:
+            self.saver = Saver(self.state, program, run, of_run)
+            alone = program.is_alone  # Other machines would not know about a request.
+            self.nudger = Nudger(self.state, self.saver, self.trace_steps, takes_requests=alone)
         self._seconds_per_step: float | None = None
         self._logs: dict[str, Any] = {}
+
+    @property
+    def progress(self) -> Progress:
+        """How far the training is."""
+        return self.state.progress
 
     def train(
         self, epochs: int, steps_per_block: int | None, request: interruption.Request
@@ -75,12 +79,15 @@ class Session:
         """Trains until `epochs` are done or a callback stops it; ends with the best weights."""
         self.model.stop_training = False
         self.callbacks.on_train_begin()
-        if self.saver:
-            self.saver.begin()
+        if self.saver and self.nudger:
+            self.state.begin()
+            self.nudger.begin()
+            if self.saver.resume():
+                self.nudger.write_record()
         self.trace_steps()
         while self.progress.epoch < epochs and not self.model.stop_training:
             self.enter_epoch()
-            if self.saver and self.saver.nudger.went_back():
+            if self.nudger and self.nudger.went_back():
                 continue
             self._train_block(steps_per_block)
             # As in Keras, an epoch that a callback stops is validated and recorded.
@@ -96,7 +103,7 @@ class Session:
 
     def trace_steps(self) -> None:
         """Traces the training step again, with the optimizer's current settings."""
-        self.program.trace(self.execution)
+        self.program.trace(self.state.execution)
         self._seconds_per_step = None
         if self.progress.entered:
             self.program.start_epoch(self.progress.epoch)
@@ -167,7 +174,7 @@ class Session:
         if progress.best_value is None or value >= progress.best_value:
             weights = [variable.numpy() for variable in final_values(self.model)]
             for variable, array in zip(self.model.variables, weights, strict=True):
-                self.check_arrays({variable.path: array})
+                self.state.check_arrays({variable.path: array})
             progress.best_value = value
             progress.best_epoch = progress.epoch + 1
             progress.best_weights = weights
@@ -179,19 +186,7 @@ class Session:
         if not math.isfinite(logs.get(name, 0.0)):
             input_checks.check_finite("train", self.program.split)
             input_checks.check_finite("validation", self.validation)
-            self._refuse(f"{name} is {logs[name]}")
-
-    def check_arrays(self, arrays: saved_arrays.Arrays) -> None:
-        """Raises `NotFiniteError` if an array of the model or its optimizer is not finite."""
-        bad = saved_arrays.first_not_finite(arrays)
-        if bad:
-            self._refuse(f"{bad} is no longer finite")
-
-    def _refuse(self, what: str) -> NoReturn:
-        raise input_checks.NotFiniteError(
-            f"{what} in epoch {self.progress.epoch + 1}, by step {self.progress.step} of "
-            f"{self.num_steps}; a lower `learning_rate` may help"
-        )
+            self.state.refuse(f"{name} is {logs[name]}")
 
     def _stop(self, signal_number: int) -> NoReturn:
         where = f"epoch {self.progress.epoch + 1}, step {self.progress.step}"
@@ -208,6 +203,8 @@ class Session:
         model.history.best_epoch = callback_states.leave_best(model, given, before, progress)
         model.history.nudges = [str(nudge) for nudge in progress.nudges[: progress.applied]]
         if self.saver:
-            self.saver.end(request)
-        if request.signal_number is not None:
+            self.saver.end()
+        if request.signal_number is not None:  # Requests wait for the resumed run.
             self._stop(request.signal_number)
+        if self.nudger:
+            self.nudger.end()
