@@ -145,8 +145,8 @@ def main() -> None:
                 continue
             print("caught  " if caught else "SURVIVED", mutant.path, mutant.new, flush=True)
             survivors += [] if caught else [mutant]
-    caught = len(mutants) - len(survivors) - len(unknown)
-    print(f"{caught} of {len(mutants)} were caught; of {len(unknown)} it is unknown")
+    num_caught = len(mutants) - len(survivors) - len(unknown)
+    print(f"{num_caught} of {len(mutants)} were caught; of {len(unknown)} it is unknown")
     sys.exit(bool(survivors or unknown))
 
 

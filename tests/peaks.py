@@ -3,6 +3,7 @@
 import contextlib
 import pathlib
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -17,7 +18,7 @@ class Grown:
 
 
 @contextlib.contextmanager
-def grown():
+def grown() -> Iterator[Grown]:
     """Yields a `Grown`, which knows its megabytes once the block is over.
 
     The peak that a process reports is that of its whole life, which what ran before may have set:
@@ -34,5 +35,7 @@ def grown():
         found.megabytes = _peak() - before
 
 
-def _peak():
-    return int(re.search(r"VmHWM:\s+(\d+) kB", _STATUS.read_text())[1]) / 1024
+def _peak() -> float:
+    found = re.search(r"VmHWM:\s+(\d+) kB", _STATUS.read_text())
+    assert found, f"{_STATUS} names no peak"
+    return int(found[1]) / 1024

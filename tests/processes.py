@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from typing import IO, Any
 
 ROOT = pathlib.Path(__file__).parents[1]
 WITHOUT_XLA = ROOT / "tests/without_xla"
@@ -31,7 +32,14 @@ if "keras" in sys.modules:
 """
 
 
-def python(*arguments, cwd=ROOT, path=ROOT, timeout=300, check=False, **environment):
+def python(
+    *arguments: os.PathLike[str] | str,
+    cwd: os.PathLike[str] | str = ROOT,
+    path: os.PathLike[str] | str = ROOT,
+    timeout: float = 300,
+    check: bool = False,
+    **environment: str,
+) -> subprocess.CompletedProcess[str]:
     """Returns the process once it has ended; `path` is its PYTHONPATH."""
     return subprocess.run(
         [sys.executable, *arguments],
@@ -44,7 +52,9 @@ def python(*arguments, cwd=ROOT, path=ROOT, timeout=300, check=False, **environm
     )
 
 
-def command(module, *arguments, timeout=300, **started):
+def command(
+    module: str, *arguments: object, timeout: float = 300, **started: Any
+) -> subprocess.CompletedProcess[str]:
     """Returns what `python("-m", module, *arguments)` does, as a fork; see `Program`.
 
     With "-c" as the module, the first argument is code.
@@ -59,7 +69,7 @@ def command(module, *arguments, timeout=300, **started):
         program.communicate(30)
         raise
     given = [sys.executable, "-m", module, *map(str, arguments)]
-    return subprocess.CompletedProcess(given, program.returncode, output, errors)
+    return subprocess.CompletedProcess(given, program.wait(), output, errors)
 
 
 class Program:
@@ -81,17 +91,17 @@ class Program:
 
     def __init__(
         self,
-        module,
-        *arguments,
-        cwd=ROOT,
-        path=None,
-        root=ROOT,
-        tensorflow=True,
-        xla=False,
-        forks_workers=None,
-        address=None,
-        **environment,
-    ):
+        module: str,
+        *arguments: object,
+        cwd: os.PathLike[str] | str = ROOT,
+        path: os.PathLike[str] | str | None = None,
+        root: os.PathLike[str] | str = ROOT,
+        tensorflow: bool = True,
+        xla: bool = False,
+        forks_workers: bool | None = None,
+        address: str | None = None,
+        **environment: str,
+    ) -> None:
         paths = [str(each) for each in (path, None if xla else WITHOUT_XLA) if each]
         if forks_workers is None:
             forks_workers = tensorflow and any("--sweep=" in str(each) for each in arguments)
@@ -114,48 +124,51 @@ class Program:
         socket.send_fds(self._connection, [json.dumps(request).encode()], descriptors)
         self._answers = self._connection.makefile()
         self.pid = int(self._answers.readline())
-        self.returncode = None
+        self.returncode: int | None = None
 
-    def poll(self):
+    def poll(self) -> int | None:
         """Returns the exit code, or `None` while it runs."""
         if self.returncode is None and select.select([self._connection], [], [], 0)[0]:
             self._end()
         return self.returncode
 
-    def wait(self, timeout=300):
+    def wait(self, timeout: float = 300) -> int:
         """Returns the exit code once it has ended."""
         if self.returncode is None:
             if not select.select([self._connection], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired(str(self.pid), timeout)
             self._end()
+        assert self.returncode is not None
         return self.returncode
 
-    def communicate(self, timeout=300):
+    def communicate(self, timeout: float = 300) -> tuple[str, str]:
         """Returns what it has written to standard output and error, once it has ended."""
         self.wait(timeout)
-        texts = []
-        for file in self._files:
-            file.seek(0)
-            texts.append(file.read())
-            file.close()
-        return tuple(texts)
+        output, errors = map(_read, self._files)
+        return output, errors
 
-    def output(self):
+    def output(self) -> str:
         """Returns what it has written to standard output so far."""
         return os.pread(self._files[0].fileno(), 1 << 20, 0).decode()
 
-    def send_signal(self, number):
+    def send_signal(self, number: int) -> None:
         if self.poll() is None:
             with contextlib.suppress(ProcessLookupError):  # It has ended; the answer is on its way.
                 os.kill(self.pid, number)
 
-    def kill(self):
+    def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
-    def _end(self):
+    def _end(self) -> None:
         self.returncode = int(self._answers.readline())
         self._answers.close()
         self._connection.close()
+
+
+def _read(file: IO[str]) -> str:
+    with file:
+        file.seek(0)
+        return file.read()
 
 
 @functools.cache
@@ -176,7 +189,9 @@ def server(tensorflow: bool, root: str) -> str:
         env={**os.environ, "PYTHONPATH": root, "TF_CPP_MIN_LOG_LEVEL": "2"},
         text=True,
     )
-    return _servers.enter_context(started).stdout.readline().strip()
+    output = _servers.enter_context(started).stdout
+    assert output is not None
+    return output.readline().strip()
 
 
 _servers = contextlib.ExitStack()  # It closes their standard input and waits for them.

@@ -5,6 +5,8 @@ import math
 import pathlib
 import runpy
 import types
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 from unittest import mock
 
 from recipes.claims import harness, rates
@@ -16,7 +18,7 @@ from tfcourse.training import steps
 ROOT = pathlib.Path(__file__).parent.parent
 
 
-def smoke(recipe, folder, **smaller):
+def smoke(recipe: str, folder: pathlib.Path, **smaller: Any) -> dict[str, Any]:
     """Returns the results of a smoke run, checked as far as those of all claim recipes agree.
 
     Args:
@@ -24,11 +26,18 @@ def smoke(recipe, folder, **smaller):
         folder: path of the run directory.
         **smaller: hyperparameters that are to be even smaller.
     """
-    results = {}
+    results: dict[str, Any] = {}
 
-    def start(main, hyperparameters, *, dataset=None, smoke):
+    def start(
+        main: Callable[..., dict[str, Any]],
+        hyperparameters: Any,
+        *,
+        dataset: str | None = None,
+        smoke: Mapping[str, Any],
+    ) -> None:
         declared = hp.declarations(hyperparameters)
-        values, expected = {}, set()
+        values: dict[str, Any] = {}
+        expected: set[str] = set()
         for argument in flagfiles.expand([f"--flagfile={ROOT}/configs/{recipe}.flags"]):
             name, _, text = argument.text.removeprefix("--").partition("=")
             if name in declared:
@@ -47,21 +56,28 @@ def smoke(recipe, folder, **smaller):
     return results
 
 
-def _file(recipe):
+def _file(recipe: str) -> pathlib.Path:
     folders = (ROOT / "recipes", ROOT / "recipes" / "claims")
     return next(f / f"{recipe}.py" for f in folders if (f / f"{recipe}.py").exists())
 
 
-def _start_is_best(costs, start, **range_):
+def _start_is_best(
+    costs: Callable[[float], Iterable[float]], start: float, **range_: Any
+) -> rates.Tuned:
     """Stands for `rates.tune`, whose trainings take most of a run; tests/judging_test.py has it."""
     reached = [float(cost) for cost in costs(start)]
     worse = [1 + abs(cost) for cost in reached]
     return rates.Tuned([start / 2, start, start * 2], [worse, reached, worse])
 
 
-def run(main, hyperparameters, folder, dataset="digits"):
+def run(
+    main: Callable[..., dict[str, Any]],
+    hyperparameters: Any,
+    folder: pathlib.Path,
+    dataset: str | None = "digits",
+) -> dict[str, Any]:
     """Returns what `main` returns, checked as far as every claim recipe's results agree."""
-    flags = {"dataset": [dataset]}
+    flags = {"dataset": [dataset]} if dataset else {}
     options = types.SimpleNamespace(
         seed=1, dataset=dataset, data_dir=None, reading=datasets.Reading(), smoke=True
     )

@@ -1,9 +1,11 @@
 """Hand-made sweeps, as their journals would tell them."""
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from tfcourse.scales import Choice, Linear, Log, OneMinusLog, PowerOfTwo
-from tfcourse.tuning.records import COMPLETE, INFEASIBLE, Ask, Finished, Result
+from tfcourse.tuning.records import COMPLETE, INFEASIBLE, Ask, Finished, Record, Result
 from tfcourse.tuning.settings import Settings
 from tfcourse.tuning.space import Axis, Space
 from tfcourse.tuning.sweeps import Sweep
@@ -17,10 +19,11 @@ AXES = (
     Axis("epochs", Linear((2, 20), is_integer=True)),
 )
 SPACE = Space(AXES)
+LOST = f"the loss is {math.inf}"
 
 
-def phase(**changes):
-    settings = {
+def phase(**changes: Any) -> Settings:
+    settings: dict[str, Any] = {
         "recipe": "mnist_softmax",
         "module": "recipes.mnist_softmax",
         "function": "train",
@@ -38,13 +41,28 @@ def phase(**changes):
     return Settings(**{**settings, **changes})
 
 
-def ask(number, values, *, generation=0, note=None, space=SPACE):
+def ask(
+    number: int,
+    values: Mapping[str, Any],
+    *,
+    generation: int = 0,
+    note: Mapping[str, Any] | None = None,
+    space: Space = SPACE,
+) -> Ask:
     axes = {axis.name: axis for axis in space.axes}
     positions = {name: axes[name].scale.position_of(value) for name, value in values.items()}
     return Ask(number, values, positions, generation, note or {}, {})
 
 
-def result(number, scores, *, replicate=0, status=COMPLETE, reason="", seconds=2.0):
+def result(
+    number: int,
+    scores: Sequence[float],
+    *,
+    replicate: int = 0,
+    status: str = COMPLETE,
+    reason: str = "",
+    seconds: float = 2.0,
+) -> Finished:
     curve = [
         {"epoch": epoch, "loss": 1.0 / epoch, "val_accuracy": score}
         for epoch, score in enumerate(scores, start=1)
@@ -52,7 +70,15 @@ def result(number, scores, *, replicate=0, status=COMPLETE, reason="", seconds=2
     return Finished(number, replicate, Result(status, reason, curve, seconds))
 
 
-def values(learning_rate, *, optimizer="adam", beta=0.99, batch_size=64, units=(128,), epochs=5):
+def values(
+    learning_rate: float,
+    *,
+    optimizer: str = "adam",
+    beta: float = 0.99,
+    batch_size: int = 64,
+    units: Sequence[int] = (128,),
+    epochs: int = 5,
+) -> dict[str, Any]:
     momentum = {"beta": beta} if optimizer == "momentum" else {}
     return {
         "optimizer": optimizer,
@@ -64,7 +90,7 @@ def values(learning_rate, *, optimizer="adam", beta=0.99, batch_size=64, units=(
     }
 
 
-def sweep_of(records):
+def sweep_of(records: Iterable[Record]) -> Sweep:
     """The sweep after `records`."""
     sweep = Sweep([], [], None)
     for record in records:
@@ -72,7 +98,7 @@ def sweep_of(records):
     return sweep
 
 
-def small_sweep():
+def small_sweep() -> Sweep:
     """Three trials with two replicates: complete, infeasible, half done."""
     return sweep_of(
         [
@@ -88,9 +114,9 @@ def small_sweep():
     )
 
 
-def large_sweep(num_trials=200, *, replicates=1):
+def large_sweep(num_trials: int = 200, *, replicates: int = 1) -> Sweep:
     """The score falls with the square of the decades between the rate and 0.01."""
-    records = [phase(trials=num_trials, replicates=replicates)]
+    records: list[Record] = [phase(trials=num_trials, replicates=replicates)]
     for number in range(num_trials):
         # Steps of irrational size spread evenly over each axis.
         positions = {
@@ -102,8 +128,8 @@ def large_sweep(num_trials=200, *, replicates=1):
         decades = abs(math.log10(point["learning_rate"]) + 2.0)
         for replicate in range(replicates):
             if decades > 1.9:
-                lost = {"status": INFEASIBLE, "reason": f"the loss is {math.inf}"}
-                records.append(result(number, [], replicate=replicate, **lost))
+                lost = result(number, [], replicate=replicate, status=INFEASIBLE, reason=LOST)
+                records.append(lost)
                 break
             best = 0.98 - 0.1 * decades**2 - 0.001 * (point["optimizer"] == "momentum")
             best += 0.002 * math.sin(99.0 * number + replicate)

@@ -2,15 +2,17 @@
 
 import collections
 import random
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 
 from tfcourse.tuning import sweeps
 from tfcourse.tuning.records import Result
-from tfcourse.tuning.task import Outcome
+from tfcourse.tuning.task import Key, Outcome, Task
 
 
-def trained(task):
+def trained(task: Task) -> Outcome:
     """The outcome of a training of `task`: a pure function of it, best at a rate of 0.01."""
     rng = np.random.default_rng(task.seed)
     quality = 1 / (1 + abs(np.log10(float(task.values["learning_rate"])) + 2))
@@ -29,19 +31,24 @@ def trained(task):
 class Pool:
     """Workers that finish in random order; `answer` stands for the training."""
 
-    def __init__(self, num_workers=1, answer=trained, seed=0):
+    def __init__(
+        self,
+        num_workers: int = 1,
+        answer: Callable[[Task], Outcome | None] = trained,
+        seed: int = 0,
+    ) -> None:
         self.num_workers = num_workers
         self.answer = answer
-        self.started = collections.Counter()
-        self._in_folder = collections.Counter()
-        self._running = []
+        self.started: collections.Counter[Key] = collections.Counter()
+        self._in_folder: collections.Counter[str] = collections.Counter()
+        self._running: list[tuple[Key, str, Task]] = []
         self._random = random.Random(seed)
 
     @property
-    def num_free(self):
+    def num_free(self) -> int:
         return self.num_workers - len(self._running)
 
-    def submit(self, key, name, task):
+    def submit(self, key: Key, name: Literal["run", "test"], task: Task) -> None:
         assert self.num_free > 0
         if name == "run":
             self.started[key] += 1
@@ -50,7 +57,7 @@ class Pool:
             assert self._in_folder[task.folder] <= sweeps.MAX_LOST, f"{key} began again and again"
         self._running.append((key, name, task))
 
-    def next_outcome(self, timeout):
+    def next_outcome(self, timeout: float) -> tuple[Key, Any] | None:
         if not self._running:
             return None
         position = self._random.randrange(len(self._running))

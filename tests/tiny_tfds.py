@@ -3,15 +3,18 @@
 import os
 import pathlib
 import time
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
 
+Example = dict[str, Any]
 NUM_EXAMPLES = 60
 CLASS_NAMES = ["left", "middle", "right"]
 
 
-def example(index):
+def example(index: int) -> Example:
     image = np.full((4, 4, 1), index, np.uint8)
     return {"image": image, "label": CLASS_NAMES[index % 3]}
 
@@ -19,7 +22,7 @@ def example(index):
 class TinyShapes(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.2.3")
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
             builder=self,
             features=tfds.features.FeaturesDict(
@@ -31,10 +34,12 @@ class TinyShapes(tfds.core.GeneratorBasedBuilder):
             supervised_keys=("image", "label"),
         )
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterable[tuple[int, Example]]]:
         return {"train": self._generate_examples()}
 
-    def _generate_examples(self):
+    def _generate_examples(self) -> Iterator[tuple[int, Example]]:
         # What tests in other processes watch: one line per preparation that began.
         if log := os.environ.get("TINY_TFDS_LOG"):
             with pathlib.Path(log).open("a") as file:
@@ -52,7 +57,9 @@ class TinyFaraway(TinyShapes):
         URL: tfds.download.checksums.UrlInfo(size=1, checksum="0" * 64, filename="tiny.zip")
     }
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterable[tuple[int, Example]]]:
         dl_manager.download(self.URL)
         return {"train": self._generate_examples()}
 
@@ -62,7 +69,9 @@ class TinyOriginals(TinyShapes):
 
     URL = "https://example.invalid/values.gz"
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterable[tuple[int, Example]]]:
         values = pathlib.Path(dl_manager.download_and_extract(self.URL)).read_bytes()
         return {"train": ((index, example(value)) for index, value in enumerate(values))}
 
@@ -70,7 +79,7 @@ class TinyOriginals(TinyShapes):
 class TinyRagged(TinyShapes):
     """Images of any size."""
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
             builder=self,
             features=tfds.features.FeaturesDict(
@@ -86,7 +95,7 @@ class TinyRagged(TinyShapes):
 class TinyFlowers(TinyShapes):
     """A table: numbers, a text, a class and a vector, some of them missing."""
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
             builder=self,
             features=tfds.features.FeaturesDict(
@@ -104,7 +113,9 @@ class TinyFlowers(TinyShapes):
             ),
         )
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterable[tuple[int, Example]]]:
         return {
             "train": ((index, flower(index)) for index in range(40)),
             "test": ((index, flower(index)) for index in range(40, 50)),
@@ -114,11 +125,11 @@ class TinyFlowers(TinyShapes):
 class TinyUnlabelled(TinyFlowers):
     """A table that names no label."""
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(builder=self, features=super()._info().features)
 
 
-def flower(index):
+def flower(index: int) -> Example:
     return {
         "height": np.nan if index == 45 else index / 10,
         "colour": "blue" if index % 5 else "red",
@@ -131,7 +142,9 @@ def flower(index):
 class TinyComplete(TinyShapes):
     """Has splits of its own."""
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterable[tuple[int, Example]]]:
         return {
             "train": ((index, example(index)) for index in range(30)),
             "validation": ((index, example(index)) for index in range(30, 36)),

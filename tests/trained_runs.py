@@ -1,10 +1,14 @@
 """Run directories as `recipes.mnist_softmax` leaves them, made in this process."""
 
 import functools
+import pathlib
+from typing import Any
 from unittest import mock
 
 import keras
 import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
 
 from recipes import mnist_softmax
 from tfcourse import batching, datasets, run_directory, training
@@ -14,7 +18,12 @@ from tfcourse.datasets.tables.columns import CategoricalColumn, NumericColumn
 from tfcourse.training import steps
 
 
-def train(folder, data=None, hidden_units=(16,), **values):
+def train(
+    folder: pathlib.Path,
+    data: datasets.Dataset | None = None,
+    hidden_units: tuple[int, ...] = (16,),
+    **values: Any,
+) -> None:
     """Trains a batch-normalized MLP for an epoch into `folder`, on the digits by default."""
     data = data or datasets.load("digits")
     hyperparameters = mnist_softmax.MnistSoftmax(
@@ -36,13 +45,15 @@ def train(folder, data=None, hidden_units=(16,), **values):
         run.write_metrics(metrics)
 
 
-def epochs_of(split, batch_size, seed, num_epochs):
+def epochs_of(
+    split: datasets.Split, batch_size: int, seed: int, num_epochs: int
+) -> tf.data.Dataset:
     """Returns the batches of several epochs after one another, for `fit` of Keras."""
     epochs = (batching.training_batches(split, batch_size, seed, e) for e in range(num_epochs))
     return functools.reduce(lambda one, other: one.concatenate(other), epochs)
 
 
-def table(num_rows=120, seed=0):
+def table(num_rows: int = 120, seed: int = 0) -> tuple[dict[str, list[Any]], npt.NDArray[np.int32]]:
     """Returns raw columns, and the class of each row."""
     rng = np.random.default_rng(seed)
     kinds = rng.integers(0, 3, num_rows)
@@ -54,7 +65,7 @@ def table(num_rows=120, seed=0):
     return columns, kinds.astype(np.int32)
 
 
-def table_preprocessing():
+def table_preprocessing() -> TablePreprocessing:
     return TablePreprocessing(
         label="species",
         class_names=("Adelie", "Gentoo", "Chinstrap"),
@@ -67,16 +78,18 @@ def table_preprocessing():
     )
 
 
-def table_dataset():
+def table_dataset() -> datasets.Dataset:
     fitted = table_preprocessing()
-    splits = {}
-    for seed, name in enumerate(("train", "validation", "test")):
-        columns, labels = table(seed=seed)
-        splits[name] = datasets.Split(fitted.transform(columns), labels)
+    train, validation, test = (
+        datasets.Split(fitted.transform(columns), labels)
+        for columns, labels in (table(seed=seed) for seed in range(3))
+    )
     return datasets.Dataset(
         name="penguins",
         class_names=fitted.class_names,
         origin=fitted.source,
         preprocessing=fitted,
-        **splits,
+        train=train,
+        validation=validation,
+        test=test,
     )
