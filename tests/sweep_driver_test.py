@@ -191,7 +191,7 @@ def test_a_fault_of_the_machine_is_no_fault_of_the_trial(tmp_path, code):
     def full(task):
         return Outcome(Result(sweeps.INFEASIBLE, "No space left on device"), fault=code)
 
-    with pytest.raises(drivers.EnvironmentFaultError, match="No space left") as error:
+    with pytest.raises(tuning.EnvironmentFaultError, match="No space left") as error:
         run(tmp_path, settings(), Pool(2, answer=full))
     assert error.value.exit_code == code
     sweep = run(tmp_path, settings(), Pool(2)).sweep

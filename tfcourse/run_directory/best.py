@@ -38,6 +38,8 @@ def name(best: pathlib.Path, what: str) -> None:
     if os.name == "nt":  # Windows can't replace a link to a folder.
         best.unlink(missing_ok=True)
     try:
-        files.write_link(best, what)
+        with files.new_folder(best) as folder:
+            (folder / BEST).symlink_to(what, target_is_directory=True)
+            os.replace(folder / BEST, best)
     except OSError:  # Windows lets few users make links; some file systems have none.
         files.write_file(best, f"{what}\n")

@@ -84,21 +84,6 @@ def write_file(
         raise
 
 
-def write_link(path: pathlib.Path, target: str) -> None:
-    """Makes `path` a link to the folder `target`, in place of a file or link, in one step.
-
-    Raises:
-        OSError: the link can't be created; what was at `path` is still there.
-    """
-    temporary = _temporary(path)
-    temporary.symlink_to(target, target_is_directory=True)
-    try:
-        _replace(temporary, path)
-    except OSError:
-        temporary.unlink()
-        raise
-
-
 @contextlib.contextmanager
 def new_folder(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Yields a new folder beside `path`, for libraries that write files themselves.

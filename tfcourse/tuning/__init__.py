@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfcourse.tuning.confirmation import Confirmation, confirmation_of
-    from tfcourse.tuning.driver import AllTrialsFailedError, Driver, EnvironmentFaultError
+    from tfcourse.tuning.driver import AllTrialsFailedError, Driver
     from tfcourse.tuning.hypermodel import RecipeHyperModel
     from tfcourse.tuning.in_process import InProcess
     from tfcourse.tuning.records import Result, mean_of
     from tfcourse.tuning.searching import search
     from tfcourse.tuning.space import search_space, tunable, values_in
     from tfcourse.tuning.sweeps import Sweep, Trial
-    from tfcourse.tuning.task import Plan
+    from tfcourse.tuning.task import EnvironmentFaultError, Plan
     from tfcourse.tuning.workers import Workers
 
 # Loaded when first used: a worker silences TensorFlow's import before it imports the rest.
@@ -20,7 +20,7 @@ _MODULES = {
     "AllTrialsFailedError": "driver",
     "Confirmation": "confirmation",
     "Driver": "driver",
-    "EnvironmentFaultError": "driver",
+    "EnvironmentFaultError": "task",
     "InProcess": "in_process",
     "Plan": "task",
     "RecipeHyperModel": "hypermodel",

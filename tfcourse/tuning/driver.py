@@ -10,7 +10,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from tfcourse import hyperparameters as hp
 from tfcourse import run_directory
@@ -20,11 +20,20 @@ from tfcourse.tuning.journal import Journal
 from tfcourse.tuning.points import Points
 from tfcourse.tuning.settings import Settings
 from tfcourse.tuning.standings import Standings
-from tfcourse.tuning.task import Key, Outcome, Plan, Pool, Task, task_of
+from tfcourse.tuning.task import (
+    TICK_SECONDS,
+    EnvironmentFaultError,
+    Key,
+    Outcome,
+    Plan,
+    Pool,
+    Task,
+    task_of,
+)
+from tfcourse.tuning.testing import tested
 
 # If this many first trials all fail for one reason, the others would fail too.
 _SAME_REASON = 5
-_TICK_SECONDS = 0.25
 # Called with the state and the running trainings whenever something happens, and several times per
 # second.
 Watch: TypeAlias = Callable[[sweeps.Sweep, list[sweeps.Running]], None]
@@ -34,14 +43,6 @@ class AllTrialsFailedError(Exception):
     """The first trials all failed for the same reason; the message states it."""
 
     exit_code = 1
-
-
-class EnvironmentFaultError(Exception):
-    """A worker's machine failed: disk, memory, permission or data."""
-
-    def __init__(self, message: str, exit_code: int = 5) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 class Driver:
@@ -148,7 +149,7 @@ class Driver:
 
         They are flushed to the disk together, before the driver acts on them.
         """
-        outcome = pool.next_outcome(_TICK_SECONDS)
+        outcome = pool.next_outcome(TICK_SECONDS)
         with self._journal.flushed_once():
             while outcome:
                 self._record(*outcome)
@@ -240,37 +241,11 @@ class Driver:
         chosen = self.sweep.chosen
         replicates = self.sweep.replicates
         if chosen is None or (chosen.trial, len(chosen.metrics)) != (best.number, replicates):
-            chosen = records.Chosen(best.number, self._tested(pool, best.number))
+            tasks = [((best.number, r), self.task(best.number, r)) for r in range(replicates)]
+            chosen = records.Chosen(best.number, tested(pool, tasks))
             self._append(chosen)
         folders.name_best(self.run.path, best.number)  # A kill may have prevented it.
         return chosen
-
-    def _tested(self, pool: Pool, number: int) -> list[dict[str, Any]]:
-        """Returns the metrics of each replicate of a trial.
-
-        Raises:
-            EnvironmentFaultError: the workers die.
-        """
-        waiting = [(number, replicate) for replicate in range(self.sweep.replicates)]
-        metrics: dict[Key, dict[str, Any]] = {}
-        num_lost = 0
-        while len(metrics) < self.sweep.replicates:
-            while waiting and pool.num_free > 0:
-                key = waiting.pop(0)
-                pool.submit(key, "test", self.task(*key))
-            outcome = pool.next_outcome(_TICK_SECONDS)
-            if outcome and outcome[1] is None:
-                waiting.append(outcome[0])
-                num_lost += 1
-                if num_lost == sweeps.MAX_LOST:
-                    raise EnvironmentFaultError(
-                        f"trial {number}: its worker died {num_lost} times while it evaluated the "
-                        "test set, perhaps for lack of memory. All trials are done; the same "
-                        "command tries again"
-                    )
-            elif outcome:
-                metrics[outcome[0]] = outcome[1]
-        return [metrics[key] for key in sorted(metrics)]
 
     def best_flags(self) -> str:
         """Returns a flagfile that retrains the best trial; "" if there is none."""

@@ -14,6 +14,7 @@ from tfcourse.tuning.sweeps import Trial
 
 # A trial's number and one of its replicates.
 Key: TypeAlias = tuple[int, int]
+TICK_SECONDS = 0.25  # For so long, an outcome is waited for.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +118,14 @@ class Outcome:
     fault: int | None = None
     # Those of the data that it trained on, by split; `None` if it did not end.
     digests: Mapping[str, str] | None = None
+
+
+class EnvironmentFaultError(Exception):
+    """A worker's machine failed: disk, memory, permission or data."""
+
+    def __init__(self, message: str, exit_code: int = 5) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 class Pool(Protocol):

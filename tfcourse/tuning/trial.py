@@ -12,7 +12,6 @@ import importlib
 import math
 import os
 import pathlib
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,8 +25,8 @@ from tfcourse import datasets, run_directory, training
 from tfcourse import hyperparameters as hp
 from tfcourse.system import files, out_of_memory
 from tfcourse.system.due import Due
-from tfcourse.training import saved_arrays, seed_internals
-from tfcourse.tuning import objectives, sweeps
+from tfcourse.training import seed_internals
+from tfcourse.tuning import objectives, sweeps, torn_files
 from tfcourse.tuning.records import Result, Row
 from tfcourse.tuning.task import Outcome, Task
 
@@ -126,7 +125,7 @@ def test(task: Task) -> dict[str, Any]:
     """Saves the finished training's model, and returns its metrics, including the test set's."""
     train, data = _recipe(task), _data(task)
     run = run_directory.RunDirectory(task.folder)
-    _remove_torn_files(run.path)
+    torn_files.remove(run.path)
     run.path.mkdir(parents=True, exist_ok=True)
     run.flags = dict(task.flags)  # So that its checkpoint matches.
     with _output_to(run.path / "output.txt"):
@@ -186,41 +185,11 @@ def _opened(task: Task) -> Iterator[run_directory.RunDirectory]:
     deadline = time.monotonic() + _LOCK_SECONDS
     while run_directory.is_in_use(task.folder) and time.monotonic() < deadline:
         time.sleep(0.1)
-    _remove_torn_files(pathlib.Path(task.folder))
+    torn_files.remove(pathlib.Path(task.folder))
     # A flush takes as long as a step of a short trial. After a power loss, trials without a result
     # are trained again, so only checkpoints that save more than a second are flushed.
     with run_directory.open_run(task.folder, task.flags, recipe=task.module, durable=False) as run:
         yield run
-
-
-def _remove_torn_files(folder: pathlib.Path) -> None:
-    """Removes unflushed files that a power loss has damaged."""
-    if folder.is_dir() and not _is_whole(folder / run_directory.FLAGS):
-        shutil.rmtree(folder)  # The training of its checkpoints is unknown.
-    paths = [folder / name for name in (run_directory.METRICS, run_directory.PREPROCESSING)]
-    if any(path.exists() and not _is_whole(path) for path in paths):
-        for path in paths:  # The last checkpoint restores them.
-            path.unlink(missing_ok=True)
-    for path in folder.glob("checkpoints/*.ckpt"):
-        if path.is_file() and not path.is_symlink() and not _is_intact(path):
-            path.unlink()
-
-
-def _is_intact(checkpoint: pathlib.Path) -> bool:
-    try:
-        saved_arrays.read(checkpoint, None)
-    except saved_arrays.DamagedError:
-        return False
-    return True
-
-
-def _is_whole(path: pathlib.Path) -> bool:
-    """Returns whether a text file is complete: not empty, truncated or filled with zeros."""
-    try:
-        text = files.read_bytes(path, run_directory.MAX_METRICS_BYTES)
-    except (FileNotFoundError, files.ContentError):
-        return False
-    return text.endswith(b"\n") and b"\0" not in text
 
 
 @contextlib.contextmanager
