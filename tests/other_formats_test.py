@@ -51,6 +51,9 @@ def archive(file, name):
         (b'{"x": 1, "y": "a"}\n{"x": 2}\n', "JSON lines", "lines=True).to_csv('"),
         (b'[{"x": 1, "y": "a"}]', "JSON.", "pandas.read_json('"),
         (b"+1 1:0.5 3:2 9:1\n-1 2:1\n", "LIBSVM's sparse rows", "load_svmlight_file"),
+        (b"-1 1:1.6 2:-0.9 \n1 1:2 2:1\n", "LIBSVM's sparse rows", "load_svmlight_file"),
+        (b"# a\n1.0 3:2 \t 11:5.2 16:1 # b\n2 6:1\n3\n", "LIBSVM's sparse", "load_svmlight"),
+        (b"#About it\n@problemName GunPoint\n@data\n1,2:3\n", "the format .ts", "numpy.savez"),
     ],
 )
 def test_other_formats_are_named_with_what_reads_them(tmp_path, content, received, mend):
@@ -89,7 +92,13 @@ def test_command_of_a_refusal_converts_the_file(tmp_path, name, kind):
     assert data.num_classes == 2
 
 
-@pytest.mark.parametrize("text", ["1 12:30\n2 12:31\n", "ORCID,y\n1,a\n", "GIF8,y\n", "x\n{\n{"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1 12:30\n2 12:31\n", "3 1:05.2 1:07.3\n4 1:06 1:08.1\n", "1 8:30 9:15\n2 8:31 9:12\n"),
+        *("ORCID,y\n1,a\n", "GIF8,y\n", "x\n{\n{"),
+    ],
+)
 def test_texts_that_only_begin_alike_are_tables(text):
     other_formats.check_bytes(pathlib.Path("mine"), text.encode())
     other_formats.check_text(pathlib.Path("mine"), text)

@@ -23,6 +23,11 @@ _OTHER_TEXTS = (
     ),
     (r"\{\\rtf", "formatted text (RTF)", "Save it as plain text"),
     (
+        r"(#[^\n]*\n|\s)*@problemname\b",
+        "series in the format .ts",
+        "Read it by aeon or sktime, and save x and y by numpy.savez, for npz:PATH",
+    ),
+    (
         r"version https://git-lfs",
         "a pointer of Git LFS, not the file itself",
         "git lfs pull downloads it",
@@ -39,7 +44,8 @@ _DOCUMENTS = (
     (r"Index/.*\.iwa", "a document of Apple's Numbers", "Export it as CSV or Excel"),
     (r"content\.xml", "a document of LibreOffice (OpenDocument)", "Save it as .xlsx or CSV"),
 )
-_SPARSE = re.compile(r"[-+]?[\d.]+(,[\d.]+)*( qid:\d+)?( \d+:[-+.\deE]+)+\s*(#.*)?")
+_SPARSE = re.compile(r"[-+]?[\d.]+(,[\d.]+)*(\s+qid:\d+)?(\s+\d+:[-+.\deE]+)*\s*(#.*)?")
+_PAIR = re.compile(r"(?<=\s)(\d+):([-+.\deE]+)")
 # Beginnings of files that pandas can read.
 _TABLES = (
     (rb"<stata_dta>|[\x66-\x73][\x01\x02]\x01\x00", "Stata", "read_stata(...)"),
@@ -64,8 +70,8 @@ _OTHERS = (
         "Unpack it",
     ),
 )
-# Lines, and pairs per line; fewer may be times, 12:30.
-_FEWEST_SPARSE, _FEWEST_PAIRS = 2, 3
+# Lines, and pairs per line; fewer may be times, 12:30, unless a value has a sign or a fraction.
+_FEWEST_SPARSE, _FEWEST_PAIRS, _FEWEST_SURE = 2, 3, 2
 
 
 def check_bytes(path: pathlib.Path, start: bytes) -> None:
@@ -104,9 +110,7 @@ def check_text(path: pathlib.Path, sample: str) -> None:
     for beginning, kind, mend in _OTHER_TEXTS:
         if re.match(beginning, start, re.IGNORECASE | re.DOTALL):
             raise DataError(f"{path}: {_EXPECTED}; received {kind}. {mend}.")
-    lines = [line for line in start.splitlines()[:20] if line.strip()]
-    is_sparse = len(lines) >= _FEWEST_SPARSE and all(map(_SPARSE.fullmatch, lines))
-    if is_sparse and max(line.count(":") for line in lines) >= _FEWEST_PAIRS:
+    if _is_sparse(start):
         made = _beside(path, ".npz")
         code = (
             "import numpy; from sklearn.datasets import load_svmlight_file as read; "
@@ -116,6 +120,20 @@ def check_text(path: pathlib.Path, sample: str) -> None:
             f"{path}: {_EXPECTED}; received LIBSVM's sparse rows (label index:value ...). Convert "
             f"it to arrays, and give {shlex.quote(f'npz:{made}')}: {_python(code)}"
         )
+
+
+def _is_sparse(start: str) -> bool:
+    """Returns whether lines are a label and pairs index:value, with rising indices."""
+    lines = [line for line in start.splitlines()[:20] if line.strip() and line[0] != "#"]
+    if len(lines) < _FEWEST_SPARSE or not all(map(_SPARSE.fullmatch, lines)):
+        return False
+    pairs = [_PAIR.findall(line.partition("#")[0]) for line in lines]
+    indices = [[int(index) for index, _ in found] for found in pairs]
+    is_sure = any(re.search("[-.]", value) for found in pairs for _, value in found)
+    most = max(map(len, pairs))
+    return most >= (_FEWEST_SURE if is_sure else _FEWEST_PAIRS) and all(
+        row == sorted(set(row)) for row in indices
+    )
 
 
 def _by_pandas(path: pathlib.Path, kind: str, read: str) -> DataError:
