@@ -139,3 +139,21 @@ def test_equal_rows_of_two_columns_of_few_values_are_no_wonder(tmp_path):
     columns = (days, (days < 30).astype(int), LABELS)
     report = datasets.load(write(tmp_path / "m.csv", "x,z,y", columns), label="y").report
     assert report.repeated == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "told"),
+    [
+        ("Freq", [(k, s, y) for k in "abcd" for s in "uv" for y in "mno"], True),
+        ("n", [(k, s, y) for k in "abcdef" for s in "uv" for y in "mno"][:-2], True),
+        ("Freq", [(k, s, y) for k in "abcd" for s in "uv" for y in "mno"] * 2, False),
+        ("weight", [(k, s, y) for k in "abcd" for s in "uv" for y in "mno"], False),
+        ("n", [(i, i % 7, "mno"[i % 3]) for i in range(40)], False),  # Measurements differ anyway.
+        ("n", [(k, s, y) for k in "abcd" for s in "uv" for y in "mno"][:11], False),
+    ],
+)
+def test_column_that_counts_the_cases_of_each_row_is_told(tmp_path, name, rows, told, caplog):
+    columns = [[(i * i) % 11 for i in range(len(rows))], *zip(*rows, strict=True)]
+    source = write(tmp_path / "mine.csv", f"{name},k,s,y", columns)
+    datasets.load(source, label="y")
+    assert ("if it counts the cases of a row, repeat each row as often" in caplog.text) == told

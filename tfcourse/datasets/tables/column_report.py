@@ -122,6 +122,7 @@ class TableReport:
         columns: all columns in order, including the label.
         giveaways: columns that may give the label away.
         parts: columns whose weighted sum is the quantity to predict.
+        counts: a column that may say how many cases a row stands for; or "".
         repeated: the number of test rows that equal a training row in all columns.
         test_rows: the number of test rows.
     """
@@ -133,5 +134,6 @@ class TableReport:
     columns: tuple[ColumnReport, ...]
     giveaways: tuple[Giveaway, ...] = ()
     parts: tuple[str, ...] = ()
+    counts: str = ""
     repeated: int = 0
     test_rows: int = 0

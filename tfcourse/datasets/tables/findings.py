@@ -1,16 +1,27 @@
 """Findings that need the features of a table, added to its report."""
 
 import dataclasses
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from tfcourse.datasets.examples import Split
 from tfcourse.datasets.tables import giveaways
 from tfcourse.datasets.tables.column_report import TableReport
+from tfcourse.datasets.tables.columns import NumericColumn
 from tfcourse.datasets.tables.table_preprocessing import TablePreprocessing
 
 if TYPE_CHECKING:
     from tfcourse.datasets.streamed import StreamedSplit
+
+
+# Names of a column that says how many cases a row stands for.
+_COUNTS = {"freq", "frequency", "count", "counts", "n"}
+# Rows differ by chance if there are few, if a column has many values per row, or if all columns
+# together have many combinations per row.
+_FEWEST_ROWS, _MOST_VALUES, _MOST_COMBINATIONS = 12, 0.5, 20
 
 
 def complete(
@@ -19,6 +30,7 @@ def complete(
     splits: Mapping[str, "Split | StreamedSplit"],
 ) -> TableReport:
     """Returns `report` with findings from the features; features on the disk are skipped."""
+    every = [split for split in splits.values() if isinstance(split, Split)]
     train, test = splits["train"], splits["test"]
     if not (isinstance(train, Split) and isinstance(test, Split)):
         return report
@@ -29,6 +41,28 @@ def complete(
         report,
         giveaways=found,
         parts=giveaways.parts(fitted.columns, train.features, train.labels) if is_open else (),
+        counts="" if is_quantity else _counts(report, fitted, every),
         repeated=giveaways.repeated(train, test, report.columns),
         test_rows=len(test),
     )
+
+
+def _counts(report: TableReport, fitted: TablePreprocessing, splits: Sequence[Split]) -> str:
+    """Returns the column that counts the cases of each row, as in a contingency table, or "".
+
+    No two rows are equal in all other columns and the label, though these have few values.
+    """
+    named = [c.name for c in report.columns if c.name.lower() in _COUNTS and c.fate == "features"]
+    others = [c for c in report.columns if c.name not in named and c.reason != "identifier"]
+    counts = [c.distinct for c in others]
+    if len(named) != 1 or report.rows < _FEWEST_ROWS or max(counts) > _MOST_VALUES * report.rows:
+        return ""
+    if math.prod(map(float, counts)) > _MOST_COMBINATIONS * report.rows:
+        return ""
+    taken: list[bool] = []
+    for column in fitted.columns:
+        is_count = isinstance(column, NumericColumn) and column.name == named[0]
+        taken += [not is_count] * len(column.feature_names)
+    rows = [np.column_stack([part.features[:, taken], part.labels]) for part in splits]
+    every = np.concatenate(rows)
+    return named[0] if len(np.unique(every, axis=0)) == len(every) else ""

@@ -58,6 +58,11 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
     if unseen:
         yield f"categories that the training rows do not have are ignored: {_counts(unseen)}"
     yield from _giveaways(report)
+    if report.counts:
+        yield (
+            f"no two rows are equal but for {shown.quoted(report.counts)}: if it counts the cases "
+            "of a row, repeat each row as often"
+        )
     if report.repeated:
         yield (
             f"{report.repeated:,} of {report.test_rows:,} test rows repeat a training row: the "
