@@ -17,6 +17,7 @@ import sys
 import processes
 import pytest
 
+from tfcourse import run_directory
 from tfcourse.run_directory import best, stopwatch
 from tfcourse.system import files, locks, machine, shell, signals
 from tfcourse.tuning import folders
@@ -318,6 +319,14 @@ def test_no_moment_is_without_a_best_run(tmp_path, monkeypatch, links):
     with pytest.raises(KeyboardInterrupt):
         folders.name_best(tmp_path, 4)
     assert best.target(tmp_path / "best") == "trials/00003/0"
+
+
+def test_what_a_kill_leaves_of_a_new_best_is_removed(tmp_path):
+    left = tmp_path / f".best.{'0' * 16}.tmp"
+    left.mkdir()
+    (left / "best").symlink_to("trials/00004/0")
+    with run_directory.open_search(tmp_path):
+        assert not left.exists()
 
 
 @pytest.mark.parametrize("text", ["", "../../etc", "trials/00001/0/..", "trials/1/0", "x" * 1000])

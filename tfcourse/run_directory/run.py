@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tfcourse.run_directory import flag_records, folder, stopwatch
+from tfcourse.run_directory.best import BEST
 from tfcourse.run_directory.flag_records import FLAGS, MAX_FLAGS_BYTES, Flags
 from tfcourse.run_directory.folder import (
     JOURNAL,
@@ -130,7 +131,8 @@ class RunDirectory:
 
     def remove_temporary_files(self) -> None:
         """Removes files of interrupted writes, only those with our own names."""
-        left = [path for path, name in files.leftovers(self.path) if name in folder.OURS]
+        ours = (*folder.OURS, BEST)
+        left = [path for path, name in files.leftovers(self.path) if name in ours]
         checkpoints = files.leftovers(self.path / "checkpoints")
         left += [path for path, name in checkpoints if name.endswith(".ckpt")]
         for path in left:
