@@ -10,6 +10,7 @@ import trained_runs
 
 from recipes import export
 from tfcourse import datasets, inference
+from tfcourse.datasets.values import numbers
 from tfcourse.inference import exporting, formats, serving
 from tfcourse.system import files
 
@@ -206,6 +207,26 @@ def test_missing_values_and_dates_are_prepared_as_for_training(texts):
     np.testing.assert_allclose(prepared, features, atol=1e-4)
     np.testing.assert_allclose(features, data.train.features, atol=1e-4)
     assert {1.0, 0.0} == set(features[:, data.preprocessing.feature_names.index("x is missing")])
+
+
+def test_numbers_in_parts_and_with_units_are_prepared_as_for_training():
+    minutes = np.arange(60) * 37 % 400 + 61
+    frame = pd.DataFrame(
+        {
+            "lasts": [f"{n // 60}h {n % 60}m" for n in minutes],
+            "lap": [f"{n // 60}:{n % 60:02}.5" for n in minutes],
+            "tall": [f"{n // 60}'{n % 12}\"" for n in minutes],
+            "size": [f"{n // 60} {n % 7 + 1}/8" for n in minutes],
+            "weighs": [f"{n},5 kg" for n in minutes],
+            "y": [*"ab"] * 30,
+        }
+    )
+    data = datasets.from_dataframe(frame, label="y")
+    assert numbers.PLAIN not in {column.written for column in data.preprocessing.columns}
+    kind = serving.KINDS[type(data.preprocessing)](data.preprocessing, True)
+    inputs, features = kind.raw(data.train.features)
+    np.testing.assert_allclose(features, data.train.features, atol=1e-4)
+    np.testing.assert_allclose(kind.prepare(numeric=inputs["numeric"]), features, atol=1e-4)
 
 
 def test_a_model_that_came_out_otherwise_is_removed(trained_run, tmp_path, monkeypatch):

@@ -34,6 +34,20 @@ def test_curves_are_a_picture_with_ink_in_it(run_dir, epochs):
     assert matplotlib.image.imread(run_dir / "curves.png")[..., :3].std() > 0.05
 
 
+def test_a_name_is_written_as_it_is(tmp_path, monkeypatch):
+    written = []
+    set_xlabel = matplotlib.axes.Axes.set_xlabel
+
+    def seen(axes, label, **look):
+        written.append(label)
+        return set_xlabel(axes, label, **look)
+
+    monkeypatch.setattr(matplotlib.axes.Axes, "set_xlabel", seen)
+    values = np.arange(9.0)
+    reports.draw_errors(values, values + 1, "price $", tmp_path / "errors.png")
+    assert written == ["price $, true", "price $, predicted"]
+
+
 @pytest.mark.parametrize("name", ["$\\frac{$", "$x^{$ $", "_private", "$", ""])
 def test_names_are_no_formulas(tmp_path, name):
     names = (name, "other")

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import types
+import zipfile
 
 import keras
 import numpy as np
@@ -199,16 +200,38 @@ def test_a_curve_has_the_numbers_and_leaves_out_values_per_class():
     assert trial._curve(history) == [{"epoch": 1, "loss": 0.5}]
 
 
-def test_a_file_that_has_changed_is_read_again(tmp_path):
-    path = tmp_path / "mine.csv"
+@pytest.mark.parametrize("name", ["mine.csv", "mine.zip/mine.csv"])
+def test_a_file_that_has_changed_is_read_again(tmp_path, name):
+    path = tmp_path / name
     asked = types.SimpleNamespace(dataset=f"csv:{path}", data_dir=None, data_flags={"label": "y"})
     read = []
     for count in (60, 60, 80):
         rows = (f"{i * i % 17},{'ab'[i % 2]}" for i in range(count))
-        if count not in read:
+        if count not in read and "zip" in name:
+            with zipfile.ZipFile(path.parent, "w") as archive:
+                archive.writestr(path.name, "\n".join(["x,y", *rows]))
+        elif count not in read:
             path.write_text("\n".join(["x,y", *rows]))
         data = trial._data(asked)
         assert trial._data(asked) is data
         read.append(sum(map(len, data.splits.values())))
     assert read == [60, 60, 80]
+    trial._data_of.cache_clear()
+
+
+def test_an_image_that_is_edited_in_place_is_read_again(tmp_path, fresh_home):
+    for number in range(20):
+        path = tmp_path / "pets" / ("cat", "dog")[number % 2] / f"{number}.pgm"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"P5 2 2 255 " + bytes([200 + number] * 4))
+    asked = types.SimpleNamespace(
+        dataset=f"images:{tmp_path / 'pets'}", data_dir=None, data_flags={}
+    )
+    before = trial._data(asked)
+    assert trial._data(asked) is before
+    with open(path, "r+b") as file:  # As many bytes as before, in the same folder.
+        file.write(b"P5 2 2 255 " + bytes([7] * 4))
+    after = trial._data(asked)
+    darkest = min(split.pixels.min() for split in after.splits.values())
+    assert (after is before, darkest) == (False, 7)
     trial._data_of.cache_clear()

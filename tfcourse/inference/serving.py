@@ -28,6 +28,7 @@ from tfcourse.datasets.preprocessing import (
     TablePreprocessing,
 )
 from tfcourse.datasets.tables.columns import CategoricalColumn, NumericColumn
+from tfcourse.datasets.values.numbers import PLAIN
 from tfcourse.inference.classifier import Classifier
 
 Inputs = dict[str, npt.NDArray[Any]]
@@ -196,7 +197,18 @@ class _Table:
                 for column in categorical
             ]
             inputs["categories"] = np.array(values, object if self.texts else np.int32).T
-        return inputs, self.fitted.transform(table, tell=False)  # What is told is told of --input.
+        return inputs, self._in_plain_numbers.transform(table, tell=False)  # Told of --input.
+
+    @property
+    def _in_plain_numbers(self) -> TablePreprocessing:
+        """The preprocessing for numbers that are read already, such as the hours of 1h 30m."""
+        columns = tuple(
+            dataclasses.replace(column, written=PLAIN)
+            if isinstance(column, NumericColumn) and not column.part
+            else column
+            for column in self.fitted.columns
+        )
+        return dataclasses.replace(self.fitted, columns=columns)
 
 
 KINDS: dict[type, Callable[[Any, bool], _Kind]] = {

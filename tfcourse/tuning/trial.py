@@ -23,6 +23,7 @@ from absl import logging
 
 from tfcourse import datasets, run_directory, training
 from tfcourse import hyperparameters as hp
+from tfcourse.datasets.table_files import archives
 from tfcourse.system import files, out_of_memory
 from tfcourse.system.due import Due
 from tfcourse.training import seed_internals
@@ -244,13 +245,17 @@ def _data(task: Task) -> datasets.Dataset:
 
 
 def _stamp(dataset: str) -> tuple[tuple[int, int], ...]:
-    """Returns what changes when a user's own file, or a folder of images, changes."""
+    """Returns what changes when a user's own file, or one in a folder of images, changes."""
     if not datasets.is_own(dataset):
         return ()
-    path = pathlib.Path(dataset.partition(":")[2])
-    folders = sorted(path.glob("*/")) if path.is_dir() else []
-    found = [each.stat() for each in (path, *folders) if each.exists()]
-    return tuple((status.st_mtime_ns, status.st_size) for status in found)
+    path = archives.file_of(pathlib.Path(dataset.partition(":")[2]))
+    inside = (os.path.join(here, name) for here, _, names in os.walk(path) for name in ("", *names))
+    found = []
+    for each in (str(path), *inside):
+        with contextlib.suppress(OSError):  # A dangling link.
+            status = os.stat(each)
+            found.append((status.st_mtime_ns, status.st_size))
+    return tuple(sorted(found))
 
 
 @functools.lru_cache(maxsize=1)
