@@ -111,6 +111,37 @@ def test_of_identifiers_alone_those_named_so_are_the_last_to_be_used(tmp_path, c
     assert "left out as identifiers: rownames" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["id", "patient", "userId", "childid", "Subject_ID", "family_id"])
+def test_name_of_what_has_several_rows(name):
+    assert identifiers.names_units(name)
+
+
+@pytest.mark.parametrize("name", ["", "store_id", "family", "id type", "patients", "acid", "no"])
+def test_other_name(name):
+    assert not identifiers.names_units(name)
+
+
+@pytest.mark.parametrize("kind", ["numbers", "texts"])
+def test_rows_of_one_patient_in_several_splits_are_told(tmp_path, caplog, kind):
+    def load(per_patient, header="patient,x,y", **options):
+        caplog.clear()
+        text = "p" * (kind == "texts")
+        rows = [(f"{text}{i // per_patient}", i * i % 11, "ab"[i % 2]) for i in range(60)]
+        parts = [("train", "val", "test")[i // per_patient % 3] for i in range(60)]
+        rows = [(*row, part) for row, part in zip(rows, parts, strict=True)]
+        source = write(tmp_path / "mine.csv", f"{header},split", rows)
+        datasets.load(source, label="y", **options)
+        return "rows of one" in caplog.text
+
+    assert load(3, ignore=("split",))
+    assert "leave it out: `ignore=patient`" in caplog.text
+    assert not load(3)  # With splits of one's own.
+    assert not load(3, ignore=("split", "patient"))
+    assert not load(1, ignore=("split",))
+    assert not load(10, ignore=("split",))  # Six may be classes.
+    assert not load(3, header="town,x,y", ignore=("split",))
+
+
 def test_texts_that_never_repeat_are_left_out_unless_they_are_kept(tmp_path, caplog):
     rows = [(f"n{i}", i % 7, "ab"[i % 2]) for i in range(60)]
     source = write(tmp_path / "mine.csv", "name,x,y", rows)

@@ -123,6 +123,7 @@ class TableReport:
         giveaways: columns that may give the label away.
         parts: columns whose weighted sum is the quantity to predict.
         counts: a column that may say how many cases a row stands for; or "".
+        units: columns whose values, such as patients, have several rows in different splits.
         repeated: the number of test rows that equal a training row in all columns.
         test_rows: the number of test rows.
     """
@@ -135,5 +136,6 @@ class TableReport:
     giveaways: tuple[Giveaway, ...] = ()
     parts: tuple[str, ...] = ()
     counts: str = ""
+    units: tuple[str, ...] = ()
     repeated: int = 0
     test_rows: int = 0

@@ -2,13 +2,13 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfcourse.datasets.examples import Split
-from tfcourse.datasets.tables import giveaways
+from tfcourse.datasets.tables import giveaways, identifiers
 from tfcourse.datasets.tables.column_report import TableReport
 from tfcourse.datasets.tables.columns import NumericColumn
 from tfcourse.datasets.tables.table_preprocessing import TablePreprocessing
@@ -23,13 +23,27 @@ _COUNTS = {"freq", "frequency", "count", "counts", "n"}
 # together have many combinations per row.
 _FEWEST_ROWS, _MOST_VALUES, _MOST_COMBINATIONS = 12, 0.5, 20
 
+# Fewer different values may be classes, and with fewer rows per value only some of them repeat.
+_FEWEST_UNITS, _ROWS_PER_UNIT = 10, 1.5
+
 
 def complete(
     report: TableReport,
     fitted: TablePreprocessing,
     splits: Mapping[str, "Split | StreamedSplit"],
+    *,
+    is_random: bool,
 ) -> TableReport:
-    """Returns `report` with findings from the features; features on the disk are skipped."""
+    """Returns `report` with findings from the features; features on the disk are skipped.
+
+    Args:
+        report: on the columns.
+        fitted: the features.
+        splits: all examples.
+        is_random: whether the test split was drawn at random.
+    """
+    if is_random:
+        report = dataclasses.replace(report, units=tuple(_units(report)))
     every = [split for split in splits.values() if isinstance(split, Split)]
     train, test = splits["train"], splits["test"]
     if not (isinstance(train, Split) and isinstance(test, Split)):
@@ -45,6 +59,16 @@ def complete(
         repeated=giveaways.repeated(train, test, report.columns),
         test_rows=len(test),
     )
+
+
+def _units(report: TableReport) -> Iterator[str]:
+    """Yields the columns of what has several rows: patients, users."""
+    for column in report.columns:
+        rows = column.rows - column.missing
+        is_used = column.fate != "label" and column.reason != "ignored"
+        are_several = rows >= _ROWS_PER_UNIT * column.distinct and column.distinct >= _FEWEST_UNITS
+        if is_used and are_several and identifiers.names_units(column.name):
+            yield column.name
 
 
 def _counts(report: TableReport, fitted: TablePreprocessing, splits: Sequence[Split]) -> str:

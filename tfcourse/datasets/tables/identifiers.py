@@ -63,6 +63,12 @@ _OWNERS = (
 )
 # What R and pandas write above the names of rows, which may have fractions: 1978.1, 1978.2.
 _ROW_NAMES = re.compile(r"row[ ._]?names?|unnamed: 0(\.\d+)?", re.IGNORECASE)
+# Who or what may have several rows.
+_UNITS = {
+    *("animal", "child", "client", "customer", "employee", "family", "household", "individual"),
+    *("member", "participant", "passenger", "patient", "person", "pupil", "respondent", "student"),
+    *("subject", "user"),
+}
 _WORDS = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|#")
 
 
@@ -130,6 +136,23 @@ def is_named_so(name: str) -> bool:
         or words[0] in ("id", "idcode")
         or "#" in words
         or bool(_ROW_NAMES.fullmatch(name))
+    )
+
+
+def names_units(name: str) -> bool:
+    """Returns whether a column's name says who or what a row is about: "id", "patient", "userId".
+
+    Such a one may have several rows. "family" may also be a kind, and needs an "id" behind it.
+    """
+    words = [word.lower() for word in _WORDS.findall(name)] or [""]
+    last, before = words[-1], words[-2] if len(words) > 1 else ""
+    if len(words) == 1 and last in ("id", "pid", "uid"):
+        return True
+    is_alone = len(words) == 1 and last in _UNITS - {"child", "family", "member"}
+    return (
+        is_alone
+        or last.removesuffix("id") in _UNITS - {last}
+        or (last == "id" and before in _UNITS)
     )
 
 

@@ -58,6 +58,12 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
     if unseen:
         yield f"categories that the training rows do not have are ignored: {_counts(unseen)}"
     yield from _giveaways(report)
+    if report.units:
+        yield (
+            f"rows of one {' or '.join(map(shown.quoted, report.units))} are in several splits: "
+            "for new ones, the test result is too good. Make the splits yourself, in a column "
+            f"split, and leave it out: {column_names.argument('ignore', report.units)}"
+        )
     if report.counts:
         yield (
             f"no two rows are equal but for {shown.quoted(report.counts)}: if it counts the cases "
