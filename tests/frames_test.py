@@ -1,5 +1,6 @@
 import dataclasses
 import io
+import re
 
 import numpy as np
 import pandas as pd
@@ -325,6 +326,35 @@ def test_the_only_text_of_a_column_is_one_category_in_every_format(tmp_path, cel
     for each in fitted:
         assert each.feature_names == ("x=(missing)", f"x={category}", "z")
         np.testing.assert_array_equal(each.read(tmp_path / "a.csv").features[:, 1], cells == cell)
+
+
+def test_number_beyond_double_precision_is_told_as_it_is_written_in_every_format(tmp_path):
+    cells = [f"{n % 7}.5" for n in range(30)]
+    texts = pd.DataFrame({"x": ["1e400", *cells[1:]], "y": [*"aabb", "b"] * 6}, dtype=object)
+    texts.to_csv(tmp_path / "a.csv", index=False)
+    texts.to_excel(tmp_path / "a.xlsx", index=False)
+    texts.to_parquet(tmp_path / "a.parquet")
+    files = [f"table:{tmp_path}/a.{kind}" for kind in ("csv", "xlsx", "parquet")]
+    for data in (
+        *(datasets.load(f, label="y") for f in files),
+        datasets.from_dataframe(texts, "y"),
+    ):
+        assert data.report.columns[0].odd == ("1e400",)
+    plain = datasets.from_dataframe(texts.assign(x=cells), "y").preprocessing
+    for kind in ("csv", "xlsx", "parquet"):
+        with pytest.raises(datasets.DataError, match=r"'x': expected a finite .* '1e400'"):
+            plain.read(tmp_path / f"a.{kind}")
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_rows_of_an_infinite_label_are_left_out_as_the_error_says(sign):
+    frame = pd.DataFrame({"x": np.arange(60.0) % 7, "y": np.arange(60) / 7})
+    frame.loc[5, "y"] = sign * np.inf
+    with pytest.raises(datasets.DataError, match=r"with `missing_values=-?inf`") as caught:
+        datasets.from_dataframe(frame, label="y")
+    advised = re.search("missing_values=(-?inf)", str(caught.value))[1]
+    data = datasets.from_dataframe(frame, label="y", missing_values=advised)
+    assert data.report.label.missing == 1
 
 
 @pytest.mark.parametrize("label", ["x", "y"])

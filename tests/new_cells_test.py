@@ -52,8 +52,11 @@ def in_format(form):
         (NEW, ""),
         (rewritten("took", lambda cell: f"{hours(cell)}:{minutes(cell):02}:00"), ""),
         (rewritten("took", lambda cell: f"{hours(cell) * 60 + minutes(cell)} min"), ""),
-        (rewritten("weight", lambda cell: cell.split()[0]), ""),
-        (rewritten("weight", lambda cell: float(cell.split()[0])), ""),
+        (rewritten("weight", lambda cell: cell.split()[0]), "'weight': numbers without a unit"),
+        (
+            rewritten("weight", lambda cell: float(cell.split()[0])),
+            "'weight': numbers without a unit; in training they were written with kg",
+        ),
         (rewritten("weight", str.upper), ""),
         (rewritten("ok", lambda cell: cell == "yes"), ""),
         (rewritten("ok", lambda cell: "NY"[cell == "yes"]), ""),

@@ -148,7 +148,8 @@ class _Reader:
         }
         frame = self._read_csv(width, numeric)
         dtypes = frame.dtypes.to_list()
-        others = {p for p in numeric if not _is_numeric(dtypes[p])}
+        # As texts, 1e400 is told as it is written, and not as inf.
+        others = {p for p in numeric if not _is_numeric(dtypes[p]) or np.isinf(frame[p]).any()}
         return self._read_csv(width, numeric - others) if others else frame
 
     @property

@@ -31,6 +31,9 @@ def read_numbers(
     """
     if isinstance(column, np.ndarray) and column.dtype.kind in "iufb":
         values = column.astype(np.float64)
+        for infinite in (np.inf, -np.inf):
+            if str(infinite) in more:
+                values[values == infinite] = np.nan
         return _without(values, more)
     found = cells.of(column)
     written = numbers.unlimited(found.values) if limits else found.values

@@ -93,16 +93,26 @@ def tell(
             *(table.place(int(far[0])), shown.quoted(name), values[far[0]], mean, sd),
             f", and so are {len(far) - 1:,} more" if len(far) > 1 else "",
         )
-    had, has = numbers.unit(written) == "%", _has_percent(table.columns[name])
+    unit, column = numbers.unit(written), table.columns[name]
+    had, has = unit == "%", _has_unit(column, "%")
     if had != has:
         logging.warning(
             "%s: numbers %s; in training they were written %s. Half is read as %s.",
             where,
             *(("with %", "without it", "50") if has else ("without %", "with it", "0.5, not 50")),
         )
+    elif unit and written.endswith(f" {unit}") and not _has_unit(column, unit):
+        logging.warning(
+            "%s: numbers without a unit; in training they were written with %s, so they are taken "
+            "for numbers of it.",
+            *(where, unit),
+        )
 
 
-def _has_percent(column: Any) -> bool:
+def _has_unit(column: Any, unit: str) -> bool:
+    """Returns whether a cell ends in a unit, in singular or plural."""
     if isinstance(column, np.ndarray) and column.dtype.kind in "iufb":
         return False
-    return any(isinstance(v, str) and v.rstrip().endswith("%") for v in cells.of(column).values)
+    ends = (unit.casefold(), f"{unit}s".casefold())
+    texts = (value for value in cells.of(column).values if isinstance(value, str))
+    return any(text.rstrip().casefold().endswith(ends) for text in texts)
