@@ -56,6 +56,13 @@ def test_without_a_label_likely_ones_are_named(table):
     assert "no label yet: `label=y` or `label=k`" in found.findings[-1]
 
 
+def test_label_with_one_class_of_enough_examples_is_not_proposed(tmp_path):
+    (tmp_path / "a.csv").write_text("x,k,y\n" + "1,u,a\n2,v,a\n" * 9 + "3,u,b\n")
+    assert datasets.describe(f"csv:{tmp_path}/a.csv").advice == {"label": "k"}
+    with pytest.raises(datasets.DataError, match="There is `label=k`"):
+        datasets.load(f"csv:{tmp_path}/a.csv", label="y")
+
+
 def test_ignored_column_is_no_likely_label(table):
     found = datasets.describe(table, ignore=("y",))
     assert found.advice == {"label": "k"}

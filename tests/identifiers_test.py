@@ -21,6 +21,7 @@ RANDOM = np.random.default_rng(0)
         ("invoice_no", np.arange(12) ** 3),
         ("#", np.arange(12) ** 3),
         ("idcode", np.arange(12) ** 3),
+        ("Obs", np.arange(1, 17)),
         ("tweet", 10**18 + RANDOM.choice(10**15, 40, replace=False)),
         ("rownames", 1980 + np.append(np.arange(40) / 100, [0.1, 0.2])),  # 1980.1 and 1980.10.
         ("Row.Names", np.arange(3)),
@@ -50,6 +51,7 @@ def test_identifier(name, values):
         ("store_id", np.arange(150) % 7),
         ("store_id", np.arange(150) // 2 * 7),  # Each has two rows.
         ("acid", np.arange(15) ** 3),
+        ("n_obs", np.arange(15) ** 3),
         ("number of rooms", np.arange(15) ** 3),
         ("pixels[0]", np.arange(100)),
         ("id", np.full(50, np.nan)),

@@ -35,6 +35,7 @@ NOWHERE = np.array([], float)
         (np.arange(60.0) / 4, "regression"),
         (np.repeat([1.0, 1.5, 2.0], 40), "regression"),
         (np.append(np.repeat([1.0, 2.0, 3.0], 40), 1.5), "classification"),  # A slip.
+        (np.append(np.repeat([0.0, 5.0], 200), np.arange(1, 12) + 0.5), "regression"),  # Amounts.
         (np.append(np.repeat([1.0, 2, 3, 4, 5], 40), [3.5, 1.5, 1.5]), "classification"),  # Too.
         (np.append(np.repeat(np.arange(12.0), 40), 3.5), "classification"),
         (np.full(10, np.inf), "classification"),

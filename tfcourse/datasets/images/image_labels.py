@@ -147,7 +147,7 @@ def _label(rows: Rows, reading: Reading, split: str | None) -> str:
         return others[0]
     index = np.arange(len(rows.table))
     reports = (column_kinds.fit(rows.table, name, reading, index).report for name in others)
-    likely = likely_labels.find(reports, reading)
+    likely = likely_labels.find(reports, rows.table, reading)
     raise DataError(
         f"{source}: expected a column with the classes of the images; received "
         f"{column_names.listed(others) or 'none'}. Name it as `label`.",

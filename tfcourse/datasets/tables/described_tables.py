@@ -57,7 +57,7 @@ def of_table(table: Table, reading: Reading) -> Description:
         else:
             return _described(table, reading, data)
     columns = tuple(_as_features(table, reading).values())
-    likely = [] if reading.label else likely_labels.find(columns, reading)
+    likely = [] if reading.label else likely_labels.find(columns, table, reading)
     advice = {"label": column_names.typed(likely[0])} if likely else {}
     if likely:
         named = " or ".join(column_names.argument("label", [name]) for name in likely)

@@ -24,7 +24,7 @@ _COUNTS = {"freq", "frequency", "count", "counts", "n"}
 _FEWEST_ROWS, _MOST_VALUES, _MOST_COMBINATIONS = 12, 0.5, 20
 
 # Fewer different values may be classes, and with fewer rows per value only some of them repeat.
-_FEWEST_UNITS, _ROWS_PER_UNIT = 10, 1.5
+_FEWEST_UNITS, _ROWS_PER_UNIT = 10, 1.1
 
 
 def complete(

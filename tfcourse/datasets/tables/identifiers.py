@@ -135,6 +135,7 @@ def is_named_so(name: str) -> bool:
         or last.removesuffix("id") in _OWNERS
         or words[0] in ("id", "idcode")
         or "#" in words
+        or words in (["obs"], ["observation"])
         or bool(_ROW_NAMES.fullmatch(name))
     )
 

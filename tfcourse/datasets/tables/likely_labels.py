@@ -1,13 +1,14 @@
 """Guesses which columns people may want to predict."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.reading import Reading
-from tfcourse.datasets.tables import column_kinds, column_names
+from tfcourse.datasets.tables import column_kinds, column_names, labels
 from tfcourse.datasets.tables.column_report import ColumnReport
 from tfcourse.datasets.tables.table import Table
 
@@ -17,7 +18,7 @@ _USUAL = {
     *("price", "status", "exited", "purchased"),
 }
 _MOST_CLASSES, _MOST_NUMBERS = 30, 10
-_SHOWN = 3
+_SHOWN, _MOST_TRIED = 3, 20
 
 
 def by_name(names: Sequence[str]) -> list[str]:
@@ -33,15 +34,21 @@ def advised(error: DataError, table: Table, reading: Reading) -> DataError:
     reading = dataclasses.replace(reading, missing="impute")
     others = (name for name in table.columns if name != reading.label)
     reports = (column_kinds.fit(table, name, reading, rows).report for name in others)
-    likely = find(reports, reading)
+    likely = find(reports, table, reading)
     if not likely:
         return error
     named = " or ".join(column_names.argument("label", [name]) for name in likely)
     return DataError(f"{error} There is {named}.", advice=error.advice)
 
 
-def find(columns: Iterable[ColumnReport], reading: Reading) -> list[str]:
-    """Returns the names of the likeliest labels, best first; for a regression, of numbers."""
+def find(columns: Iterable[ColumnReport], table: Table, reading: Reading) -> list[str]:
+    """Returns the names of the likeliest labels, best first; for a regression, of numbers.
+
+    Args:
+        columns: reports on the columns that may be labels.
+        table: has these columns.
+        reading: the user's options.
+    """
     columns = list(columns)
     is_regression = reading.task == "regression"
     scores: dict[str, float] = {}
@@ -60,4 +67,15 @@ def find(columns: Iterable[ColumnReport], reading: Reading) -> list[str]:
             + 0.5 * (column.kind == "category")
             - (column.missing > 0)
         )
-    return sorted(scores, key=lambda name: -scores[name])[:_SHOWN]
+    best = sorted(scores, key=lambda name: -scores[name])[:_MOST_TRIED]
+    usable = (name for name in best if _is_usable(name, table, reading))
+    return list(itertools.islice(usable, _SHOWN))
+
+
+def _is_usable(name: str, table: Table, reading: Reading) -> bool:
+    """Returns whether a column has two classes of enough examples, or a quantity."""
+    try:
+        labels.find(name, name, table, dataclasses.replace(reading, label=name))
+    except DataError:
+        return False
+    return True

@@ -22,8 +22,9 @@ MAX_NUMBERED_CLASSES, FEW_CLASSES = 10, 4
 MIN_EXAMPLES_PER_NUMBER = 3
 # Smallest ratio of the rarest to the most frequent number, if there are more classes.
 EVEN = 1 / 3
-# Largest share of fractions among classes, which is reported.
-MAX_SLIPS = 0.05
+# Largest share of fractions among classes, and most different ones; they are reported. Amounts that
+# are mostly 0 have more.
+MAX_SLIPS, MAX_DIFFERENT_SLIPS = 0.05, 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +135,8 @@ def task_of(values: npt.NDArray[np.floating], *, by_custom: bool = False) -> Tas
     - there are more, without a gap from 0 or 1, with at least three examples each, and the rarest
       is at least a third as frequent as the most frequent one.
 
-    If up to 5 % of them have a fraction, these count as slips. All other numbers are a quantity.
+    If up to 5 % of them have a fraction, at most ten different ones, these count as slips. All
+    other numbers are a quantity.
 
     Args:
         values: labels as numbers: NaN if missing, infinite if not a number.
@@ -147,9 +149,10 @@ def task_of(values: npt.NDArray[np.floating], *, by_custom: bool = False) -> Tas
     present = present[np.isfinite(present)]
     found, counts = np.unique(present, return_counts=True)
     is_repeated = counts.mean() >= MIN_EXAMPLES_PER_NUMBER or len(counts) <= 2
-    if (present != np.floor(present)).mean() > (MAX_SLIPS if is_repeated else 0):
-        return "regression"
     is_whole = found == np.floor(found)
+    share = counts[~is_whole].sum() / counts.sum()
+    if share > (MAX_SLIPS if is_repeated else 0) or (~is_whole).sum() > MAX_DIFFERENT_SLIPS:
+        return "regression"
     found, counts = found[is_whole], counts[is_whole]  # Without slips.
     if len(counts) <= MAX_NUMBERED_CLASSES:
         has_rare = counts.min() < MIN_EXAMPLES_PER_NUMBER and not by_custom
