@@ -185,6 +185,30 @@ def test_a_folder_in_use_is_refused(data, tmp_path):
         fit(compiled(), data, tmp_path)
 
 
+def test_another_exclusion_from_weight_decay_is_another_training(data, tmp_path):
+    def model(*excluded):
+        optimizer = optimizers.Adam(0.01, weight_decay=0.1)
+        if excluded:
+            optimizer.exclude_from_weight_decay(var_names=excluded)
+        made = compiled()
+        training.compile_classifier(made, optimizer)
+        return made
+
+    fit(model(), data, tmp_path, epochs=1)
+    with pytest.raises(run_directory.ChangedFlagsError, match="of another model"):
+        fit(model("bias"), data, tmp_path, epochs=1)
+
+
+def test_a_folder_may_be_in_the_home_folder_but_not_without_a_name(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    with pytest.raises(ValueError, match="`run_dir` must name a folder"):
+        fit(compiled(), data, "")
+    fit(compiled(), data, "~/run", epochs=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
 def test_a_folder_and_an_open_run_are_not_given_together(data, tmp_path):
     with (
         run_directory.open_run(tmp_path, {}, recipe="other") as run,

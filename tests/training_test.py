@@ -520,6 +520,13 @@ def test_features_that_are_not_finite_are_told_as_what_they_are():
         fit(small(), data)
 
 
+def test_validation_features_that_are_not_finite_are_told_where_relu_hides_them():
+    data = some(GOOD)
+    data.validation = types.SimpleNamespace(features=X + np.nan, labels=np.array(GOOD))
+    with pytest.raises(datasets.DataError, match=r"validation features: .*received nan at"):
+        fit(small(), data)
+
+
 def test_one_class_only_is_told(capsys):
     fit(small(), some([1] * 6), epochs=1)
     assert "have the label 1: nothing can be learned" in capsys.readouterr().out

@@ -38,7 +38,10 @@ def check_data(data: Any) -> None:
         DataError: naming the split.
     """
     for name in ("train", "validation"):
-        check_split(f"data.{name}", getattr(data, name, data))
+        split = getattr(data, name, data)
+        check_split(f"data.{name}", split)
+        if name == "validation" and not isinstance(split, datasets.Split):
+            check_finite(name, split)  # ReLU makes 0 of NaN, so that its loss may look fine.
 
 
 def check_split(name: str, split: Any) -> None:
@@ -111,7 +114,7 @@ def _num_classes(model: keras.Model) -> int | None:
 
 
 def check_finite(name: str, split: training_data.Split) -> None:
-    """Checks that features and labels in memory are finite; called if a loss is not.
+    """Checks that features and labels in memory are finite; for training, if a loss is not.
 
     Raises:
         DataError: naming the first example.

@@ -12,9 +12,15 @@ import keras
 from keras.optimizers.schedules import LearningRateSchedule
 
 from tfcourse import run_directory, training_data
+from tfcourse.system import files
 from tfcourse.training.constants import without_names
 from tfcourse.training.identity import split_digest
-from tfcourse.training.keras_internals import schedule_of
+from tfcourse.training.keras_internals import (
+    decays,
+    has_decay_exclusions,
+    inner_of,
+    schedule_of,
+)
 from tfcourse.training.model_files import WEIGHTS, load_weights, save_model
 from tfcourse.training.optimizer_settings import ScaledSchedule
 
@@ -38,8 +44,11 @@ def trained_in(
     Raises:
         ChangedFlagsError: the folder's run has another model, other data or other arguments.
         RunDirectoryError: the folder is in use, or holds something else.
+        ValueError: `run_dir` is empty.
     """
-    path = pathlib.Path(run_dir)
+    if not os.fspath(run_dir):
+        raise ValueError("`run_dir` must name a folder. Received: run_dir=''")
+    path = files.expanded(run_dir)
     texts = _flags(path, model, data, arguments)
     try:
         with run_directory.open_run(path, texts, recipe="") as run:
@@ -126,14 +135,16 @@ def _model_digest(model: keras.Model) -> str:
         for each in (outer, outer.get("inner_optimizer", {}).get("config", {})):
             for name in ("name", "learning_rate"):
                 each.pop(name, None)
-    return _digest(
-        [
-            type(model).__name__,
-            [[list(variable.shape), str(variable.dtype)] for variable in model.variables],
-            type(_schedule(model)).__name__,
-            without_names(configs, model),
-        ]
-    )
+    settings = [
+        type(model).__name__,
+        [[list(variable.shape), str(variable.dtype)] for variable in model.variables],
+        type(_schedule(model)).__name__,
+        without_names(configs, model),
+    ]
+    optimizer = inner_of(model.optimizer)
+    if has_decay_exclusions(optimizer):  # Which its configuration lacks.
+        settings.append([decays(optimizer, each) for each in model.trainable_variables])
+    return _digest(settings)
 
 
 def _schedule(model: keras.Model) -> LearningRateSchedule | None:
