@@ -42,7 +42,8 @@ def table(rows: list[handed_in.Judged]) -> list[str]:
     lines = command_line.aligned([COLUMNS, *([printable(cell) for cell in row] for row in rows)])
     right = sum(row.verdict == handed_in.RIGHT for row in rows)
     notebooks = len({row.notebook for row in rows})
-    return [*lines, "", f"{right} of {len(rows)} right, in {notebooks} notebooks; none was run"]
+    many = "1 notebook" if notebooks == 1 else f"{notebooks} notebooks"
+    return [*lines, "", f"{right} of {len(rows)} right, in {many}; none was run"]
 
 
 def main(exercises: Exercises, key: bool = False) -> None:

@@ -91,6 +91,7 @@ def test_help_is_for_the_command_line(recipe):
         (["--seed=-1"], "seed"),
         (["--seed=4294967296"], "seed"),
         (["--epoch=3"], "Did you mean --epochs"),
+        (["--smoke=maybe"], "--smoke=maybe: must be true or false."),
         (["--smoke", "false"], "unexpected argument 'false'"),
         (["--expect=total"], "METRIC:LOW:HIGH"),
         (["--expect=total:2:1"], "METRIC:LOW:HIGH"),

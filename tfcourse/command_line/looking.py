@@ -25,6 +25,8 @@ def is_asked(options: Options) -> bool:
 def check(options: Options) -> None:
     """Raises `UsageError` if other flags contradict the mode."""
     flag = "--diagnose" if options.diagnose else "--find_learning_rate"
+    if is_asked(options) and options.describe:
+        raise UsageError(f"--describe only describes the data: leave {flag} out, or run it next")
     if is_asked(options) and options.sweep:
         raise UsageError(f"{flag} does not go with --sweep: run it before the sweep")
     if options.find_learning_rate and options.diagnose:

@@ -79,6 +79,7 @@ def parse(main: Callable[..., Any]) -> Written:
         origin = _origin(named[1], str(error), written) if named else ""
         # The flag's text already shows the value.
         said = re.sub(r"(--\w+=.*) Received: .*", r"\1", str(error), flags=re.DOTALL)
+        said = re.sub(r"\('Non-boolean .*\)", "must be true or false.", said, flags=re.DOTALL)
         raise UsageError(f"{origin}{said.removeprefix('flag ')}") from None
     if len(rest) > 1:
         raise UsageError(f"unexpected argument {rest[1]!r}. Write flags as --name=value")

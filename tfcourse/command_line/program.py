@@ -74,6 +74,7 @@ def run(
         flag_definitions.define_run(dataset=dataset, finder=bool(build), sweep=bool(train))
         values, options = parsing.read(main, hyperparameters, smoke or {})
         if options.describe:
+            looking.check(options)
             with run_data.advised():
                 _describe(options)
             return

@@ -99,8 +99,8 @@ class RunDirectory:
         free = shutil.disk_usage(self.path).free
         if free < num_bytes:
             raise RunDirectoryError(
-                f"{self.path}: the run needs about {_megabytes(num_bytes)} there, and "
-                f"{_megabytes(free)} are free; make room or name another `run_dir`"
+                f"{self.path}: the run needs about {_size(num_bytes)} there, and "
+                f"{_size(free)} are free; make room or name another `run_dir`"
             )
 
     def write_flags(self, flags: Flags) -> None:
@@ -224,5 +224,5 @@ def _check_size(path: pathlib.Path, text: str, limit: int) -> None:
         raise RunDirectoryError(f"{path} would be {size:,} bytes; the limit is {limit:,}")
 
 
-def _megabytes(num_bytes: int) -> str:
-    return f"{num_bytes / 1e6:,.1f} MB"
+def _size(num_bytes: int) -> str:
+    return f"{num_bytes / 1e6:,.1f} MB" if num_bytes >= 1e6 else f"{num_bytes / 1e3:,.0f} kB"

@@ -99,8 +99,9 @@ class Checkpoints:
                 file.unlink()
 
     def check_space(self) -> None:
-        """Raises `RunDirectoryError` if the disk has no room for three more checkpoints."""
-        self._run.check_space(3 * bytes_of(self._variables))
+        """Raises `RunDirectoryError` if a new run's disk has no room for three checkpoints."""
+        if not self.files():
+            self._run.check_space(3 * bytes_of(self._variables))
 
     def newest(self) -> tuple[Arrays, dict[str, Any]] | None:
         """Returns `(arrays, state)` of the newest intact checkpoint, or `None` if there is no

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfcourse import batching, checked, datasets, run_directory, training_data
 from tfcourse.training import (
+    checkpoint,
     class_weighting,
     epoch_lines,
     identity,
@@ -149,6 +150,7 @@ def fit(
             verbose=verbose,
         )
         if run:
+            checkpoint.Checkpoints(run, model).check_space()
             kept_preprocessing.keep(run, getattr(data, "preprocessing", None))
         with program.in_use(), interruption.held_signals() as request:
             session = Session(

@@ -51,7 +51,6 @@ class Saver:
         found = self._program.newest(self.checkpoints)
         if found is None:
             identity.check_end(None, run)
-            self.checkpoints.check_space()
             return False
         arrays, state = found
         try:
