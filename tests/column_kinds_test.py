@@ -177,6 +177,12 @@ def test_new_numbers_may_be_written_in_another_style():
         np.testing.assert_array_equal(fitted.transform({"x": [text]}), plain)
 
 
+@pytest.mark.parametrize(("form", "distinct"), [("2019-01-0{}", 3), ("2019-01-01 0{}:30", 3)])
+def test_different_dates_and_times_are_counted(form, distinct):
+    columns = load(x=[form.format(1 + i % 3) for i in range(12)], k=[*"ab"] * 6).report.columns
+    assert columns[0].distinct == distinct
+
+
 def test_parts_of_dates_are_features_and_may_be_given_themselves():
     days = [f"2019-{1 + i % 12:02d}-{1 + i % 28:02d} {i % 24}:00" for i in range(60)]
     fitted = load(sold=days).preprocessing

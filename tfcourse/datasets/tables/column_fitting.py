@@ -125,7 +125,8 @@ class Fitting:
                 fitted += self._numeric(taken, name, skips_texts=bool(odd.any()), **given)
         missing = np.isnan(values) | odd
         kind = "time" if parts == ("hour",) else "date"
-        distinct = len(np.unique(values[~missing]))
+        hours = np.asarray(by_part["hour"], np.float64) if "hour" in by_part else 0.0
+        distinct = len(np.unique((24 * values + hours)[~missing]))  # Times of one day differ.
         return self._done(kind, missing, distinct, tuple(fitted), odd, form)
 
     def endless_texts(self) -> Fit | None:
