@@ -517,6 +517,26 @@ def test_zeros_before_numbers_are_told(load, caplog):
     assert "begin with 0" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("name", "numbers", "told"),
+    [
+        ("Zip", (98101, 98102, 98103), True),
+        ("region_code", (0, 2, 3), True),
+        ("sex_code", (1, 2), False),
+        ("code", (0.5, 1, 2), False),
+        ("encoded", (1, 2, 3), False),
+    ],
+)
+def test_numbers_that_are_codes_by_their_name_are_told(load, caplog, name, numbers, told):
+    rows = [(f"{numbers[i % len(numbers)]}", *row[1:]) for i, row in enumerate(ROWS)]
+    load(table(rows, (name, *NAMES[1:])))
+    advice = f"called codes: '{name}' {numbers[0]}: if they are codes, `categorical={name}` keeps"
+    assert (advice in caplog.text) == told
+    caplog.clear()
+    load(table(rows, (name, *NAMES[1:])), categorical=(name,))
+    assert "called codes" not in caplog.text
+
+
 def test_a_table_in_an_archive_may_be_named(load, path):
     plain = load(table())
     path.write_bytes(archived({"in/a b.csv": table(), "1.csv": "x\n1\n", "2.csv.gz": gzipped("")}))

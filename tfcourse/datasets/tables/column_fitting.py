@@ -20,6 +20,7 @@ from tfcourse.datasets.values.cell_values import as_categories, read_dates
 
 MAX_CATEGORIES = 256
 _SHOWN = 5
+_FEWEST_CODES = 2  # Two numbers make the same feature as two categories.
 # Number of days from which the day of the week, or the month, may be informative.
 _WEEKS, _MONTHS = 14, 60
 
@@ -97,14 +98,21 @@ class Fitting:
         fit = self._done("number", np.isnan(values), len(found), column, odd, written)
         kept = values[self.kept]
         doubtful = stand_ins.counts(found, values, kept)
-        if not doubtful and not limits.any():
+        code = self._code(found)
+        if not doubtful and not limits.any() and not code:
             return fit
         report = dataclasses.replace(
             fit.report,
+            code=code,
             limits=int((limits & self.kept).sum()),
             doubtful=doubtful,
         )
         return fit._replace(report=report)
+
+    def _code(self, found: npt.NDArray[np.float64]) -> str:
+        """Returns one of several whole numbers whose column's name says that they are codes."""
+        are_codes = len(found) > _FEWEST_CODES and identifiers.names_codes(self.name)
+        return f"{found[0]:.0f}" if are_codes and (found == np.floor(found)).all() else ""
 
     def dates(self, form: str) -> Fit:
         parts = dates.parts(form)

@@ -77,8 +77,8 @@ def fit(
             read = np.where(limits, bare, read)
         if _are_numbers(found.counts()[there], np.isfinite(read[there])):
             fit = fitting.numbers(found.spread(read, np.nan), style, found.spread(limits, False))
-            padded = next(filter(numbers.is_padded, some), "")
-            report = dataclasses.replace(fit.report, padded=padded)
+            code = next(filter(numbers.is_padded, some), fit.report.code)
+            report = dataclasses.replace(fit.report, code=code)
             return fit._replace(report=report).of_units(numbers.mixed(some, style))
     form = dates.find_format(some)
     if form:  # Where there are decimal commas, days come first.

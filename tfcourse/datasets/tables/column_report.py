@@ -35,7 +35,8 @@ class ColumnReport:
         limits: the number of cells with limits, such as <0.01, among numbers.
         units: the unit that its numbers are read without; or several that differ.
         doubtful: `(number, cells)` of numbers such as -999 that may mean "missing".
-        padded: one of its numbers that is written with zeros before it, as codes are; or "".
+        code: one of its numbers, if they may be codes: written with zeros before them, or by the
+            column's name; or "".
     """
 
     name: str
@@ -55,7 +56,7 @@ class ColumnReport:
     limits: int = 0
     units: tuple[str, ...] = ()
     doubtful: tuple[tuple[float, int], ...] = ()
-    padded: str = ""
+    code: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -63,6 +63,7 @@ _OWNERS = (
 )
 # What R and pandas write above the names of rows, which may have fractions: 1978.1, 1978.2.
 _ROW_NAMES = re.compile(r"row[ ._]?names?|unnamed: 0(\.\d+)?", re.IGNORECASE)
+_CODES = {"code", "ccode", "zip", "zipcode", "postcode", "fips", "geoid"}
 # Who or what may have several rows.
 _UNITS = {
     *("animal", "child", "client", "customer", "employee", "family", "household", "individual"),
@@ -138,6 +139,12 @@ def is_named_so(name: str) -> bool:
         or words in (["obs"], ["observation"])
         or bool(_ROW_NAMES.fullmatch(name))
     )
+
+
+def names_codes(name: str) -> bool:
+    """Returns whether a column's name says that its numbers are codes: "zip", "region_code"."""
+    words = [word.lower() for word in _WORDS.findall(name)]
+    return bool(words) and words[-1] in _CODES
 
 
 def names_units(name: str) -> bool:

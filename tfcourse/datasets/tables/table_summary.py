@@ -48,7 +48,7 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
             forms = column.written.count(dates.OR) + 1
             yield f"{shown.quoted(column.name)}: dates are written in {forms} ways, each is read"
         yield from _limits(column)
-    yield from _padded(used)
+    yield from _codes(used)
     yield from _of_units(report.columns)
     yield from _doubtful(used, report.label)
     missing = [column for column in used if column.missing]
@@ -84,12 +84,14 @@ def _limits(column: ColumnReport | LabelReport) -> Iterator[str]:
         )
 
 
-def _padded(columns: Sequence[ColumnReport]) -> Iterator[str]:
-    padded = [column for column in columns if column.padded]
-    if padded:
-        listed = _shown([f"{shown.quoted(c.name)} {c.padded}" for c in padded])
-        advice = column_names.argument("categorical", [column.name for column in padded])
-        yield f"numbers that begin with 0: {listed}: if they are codes, {advice} keeps them so"
+def _codes(columns: Sequence[ColumnReport]) -> Iterator[str]:
+    padded = [column for column in columns if numbers.is_padded(column.code)]
+    named = [column for column in columns if column.code and column not in padded]
+    for found, how in ((padded, "that begin with 0"), (named, "called codes")):
+        if found:
+            listed = _shown([f"{shown.quoted(c.name)} {c.code}" for c in found])
+            advice = column_names.argument("categorical", [column.name for column in found])
+            yield f"numbers {how}: {listed}: if they are codes, {advice} keeps them so"
 
 
 def _of_units(columns: Sequence[ColumnReport]) -> Iterator[str]:
