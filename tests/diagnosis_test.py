@@ -383,7 +383,9 @@ def test_the_flag_tells_what_is_broken_and_writes_the_page(tmp_path):
     assert metrics["diagnosis"]["learning_rate"] == "broken"
 
 
-@pytest.mark.parametrize("flag", ["--sweep=random", "--find_learning_rate", "--describe"])
+@pytest.mark.parametrize(
+    "flag", ["--sweep=random", "--find_learning_rate", "--describe", "--nudge=0:1:beta=0"]
+)
 def test_it_goes_with_no_sweep_and_no_other_search(tmp_path, flag):
     done = diagnose_recipe(tmp_path / "run", flag)
     assert done.returncode == 2

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
+from absl import flags
+
 from tfcourse.command_line import exit_codes, finding
 from tfcourse.command_line.exit_codes import MissedExpectationError, UsageError
 from tfcourse.command_line.options import Options
@@ -29,6 +31,10 @@ def check(options: Options) -> None:
         raise UsageError(f"--describe only describes the data: leave {flag} out, or run it next")
     if is_asked(options) and options.sweep:
         raise UsageError(f"{flag} does not go with --sweep: run it before the sweep")
+    nudged = "nudge" in flags.FLAGS and flags.FLAGS["nudge"].value
+    if nudged and (is_asked(options) or options.sweep):
+        mode = "--sweep" if options.sweep else flag
+        raise UsageError(f"--nudge is for a single training: leave it out, or {mode}")
     if options.find_learning_rate and options.diagnose:
         raise UsageError(
             "--diagnose includes the learning rate finder: leave --find_learning_rate out"
