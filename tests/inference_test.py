@@ -2,6 +2,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import time
 
@@ -49,6 +50,14 @@ def test_what_the_training_has_told_of_its_data_is_not_told_again(monkeypatch, t
     assert "told" not in caplog.messages
     logging.warning("told")
     assert "told" in caplog.messages
+
+
+@pytest.mark.parametrize("shape", [(2, 5), (0, 8, 8, 1), (8, 8, 1)])
+def test_features_of_another_shape_are_refused(trained_run, shape):
+    classifier = inference.load_run(trained_run)
+    message = re.escape(f"shape {classifier.input_shape}. Received: shape {shape}")
+    with pytest.raises(ValueError, match=message):
+        classifier.probabilities(np.zeros(shape, np.float32))
 
 
 def test_a_sweep_stands_for_its_best_trial(trained_run, tmp_path):

@@ -1,4 +1,5 @@
 import contextlib
+import io
 import types
 
 import matplotlib.image
@@ -25,6 +26,13 @@ def test_history_is_read_by_column(run_dir):
     history = reports.read_history(run_dir)
     assert history["epoch"] == [1.0, 2.0, 3.0]
     assert history["val_accuracy"] == [0.6, 0.75, 0.7]
+
+
+@pytest.mark.parametrize("names", [("loss",), ("loss", "val_loss"), ("loss", "accuracy")])
+def test_history_without_validation_or_accuracy_is_drawn(names):
+    file = io.BytesIO()
+    reports.draw_history({"epoch": [1.0, 2.0], **{name: [0.9, 0.5] for name in names}}, file)
+    assert matplotlib.image.imread(io.BytesIO(file.getvalue()))[..., :3].std() > 0.05
 
 
 @pytest.mark.parametrize("epochs", [1, 3])

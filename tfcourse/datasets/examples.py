@@ -96,7 +96,7 @@ class Split:
         return shape[1:]
 
     def smaller(self, max_examples: int) -> "Split":
-        """Returns at most `max_examples` examples, evenly spaced, so that all classes remain."""
+        """Returns at most `max_examples` examples, evenly spaced, because they may be sorted."""
         checked.count("max_examples", max_examples)
         if max_examples >= len(self):
             return self

@@ -81,7 +81,7 @@ class Classifier:
         """
         if self.target:
             raise ValueError("The model predicts a quantity: use `predictions`.")
-        return special.softmax(self._evaluator.predict(features).astype(np.float64), axis=1)
+        return special.softmax(self._outputs(features).astype(np.float64), axis=1)
 
     def predictions(self, features: FloatArray | StreamedFeatures) -> npt.NDArray[np.float64]:
         """Returns the quantity [examples], in its own units.
@@ -91,7 +91,16 @@ class Classifier:
         """
         if self.target is None:
             raise ValueError("The model predicts classes: use `probabilities`.")
-        return self.target.in_units(self._evaluator.predict(features)[:, 0])
+        return self.target.in_units(self._outputs(features)[:, 0])
+
+    def _outputs(self, features: FloatArray | StreamedFeatures) -> npt.NDArray[Any]:
+        count, *shape = features.shape
+        if tuple(shape) != self.input_shape or not count:
+            raise ValueError(
+                f"`features` must be preprocessed examples, each of shape {self.input_shape}. "
+                f"Received: shape {features.shape}"
+            )
+        return self._evaluator.predict(features)
 
     @functools.cached_property
     def _evaluator(self) -> training.Evaluator:

@@ -24,15 +24,18 @@ def draw_history(history: History, path: style.File) -> None:
     The highest validation accuracy is marked, or for a quantity, the lowest validation loss.
 
     Args:
-        history: `epoch` from 1, `loss`, `accuracy`, `val_loss` and `val_accuracy`; for a quantity,
-            `mae` in place of `accuracy`.
+        history: `epoch` from 1, `loss`, `accuracy`, `val_loss` and `val_accuracy`, as far
+            as they are there; for a quantity, `mae` in place of `accuracy`.
     """
     metric = _metric(history)
     with style.picture(path, columns=2) as axes:
         for ax, name in zip(axes[0], ("loss", metric), strict=True):
             for column, label in ((name, "training"), (f"val_{name}", "validation")):
-                ax.plot(history["epoch"], history[column], label=label, marker=_marker(history))
+                if column in history:
+                    ax.plot(history["epoch"], history[column], label=label, marker=_marker(history))
             _finish(ax, name, metric)
+        if not {"val_loss", f"val_{metric}"} <= history.keys():
+            return
         if metric == "mae":
             losses = history["val_loss"]
             best = losses.index(min(losses))
