@@ -16,7 +16,7 @@ from tfcourse import (
     scales,
     training,
 )
-from tfcourse.training import checkpoint, saving
+from tfcourse.training.checkpoints import checkpoint, saving
 from tfcourse.tuning import space
 
 ALL = choices.AUGMENTATIONS

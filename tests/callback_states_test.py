@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from tfcourse import datasets, models, optimizers, run_directory, training
-from tfcourse.training import checkpoint, keras_internals, plain_values, saving
+from tfcourse.training import keras_internals
+from tfcourse.training.checkpoints import checkpoint, plain_values, saving
 
 EPOCHS, STEPS = 4, 4
 pytestmark = pytest.mark.usefixtures("shared_programs")

@@ -8,7 +8,7 @@ import pytest
 
 from recipes import classify, mnist_softmax
 from tfcourse import datasets, inference, run_directory, training
-from tfcourse.training import kept_preprocessing
+from tfcourse.training.checkpoints import kept_preprocessing
 
 PENGUINS = "configs/data/penguins.csv"
 

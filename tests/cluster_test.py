@@ -15,7 +15,7 @@ from recipes import mnist_softmax
 from recipes.mnist_softmax import MnistSoftmax
 from tfcourse import hyperparameters as hp
 from tfcourse import run_directory, tuning
-from tfcourse.training import steps
+from tfcourse.training.compilation import steps
 from tfcourse.tuning import journal, records, workers
 
 # keras-tuner reads the current thread's name the old way.

@@ -36,7 +36,7 @@ def pytest_collection_finish():
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
     # To compile and optimize takes most of a small training. What is about it, is marked.
-    steps = sys.modules.get("tfcourse.training.steps")
+    steps = sys.modules.get("tfcourse.training.compilation.steps")
     if steps is None or item.get_closest_marker("xla"):
         return (yield)
     options = sys.modules["tensorflow"].config.optimizer.set_experimental_options

@@ -32,7 +32,8 @@ from recipes import mnist_softmax
 from tests.command_soak import outcome
 from tfcourse import command_line, reports, run_directory, training
 from tfcourse.system import files
-from tfcourse.training import saving, steps
+from tfcourse.training.checkpoints import saving
+from tfcourse.training.compilation import steps
 
 FLAGS = ("--dataset=digits", "--epochs=3", "--hidden_units=16", "--seed=3", "--nocompile_cache")
 # No data is allocated on a rename, and only names are in the journal: what a file system may do.

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfcourse import training
-from tfcourse.training import fast_operations
+from tfcourse.training.compilation import fast_operations
 
 matmul = tf.matmul
 

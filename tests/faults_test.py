@@ -14,7 +14,8 @@ import pytest
 
 from tfcourse import datasets, models, optimizers, run_directory, training
 from tfcourse.system import due, files
-from tfcourse.training import checkpoint, saved_arrays, saving
+from tfcourse.training.checkpoints import checkpoint, saved_arrays, saving
+from tfcourse.training.compilation import steps
 
 ROOT = pathlib.Path(__file__).parents[1]
 pytestmark = pytest.mark.usefixtures("shared_programs")
@@ -295,9 +296,9 @@ def test_other_libraries_are_told_and_the_path_is_kept(data, tmp_path, monkeypat
         trained(data, tmp_path / "run", act=_interrupt, in_memory_steps=False)
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
     used = []
-    start_epoch = training.steps.StreamingSteps.start_epoch
+    start_epoch = steps.StreamingSteps.start_epoch
     monkeypatch.setattr(
-        training.steps.StreamingSteps,
+        steps.StreamingSteps,
         "start_epoch",
         lambda self, epoch: (used.append(epoch), start_epoch(self, epoch))[1],
     )

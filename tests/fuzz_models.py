@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz_damage import damaged, forged_json, outcome_of, written
 from tfcourse import models, training
-from tfcourse.training import checkpoint, saved_arrays
+from tfcourse.training.checkpoints import checkpoint, saved_arrays
 from tfcourse.tuning import journal
 
 

@@ -18,7 +18,8 @@ from benchmarks import gpu as gpu_checks
 from tfcourse import datasets, models, training
 from tfcourse.run_directory import environment
 from tfcourse.system import devices, nvidia, out_of_memory, quiet_import
-from tfcourse.training import evaluation, memory, preparation, steps, traced
+from tfcourse.training import evaluation, memory, preparation
+from tfcourse.training.compilation import steps, traced
 
 DIGITS = datasets.load("digits").smaller(200)
 NO_GPU = "there is no GPU here"

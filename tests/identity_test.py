@@ -10,7 +10,7 @@ import pytest
 
 from tfcourse import batching, datasets, models, optimizers, run_directory, training
 from tfcourse.run_directory import environment
-from tfcourse.training import identity, kept_preprocessing, saved_arrays
+from tfcourse.training.checkpoints import identity, kept_preprocessing, saved_arrays
 
 pytestmark = pytest.mark.usefixtures("shared_programs")
 

@@ -11,7 +11,7 @@ import trained_runs
 from recipes import classify
 from tfcourse import datasets, inference, run_directory, training
 from tfcourse.inference import exporting, formats
-from tfcourse.training import steps
+from tfcourse.training.compilation import steps
 
 RUNS = {
     "table": (trained_runs.table_dataset, {"hidden_units": (8,)}),

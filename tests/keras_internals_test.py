@@ -7,7 +7,7 @@ import pytest
 
 from tfcourse import models, training
 from tfcourse.training import keras_internals
-from tfcourse.training.checkpoint import variables_of
+from tfcourse.training.checkpoints.checkpoint import variables_of
 
 
 def test_nothing_else_reaches_into_keras():

@@ -8,7 +8,7 @@ import processes
 import pytest
 
 from tfcourse import run_directory
-from tfcourse.training import checkpoint
+from tfcourse.training.checkpoints import checkpoint
 
 VALUES = [np.full((40, 30), value, np.float32) for value in range(1, 6)]
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from recipes import classify, mnist_softmax
 from tfcourse import datasets, models, optimizers, run_directory, schedules, training
-from tfcourse.training import checkpoint, saving
+from tfcourse.training.checkpoints import checkpoint, saving
 from tfcourse.training.label_smoothing import SmoothedCrossentropy, unsmoothed
 
 pytestmark = pytest.mark.usefixtures("shared_programs")

@@ -7,7 +7,7 @@ import pytest
 
 from tfcourse import averages, batching, datasets, models, optimizers, schedules, training
 from tfcourse.reports.learning_rate import draw_learning_rate_curve
-from tfcourse.training import checkpoint
+from tfcourse.training.checkpoints import checkpoint
 from tfcourse.training.learning_rate_finder import find_learning_rate
 from tfcourse.training.learning_rate_rules import RULES, steep, suggestions
 

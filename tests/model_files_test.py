@@ -7,7 +7,7 @@ import processes
 import pytest
 
 from tfcourse import models, optimizers, run_directory, schedules, training
-from tfcourse.training import checkpoint, saved_arrays
+from tfcourse.training.checkpoints import checkpoint, saved_arrays
 
 SHAPE = (4, 4, 1)
 

@@ -9,7 +9,8 @@ import pytest
 
 from tfcourse import datasets, models, nudges, optimizers, run_directory, schedules, training
 from tfcourse.system import due
-from tfcourse.training import checkpoint, optimizer_settings, saving
+from tfcourse.training import optimizer_settings
+from tfcourse.training.checkpoints import checkpoint, saving
 
 STEPS = 4
 pytestmark = pytest.mark.usefixtures("shared_programs")

@@ -10,7 +10,9 @@ import PIL.Image
 import pytest
 
 from tfcourse import datasets, models, optimizers, training, training_data
-from tfcourse.training import identity, keras_internals, steps
+from tfcourse.training import keras_internals
+from tfcourse.training.checkpoints import identity
+from tfcourse.training.compilation import steps
 
 RANDOM = np.random.default_rng(0)
 PIXELS = RANDOM.integers(0, 256, (130, 8, 8, 1), dtype=np.uint8)

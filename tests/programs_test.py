@@ -8,7 +8,7 @@ import pytest
 
 from recipes import mnist_softmax
 from tfcourse import datasets, optimizers, schedules, training
-from tfcourse.training import programs, steps
+from tfcourse.training.compilation import programs, steps
 
 BASE = mnist_softmax.MnistSoftmax(
     hidden_units=(16,), epochs=3, batch_size=32, dropout=0.1, early_stopping=0

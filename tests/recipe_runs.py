@@ -13,7 +13,7 @@ from recipes.claims import harness, rates
 from tfcourse import command_line, datasets, run_directory
 from tfcourse import hyperparameters as hp
 from tfcourse.command_line import flagfiles
-from tfcourse.training import steps
+from tfcourse.training.compilation import steps
 
 ROOT = pathlib.Path(__file__).parent.parent
 

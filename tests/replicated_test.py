@@ -25,7 +25,8 @@ import tensorflow as tf
 from recipes import mnist_softmax
 from tfcourse import datasets, run_directory, training
 from tfcourse.system import devices
-from tfcourse.training import saving, steps
+from tfcourse.training.checkpoints import saving
+from tfcourse.training.compilation import steps
 
 processor = tf.config.list_physical_devices("CPU")[0]
 two = [tf.config.LogicalDeviceConfiguration()] * 2
@@ -95,7 +96,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from tfcourse import datasets, layers, optimizers, training
-from tfcourse.training import steps
+from tfcourse.training.compilation import steps
 
 processor = tf.config.list_physical_devices("CPU")[0]
 two = [tf.config.LogicalDeviceConfiguration()] * 2

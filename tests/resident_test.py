@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfcourse.datasets import DataError, Split, streamed
-from tfcourse.training import resident
+from tfcourse.training.compilation import resident
 
 
 def test_an_array_that_can_not_change_becomes_one_tensor_for_as_long_as_it_lives():

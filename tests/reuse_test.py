@@ -12,8 +12,8 @@ import tfcourse
 from recipes import mnist_softmax
 from tfcourse import datasets, optimizers, run_directory, training
 from tfcourse.system import due
-from tfcourse.training import programs, reuse, steps
-from tfcourse.training.checkpoint import variables_of
+from tfcourse.training.checkpoints.checkpoint import variables_of
+from tfcourse.training.compilation import programs, reuse, steps
 
 BASE = mnist_softmax.MnistSoftmax(
     hidden_units=(16,), epochs=3, batch_size=32, dropout=0.1, schedule="constant"

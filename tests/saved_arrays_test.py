@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from tfcourse import nudges, run_directory
-from tfcourse.training import plain_values, saved_arrays
-from tfcourse.training.progress import Progress
+from tfcourse.training.checkpoints import plain_values, saved_arrays
+from tfcourse.training.checkpoints.progress import Progress
 
 TYPES = [np.dtype(kind) for kind in ("bool", "int8", "uint64", "float16", "float32", "complex64")]
 TYPES += [np.dtype(ml_dtypes.bfloat16), np.dtype(ml_dtypes.float8_e4m3fn)]

@@ -32,7 +32,8 @@ import tensorflow as tf
 
 from tfcourse import datasets, models, optimizers, run_directory, schedules, training
 from tfcourse.system import due, files
-from tfcourse.training import checkpoint, steps
+from tfcourse.training.checkpoints import checkpoint
+from tfcourse.training.compilation import steps
 
 EPOCHS = 40
 BATCH_SIZE = 32

@@ -15,7 +15,7 @@ from tfcourse import batching, datasets, run_directory, training
 from tfcourse.command_line import program
 from tfcourse.datasets.preprocessing import TablePreprocessing
 from tfcourse.datasets.tables.columns import CategoricalColumn, NumericColumn
-from tfcourse.training import steps
+from tfcourse.training.compilation import steps
 
 
 def train(

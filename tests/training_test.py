@@ -12,7 +12,9 @@ import tensorflow as tf
 from tests.trained_runs import epochs_of
 from tfcourse import batching, datasets, models, optimizers, run_directory, schedules, training
 from tfcourse.command_line import expectations
-from tfcourse.training import checkpoint, keras_internals, programs, saving, steps, traced
+from tfcourse.training import keras_internals
+from tfcourse.training.checkpoints import checkpoint, saving
+from tfcourse.training.compilation import programs, steps, traced
 
 
 @pytest.fixture(scope="module")

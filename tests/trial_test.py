@@ -11,7 +11,8 @@ import pytest
 
 from recipes.mnist_softmax import MnistSoftmax
 from tfcourse import datasets, run_directory, training
-from tfcourse.training import keras_internals, saving
+from tfcourse.training import keras_internals
+from tfcourse.training.checkpoints import saving
 from tfcourse.tuning import objectives, sweeps, tensorflow_internals, trial
 from tfcourse.tuning.task import Task
 

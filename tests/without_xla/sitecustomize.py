@@ -11,7 +11,7 @@ import sys
 class Finder(importlib.abc.MetaPathFinder):
     """Changes the module that decides about XLA, once it is imported."""
 
-    name = "tfcourse.training.steps"
+    name = "tfcourse.training.compilation.steps"
 
     def find_spec(self, name, path, target=None):
         if name != self.name:

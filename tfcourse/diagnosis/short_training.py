@@ -16,9 +16,9 @@ import tensorflow as tf
 
 from tfcourse import batching
 from tfcourse.diagnosis.examples import Floats, Labels, Rows, take
-from tfcourse.training import checkpoint
+from tfcourse.training.checkpoints import checkpoint
+from tfcourse.training.compilation.stepping import RateTable
 from tfcourse.training.keras_internals import following, inner_of, schedule_of
-from tfcourse.training.stepping import RateTable
 
 if TYPE_CHECKING:
     from tfcourse.diagnosis.subject import Subject

@@ -16,7 +16,7 @@ from tfcourse.diagnosis import interception
 from tfcourse.diagnosis.examples import Floats, Labels, spread, take
 from tfcourse.diagnosis.short_training import ShortTraining, State
 from tfcourse.diagnosis.task import Task, task_of
-from tfcourse.training import checkpoint
+from tfcourse.training.checkpoints import checkpoint
 from tfcourse.training.evaluation import Evaluator
 from tfcourse.training.keras_internals import build_for, inner_of
 

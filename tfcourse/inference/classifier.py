@@ -29,7 +29,7 @@ from tfcourse.datasets.tables.targets import NumericTarget
 from tfcourse.inference import records
 from tfcourse.inference.records import NotARunError, RunFileError
 from tfcourse.system import files, machine, out_of_memory
-from tfcourse.training import saved_arrays
+from tfcourse.training.checkpoints import saved_arrays
 from tfcourse.training.outputs import check_outputs
 
 # Besides the weights, the optimizer may have twice as much; metrics and counters are small.

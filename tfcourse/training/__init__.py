@@ -4,15 +4,20 @@ from typing import TYPE_CHECKING, Any
 
 from tfcourse.run_directory.environment import environment
 from tfcourse.training.batch_norm import reestimate_batch_norm
+from tfcourse.training.checkpoints.identity import split_digest
+from tfcourse.training.checkpoints.model_files import load_weights, save_model
+from tfcourse.training.checkpoints.saved_arrays import CheckpointError
 from tfcourse.training.class_weighting import balanced_class_weights
+from tfcourse.training.compilation.programs import shared_programs
+from tfcourse.training.compilation.replicated import WorkerLostError, on_devices
+from tfcourse.training.compilation.reuse import built_for, reused_models
+from tfcourse.training.compilation.stepping import RateTable, Stepping
 from tfcourse.training.evaluation import Evaluator, evaluate, predict
-from tfcourse.training.identity import split_digest
 from tfcourse.training.input_checks import NotFiniteError
 from tfcourse.training.interruption import Interrupted
 from tfcourse.training.learning_rate_finder import find_learning_rate
 from tfcourse.training.loop import fit
 from tfcourse.training.memory import peak_bytes, within_memory
-from tfcourse.training.model_files import load_weights, save_model
 from tfcourse.training.preparation import (
     compile_classifier,
     compile_for,
@@ -20,12 +25,7 @@ from tfcourse.training.preparation import (
     set_precision,
     set_seed,
 )
-from tfcourse.training.programs import shared_programs
-from tfcourse.training.replicated import WorkerLostError, on_devices
 from tfcourse.training.results import final_metrics, provenance, summary
-from tfcourse.training.reuse import built_for, reused_models
-from tfcourse.training.saved_arrays import CheckpointError
-from tfcourse.training.stepping import RateTable, Stepping
 
 if TYPE_CHECKING:
     from tfcourse.diagnosis import diagnose

@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from tfcourse import batching, training_data
 from tfcourse.training import input_checks, memory
+from tfcourse.training.compilation.resident import resident
 from tfcourse.training.keras_internals import metrics_or_logs, overrides, reset_metrics
 from tfcourse.training.label_smoothing import unsmoothed
-from tfcourse.training.resident import resident
 
 # Large enough to keep the device busy, small enough that activations stay in the cache.
 _EVALUATION_BATCH = 1000

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from tfcourse import checked
-from tfcourse.training.fast_operations import replaced
+from tfcourse.training.compilation.fast_operations import replaced
 
 _plain = keras.losses.SparseCategoricalCrossentropy.call
 

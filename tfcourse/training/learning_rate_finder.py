@@ -11,10 +11,11 @@ import tensorflow as tf
 from keras import ops
 
 from tfcourse import averages, batching, training_data
-from tfcourse.training import checkpoint, input_checks, learning_rate_rules
+from tfcourse.training import input_checks, learning_rate_rules
+from tfcourse.training.checkpoints import checkpoint
+from tfcourse.training.compilation.steps import InMemorySteps
 from tfcourse.training.keras_internals import build_for, following, steps_of
 from tfcourse.training.learning_rate_rules import Floats
-from tfcourse.training.steps import InMemorySteps
 
 # The average covers about 10 steps, half a decade of 150 from 1e-6 to 10; fastai's 0.98 covers
 # 50, and would find the steepest place a decade or two too late.

@@ -14,17 +14,13 @@ from tfcourse.training import (
     checkpoint,
     class_weighting,
     epoch_lines,
-    identity,
     input_checks,
     interruption,
-    kept_preprocessing,
     memory,
-    own_run,
     preparation,
-    programs,
-    replicated,
-    steps,
 )
+from tfcourse.training.checkpoints import identity, kept_preprocessing, own_run
+from tfcourse.training.compilation import programs, replicated, steps
 from tfcourse.training.keras_internals import build_for, direction_of, has_own_logs, overrides
 from tfcourse.training.outputs import check_outputs
 from tfcourse.training.session import Session

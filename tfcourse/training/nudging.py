@@ -9,11 +9,11 @@ import json
 from collections.abc import Callable, Mapping
 
 from tfcourse import nudges
-from tfcourse.training import identity
-from tfcourse.training.checkpoint import place
-from tfcourse.training.saved_arrays import CheckpointError, DamagedError
-from tfcourse.training.saving import Saver
-from tfcourse.training.state import Snapshot, State
+from tfcourse.training.checkpoints import identity
+from tfcourse.training.checkpoints.checkpoint import place
+from tfcourse.training.checkpoints.saved_arrays import CheckpointError, DamagedError
+from tfcourse.training.checkpoints.saving import Saver
+from tfcourse.training.checkpoints.state import Snapshot, State
 
 
 class Nudger:

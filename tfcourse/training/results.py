@@ -8,8 +8,8 @@ import keras
 from tfcourse import datasets, drawing, measures
 from tfcourse.run_directory.environment import environment
 from tfcourse.training import baseline
+from tfcourse.training.checkpoints.identity import split_digest
 from tfcourse.training.evaluation import Evaluator
-from tfcourse.training.identity import split_digest
 
 _SHOWN = 10  # Classes named in a sentence.
 _SEEN = 1000  # Images.

@@ -10,14 +10,15 @@ import numpy as np
 
 from tfcourse import training_data
 from tfcourse.run_directory import RunDirectory
-from tfcourse.training import callback_states, input_checks, interruption
+from tfcourse.training import input_checks, interruption
+from tfcourse.training.checkpoints import callback_states
+from tfcourse.training.checkpoints.progress import Progress
+from tfcourse.training.checkpoints.saving import Saver
+from tfcourse.training.checkpoints.state import State
+from tfcourse.training.compilation.programs import Program
 from tfcourse.training.evaluation import plain
 from tfcourse.training.keras_internals import final_values, metrics_or_logs, reset_metrics
 from tfcourse.training.nudging import Nudger
-from tfcourse.training.programs import Program
-from tfcourse.training.progress import Progress
-from tfcourse.training.saving import Saver
-from tfcourse.training.state import State
 
 # A block runs between two checks of signals, callbacks and the clock.
 _BLOCK_SECONDS = 0.5

@@ -5,7 +5,7 @@ import shutil
 
 from tfcourse import run_directory
 from tfcourse.system import files
-from tfcourse.training import saved_arrays
+from tfcourse.training.checkpoints import saved_arrays
 
 
 def remove(folder: pathlib.Path) -> None:

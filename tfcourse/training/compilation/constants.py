@@ -17,10 +17,10 @@ import numpy.typing as npt
 from keras.optimizers.schedules import LearningRateSchedule
 
 from tfcourse import training_data
-from tfcourse.training.dropout_rates import has_own_rate, rates_of
+from tfcourse.training.compilation.dropout_rates import has_own_rate, rates_of
+from tfcourse.training.compilation.optimizer_numbers import numbers_of, sides_of
+from tfcourse.training.compilation.resident import is_constant
 from tfcourse.training.keras_internals import all_layers, decays, has_decay_exclusions, rate_of
-from tfcourse.training.optimizer_numbers import numbers_of, sides_of
-from tfcourse.training.resident import is_constant
 
 _KNOWN = ("keras", "tfcourse")
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))

@@ -21,8 +21,11 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import batching, layers, training_data
-from tfcourse.training import checkpoint, class_weighting, programs, saved_arrays
-from tfcourse.training.compiled import Compiled
+from tfcourse.training import class_weighting
+from tfcourse.training.checkpoints import checkpoint, saved_arrays
+from tfcourse.training.compilation import programs
+from tfcourse.training.compilation.compiled import Compiled
+from tfcourse.training.compilation.resident import resident
 from tfcourse.training.keras_internals import (
     all_layers,
     build_for,
@@ -32,7 +35,6 @@ from tfcourse.training.keras_internals import (
     leave_gradients_unsummed,
     schedule_of,
 )
-from tfcourse.training.resident import resident
 
 _LOST = (
     tf.errors.UnavailableError,

@@ -11,8 +11,13 @@ from typing import Any
 import keras
 
 from tfcourse.run_directory import RunDirectory
-from tfcourse.training import saved_arrays
-from tfcourse.training.saved_arrays import Arrays, CheckpointError, DamagedError, plain_name
+from tfcourse.training.checkpoints import saved_arrays
+from tfcourse.training.checkpoints.saved_arrays import (
+    Arrays,
+    CheckpointError,
+    DamagedError,
+    plain_name,
+)
 
 # How many of the newest checkpoints are kept, and how many of those written at the end of an epoch,
 # to which a nudge can roll back.

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
 from tfcourse import batching, schedules, training_data
-from tfcourse.training import steps
+from tfcourse.training.compilation import steps
 from tfcourse.training.keras_internals import build_for
 
 

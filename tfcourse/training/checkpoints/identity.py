@@ -16,8 +16,8 @@ import tensorflow as tf
 from tfcourse import batching, training_data
 from tfcourse.datasets.examples import scaled
 from tfcourse.run_directory import NOT_COMPARED, RunDirectory
-from tfcourse.training import resident
-from tfcourse.training.saved_arrays import CheckpointError
+from tfcourse.training.checkpoints.saved_arrays import CheckpointError
+from tfcourse.training.compilation import resident
 
 # Flags about the results, or recorded during the run, do not change any result.
 _OTHERS = (*NOT_COMPARED, "expect", "nudge")

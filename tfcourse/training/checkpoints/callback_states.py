@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcourse.training import keras_internals
+from tfcourse.training.checkpoints.plain_values import PLAIN, Packed, packed, unpacked
+from tfcourse.training.checkpoints.progress import Progress
+from tfcourse.training.checkpoints.saved_arrays import CheckpointError
 from tfcourse.training.epoch_lines import EpochLines
-from tfcourse.training.plain_values import PLAIN, Packed, packed, unpacked
-from tfcourse.training.progress import Progress
-from tfcourse.training.saved_arrays import CheckpointError
 
 _IMMUTABLE = (*PLAIN, tuple, frozenset, bytes, pathlib.PurePath, np.generic)
 

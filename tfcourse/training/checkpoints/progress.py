@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfcourse.nudges import Nudge, parse
-from tfcourse.training.saved_arrays import Arrays
+from tfcourse.training.checkpoints.saved_arrays import Arrays
 
 _HISTORY = "history "
 _BEST = "best "

@@ -18,8 +18,8 @@ import keras
 
 from tfcourse.run_directory import RunDirectory
 from tfcourse.system import files
-from tfcourse.training import checkpoint, saved_arrays
-from tfcourse.training.saved_arrays import CheckpointError, DamagedError
+from tfcourse.training.checkpoints import checkpoint, saved_arrays
+from tfcourse.training.checkpoints.saved_arrays import CheckpointError, DamagedError
 
 WEIGHTS = "weights.arrays"
 COMPILED = "compiled.json"

@@ -7,12 +7,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfcourse.training.checkpoint import bytes_of, variables_of
-from tfcourse.training.dropout_rates import DropoutRates
+from tfcourse.training.checkpoints.checkpoint import bytes_of, variables_of
+from tfcourse.training.compilation.dropout_rates import DropoutRates
+from tfcourse.training.compilation.optimizer_numbers import OptimizerNumbers
+from tfcourse.training.compilation.stepping import RateTable
 from tfcourse.training.evaluation import Evaluator
 from tfcourse.training.keras_internals import following
-from tfcourse.training.optimizer_numbers import OptimizerNumbers
-from tfcourse.training.stepping import RateTable
 
 
 class Compiled:

@@ -17,12 +17,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfcourse import datasets
-from tfcourse.training import constants
-from tfcourse.training.checkpoint import bytes_of, variables_of
+from tfcourse.training.checkpoints.checkpoint import bytes_of, variables_of
+from tfcourse.training.compilation import constants
+from tfcourse.training.compilation.optimizer_numbers import numbers_of
+from tfcourse.training.compilation.programs import keep_newest
 from tfcourse.training.keras_internals import all_layers, become, build_for, rate_of
-from tfcourse.training.optimizer_numbers import numbers_of
 from tfcourse.training.preparation import compile_for
-from tfcourse.training.programs import keep_newest
 
 # No model draws more initial values than this.
 _MAX_DRAWS = 10_000

@@ -5,9 +5,9 @@ from typing import Any
 from tfcourse.run_directory import RunDirectory, environment
 from tfcourse.system import files
 from tfcourse.system.due import Due
-from tfcourse.training import checkpoint, identity, saved_arrays
-from tfcourse.training.programs import Program
-from tfcourse.training.state import State
+from tfcourse.training.checkpoints import checkpoint, identity, saved_arrays
+from tfcourse.training.checkpoints.state import State
+from tfcourse.training.compilation.programs import Program
 
 # A checkpoint is written at least this often.
 _SAVE_SECONDS = 30.0

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfcourse.training.fast_operations import replaced
+from tfcourse.training.compilation.fast_operations import replaced
 from tfcourse.training.keras_internals import all_layers
 
 

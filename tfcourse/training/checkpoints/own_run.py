@@ -13,15 +13,15 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from tfcourse import run_directory, training_data
 from tfcourse.system import files
-from tfcourse.training.constants import without_names
-from tfcourse.training.identity import split_digest
+from tfcourse.training.checkpoints.identity import split_digest
+from tfcourse.training.checkpoints.model_files import WEIGHTS, load_weights, save_model
+from tfcourse.training.compilation.constants import without_names
 from tfcourse.training.keras_internals import (
     decays,
     has_decay_exclusions,
     inner_of,
     schedule_of,
 )
-from tfcourse.training.model_files import WEIGHTS, load_weights, save_model
 from tfcourse.training.optimizer_settings import ScaledSchedule
 
 

@@ -18,15 +18,15 @@ import numpy.typing as npt
 
 from tfcourse import training_data
 from tfcourse.training import memory
-from tfcourse.training.checkpoint import Checkpoints
-from tfcourse.training.compiled import Compiled
-from tfcourse.training.constants import constants_of, is_proven
-from tfcourse.training.dropout_rates import DropoutRates
+from tfcourse.training.checkpoints.checkpoint import Checkpoints
+from tfcourse.training.compilation.compiled import Compiled
+from tfcourse.training.compilation.constants import constants_of, is_proven
+from tfcourse.training.compilation.dropout_rates import DropoutRates
+from tfcourse.training.compilation.optimizer_numbers import OptimizerNumbers
+from tfcourse.training.compilation.stepping import RateTable, rates_of
+from tfcourse.training.compilation.steps import InMemorySteps, StreamingSteps
 from tfcourse.training.input_checks import NotFiniteError
 from tfcourse.training.keras_internals import schedule_of, steps_of
-from tfcourse.training.optimizer_numbers import OptimizerNumbers
-from tfcourse.training.stepping import RateTable, rates_of
-from tfcourse.training.steps import InMemorySteps, StreamingSteps
 
 # Programs kept for later trainings: their number, and their bytes without the last one.
 _MAX_KEPT = 16

@@ -16,11 +16,12 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from tfcourse import batching, datasets, training_data
-from tfcourse.training import class_weighting, traced
-from tfcourse.training.fast_operations import fast_operations
+from tfcourse.training import class_weighting
+from tfcourse.training.compilation import traced
+from tfcourse.training.compilation.fast_operations import fast_operations
+from tfcourse.training.compilation.resident import resident, resident_features
+from tfcourse.training.compilation.traced import Traced
 from tfcourse.training.keras_internals import all_layers, overrides, refuses_xla
-from tfcourse.training.resident import resident, resident_features
-from tfcourse.training.traced import Traced
 
 # Known before a step is traced; tracing such models a second time would take long.
 _CONVOLUTIONS = tuple(

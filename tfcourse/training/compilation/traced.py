@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfcourse.training.gradient_internals import forget_gradients
+from tfcourse.training.compilation.gradient_internals import forget_gradients
 
 _CONVOLUTION = re.compile(r"(Depthwise)?Conv\dD")
 _ON_GPU = re.compile(rf"{_CONVOLUTION.pattern}|MaxPool(3D)?Grad")

@@ -4,10 +4,11 @@ from typing import Any, NoReturn
 
 import keras
 
-from tfcourse.training import callback_states, checkpoint, input_checks, saved_arrays
+from tfcourse.training import input_checks
+from tfcourse.training.checkpoints import callback_states, checkpoint, saved_arrays
+from tfcourse.training.checkpoints.progress import Progress
+from tfcourse.training.checkpoints.saved_arrays import Arrays
 from tfcourse.training.optimizer_settings import OptimizerSettings
-from tfcourse.training.progress import Progress
-from tfcourse.training.saved_arrays import Arrays
 
 # The arrays, and the rest, which is JSON-able.
 Snapshot = tuple[Arrays, dict[str, Any]]

@@ -1,0 +1,1 @@
+"""A training in its run directory: saved, and resumed bit for bit."""

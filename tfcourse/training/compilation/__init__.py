@@ -1,0 +1,1 @@
+"""The compiled programs that train: their steps, and how trainings share them."""
