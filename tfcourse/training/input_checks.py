@@ -50,7 +50,9 @@ def check_split(name: str, split: Any) -> None:
     Raises:
         DataError: naming the split.
     """
-    if not hasattr(split, "features") or not hasattr(split, "labels"):
+    # Asking a split of bytes for `features` would make them.
+    has_features = getattr(split, "pixels", None) is not None or hasattr(split, "features")
+    if not has_features or not hasattr(split, "labels"):
         raise datasets.DataError(
             f"{name}: expected a split with `features` and `labels`; received "
             f"{type(split).__name__}. `tfcourse.datasets.from_arrays((x, y))` makes such data."

@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from tfcourse import batching, checked, datasets, run_directory, training_data
 from tfcourse.training import (
-    checkpoint,
     class_weighting,
     epoch_lines,
     input_checks,
@@ -19,7 +18,7 @@ from tfcourse.training import (
     memory,
     preparation,
 )
-from tfcourse.training.checkpoints import identity, kept_preprocessing, own_run
+from tfcourse.training.checkpoints import checkpoint, identity, kept_preprocessing, own_run
 from tfcourse.training.compilation import programs, replicated, steps
 from tfcourse.training.keras_internals import build_for, direction_of, has_own_logs, overrides
 from tfcourse.training.outputs import check_outputs
