@@ -13,14 +13,13 @@ import plotly
 
 from tfcourse import run_directory
 from tfcourse.reports import templates
-from tfcourse.scales import format_value
 from tfcourse.system import files
 from tfcourse.tuning.confirmation import confirmation_of
 from tfcourse.tuning.report import files as sweep_files
 from tfcourse.tuning.report import findings
 from tfcourse.tuning.report.plots import MIN_FOR_IMPORTANCE, Plots
 from tfcourse.tuning.report.study import axes_of, quiet
-from tfcourse.tuning.sweeps import Sweep, Trial
+from tfcourse.tuning.sweeps import Sweep
 
 
 def write_sweep_report(sweep: Sweep, path: str | os.PathLike[str]) -> None:
@@ -62,6 +61,7 @@ def _made(sweep: Sweep, folder: pathlib.Path) -> dict[str, str]:
 def _answer(sweep: Sweep, folder: pathlib.Path) -> dict[str, Any]:
     tested = findings.on_test_set(sweep)
     best, confirmed = sweep.best, confirmation_of(sweep)
+    flags = shlex.quote(f"--flagfile={folder / 'best.flags'}")
     return {
         "answer": findings.answer(sweep),
         "tested": ", ".join(f"{name} {text}" for name, text in tested.items()),
@@ -70,7 +70,7 @@ def _answer(sweep: Sweep, folder: pathlib.Path) -> dict[str, Any]:
         "effort": findings.effort(sweep),
         "cautions": [list(_with_flags(caution)) for caution in findings.cautions(sweep)],
         "more": best and findings.would_more_help(sweep),
-        "command": best and _command(sweep, best, folder),
+        "command": f"python -m {sweep.settings.module} {flags}",
     }
 
 
@@ -78,20 +78,6 @@ def _with_flags(text: str) -> Iterator[tuple[str, str]]:
     """Returns the parts of `text`, each with the flag that follows it, or ""."""
     parts = [*re.split(r"(--search=\S+)", text), ""]
     return zip(parts[::2], parts[1::2], strict=True)
-
-
-def _command(sweep: Sweep, trial: Trial, folder: pathlib.Path) -> str:
-    """Returns the command that retrains a trial of the sweep in `folder`."""
-    settings = sweep.phases[trial.phase]
-    flags = {name: format_value(value) for name, value in trial.values.items()}
-    if "epochs" in trial.note:  # From a tuner that varies the epochs.
-        flags["epochs"] = str(trial.note["epochs"])
-    data = {"dataset": settings.dataset, **settings.data_flags}
-    asked = run_directory.recorded_flags(folder) or {}
-    data |= {name: texts[-1] for name, texts in asked.items() if name == "data_dir"}
-    flags = {**settings.base, **flags, **data}
-    words = [shlex.quote(f"--{name}={text}") for name, text in flags.items()]
-    return " \\\n    ".join([f"python -m {settings.module}", *words])
 
 
 def _plots(sweep: Sweep) -> dict[str, Any]:
