@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -73,3 +75,19 @@ def test_batch_normalization_comes_before_every_activation():
 def test_a_line_begins_at_0_and_a_network_does_not():
     assert not models.softmax_regression(SHAPE, 1).get_weights()[0].any()
     assert models.batch_norm_mlp(SHAPE, 1, hidden_units=(4,)).get_weights()[-2].all()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "received"),
+    [
+        ("mlp", {}, "name='mlp'"),
+        ("softmax_regression", {"num_classes": 0}, "num_classes=0"),
+        ("batch_norm_mlp", {"dropout": 1.0}, "dropout=1.0"),
+        ("small_cnn", {"dropout": -0.1}, "dropout=-0.1"),
+        ("small_cnn", {"augment": ["spin"]}, "kinds='spin'"),
+        ("small_cnn", {"augment": ["shift"], "augment_strength": 0.0}, "strength=0.0"),
+    ],
+)
+def test_what_makes_no_model_is_refused(name, arguments, received):
+    with pytest.raises(ValueError, match=re.escape(f"Received: {received}")):
+        models.build(name, (8, 8, 1), **{"num_classes": 10, **arguments})

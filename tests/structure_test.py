@@ -38,7 +38,7 @@ MAY_IMPORT = {
     **{leaf: set() for leaf in LEAVES},
     "hyperparameters": {"checked", "scales"},
     "batching": {"checked", "system", "training_data"},
-    "models": {"choices"},
+    "models": {"checked", "choices"},
     "averages": {"checked"},
     "optimizers": {"averages", "checked", "choices"},
     "schedules": {"checked", "choices"},

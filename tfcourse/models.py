@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from tfcourse import choices
+from tfcourse import checked, choices
 
 # For batch normalization's moving averages, over about the last 10 batches. Keras's 0.99 averages
 # over 100: in a run of a few hundred steps, the averages would still be close to their start.
@@ -44,7 +44,7 @@ def _last(num_outputs: int, zero: bool = False) -> layers.Dense:
         zero: whether the weights of a single output start at 0, as in the course's linear
             regression.
     """
-    if num_outputs > 1:
+    if checked.count("num_classes", num_outputs) > 1:
         return layers.Dense(num_outputs, name="logits")
     initializer = "zeros" if zero else "glorot_uniform"
     return layers.Dense(1, kernel_initializer=initializer, name="prediction", dtype="float32")
@@ -80,7 +80,7 @@ def batch_norm_mlp(
         stack.append(layers.Dense(units, use_bias=False, name=f"hidden_{number}"))
         stack.append(layers.BatchNormalization(momentum=_MOMENTUM, name=f"batch_norm_{number}"))
         stack.append(layers.ReLU(name=f"relu_{number}"))
-        if dropout:
+        if checked.below_one("dropout", dropout):
             stack.append(layers.Dropout(dropout, name=f"dropout_{number}"))
     return keras.Sequential([*stack, _last(num_classes)], name="batch_norm_mlp")
 
@@ -167,7 +167,7 @@ def small_cnn(
         stack.append(layers.ReLU(name=f"relu_{number}"))
         stack.append(layers.MaxPooling2D(name=f"pool_{number}"))
     stack.append(layers.Flatten())
-    if dropout:
+    if checked.below_one("dropout", dropout):
         stack.append(layers.Dropout(dropout, name="dropout"))
     return keras.Sequential([*stack, _last(num_classes)], name="small_cnn")
 
@@ -187,10 +187,16 @@ def augmentation(
             of the images horizontally.
         seed: `None` draws a seed.
 
+    Raises:
+        ValueError: an argument lies outside its range.
+
     Examples:
         >>> [layer.name for layer in tfcourse.models.augmentation(("flip", "shift"))]
         ['augment_flip', 'augment_shift']
     """
+    for kind in kinds:
+        checked.one_of("kinds", kind, choices.AUGMENTATIONS)
+    checked.number("strength", strength, maximum=1.0)
     # Always in float32, because bfloat16 has only three digits for the position of a pixel.
     shared: dict[str, Any] = {"seed": seed, "dtype": "float32"}
     moved = {"fill_mode": "nearest", **shared}
@@ -250,9 +256,14 @@ def build(
         augment_strength: in (0, 1].
         **hyperparameters: the model's hyperparameters.
 
+    Raises:
+        ValueError: an argument lies outside its range.
+
     Examples:
         >>> tfcourse.models.build("softmax_regression", (8, 8, 1), 10).count_params()
         650
     """
-    model = MODELS[name](input_shape, num_classes, **hyperparameters)
+    model = MODELS[checked.one_of("name", name, MODELS)](
+        input_shape, num_classes, **hyperparameters
+    )
     return augmented(model, augment, augment_strength) if augment else model
