@@ -157,3 +157,26 @@ def test_column_that_counts_the_cases_of_each_row_is_told(tmp_path, name, rows, 
     source = write(tmp_path / "mine.csv", f"{name},k,s,y", columns)
     datasets.load(source, label="y")
     assert ("if it counts the cases of a row, repeat each row as often" in caplog.text) == told
+
+
+@pytest.mark.parametrize(
+    ("name", "moments", "told"),
+    [
+        ("sold", np.datetime64("2019-01-01") + np.arange(60), True),
+        ("sold", (np.datetime64("2019-01-01") + np.arange(60) // 2)[::-1], True),
+        ("sold", np.datetime64("2019-01-01") + np.arange(60) // 4, False),  # 15 days.
+        ("sold", np.datetime64("2019-01-01") + np.arange(60) * 7 % 61, False),
+        ("Year", 1950 + np.arange(60), True),
+        ("Year", 1950 + np.arange(60) // 2, False),
+        ("size", 1950 + np.arange(60), False),
+    ],
+)
+def test_rows_in_the_order_of_time_are_told(tmp_path, name, moments, told, caplog):
+    parts = [("train", "train", "val", "test")[i % 4] for i in range(60)]
+    columns = (moments, np.arange(60) ** 2 % 11, [*"ab"] * 30, parts)
+    source = write(tmp_path / "mine.csv", f"{name},x,y,split", columns)
+    datasets.load(source, label="y", ignore=["split"])
+    assert (f"the rows are in the order of '{name}'" in caplog.text) == told
+    caplog.clear()
+    datasets.load(source, label="y")  # With splits of one's own.
+    assert "in the order of" not in caplog.text

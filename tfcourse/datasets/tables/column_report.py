@@ -124,6 +124,7 @@ class TableReport:
         giveaways: columns that may give the label away.
         parts: columns whose weighted sum is the quantity to predict.
         counts: a column that may say how many cases a row stands for; or "".
+        time: a date or year in whose order the rows are, if the splits are drawn at random; or "".
         units: columns whose values, such as patients, have several rows in different splits.
         repeated: the number of test rows that equal a training row in all columns.
         test_rows: the number of test rows.
@@ -137,6 +138,7 @@ class TableReport:
     giveaways: tuple[Giveaway, ...] = ()
     parts: tuple[str, ...] = ()
     counts: str = ""
+    time: str = ""
     units: tuple[str, ...] = ()
     repeated: int = 0
     test_rows: int = 0

@@ -9,8 +9,9 @@ import numpy as np
 
 from tfcourse.datasets.examples import Split
 from tfcourse.datasets.tables import giveaways, identifiers
+from tfcourse.datasets.tables.column_fitting import Rows
 from tfcourse.datasets.tables.column_report import TableReport
-from tfcourse.datasets.tables.columns import NumericColumn
+from tfcourse.datasets.tables.columns import NumericColumn, source
 from tfcourse.datasets.tables.table_preprocessing import TablePreprocessing
 
 if TYPE_CHECKING:
@@ -22,15 +23,16 @@ _COUNTS = {"freq", "frequency", "count", "counts", "n"}
 # Rows differ by chance if there are few, if a column has many values per row, or if all columns
 # together have many combinations per row.
 _FEWEST_ROWS, _MOST_VALUES, _MOST_COMBINATIONS = 12, 0.5, 20
-
 # Fewer different values may be classes, and with fewer rows per value only some of them repeat.
 _FEWEST_UNITS, _ROWS_PER_UNIT = 10, 1.1
+_FEWEST_DAYS = 20  # Fewer may be in order by chance.
 
 
 def complete(
     report: TableReport,
     fitted: TablePreprocessing,
     splits: Mapping[str, "Split | StreamedSplit"],
+    rows: Mapping[str, Rows],
     *,
     is_random: bool,
 ) -> TableReport:
@@ -40,6 +42,7 @@ def complete(
         report: on the columns.
         fitted: the features.
         splits: all examples.
+        rows: the rows of each split.
         is_random: whether the test split was drawn at random.
     """
     if is_random:
@@ -48,6 +51,9 @@ def complete(
     train, test = splits["train"], splits["test"]
     if not (isinstance(train, Split) and isinstance(test, Split)):
         return report
+    if is_random:
+        numbers = np.concatenate([rows[split] for split in splits])
+        report = dataclasses.replace(report, time=_time(fitted, every, numbers))
     is_quantity = fitted.target is not None
     found = giveaways.find(fitted.columns, train.features, train.labels, is_quantity=is_quantity)
     is_open = is_quantity and not found
@@ -59,6 +65,22 @@ def complete(
         repeated=giveaways.repeated(train, test, report.columns),
         test_rows=len(test),
     )
+
+
+def _time(fitted: TablePreprocessing, splits: Sequence[Split], rows: Rows) -> str:
+    """Returns the date, or the year of which each row has another, that orders the rows, or ""."""
+    at = 0
+    for column in fitted.columns:
+        is_year = column.name.lower() in ("year", "yr")
+        if isinstance(column, NumericColumn) and (column.part == "day" or is_year):
+            values = np.concatenate([split.features[:, at] for split in splits])
+            steps = np.diff(values[np.argsort(rows)])
+            is_ordered = bool((steps >= 0).all() or (steps <= 0).all())
+            distinct = np.count_nonzero(steps) + 1
+            if is_ordered and distinct >= (len(rows) if is_year else _FEWEST_DAYS):
+                return source(column)
+        at += len(column.feature_names)
+    return ""
 
 
 def _units(report: TableReport) -> Iterator[str]:

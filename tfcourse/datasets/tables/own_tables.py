@@ -184,7 +184,13 @@ def dataset(
         table, reading, found, pairs["train"][0], origin, target=target, decimal_comma=comma
     )
     made = _in_memory(table, fitted, pairs) if stored is None else _on_disk(stored, fitted, pairs)
-    report = findings.complete(report, fitted, made, is_random="test" not in given)
+    report = findings.complete(
+        report,
+        fitted,
+        made,
+        {split: index for split, (index, _) in pairs.items()},
+        is_random="test" not in given,
+    )
     told = table_summary.block(report, imputes=reading.missing == "impute")
     if tell and told:
         logging.warning("%s", told)

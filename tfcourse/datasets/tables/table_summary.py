@@ -58,6 +58,12 @@ def sentences(report: TableReport, *, imputes: bool) -> Iterator[str]:
     if unseen:
         yield f"categories that the training rows do not have are ignored: {_counts(unseen)}"
     yield from _giveaways(report)
+    if report.time:
+        yield (
+            f"the rows are in the order of {shown.quoted(report.time)}, and the splits are drawn "
+            "at random: for later rows, the test result may be too good. To predict those, make "
+            "the splits yourself, in a column split"
+        )
     if report.units:
         yield (
             f"rows of one {' or '.join(map(shown.quoted, report.units))} are in several splits: "
