@@ -189,6 +189,19 @@ def test_images_are_scaled_and_checked():
             IMAGES.transform(np.full((1, 8, 8, 3), bad))
 
 
+@pytest.mark.parametrize(
+    "fitted",
+    [IMAGES, ArrayPreprocessing((8, 8, 3), (0.0,), (255.0,), ("0", "1"), "npz:a.npz")],
+)
+def test_images_that_are_scaled_already_are_refused_in_memory_too(fitted):
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3))
+    with pytest.raises(datasets.DataError, match=r"received values up to .* Multiply them by 255"):
+        fitted.transform(images / 255)
+    np.testing.assert_allclose(fitted.transform(images.astype(float)), images / 255, rtol=1e-6)
+    dark = fitted.transform(np.ones((5, 8, 8, 3), np.uint8))  # Bytes are not scaled.
+    np.testing.assert_allclose(dark, 1 / 255, rtol=1e-6)
+
+
 def test_every_field_is_checked_when_it_is_made():
     # What comes from Python is held to the same as what comes from a file.
     with pytest.raises(ValueError, match="`standard_deviation` must be a number > 0"):

@@ -13,7 +13,7 @@ from tfcourse.datasets.arrays import array_files, array_shapes
 from tfcourse.datasets.checks import Numbers
 from tfcourse.datasets.dataset import Preprocessing
 from tfcourse.datasets.errors import DataError
-from tfcourse.datasets.examples import Examples, FloatArray, LabelArray
+from tfcourse.datasets.examples import Examples, FloatArray, LabelArray, scaled
 from tfcourse.datasets.images import image_files, image_labels, image_paths, image_rows
 from tfcourse.datasets.tables.targets import NumericTarget
 from tfcourse.datasets.values import new_cells
@@ -56,6 +56,7 @@ class ArrayPreprocessing:
 
         Raises:
             DataError: the shape or type differs, or a value is not finite; names the first example.
+                Or images are in [0, 1], unlike those of the training, or the reverse.
         """
         features = array_shapes.like("features", features, self.input_shape)
         if features.shape[1:] != self.input_shape:
@@ -64,14 +65,15 @@ class ArrayPreprocessing:
                 f"received {features.shape[1:]}. Reshape them."
             )
         checks.check_finite("features", features)
+        _check_range("features", features, _maximum(self))
         shift, scale = np.array(self.shift), np.array(self.scale)
-        scaled = np.empty(features.shape, np.float32)
+        result = np.empty(features.shape, np.float32)
         for start in range(0, len(features), _BLOCK):  # In double precision, in parts.
             block = slice(start, start + _BLOCK)
             with np.errstate(over="ignore"):
-                scaled[block] = (features[block] - shift) / scale
-        checks.check_finite("scaled features", scaled)
-        return scaled
+                result[block] = (features[block] - shift) / scale
+        checks.check_finite("scaled features", result)
+        return result
 
     def read(
         self,
@@ -190,6 +192,7 @@ class ImagePreprocessing:
                 f"images: expected shape {self.input_shape}, as in training; received "
                 f"{images.shape[1:]}. Resize them."
             )
+        _check_range("images", images, self.maximum)
         # A NaN fails this too.
         if not (images.min(initial=0) >= 0 and images.max(initial=0) <= self.maximum):
             raise DataError(
@@ -220,12 +223,9 @@ class ImagePreprocessing:
             paths, found = image_paths.find(path, self.class_names)
         else:
             paths, found = image_labels.read_known(path, table, self.class_names)
-        images: Numbers = image_files.decode_all(
-            paths, self.input_shape, resize=resize or self.resized
-        ).pixels
-        if self.maximum != 255:
-            images = images * (self.maximum / 255)
-        return Examples(self.transform(images), found, tuple(str(path) for path in paths))
+        resize = resize or self.resized
+        pixels = image_files.decode_all(paths, self.input_shape, resize=resize).pixels
+        return Examples(scaled(pixels), found, tuple(str(path) for path in paths))
 
 
 def _check_no_identifier(name: str | None) -> None:
@@ -244,15 +244,12 @@ def _read_arrays(fitted: Preprocessing, path: pathlib.Path, with_labels: bool) -
             labels = fitted.target.standardize(checks.quantities(f"{path}, y", found))
         else:
             labels = checks.label_numbers(f"{path}, y", found, fitted.class_names)
-    maximum = _maximum(fitted)
-    if maximum:
-        _check_range(path, raw, maximum)
     try:
         features = fitted.transform(raw)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     far = np.argwhere(abs(features) > new_cells.FAR)
-    if not maximum and len(far):
+    if len(far) and not _maximum(fitted):
         example, *position = map(int, far[0])
         logging.warning(
             "%s, example %d, position %s: the number is %.3g standard deviations from the "
@@ -274,17 +271,23 @@ def _maximum(fitted: Preprocessing) -> int:
     return int(fitted.scale[0]) if is_divided else 0
 
 
-def _check_range(path: pathlib.Path, raw: Numbers, maximum: int) -> None:
-    """Raises `DataError` for images that are scaled otherwise than those trained on."""
-    if not raw.size or raw.dtype.kind not in "iuf":
+def _check_range(name: str, raw: Numbers, maximum: int) -> None:
+    """Raises `DataError` for images that are scaled otherwise than those trained on.
+
+    Args:
+        name: what they are called, for the message.
+        raw: an array that is not empty.
+        maximum: the value that stands for white, or 0 if `raw` may have any range.
+    """
+    if not maximum:
         return
     if maximum > 1 and raw.dtype.kind == "f" and 0 < raw.max() <= 1:
         raise DataError(
-            f"{path}: expected values in [0, {maximum}], as those trained on had before they were "
+            f"{name}: expected values in [0, {maximum}], as those trained on had before they were "
             f"scaled; received values up to {raw.max():g}. Multiply them by {maximum}."
         )
     if raw.max() > _TOO_BRIGHT * maximum:
         raise DataError(
-            f"{path}: expected values in [0, {maximum}], as in training; received values up to "
+            f"{name}: expected values in [0, {maximum}], as in training; received values up to "
             f"{raw.max():g}. Scale them."
         )
