@@ -114,4 +114,7 @@ def test_a_run_has_a_card_with_its_own_numbers(trained_run):
     card = (trained_run / "model_card.md").read_text()
     assert f"| test | 270 | {100 * metrics['test_accuracy']:.2f} % |" in card
     assert f"| `--learning_rate` | {0.01} |" in card
+    # Only of hyperparameters that have an effect: it is trained with Adam.
+    assert "| `--beta_1` | 0.9 |" in card
+    assert "`--beta`" not in card
     assert metrics["environment"]["host"] not in card

@@ -206,7 +206,7 @@ def run_dir(csv_file, tmp_path_factory):
         model, history = classify.train(chosen, data, 1, run, tensorboard=False, verbose=0)
         training.save_model(model, run)
         metrics = training.final_metrics(model, history, data)
-        command_line.program.write_model_card("classify", run, metrics)
+        command_line.program.write_model_card("classify", run, metrics, chosen)
         reports.draw_curves(run.path)
         run.write_metrics(metrics)
     return folder

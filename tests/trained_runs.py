@@ -41,7 +41,7 @@ def train(
         keras.config.set_dtype_policy(policy)  # A program of its own would end here.
         training.save_model(model, run)
         metrics = training.final_metrics(model, history, data)
-        program.write_model_card("mnist_softmax", run, metrics)
+        program.write_model_card("mnist_softmax", run, metrics, hyperparameters)
         run.write_metrics(metrics)
 
 

@@ -29,7 +29,7 @@ from tfcourse.command_line import (
 )
 from tfcourse.command_line.exit_codes import NotFiniteResultError, UsageError
 from tfcourse.command_line.options import Options
-from tfcourse.hyperparameters import Hyperparameters
+from tfcourse.hyperparameters import Hyperparameters, declarations
 from tfcourse.run_directory import RunDirectory, environment
 from tfcourse.system import devices, quiet_import
 
@@ -93,7 +93,7 @@ def run(
                 metrics = _work(main, look, settle, values, options, run, data)
                 if metrics is None:  # The sweep's time is up before its trials are done.
                     return
-                _finish(options, run, metrics)
+                _finish(values, options, run, metrics)
         except run_directory.RunFinished as finished:
             print(finished)
             metrics = finished.metrics
@@ -261,7 +261,7 @@ def _within_memory() -> AbstractContextManager[None]:
     return training.within_memory()
 
 
-def _finish(options: Options, run: RunDirectory, metrics: Metrics) -> None:
+def _finish(values: Hyperparameters, options: Options, run: RunDirectory, metrics: Metrics) -> None:
     """Writes the results, which marks the run as finished."""
     for name, value in metrics.items():
         if isinstance(value, float) and not math.isfinite(value):
@@ -269,7 +269,7 @@ def _finish(options: Options, run: RunDirectory, metrics: Metrics) -> None:
     run.stopwatch.lap("results, pictures")
     seconds = run.stopwatch.seconds
     if not options.sweep:  # A sweep has written its best trial's.
-        write_model_card(options.recipe, run, metrics)
+        write_model_card(options.recipe, run, metrics, values)
     run.write_metrics({**metrics, "seconds": sum(seconds.values()), "stages": seconds})
     print(f"The results are in {run.path}")
     is_chief = options.strategy != "multi_worker" or devices.worker().index == 0
@@ -281,14 +281,18 @@ def _finish(options: Options, run: RunDirectory, metrics: Metrics) -> None:
             print(f"on {environment.device_text()}")
 
 
-def write_model_card(recipe: str, run: RunDirectory, metrics: Metrics) -> None:
-    """Writes model_card.md if the run has a model."""
+def write_model_card(
+    recipe: str, run: RunDirectory, metrics: Metrics, values: Hyperparameters
+) -> None:
+    """Writes model_card.md if the run has a model, with the hyperparameters in effect."""
     if {"test_accuracy", "test_rmse"} & metrics.keys():
         from tfcourse import reports
 
         if reports.has_model_card(metrics):
             metrics = {**metrics, "continued_from": run.continued_from}
-            card = reports.model_card(recipe, run.flags, metrics)
+            idle = {name for name in declarations(values) if not values.is_active(name)}
+            flags = {name: texts for name, texts in run.flags.items() if name not in idle}
+            card = reports.model_card(recipe, flags, metrics)
             run.write(run_directory.MODEL_CARD, card)
 
 
