@@ -183,6 +183,16 @@ def test_different_dates_and_times_are_counted(form, distinct):
     assert columns[0].distinct == distinct
 
 
+@pytest.mark.parametrize(
+    ("cells", "more"), [(["2019-07-01"], ""), (["2019-07-01"] * 2, "1 more row has")]
+)
+def test_month_that_the_training_lacks_is_told_as_one(caplog, cells, more):
+    fitted = load(x=[f"2019-0{1 + i % 5}-0{1 + i % 9}" for i in range(60)]).preprocessing
+    fitted.transform({"x": cells})
+    assert "column 'x: month': '07' is not a category of the training split" in caplog.text
+    assert more in caplog.text
+
+
 def test_parts_of_dates_are_features_and_may_be_given_themselves():
     days = [f"2019-{1 + i % 12:02d}-{1 + i % 28:02d} {i % 24}:00" for i in range(60)]
     fitted = load(sold=days).preprocessing

@@ -171,12 +171,13 @@ class CategoricalColumn:
         if tell and unknown.any():
             row = int(unknown.argmax())
             others = int(unknown.sum()) - 1
+            more = "1 more row has" if others == 1 else f"{others:,} more rows have"
             logging.warning(
                 "%s, column %s: %s is not a category of the training split%s.",
                 table.place(row),
-                shown.quoted(name),
+                shown.quoted(self.name),  # A month is not the whole date.
                 shown.quoted(found.values[found.codes[row]]),
-                f", nor is what {others:,} more rows have" if others else "",
+                f", nor is what {more}" if others else "",
             )
         return positions
 
