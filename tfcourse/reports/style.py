@@ -204,9 +204,8 @@ def _spread_out(ends: Mapping[Line2D, float], gap: float) -> dict[Line2D, float]
         mean = sum(ends[line] for line in group) / len(group)
         return min(max(mean, half), max(1.0 - half, half))
 
-    groups: list[
-        list[Line2D]
-    ] = []  # Groups of touching labels, centered on the mean of their ends.
+    # Groups of touching labels, centered on the mean of their ends.
+    groups: list[list[Line2D]] = []
     for line in sorted(ends, key=lambda line: ends[line]):
         groups.append([line])
         while len(groups) > 1:

@@ -123,10 +123,11 @@ class _Names:
     def __init__(self, folder: pathlib.Path, images: Sequence[pathlib.Path]) -> None:
         self._images: dict[str, list[pathlib.Path]] = {}
         # The path of one image may be the bare name of others.
-        for form in (lambda path: path.relative_to(folder).as_posix(), _name, _stem):
+        forms = [(path.relative_to(folder).as_posix(), path.name, path.stem) for path in images]
+        for names in zip(*forms, strict=True):
             by_form: dict[str, list[pathlib.Path]] = {}
-            for path in images:
-                by_form.setdefault(form(path), []).append(path)
+            for name, path in zip(names, images, strict=True):
+                by_form.setdefault(name, []).append(path)
             self._images = by_form | self._images
         self._folded: dict[str, list[pathlib.Path]] = {}  # Windows and macOS ignore case.
         for name, paths in self._images.items():
@@ -142,14 +143,6 @@ class _Names:
         # Images were converted, or names written in another case.
         folded = [self._folded.get(name.casefold(), []) for name in (text, path.name, path.stem)]
         return next((paths for paths in folded if len(paths) == 1), [])
-
-
-def _name(path: pathlib.Path) -> str:
-    return path.name
-
-
-def _stem(path: pathlib.Path) -> str:
-    return path.stem
 
 
 def _column_of_images(table: Table, known: _Names) -> str:

@@ -232,12 +232,11 @@ def _check_origin(column: NumericColumn | CategoricalColumn, parts: Sequence[str
         fields.text(name, getattr(column, name))
     fields.check("part", column.part, column.part in ("", *parts), f"one of {', '.join(parts)}")
     fields.check("column", column.column, bool(column.column) == bool(column.part), "with `part`")
-    is_known = dates.is_known(column.written) if column.part else _is_style(column.written)
-    fields.check("written", column.written, is_known, "a known format")
-
-
-def _is_style(written: str) -> bool:
-    return written == "" or numbers.is_style(written)
+    written = column.written
+    is_known = (
+        dates.is_known(written) if column.part else numbers.is_style(written or numbers.PLAIN)
+    )
+    fields.check("written", written, is_known, "a known format")
 
 
 def check_numbers(

@@ -1,5 +1,6 @@
 """Converts pandas DataFrames to tables, and data sets to DataFrames."""
 
+import collections
 import contextlib
 from typing import TYPE_CHECKING, Any
 
@@ -45,12 +46,11 @@ def to_table(frame: "pd.DataFrame", source: str = "frame", notes: tuple[str, ...
             f"{source}: expected rows and columns; received shape {frame.shape}. Add examples."
         )
     names = [str(name) for name in frame.columns]
-    repeated = sorted({name for name in names if names.count(name) > 1}) if _repeat(names) else []
+    repeated = [name for name, count in collections.Counter(names).items() if count > 1]
     if repeated:
         raise DataError(
             f"{source}: expected a name of its own for each column; received "
-            f"{shown.quoted(repeated[0])} "
-            "twice. Rename one."
+            f"{shown.quoted(repeated[0])} twice. Rename one."
         )
     series = (frame.iloc[:, position] for position in range(len(names)))
     columns = {name: column(values) for name, values in zip(names, series, strict=True)}
@@ -146,7 +146,3 @@ def _labels(dataset: Dataset, split: Split) -> npt.NDArray[Any]:
         return dataset.target.in_units(split.labels)
     classes: npt.NDArray[Any] = np.array(dataset.class_names, object)[split.labels]
     return classes
-
-
-def _repeat(names: list[str]) -> bool:
-    return len(set(names)) < len(names)
