@@ -654,6 +654,14 @@ def test_years_may_name_columns(path):
         datasets.describe(f"csv:{path}")
 
 
+@pytest.mark.parametrize("new", [",1,a\n", "u,1,a\nv,2,b\n"])
+def test_column_without_a_name_is_found_in_few_new_rows_too(load, path, new):
+    fitted = load(",x,y\n" + "u,1,a\nv,2,b\nw,4,a\n" * 9, label="y").preprocessing
+    assert fitted.feature_names[0] == "Unnamed: 0=u"
+    path.write_text(f",x,y\n{new}")  # The column is empty, or looks like an index.
+    assert len(fitted.read(path).features) == new.count("\n")
+
+
 @pytest.mark.parametrize("index", [[*"abcde"], [0, 1, 2, 3, 4], [1950, 1952.5, 1955, 1957, 1960]])
 def test_numbers_name_columns_beside_an_index_without_a_name(path, index):
     path.write_text(",0,2.5\n" + "".join(f"{row},{i % 3},0\n" for i, row in enumerate(index)))

@@ -57,7 +57,7 @@ def read(
     if encoding != dialect.encoding:  # Found further down in the file.
         told = csv_dialect.encoding_notes(encoding, legacy, "")
         dialect = dataclasses.replace(dialect, encoding=encoding, notes=(*told, *dialect.notes))
-    return _Reader(path, dialect, tuple(texts), tuple(missing), every_row).read()
+    return _Reader(path, dialect, tuple(texts), tuple(missing), every_row, tuple(expected)).read()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +67,7 @@ class _Reader:
     texts: tuple[str, ...]
     missing: tuple[str, ...]
     every_row: bool
+    expected: tuple[str, ...]
 
     @property
     def _records(self) -> Records:
@@ -89,7 +90,7 @@ class _Reader:
                 f"{self.path}: expected rows below the header; received none. Add examples."
             )
         columns = {number: _column(frame, number) for number in range(width)}
-        named, notes = column_names.named(columns, self.dialect.names)
+        named, notes = column_names.named(columns, self.dialect.names, self.expected)
         notes = (
             *self.dialect.notes,
             *notes,

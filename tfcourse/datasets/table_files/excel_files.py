@@ -67,7 +67,7 @@ def read(path: pathlib.Path, *, header: bool = True, expected: Sequence[str] = (
         for position in range(max(len(layout.names), *(len(rows[number]) for number in kept)))
     }
     names = [*layout.names, *[""] * (len(columns) - len(layout.names))]
-    named, told = column_names.named(columns, names)
+    named, told = column_names.named(columns, names, expected)
     unsaved = _unsaved(path)
     for name in expected:
         if unsaved and all(cell is None for cell in named.get(name, (0,))):

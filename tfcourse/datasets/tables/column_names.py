@@ -146,12 +146,13 @@ def _absent(source: str, argument: str, name: str, columns: list[str]) -> DataEr
 
 
 def named(
-    columns: dict[int, Column], names: Sequence[str]
+    columns: dict[int, Column], names: Sequence[str], expected: Sequence[str] = ()
 ) -> tuple[dict[str, Column], tuple[str, ...]]:
     """Returns the columns by distinct names, and notes about them.
 
     Columns without a name get pandas's names. An empty column without a name is left out, and so is
-    a first one that holds the names of the rows.
+    a first one that holds the names of the rows, unless they are among `expected`: in a few new
+    rows, a column may be empty, or differ, that was not and did not in training.
     """
     result: dict[str, Column] = {}
     notes = []
@@ -159,9 +160,11 @@ def named(
     again: list[str] = []
     for number, name in enumerate(distinct(names)):
         column = columns[number]
-        if not names[number] and _is_blank(column):
+        is_expected = name in expected
+        if not names[number] and not is_expected and _is_blank(column):
             continue
-        if name == "Unnamed: 0" and len(columns) > 2 and _names_rows(column):
+        is_first = name == "Unnamed: 0" and len(columns) > 2
+        if is_first and not is_expected and _names_rows(column):
             notes.append("the first column has no name and differs in all rows: left out")
             continue
         if not names[number]:
