@@ -73,6 +73,14 @@ def test_days_that_mean_none_are_missing_and_told(last, form, tmp_path):
     assert abs(data.train.features[:, 0]).max() < 3
 
 
+@pytest.mark.parametrize("dtype", [int, str])
+def test_number_that_means_no_day_leaves_the_others_days(dtype):
+    days = np.where(np.arange(60) % 20 == 3, 99991231, 20190101 + np.arange(60) % 28).astype(dtype)
+    data = of_column(days)
+    (report,) = (column for column in data.report.columns if column.name == "x")
+    assert (report.kind, report.odd_count, report.odd[0]) == ("date", 3, "99991231")
+
+
 @pytest.mark.parametrize("unit", ["s", "us", "ns"])
 def test_dates_as_categories_are_dates_in_every_unit(unit):
     days = np.array(["2019-01-01", "2019-01-02", "2019-01-03"] * 20, f"datetime64[{unit}]")

@@ -97,6 +97,7 @@ _SHARE = 0.95
 _FEW_OTHERS, _MANY = 3, 10  # So many others beside so many dates are slips, too.
 _NO_YEARS = (1, 9999)  # Of dates such as 9999-12-31, which databases write for none.
 _FEWEST_COMPACT = 10
+_NO_DAYS = (99991231, 99991231235959)  # The same as numbers.
 _MOST_FORMATS = 4
 _ORDER = re.compile("%[dm].%[dm]")  # Day and month as numbers, before the year.
 
@@ -182,11 +183,13 @@ def is_known(form: str) -> bool:
 
 
 def compact(values: npt.NDArray[np.float64]) -> str:
-    """Returns the format of numbers that except NaN are all days of two centuries, or "".
+    """Returns the format of numbers that are all days of two centuries, or "".
+
+    NaN and 99991231, which mean none, do not count.
 
     They are written as 20190131, or with the time as 201901311308 or 20190131130800.
     """
-    present = values[~np.isnan(values)]
+    present = values[~np.isnan(values) & ~np.isin(values, _NO_DAYS)]
     if len(present) < _FEWEST_COMPACT:
         return ""
     for digits, form in _COMPACT.items():
