@@ -223,8 +223,9 @@ def main(
 ) -> dict[str, Any]:
     print(f"{data.origin}: {len(data.train):,} training examples of {_label(data)}")
     chosen = settled(hyperparameters, data)
+    size = tfcourse.batching.resolve_batch_size(chosen.batch_size, len(data.train))
     print(
-        f"{chosen.model}, {chosen.epochs} epochs, batches of {chosen.batch_size}, "
+        f"{chosen.model}, {chosen.epochs} epochs, batches of {size}, "
         f"weight decay {chosen.weight_decay:.3g}"
     )
     model, history = train(hyperparameters, data, options.seed, run)

@@ -187,6 +187,7 @@ def command(tmp_path, *flags):
     [
         ([f"--dataset=csv:{PENGUINS}"], 2, "expected --label"),
         ([f"--dataset=csv:{PENGUINS}", "--label=specis"], 3, "Did you mean 'species'"),
+        (["--dataset=csv:a.csv", "--data_dir=."], 2, "csv:a.csv is not looked for in --data_dir"),
         (["--dataset=digits", "--label=y"], 2, "digits does not go with --label"),
         (["--dataset=npz:none.npz"], 3, "none.npz: expected an NPZ file"),
         (["--image_size=0"], 2, "one or two whole numbers in [1, 8192]"),

@@ -109,7 +109,7 @@ def test_new_images_are_read_as_those_of_the_training(folder, tmp_path):
     save(tmp_path / "new/a.png", size=(9, 9))
     with pytest.raises(datasets.DataError, match=r"a.png: expected 6 x 4 .*as in training.* 9 x 9"):
         fitted.read(tmp_path / "new")
-    with pytest.raises(datasets.DataError, match="no such folder"):
+    with pytest.raises(datasets.DataError, match="no such file or folder"):
         fitted.read(tmp_path / "nowhere")
 
 

@@ -153,6 +153,8 @@ def check(names: str, data_dir: os.PathLike[str] | str | None = None, **options:
     own = split_own(names)
     if own:
         kind, path = own
+        if data_dir is not None:
+            raise ValueError(f"{names} is not looked for in `data_dir`. Leave that out")
         reading.check_used(names, OWN[kind].USES)
         OWN[kind].check(path, reading)
 

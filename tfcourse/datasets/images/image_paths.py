@@ -78,9 +78,10 @@ def find(
             )
         return [path], None
     if not path.is_dir():
+        received = "something else" if path.exists() else "no such file or folder"
         raise DataError(
             f"{path}: expected an image or a folder of images "
-            f"({', '.join(SUFFIXES)}); received no such folder."
+            f"({', '.join(SUFFIXES)}); received {received}."
             f"{misspelt.meant(path) or ' Correct the path.'}"
         )
     found = walk(path, path)
