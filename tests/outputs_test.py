@@ -1,5 +1,6 @@
 """Outputs that are taken for what they are not are told before the first step."""
 
+import dataclasses
 import importlib
 
 import keras
@@ -54,9 +55,38 @@ def test_a_softmax_under_a_loss_of_logits_is_refused(digits, end):
         fit(digits, ENDS[end](), LOGITS, callbacks=[NoStep()])
 
 
-def test_logits_under_a_loss_of_probabilities_are_refused(digits):
+BINARY = keras.losses.BinaryCrossentropy
+
+
+@pytest.mark.parametrize(
+    ("loss", "width"),
+    [
+        *((PROBABILITIES, 10), (keras.losses.sparse_categorical_crossentropy, 10)),
+        *(("binary_crossentropy", 1), (keras.losses.binary_crossentropy, 1), (BINARY(), 1)),
+    ],
+)
+def test_logits_under_a_loss_of_probabilities_are_refused(digits, loss, width):
     with pytest.raises(ValueError, match=r"returns logits.*from_logits=True"):
-        fit(digits, [keras.layers.Dense(10)], PROBABILITIES, callbacks=[NoStep()])
+        fit(digits, [keras.layers.Dense(width)], loss, callbacks=[NoStep()])
+
+
+def test_a_sigmoid_under_a_loss_of_logits_is_refused(digits):
+    sigmoid = keras.layers.Dense(1, activation="sigmoid")
+    with pytest.raises(ValueError, match=r"is a sigmoid.*another\. Leave"):
+        fit(digits, [sigmoid], BINARY(from_logits=True), callbacks=[NoStep()])
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", BINARY()])
+def test_classes_beyond_1_under_binary_crossentropy_are_refused(digits, loss):
+    sigmoid = keras.layers.Dense(1, activation="sigmoid")
+    with pytest.raises(datasets.DataError, match="train labels: expected 0 or 1, for binary"):
+        fit(digits, [sigmoid], loss, callbacks=[NoStep()])
+
+
+def test_two_classes_train_under_binary_crossentropy(digits):
+    ones = [dataclasses.replace(s, labels=s.labels % 2) for s in (digits.train, digits.validation)]
+    data = dataclasses.replace(digits, train=ones[0], validation=ones[1])
+    fit(data, [keras.layers.Dense(1, activation="sigmoid")], "binary_crossentropy")
 
 
 def test_a_recipes_model_must_not_end_in_a_softmax(digits, tmp_path):

@@ -77,12 +77,14 @@ def check_split(name: str, split: Any) -> None:
 def check_labels(model: keras.Model, data: training_data.Data) -> None:
     """Checks that class labels lie in [0, outputs), and warns if all are of one class.
 
-    With a label out of range, XLA and GPUs compute NaN and train on.
+    With a label out of range, XLA and GPUs compute NaN and train on. Binary cross-entropy of labels
+    beyond 0 and 1 has no lower bound.
 
     Raises:
         DataError: naming the first example.
     """
-    classes = _num_classes(model)
+    is_binary = _is_binary(model)
+    classes = 2 if is_binary else _num_classes(model)
     if classes is None:
         return
     for name in ("train", "validation"):
@@ -90,7 +92,12 @@ def check_labels(model: keras.Model, data: training_data.Data) -> None:
         if len(given) != 1:  # A custom train_step may take several.
             return
         labels = np.asarray(given[0])
-        bad = ~((labels >= 0) & (labels < classes))
+        bad = ~((labels >= 0) & (labels <= 1 if is_binary else labels < classes))
+        if bad.any() and is_binary:
+            raise datasets.DataError(
+                f"{name} labels: expected 0 or 1, for binary cross-entropy; received "
+                f"{labels[bad][0]}. Correct it, or compile the model for classes."
+            )
         if bad.any():
             example = np.unravel_index(int(bad.argmax()), bad.shape)
             raise datasets.DataError(
@@ -100,6 +107,14 @@ def check_labels(model: keras.Model, data: training_data.Data) -> None:
             )
         if name == "train" and labels.size > 1 and labels.min() == labels.max():
             print(f"All training examples have the label {labels.flat[0]}: nothing can be learned")
+
+
+def _is_binary(model: keras.Model) -> bool:
+    losses = ("binary_crossentropy", keras.losses.binary_crossentropy)
+    is_named = isinstance(model.loss, str) or callable(model.loss)
+    return isinstance(model.loss, keras.losses.BinaryCrossentropy) or (
+        is_named and model.loss in losses
+    )
 
 
 def _num_classes(model: keras.Model) -> int | None:

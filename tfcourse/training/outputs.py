@@ -10,8 +10,13 @@ _LOSSES = (
     keras.losses.SparseCategoricalCrossentropy,
     keras.losses.CategoricalCrossentropy,
     keras.losses.CategoricalFocalCrossentropy,
+    keras.losses.BinaryCrossentropy,
 )
-_NAMES = ("sparse_categorical_crossentropy", "categorical_crossentropy")
+_FUNCTIONS = (
+    keras.losses.sparse_categorical_crossentropy,
+    keras.losses.categorical_crossentropy,
+    keras.losses.binary_crossentropy,
+)
 
 
 def takes_logits(loss: Any) -> bool | None:
@@ -32,17 +37,21 @@ def check_outputs(model: keras.Model, *, of_recipe: bool) -> None:
         ValueError: names the layer, the loss and the remedy.
     """
     loss, layer = getattr(model, "loss", None), last_layer(model)
-    if layer is None or not (isinstance(loss, _LOSSES) or (type(loss) is str and loss in _NAMES)):
+    names = [function.__name__ for function in _FUNCTIONS]
+    is_known = isinstance(loss, _LOSSES) or loss in _FUNCTIONS
+    if layer is None or not (is_known or (type(loss) is str and loss in names)):
         return
-    name = loss if isinstance(loss, str) else type(loss).__name__
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
     activation = getattr(layer, "activation", None)
     is_softmax = type(layer).__name__ == "Softmax" or activation is keras.activations.softmax
+    is_sigmoid = activation is keras.activations.sigmoid
     is_linear = isinstance(layer, keras.layers.Dense) and activation is keras.activations.linear
     if takes_logits(loss):
-        if is_softmax:
+        if is_softmax or is_sigmoid:
+            kind = "softmax" if is_softmax else "sigmoid"
             raise ValueError(
-                f"{model.name}: its last layer, {layer.name}, is a softmax, and the loss {name} "
-                "with from_logits=True applies another. Leave that layer's softmax out."
+                f"{model.name}: its last layer, {layer.name}, is a {kind}, and the loss {name} "
+                f"with from_logits=True applies another. Leave that layer's {kind} out."
             )
     elif is_linear:
         raise ValueError(
