@@ -78,6 +78,12 @@ def test_label_that_can_not_be_taken_is_told_beside_the_columns(table):
         datasets.load(table, label="name")
 
 
+def test_label_of_a_regression_may_have_many_values(tmp_path):
+    rows = "".join(f"{i * i % 61 / 4},{'ab'[i % 2]}\n" for i in range(60))
+    (tmp_path / "a.csv").write_text(f"x,k\n{rows}")
+    assert datasets.describe(f"csv:{tmp_path}/a.csv", task="regression").advice == {"label": "x"}
+
+
 def test_labels_of_a_regression_are_numbers(table):
     found = datasets.describe(table, task="regression")
     kinds = {row["column"]: row["kind"] for row in found.rows}

@@ -148,7 +148,7 @@ def test_equal_rows_of_two_columns_of_few_values_are_no_wonder(tmp_path):
         ("n", [(k, s, y) for k in "abcdef" for s in "uv" for y in "mno"][:-2], True),
         ("Freq", [(k, s, y) for k in "abcd" for s in "uv" for y in "mno"] * 2, False),
         ("weight", [(k, s, y) for k in "abcd" for s in "uv" for y in "mno"], False),
-        ("n", [(i, i % 7, "mno"[i % 3]) for i in range(40)], False),  # Measurements differ anyway.
+        ("n", [(i / 4, i % 2, "mno"[i % 3]) for i in range(40)], False),
         ("n", [(k, s, y) for k in "abcd" for s in "uv" for y in "mno"][:11], False),
     ],
 )
