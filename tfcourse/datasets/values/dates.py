@@ -264,7 +264,8 @@ def _simple(value: object) -> str:
     if _ISO.match(text):
         return _NAMED_ZONE.sub("", text)
     text = month_names.english(text)
-    text = _DOTTED_HALF.sub(r" \1m", text)
+    if text.endswith("."):
+        text = _DOTTED_HALF.sub(r" \1m", text)
     text = _ORDINAL.sub("", _CUT_OFF.sub(r"\1", _ZONE.sub("", text)))
     return _BETWEEN.sub(" ", _DASHED_TIME.sub(r" \1:\2:\3", text))
 
