@@ -654,6 +654,15 @@ def test_years_may_name_columns(path):
         datasets.describe(f"csv:{path}")
 
 
+@pytest.mark.parametrize("types", ["c\td\td", "continuous\td\tu v"])
+def test_types_and_roles_of_oranges_tables_are_no_rows(load, caplog, types):
+    rows = "".join(f"{i % 7}\t{'ab'[i % 2]}\t{'uv'[i // 3 % 2]}\n" for i in range(30))
+    for label in ("y", "k"):  # All three lines are above texts, or one of them is.
+        data = load(f"x\tk\ty\n{types}\n\t\tclass\n{rows}", label=label)
+        assert (data.report.rows, data.report.label.rare) == (30, {})
+    assert "2 lines below the names left out" in caplog.text
+
+
 @pytest.mark.parametrize("new", [",1,a\n", "u,1,a\nv,2,b\n"])
 def test_column_without_a_name_is_found_in_few_new_rows_too(load, path, new):
     fitted = load(",x,y\n" + "u,1,a\nv,2,b\nw,4,a\n" * 9, label="y").preprocessing

@@ -15,6 +15,9 @@ from tfcourse.hyperparameters.spelling import DECIMAL
 _MAX_LINES_BEFORE = 50
 _FEWEST_YEARS = 5
 _MOST_UNITS, _FEWEST_BELOW = 2, 5  # Lines of units, and rows below names.
+# The second and the third line of Orange's tables: the types of the columns, and their roles.
+_TYPES = {*("c", "d", "s", "t", "continuous", "discrete", "string", "time")}
+_ROLES = {*("", "class", "meta", "ignore", "i", "m", "weight")}
 _COMMENT = re.compile(r"\s*(#|%|//)\s*")
 
 
@@ -207,12 +210,24 @@ def _num_units(records: Sequence[Record]) -> int:
 
     They have texts above columns of numbers, and neither a number nor a cell that occurs below.
     """
+    if _are_of_orange(records[:2]):
+        return 2
     for count in range(1, _MOST_UNITS + 1):
         head, below = records[:count], [record for record in records[count:] if is_row(record)]
         are_units = all(_is_header(r, below) and not _is_like(r, below) for r in head)
         if len(below) >= _FEWEST_BELOW and are_units:
             return count
     return 0
+
+
+def _are_of_orange(records: Sequence[Record]) -> bool:
+    """Returns whether two records are types, some of which may be lists of values, and roles."""
+    if len(records) < 2:
+        return False
+    types = [cell.strip() for cell in records[0]]
+    roles = {cell.strip() for cell in records[1]}
+    num_types = sum(cell in _TYPES for cell in types)
+    return roles > {""} and roles <= _ROLES and all(types) and 2 * num_types > len(types)
 
 
 def _is_like(record: Record, below: Sequence[Record]) -> bool:
