@@ -133,3 +133,12 @@ def test_best_so_far_follows_the_objective(better, expected, tmp_path):
             axes[0, 0], sweep, sweep.trials, np.array([0.5, 0.7, 0.6]), better
         )
         assert list(axes[0, 0].get_lines()[-1].get_ydata()) == expected
+
+
+def test_an_axis_of_many_integers_has_few_ticks(tmp_path):
+    sweep = large_sweep(3)
+    (epochs,) = (axis for axis in sweep.space.axes if axis.name == "epochs")
+    scores = np.array([sweep.score(trial) for trial in sweep.trials])
+    with style.picture(tmp_path / "axis.png") as axes:
+        sweep_picture._draw_axis(axes[0, 0], epochs, sweep, sweep.trials, scores)
+        assert [text.get_text() for text in axes[0, 0].get_xticklabels()] == ["2", "11", "20"]

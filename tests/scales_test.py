@@ -112,3 +112,14 @@ def test_tensorboard_has_the_values_themselves(scale, domain):
 )
 def test_a_scale_is_widened_by_its_own_measure(scale, wider):
     assert scale.widened() == pytest.approx(wider)
+
+
+def test_a_grid_of_integers_is_even_on_their_scale():
+    even = [
+        (scales.Linear((1, 9), is_integer=True), [1, 3, 5, 7, 9]),
+        (scales.Log((1, 100), is_integer=True), [1, 2, 7, 27, 100]),
+        (scales.PowerOfTwo((32, 512), is_integer=True), [32, 64, 128, 256, 512]),
+    ]
+    for scale, values in even:
+        assert [scale.value_at(position) for position in scale.spread(2)] == values
+        assert len(scale.spread(9)) == len(scale.options)

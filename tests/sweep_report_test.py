@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 import sweep_examples as examples
 
-from tfcourse.scales import Choice, Linear, Log
+from tfcourse.scales import Choice, Linear, Log, PowerOfTwo
 from tfcourse.tuning import sweeps
 from tfcourse.tuning.records import Chosen
 from tfcourse.tuning.report import findings, study
 from tfcourse.tuning.report import page as sweep_report
+from tfcourse.tuning.report.picture import draw_sweep
 from tfcourse.tuning.report.study import axes_of, study_of
+from tfcourse.tuning.space import Axis
 
 HOSTILE = '</script><img src="https://example.com/x.png"><b>$title {x} %s'
 
@@ -360,6 +362,33 @@ def test_no_batch_larger_than_the_data_is_advised(num_examples, wider):
     told = findings.cautions(examples.sweep_of(records))
     ends = [each.partition("--search=batch_size=")[2] for each in told]
     assert ends == ([] if wider is None else [f"32:{wider}:power_of_two"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "value"),
+    [
+        (Linear((0.0, 0.5)), Log((0.01, 0.5)), 0.0),
+        (Choice((16, 20)), PowerOfTwo((128, 512), is_integer=True), 16),
+        (Choice(("full", 20)), Linear((30, 5000), is_integer=True), "full"),
+        (Choice(("adam", "momentum")), Choice(("adam", "rmsprop")), "momentum"),
+    ],
+)
+def test_the_best_may_be_from_an_earlier_search_with_other_values(before, after, value, tmp_path):
+    spaces = [sweeps.Space((Axis("size", scale),)) for scale in (before, after)]
+    other = after.value_at(0.7)
+    records = [
+        examples.phase(space=spaces[0], trials=1),
+        examples.ask(0, {"size": value}, space=spaces[0]),
+        examples.result(0, [0.9]),
+        examples.phase(space=spaces[1], trials=2),
+        examples.ask(1, {"size": other}, space=spaces[1]),
+        examples.result(1, [0.5]),
+    ]
+    sweep = examples.sweep_of(records)
+    page = report_of(sweep, tmp_path)
+    assert "lies at the edge" not in page.text
+    assert len(page.figures["slice_0"]["data"][0]["x"]) == 2
+    draw_sweep(sweep, tmp_path / "sweep.png")
 
 
 def test_a_share_is_not_widened_below_zero():

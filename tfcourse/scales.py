@@ -102,6 +102,13 @@ class Scale:
         start, end = self._ends()
         return (self._measure(value) - start) / (end - start) if start != end else 0.5
 
+    def __contains__(self, value: object) -> bool:
+        """Whether a search may draw `value`; an earlier search may have had other values."""
+        if self.options is not None:
+            return value in self.options
+        low, high = self.search
+        return isinstance(value, (int, float)) and low <= value <= high
+
     def _ends(self) -> tuple[float, float]:
         low, high = self.search
         # An integer owns the half units around it, so that all integers are equally likely.
@@ -121,11 +128,14 @@ class Scale:
         options = self.options
         if options is None:
             return tuple(i / 2**level for i in range(2**level + 1))
-        indices = list(range(len(options)))
         if self.is_range and 2**level < len(options):
-            last = len(options) - 1
-            indices = sorted({round(i * last / 2**level) for i in range(2**level + 1)})
-        return tuple(self.position_of(options[i]) for i in indices)
+            shares = [i / 2**level for i in range(2**level + 1)]
+            options = tuple(sorted({self._between(options, share) for share in shares}))
+        return tuple(map(self.position_of, options))
+
+    def _between(self, options: tuple[Any, ...], share: float) -> Any:
+        """Returns the one of all `options` that is at `share`, in [0, 1], of the way."""
+        return options[round(share * (len(options) - 1))]
 
     def widened(self) -> tuple[Any, Any]:
         """Returns a range that extends beyond both ends of `search`."""
@@ -152,7 +162,9 @@ class Scale:
         from optuna.distributions import FloatDistribution, IntDistribution
 
         kind = IntDistribution if all(isinstance(p, int) for p in points) else FloatDistribution
-        return kind(min(points), max(points), log=self.sampling == "log")
+        # An earlier search on another scale may have tried 0.
+        is_log = self.sampling == "log" and min(points) > 0
+        return kind(min(points), max(points), log=is_log)
 
     def tensorboard(self) -> "summary_v2.Domain":
         """Returns the domain for TensorBoard's HParams."""
@@ -177,6 +189,9 @@ class Log(Scale):
 
     def _beyond(self, low: float, high: float) -> tuple[float, float]:
         return low / 10, high * 10
+
+    def _between(self, options: tuple[Any, ...], share: float) -> Any:
+        return self.value_at(share)
 
 
 class OneMinusLog(Scale):

@@ -130,6 +130,8 @@ def _edges(sweep: sweeps.Sweep) -> Iterator[str]:
         if sweep.best is None or axis.name not in sweep.best.values or not axis.scale.is_range:
             continue
         value = sweep.best.values[axis.name]
+        if value not in axis.scale:  # It is from an earlier search.
+            continue
         options = axis.scale.options
         position = axis.scale.position_of(value)
         at_low = value == options[0] if options else position < _EDGE

@@ -1,5 +1,6 @@
 """A sweep in one picture: the score by each hyperparameter, and the best score so far."""
 
+import itertools
 import os
 from typing import BinaryIO
 
@@ -12,6 +13,7 @@ from tfcourse.tuning.report.findings import short
 from tfcourse.tuning.space import Axis
 
 _TICKS = (0.0, 0.5, 1.0)
+_MOST_TICKS = 8
 
 
 def draw_sweep(sweep: sweeps.Sweep, path: str | os.PathLike[str] | BinaryIO) -> None:
@@ -35,12 +37,13 @@ def _draw_axis(
     ax: Axes, axis: Axis, sweep: sweeps.Sweep, trials: list[sweeps.Trial], scores: np.ndarray
 ) -> None:
     """Draws the score by position on the axis's own scale."""
-    active = [axis.name in trial.values for trial in trials]
-    at = [axis.scale.position_of(t.values[axis.name]) for t in trials if axis.name in t.values]
+    # Inactive values, and those of an earlier search, may have no place on the axis.
+    active = [trial.values.get(axis.name) in axis.scale for trial in trials]
+    at = [axis.scale.position_of(t.values[axis.name]) for t in itertools.compress(trials, active)]
     ax.plot(at, scores[active], "o", color=style.COLOURS[0], alpha=0.7)
     best = sweep.best
     score = None if best is None else sweep.score(best)
-    if best is not None and score is not None and axis.name in best.values:
+    if best is not None and score is not None and best.values.get(axis.name) in axis.scale:
         ax.plot(
             axis.scale.position_of(best.values[axis.name]),
             score,
@@ -50,7 +53,9 @@ def _draw_axis(
             mfc="none",
             mew=2,
         )
-    values = axis.scale.options or [axis.scale.value_at(tick) for tick in _TICKS]
+    values = axis.scale.options or ()
+    if not 0 < len(values) <= _MOST_TICKS:
+        values = tuple(axis.scale.value_at(tick) for tick in _TICKS)
     ax.set_xticks([axis.scale.position_of(v) for v in values], [short(v) for v in values])
     ax.set(xlim=(-0.06, 1.06), xlabel=axis.name.replace("_", " "))
     ax.set_title(axis.scale.title)
