@@ -28,6 +28,8 @@ def check(folder: pathlib.Path, changes: Mapping[str, float]) -> None:
         raise command_line.UsageError(
             f"--run_dir: {folder} is not a run's folder: it holds no {run_directory.FLAGS}"
         )
+    if (folder / run_directory.JOURNAL).exists():
+        raise command_line.UsageError(f"--run_dir: {folder} holds a sweep, which is not nudged")
     if not changes:
         names = ", ".join(f"--{name}" for name in declarations(nudges.Change))
         raise command_line.UsageError(f"nothing to change: pass one of {names}")
@@ -48,7 +50,8 @@ def check(folder: pathlib.Path, changes: Mapping[str, float]) -> None:
 
 
 def _unfinished(folder: pathlib.Path) -> bool:
-    return not (folder / run_directory.METRICS).exists()
+    ends = (run_directory.METRICS, run_directory.JOURNAL)
+    return not any((folder / name).exists() for name in ends)
 
 
 def epochs_done(folder: pathlib.Path) -> int:

@@ -251,10 +251,16 @@ def test_a_new_beta_keeps_the_average(optimizer, name):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1:2", "1:2:epochs=3", "1:2:beta=1", "1:2:learning_rate=nan", "-1:0:beta=0"]
+    ("text", "message"),
+    [
+        *((text, "EPOCH:STEP:NAME=VALUE") for text in ("", "1:2", "1:2:beta=", "-1:0:beta=0")),
+        *(("1:2:epochs=3", "can't be nudged"), ("1:2:beta=1", r"must be a number in \[0, 1\)")),
+        *((f"1:2:beta={text}", "must be a decimal number") for text in ("nan", "0_1", "1e5e5")),
+        ("1:2:rollback_epoch=1", "is for recipes.nudge alone"),
+    ],
 )
-def test_what_is_no_nudge_is_refused(text):
-    with pytest.raises(ValueError, match=r"NAME=VALUE|nudged|must be"):
+def test_what_is_no_nudge_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
         nudges.parse(text)
 
 
@@ -323,13 +329,17 @@ def test_the_command_leaves_a_request(nudge, tmp_path):
         (["--run_dir=run", "--beta=1"], "beta"),
         (["--run_dir=run", "--rollback_epoch=1"], "has done 0 epochs"),
         (["--run_dir=done", "--beta=0.5"], "finished"),
+        (["--run_dir=sweep", "--beta=0.5"], "holds a sweep"),
+        (["--run_dir=sweeps/latest", "--beta=0.5"], "holds no unfinished run"),
     ],
 )
 def test_a_command_that_makes_no_sense_ends_with_2(nudge, tmp_path, arguments, message):
-    for name in ("run", "done"):
-        (tmp_path / name).mkdir()
+    for name in ("run", "done", "sweep", "sweeps/one"):
+        (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "flags.txt").write_text("--optimizer=momentum\n")
     (tmp_path / "done" / "metrics.json").write_text("{}")
+    for name in ("sweep", "sweeps/one"):
+        (tmp_path / name / "journal.jsonl").touch()
     result = nudge(*arguments)
     assert result.returncode == 2
     assert message in result.stderr

@@ -17,13 +17,13 @@ from typing import NamedTuple
 
 from tfcourse import run_directory
 from tfcourse.choices import OPTIMIZERS, takers
-from tfcourse.hyperparameters import Hyperparameters, declarations, integer, number
+from tfcourse.hyperparameters import Hyperparameters, decimal, declarations, integer, number
 from tfcourse.system import files
 
 REQUESTS = "nudge_requests"
 ROLLBACK = "rollback_epoch"
 _MAX_REQUEST_BYTES = 10_000
-_NUDGE = re.compile(r"(\d+):(\d+):(\w+)=([0-9.eE+-]+)")
+_NUDGE = re.compile(r"([0-9]+):([0-9]+):(\w+)=(.+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +76,9 @@ def parse(text: str) -> Nudge:
     if not match:
         raise ValueError(f"must be EPOCH:STEP:NAME=VALUE. Received: {text!r}")
     epoch, step, name, value = match.groups()
-    return Nudge(int(epoch), int(step), name, check(name, float(value)))
+    if name == ROLLBACK:
+        raise ValueError(f"goes on from where it is; {ROLLBACK} is for recipes.nudge alone")
+    return Nudge(int(epoch), int(step), name, check(name, decimal(value)))
 
 
 def check(name: str, value: object) -> float:

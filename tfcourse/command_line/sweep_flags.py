@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from absl import flags
@@ -118,9 +118,12 @@ def check_written(written: "Written", base: hp.Hyperparameters) -> None:
     asked = _asked(base)
     searched = {axis.name: axis.scale.search for axis in asked.space().axes}
     written_flags.refuse_searched(written, searched)
-    written_flags.drop_idle(
-        written, type(base), lambda name: searched.get(name, (getattr(asked.base, name),))
-    )
+
+    def possible(name: str) -> Iterable[Any]:
+        return searched.get(name, (getattr(asked.base, name),))
+
+    written_flags.refuse_fixed(written, type(base), possible)
+    written_flags.drop_idle(written, type(base), possible)
 
 
 def _asked(base: hp.Hyperparameters) -> _Asked:

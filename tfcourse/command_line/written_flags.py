@@ -203,6 +203,35 @@ def refuse_searched(written: Written, searched: Iterable[str]) -> None:
             )
 
 
+def refuse_fixed(
+    written: Written,
+    declared: type[hp.Hyperparameters],
+    possible: Callable[[str], Iterable[Any]],
+) -> None:
+    """Raises an error for a typed --fix=NAME=VALUE without effect, or that hides a typed --NAME.
+
+    Args:
+        written, declared, possible: as for `drop_idle`.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for place in written.places("fix"):
+        name, equals, value = place.text.partition("=")
+        if not equals or place.origin:
+            continue
+        flag = written.place(name)
+        if flag and not flag.origin and flag.text != value:
+            raise UsageError(
+                f"--{name}={flag.text} has no effect: --fix={place.text} sets {name}. Leave one out"
+            )
+        chooser, allowed = hp.declarations(declared)[name].active_when or ("", ())
+        values = list(possible(chooser)) if chooser else []
+        if chooser and not any(value in allowed for value in values):
+            by = " or ".join(flag_definitions.spelled(chooser, value) for value in values)
+            raise UsageError(f"--fix={place.text} has no effect with {by}. Leave it out")
+
+
 def changed(written: Written) -> list[str]:
     """Returns the flags whose change on the command line can affect the flagfiles' results."""
     # Smoke runs never check expectations.
