@@ -64,6 +64,16 @@ def test_numbers_far_from_the_training_are_told(fitted, tmp_path, caplog):
     assert "new.npy, example 7, position (2,): the number is" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("old", "is_told"), [(BYTES.astype(float), True), (BYTES.reshape(60, -1), True), (BYTES, False)]
+)
+def test_numbers_that_hardly_vary_are_told(fitted, tmp_path, caplog, old, is_told):
+    preprocessing = fitted(old)
+    np.save(tmp_path / "new.npy", old // (255 if is_told else 1) + 100 * is_told)
+    preprocessing.read(tmp_path / "new.npy")
+    assert ("the numbers hardly vary" in caplog.text) == is_told
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.csv"])
 def test_files_that_are_no_arrays_are_named(fitted, tmp_path, name):
     (tmp_path / name).write_text("x")

@@ -115,6 +115,10 @@ def spoiled(array, value):
         ({"x": X, "y": np.eye(3)[Y] * 0.8 + 1 / 15}, "argmax"),
         ({"x": X, "y": np.ones((60, 3))}, "take one column"),
         ({"x": X.T, "y": Y}, r"each of the 3 .*moveaxis\(x, -1, 0\)"),
+        ({"x": np.zeros((8, 9, 60), np.uint8), "y": Y}, r"each of the 8 .*moveaxis\(x, -1, 0\)"),
+        ({"x": X, "y": Y[None]}, r"shape \(1, 60\). They are in one row: labels.ravel\(\)"),
+        ({"x": np.zeros((60, 8, 8)), "y": Y}, "features that vary; received 0 in all 38"),
+        ({"x": np.full((60, 8, 8), 200, np.uint8), "y": Y}, "features that vary; received 200 in"),
         ({"x": X[:, :, None, None, None], "y": Y}, "array x: expected"),
         ({"x": X[:, 0].astype("M8[s]"), "y": Y}, "array x: expected numbers"),
         ({"x": np.float64(3), "y": Y}, r"array x: expected .*shape \(\)"),
@@ -223,6 +227,23 @@ def batched():
         yield X[start : start + 25], Y[start : start + 25]
 
 
+class Mapped:
+    """Like PyTorch's datasets that have a length, and no other end."""
+
+    def __len__(self):
+        return 60
+
+    def __getitem__(self, number):
+        return X[number % 60], Y[number % 60]
+
+
+class Tensor:
+    """Like a tensor that can't become an array."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Can't call numpy() on it.")
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -230,6 +251,7 @@ def batched():
         lambda: zip(X, Y, strict=True),
         lambda: list(zip(X, Y, strict=True)),
         list(batched()),
+        Mapped(),
     ],
 )
 def test_what_yields_examples_is_read_to_its_end(source):
@@ -251,6 +273,12 @@ def test_what_yields_examples_is_read_to_its_end(source):
             r"a label for each example; received features of shape \(60, 3\) and",
         ),
         (lambda: [(x, np.eye(3)[y]) for x, y in zip(X[:, :2], Y, strict=True)], "is one number"),
+        (
+            lambda: [(x, np.eye(3)[y]) for x, y in zip(X, Y, strict=True)],
+            "labels of 3 numbers, one of which is 1, as of single examples",
+        ),
+        (lambda: [(X, np.eye(3)[Y]), (X, Y)], "one shape of label"),
+        (lambda: [(Tensor(), Y)], r"expected numbers; received Can't call numpy\(\) on it. Conv"),
     ],
 )
 def test_what_yields_something_else_is_refused(source, message):
@@ -326,6 +354,11 @@ def test_channels_first_are_told_and_put_last(load, caplog, tmp_path):
         data.preprocessing.transform(images),
         data.preprocessing.transform(np.moveaxis(images, 1, -1)),
     )
+    bands = RANDOM.integers(0, 9000, (60, 13, 8, 8), np.uint16)
+    assert load(x=bands, y=Y).input_shape == (8, 8, 13)
+    caplog.clear()
+    assert load(x=bands[..., :6], y=Y).input_shape == (13, 8, 6)
+    assert "taken as images of 13 x 8 pixels with 6 channels" in caplog.text
     from_python = datasets.from_arrays((images / 255, Y))
     assert from_python.input_shape == (16, 20, 3)
     both = load(x_train=images, y_train=Y, x_test=images, y_test=Y)
@@ -368,9 +401,11 @@ def test_grey_images_have_no_axis_of_channels(load, caplog, images):
     assert ("taken as gray images" in caplog.text) == (images.dtype != np.uint8)
 
 
-@pytest.mark.parametrize("kind", [str, bytes, object])
+@pytest.mark.parametrize("kind", [str, bytes, object, "bytes as objects"])
 def test_labels_from_python_may_be_texts(kind):
-    labels = np.array(["b", "a", "c"])[Y].astype("S" if kind is bytes else kind)
+    labels = np.array(["b", "a", "c"])[Y]
+    labels = labels.astype(kind if kind in (str, object) else "S")
+    labels = labels if kind in (str, bytes) else labels.astype(object)
     data = datasets.from_arrays((X[:40], labels[:40]), test=(X[40:], labels[40:]))
     assert data.class_names == ("a", "b", "c")
     np.testing.assert_array_equal(data.test.labels, np.array([1, 0, 2])[Y[40:]])

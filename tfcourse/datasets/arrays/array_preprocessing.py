@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from tfcourse.system import files
 
 _BLOCK = 1024
 _TOO_BRIGHT = 2  # Times the maximum; less may be overshoot of an interpolation.
+_HARDLY, _ENOUGH = 0.05, 10  # Standard deviations; rows of a table.
 _FEWEST_GREYS = 64  # uint8 values below this do not use the grey range.
 
 
@@ -110,6 +112,8 @@ def fit_arrays(
     Raises:
         DataError: nothing varies, or double precision can't hold the squares of the numbers.
     """
+    if features.min() == features.max():
+        _refuse_constant(source, features)
     shift: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
     if features.dtype == np.uint8 and features.ndim == 4 and features.max() >= _FEWEST_GREYS:
@@ -139,10 +143,7 @@ def _check_varies(
 ) -> None:
     """Raises `DataError` if all features are constant, or one is once it is in double precision."""
     if not varies.any():
-        raise DataError(
-            f"{source}: expected features that vary; received {features.flat[0]:g} in all "
-            f"{len(features)} training examples, or other constants. Check how they were made."
-        )
+        _refuse_constant(source, features)
     lost = varies & (deviation == 0)
     if lost.any():
         column = features[..., int(lost.argmax())]
@@ -150,6 +151,13 @@ def _check_varies(
             f"{source}: expected numbers that vary in double precision; received {column.min()} to "
             f"{column.max()} in feature {int(lost.argmax())}. Shift and scale them."
         )
+
+
+def _refuse_constant(source: str, features: Numbers) -> NoReturn:
+    raise DataError(
+        f"{source}: expected features that vary; received {features.flat[0]:g} in all "
+        f"{len(features)} training examples, or other constants. Check how they were made."
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -256,9 +264,24 @@ def _read_arrays(fitted: Preprocessing, path: pathlib.Path, with_labels: bool) -
             "training's mean. New examples have to be in the same units.",
             *(path, example, tuple(position), features[tuple(far[0])]),
         )
+    elif _hardly_vary(fitted, features):
+        logging.warning(
+            "%s: the numbers hardly vary, by less than %g standard deviations of the training's "
+            "numbers. New examples have to be in the same units.",
+            *(path, _HARDLY),
+        )
     # Not earlier, because a malicious header may claim any number.
     places = tuple(f"{path}, example {number}" for number in range(len(features)))
     return Examples(features, labels, places)
+
+
+def _hardly_vary(fitted: Preprocessing, features: FloatArray) -> bool:
+    """Returns whether standardized examples are nearly equal, as numbers / 255 would be."""
+    is_image = len(fitted.input_shape) == 3
+    if _maximum(fitted) or (not is_image and len(features) < _ENOUGH):
+        return False
+    spread = np.ptp(features, axis=None if is_image else 0)
+    return bool(np.max(spread) < _HARDLY)
 
 
 def _maximum(fitted: Preprocessing) -> int:

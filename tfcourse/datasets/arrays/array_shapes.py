@@ -43,6 +43,12 @@ def as_examples(where: str, features: npt.ArrayLike) -> Numbers:
             )
     if has_channels_first(features.shape):
         features = _channels_last(where, features)
+    elif features.ndim == 4 and features.shape[-1] > _MAX_CHANNELS:
+        logging.warning(
+            "%s: taken as images of %d x %d pixels with %d channels. If the channels come before "
+            "height and width, numpy.moveaxis(x, 1, -1) puts them last.",
+            *(where, *features.shape[1:]),
+        )
     return checks.as_features(where, features)
 
 
@@ -84,8 +90,13 @@ def check_roles(source: str, x: tuple[str, Numbers], y: tuple[str, Numbers]) -> 
 
 
 def has_channels_first(shape: tuple[int, ...]) -> bool:
-    """Returns whether a shape is [examples, channels, height, width], PyTorch's order."""
-    return len(shape) == 4 and shape[1] <= _MAX_CHANNELS < min(shape[2:])
+    """Returns whether a shape is [examples, channels, height, width], PyTorch's order.
+
+    More than four channels are recognized if height and width are equal.
+    """
+    if len(shape) != 4 or min(shape[2:]) <= _MAX_CHANNELS:
+        return False
+    return shape[1] <= _MAX_CHANNELS or shape[1] != shape[2] == shape[3]
 
 
 def _channels_last(where: str, features: Numbers) -> Numbers:
@@ -137,8 +148,11 @@ def are_one_hot(labels: Numbers) -> bool:
 
 def label_advice(features: Numbers, labels: Numbers) -> str:
     """Returns a sentence that says how to fix labels that do not match the features."""
-    if labels.ndim == 1 and features.ndim > 1 and features.shape[-1] == len(labels):
+    shape = features.shape[:-1] if features.shape[-1] == 1 else features.shape
+    if labels.ndim == 1 and len(shape) > 1 and shape[-1] == len(labels):
         return "The examples come last: numpy.moveaxis(x, -1, 0) puts them first."
+    if labels.shape == (1, len(features)):
+        return "They are in one row: labels.ravel() makes one label of each."
     if labels.ndim == 2 and len(labels) == len(features) and labels.dtype.kind == "f":
         sums = labels.sum(axis=1)
         if (labels >= 0).all() and np.allclose(sums, 1, atol=1e-3):

@@ -16,6 +16,7 @@ from tfcourse.datasets.errors import DataError
 from tfcourse.datasets.examples import Split
 from tfcourse.datasets.tables import targets
 from tfcourse.datasets.values.cells import as_category
+from tfcourse.system import files
 
 _INFINITE = -1  # What tf.data calls it.
 _MEND = "Make it a set of TensorFlow Datasets, which is read from disk (see docs/your_data.md)."
@@ -137,6 +138,8 @@ def _settled(name: str, task: str, labels: npt.ArrayLike) -> targets.Task:
 def _texts(labels: npt.ArrayLike) -> npt.NDArray[np.str_] | None:
     """Returns labels that are texts as an array of texts; `None` for other labels."""
     labels = np.asarray(labels)
+    if labels.dtype == object and all(isinstance(label, bytes) for label in labels.flat):
+        labels = labels.astype(bytes)  # As tf.data yields texts.
     if labels.dtype.kind == "S":
         return np.char.decode(labels, "utf-8", "replace")
     if labels.dtype.kind == "U" or (
@@ -209,13 +212,13 @@ def _read_batches(where: str, source: Any) -> tuple[Numbers, Numbers]:
             "Leave repeat() out."
         )
     features, labels, num_bytes = [], [], 0
-    for pair in source.as_numpy_iterator() if hasattr(source, "as_numpy_iterator") else source:
+    for pair in _pairs_of(source):
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise DataError(
                 f"{where}: expected pairs (features, label); received {type(pair).__name__}. "
                 "Map them to pairs."
             )
-        x, y = (np.asarray(part) for part in pair)
+        x, y = (_array(where, part) for part in pair)
         if y.ndim and x.shape[:1] != y.shape[:1]:
             raise DataError(
                 f"{where}: expected a label for each example; received features of shape {x.shape} "
@@ -228,13 +231,47 @@ def _read_batches(where: str, source: Any) -> tuple[Numbers, Numbers]:
             memory.check_fits(where, num_bytes, _MEND)
     if not labels:
         raise DataError(f"{where}: expected at least one example; received none.")
-    shapes = {part.shape[1:] for part in features}
-    if len(shapes) > 1:
+    for what, parts in {"example": features, "label": labels}.items():
+        shapes = {part.shape[1:] for part in parts}
+        if len(shapes) > 1:
+            raise DataError(
+                f"{where}: expected one shape of {what}; received {sorted(shapes)[:4]}. Resize or "
+                "cut them."
+            )
+    if _are_of_single_examples(labels):
         raise DataError(
-            f"{where}: expected one shape of example; received {sorted(shapes)[:4]}. Resize or cut "
-            "them."
+            f"{where}: expected batches, or single examples whose label is one number; received "
+            f"labels of {len(labels[0])} numbers, one of which is 1, as of single examples. Batch "
+            "them, or decode the labels by argmax."
         )
     return np.concatenate(features), np.concatenate(labels)
+
+
+def _are_of_single_examples(labels: Sequence[Numbers]) -> bool:
+    """Returns whether what looks like the labels of batches is the one-hot label of an example."""
+    if labels[0].ndim != 1 or len({*map(len, labels)}) > 1:
+        return False
+    rows = np.array(labels)
+    return min(rows.shape) > 2 and array_shapes.are_one_hot(rows)
+
+
+def _pairs_of(source: Any) -> Iterable[Any]:
+    if hasattr(source, "as_numpy_iterator"):
+        return source.as_numpy_iterator()
+    if not hasattr(source, "__iter__") and hasattr(source, "__len__"):
+        return (source[number] for number in range(len(source)))  # May have no other end.
+    return source
+
+
+def _array(where: str, values: Any) -> Numbers:
+    """Returns an array; raises `DataError` for tensors that can't be one."""
+    try:
+        return np.asarray(values)
+    except (RuntimeError, TypeError) as error:  # With gradients, on a GPU, or of type bfloat16.
+        raise DataError(
+            f"{where}: expected numbers; received {files.first_line(error).rstrip('.')}. Convert "
+            "them to arrays."
+        ) from None
 
 
 def _as_arrays(
@@ -248,7 +285,7 @@ def _as_arrays(
     checks.check_unmasked(where, pair[0])
     checks.check_unmasked(f"{where}, labels", pair[1])
     try:
-        features = np.asarray(pair[0])
+        features = _array(where, pair[0])
         array_shapes.check_roles(where, ("x", features), ("y", np.asarray(pair[1])))
     except ValueError as error:
         raise DataError(
