@@ -4,6 +4,7 @@ import dataclasses
 import json
 import random
 import re
+import types
 
 import keras
 import numpy as np
@@ -118,6 +119,43 @@ def logits_for_probabilities(data):
     return plain(data, dense(), loss="sparse_categorical_crossentropy"), data
 
 
+def two_species(_=None):
+    """A table of two classes, as plain arrays."""
+    x = np.random.default_rng(1).normal(size=(400, 5)).astype("float32")
+    y = (x[:, 0] + 0.3 * x[:, 1] > 0).astype("int32")
+    halves = ((x[:300], y[:300]), (x[300:], y[300:]))
+    made = (types.SimpleNamespace(features=xs, labels=ys) for xs, ys in halves)
+    return types.SimpleNamespace(**dict(zip(("train", "validation"), made, strict=True)))
+
+
+def small(shape, *layers, loss):
+    training.set_seed(1)
+    model = keras.Sequential([keras.Input(shape), *layers])
+    model.compile(optimizers.Adam(0.01), loss)
+    return model
+
+
+class Sigmoid(keras.layers.Layer):
+    """As `Probabilities`, for one output."""
+
+    def call(self, inputs):
+        return 1 / (1 + tf.exp(-inputs))
+
+
+def logit_for_a_probability(_):
+    return small((5,), dense(), keras.layers.Dense(1), loss="binary_crossentropy"), two_species()
+
+
+def sigmoid_twice(_):
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    return small((5,), dense(), keras.layers.Dense(1), Sigmoid(), loss=loss), two_species()
+
+
+def softmax_of_one_output(_):
+    layers = dense(), keras.layers.Dense(1), Probabilities()
+    return small((5,), *layers, loss="binary_crossentropy"), two_species()
+
+
 def unscaled_pixels(data):
     for name in ("train", "validation", "test"):
         data = with_split(data, name, 255 * getattr(data, name).features)
@@ -219,6 +257,9 @@ FAULTS = {
     vanishing_gradients: ("flow", "broken"),
     softmax_twice: ("outputs", "broken"),
     logits_for_probabilities: ("outputs", "broken"),
+    logit_for_a_probability: ("outputs", "broken"),
+    sigmoid_twice: ("outputs", "broken"),
+    softmax_of_one_output: ("outputs", "broken"),
     unscaled_pixels: ("input_scale", "broken"),
     inputs_cut_off: ("input_scale", "broken"),
     class_missing: ("classes", "broken"),
@@ -345,6 +386,122 @@ def test_a_regression_has_no_alarm():
     assert found.named("broken") + found.named("look") == []
     assert found.named("skipped") == ["classes", "outputs"]
     assert found.findings["label_noise"].rows[0][:3] == ("row", "label", "model says")
+
+
+def binary():
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    return small((5,), dense(), keras.layers.Dense(1), loss=loss), two_species()
+
+
+def all_zero():
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    last = keras.layers.Dense(1, kernel_initializer="zeros")
+    return small((5,), last, loss=loss), two_species()
+
+
+def words():
+    data = two_species()
+    for split in (data.train, data.validation):
+        split.features = np.clip(8 * split.features + 25, 0, 49).astype("int32")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    layers = keras.layers.Embedding(50, 8), keras.layers.Flatten(), keras.layers.Dense(2)
+    return small((5,), *layers, loss=loss), data
+
+
+def quantity(loss):
+    data = two_species()
+    for split in (data.train, data.validation):
+        split.labels = split.features[:, 0] + 0.5 * split.features[:, 1]
+    return small((5,), dense(), keras.layers.Dense(1), loss=loss), data
+
+
+def poisson():
+    _, data = quantity("poisson")
+    for split in (data.train, data.validation):
+        split.labels = np.exp(split.labels + 1)
+    return small((5,), dense(), keras.layers.Dense(1, "exponential"), loss="poisson"), data
+
+
+@pytest.mark.parametrize(
+    ("make", "checks"),
+    [
+        (binary, {"outputs": "fine", "initial_loss": "fine"}),
+        (all_zero, {"outputs": "skipped", "updates": "skipped"}),
+        (words, {"input_scale": "skipped", "gradients": "fine", "baseline": "fine"}),
+        (lambda: quantity(keras.losses.Huber()), {"initial_loss": "fine", "outputs": "skipped"}),
+        (poisson, {"baseline": "skipped"}),
+    ],
+    ids=["binary", "all_zero", "words", "huber", "poisson"],
+)
+def test_healthy_models_of_other_kinds_have_no_alarm(make, checks):
+    model, data = make()
+    found = training.diagnose(model, data, batch_size=BATCH, seed=1, checks=checks)
+    assert {name: each.verdict for name, each in found.findings.items()} == checks, str(found)
+
+
+def test_gradients_that_are_all_0_are_no_error(digits):
+    below = keras.initializers.Constant(-20.0)
+    model = plain(digits, dense(), activation="relu", bias_initializer=below)
+    checks = ["gradients", "updates"]
+    found = training.diagnose(model, digits, batch_size=BATCH, seed=1, checks=checks)
+    assert [found.findings[name].value for name in checks] == [0.0, 0.0]
+    assert "Nothing reaches" in found.findings["updates"].hint
+
+
+def test_a_batch_of_one_and_a_quantity_in_thousands_are_named_as_the_cause(digits):
+    hints = {}
+    normalized = dense(activation=None), keras.layers.BatchNormalization(), keras.layers.ReLU()
+    model, data = quantity("mse")
+    data.train.labels = 1e5 * data.train.labels
+    for name, subject, size in (
+        ("batch_norm", (plain(digits, *normalized), digits), 1),
+        ("one_batch", (model, data), BATCH),
+    ):
+        found = training.diagnose(*subject, batch_size=size, seed=1, checks=[name])
+        hints[name] = found.findings[name].hint
+    assert "larger batches" in hints["batch_norm"]
+    assert "Standardize the labels" in hints["one_batch"]
+
+
+def label_beyond_the_outputs():
+    model, data = binary()
+    data.train.labels[7] = 2
+    return model, data
+
+
+def one_nan():
+    model, data = binary()
+    data.train.features[7, 3] = np.nan
+    return model, data
+
+
+def two_outputs():
+    inputs = keras.Input((5,))
+    model = keras.Model(inputs, [keras.layers.Dense(1)(inputs), keras.layers.Dense(1)(inputs)])
+    model.compile(optimizers.Adam(0.01), ["mse", "mse"])
+    return model, two_species()
+
+
+def labels_of_several_numbers():
+    data = two_species()
+    for split in (data.train, data.validation):
+        split.labels = (split.features[:, :3] > 0).astype("float32")
+    return small((5,), keras.layers.Dense(3, "sigmoid"), loss="binary_crossentropy"), data
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (label_beyond_the_outputs, datasets.DataError, "expected 0 or 1.*received 2"),
+        (one_nan, datasets.DataError, "received nan at example 7"),
+        (two_outputs, ValueError, "Received: 2 outputs"),
+        (labels_of_several_numbers, ValueError, r"labels of shape \(300, 3\)"),
+    ],
+)
+def test_what_can_not_be_diagnosed_is_refused_with_the_reason(make, error, message):
+    model, data = make()
+    with pytest.raises(error, match=message):
+        training.diagnose(model, data, batch_size=BATCH, seed=1, checks=["classes"])
 
 
 def test_a_hint_followed_literally_helps(digits):

@@ -83,7 +83,9 @@ def diagnose(
         `Diagnosis`.
 
     Raises:
-        ValueError: an argument is out of range, or the model has several inputs or outputs.
+        ValueError: an argument is out of range, or the model has several inputs or outputs, or is
+            not compiled.
+        DataError: a label or a feature is one that no training can use, as for `fit`.
 
     Examples:
         >>> digits = tfcourse.datasets.load("digits")

@@ -34,10 +34,11 @@ def loss(subject: Subject) -> Finding:
         ends = reference + _EXCESS_FINE, reference + _EXCESS_LOOK
         expected = f"about {reference:.3g}, the logarithm of {task.num_classes} classes; at most "
         expected += f"{_EXCESS_FINE:g} more"
-    low = _LEAST * reference
+    # Other losses than cross-entropy and squared error, such as Huber's, may be smaller.
+    low = _LEAST * reference if task.known_loss else 0.0
     verdict = between(value, fine=(low, ends[0]), look=(low, ends[1]))
     if verdict == "broken" and value >= 0 and not task.known_loss:
-        verdict = "look"  # The expected value of a custom loss is unknown.
+        verdict = "look"  # The expected value of such a loss is unknown.
     return Finding(
         verdict,
         f"{value:.3g}",
@@ -93,27 +94,43 @@ def outputs(subject: Subject) -> Finding:
     expects raw logits.
     """
     task = subject.task
-    if task.kind != "classes":
-        return skipped("the model does not return one output per class")
-    features, _ = subject.batch
+    if task.kind == "quantity":
+        return skipped("the label is a quantity")
+    # Over many examples, the logits of a single output are hardly all between 0 and 1.
+    features, _ = subject.examples if task.kind == "binary" else subject.batch
     values = np.asarray(subject.forward(features, training=True), np.float64)
-    off = float(np.abs(values.sum(axis=-1) - 1.0).max())
-    are_probabilities = values.min() >= 0.0 and off <= _SUM
+    if task.kind == "binary" and np.ptp(values) == 0.0:
+        return _all_equal(float(values.flat[0]))
+    off = max(0.0, -float(values.min()), float(values.max()) - 1.0)
+    measured = f"from {values.min():.3g} to {values.max():.3g}"
+    if task.kind == "classes":
+        off = max(off, float(np.abs(values.sum(axis=-1) - 1.0).max()))
+        measured = f"the outputs of an example sum to 1 within {off:.2g}"
+    are_probabilities = off <= _SUM
     right = are_probabilities != task.from_logits or not task.known_loss
-    measured = "probabilities" if are_probabilities else "logits"
+    measured = f"{'probabilities' if are_probabilities else 'logits'}: {measured}"
+    activation = "softmax" if task.kind == "classes" else "sigmoid"
     expected = "logits" if task.from_logits else "probabilities"
-    hint = "Compile the model with `from_logits=True`, or end it with a softmax."
+    hint = "Compile the model with `from_logits=True`, or end it with a "
+    hint += f"{activation}."
     if task.from_logits:
-        hint = "The softmax is in the model and in the loss. Leave it out of the model, or compile "
-        hint += "with `from_logits=False`."
+        hint = f"The {activation} is in the model and in the loss. Leave it out of the model, or "
+        hint += "compile with `from_logits=False`."
     return Finding(
         "fine" if right else "broken",
-        f"{measured}: the outputs of an example sum to 1 within {off:.2g}",
+        measured,
         expected if task.known_loss else "unknown: the loss is a custom function",
         off,
         "" if right else hint,
         png(lambda axes: _draw_outputs(axes[0, 0], values), width=6.0, height=2.0),
     )
+
+
+def _all_equal(value: float) -> Finding:
+    if value != 1.0:
+        return skipped("all first outputs are equal")
+    hint = "A softmax of one output is always 1. End the model with a sigmoid."
+    return Finding("broken", "every output is 1", "outputs differ", value, hint)
 
 
 def _draw_outputs(ax: Axes, values: np.ndarray) -> None:

@@ -1,12 +1,13 @@
 """The inputs: their scale, and one batch as the model sees it."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 from matplotlib.axes import Axes
 
 from tfcourse.diagnosis import interception
 from tfcourse.diagnosis.examples import Floats
-from tfcourse.diagnosis.finding import Finding, between, png
+from tfcourse.diagnosis.finding import Finding, between, png, skipped
 from tfcourse.diagnosis.subject import Subject
 from tfcourse.diagnosis.tables import table_of
 from tfcourse.reports import style
@@ -26,7 +27,10 @@ def scale(subject: Subject) -> Finding:
     Source: LeCun et al., "Efficient BackProp", 1998, section 4.3: inputs near 0 with a variance
     near 1 train fastest.
     """
-    values = _seen(subject, subject.examples[0], noise=False).astype(np.float64)
+    seen = _seen(subject, subject.examples[0], noise=False)
+    if seen is not None and isinstance(seen.layer, keras.layers.Embedding):
+        return skipped(f"{seen.layer.name} looks rows up by their numbers, which have no scale")
+    values = np.asarray(seen.inputs if seen else subject.examples[0], np.float64)
     columns = values.reshape(len(values), -1)
     sizes = np.sqrt((columns**2).mean(axis=0))
     size = float(np.sqrt((columns**2).mean()))
@@ -69,7 +73,8 @@ def batch(subject: Subject) -> Finding:
     before `y_hat = model(x)`.
     """
     features, labels = subject.batch
-    seen = _seen(subject, features, noise=True)
+    first = _seen(subject, features, noise=True)
+    seen = np.asarray(first.inputs if first else features)
     distinct = len({row.tobytes() for row in np.ascontiguousarray(features)})
     one = distinct == 1 < len(features)
     few = distinct < _DISTINCT * len(features)
@@ -111,12 +116,11 @@ def draw_images(
     return png(draw, columns=columns, rows=rows, width=width, height=height)
 
 
-def _seen(subject: Subject, features: Floats, *, noise: bool) -> Floats:
-    """Returns the input of the first layer with weights, in training."""
+def _seen(subject: Subject, features: Floats, *, noise: bool) -> interception.Seen | None:
+    """Returns the first layer with weights and its input, in training."""
     with interception.watched(subject.model) as calls:
         if noise:
             subject.model(tf.convert_to_tensor(features), training=True)
         else:
             subject.forward(features, training=True)
-    first = (each.inputs for each in calls if interception.has_kernel(each.layer))
-    return np.asarray(next(first, features))
+    return next((each for each in calls if interception.has_kernel(each.layer)), None)

@@ -8,15 +8,17 @@ from matplotlib.axes import Axes
 from tfcourse import averages
 from tfcourse.diagnosis import interception
 from tfcourse.diagnosis.examples import Floats
-from tfcourse.diagnosis.finding import Finding, judged, png
+from tfcourse.diagnosis.finding import Finding, judged, png, skipped
 from tfcourse.diagnosis.short_training import STEPS, Course, Program, at_rate, highest_rate
 from tfcourse.diagnosis.subject import Subject
+from tfcourse.diagnosis.task import Task
 from tfcourse.training.label_smoothing import unsmoothed
 
 _RATIO_FINE, _RATIO_LOOK = 0.95, 1.0  # Losses with and without inputs.
 _FEW = 16  # Examples to memorize.
 _HEART_STEPS = 300
 _HEART_FINE, _HEART_LOOK = 0.05, 0.3  # Relative to the loss of a guess.
+_SPREAD = (1e-3, 1e3)  # Variances of a quantity that a usual learning rate can reach.
 _TIMES = (1.0, 0.1, 10.0, 0.01)  # Factors of the learning rate, tried until one works.
 
 
@@ -35,8 +37,9 @@ def baseline(subject: Subject) -> Finding:
         subject.put_back(courses[name].end)
         losses[name] = subject.mean_loss(inputs, labels, training=True)
     with_inputs, without = losses["first"], losses["zeroed"]
-    # A loss with the wrong sign may be negative.
-    ratio = with_inputs / without if without > 0 else math.inf
+    if without <= 0:  # As Poisson's may be, or one with the wrong sign, which others find.
+        return skipped(f"the loss with zeros is {without:.3g}: below 0, losses have no ratio")
+    ratio = with_inputs / without
     verdict = judged(ratio, fine=_RATIO_FINE, look=_RATIO_LOOK)
     hint = (
         "The inputs do not help. Look at the batch with its labels: are labels shuffled against "
@@ -98,7 +101,7 @@ def by_heart(subject: Subject) -> Finding:
         + ("" if best == 1.0 else f", at {best:g} times the learning rate"),
         f"at most {goal:.2g}",
         share,
-        _heart_hint(least),
+        _heart_hint(least, subject.task),
         png(lambda axes: _draw_tried(axes[0, 0], tried, goal), width=6.0, height=2.8),
     )
 
@@ -109,9 +112,11 @@ def _least(losses: Floats) -> float:
     return float(last.min()) if len(last) and np.isfinite(last).all() else math.inf
 
 
-def _heart_hint(least: float) -> str:
+def _heart_hint(least: float, task: Task) -> str:
     if least < 0:
         return "The loss falls below 0: turn its sign."
+    if task.kind == "quantity" and not _SPREAD[0] < task.reference < _SPREAD[1]:
+        return f"Standardize the labels: their standard deviation is {task.reference**0.5:.2g}."
     return (
         "The model can't even learn these few examples. Fix the other broken checks first; if "
         "there are none, look at the sign of the loss and of the optimizer's update."

@@ -41,6 +41,8 @@ def lag(subject: Subject) -> Finding:
     )
     if momentum <= 0.9:
         hint = "Use larger batches or a lower `learning_rate`: the averages can't follow."
+    if subject.batch_size == 1:
+        hint = "Use larger batches: normalized by its own mean, a single example is always 0."
     return Finding(
         verdict,
         f"loss {losses['inference mode']:.3g} at inference, "

@@ -40,7 +40,7 @@ class Course:
         rows: the rows of the training split that were trained on.
         losses: [steps], the loss of each batch before its step; ends if one is not finite.
         states: all variables by the number of steps; those after the last step have the key -1.
-        updates: by kernel, {step: norm of its change relative to its own}.
+        updates: by kernel that is not 0 at first, {step: norm of its change relative to its own}.
     """
 
     rows: Rows
@@ -88,7 +88,11 @@ class Program:
         """
         model = self._subject.model
         variables = checkpoint.variables_of(model)
-        kernels = {short_path(w.path): w for w in model.trainable_variables if len(w.shape) >= 2}
+        kernels = {
+            short_path(w.path): w
+            for w in model.trainable_variables
+            if len(w.shape) >= 2 and w.numpy().any()
+        }
         losses: list[float] = []
         states = {0: checkpoint.arrays_of(variables)} if 0 in kept else {}
         updates: dict[str, dict[int, float]] = {name: {} for name in kernels}

@@ -16,6 +16,7 @@ from tfcourse.diagnosis import interception
 from tfcourse.diagnosis.examples import Floats, Labels, spread, take
 from tfcourse.diagnosis.short_training import ShortTraining, State
 from tfcourse.diagnosis.task import Task, task_of
+from tfcourse.training import input_checks
 from tfcourse.training.checkpoints import checkpoint
 from tfcourse.training.evaluation import Evaluator
 from tfcourse.training.keras_internals import build_for, inner_of
@@ -54,8 +55,11 @@ class Subject:
         """Returns the subject for a compiled model; builds the model if necessary.
 
         Raises:
-            ValueError: the model has several inputs or outputs, or `batch_size` is out of range.
+            ValueError: the model has several inputs or outputs, or is not compiled, or `batch_size`
+                is out of range.
+            DataError: a label or a feature is one that no training can use, as for `fit`.
         """
+        input_checks.check_compiled(model)
         for what, given in (
             ("features", training_data.kept_features(data.train)),
             ("labels", data.train.labels),
@@ -65,8 +69,17 @@ class Subject:
                     f"diagnose takes a model with one input and one output. Received: {what} of "
                     f"type {type(given).__name__}"
                 )
+        if len(getattr(model, "outputs", None) or [None]) > 1:
+            raise ValueError(
+                "diagnose takes a model with one input and one output. Received: "
+                f"{len(model.outputs)} outputs"
+            )
+        input_checks.check_data(data)
         size = batching.resolve_batch_size(batch_size, len(data.train.labels))
         build_for(model, training_data.first_examples(data.train, size))
+        input_checks.check_labels(model, data)
+        if getattr(data.train, "pixels", None) is None:  # Bytes are finite.
+            input_checks.check_finite("train", data.train)
         start = checkpoint.arrays_of(checkpoint.variables_of(model))
         return cls(model, data, size, seed, task_of(model, data), start)
 

@@ -24,6 +24,8 @@ _CROSS_ENTROPY_NAMES = (
     "binary_crossentropy",
 )
 
+_SUM = 1e-3  # Rounding of a sum of shares.
+
 
 @dataclasses.dataclass(frozen=True)
 class Task:
@@ -74,9 +76,18 @@ class Task:
 
 
 def task_of(model: keras.Model, data: training_data.Data) -> Task:
-    """Returns the task, judging by the labels, the outputs and the compiled loss."""
+    """Returns the task, judging by the labels, the outputs and the compiled loss.
+
+    Raises:
+        ValueError: an example has several labels.
+    """
     labels = np.asarray(data.train.labels)
     num_outputs = int(model.output_shape[-1]) if getattr(model, "outputs", None) else 0
+    if labels.size != len(labels) and not _are_shares(labels):
+        raise ValueError(
+            "diagnose takes one label per example: a class, one-hot or as its number, or a "
+            f"quantity. Received: labels of shape {labels.shape}"
+        )
     loss = model.loss
     known = isinstance(loss, _CROSS_ENTROPIES) or _name(loss) in _CROSS_ENTROPY_NAMES
     is_quantity = getattr(data, "target", None) is not None
@@ -95,8 +106,14 @@ def task_of(model: keras.Model, data: training_data.Data) -> Task:
 
 
 def _are_classes(labels: Labels, num_outputs: int) -> bool:
-    one_hot = labels.ndim == 2 and labels.shape[1] == num_outputs
-    return num_outputs > 1 and (one_hot or labels.dtype.kind in "iub")
+    return num_outputs > 1 and (_are_shares(labels) or labels.dtype.kind in "iub")
+
+
+def _are_shares(labels: Labels) -> bool:
+    """Returns whether each row has one number per class, that sum to 1: one-hot, or smoothed."""
+    if labels.ndim != 2 or labels.shape[1] < 2:
+        return False
+    return bool((labels >= 0).all() and (abs(labels.sum(axis=1) - 1.0) < _SUM).all())
 
 
 def _name(loss: Any) -> str:

@@ -78,7 +78,9 @@ def updates(subject: Subject) -> Finding:
     measured = subject.short.course("first").updates
     ratios = {name: by for name, by in measured.items() if by and max(by.values()) < 1e6}
     if not ratios:
-        return skipped("no kernel is trained, or the loss is not finite at once")
+        return skipped(
+            "no trained kernel differs from 0 at first, or the loss is not finite at once"
+        )
     full = 0.1 * short_training.highest_rate(subject)
     steps = {step for by in ratios.values() for step in by}
     counted = {step for step in steps if short_training.rate_at(subject, step) >= full} or steps
