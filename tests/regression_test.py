@@ -71,8 +71,15 @@ def test_predicting_the_mean_has_an_r2_of_0_and_equal_values_none():
     found = measures.regression_errors(values, np.full(10, 4.5), 4.5)
     assert found["r2"] == pytest.approx(0)
     assert found["rmse"] == found["baseline_rmse"]
-    found = measures.regression_errors(np.ones(10), np.zeros(10), 1.0)
-    assert (found["r2"], found["r2_interval_95"]) == (None, None)
+    for equal, mean in ((1.0, 1.0), (0.1, 0.0), (2.3, 1.1)):
+        found = measures.regression_errors(np.full(7, equal), np.zeros(7), mean)
+        assert (found["r2"], found["r2_interval_95"]) == (None, None)
+
+
+def test_resamples_that_repeat_one_example_have_no_r2():
+    values, predictions = np.array([0.1, 0.2, 0.7]), np.array([0.1, 0.2, 0.6])
+    low, high = measures.regression_errors(values, predictions, 0.0)["r2_interval_95"]
+    assert 0.5 < low <= high == 1.0
 
 
 @pytest.mark.parametrize("name", ["softmax_regression", "batch_norm_mlp"])

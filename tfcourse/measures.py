@@ -114,9 +114,9 @@ def regression_errors(
         predictions: [examples].
         mean: the training split's mean.
     """
-    y = np.asarray(values, np.float64)
-    # Relative to the mean, so that no digits are lost if the mean is large.
-    y, errors = y - mean, y - np.asarray(predictions, np.float64)
+    values = np.asarray(values, np.float64)
+    # Relative to their middle, so that no digits are lost if the mean is large.
+    y, errors = values - np.median(values), values - np.asarray(predictions, np.float64)
     columns = np.stack([np.ones_like(y), abs(errors), errors**2, y, y**2], axis=1)
     found = dict(zip(_ERRORS, _errors(columns.sum(axis=0)), strict=True))
     draws = _errors(_resampled(columns))
@@ -126,7 +126,7 @@ def regression_errors(
         draw = draw[np.isfinite(draw)]
         bounds = np.percentile(draw, [2.5, 97.5]).tolist() if len(draw) else None
         result[f"{name}_interval_95"] = bounds if result[name] is not None else None
-    return {**result, "baseline_rmse": float(np.sqrt(np.mean(y**2)))}
+    return {**result, "baseline_rmse": float(np.sqrt(np.mean((values - mean) ** 2)))}
 
 
 _ERRORS = ("mae", "rmse", "r2")
@@ -136,7 +136,9 @@ def _errors(sums: npt.NDArray[np.float64]) -> tuple[Any, Any, Any]:
     """Returns MAE, RMSE and R2 from sums [..., 5] of 1, |e|, e^2, y and y^2."""
     n, absolute, squared, y, y_squared = np.moveaxis(sums, -1, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        r2 = 1 - squared / (y_squared - y**2 / n)
+        spread = y_squared - y**2 / n
+        # The spread of equal values is rounding.
+        r2 = 1 - squared / np.where(spread > 1e-9 * y_squared, spread, np.nan)
     return absolute / n, np.sqrt(squared / n), r2
 
 
