@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 import sweep_examples as examples
 
-from tfcourse.scales import Choice, Linear, Log, PowerOfTwo
+from recipes.mnist_softmax import MnistSoftmax
+from tfcourse import hyperparameters as hp
+from tfcourse.scales import Choice, Linear, Log, OneMinusLog, PowerOfTwo
 from tfcourse.tuning import sweeps
 from tfcourse.tuning.records import Chosen
 from tfcourse.tuning.report import findings, study
 from tfcourse.tuning.report import page as sweep_report
 from tfcourse.tuning.report.picture import draw_sweep
 from tfcourse.tuning.report.study import axes_of, study_of
-from tfcourse.tuning.space import Axis
+from tfcourse.tuning.space import Axis, parse_scale
 
 HOSTILE = '</script><img src="https://example.com/x.png"><b>$title {x} %s'
 
@@ -389,6 +391,25 @@ def test_the_best_may_be_from_an_earlier_search_with_other_values(before, after,
     assert "lies at the edge" not in page.text
     assert len(page.figures["slice_0"]["data"][0]["x"]) == 2
     draw_sweep(sweep, tmp_path / "sweep.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "wider"),
+    [
+        ("dropout", Linear((0.0, 0.75)), "0:0.9375:linear"),  # 1.125 is none.
+        ("beta", OneMinusLog((0.9, 0.9999999)), None),  # Its text would be 1.
+        ("learning_rate", Log((1e-3, 1000.0)), None),
+        ("epochs", Linear((2, 5_000_000), is_integer=True), "2:7499999:linear"),
+    ],
+)
+def test_an_advised_range_is_accepted(name, scale, wider):
+    space = sweeps.Space((Axis(name, scale),))
+    records = [examples.phase(space=space), examples.ask(0, {name: scale.search[1]}, space=space)]
+    sweep = examples.sweep_of([*records, examples.result(0, [0.5])])
+    declarations = hp.declarations(MnistSoftmax)
+    told = findings.cautions(sweep, declarations)
+    assert [each.partition(f"--search={name}=")[2] for each in told] == [wider] * bool(wider)
+    assert wider is None or parse_scale(name, declarations[name], wider)
 
 
 def test_a_share_is_not_widened_below_zero():

@@ -51,6 +51,7 @@ class Driver:
     Attributes:
         run: the sweep's run directory.
         sweep: the state of the sweep.
+        declarations: those of the hyperparameters.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Driver:
     ) -> None:
         self.run = run
         self._journal = journal
-        self._declarations = declarations
+        self.declarations = declarations
         self._plan = plan
         self._deadline = time.monotonic() + 60 * (plan.max_minutes or float("inf"))
         self.sweep = sweeps.read(run.path / run_directory.JOURNAL, journal.records)
@@ -281,14 +282,14 @@ class Driver:
         """Returns `{name: text}` of a trial's hyperparameters with an effect, as flag values."""
         texts = dict(self.sweep.phases[each.phase].base)
         for name, value in each.values.items():
-            texts[name] = self._declarations[name].format(value)
+            texts[name] = self.declarations[name].format(value)
         if "epochs" in each.note:
             texts["epochs"] = str(each.note["epochs"])
         return {name: text for name, text in texts.items() if self._matters(name, texts)}
 
     def _matters(self, name: str, texts: Mapping[str, str]) -> bool:
-        condition = self._declarations[name].active_when
+        condition = self.declarations[name].active_when
         if condition is None:
             return True
         chooser, allowed = condition
-        return self._declarations[chooser].parse(texts[chooser]) in allowed
+        return self.declarations[chooser].parse(texts[chooser]) in allowed

@@ -52,7 +52,7 @@ class SweepFiles:
         self._write()
         sweep, folder = self._driver.sweep, self._driver.run.path
         report.write_hparams(sweep, folder / "tensorboard")
-        write_sweep_report(sweep, folder / "report.html")
+        write_sweep_report(sweep, folder / "report.html", self._driver.declarations)
         if sweep.chosen is not None:
             self._write_model_cards(sweep.chosen, str(confirmation_of(sweep) or ""))
 

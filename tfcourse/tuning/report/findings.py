@@ -1,11 +1,13 @@
 """A sweep's findings in sentences: the best trial, edges of the space, whether to continue."""
 
 import collections
+import contextlib
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tfcourse import hyperparameters as hp
 from tfcourse.scales import Scale, format_value
 from tfcourse.tuning import sweeps
 from tfcourse.tuning.space import full_batch
@@ -13,6 +15,7 @@ from tfcourse.tuning.space import full_batch
 # A value this close to the end of an axis, as a share of its length, is at the edge.
 _EDGE = 0.05
 _NAMED = 5  # Trials named in a sentence.
+_HALVINGS = 4  # How often a distance that is too large is halved.
 
 
 def number(value: float) -> str:
@@ -120,12 +123,20 @@ def shortfall(sweep: sweeps.Sweep) -> str:
     return f"{count} of {asked} trials: every point of the search space was tried"
 
 
-def cautions(sweep: sweeps.Sweep) -> list[str]:
-    """Returns sentences about the limits of the result."""
-    return [*_edges(sweep), *_infeasible(sweep), *_no_score(sweep)]
+def cautions(
+    sweep: sweeps.Sweep, declarations: Mapping[str, hp.Declaration] | None = None
+) -> list[str]:
+    """Returns sentences about the limits of the result.
+
+    Args:
+        sweep: the sweep.
+        declarations: of its hyperparameters, whose limits no advice exceeds.
+    """
+    edges = _edges(sweep, declarations or {})
+    return [*edges, *_infeasible(sweep), *_no_score(sweep)]
 
 
-def _edges(sweep: sweeps.Sweep) -> Iterator[str]:
+def _edges(sweep: sweeps.Sweep, declarations: Mapping[str, hp.Declaration]) -> Iterator[str]:
     for axis in sweep.space.axes:
         if sweep.best is None or axis.name not in sweep.best.values or not axis.scale.is_range:
             continue
@@ -136,12 +147,18 @@ def _edges(sweep: sweeps.Sweep) -> Iterator[str]:
         position = axis.scale.position_of(value)
         at_low = value == options[0] if options else position < _EDGE
         at_high = value == options[-1] if options else position > 1.0 - _EDGE
-        wider = _wider(axis.scale, at_low, at_high, _largest(sweep, axis.name))
-        if wider:
-            low, high = map(short, axis.scale.search)
+        (low, high), (below, above) = axis.scale.search, axis.scale.widened()
+        above = max(high, min(above, _largest(sweep, axis.name)))
+        declaration = declarations.get(axis.name)
+        wider = _range(
+            axis.scale,
+            _allowed(below, low, declaration) if at_low else low,
+            _allowed(above, high, declaration) if at_high else high,
+        )
+        if wider != _range(axis.scale, low, high):
             yield (
                 f"The best {axis.name}, {short(value)}, lies at the edge of its range "
-                f"{low} to {high}: a better one may lie beyond, "
+                f"{short(low)} to {short(high)}: a better one may lie beyond, "
                 "if it matters at all (see Importance). To look there: "
                 f"--search={axis.name}={wider}"
             )
@@ -153,11 +170,25 @@ def _largest(sweep: sweeps.Sweep, name: str) -> float:
     return full_batch(examples) if name == "batch_size" and type(examples) is int else math.inf
 
 
-def _wider(scale: Scale, at_low: bool, at_high: bool, largest: float) -> str:
-    """Returns the range of `scale` extended at one end, as text for --search; "" if unchanged."""
-    (low, high), (new_low, new_high) = scale.search, scale.widened()
-    ends = new_low if at_low else low, max(high, min(new_high, largest)) if at_high else high
-    return "" if ends == scale.search else f"{ends[0]:.6g}:{ends[1]:.6g}:{scale.name}"
+def _allowed(end: float, before: float, declaration: hp.Declaration | None) -> float:
+    """Returns `end`, or something nearer to `before`, the old end, that its flag accepts."""
+    if declaration is None:
+        return end
+    for _ in range(_HALVINGS):
+        with contextlib.suppress(ValueError):
+            declaration.parse(_end(end))
+            return end
+        end = (end + before) // 2 if isinstance(end, int) else (end + before) / 2
+    return before
+
+
+def _range(scale: Scale, low: float, high: float) -> str:
+    """Returns a range on `scale` as text for --search."""
+    return f"{_end(low)}:{_end(high)}:{scale.name}"
+
+
+def _end(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.6g}"
 
 
 def _infeasible(sweep: sweeps.Sweep) -> Iterator[str]:

@@ -6,11 +6,12 @@ import pathlib
 import re
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import plotly
 
+from tfcourse import hyperparameters as hp
 from tfcourse import run_directory
 from tfcourse.reports import templates
 from tfcourse.system import files
@@ -22,8 +23,17 @@ from tfcourse.tuning.report.study import axes_of, quiet
 from tfcourse.tuning.sweeps import Sweep
 
 
-def write_sweep_report(sweep: Sweep, path: str | os.PathLike[str]) -> None:
+def write_sweep_report(
+    sweep: Sweep,
+    path: str | os.PathLike[str],
+    declarations: Mapping[str, hp.Declaration] | None = None,
+) -> None:
     """Writes the report of `sweep`: about 5 MB, nearly all of it the plotting library.
+
+    Args:
+        sweep: the sweep.
+        path: the file.
+        declarations: of its hyperparameters, whose limits no advice exceeds.
 
     Raises:
         OSError: the file can't be written.
@@ -36,7 +46,7 @@ def write_sweep_report(sweep: Sweep, path: str | os.PathLike[str]) -> None:
             made=_made(sweep, pathlib.Path(path).parent),
             objective=sweep.objective,
             plotly=plotly.offline.get_plotlyjs(),
-            **_answer(sweep, pathlib.Path(path).parent),
+            **_answer(sweep, pathlib.Path(path).parent, declarations),
             **_plots(sweep),
             **_table(sweep),
         )
@@ -58,9 +68,12 @@ def _made(sweep: Sweep, folder: pathlib.Path) -> dict[str, str]:
     }
 
 
-def _answer(sweep: Sweep, folder: pathlib.Path) -> dict[str, Any]:
+def _answer(
+    sweep: Sweep, folder: pathlib.Path, declarations: Mapping[str, hp.Declaration] | None
+) -> dict[str, Any]:
     tested = findings.on_test_set(sweep)
     best, confirmed = sweep.best, confirmation_of(sweep)
+    cautions = findings.cautions(sweep, declarations)
     flags = shlex.quote(f"--flagfile={folder / 'best.flags'}")
     return {
         "answer": findings.answer(sweep),
@@ -68,7 +81,7 @@ def _answer(sweep: Sweep, folder: pathlib.Path) -> dict[str, Any]:
         "confirmed": str(confirmed or ""),
         "is_worse": confirmed is not None and confirmed.is_worse,
         "effort": findings.effort(sweep),
-        "cautions": [list(_with_flags(caution)) for caution in findings.cautions(sweep)],
+        "cautions": [list(_with_flags(caution)) for caution in cautions],
         "more": best and findings.would_more_help(sweep),
         "command": f"python -m {sweep.settings.module} {flags}",
     }
