@@ -8,6 +8,7 @@ import pytest
 import sweep_pool
 from sweep_pool import Pool
 
+from recipes.classify import Classify
 from recipes.mnist_softmax import MnistSoftmax, train
 from tfcourse import datasets, run_directory, tuning
 from tfcourse.command_line import sweeping
@@ -26,7 +27,7 @@ FIXED = ("epochs", "dropout", "hidden_units", "beta", "batch_size")
 
 def search(folder, pool=None, **changes):
     about = {"dataset": "digits", "trials": 8, "searches": SEARCHES, "fixed": FIXED, **changes}
-    return tuning.search(train, BASE, folder, pool or Pool(2), **about)
+    return tuning.search(train, about.pop("base", BASE), folder, pool or Pool(2), **about)
 
 
 def swept(folder, monkeypatch, confirm=0, **changes):
@@ -93,6 +94,17 @@ def test_a_search_that_is_called_again_goes_on_or_only_tells(tmp_path):
     assert files(tmp_path) == before
 
 
+def test_more_trials_are_further_rounds_of_the_same_search(tmp_path):
+    for trials in (12, 18, 24, 24):
+        sweep = search(tmp_path / "grown", tuner="coarse_to_fine", trials=trials)
+    assert [trial.note["round"] for trial in sweep.trials] == [n // 4 + 1 for n in range(24)]
+    assert [phase.trials for phase in sweep.phases] == [12, 18, 24]
+    whole = search(tmp_path / "whole", tuner="coarse_to_fine", trials=24, generation_size=4)
+    assert [trial.values for trial in sweep.trials] == [trial.values for trial in whole.trials]
+    anew = search(tmp_path / "grown", tuner="coarse_to_fine", trials=30, generation_size=6)
+    assert anew.trials[24].note["round"] == 1
+
+
 def test_without_a_report_there_is_only_the_journal(tmp_path):
     sweep = search(tmp_path, report=False, keep_models=0)
     assert sweep.chosen is None
@@ -154,6 +166,7 @@ def test_a_search_out_of_time_tells_what_there_is(tmp_path):
         ({"workers": 2}, "Received: workers=2"),
         ({"keep_models": 0}, "Received: keep_models=0"),
         ({"searches": {"rate": "1:2"}}, "no hyperparameter 'rate'"),
+        ({"base": Classify(), "tuner": "hyperband"}, "Received: epochs=0"),
     ],
 )
 def test_what_makes_no_search_is_refused_before_it_begins(tmp_path, changes, message):

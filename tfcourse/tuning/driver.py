@@ -18,7 +18,7 @@ from tfcourse.tuning import folders, records, sweeps
 from tfcourse.tuning.confirmation import confirmation_of
 from tfcourse.tuning.journal import Journal
 from tfcourse.tuning.points import Points
-from tfcourse.tuning.settings import Settings
+from tfcourse.tuning.settings import Settings, continued
 from tfcourse.tuning.standings import Standings
 from tfcourse.tuning.task import (
     TICK_SECONDS,
@@ -96,6 +96,8 @@ class Driver:
                     f"compared with those on other data. Received: {settings.dataset}, or another "
                     "way to read it"
                 )
+        if self.sweep.phases:
+            settings = continued(self.sweep.settings, settings)
         if not self.sweep.phases or self.sweep.settings != settings:
             self._append(settings)
 

@@ -107,6 +107,11 @@ def search(
     if tuner == "hyperband":
         if pruning != "none" or "epochs" in (searches or {}):
             raise ValueError("`tuner=hyperband` prunes and chooses epochs itself. Leave that out")
+        if not (epochs := getattr(base, "epochs", 0)):
+            raise ValueError(
+                "`tuner=hyperband` needs a base with `epochs`, the most of a trial. "
+                f"Received: {epochs=}"
+            )
         fixed = {*fixed, "epochs"}
     settings = settings_of(
         train,

@@ -76,12 +76,10 @@ def settings_of(
             module that workers can import.
         base: the values of hyperparameters that are not searched.
         recipe: by default the name of `train`'s module.
-        generation_size: by default a third of the trials for coarse_to_fine, else 8.
+        generation_size: by default that of `generation_size_of`.
         dataset, trials, data_flags, tuner, objective, seed, replicates, pruning: see `Settings`.
     """
     module, _ = module_of(train)
-    if not generation_size:
-        generation_size = max(4, -(-trials // 3)) if tuner == "coarse_to_fine" else 8
     return Settings(
         recipe=recipe or module.rpartition(".")[2],
         module=module,
@@ -95,11 +93,27 @@ def settings_of(
         trials=trials,
         base=base.all_texts(),
         dataset=dataset,
-        generation_size=generation_size,
+        generation_size=generation_size or generation_size_of(tuner, trials),
         pruning=pruning,
         max_epochs=getattr(base, "epochs", None),
         data_flags=dict(data_flags or {}),
     )
+
+
+def generation_size_of(tuner: str, trials: int) -> int:
+    """Returns the default generation size: a third of the trials for coarse_to_fine, else 8."""
+    return max(4, -(-trials // 3)) if tuner == "coarse_to_fine" else 8
+
+
+def continued(before: Settings, now: Settings) -> Settings:
+    """Returns `now`, with the generation size of `before` if it only asks for other `trials`.
+
+    Otherwise, by the default size, more trials would be the rounds of a new search.
+    """
+    if now.generation_size != generation_size_of(now.tuner, now.trials):
+        return now
+    same = dataclasses.replace(now, generation_size=before.generation_size)
+    return same if dataclasses.replace(same, trials=before.trials) == before else now
 
 
 def module_of(train: Callable[..., Any]) -> tuple[str, str]:
