@@ -60,7 +60,7 @@ class Classify(mnist_softmax.MnistSoftmax):
     batch_size: int | Literal["full", "auto"] = batch_size(  # type: ignore[assignment]
         "auto",
         "Examples per step; auto takes about 16 for fewer than 1000 examples, else the course's "
-        "guideline: a power of two that makes at least 100 steps per epoch.",
+        "guideline: a power of two that makes at least 100 steps per epoch, or 16.",
         search=(16, 512),
         choices=("auto",),
     )

@@ -129,8 +129,8 @@ def guideline_batch_size(
 
     With fewer than 1,000 examples, it is all of them: batch gradient descent. Otherwise, it is a
     power of two from 16 to 512. The guideline does not say which one; this returns the largest that
-    makes at least 100 steps per epoch, because fewer steps learn less per epoch and smaller batches
-    use the device poorly. The batch must fit into half of the memory.
+    makes at least 100 full steps per epoch, because fewer steps learn less per epoch and smaller
+    batches use the device poorly; 16 if none does. The batch must fit into half of the memory.
 
     Args:
         num_examples: int >= 1.

@@ -86,7 +86,7 @@ def calibration(
 def log_loss(probabilities: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]) -> float:
     """Returns the mean of -log p(label): the cross-entropy, in nats.
 
-    A probability of 0 counts as the smallest positive float64. (scikit-learn counts all
+    A probability of 0 counts as 2e-308, the smallest normal float64. (scikit-learn counts all
     probabilities below 2e-16 as 2e-16, and so its loss can differ from that of the training.)
     """
     given = probabilities[np.arange(len(labels)), labels]

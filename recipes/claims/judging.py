@@ -4,7 +4,7 @@ A claim states that an effect, such as a difference in accuracy, is above (or be
 holds if the whole 95 % interval is on that side, does not hold if the whole interval is on the
 other side, and is undecided if the interval contains the bound. A claim about several conditions is
 tested under each of them, with wider intervals (Bonferroni), so that the confidence in all of them
-together is 95 %.
+together is at least 95 %.
 """
 
 import dataclasses
