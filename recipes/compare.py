@@ -67,8 +67,10 @@ def read(path: pathlib.Path) -> Run:
         run_directory.read_history(run.path)
     except ValueError as error:
         raise NotARunError(str(error)) from None
-    metrics = run_directory.RunDirectory(path).read_metrics()
-    return run_directory.recorded_flags(run.path) or {}, metrics or {}
+    metrics = run_directory.RunDirectory(path).read_metrics() or {}
+    if run.path != path:
+        metrics.pop("seconds", None)  # They are those of the whole sweep.
+    return run_directory.recorded_flags(run.path) or {}, metrics
 
 
 def table(runs: dict[str, Run]) -> list[str]:
@@ -94,7 +96,7 @@ def _number(value: Any) -> str:
 
 
 def _has_curves(folder: pathlib.Path) -> bool:
-    return (folder / "history.csv").is_file()
+    return (trained(folder) / "history.csv").is_file()
 
 
 def main(comparison: Comparison) -> None:

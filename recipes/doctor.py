@@ -24,7 +24,7 @@ from tfcourse.datasets import array_cache
 from tfcourse.datasets.tfds import prepared
 from tfcourse.hyperparameters import Hyperparameters, text
 from tfcourse.run_directory import environment
-from tfcourse.system import machine, quiet_import
+from tfcourse.system import files, machine, quiet_import
 
 _MIN_MEMORY, _MIN_DISK = 2 << 30, 1 << 30  # Bytes for a training on MNIST, generously.
 # Variables that change how TensorFlow computes, or where it looks for files.
@@ -175,7 +175,7 @@ def _size(num_bytes: int) -> str:
 
 
 def main(doctor: Doctor) -> None:
-    found = [*versions(), *data(), *room(pathlib.Path(doctor.run_dir)), *computing()]
+    found = [*versions(), *data(), *room(files.expanded(doctor.run_dir)), *computing()]
     width = max(len(finding.name) for finding in found)
     for finding in found:
         print(f"{finding.name:{width}}  {finding.value}")

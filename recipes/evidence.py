@@ -208,8 +208,22 @@ def _run(
             raise
 
 
+def _check(evidence: Evidence, repeat: bool, refresh: bool) -> None:
+    """Raises `UsageError` for flags of which one has no effect beside another."""
+    ways = {"--repeat": repeat, "--refresh": refresh, "--run_dirs": bool(evidence.run_dirs)}
+    asked = [flag for flag, is_given in ways.items() if is_given]
+    if len(asked) > 1:
+        raise command_line.UsageError(f"give only one of {' and '.join(asked)}")
+    runs_none = set(asked) & {"--refresh", "--run_dirs"}
+    if runs_none and (evidence.only or evidence.data_dir):
+        raise command_line.UsageError(
+            f"--only and --data_dir have no effect with {asked[0]}, which runs nothing"
+        )
+
+
 def main(evidence: Evidence, repeat: bool = False, refresh: bool = False) -> None:
     docs = pathlib.Path(evidence.docs)
+    _check(evidence, repeat, refresh)
     if repeat:
         for run_dir in run_again(evidence, docs, REPEATED_SEEDS):
             keep_repeat(run_dir, docs)

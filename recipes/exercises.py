@@ -12,9 +12,8 @@ import csv
 import dataclasses
 import io
 import itertools
-import pathlib
 
-from tfcourse import command_line
+from tfcourse import command_line, run_directory
 from tfcourse.exercises import handed_in
 from tfcourse.exercises.key import KEY
 from tfcourse.hyperparameters import Hyperparameters, printable, text
@@ -27,6 +26,10 @@ COLUMNS = ("notebook", "exercise", "verdict", "by")
 class Exercises(Hyperparameters):
     folder: str = text("", "Folder of handed-in notebooks; subfolders are included.")
     output: str = text("", "CSV file for the table; by default none is written.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        run_directory.output(self.output, "output")
 
 
 def answer_key() -> str:
@@ -49,6 +52,8 @@ def table(rows: list[handed_in.Judged]) -> list[str]:
 def main(exercises: Exercises, key: bool = False) -> None:
     if key == bool(exercises.folder):
         raise command_line.UsageError("give either --key, or --folder=FOLDER of notebooks to judge")
+    if key and exercises.output:
+        raise command_line.UsageError("--output has no effect with --key. Leave it out")
     if key:
         quiet_import.import_tensorflow()  # Answers in TensorFlow are computed.
         print(answer_key())
@@ -65,7 +70,7 @@ def main(exercises: Exercises, key: bool = False) -> None:
     if exercises.output:
         file = io.StringIO()
         csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
-        files.write_file(pathlib.Path(exercises.output), file.getvalue())
+        files.write_file(files.expanded(exercises.output), file.getvalue())
 
 
 if __name__ == "__main__":

@@ -89,8 +89,16 @@ def test_of_a_sweep_the_best_trial_is_compared(runs, tmp_path, capsys):
         (runs[0] / name).rename(best / name)
     (runs[0] / "journal.jsonl").touch()
     (runs[0] / "best").symlink_to("trials/00003/0", target_is_directory=True)
+    for folder in runs:
+        (folder / "metrics.json").write_text('{"test_accuracy": 0.5, "seconds": 9.0}')
     run(runs, tmp_path / "c.png")
-    assert_compared(capsys.readouterr().out)
+    output = capsys.readouterr().out
+    assert_compared(output)
+    seconds = next(line for line in output.splitlines() if line.startswith("seconds"))
+    assert seconds.split() == ["seconds", "9.0000"]  # A sweep's own are of all its trials.
+    (best / "flags.txt").rename(runs[0] / "flags.txt")
+    os.utime(runs[0] / "flags.txt", (2e9, 2e9))
+    assert command_line.run_named(str(tmp_path / "latest"), compare._has_curves) == runs[0]
 
 
 def test_nothing_that_a_run_holds_reaches_the_terminal_as_it_is(runs, tmp_path, capsys):

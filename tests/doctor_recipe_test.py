@@ -33,6 +33,11 @@ def test_a_machine_that_is_ready_shows_what_will_be_used(installed, tmp_path, ca
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_tilde_is_the_home_as_everywhere(installed, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert f"  {tmp_path / 'runs'}, does not exist yet" in report(capsys, run_dir="~/runs")
+
+
 def test_packages_are_compared_with_what_is_needed(installed, monkeypatch):
     monkeypatch.setattr(importlib.metadata, "requires", lambda name: ["numpy>=98", "gone>=1"])
     monkeypatch.setattr(doctor, "installed_extras", lambda: [])

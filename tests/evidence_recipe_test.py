@@ -10,6 +10,7 @@ import types
 
 import jinja2
 import numpy as np
+import processes
 import pytest
 
 from recipes import evidence
@@ -302,3 +303,18 @@ def test_each_recipe_has_a_core_but_for_those_that_measure_seconds(make_run, tmp
     assert [len(placed[name]) for name in ("averages", "batches")] == [1, 1]
     assert len(placed["averages"] | placed["batches"]) == min(2, len(cores))
     assert placed["clocked"] == cores == os.sched_getaffinity(0)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--repeat", "--refresh"], "only one of --repeat and --refresh"),
+        (["--refresh", "--run_dirs=a"], "only one of --refresh and --run_dirs"),
+        (["--refresh", "--only=lag"], "no effect with --refresh"),
+        (["--run_dirs=a", "--data_dir=b"], "no effect with --run_dirs"),
+    ],
+)
+def test_flags_without_effect_are_refused(flags, message):
+    result = processes.command("recipes.evidence", *flags)
+    assert result.returncode == 2
+    assert message in result.stderr

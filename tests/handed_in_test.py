@@ -139,11 +139,24 @@ def test_a_folder_of_notebooks_becomes_a_table(tmp_path):
     assert output.read_text().startswith("notebook,exercise,verdict,by\nann/2_averages")
 
 
-@pytest.mark.parametrize("flags", [[], ["--key", "--folder=x"], ["--folder=missing"]])
-def test_what_is_asked_for_has_to_be_clear(flags, tmp_path):
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        *(([], "--folder"), (["--key", "--folder=x"], "--folder")),
+        *((["--folder=missing"], "--folder"), (["--key", "--output=x.csv"], "--output has no")),
+    ],
+)
+def test_what_is_asked_for_has_to_be_clear(flags, message, tmp_path):
     result = processes.command("recipes.exercises", *flags)
     assert result.returncode == 2
-    assert "--folder" in result.stderr
+    assert message in result.stderr
+
+
+def test_a_tilde_is_the_home_as_everywhere(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write(tmp_path / "in/2_averages_and_momentum.ipynb")
+    program.main(program.Exercises(folder="~/in", output="~/table.csv"))
+    assert (tmp_path / "table.csv").read_text().startswith("notebook,exercise")
 
 
 def test_neither_key_nor_judge_needs_tensorflow():

@@ -106,6 +106,7 @@ def test_flags_narrow_widen_and_fix():
         ({"beta": "0.9:0.99:log:2"}, [], "beta must be"),
         ({"dropout": "0.0:0.5:log"}, [], "does not go with the scale log"),
         ({"batch_size": "33:63"}, [], "no power of two"),
+        ({"batch_size": "33:100"}, [], "only 64 lies in the range. Received: '33:100'"),
         ({"batch_size": "32,32"}, [], "twice"),
         ({"batch_size": "32,x"}, [], "batch_size must be"),
         ({"optimizer": "adam:momentum"}, [], "values with commas"),

@@ -132,7 +132,7 @@ def space_of(
             axes[name] = axis
     for name, text in searches.items():
         if name in axes and len(axes[name].scale.options or "many") == 1:
-            raise ValueError(_one_value(name, declarations[name], text))
+            raise ValueError(_one_value(name, declarations[name], text, axes[name].scale))
     if not axes:
         raise ValueError("nothing is left to search")
     return Space(tuple(axes.values()))
@@ -166,9 +166,11 @@ def parse_scale(name: str, declaration: hp.Declaration, text: str) -> Scale:
     return _scale(name, declaration, named[0], ends)
 
 
-def _one_value(name: str, declaration: hp.Declaration, text: str) -> str:
+def _one_value(name: str, declaration: hp.Declaration, text: str, scale: Scale) -> str:
     meant = "give two or more"
-    if isinstance(declaration, hp.Integers) and "," in text:
+    if scale.is_range:
+        meant = f"only {scale.value_at(0.5)} lies in the range"
+    elif isinstance(declaration, hp.Integers) and "," in text:
         count = text.count(",") + 1
         meant = f"write {text.replace(',', '/')} for {_NUMBERS.get(count, count)} values"
     elif isinstance(declaration, hp.Integer | hp.Number):
