@@ -47,6 +47,35 @@ def test_column_that_names_images_is_found_by_its_values(folder, form):
     assert [len(split) for split in data.splits.values()] == [13, 3, 4]
 
 
+def test_an_archive_may_hold_one_folder_and_a_template_of_results(folder, tmp_path):
+    (tmp_path / "archive/pets").mkdir(parents=True)
+    folder.rename(tmp_path / "archive/pets/images")
+    folder = tmp_path / "archive/pets"
+    write(folder / "sample_submission.csv", rows("{:04d}", more="9"))
+    write(folder / "labels.csv", rows("images/{:04d}.png"))
+    data = datasets.load(f"images:{folder.parent}")
+    assert labels_by_value(data) == {n: CLASSES[n % 2] for n in range(20)}
+    for number in range(20):  # Other images of the same names.
+        path = folder / f"more/{number:04d}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("L", (3, 2), 99).save(path)
+    data = datasets.load(f"images:{folder.parent}", labels="pets/labels.csv")
+    assert labels_by_value(data) == {n: CLASSES[n % 2] for n in range(20)}
+
+
+def test_table_beside_folders_of_classes_is_told(folder, caplog):
+    for number in range(20):
+        path = folder / f"{number:04d}.png"
+        (folder / f"part{number % 2}").mkdir(exist_ok=True)
+        path.rename(folder / f"part{number % 2}" / path.name)
+    write(folder / "labels.csv", [f"{n:04d},{CLASSES[n // 10]}" for n in range(20)])
+    assert datasets.load(f"images:{folder}").class_names == ("part0", "part1")
+    assert "labels.csv: not used, since the folders are the classes. If it" in caplog.text
+    caplog.clear()
+    assert datasets.load(f"images:{folder}", labels="labels.csv").class_names == CLASSES
+    assert "not used" not in caplog.text
+
+
 def test_names_of_images_may_be_in_another_case(folder):
     for path in list(folder.glob("*.png")):
         path.rename(path.with_name(f"Img_{path.name}"))

@@ -19,6 +19,7 @@ def numbered(*names, count=5, form="{}.{}.png"):
 def test_names_of_images_say_their_class(tmp_path, form, caplog, fresh_home):
     folder = tmp_path / "archive"
     save(folder / "pets", *numbered("cat", "great_dane", form=form))
+    (folder / "sampleSubmission.csv").write_text("id,label\n1,0\n")
     datasets.check(f"images:{folder}")
     data = datasets.load(f"images:{folder}")
     assert data.class_names == ("cat", "great_dane")

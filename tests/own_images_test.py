@@ -350,7 +350,7 @@ def test_all_broken_images_are_named_at_once_or_left_out(folder, caplog):
     (folder / "dog/c.png").write_bytes(b"")
     with pytest.raises(datasets.DataError, match="received 3 of 23 that can't") as caught:
         datasets.load(f"images:{folder}")
-    for named in ("a.png (cannot identify", "b.png (", "c.png (", "`on_error=skip`"):
+    for named in ("a.png (cannot identify", "b.png (", "c.png (an empty", "`on_error=skip`"):
         assert named in str(caught.value)
     data = datasets.load(f"images:{folder}", on_error="skip")
     assert sum(map(len, data.splits.values())) == 20
@@ -362,6 +362,69 @@ def test_all_broken_images_are_named_at_once_or_left_out(folder, caplog):
         file.write_bytes(b"")
     with pytest.raises(datasets.DataError, match="received 23 of 23 that can't"):
         datasets.load(f"images:{folder}", on_error="skip")
+
+
+@pytest.mark.parametrize(
+    ("content", "received"),
+    [
+        (b"\0\0\0 ftypavif\0", "an AVIF image"),
+        (b"\0\0\0 ftypheic\0", "an HEIC image"),
+        (b"\0\0\0 ftypisom\0", "a video"),
+        (b"\0" * 128 + b"DICM", "a DICOM file, which pydicom reads"),
+        (b"\0" * 600, "zeros alone"),
+        (b"II*\0\x08\0\0\0\0\0", "a TIFF of other numbers or channels, to be saved by numpy"),
+        (b"<!DOCTYPE html>", "a web page, as of a failed download"),
+        (b"version https://git-lfs.github.com/spec/v1", "a pointer of Git LFS; git lfs pull"),
+    ],
+)
+def test_what_is_only_called_an_image_is_told(folder, content, received):
+    (folder / "cat/zz.png").write_bytes(content)
+    with pytest.raises(datasets.DataError, match=f"zz.png: .*image; received {received}.*Replace"):
+        datasets.load(f"images:{folder}")
+
+
+def tiff(path, numbers, photometric, sample_format=1):
+    """Writes a TIFF file with the given pixels, [height, width, channels]."""
+    height, width, channels = numbers.shape
+    bits = 8 * numbers.itemsize
+    tags = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 16, 277: channels}
+    tags |= {278: height, 279: numbers.nbytes, 339: sample_format}
+    numbered = {tag: (4, 1, struct.pack("<I", value)) for tag, value in tags.items()}
+    if channels == 4:  # The bits of all are at byte 8; the fourth is not transparency.
+        numbered |= {258: (3, 4, struct.pack("<I", 8)), 338: (4, 1, bytes(4))}
+    entries = b"".join(
+        struct.pack("<HHI4s", tag, *given) for tag, given in sorted(numbered.items())
+    )
+    start = struct.pack("<2sHI4H", b"II", 42, 16 + numbers.nbytes, *[bits] * 4)
+    path.write_bytes(
+        start + numbers.tobytes() + struct.pack("<H", len(numbered)) + entries + bytes(4)
+    )
+
+
+def test_numbers_of_tiff_files_keep_their_meaning(folder):
+    path = folder / "cat/zz.tif"
+    tiff(path, np.full((6, 4, 1), 257 * 200, np.uint16), photometric=1)
+    assert image_files.decode_all([path], (6, 4, 1), resize=False).pixels.max() == 200
+    tiff(path, np.full((6, 4, 1), 257 * 200, np.uint16), photometric=0)  # White is zero.
+    assert image_files.decode_all([path], (6, 4, 1), resize=False).pixels.max() == 55
+    tiff(path, np.full((6, 4, 1), -1, np.int8), photometric=1, sample_format=2)
+    with pytest.raises(datasets.DataError, match=r"received numbers with a sign, which npz:PATH"):
+        datasets.load(f"images:{folder}")
+    tiff(path, np.full((6, 4, 4), 200, np.uint8), photometric=2)
+    assert "1 without their other channels" in datasets.load(f"images:{folder}").origin
+
+
+def test_folders_that_are_in_every_class_are_told(tmp_path, fresh_home, caplog):
+    for number in range(12):
+        kind = ("cat", "dog")[number % 2]
+        save(tmp_path / f"folds/{'one' if number < 6 else 'two'}/{kind}/{number}.png", 20 * number)
+    data = datasets.load(f"images:{tmp_path / 'folds'}")
+    assert data.class_names == ("one", "two")
+    assert "the classes are one, two, and each has the folders cat, dog. If those" in caplog.text
+    save(tmp_path / "folds/one/eel/0.png", 250)
+    caplog.clear()
+    datasets.load(f"images:{tmp_path / 'folds'}")
+    assert not caplog.text
 
 
 def test_photographs_of_many_sizes_get_a_usual_one_proposed(folder):

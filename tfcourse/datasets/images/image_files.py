@@ -8,7 +8,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from absl import logging
 
 from tfcourse.datasets import memory
 from tfcourse.datasets.errors import DataError
+from tfcourse.datasets.images import not_images
 from tfcourse.system import files
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ _DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
 _DEEP_FORMATS = ("PNG", "PPM")
 _WIDER = ("I", "F")
 _ORIENTATION = 0x0112  # In EXIF.
+_SAMPLE_FORMAT, _PHOTOMETRIC, _SAMPLES = 339, 262, 277  # In TIFF.
+_SIGNED, _WHITE_IS_ZERO = 2, 0
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 # Pillow's errors for damaged files; `UnidentifiedImageError` is an `OSError`.
 _DAMAGED = (
@@ -202,18 +205,30 @@ def opened(path: pathlib.Path) -> "PIL.Image.Image":
         raise BrokenImageError(path, "no such file" if not path.exists() else "something else")
     with _decoding(path):
         image = Image.open(path, formats=_FORMATS)
-    is_deep = image.mode == "I" and image.format in _DEEP_FORMATS
-    received = ""
-    if image.mode in _WIDER and not is_deep:
-        received = (
-            f"mode {image.mode}, of more than 16 bits per channel, which npz:PATH reads as arrays"
-        )
-    if image.width * image.height > MAX_PIXELS:
-        received = f"{image.height} x {image.width}, more than {MAX_PIXELS:,} pixels"
+        received = _unread(image)
     if received:
         image.close()
         raise BrokenImageError(path, received)
     return image
+
+
+def _unread(image: "PIL.Image.Image") -> str:
+    """Returns what an image has that is not read, or ""."""
+    if image.width * image.height > MAX_PIXELS:
+        return f"{image.height} x {image.width}, more than {MAX_PIXELS:,} pixels"
+    if _SIGNED in np.atleast_1d(_tag(image, _SAMPLE_FORMAT, ())):
+        return "numbers with a sign, which npz:PATH reads as arrays"
+    if image.mode in _WIDER and not (image.mode == "I" and image.format in _DEEP_FORMATS):
+        return (
+            f"mode {image.mode}, of more than 16 bits per channel, which npz:PATH reads as arrays"
+        )
+    return ""
+
+
+def _tag(image: "PIL.Image.Image", number: int, default: Any) -> Any:
+    """Returns a tag of a TIFF image; the default if there is none, or for other formats."""
+    tags = getattr(image, "tag_v2", None) if image.format == "TIFF" else None
+    return default if tags is None else tags.get(number, default)
 
 
 def size_of(image: "PIL.Image.Image") -> tuple[int, int]:
@@ -238,10 +253,14 @@ def _pixels(
     with _decoding(path):
         if getattr(image, "is_animated", False):
             notes["the first of several pictures in a file"] += 1
+        if _tag(image, _SAMPLES, 1) > len(image.getbands()):
+            notes["without their other channels"] += 1
+        is_negative = _tag(image, _PHOTOMETRIC, None) == _WHITE_IS_ZERO
         image = ImageOps.exif_transpose(image)
         if image.mode in (*_DEEP, "I"):
             notes["scaled from 16 bits"] += 1
             image = _eight_bits(image)
+            image = ImageOps.invert(image) if is_negative else image  # Pillow inverts 8 bits alone.
         if channels in (1, 3) and image.has_transparency_data:
             image, is_transparent = _on_white(image)
             notes["composited on white"] += is_transparent
@@ -289,7 +308,7 @@ def _resized(image: "PIL.Image.Image", input_shape: tuple[int, ...]) -> npt.NDAr
 @contextlib.contextmanager
 def _decoding(path: pathlib.Path) -> Iterator[None]:
     """Turns Pillow's errors for a damaged file into a `BrokenImageError` that names the file."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -297,4 +316,6 @@ def _decoding(path: pathlib.Path) -> Iterator[None]:
             yield
     except (*_DAMAGED, Image.DecompressionBombError) as error:
         received = files.first_line(error).replace(repr(str(path)), "").rstrip(" :.")
+        if isinstance(error, UnidentifiedImageError):
+            received = not_images.described(path) or received
         raise BrokenImageError(path, received) from None

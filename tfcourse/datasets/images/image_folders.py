@@ -28,7 +28,7 @@ from tfcourse.datasets.values import cells
 
 _OF_TABLES = ("label", "task", "header")
 USES = ("image_size", "on_error", "labels", *_OF_TABLES)
-_VERSION = 2  # Of the reading of images: caches of older versions are ignored.
+_VERSION = 3  # Of the reading of images: caches of older versions are ignored.
 _MASK = re.compile(r"(.+?)[ _-](?:masks?|seg|segmentation|annotations?)(?:_\d+)?", re.IGNORECASE)
 _DARK = 64  # If no pixel is brighter.
 _ADVICE = ", or leave such out with `on_error=skip`"
@@ -103,12 +103,15 @@ def find(path: pathlib.Path, reading: Reading) -> list[LabelledImage]:
         logging.warning("%s: %s.", path, image_names.described(images))
         return images
     left_out, empty = image_paths.Found(), []
-    for entry in image_layouts.class_folders(path, tell=logging.warning):
+    entries = image_layouts.class_folders(path, tell=logging.warning)
+    _tell_of_groups(path, [entry.path for entry in entries if entry.split == "train"])
+    for entry in entries:
         found = image_paths.walk(entry.path, path)
         if not found.images and found.others:
             raise DataError(
                 f"{entry.path}: expected images ({', '.join(image_paths.SUFFIXES)}); received "
-                f"{found.described()}. Convert them, or remove the folder."
+                f"{found.described()}. Convert them, remove the folder, or give the path of the "
+                "folder with the classes."
             )
         if not found.images:
             empty.append(str(entry.path))
@@ -116,6 +119,7 @@ def find(path: pathlib.Path, reading: Reading) -> list[LabelledImage]:
         class_name = cells.as_category(entry.class_name)
         images += [LabelledImage(entry.split, class_name, file) for file in found.images]
     left_out.tell(path)
+    _tell_of_tables(path, {path, *(entry.path.parent for entry in entries)})
     _tell_of_masks(path, images)
     _tell_of_names(path, images)
     if empty:
@@ -132,6 +136,27 @@ def _frequent(path: pathlib.Path, images: list[LabelledImage]) -> list[LabelledI
     counts = collections.Counter(image.class_name for image in images if image.split == "train")
     rare = classes.too_rare(str(path), "images", counts)
     return [image for image in images if image.class_name not in rare]
+
+
+def _tell_of_groups(path: pathlib.Path, folders: list[pathlib.Path]) -> None:
+    """Warns if the folders of all classes hold folders of the same names."""
+    inside = [[folder.name for folder in image_paths.subfolders(each)] for each in folders]
+    if len(inside[0]) > 1 and all(names == inside[0] for names in inside):
+        logging.warning(
+            "%s: the classes are %s, and each has the folders %s. If those are the classes, put "
+            "them on top.",
+            *(path, ", ".join(each.name for each in folders[:5]), ", ".join(inside[0][:5])),
+        )
+
+
+def _tell_of_tables(path: pathlib.Path, folders: set[pathlib.Path]) -> None:
+    """Warns of tables beside the folders of classes, since they may hold the classes."""
+    for table in sorted(table for folder in folders for table in image_rows.tables(folder)):
+        logging.warning(
+            "%s: not used, since the folders are the classes. If it holds them, give it as "
+            "`labels=%s`.",
+            *(table, table.relative_to(path)),
+        )
 
 
 def _tell_of_masks(path: pathlib.Path, images: list[LabelledImage]) -> None:

@@ -37,10 +37,14 @@ def find_table(folder: pathlib.Path, name: str | None = None) -> pathlib.Path | 
             f"{given}: expected a table with the labels of the images in {folder}; received no "
             "such file, there or here. Correct `labels`."
         )
-    if not folder.is_dir() or image_layouts.may_have_classes(folder):
+    if not folder.is_dir():
         return None
-    found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES]
-    found = [path for path in found if not image_paths.is_hidden(path.name)]
+    found, inside = tables(folder), image_paths.subfolders(folder)
+    while not found and len(inside) == 1 and not image_paths.has_images(folder):
+        folder = inside[0]  # Archives often unpack into a single folder.
+        found, inside = tables(folder), image_paths.subfolders(folder)
+    if image_layouts.may_have_classes(folder):
+        return None
     found = [path for path in found if path.stem.lower() in _NAMES] or found
     if len(found) > 1:
         raise DataError(
@@ -49,6 +53,17 @@ def find_table(folder: pathlib.Path, name: str | None = None) -> pathlib.Path | 
             advice={"labels": found[0].name},
         )
     return found[0] if found else None
+
+
+def tables(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Returns the tables in a folder that may hold the classes of its images, sorted by name."""
+    found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES]
+    # A template for results, as competitions give, has no classes.
+    return [
+        path
+        for path in found
+        if not image_paths.is_hidden(path.name) and "submission" not in path.stem.lower()
+    ]
 
 
 class Rows(NamedTuple):
@@ -86,7 +101,9 @@ def match(folder: pathlib.Path, path: pathlib.Path, reading: Reading) -> Rows:
             f"{folder}: expected images ({', '.join(image_paths.SUFFIXES)}); received "
             f"{found.described() or 'none'}. Correct the path, or convert them."
         )
-    known = _Names(folder, found.images)
+    # Paths in a table may begin at its own folder, or at the given one.
+    roots = [path.parent, folder] if path.is_relative_to(folder) else [folder]
+    known = _Names(roots, found.images)
     has_header = reading.header == "yes"
     header = table_files.read_header(path, header=has_header)
     if has_header and (header.data or any(map(known.of, header.names))):
@@ -120,10 +137,10 @@ def match(folder: pathlib.Path, path: pathlib.Path, reading: Reading) -> Rows:
 class _Names:
     """The images by the names that a table may use: path, name, or name without a suffix."""
 
-    def __init__(self, folder: pathlib.Path, images: Sequence[pathlib.Path]) -> None:
+    def __init__(self, roots: Sequence[pathlib.Path], images: Sequence[pathlib.Path]) -> None:
         self._images: dict[str, list[pathlib.Path]] = {}
         # The path of one image may be the bare name of others.
-        forms = [(path.relative_to(folder).as_posix(), path.name, path.stem) for path in images]
+        forms = [(*(_below(path, root) for root in roots), path.name, path.stem) for path in images]
         for names in zip(*forms, strict=True):
             by_form: dict[str, list[pathlib.Path]] = {}
             for name, path in zip(names, images, strict=True):
@@ -143,6 +160,10 @@ class _Names:
         # Images were converted, or names written in another case.
         folded = [self._folded.get(name.casefold(), []) for name in (text, path.name, path.stem)]
         return next((paths for paths in folded if len(paths) == 1), [])
+
+
+def _below(path: pathlib.Path, root: pathlib.Path) -> str:
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
 def _column_of_images(table: Table, known: _Names) -> str:
