@@ -26,11 +26,11 @@ NUMBERS = {
     ),
     "first_step": ([0.001, 1e-3], {1: "gradient descent", -0.001: "positive", 0.00316: "", 5: ""}),
     "uncorrected_first_step": (
-        [3.16, 3.162, math.sqrt(10)],
+        [3.16, 3.162, math.sqrt(10), 3.1, 3.2],
         {100: "root", 1: "with the correction", 31.6: "m starts low", 0.316: "above", 7: ""},
     ),
     "decayed_rate": (
-        [0.0857, 0.085737, 0.0857375],
+        [0.0857, 0.085737, 0.0857375, 0.086],
         {0.0735: "E9", 0.09025: "epoch 2", 0.08145: "epoch 4", 0.085: "subtract", 0.857: "factor"},
     ),
     "middle_beta": ([0.99], {0.9495: "linear", 0.9482: "log-uniform", 0.01: "1 - beta", 0.95: ""}),
@@ -39,7 +39,10 @@ NUMBERS = {
         [0.198],
         {0: "not run", 0.1: "first run", 0.2: "shorter", 0.29404: "node", 0.396: "E12", 7: ""},
     ),
-    "cost": ([0.693, 0.6931], {0.301: "natural", 1: "bits", -0.693: "positive", 0.5: "negative"}),
+    "cost": (
+        [0.693, 0.6931, 0.69],
+        {0.301: "natural", 1: "bits", -0.693: "positive", 0.5: "negative"},
+    ),
 }
 
 

@@ -88,4 +88,5 @@ def check_uncorrected_first_step(answer: object) -> Feedback:
             1 / math.sqrt(0.001): "m starts low as well, at 0.1 of the gradient.",
             math.sqrt(0.001) / 0.1: "m stands above the root of s, not below.",
         },
+        tolerance=0.03,  # It may be read off the picture.
     )

@@ -27,6 +27,7 @@ def check_decayed_rate(answer: object) -> Feedback:
             0.1 / math.sqrt(3): "That is root decay.",
             0.1 / (1 + 0.95 * 3): "That is inverse-time decay.",
         },
+        tolerance=0.005,  # Two digits are enough.
     )
 
 

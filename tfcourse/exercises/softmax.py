@@ -86,4 +86,5 @@ def check_cost(answer: object) -> Feedback:
             0.5: "That is the probability. The cost is its negative logarithm.",
             math.log(10): "That is the cost where all ten classes get the same probability.",
         },
+        tolerance=0.005,  # Two digits are enough.
     )
