@@ -74,10 +74,11 @@ def fit(hyperparameters: LinearRegression, seed: int) -> Array:
         epochs=hyperparameters.epochs,
         seed=seed if size < len(x) else None,
     )
-    if not np.isfinite(path).all():
-        step = np.argmin(np.isfinite(path).all(axis=1))
+    with np.errstate(all="ignore"):
+        finite = np.isfinite(mean_squared_error(path))
+    if not finite.all():
         raise tfcourse.training.NotFiniteError(
-            f"w is not finite after step {step}; --learning_rate is too large"
+            f"the error is not finite after step {np.argmin(finite)}; --learning_rate is too large"
         )
     return path
 
@@ -118,7 +119,7 @@ def print_table(path: Array, best: Array, names: list[str], theirs: Array | None
             rows.append(("PyTorch", theirs[step]))
     for name, theta in [*rows, ("least squares", best)]:
         values = [*theta[1:], theta[0], mean_squared_error(theta)]
-        print(f"{name:>14}" + "".join(f"{value:16.10f}" for value in values))
+        print(f"{name:>14}" + "".join(f" {value:15.10f}" for value in values))
     if theirs is not None:
         difference = np.abs(path - theirs).max()
         print(f"ours and PyTorch's: they differ by at most {difference:.1g}, over {last} steps")

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import scipy.special
 import sklearn.datasets
 
 import tfcourse
@@ -101,7 +102,7 @@ def print_table(path: Array, best: Array) -> None:
     rows = [(str(step), path[step]) for step in [*(s for s in SHOWN_STEPS if s < last), last]]
     for name, theta in [*rows, ("optimum", best)]:
         values = *theta, cross_entropy(theta), accuracy(theta)
-        print(f"{name:>14}" + "".join(f"{value:14.6f}" for value in values))
+        print(f"{name:>14}" + "".join(f" {value:13.6f}" for value in values))
 
 
 def draw(path: Array, best: Array, file: os.PathLike[str] | str) -> None:
@@ -116,7 +117,7 @@ def draw(path: Array, best: Array, file: os.PathLike[str] | str) -> None:
             plane.text(*beside[species], species, color=dots.get_color(), weight="bold")
         length, width = np.meshgrid(np.linspace(2.8, 7.1, 100), np.linspace(0.9, 2.6, 100))
         grid = np.column_stack([length.ravel(), width.ravel()])
-        chance = 1 / (1 + np.exp(-scores(path[-1], grid))).reshape(length.shape)
+        chance = scipy.special.expit(scores(path[-1], grid)).reshape(length.shape)
         levels = plane.contour(
             length, width, chance, [0.1, 0.5, 0.9], colors="0.3", linestyles=[":", "-", ":"]
         )

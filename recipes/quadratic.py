@@ -80,7 +80,7 @@ def print_table(hyperparameters: Quadratic, paths: dict[str, Array]) -> None:
     for step in [*(step for step in SHOWN_STEPS if step < last), last]:
         numbers = [path[step] for path in paths.values()]
         numbers.append(hyperparameters.cost(paths["float64"][step]))
-        print(f"{step:8}" + "".join(f"{value:18.10f}" for value in numbers))
+        print(f"{step:8}" + "".join(f" {value:17.10f}" for value in numbers))
     if hyperparameters.beside != "none":
         theirs = BESIDE[hyperparameters.beside]
         difference = np.abs(paths[theirs] - paths["float32"]).max()

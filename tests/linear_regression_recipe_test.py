@@ -65,6 +65,20 @@ def test_larger_batches_than_points_are_said_to_be_full(capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize(("rate", "epochs", "step"), [(1e38, 9, 4), (0.05, 300, 294)])
+def test_an_error_that_is_not_finite_ends_the_run_without_other_warnings(rate, epochs, step):
+    hyperparameters = LinearRegression(learning_rate=rate, epochs=epochs)
+    with pytest.raises(training.NotFiniteError, match=f"not finite after step {step};"):
+        linear_regression.fit(hyperparameters, seed=0)
+
+
+def test_columns_stay_apart_however_large_their_numbers(capsys):
+    path = np.full((1, 3), -1e9)
+    linear_regression.print_table(path, path[0], ["b", "w1", "w2"])
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if line.split()[0] == "0")
+    assert row.split()[:4] == ["0", *3 * ["-1000000000.0000000000"]]
+
+
 def test_pytorchs_program_takes_the_same_steps(tmp_path):
     pytest.importorskip("torch", reason="PyTorch is not installed")
     result = run(tmp_path, "--flagfile=configs/linear_regression.pytorch.flags")

@@ -39,6 +39,12 @@ def test_every_step_is_that_of_a_numpy_reference():
     np.testing.assert_allclose(logistic_regression.cross_entropy(path), costs, rtol=1e-12)
 
 
+def test_a_huge_rate_is_drawn_without_warnings(tmp_path):
+    path = logistic_regression.fit(LogisticRegression(learning_rate=1e38, epochs=3), seed=0)
+    logistic_regression.draw(path, logistic_regression.optimum(), tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").exists()
+
+
 def test_the_optimum_is_where_another_method_ends():
     def cost(theta):
         return float(logistic_regression.cross_entropy(theta))

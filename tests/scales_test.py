@@ -56,6 +56,16 @@ def test_keras_tuner_draws_the_proxy_of_a_scale(base):
     assert tuning.values_in(drawn, base).size == pytest.approx(0.7)
 
 
+def test_a_default_that_is_a_word_becomes_an_end_for_keras_tuner():
+    @dataclasses.dataclass(frozen=True)
+    class Example(hp.Hyperparameters):
+        rate: float | str = hp.number(
+            "auto", "Any.", interval="(0, 1]", choices=("auto",), search=(0.1, 1.0), scale="log"
+        )
+
+    assert tuning.search_space(Example()).values == {"rate": 0.1}
+
+
 @pytest.mark.parametrize(
     ("scale", "position", "value"),
     [

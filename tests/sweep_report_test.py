@@ -412,6 +412,18 @@ def test_an_advised_range_is_accepted(name, scale, wider):
     assert wider is None or parse_scale(name, declarations[name], wider)
 
 
+def test_only_the_replicates_of_the_last_phase_count(tmp_path):
+    sweep = examples.large_sweep(3, replicates=3)
+    before = [sweep.score(trial) for trial in sweep.trials]
+    sweep.apply(examples.phase(trials=3, replicates=1))
+    firsts = [trial.results[0].best("val_accuracy")[0] for trial in sweep.trials]
+    assert [sweep.score(trial) for trial in sweep.trials] == firsts != before
+    assert {sweep.spread(trial) for trial in sweep.trials} == {None}
+    assert "±" not in findings.answer(sweep)
+    for trial in sweep.trials:
+        assert max(study.mean_curve(sweep, trial).values()) == pytest.approx(sweep.score(trial))
+
+
 def test_a_share_is_not_widened_below_zero():
     axis = examples.Axis("dropout", Linear((0.0, 0.5)))
     space = sweeps.Space((axis,))

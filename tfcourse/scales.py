@@ -153,6 +153,8 @@ class Scale:
     ) -> None:
         """Adds the hyperparameter `name`; `default` moves to the nearest allowed value."""
         low, high = sorted(self.proxy(end) for end in self.search)
+        if not isinstance(default, (int, float)):  # "auto" has no place on the scale.
+            default = self.search[0]
         default = min(max(self.proxy(default), low), high)
         kind = space.Int if self.is_integer else space.Float
         kind(self.proxy_name.format(name), low, high, sampling=self.sampling, default=default)

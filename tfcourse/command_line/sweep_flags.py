@@ -13,12 +13,13 @@ from tfcourse.command_line import written_flags
 from tfcourse.command_line.exit_codes import UsageError
 from tfcourse.command_line.options import Options, SweepOptions
 from tfcourse.system import machine
-from tfcourse.tuning import grid, settings
+from tfcourse.tuning import grid, settings, sweeps
 from tfcourse.tuning import space as search_space
 
 if TYPE_CHECKING:
     from tfcourse.command_line.written_flags import Written
 
+_SMOKE_TRIALS = 4
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^\s/]+:[0-9]{1,5}")
 
 
@@ -48,7 +49,9 @@ def prepare(
     values = flags.FLAGS
     asked = _asked(base)
     space = asked.space()
-    trials = min(values.trials, 4) if options.smoke else values.trials
+    trials = min(values.trials, _SMOKE_TRIALS) if options.smoke else values.trials
+    if trials < values.trials and not values["trials"].using_default_value:
+        print(f"--smoke sets --trials={trials}")
     _check_combination(asked.base, space, trials, options)
     assert options.dataset is not None  # Checked.
     chosen = settings.settings_of(
@@ -115,6 +118,7 @@ def check_written(written: "Written", base: hp.Hyperparameters) -> None:
     Raises:
         UsageError: a flag has no effect, or --search and --fix contradict each other.
     """
+    _refuse_idle(written)
     asked = _asked(base)
     searched = {axis.name: axis.scale.search for axis in asked.space().axes}
     written_flags.refuse_searched(written, searched)
@@ -124,6 +128,18 @@ def check_written(written: "Written", base: hp.Hyperparameters) -> None:
 
     written_flags.refuse_fixed(written, type(base), possible)
     written_flags.drop_idle(written, type(base), possible)
+
+
+def _refuse_idle(written: "Written") -> None:
+    values = flags.FLAGS
+    learns = values.sweep in sweeps.LEARNING or values.pruning != "none"
+    if written.is_typed("generation_size") and values.generation_size and not learns:
+        raise UsageError(
+            f"--generation_size has no effect with --sweep={values.sweep}, which chooses without "
+            "results. Leave it out"
+        )
+    if written.is_typed("workers") and values.workers and values.scheduler is not None:
+        raise UsageError("--workers has no effect with --scheduler, whose workers train")
 
 
 def _asked(base: hp.Hyperparameters) -> _Asked:

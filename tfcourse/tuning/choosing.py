@@ -11,8 +11,6 @@ from tfcourse.tuning.space import Space
 from tfcourse.tuning.task import trial_seed
 from tfcourse.tuning.unit_values import to_positions, to_unit_values
 
-# The next choice of these tuners depends on results, so they are asked for whole generations.
-LEARNING = ("coarse_to_fine", "bayesian", "hyperband")
 # A threshold needs at least this many trials.
 _MIN_CURVES = 4
 _HALVING = 3
@@ -86,7 +84,7 @@ def oracle_seed(seed: int, first: int) -> int:
 
 def asks_in_generations(settings: Settings) -> bool:
     """Returns whether the tuner learns from results and has to wait for them."""
-    return settings.tuner in LEARNING or settings.pruning != "none"
+    return settings.tuner in sweeps.LEARNING or settings.pruning != "none"
 
 
 def is_same_search(settings: Settings, others: Settings) -> bool:

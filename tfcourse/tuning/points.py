@@ -100,7 +100,7 @@ class Points:
             point = self._chooser.ask()
             if point is None:
                 # A tuner that learns may find more points after results.
-                self._is_exhausted = not asks or settings.tuner not in choosing.LEARNING
+                self._is_exhausted = not asks or settings.tuner not in sweeps.LEARNING
                 break
             positions, note = point
             every = {axis.name: positions.get(axis.name, 0.5) for axis in self._sweep.space.axes}

@@ -31,6 +31,8 @@ from tfcourse.tuning.space import Space
 
 # The names a flag may take; tests hold them equal to the keys of tuning.oracles.TUNERS.
 TUNERS = ("random", "grid", "coarse_to_fine", "quasi_random", "bayesian", "hyperband")
+# The next choice of these tuners depends on results, so they are asked for whole generations.
+LEARNING = ("coarse_to_fine", "bayesian", "hyperband")
 PRUNINGS = ("none", "median", "successive_halving")
 UNFINISHED = "unfinished"
 # A trial is infeasible after this many deaths of its worker.
@@ -154,10 +156,13 @@ class Sweep:
         """Returns why `trial` is infeasible; "" if it is not."""
         return next((r.reason for r in trial.results.values() if r.status == INFEASIBLE), "")
 
+    def counted(self, trial: Trial) -> dict[int, Result]:
+        """Returns the results so far by replicate; an earlier phase may have trained more."""
+        return {n: trial.results[n] for n in sorted(trial.results) if n < self.replicates}
+
     def scores(self, trial: Trial) -> list[float]:
         """Returns the finite scores of the replicates trained so far, in order."""
-        results = [trial.results[number] for number in sorted(trial.results)]
-        scores = [result.best(self.objective)[0] for result in results]
+        scores = [result.best(self.objective)[0] for result in self.counted(trial).values()]
         return [score for score in scores if score is not None]
 
     def score(self, trial: Trial) -> float | None:

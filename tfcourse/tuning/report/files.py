@@ -70,7 +70,7 @@ _COLUMNS = (
 def summary(sweep: sweeps.Sweep, trial: sweeps.Trial) -> dict[str, Any]:
     """Returns the first columns of the row of `trial` in trials.csv, by name."""
     results = trial.results.values()
-    bests = (result.best(sweep.objective)[1] for result in results)
+    bests = (result.best(sweep.objective)[1] for result in sweep.counted(trial).values())
     best_epochs = [epoch for epoch in bests if epoch is not None]
     best_epoch = statistics.mean(best_epochs) if best_epochs else None
     values = (
@@ -106,7 +106,7 @@ def write_hparams(sweep: sweeps.Sweep, folder: str | os.PathLike[str]) -> None:
     files = {folder / _EVENTS: [_event(_experiment(sweep))]}
     names = _domains(sweep)
     for trial in sweep.finished():
-        for replicate, result in trial.results.items():
+        for replicate, result in sweep.counted(trial).items():
             path = folder / f"trial_{trial.number:04}"
             if sweep.replicates > 1:
                 path /= f"replicate_{replicate}"

@@ -177,7 +177,7 @@ def _frozen(
 def mean_curve(sweep: sweeps.Sweep, trial: sweeps.Trial) -> dict[int, float]:
     """Returns `{epoch: mean of the objective over the replicates that reached it}`."""
     scores: dict[int, list[float]] = {}
-    for result in trial.results.values():
+    for result in sweep.counted(trial).values():
         for row in result.curve:
             if isinstance(row.get(sweep.objective), int | float):
                 scores.setdefault(row["epoch"], []).append(row[sweep.objective])
