@@ -145,6 +145,9 @@ def give(page, folder):
         rows = [f"{number:04}.jpg,{'crow' if number < 10 else 'gull'}" for number in range(20)]
         for name in ("birds/labels.csv", "train.csv"):
             (folder / name).write_text("\n".join(["image,species", *rows, ""]))
+        visits = [f"{number % 20},{number}" for number in range(60)]
+        for name in ("visits.csv", "series.csv"):
+            (folder / name).write_text("\n".join(["patient,weight", *visits, ""]))
 
 
 # Names that a page's Python takes from the reader, or from a block above.
