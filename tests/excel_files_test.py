@@ -145,15 +145,43 @@ def test_few_cells_far_apart_do_not_fill_the_memory(load, tmp_path):
         datasets.load(f"table:{path}", label="y")
 
 
+def test_workbook_whose_parts_have_other_names_is_refused(load, tmp_path):
+    load([NAMES, *ROWS])
+    path = tmp_path / "mine.xlsx"
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name.replace("xl/", "other/"), data.replace(b"xl/", b"other/"))
+    with pytest.raises(datasets.DataError, match=r"other names than usual\. Open it in"):
+        datasets.load(f"table:{path}", label="y")
+
+
+def test_characters_that_xml_can_not_hold_are_read(load):
+    data = load([("a_x0041_", "y"), *((i % 3, ("p", "q", "q_x000D_\n")[i % 3]) for i in range(30))])
+    assert data.class_names == ("p", "q")
+    assert data.preprocessing.columns[0].name == "aA"
+
+
+def test_sheet_of_remarks_is_no_table(load, tmp_path):
+    load([("about",), ("made by hand",)], [NAMES, *ROWS])
+    described = datasets.describe(f"table:{tmp_path / 'mine.xlsx'}")
+    assert [row["column"] for row in described.rows] == [*NAMES]
+    load([("y",), ("made by hand",)], [("a", "b"), (1, 2), (3, 4)], [NAMES, *ROWS], label="amount")
+    with pytest.raises(datasets.DataError, match=r"expected a column 'c'.*a, b"):
+        datasets.load(f"table:{tmp_path / 'mine.xlsx'}", label="c")
+
+
 def _write_old(path, rows):
     workbook = xlwt.Workbook()
     workbook.add_sheet("empty")
     sheet = workbook.add_sheet("table")
     day = xlwt.easyxf(num_format_str="YYYY-MM-DD")
+    time = xlwt.easyxf(num_format_str="hh:mm:ss")
     for r, row in enumerate(rows):
         for c, value in enumerate(row):
-            is_day = isinstance(value, datetime.datetime)
-            sheet.write(r, c, value, day if is_day else xlwt.Style.default_style)
+            styles = {datetime.datetime: day, datetime.time: time}
+            sheet.write(r, c, value, styles.get(type(value), xlwt.Style.default_style))
     workbook.save(str(path))
 
 
@@ -174,6 +202,25 @@ def test_whole_numbers_and_truths_of_an_old_workbook_are_read_as_such(tmp_path):
     data = datasets.load(f"csv:{path}", label="y")
     assert data.class_names == ("0", "1", "2")
     assert data.preprocessing.columns[1].categories == ("False", "True")
+
+
+def test_times_of_day_of_an_old_workbook_are_no_dates(load, tmp_path):
+    rows = [("at", "y"), *((datetime.time(7 * i % 24, i), "ab"[i % 2]) for i in range(30))]
+    new = load(rows)
+    path = tmp_path / "mine.xls"
+    _write_old(path, rows)
+    old = datasets.load(f"table:{path}", label="y")
+    assert old.preprocessing.columns == new.preprocessing.columns
+    np.testing.assert_array_equal(old.train.features, new.train.features)
+
+
+def test_workbook_with_a_password_is_refused(tmp_path):
+    path = tmp_path / "mine.xls"
+    _write_old(path, [NAMES, *ROWS])
+    inside, other = (name.encode("utf-16-le") for name in ("Workbook", "Encrypte"))
+    path.write_bytes(path.read_bytes().replace(inside, other))
+    with pytest.raises(datasets.DataError, match=r"received one that may have a password\. Save"):
+        datasets.load(f"table:{path}", label="y")
 
 
 def test_damaged_workbook_of_before_2007_is_refused_in_a_sentence(tmp_path):

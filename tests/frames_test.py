@@ -283,6 +283,22 @@ def test_parquet_of_lists_is_told_and_of_anything_else_refused(tmp_path, caplog)
             call(f"table:{path}", label="y")
 
 
+def test_parquet_of_images_or_of_lists_alone_is_refused(tmp_path):
+    path = tmp_path / "mine.parquet"
+    images = [None, *[b"\x89PNG\r\n%d" % i for i in range(39)]]
+    labels = ["ab"[i % 2] for i in range(40)]
+    inside = [{"bytes": image, "path": f"{i}.png"} for i, image in enumerate(images)]
+    for column, told in ((images, "'image'"), (inside, "'image.bytes'")):
+        parquet.write_table(pa.table({"image": column, "x": range(40), "y": labels}), path)
+        with pytest.raises(datasets.DataError, match=f"column {told}: .*received images. Write"):
+            datasets.load(f"table:{path}", label="y")
+    parquet.write_table(pa.table({"x": [b"%d" % i for i in range(40)], "y": labels}), path)
+    datasets.load(f"table:{path}", label="y", keep=["x"])
+    parquet.write_table(pa.table({"x": [[1, 2]] * 40, "y": [[label] for label in labels]}), path)
+    with pytest.raises(datasets.DataError, match=r"received lists alone: x, y\. Make a column"):
+        datasets.describe(f"table:{path}")
+
+
 @pytest.mark.parametrize("kind", ["texts", "dictionary"])
 @pytest.mark.parametrize("place", ["feature", "label"])
 def test_parquet_texts_that_are_not_utf8_are_refused(tmp_path, kind, place):

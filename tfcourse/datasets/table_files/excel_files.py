@@ -30,6 +30,8 @@ _FEWEST_CELLS = 1 << 20  # May always be read, however small the file is.
 # A cell with a formula, no value, and not of the type for texts, which may be empty.
 _UNSAVED = re.compile(rb"<c(?![^>]*t=\"str\")[^>]*><f[^>]*(?:/>|>[^<]*</f>)(?:<v ?/>|<v></v>)?</c>")
 _PART = 1 << 20  # bytes
+# How XML holds a character that it can't, such as a carriage return: _x000D_.
+_ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _SAVE = "Open the workbook in a spreadsheet program, and save it"
 _UNREADABLE = (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, struct.error)
 
@@ -115,18 +117,22 @@ def _rows(
 
 
 def _chosen(path: pathlib.Path, heads: Iterable[tuple[str, Rows]], expected: Sequence[str]) -> str:
-    """Returns the title of the first sheet with an expected name, or else with any content."""
+    """Returns the title of the first sheet with an expected name, or else of several columns."""
     wanted = set(expected)
-    first = None
+    others: dict[bool, str] = {}
     for title, rows in heads:
-        if any(rows) and (not wanted or any(str(c).strip() in wanted for row in rows for c in row)):
+        if wanted and any(str(cell).strip() in wanted for row in rows for cell in row):
             return title
-        first = title if first is None and any(rows) else first
-    if first is None:
+        is_table = sum(len(row) > 1 for row in rows) > 1
+        if is_table and not wanted:
+            return title
+        if any(rows):
+            others.setdefault(is_table, title)
+    if not others:
         raise DataError(
             f"{path}: expected a sheet with a table; received empty ones. Add examples."
         )
-    return first
+    return others[max(others)]
 
 
 def _old_rows(
@@ -162,6 +168,8 @@ def _old_value(cell: Any, datemode: int) -> Any:
     import xlrd
 
     match cell.ctype:
+        case xlrd.XL_CELL_DATE if 0 <= cell.value < 1:
+            return xlrd.xldate_as_datetime(cell.value, datemode).time()
         case xlrd.XL_CELL_DATE:
             return xlrd.xldate_as_datetime(cell.value, datemode)
         case xlrd.XL_CELL_BOOLEAN:
@@ -178,7 +186,14 @@ def _old_value(cell: Any, datemode: int) -> Any:
 def _read(path: pathlib.Path, sheet: Any, count: int | None, limit: int) -> Rows:
     """Returns the rows of an openpyxl sheet without empty cells at their ends."""
     sheet.reset_dimensions()  # The file's stated size may be wrong.
-    return _trimmed(path, sheet.iter_rows(values_only=True, max_row=count), limit)
+    rows = sheet.iter_rows(values_only=True, max_row=count)
+    return _trimmed(path, (tuple(map(_unescaped, row)) for row in rows), limit)
+
+
+def _unescaped(cell: Any) -> Any:
+    if not isinstance(cell, str) or "_x" not in cell:
+        return cell
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), cell)
 
 
 def _trimmed(path: pathlib.Path, found: Iterable[tuple[Any, ...]], limit: int) -> Rows:
@@ -252,6 +267,8 @@ def _cell(row: tuple[Any, ...], position: int) -> Any:
 
 def _damaged(path: pathlib.Path, error: Exception) -> DataError:
     said = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    if "find workbook" in said:  # So xlrd says.
+        said = "one that may have a password"
     return DataError(
         f"{path}: expected a workbook of Excel; received {said}. Save it again, or as CSV."
     )

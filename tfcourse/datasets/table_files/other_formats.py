@@ -37,6 +37,11 @@ _OTHER_TEXTS = (
 _DOCUMENTS = (
     (r"xl/workbook\.bin", "a binary workbook of Excel (.xlsb)", "Save it as .xlsx or CSV"),
     (
+        r"(?!xl/)(.*/)?workbook\.xml",  # Where openpyxl would not find the styles of dates.
+        "a workbook of Excel whose parts have other names than usual",
+        "Open it in a spreadsheet program, and save it as .xlsx or CSV",
+    ),
+    (
         r"word/document\.xml",
         "a document of Word",
         "Copy its table into a spreadsheet, and save that",
@@ -57,13 +62,14 @@ _TABLES = (
     (rb"\x89HDF\r\n", "HDF5", "read_hdf(...)"),
     (rb"SQLite format 3\x00", "SQLite", "read_sql('select * from NAME', sqlite3.connect(...))"),
 )
+_IMAGE = rb"\x89PNG|\xff\xd8\xff|GIF8[79]a|II\*\0|MM\0\*|RIFF(?s:.{4})WEBP"
 _OTHERS = (
     (rb"RD[AX][23]\n|X\n\x00\x00\x00", "data of R", "Write it by R's write.csv"),
     (rb"MATLAB 5\.0", "data of MATLAB", "Write it by MATLAB's writetable"),
     (rb"\x80[\x02-\x05]", "a pickle, which may run code", "Save it as CSV where it was made"),
     (rb"\x93NUMPY", "an array", "Save x and y by numpy.savez, for npz:PATH"),
     (rb"%PDF-", "a PDF", "Copy its table into a spreadsheet, and save that"),
-    (rb"\x89PNG|\xff\xd8\xff|GIF8[79]a", "an image", "Folders of images are read as images:FOLDER"),
+    (_IMAGE, "an image", "Folders of images are read as images:FOLDER"),
     (
         rb"7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd|\x1f\x9d|\x04\x22\x4d\x18",
         "a file that is compressed in another way than by gzip, zip, bzip2 or xz",
@@ -72,6 +78,11 @@ _OTHERS = (
 )
 # Lines, and pairs per line; fewer may be times, 12:30, unless a value has a sign or a fraction.
 _FEWEST_SPARSE, _FEWEST_PAIRS, _FEWEST_SURE = 2, 3, 2
+
+
+def is_image(content: bytes) -> bool:
+    """Returns whether bytes begin like those of an image."""
+    return re.match(_IMAGE, content) is not None
 
 
 def check_bytes(path: pathlib.Path, start: bytes) -> None:

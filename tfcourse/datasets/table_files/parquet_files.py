@@ -6,12 +6,13 @@ from typing import Any
 
 from tfcourse.datasets import memory, shown
 from tfcourse.datasets.errors import DataError
-from tfcourse.datasets.table_files import text_files
+from tfcourse.datasets.table_files import other_formats, text_files
 from tfcourse.datasets.tables import frames
 from tfcourse.datasets.tables.table import Table
 
 MAGIC = b"PAR1"
 _BYTES_PER_CELL = 16
+_HEAD = 10  # Rows.
 
 
 def read(path: pathlib.Path) -> Table:
@@ -30,12 +31,18 @@ def read(path: pathlib.Path) -> Table:
         taken = [name for name, kind in leaves.items() if not pa.types.is_nested(kind)]
         taken = [name for name in taken if not name.startswith("__index_level_")]
         _check_size(path, file.metadata, len(taken))
+        left_out = [name for name, kind in leaves.items() if pa.types.is_nested(kind)]
+        listed = ", ".join(map(shown.text, left_out[:20]))
+        if left_out and not taken:
+            raise DataError(
+                f"{path}: expected columns of numbers and texts; received lists alone: {listed}. "
+                "Make a column of each item, or arrays, for npz:PATH."
+            )
         table = file.read(columns=taken)
         while any(pa.types.is_struct(field.type) for field in table.schema):
             table = table.flatten()
+        _check_no_images(path, table)
         read = table.to_pandas(ignore_metadata=True, date_as_object=False)
-        left_out = [name for name, kind in leaves.items() if pa.types.is_nested(kind)]
-        listed = ", ".join(map(shown.text, left_out[:20]))
         notes = (f"columns of lists left out: {listed}",) if left_out else ()
         return frames.to_table(read, str(path), notes)  # Texts are decoded here.
     except DataError:
@@ -45,6 +52,21 @@ def read(path: pathlib.Path) -> Table:
         raise DataError(
             f"{path}: expected a Parquet file; received {said}. Write it again."
         ) from None
+
+
+def _check_no_images(path: pathlib.Path, table: Any) -> None:
+    """Raises an error if a column holds the bytes of images."""
+    import pyarrow as pa
+
+    for field in table.schema:
+        if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+            cells = table.column(field.name).slice(0, _HEAD).to_pylist()
+            if any(cells) and all(other_formats.is_image(cell) for cell in cells if cell):
+                raise DataError(
+                    f"{path}, column {shown.quoted(field.name)}: expected numbers or texts; "
+                    "received images. Write each to a file in the folder of its class, for "
+                    "images:FOLDER; or remove the column."
+                )
 
 
 def names(path: pathlib.Path) -> list[str]:
