@@ -66,13 +66,31 @@ def test_other_formats_are_named_with_what_reads_them(tmp_path, content, receive
 
 
 @pytest.mark.parametrize("name", ["mine.json", "mine.csv", "it's mine"])
-@pytest.mark.parametrize("kind", ["JSON", "JSON lines", "Stata", "LIBSVM"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "JSON",
+        "JSON by column",
+        "JSON by row",
+        "JSON split",
+        "JSON table",
+        "JSON lines",
+        "XML",
+        "Stata",
+        "LIBSVM",
+    ],
+)
 def test_command_of_a_refusal_converts_the_file(tmp_path, name, kind):
     path, y = tmp_path / name, ["a", "b"] * 20
     frame = pd.DataFrame({"x": np.arange(40) % 7 + 0.5, "z": np.arange(40) % 3, "y": y})
     write = {
         "JSON": lambda: frame.to_json(path, orient="records"),
+        "JSON by column": lambda: frame.to_json(path),
+        "JSON by row": lambda: frame.to_json(path, orient="index"),
+        "JSON split": lambda: frame.to_json(path, orient="split"),
+        "JSON table": lambda: frame.to_json(path, orient="table", index=False),
         "JSON lines": lambda: frame.to_json(path, orient="records", lines=True),
+        "XML": lambda: frame.to_xml(path, parser="etree", index=False),
         "Stata": lambda: frame.to_stata(path, write_index=False),
         "LIBSVM": lambda: path.write_text(
             "".join(f"{n % 2} 1:{n} 2:{n % 7}.5 3:1\n" for n in range(40))

@@ -11,9 +11,16 @@ _EXPECTED = "expected a table as text, Excel or Parquet"
 # Beginnings of texts that are not tables, and how to read them.
 _TEXTS = (
     (r"\{.*\}\s*\n\s*\{", "JSON lines", "read_json(..., lines=True)"),
+    (
+        r'\{\s*"columns"\s*:\s*\[[^\]]*\]\s*,\s*"(index|data)"',
+        "JSON",
+        "read_json(..., orient='split')",
+    ),
+    (r'\{\s*"schema"\s*:\s*\{\s*"fields"', "JSON", "read_json(..., orient='table')"),
+    (r'\{\s*"\d+"\s*:\s*\{', "JSON", "read_json(..., orient='index')"),
     (r"\[?\s*\{\s*[\"}]|\[\s*\[", "JSON", "read_json(...)"),
     (r"<(!doctype|html|table|head|body|!--)", "HTML", "read_html(...)[0]"),
-    (r"<\?xml", "XML", "read_xml(...)"),
+    (r"<\?xml", "XML", "read_xml(..., parser='etree')"),
 )
 _OTHER_TEXTS = (
     (
