@@ -1,6 +1,7 @@
 """A search from Python and --sweep leave the same files; workers that answer at once train."""
 
 import contextlib
+import dataclasses
 import re
 import types
 
@@ -15,6 +16,7 @@ from tfcourse.command_line import sweeping
 from tfcourse.command_line.options import SweepOptions
 from tfcourse.tuning import space as search_space
 from tfcourse.tuning.settings import settings_of
+from tfcourse.tuning.task import Outcome
 
 # keras-tuner reads the current thread's name the old way.
 pytestmark = pytest.mark.filterwarnings(
@@ -103,6 +105,16 @@ def test_more_trials_are_further_rounds_of_the_same_search(tmp_path):
     assert [trial.values for trial in sweep.trials] == [trial.values for trial in whole.trials]
     anew = search(tmp_path / "grown", tuner="coarse_to_fine", trials=30, generation_size=6)
     assert anew.trials[24].note["round"] == 1
+
+
+def test_trials_without_any_score_are_named(tmp_path):
+    def scoreless(task):
+        result = sweep_pool.trained(task).result
+        curve = [{**row, "val_accuracy": None} for row in result.curve]
+        return Outcome(dataclasses.replace(result, curve=curve))
+
+    with pytest.raises(tuning.AllTrialsFailedError, match="with a finite val_accuracy"):
+        search(tmp_path, Pool(2, scoreless))
 
 
 def test_without_a_report_there_is_only_the_journal(tmp_path):

@@ -424,6 +424,21 @@ def test_only_the_replicates_of_the_last_phase_count(tmp_path):
         assert max(study.mean_curve(sweep, trial).values()) == pytest.approx(sweep.score(trial))
 
 
+def test_what_was_fixed_are_values_with_an_effect():
+    base = MnistSoftmax(optimizer="adam", beta=0.5, beta_1=0.8).all_texts()
+    rates = sweeps.Space((Axis("learning_rate", Log((1e-3, 1.0))),))
+    point, notes = {"learning_rate": 0.1}, {"epochs": 3, "bracket": 0, "round": 0}
+    records = [examples.phase(space=rates, base=base)]
+    records += [examples.ask(0, point, space=rates, note=notes), examples.result(0, [0.5])]
+    declarations = hp.declarations(MnistSoftmax)
+    told = findings.fixed(examples.sweep_of(records), declarations)
+    assert "optimizer adam, beta_1 0.8, beta_2 0.999" in told
+    assert not re.search(r"\b(beta|learning_rate|epochs|decay_rate) ", told)
+    both = sweeps.Space((Axis("optimizer", Choice(("momentum", "adam"))),))
+    told = findings.fixed(examples.sweep_of([examples.phase(space=both, base=base)]), declarations)
+    assert "beta 0.5, beta_1 0.8" in told
+
+
 def test_a_share_is_not_widened_below_zero():
     axis = examples.Axis("dropout", Linear((0.0, 0.5)))
     space = sweeps.Space((axis,))

@@ -218,6 +218,7 @@ def test_a_damaged_journal_is_refused_by_line(whole, tmp_path):
         (["--fix=optimizer", "--beta=0.5"], "--beta=0.5 has no effect with --optimizer=adam"),
         (["--epochs=5"], "--epochs=5 has no effect: --fix=epochs=60 sets epochs"),
         (["--fix=dropout=0.5"], "--fix=dropout=0.5 has no effect with --model=softmax_regression"),
+        (["--expect=val_loss_spread:0:1"], "--expect=val_loss_spread: no such result"),
         (["--generation_size=4"], "--generation_size has no effect with --sweep=random"),
         (["--workers=2", "--scheduler=tcp://127.0.0.1:1"], "--workers has no effect with"),
         (["--nudge=1:0:learning_rate=0.1"], "--nudge is for a single training"),

@@ -17,8 +17,6 @@ FINAL = (
     *("best_epoch", "epochs", "parameters", "edge_brightness"),
     *("train_examples", "validation_examples", "test_examples"),
 )
-# The results that a sweep adds to those of its best trial.
-OF_SWEEPS = ("trial", "trials", *(f"{name}_spread" for name in FINAL))
 
 
 class Expectation(NamedTuple):
@@ -42,6 +40,12 @@ class Expectation(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.metric}:{self.low!r}:{self.high!r}"
+
+
+def of_sweep(replicates: int) -> tuple[str, ...]:
+    """Returns the results that a sweep adds to those of its best trial."""
+    spreads = (f"{name}_spread" for name in FINAL) if replicates > 1 else ()
+    return "trial", "trials", *spreads
 
 
 def check_names(expected: Iterable[Expectation], results: Collection[str]) -> None:

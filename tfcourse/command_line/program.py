@@ -138,8 +138,9 @@ def _check(options: Options, results: Iterable[str] | None) -> None:
     tracking.check(options.tracker)
     looking.check(options)
     if results is not None and not looking.is_asked(options):
-        others = expectations.OF_SWEEPS if options.sweep else results
-        expectations.check_names(options.expect, (*expectations.FINAL, *others))
+        if options.sweep:
+            results = expectations.of_sweep(options.sweep.settings.replicates)
+        expectations.check_names(options.expect, (*expectations.FINAL, *results))
     try:
         if options.dataset is not None:
             datasets.check(options.dataset, options.data_dir, **vars(options.reading))

@@ -235,12 +235,15 @@ class Driver:
             The trial's number, and the metrics of each of its replicates.
 
         Raises:
-            AllTrialsFailedError: no trial is complete.
+            AllTrialsFailedError: no trial has a score.
             EnvironmentFaultError: the workers die while they evaluate it.
         """
         best = self.sweep.best
         if best is None:
-            raise AllTrialsFailedError("no trial was completed; trials.csv says why")
+            raise AllTrialsFailedError(
+                f"no trial was completed with a finite {self.sweep.objective}; trials.csv and "
+                "curves.csv say why"
+            )
         chosen = self.sweep.chosen
         replicates = self.sweep.replicates
         if chosen is None or (chosen.trial, len(chosen.metrics)) != (best.number, replicates):

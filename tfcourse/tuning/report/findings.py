@@ -103,11 +103,26 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def fixed(sweep: sweeps.Sweep) -> str:
-    """Returns the hyperparameters that were not searched, with their values."""
-    searched = {axis.name for axis in sweep.space.axes}
-    others = {name: v for name, v in sweep.settings.base.items() if name not in searched}
-    return ", ".join(f"{name} {value}" for name, value in others.items())
+def fixed(sweep: sweeps.Sweep, declarations: Mapping[str, hp.Declaration] | None = None) -> str:
+    """Returns the hyperparameters that were not searched, with their values.
+
+    Args:
+        sweep: the sweep.
+        declarations: of its hyperparameters; those that never had an effect are left out.
+    """
+    searched = {axis.name: axis.scale.search for axis in sweep.space.axes}
+    chosen = {name for trial in sweep.trials for name in trial.note}  # Hyperband's epochs.
+    base, told = sweep.settings.base, []
+    for name, value in base.items():
+        condition = declarations[name].active_when if declarations else None
+        if declarations and condition:
+            chooser, allowed = condition
+            possible = searched.get(chooser, (declarations[chooser].parse(base[chooser]),))
+            if not any(each in allowed for each in possible):
+                continue
+        if name not in searched and name not in chosen:
+            told.append(f"{name} {value}")
+    return ", ".join(told)
 
 
 def shortfall(sweep: sweeps.Sweep) -> str:

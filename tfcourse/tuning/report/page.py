@@ -33,7 +33,7 @@ def write_sweep_report(
     Args:
         sweep: the sweep.
         path: the file.
-        declarations: of its hyperparameters, whose limits no advice exceeds.
+        declarations: of its hyperparameters, which say what is allowed and what has an effect.
 
     Raises:
         OSError: the file can't be written.
@@ -47,7 +47,7 @@ def write_sweep_report(
             objective=sweep.objective,
             plotly=plotly.offline.get_plotlyjs(),
             **_answer(sweep, pathlib.Path(path).parent, declarations),
-            **_plots(sweep),
+            **_plots(sweep, declarations),
             **_table(sweep),
         )
     files.write_file(pathlib.Path(path), text)
@@ -93,12 +93,12 @@ def _with_flags(text: str) -> Iterator[tuple[str, str]]:
     return zip(parts[::2], parts[1::2], strict=True)
 
 
-def _plots(sweep: Sweep) -> dict[str, Any]:
+def _plots(sweep: Sweep, declarations: Mapping[str, hp.Declaration] | None) -> dict[str, Any]:
     """Returns the figures by the name of their place on the page, with their captions."""
     said = {
         "slices": [],
         "isolations": [],
-        "fixed": findings.fixed(sweep),
+        "fixed": findings.fixed(sweep, declarations),
         "below": "",
         "wide": f"{110 * (len(sweep.space.axes) + 1)}px",
     }
