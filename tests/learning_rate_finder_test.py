@@ -1,4 +1,5 @@
 import math
+import types
 
 import keras
 import matplotlib.image
@@ -203,3 +204,17 @@ def test_the_curve_is_a_picture_with_ink_in_it(data, tmp_path):
     curve = find_learning_rate(model, data, batch_size=32, seed=1, num_steps=60)
     draw_learning_rate_curve(curve, tmp_path / "curve.png")
     assert matplotlib.image.imread(tmp_path / "curve.png")[..., :3].std() > 0.05
+
+
+def test_a_loss_below_0_does_not_count_as_diverged():
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(300, 4)).astype("float32")
+    y = rng.poisson(np.exp(0.5 * x[:, 0] + 1.5)).astype("float32")
+    training.set_seed(1)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, "exponential")])
+    model.compile(optimizers.Adam(0.01), "poisson")
+    data = types.SimpleNamespace(train=types.SimpleNamespace(features=x, labels=y))
+    curve = find_learning_rate(model, data, batch_size=32, seed=1, num_steps=150)
+    assert curve.smoothed.min() < -1.0
+    assert curve.smoothed[-1] > curve.smoothed.min() + 1.0  # It goes on until the loss rises.
+    assert 1e-3 < curve.suggestion < 1.0

@@ -69,5 +69,6 @@ def _draw(ax: Axes, curve: LearningRateCurve, rate: float) -> None:
     ax.axvline(curve.suggestion or np.nan, color=style.COLOURS[1], lw=1.2, label="suggested")
     ax.axvline(rate, color=style.COLOURS[2], lw=1.2, ls="--", label="yours")
     ax.set(xscale="log", xlabel="learning rate", ylabel="training loss")
-    ax.set_ylim(0.0, 1.3 * max(curve.smoothed[:10], default=1.0))
+    lowest = min(curve.smoothed, default=0.0)  # Below 0 for a loss like Poisson's.
+    ax.set_ylim(min(0.0, 1.3 * lowest), 1.3 * max(curve.smoothed[:10], default=1.0))
     ax.legend(loc="lower left")

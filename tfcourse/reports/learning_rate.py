@@ -34,7 +34,8 @@ def draw_learning_rate_curve(curve: Curve, path: os.PathLike[str] | str) -> None
         ax.plot(curve.rates, curve.smoothed, color=style.COLOURS[0], label="smoothed")
         ax.set_xscale("log")
         # The divergence would compress the descent.
-        ax.set_ylim(0.0, 1.3 * max(curve.smoothed[:10], default=1.0))
+        lowest = min(curve.smoothed, default=0.0)  # Below 0 for a loss like Poisson's.
+        ax.set_ylim(min(0.0, 1.3 * lowest), 1.3 * max(curve.smoothed[:10], default=1.0))
         ax.set_xlabel("learning rate")
         ax.set_ylabel("training loss")
         ax.set_title("loss while the learning rate rises")

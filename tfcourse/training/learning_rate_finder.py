@@ -69,7 +69,8 @@ def find_learning_rate(
 ) -> LearningRateCurve:
     """Trains `model` at a rate that rises from `low` to `high`, then restores its state.
 
-    It stops early if the smoothed loss is 4 times the smallest so far, or not finite.
+    It stops early if the smoothed loss is 4 times the smallest so far, or not finite. If the
+    smallest is below 0, it stops after a rise of three times the first loss, or the smallest.
 
     Reference: the range test of Smith, 2015, https://arxiv.org/abs/1506.01186; the suggestion is
     fastai's `steep`, applied only before the smallest loss. It is a safe start, not an optimum: on
@@ -134,7 +135,10 @@ def _losses(
             break
         smoothed = float(average.update(loss))
         smallest = min(smallest, smoothed)
-        if smoothed > _DIVERGED * smallest:
+        # Below 0, where a loss like Poisson's may fall, a rise is compared with the first loss.
+        first = losses[0] if losses else loss
+        scale = smallest if smallest > 0 else max(abs(first), -smallest)
+        if smoothed - smallest > (_DIVERGED - 1.0) * scale:
             break
         losses.append(loss)
     return losses
