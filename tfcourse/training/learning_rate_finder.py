@@ -123,7 +123,8 @@ def _losses(
     steps = InMemorySteps(model, split, batch_size, seed, jit_compile=False)
     per_epoch = len(split.labels) // batch_size  # A smaller last batch would only add noise.
     average = averages.ExponentiallyWeightedAverage(_BETA, bias_correction=True)
-    losses, smallest = [], math.inf
+    losses: list[float] = []
+    smallest = math.inf
     for step in range(num_steps):
         epoch, place = divmod(step, per_epoch)
         if place == 0:
