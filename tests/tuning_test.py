@@ -61,6 +61,12 @@ def test_only_the_named_are_tuned_and_others_refused():
     assert {dataclasses.replace(t, learning_rate=base.learning_rate) for t in trials} == {base}
     with pytest.raises(ValueError, match="Received: 'seed'"):
         tuning.search_space(base, ["seed"])
+    with pytest.raises(ValueError, match="beta matters only with optimizer momentum or"):
+        tuning.search_space(base, ["learning_rate", "beta"])
+    assert {t.optimizer for t in drawn(base, count=20, names=["optimizer", "beta"])} == {
+        "momentum",
+        "adam",
+    }
 
 
 def test_plain_random_search_drives_the_recipe(tmp_path):

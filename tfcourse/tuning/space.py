@@ -95,7 +95,11 @@ class Space:
 
 
 def space_of(
-    base: hp.Hyperparameters, searches: Mapping[str, str] | None = None, fixed: Iterable[str] = ()
+    base: hp.Hyperparameters,
+    searches: Mapping[str, str] | None = None,
+    fixed: Iterable[str] = (),
+    *,
+    asked: Collection[str] = (),
 ) -> Space:
     """Returns the `Space` of a recipe's hyperparameters.
 
@@ -103,9 +107,11 @@ def space_of(
         base: `Hyperparameters` with the values that are not searched.
         searches: `{name: text}` as in `--search`, in place of the declared ranges.
         fixed: names that keep their value in `base`.
+        asked: names besides those of `searches` that must be searched.
 
     Raises:
-        ValueError: a name is unknown, a range is empty or not allowed, or nothing is left.
+        ValueError: a name is unknown, a range is empty or not allowed, a hyperparameter that must
+            be searched has no effect, or nothing is left.
     """
     searches, fixed = searches or {}, set(fixed)
     declarations = hp.declarations(base)
@@ -125,7 +131,7 @@ def space_of(
             if name in searches
             else _scale(name, declaration, declaration.scale, declaration.search or ())
         )
-        axis = _axis(name, scale, declaration, axes, base, asked=name in searches)
+        axis = _axis(name, scale, declaration, axes, base, asked=name in (*searches, *asked))
         if axis:
             for value in scale.search:  # Raises if `base` does not allow it.
                 dataclasses.replace(base, **{name: value})
@@ -261,19 +267,20 @@ def search_space(
         num_examples: the size of the training split; see `for_examples`. `None`: of any size.
 
     Raises:
-        ValueError: a name has no search range.
+        ValueError: a name has no search range, or no effect.
     """
     import keras_tuner
 
     ranged = tunable(base)
-    names = ranged if names is None else list(names)
-    for name in names:
+    asked = [] if names is None else list(names)
+    for name in asked:
         if name not in ranged:
             raise ValueError(
                 "Only hyperparameters with a search range can be tuned: "
                 f"{', '.join(ranged)}. Received: {name!r}"
             )
-    space = space_of(base, fixed=set(ranged) - set(names))
+    others = set() if names is None else set(ranged) - set(asked)
+    space = space_of(base, fixed=others, asked=asked)
     if num_examples is not None:
         space = for_examples(space, num_examples, asked=())
     found = keras_tuner.HyperParameters()
