@@ -3,6 +3,7 @@ import struct
 import zlib
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 
@@ -412,6 +413,21 @@ def test_numbers_of_tiff_files_keep_their_meaning(folder):
         datasets.load(f"images:{folder}")
     tiff(path, np.full((6, 4, 4), 200, np.uint8), photometric=2)
     assert "1 without their other channels" in datasets.load(f"images:{folder}").origin
+
+
+def test_run_lengths_of_four_bits_are_read_or_refused(tmp_path):
+    path = tmp_path / "a.bmp"
+    palette = b"".join(bytes([17 * n] * 3 + [0]) for n in range(16))
+    pixels = b"\0\3\x1f\xa0\2\x5c\0\1"  # Three pixels as they are, two in turn, the end.
+    sizes = (14 + 40 + 64 + len(pixels), 0, 14 + 40 + 64, 40, 5, 1, 1, 4, 2, len(pixels))
+    header = struct.pack("<2sIIIIiiHHII", b"BM", *sizes) + bytes(16)
+    path.write_bytes(header + palette + pixels)
+    if int(PIL.__version__.partition(".")[0]) < 13:
+        with pytest.raises(datasets.DataError, match="run lengths of 4 bits, which Pillow misread"):
+            image_files.decode_all([path], (1, 5, 1), resize=False)
+        return
+    found = image_files.decode_all([path], (1, 5, 1), resize=False).pixels
+    np.testing.assert_array_equal(found.ravel(), 17 * np.array([1, 15, 10, 5, 12]))
 
 
 def test_folders_that_are_in_every_class_are_told(tmp_path, fresh_home, caplog):

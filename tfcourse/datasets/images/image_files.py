@@ -33,6 +33,7 @@ _WIDER = ("I", "F")
 _ORIENTATION = 0x0112  # In EXIF.
 _SAMPLE_FORMAT, _PHOTOMETRIC, _SAMPLES = 339, 262, 277  # In TIFF.
 _SIGNED, _WHITE_IS_ZERO = 2, 0
+_RUNS_OF_4_BITS = 2  # A compression of BMP.
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 # Pillow's errors for damaged files; `UnidentifiedImageError` is an `OSError`.
 _DAMAGED = (
@@ -216,6 +217,9 @@ def _unread(image: "PIL.Image.Image") -> str:
     """Returns what an image has that is not read, or ""."""
     if image.width * image.height > MAX_PIXELS:
         return f"{image.height} x {image.width}, more than {MAX_PIXELS:,} pixels"
+    is_bmp = image.format == "BMP"
+    if is_bmp and image.info.get("compression") == _RUNS_OF_4_BITS and _pillow_version() < 13:
+        return "run lengths of 4 bits, which Pillow misreads before version 13; save it as PNG"
     if _SIGNED in np.atleast_1d(_tag(image, _SAMPLE_FORMAT, ())):
         return "numbers with a sign, which npz:PATH reads as arrays"
     if image.mode in _WIDER and not (image.mode == "I" and image.format in _DEEP_FORMATS):
@@ -223,6 +227,12 @@ def _unread(image: "PIL.Image.Image") -> str:
             f"mode {image.mode}, of more than 16 bits per channel, which npz:PATH reads as arrays"
         )
     return ""
+
+
+def _pillow_version() -> int:
+    import PIL
+
+    return int(PIL.__version__.partition(".")[0])
 
 
 def _tag(image: "PIL.Image.Image", number: int, default: Any) -> Any:
