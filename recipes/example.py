@@ -44,6 +44,8 @@ class Example(Hyperparameters):
             advice = f". Did you mean {path.with_name(close[0])}?" if close else ""
             names = ", ".join(WRITERS)
             raise ValueError(f"`output` must be one of {names}. Received: {path}{advice}")
+        if path.name != "digits.npz" and self.run_dir != Example.run_dir:
+            raise ValueError(f"`run_dir` has no effect on {path.name}. Leave it out")
         if path.exists():
             raise ValueError(
                 f"`output`: {path} already exists. Remove it, or write to another folder"

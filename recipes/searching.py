@@ -127,8 +127,9 @@ def rounds(sweep: "Sweep", x: str, y: str) -> list[tuple["Box", list["Point"]]]:
     found: list[tuple[Box, list[Point]]] = []
     for start in range(0, len(drawn), size):
         found.append((box, drawn[start : start + size]))
-        so_far = sorted(sweep.trials[: start + size], key=lambda trial: -(sweep.score(trial) or 0))
-        best = so_far[: max(2, -(-size // 4))]
+        scores = {t.number: sweep.score(t) for t in sweep.trials[: start + size]}
+        so_far = sorted((-score, n) for n, score in scores.items() if score is not None)
+        best = [sweep.trials[number] for _, number in so_far[: max(2, -(-size // 4))]]
         box = {
             name: oracles.zoom(edges, [trial.positions[name] for trial in best])
             for name, edges in box.items()

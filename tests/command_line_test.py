@@ -96,6 +96,7 @@ def test_help_is_for_the_command_line(recipe):
         (["--expect=total"], "METRIC:LOW:HIGH"),
         (["--expect=total:2:1"], "METRIC:LOW:HIGH"),
         (["--expect=total:nan:1"], "METRIC:LOW:HIGH"),
+        (["--expect=total:0:1e999"], "METRIC:LOW:HIGH"),
         (["--flagfile=missing.flags"], "missing.flags"),
     ],
 )

@@ -56,3 +56,8 @@ def test_what_it_cannot_write_is_refused(tmp_path, monkeypatch, output, message)
     (tmp_path / "photos").mkdir()
     with pytest.raises(ValueError, match=message):
         example.Example(output=output)
+
+
+def test_only_digits_fit_a_run(tmp_path):
+    with pytest.raises(ValueError, match=r"`run_dir` has no effect on penguins\.csv"):
+        example.Example(output=str(tmp_path / "penguins.csv"), run_dir="runs/a")

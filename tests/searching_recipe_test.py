@@ -3,6 +3,7 @@ import types
 
 import keras
 import pytest
+import sweep_pool
 from sweep_pool import Pool
 
 from recipes import searching
@@ -10,6 +11,8 @@ from recipes.claims import search_trial
 from recipes.claims.pictures import strategies
 from tfcourse import datasets, tuning
 from tfcourse.tuning import oracles
+from tfcourse.tuning.records import Result
+from tfcourse.tuning.task import Outcome
 
 # keras-tuner reads the current thread's name the old way.
 pytestmark = [
@@ -22,15 +25,38 @@ def trials_that_answer_at_once(monkeypatch):
     monkeypatch.setattr(tuning, "InProcess", Pool)
 
 
-def test_boxes_are_those_that_the_search_drew_from(tmp_path, monkeypatch):
-    drawn_from = []
+@pytest.fixture
+def drawn_from(monkeypatch):
+    """The boxes after the first round of what is searched."""
+    boxes = []
     zoomed = oracles.CoarseToFine._zoomed
 
     def noted(oracle, box, round_number):
-        drawn_from.append(zoomed(oracle, box, round_number))
-        return drawn_from[-1]
+        boxes.append(zoomed(oracle, box, round_number))
+        return boxes[-1]
 
     monkeypatch.setattr(oracles.CoarseToFine, "_zoomed", noted)
+    return boxes
+
+
+def test_boxes_after_ties_and_failures_are_those_of_the_search(tmp_path, drawn_from):
+    def answer(task):
+        outcome = sweep_pool.trained(task)
+        if task.seed % 8:
+            return Outcome(Result("infeasible", f"{task.seed}"))
+        curve = [{"epoch": 1, "val_accuracy": float(task.seed % 2), "val_loss": 1.0}]
+        return Outcome(dataclasses.replace(outcome.result, curve=curve))
+
+    sweep = tuning.search(
+        search_trial.train, search_trial.Network(), tmp_path, sweep_pool.Pool(1, answer),
+        dataset="digits", tuner="coarse_to_fine", trials=60, searches=searching.SQUARE,
+        fixed=search_trial.others(search_trial.Network(), searching.SQUARE), report=False,
+    )  # fmt: skip
+    rounds = searching.rounds(sweep, *searching.SQUARE)
+    assert [box for box, _ in rounds[1:]] == drawn_from
+
+
+def test_boxes_are_those_that_the_search_drew_from(tmp_path, drawn_from):
     sweep = searching.sweep_of(
         search_trial.Network(epochs=2), tmp_path, searching.SQUARE,
         dataset="digits", tuner="coarse_to_fine", trials=24, seed=1,

@@ -34,7 +34,7 @@ class Expectation(NamedTuple):
             low, high = (hp.decimal(bound) for bound in bounds)
         except ValueError:
             low, high = math.nan, math.nan
-        if not (name and low <= high):
+        if not (name and -math.inf < low <= high < math.inf):
             raise ValueError(f"must be METRIC:LOW:HIGH with LOW <= HIGH. Received: {text!r}")
         return cls(name, low, high)
 
