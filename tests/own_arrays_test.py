@@ -177,6 +177,32 @@ def test_file_that_is_none_is_refused(tmp_path):
         datasets.load(f"npz:{path}")
 
 
+@pytest.mark.parametrize(
+    ("content", "received"),
+    [
+        (b"\x89HDF\r\n\x1a\n", "a file of HDF5. Read x and y by h5py"),
+        (b"MATLAB 5.0 MAT-file", "data of MATLAB. Read x and y by scipy.io.loadmat"),
+        (b"\x80\x04\x95", "a pickle, which may run code"),
+        (b"\0\0\x08\x03\0\0", "a file of IDX. Those of MNIST are read as mnist"),
+        (b"\x1f\x8b\x08", "a compressed file. Unpack it"),
+        (b"x,y\n1,2\n", "another file. Write it anew; a table is read as csv:PATH"),
+        ("model/data.pkl", r"a file of PyTorch. Load it, and save x.numpy\(\)"),
+        ("[Content_Types].xml", "a document. A workbook is read as csv:PATH"),
+        ("cat/1.png", "an archive with 'cat/1.png'. Write the arrays alone"),
+    ],
+)
+def test_files_of_other_programs_are_told_apart(tmp_path, content, received):
+    path = tmp_path / "mine.npz"
+    if isinstance(content, str):
+        np.savez(path, x=X, y=Y)
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(content, "x")
+    else:
+        path.write_bytes(content)
+    with pytest.raises(datasets.DataError, match=f"mine.npz: .*; received {received}"):
+        datasets.load(f"npz:{path}")
+
+
 def test_small_file_of_large_arrays_is_refused_by_its_header(tmp_path, monkeypatch):
     # A gigabyte of zeros is a file of a megabyte; here the header alone claims it.
     header = io.BytesIO()

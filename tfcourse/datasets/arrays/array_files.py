@@ -4,11 +4,13 @@ import io
 import math
 import os
 import pathlib
+import re
 import struct
 import sys
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Sequence
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -26,6 +28,22 @@ _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError),
     *(SyntaxError, TypeError, RecursionError, tokenize.TokenError),
     *(OverflowError, MemoryError, KeyError, IndexError, AttributeError),
+)
+# Other files by their beginnings, and what to do with them.
+_OTHERS = (
+    (rb"PK", "an NPZ file. Call it .npz"),
+    (rb"\x93N", "an NPY file, one array. numpy.savez(path, x=..., y=...) saves several"),
+    (rb"\x89HDF", "a file of HDF5. Read x and y by h5py, and save them by numpy.savez"),
+    (
+        rb"MATLAB 5",
+        "data of MATLAB. Read x and y by scipy.io.loadmat, and save them by numpy.savez",
+    ),
+    (
+        rb"\x80[\x02-\x05]",
+        "a pickle, which may run code. Save x and y by numpy.savez at its source",
+    ),
+    (rb"\0\0\x08[\x01-\x04]", "a file of IDX. Those of MNIST are read as mnist, with `data_dir`"),
+    (rb"\x1f\x8b|BZh|\xfd7zXZ", "a compressed file. Unpack it"),
 )
 _MAX_HEADER_BYTES = 1 << 16
 _MAX_SIDE = 1 << 48
@@ -49,6 +67,7 @@ def read(path: os.PathLike[str] | str) -> dict[str, Numbers]:
             names = [info.filename for info in archive.infolist()]
             if len(set(names)) < len(names) or not names:
                 raise DataError(f"{path}: expected arrays under names of their own. Write it anew.")
+            _check_members(path, names)
             num_bytes = sum(_bytes_needed(path, archive, info) for info in archive.infolist())
         memory.check_fits(
             path,
@@ -72,18 +91,28 @@ def read(path: os.PathLike[str] | str) -> dict[str, Numbers]:
 
 def _check_magic(path: pathlib.Path, magic: bytes, kind: str) -> None:
     """Raises `DataError` if a file is of the other kind of array file, whatever its name."""
-    others = {
-        b"PK": "an NPZ file. Call it .npz",
-        b"\x93N": "an NPY file, one array. numpy.savez(path, x=..., y=...) saves several",
-    }
     try:
         with open(path, "rb") as file:
-            start = file.read(2)
+            start = file.read(16)
     except OSError as error:
         raise DataError(f"{path}: expected a file to read; received {error.strerror}.") from None
-    if start != magic:
-        received = others.get(start, "another file. Write it anew; a table is read as csv:PATH")
+    if not start.startswith(magic):
+        received = "another file. Write it anew; a table is read as csv:PATH"
+        received = next((kind for other, kind in _OTHERS if re.match(other, start)), received)
         raise DataError(f"{path}: expected {kind}; received {received}.")
+
+
+def _check_members(path: pathlib.Path, names: Sequence[str]) -> None:
+    """Raises `DataError` if an archive holds something else than arrays."""
+    others = [name for name in names if not name.endswith(".npy")]
+    if not others:
+        return
+    received = f"an archive with {others[0]!r:.80}. Write the arrays alone"
+    if "[Content_Types].xml" in others:
+        received = "a document. A workbook is read as csv:PATH"
+    if any(name.endswith("data.pkl") for name in others):
+        received = "a file of PyTorch. Load it, and save x.numpy() and y.numpy() by numpy.savez"
+    raise DataError(f"{path}: expected an NPZ file, as numpy.savez writes it; received {received}.")
 
 
 def _check_texts(name: str, array: Numbers) -> None:
