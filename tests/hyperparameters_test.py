@@ -105,3 +105,17 @@ def test_only_active_hyperparameters_are_arguments_of_their_chooser():
 def test_a_declaration_that_contradicts_itself_is_refused(declared):
     with pytest.raises(ValueError, match="Received"):
         hp.number(0.5, "Anything.", **declared)
+
+
+def test_texts_of_all_values_are_read_as_the_same_values():
+    @dataclasses.dataclass(frozen=True)
+    class Optional(hp.Hyperparameters):
+        note: str | None = hp.text(None, "Any.", optional=True)
+        limit: int | None = hp.integer(None, "Most.", interval="[1, inf)", optional=True)
+        names: tuple | None = hp.texts(None, "Any.", optional=True)
+        augment: tuple = hp.several((), ("flip", "zoom"), "Changes.")
+
+    given = Optional(note="None", limit=3, names=("a", "b"), augment=("zoom",))
+    for values in (Optional(), given):
+        assert Optional.from_texts(values.all_texts()) == values
+    assert Optional().all_texts() == {"augment": "none"}

@@ -115,7 +115,9 @@ def _settled(
         space = search_space.space_of(base, asked.searches, asked.fixed)
     except ValueError as error:
         told = str(error).replace("auto or ", "")
-        changed = [f"{name} is {text}" for name, text in settled.items() if before[name] != text]
+        changed = [
+            f"{name} is {text}" for name, text in settled.items() if before.get(name) != text
+        ]
         raise UsageError(f"--search, --fix: {told}. With this data {', '.join(changed)}") from None
     space = search_space.for_examples(space, len(data.train), asked.searches)
     for axis in space.axes:

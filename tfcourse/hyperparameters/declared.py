@@ -41,8 +41,13 @@ class Hyperparameters:
         }
 
     def all_texts(self) -> dict[str, str]:
-        """Returns `{name: text}` of all values, as in flags."""
-        return {name: d.format(getattr(self, name)) for name, d in declarations(self).items()}
+        """Returns `{name: text}` of all values, as in flags; of optional ones, only if given."""
+        values = {name: getattr(self, name) for name in declarations(self)}
+        return {
+            name: declaration.format(values[name])
+            for name, declaration in declarations(self).items()
+            if not (declaration.optional and values[name] in (None, ()))
+        }
 
     def to_texts(self) -> dict[str, str]:
         """Returns `{name: text}` of the values that differ from their defaults."""

@@ -297,4 +297,5 @@ class Driver:
         if condition is None:
             return True
         chooser, allowed = condition
-        return self.declarations[chooser].parse(texts[chooser]) in allowed
+        text = texts.get(chooser)  # It may be optional.
+        return text is not None and self.declarations[chooser].parse(text) in allowed

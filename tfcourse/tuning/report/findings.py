@@ -117,7 +117,8 @@ def fixed(sweep: sweeps.Sweep, declarations: Mapping[str, hp.Declaration] | None
         condition = declarations[name].active_when if declarations else None
         if declarations and condition:
             chooser, allowed = condition
-            possible = searched.get(chooser, (declarations[chooser].parse(base[chooser]),))
+            texts = [base[chooser]] if chooser in base else []  # It may be optional.
+            possible = searched.get(chooser, [declarations[chooser].parse(text) for text in texts])
             if not any(each in allowed for each in possible):
                 continue
         if name not in searched and name not in chosen:
