@@ -344,7 +344,7 @@ def test_colours_for_print_become_colours_for_screens(folder):
     assert max(values(split).max() for split in data.splits.values()) == 255
 
 
-def test_all_broken_images_are_named_at_once_or_left_out(folder, caplog):
+def test_all_broken_images_are_named_at_once_or_left_out(folder, caplog, monkeypatch):
     whole = (folder / "dog/01.png").read_bytes()
     (folder / "cat/a.png").write_bytes(b"text")
     (folder / "dog/b.png").write_bytes(whole[: len(whole) - 24])
@@ -358,10 +358,15 @@ def test_all_broken_images_are_named_at_once_or_left_out(folder, caplog):
     for split in data.splits.values():
         np.testing.assert_array_equal(values(split) % 2, split.labels)
     assert "20 images; 3 broken and left out" in data.origin
-    assert any("Left out 3 broken images: a.png" in message for message in caplog.messages)
-    for file in folder.rglob("*.png"):
+    assert any("Left out 3 broken images: cat/a.png" in message for message in caplog.messages)
+    broken = [*folder.rglob("*.png")]
+    for file in broken:
         file.write_bytes(b"")
-    with pytest.raises(datasets.DataError, match="received 23 of 23 that can't"):
+    with pytest.raises(datasets.DataError, match="received 23 of 23 that can't") as caught:
+        datasets.load(f"images:{folder}", on_error="skip")
+    assert all(f"{file.parent.name}/{file.name}" in str(caught.value) for file in broken)
+    monkeypatch.setattr(image_files, "_MOST_NAMES", 20)
+    with pytest.raises(datasets.DataError, match=r"dog/\d+.png and 3 more\. Replace"):
         datasets.load(f"images:{folder}", on_error="skip")
 
 
@@ -371,7 +376,7 @@ def test_all_broken_images_are_named_at_once_or_left_out(folder, caplog):
         (b"\0\0\0 ftypavif\0", "an AVIF image"),
         (b"\0\0\0 ftypheic\0", "an HEIC image"),
         (b"\0\0\0 ftypisom\0", "a video"),
-        (b"\0" * 128 + b"DICM", "a DICOM file, which pydicom reads"),
+        (b"\0" * 128 + b"DICM", "a DICOM file: save its pixels, which pydicom reads"),
         (b"\0" * 600, "zeros alone"),
         (b"II*\0\x08\0\0\0\0\0", "a TIFF of other numbers or channels, to be saved by numpy"),
         (b"<!DOCTYPE html>", "a web page, as of a failed download"),

@@ -139,10 +139,10 @@ def check_unit_interval(where: str, features: Numbers) -> None:
     if smallest >= 0 and largest <= 1:
         return
     check_finite(where, features)
-    mend = "Divide by 255." if smallest >= 0 and largest <= 255 else "Scale them to [0, 1]."
+    mend = "Divide by 255" if smallest >= 0 and largest <= 255 else "Scale them to [0, 1]"
     raise DataError(
         f"{where}: expected features in [0, 1]; received values from {smallest:g} to {largest:g}. "
-        f"{mend}"
+        f"{mend}, or have them scaled (`scale=True`)."
     )
 
 

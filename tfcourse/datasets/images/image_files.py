@@ -44,6 +44,7 @@ _DAMAGED = (
 _BYTES_PER_VALUE = 1 + 2 * 4
 # If this share of images has one size, it is proposed; otherwise, a usual size.
 _MOSTLY = 0.8
+_MOST_NAMES = 50  # Of broken images, in a message.
 _USUAL_SIDES = (16, 32, 64, 128)
 
 
@@ -194,8 +195,11 @@ def _refuse(broken: Sequence[BrokenImageError], num_images: int, advice: str) ->
 
 
 def _listed(broken: Sequence[BrokenImageError]) -> str:
-    named = "; ".join(f"{error.path.name} ({error.why[:80]})" for error in broken[:4])
-    return named + (f"; and {len(broken) - 4:,} more" if broken[4:] else "")
+    names = [f"{error.path.parent.name}/{error.path.name}" for error in broken]
+    reasons = zip(names[:4], broken, strict=False)
+    listed = "; ".join(f"{name} ({error.why[:80]})" for name, error in reasons)
+    listed += f"; also {', '.join(names[4:_MOST_NAMES])}" if names[4:] else ""
+    return listed + (f" and {len(names) - _MOST_NAMES:,} more" if names[_MOST_NAMES:] else "")
 
 
 def opened(path: pathlib.Path) -> "PIL.Image.Image":

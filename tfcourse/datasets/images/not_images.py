@@ -15,7 +15,10 @@ _KINDS = (
     (rb"\0\0\0\x0cJXL |\xff\x0a", "a JPEG XL image, to be converted to PNG or JPEG"),
     (rb"\0\0\x01\0", "an icon (ICO), to be converted to PNG"),
     (rb"8BPS", "an image of Photoshop, to be converted to PNG"),
-    (rb"(?s:.{128})DICM", "a DICOM file, which pydicom reads"),
+    (
+        rb"(?s:.{128})DICM",
+        "a DICOM file: save its pixels, which pydicom reads, by numpy (npz:PATH)",
+    ),
     (
         rb"II[*+]\0|MM\0[*+]",
         "a TIFF of other numbers or channels, to be saved by numpy (npz:PATH)",
