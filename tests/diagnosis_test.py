@@ -252,6 +252,14 @@ def slow_batch_norm(data):
     return plain(data, dense(activation=None), normalized, keras.layers.ReLU()), data
 
 
+def no_activations(data):
+    return plain(data, dense(activation=None), keras.layers.Dropout(0.2)), data
+
+
+def trained_on_the_validation_split(data):
+    return mlp(data), dataclasses.replace(data, validation=data.train)
+
+
 FAULTS = {
     labels_shuffled: ("baseline", "broken"),
     some_mislabelled: ("label_noise", "broken"),
@@ -279,6 +287,8 @@ FAULTS = {
     gradient_lost: ("gradients", "broken"),
     wrong_sign_of_the_update: ("one_batch", "broken"),
     slow_batch_norm: ("batch_norm", "look"),
+    no_activations: ("units", "look"),
+    trained_on_the_validation_split: ("duplicates", "broken"),
 }
 
 
@@ -428,16 +438,22 @@ def poisson():
     return small((5,), dense(), keras.layers.Dense(1, "exponential"), loss="poisson"), data
 
 
+def swish():
+    layers = dense(activation="swish"), dense(8, "second", "gelu"), keras.layers.Dense(1)
+    return small((5,), *layers, loss="binary_crossentropy"), two_species()
+
+
 @pytest.mark.parametrize(
     ("make", "checks"),
     [
+        (swish, {"units": "skipped"}),
         (binary, {"outputs": "fine", "initial_loss": "fine"}),
         (all_zero, {"outputs": "skipped", "updates": "skipped"}),
         (words, {"input_scale": "skipped", "gradients": "fine", "baseline": "fine"}),
         (lambda: quantity(keras.losses.Huber()), {"initial_loss": "fine", "outputs": "skipped"}),
         (poisson, {"baseline": "skipped"}),
     ],
-    ids=["binary", "all_zero", "words", "huber", "poisson"],
+    ids=["swish", "binary", "all_zero", "words", "huber", "poisson"],
 )
 def test_healthy_models_of_other_kinds_have_no_alarm(make, checks):
     model, data = make()
@@ -488,6 +504,12 @@ def two_outputs():
     return model, two_species()
 
 
+def equal_quantities():
+    model, data = quantity("mse")
+    data.train.labels[:] = 3
+    return model, data
+
+
 def labels_of_several_numbers():
     data = two_species()
     for split in (data.train, data.validation):
@@ -500,6 +522,7 @@ def labels_of_several_numbers():
     [
         (label_beyond_the_outputs, datasets.DataError, "expected 0 or 1.*received 2"),
         (one_nan, datasets.DataError, "received nan at example 7"),
+        (equal_quantities, ValueError, "labels are all 3"),
         (two_outputs, ValueError, "Received: 2 outputs"),
         (labels_of_several_numbers, ValueError, r"labels of shape \(300, 3\)"),
     ],

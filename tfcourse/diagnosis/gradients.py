@@ -17,7 +17,7 @@ _EXAMPLES = 64
 _VARIABLES = 12  # At most this many are checked.
 # Intended changes of the loss. Large steps are affected by curvature, small ones by float32's
 # rounding; the best result counts.
-_CHANGES = (0.03, 0.01, 0.003, 0.001, 0.0003)
+_CHANGES = (0.03, 0.01, 0.003, 0.001, 0.0003, 0.00003)
 _LONGEST = 0.1  # Largest step relative to the weights.
 # Relative to the largest gradient; smaller ones, as of a bias before batch norm, are rounding.
 _NEGLIGIBLE = 1e-3

@@ -79,7 +79,7 @@ def task_of(model: keras.Model, data: training_data.Data) -> Task:
     """Returns the task, judging by the labels, the outputs and the compiled loss.
 
     Raises:
-        ValueError: an example has several labels.
+        ValueError: an example has several labels, or the quantity is the same for all.
     """
     labels = np.asarray(data.train.labels)
     num_outputs = int(model.output_shape[-1]) if getattr(model, "outputs", None) else 0
@@ -95,7 +95,12 @@ def task_of(model: keras.Model, data: training_data.Data) -> Task:
         squares = isinstance(loss, keras.losses.MeanSquaredError) or _name(loss) in (
             *("mse", "mean_squared_error"),
         )
-        return Task("quantity", 0, (), True, squares, float(labels.astype(float).var()))
+        variance = float(labels.astype(float).var())
+        if variance == 0.0:
+            raise ValueError(
+                f"The training labels are all {labels.flat[0]}: nothing can be learned from them"
+            )
+        return Task("quantity", 0, (), True, squares, variance)
     kind: Literal["classes", "binary"] = "binary" if num_outputs == 1 else "classes"
     number = 2 if kind == "binary" else num_outputs or int(labels.max()) + 1
     names = tuple(getattr(data, "class_names", ())) or tuple(map(str, range(number)))

@@ -17,6 +17,8 @@ _ENDS = {
     **{"sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0)},
     **{"tanh": (-1.0, 1.0), "hard_tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0)},
 }
+_PRODUCTS = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
+_PASSING = (keras.layers.Dropout, keras.layers.Flatten)  # They leave a linear layer linear.
 _NEAR = 0.02  # Distance from an end of the range, as a share of it.
 _ALWAYS = 0.95  # A unit is saturated if it is near its limit for this share of the examples.
 _COMPARED = 256  # Values by which two units are compared.
@@ -48,7 +50,7 @@ def useless(subject: Subject) -> Finding:
     """
     at = {"at the start": _by_layer(subject)}
     if not at["at the start"]:
-        return skipped("no hidden layer has an activation")
+        return _linear_in_a_row(subject)
     subject.put_back(subject.short.course("first").end)
     at["after the first steps"] = _by_layer(subject)
     when, name = max(
@@ -65,6 +67,34 @@ def useless(subject: Subject) -> Finding:
         worst.share,
         _hint(worst, name, at["at the start"][name]),
         png(lambda axes: _draw(axes[0], at), columns=2, width=4.0, height=_high(at)),
+    )
+
+
+def _linear_in_a_row(subject: Subject) -> Finding:
+    """Returns what was found where no hidden layer can be counted: linear layers in a row."""
+    features, _ = subject.batch
+    with interception.watched(subject.model) as calls:
+        subject.forward(features, training=True)
+    made_by: dict[int, str] = {}  # The linear layer, by the identity of its outputs.
+    chained = []
+    for layer, inputs, outputs in calls:
+        before = made_by.get(id(inputs))
+        if isinstance(layer, _PRODUCTS):
+            chained += [(before, layer.name)] if before else []
+            if not activation_of(layer):
+                made_by[id(outputs)] = layer.name
+        elif before and isinstance(layer, _PASSING):
+            made_by[id(outputs)] = before
+    if not chained:
+        return skipped("no hidden layer has an activation that dies or saturates")
+    first, second = chained[0]
+    return Finding(
+        "look",
+        f"{len(chained)} times, as from {first} to {second}, there is no activation in between",
+        "an activation between layers",
+        float(len(chained)),
+        f'Give {first} an activation, such as `activation="relu"`: without one, two layers can do '
+        "no more than one.",
     )
 
 
