@@ -58,6 +58,8 @@ def read(path: pathlib.Path) -> Run:
 
     The metrics are empty until it is finished.
     """
+    if path.name == run_directory.BEST and (path.parent / run_directory.JOURNAL).exists():
+        path = path.parent  # The sweep has the results of its best trial.
     run = run_directory.RunDirectory(trained(path))
     for name in (run_directory.FLAGS, "history.csv"):
         if not (run.path / name).exists():

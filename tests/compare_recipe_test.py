@@ -95,6 +95,8 @@ def test_of_a_sweep_the_best_trial_is_compared(runs, tmp_path, capsys):
     output = capsys.readouterr().out
     assert_compared(output)
     seconds = next(line for line in output.splitlines() if line.startswith("seconds"))
+    (best / "metrics.json").write_text('{"result": {}}')
+    assert compare.read(runs[0] / "best") == compare.read(runs[0])
     assert seconds.split() == ["seconds", "9.0000"]  # A sweep's own are of all its trials.
     (best / "flags.txt").rename(runs[0] / "flags.txt")
     os.utime(runs[0] / "flags.txt", (2e9, 2e9))

@@ -53,3 +53,12 @@ def test_it_is_swept_from_there(folder):
     assert "python -m my_package.two_layers" in (folder / "many/best.flags").read_text()
     assert metrics(folder / "many")["test_accuracy"] > 0.3
     assert "units" in (folder / "many" / "trials.csv").read_text().splitlines()[0]
+
+
+def test_hyperband_needs_epochs(folder):
+    lines = [line for line in TEMPLATE.splitlines() if "epochs: int" not in line]
+    without = "\n".join(lines).replace("hp.epochs", "1") + "\n"
+    (folder / "my_package" / "one_epoch.py").write_text(without)
+    done = processes.command("my_package.one_epoch", "--sweep=hyperband", cwd=folder)
+    assert done.returncode == 2
+    assert "--sweep=hyperband needs a recipe with the hyperparameter epochs" in done.stderr

@@ -95,7 +95,7 @@ def _check_combination(
     if values.sweep == "hyperband":
         if values.pruning != "none":
             raise UsageError("--pruning does not go with hyperband, which stops bad trials itself")
-        if getattr(base, "epochs", 1) == 0:
+        if getattr(base, "epochs", 0) == 0:
             raise UsageError("--sweep=hyperband needs --epochs, the most epochs of a trial")
     if not re.fullmatch(r"\w+", values.objective):
         raise UsageError(f"--objective must be a metric. Received: {values.objective!r}")
@@ -168,6 +168,8 @@ def _asked(base: hp.Hyperparameters) -> _Asked:
     if flags.FLAGS.sweep == "hyperband":
         if "epochs" in searches:
             raise UsageError("--search: hyperband itself chooses epochs, up to --epochs")
+        if "epochs" not in declarations:
+            raise UsageError("--sweep=hyperband needs a recipe with the hyperparameter epochs")
         fixed.add("epochs")
     return _Asked(base, searches, fixed)
 
