@@ -44,7 +44,7 @@ def useless(subject: Subject) -> Finding:
 
     A unit is dead if a ReLU returns 0 for every example, saturated if a sigmoid or tanh is
     almost always at its limit, identical if it returns the same as another one: both then get the
-    same gradient forever.
+    same gradient forever. If no layer has an activation, linear layers in a row are reported.
 
     Source: CS231n, "Activation functions" and "Weight initialization" (all zero is a pitfall).
     """
