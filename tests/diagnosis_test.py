@@ -491,6 +491,17 @@ def label_beyond_the_outputs():
     return model, data
 
 
+def one_hot_for_a_sparse_loss():
+    model, data = words()
+    for split in (data.train, data.validation):
+        split.labels = np.eye(2, dtype="float32")[split.labels]
+    return model, data
+
+
+def numbers_for_a_categorical_loss():
+    return small((5,), keras.layers.Dense(2), loss="categorical_crossentropy"), two_species()
+
+
 def one_nan():
     model, data = binary()
     data.train.features[7, 3] = np.nan
@@ -521,6 +532,8 @@ def labels_of_several_numbers():
     ("make", "error", "message"),
     [
         (label_beyond_the_outputs, datasets.DataError, "expected 0 or 1.*received 2"),
+        (one_hot_for_a_sparse_loss, datasets.DataError, "argmax"),
+        (numbers_for_a_categorical_loss, datasets.DataError, "expected one-hot rows of 2"),
         (one_nan, datasets.DataError, "received nan at example 7"),
         (equal_quantities, ValueError, "labels are all 3"),
         (two_outputs, ValueError, "Received: 2 outputs"),

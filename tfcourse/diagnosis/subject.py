@@ -75,6 +75,7 @@ class Subject:
                 f"{len(model.outputs)} outputs"
             )
         input_checks.check_data(data)
+        input_checks.check_form_of_labels(model, data)
         size = batching.resolve_batch_size(batch_size, len(data.train.labels))
         build_for(model, training_data.first_examples(data.train, size))
         input_checks.check_labels(model, data)

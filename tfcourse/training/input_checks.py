@@ -74,6 +74,45 @@ def check_split(name: str, split: Any) -> None:
         )
 
 
+def check_form_of_labels(model: keras.Model, data: training_data.Data) -> None:
+    """Checks that labels are one-hot for categorical cross-entropy, and numbers for the sparse one.
+
+    Raises:
+        DataError: saying how to change the labels or the loss.
+    """
+    loss, given = _loss(model), keras.tree.flatten(data.train.labels)
+    outputs = list(getattr(model, "outputs", None) or ())
+    if len(given) != 1 or len(outputs) != 1 or len(outputs[0].shape) != 2:
+        return
+    shape, classes = np.shape(given[0]), outputs[0].shape[1]
+    if shape[1:] == (classes,) and classes > 1 and _is_loss(loss, _SPARSE):
+        raise datasets.DataError(
+            f"train labels: expected one class number per example, for sparse cross-entropy; "
+            f"received rows of {classes}. Compile the model with "
+            "`keras.losses.CategoricalCrossentropy`, or take `labels.argmax(axis=1)`."
+        )
+    if len(shape) == 1 and classes > 1 and _is_loss(loss, _CATEGORICAL):
+        raise datasets.DataError(
+            f"train labels: expected one-hot rows of {classes}, for categorical cross-entropy; "
+            "received one number per example. Compile the model with "
+            "`keras.losses.SparseCategoricalCrossentropy`, or take `keras.ops.one_hot`."
+        )
+
+
+_SPARSE = (keras.losses.SparseCategoricalCrossentropy, keras.losses.sparse_categorical_crossentropy)
+_CATEGORICAL = (keras.losses.CategoricalCrossentropy, keras.losses.categorical_crossentropy)
+
+
+def _loss(model: keras.Model) -> Any:
+    """Returns the compiled loss; one that was given by its name, as an object or a function."""
+    loss = model.loss
+    return keras.losses.get(loss) if isinstance(loss, str) or callable(loss) else loss
+
+
+def _is_loss(loss: Any, forms: tuple[Any, Any]) -> bool:
+    return isinstance(loss, forms[0]) or loss is forms[1]
+
+
 def check_labels(model: keras.Model, data: training_data.Data) -> None:
     """Checks that class labels lie in [0, outputs), and warns if all are of one class.
 
@@ -119,13 +158,13 @@ def _is_binary(model: keras.Model) -> bool:
 
 def _num_classes(model: keras.Model) -> int | None:
     """Returns how many classes the labels of a sparse loss may have; `None` for other losses."""
-    loss = model.loss
-    if isinstance(loss, str) or callable(loss):
-        loss = keras.losses.get(loss)
-    sparse = isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
-    sparse |= loss is keras.losses.sparse_categorical_crossentropy
+    loss = _loss(model)
     outputs = list(getattr(model, "outputs", None) or ())
-    if not sparse or len(outputs) != 1 or getattr(loss, "ignore_class", None) is not None:
+    if (
+        not _is_loss(loss, _SPARSE)
+        or len(outputs) != 1
+        or getattr(loss, "ignore_class", None) is not None
+    ):
         return None
     return outputs[0].shape[-1]
 

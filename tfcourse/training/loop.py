@@ -194,6 +194,7 @@ def _built(
     size = batching.resolve_batch_size(batch_size, training_data.num_examples(data.train))
     if batch_size not in ("full", size):
         print(f"batch_size={batch_size}: the set has {size} examples, so a step takes {size}")
+    input_checks.check_form_of_labels(model, data)
     build_for(model, training_data.first_examples(data.train, size), quickly=programs.is_sharing())
     check_outputs(model, of_recipe=of_recipe)
     memory.check_step(model, size)
