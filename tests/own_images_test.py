@@ -420,6 +420,23 @@ def test_numbers_of_tiff_files_keep_their_meaning(folder):
     assert "1 without their other channels" in datasets.load(f"images:{folder}").origin
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_turned_gray_tiff_files_are_turned_back(tmp_path, orientation, depth):
+    pixels = np.arange(24, dtype=np.uint8).reshape(6, 4)
+    exif, path = Image.Exif(), tmp_path / "a.tif"
+    exif[0x0112] = orientation
+    scale = 257 if depth is np.uint16 else 1
+    Image.fromarray(pixels.astype(depth) * depth(scale)).save(path, exif=exif)
+    around = pixels[::-1, ::-1]
+    expected = {
+        **{1: pixels, 2: pixels[:, ::-1], 3: around, 4: pixels[::-1], 5: pixels.T},
+        **{6: np.rot90(pixels, -1), 7: around.T, 8: np.rot90(pixels)},
+    }[orientation]
+    found = image_files.decode_all([path], (*expected.shape, 1), resize=False).pixels
+    np.testing.assert_array_equal(found[0, ..., 0], expected)
+
+
 def test_run_lengths_of_four_bits_are_read_or_refused(tmp_path):
     path = tmp_path / "a.bmp"
     palette = b"".join(bytes([17 * n] * 3 + [0]) for n in range(16))

@@ -250,9 +250,19 @@ def size_of(image: "PIL.Image.Image") -> tuple[int, int]:
     with _decoding(pathlib.Path(getattr(image, "filename", "an image"))):
         turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
         if turned and image.format == "TIFF":
-            image.load()  # Pillow rotates these itself, in some versions when they are opened.
-            turned = False
+            _load_unmapped(image)
+            turned = False  # By Pillow itself, in some versions when it was opened.
     return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def _load_unmapped(image: "PIL.Image.Image") -> None:
+    """Loads a turned TIFF image; Pillow would map gray ones with height and width exchanged."""
+    from PIL import ImageFile
+
+    assert isinstance(image, ImageFile.ImageFile)
+    filename, image.filename = image.filename, ""  # Without a name, it does not map.
+    image.load()
+    image.filename = filename
 
 
 def _pixels(

@@ -28,7 +28,7 @@ from tfcourse.datasets.values import cells
 
 _OF_TABLES = ("label", "task", "header")
 USES = ("image_size", "on_error", "labels", *_OF_TABLES)
-_VERSION = 3  # Of the reading of images: caches of older versions are ignored.
+_VERSION = 4  # Of the reading of images: caches of older versions are ignored.
 _MASK = re.compile(r"(.+?)[ _-](?:masks?|seg|segmentation|annotations?)(?:_\d+)?", re.IGNORECASE)
 _DARK = 64  # If no pixel is brighter.
 _ADVICE = ", or leave such out with `on_error=skip`"
