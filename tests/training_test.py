@@ -703,3 +703,43 @@ def test_the_compile_arguments_and_layers_say_whether_xla_compiles(monkeypatch, 
     turning.compile("sgd", "mse")
     assert not steps.compiles_with_xla(turning)
     assert "without XLA, which can't compile random_rotation" in capsys.readouterr().out
+
+
+class OneHot(keras.losses.CategoricalCrossentropy):
+    def call(self, y_true, y_pred):
+        return super().call(keras.ops.one_hot(keras.ops.cast(y_true, "int32"), 10), y_pred)
+
+
+class PlusAndMinus(keras.losses.BinaryCrossentropy):
+    def call(self, y_true, y_pred):
+        return super().call((y_true + 1) / 2, y_pred)
+
+
+class Rowwise(keras.Sequential):
+    def compute_loss(self, x=None, y=None, *others, **options):
+        return super().compute_loss(x, keras.ops.one_hot(y, 10), *others, **options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "units", "loss", "labels"),
+    [
+        (keras.Sequential, 10, OneHot(from_logits=True), lambda labels: labels),
+        (keras.Sequential, 1, PlusAndMinus(from_logits=True), lambda labels: labels % 2 * 2.0 - 1),
+        (
+            Rowwise,
+            10,
+            keras.losses.CategoricalCrossentropy(from_logits=True),
+            lambda labels: labels,
+        ),
+    ],
+)
+def test_a_loss_of_ones_own_may_take_labels_in_another_form(data, kind, units, loss, labels):
+    splits = {
+        name: types.SimpleNamespace(features=split.features, labels=labels(split.labels))
+        for name, split in data.splits.items()
+    }
+    layers = [keras.layers.Flatten(), keras.layers.Dense(units)]
+    model = kind([keras.Input(data.input_shape), *layers])
+    model.compile(optimizers.Adam(0.01), loss)
+    losses = fit(model, types.SimpleNamespace(**splits), epochs=3).history["loss"]
+    assert losses[2] < losses[0]

@@ -7,6 +7,10 @@ import keras
 import numpy as np
 
 from tfcourse import datasets, training_data
+from tfcourse.training.keras_internals import overrides
+
+_SPARSE = (keras.losses.SparseCategoricalCrossentropy, keras.losses.sparse_categorical_crossentropy)
+_CATEGORICAL = (keras.losses.CategoricalCrossentropy, keras.losses.categorical_crossentropy)
 
 
 class NotFiniteError(Exception):
@@ -77,12 +81,14 @@ def check_split(name: str, split: Any) -> None:
 def check_form_of_labels(model: keras.Model, data: training_data.Data) -> None:
     """Checks that labels are one-hot for categorical cross-entropy, and numbers for the sparse one.
 
+    A loss or a step of one's own may convert them.
+
     Raises:
         DataError: saying how to change the labels or the loss.
     """
     loss, given = _loss(model), keras.tree.flatten(data.train.labels)
     outputs = list(getattr(model, "outputs", None) or ())
-    if len(given) != 1 or len(outputs) != 1 or len(outputs[0].shape) != 2:
+    if len(given) != 1 or len(outputs) != 1 or len(outputs[0].shape) != 2 or _has_own_loss(model):
         return
     shape, classes = np.shape(given[0]), outputs[0].shape[1]
     if shape[1:] == (classes,) and classes > 1 and _is_loss(loss, _SPARSE):
@@ -99,14 +105,17 @@ def check_form_of_labels(model: keras.Model, data: training_data.Data) -> None:
         )
 
 
-_SPARSE = (keras.losses.SparseCategoricalCrossentropy, keras.losses.sparse_categorical_crossentropy)
-_CATEGORICAL = (keras.losses.CategoricalCrossentropy, keras.losses.categorical_crossentropy)
-
-
 def _loss(model: keras.Model) -> Any:
     """Returns the compiled loss; one that was given by its name, as an object or a function."""
     loss = model.loss
     return keras.losses.get(loss) if isinstance(loss, str) or callable(loss) else loss
+
+
+def _has_own_loss(model: keras.Model) -> bool:
+    loss = _loss(model)
+    package = type(loss).__module__.partition(".")[0]
+    is_own = isinstance(loss, keras.losses.Loss) and package not in ("keras", "tfcourse")
+    return is_own or overrides(model, "train_step", "compute_loss")
 
 
 def _is_loss(loss: Any, forms: tuple[Any, Any]) -> bool:
@@ -151,9 +160,8 @@ def check_labels(model: keras.Model, data: training_data.Data) -> None:
 def _is_binary(model: keras.Model) -> bool:
     losses = ("binary_crossentropy", keras.losses.binary_crossentropy)
     is_named = isinstance(model.loss, str) or callable(model.loss)
-    return isinstance(model.loss, keras.losses.BinaryCrossentropy) or (
-        is_named and model.loss in losses
-    )
+    is_binary = isinstance(model.loss, keras.losses.BinaryCrossentropy)
+    return (is_binary or (is_named and model.loss in losses)) and not _has_own_loss(model)
 
 
 def _num_classes(model: keras.Model) -> int | None:
